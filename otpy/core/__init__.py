@@ -1,0 +1,1 @@
+"""Pure decisions: no clock, no pid, no file descriptor, no thread."""

@@ -1,0 +1,97 @@
+"""Why a process ended, and which ends are clean.
+
+The words are those of the exit-reason table in README. OTP's rule (supervisor.erl,
+``do_restart``): `normal`, `shutdown` and `{shutdown, Detail}` are clean, everything else is
+abnormal, `killed` included.
+"""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Normal:
+    """It was done: the function returned, the command exited 0, or ``Stop("normal")``."""
+
+    def __str__(self) -> str:
+        return "normal"
+
+
+@dataclass(frozen=True, slots=True)
+class Shutdown:
+    """It was asked to by its supervisor or the operator, or stopped with that reason."""
+
+    detail: str = ""
+
+    def __str__(self) -> str:
+        return f"shutdown: {self.detail}" if self.detail else "shutdown"
+
+
+@dataclass(frozen=True, slots=True)
+class Killed:
+    """SIGKILL ended it."""
+
+    def __str__(self) -> str:
+        return "killed"
+
+
+@dataclass(frozen=True, slots=True)
+class Signaled:
+    """Another signal ended it; `name` is the signal's, for example ``SIGSEGV``."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"signal: {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class ExitStatus:
+    """It called exit with a `code` that is not 0."""
+
+    code: int
+
+    def __str__(self) -> str:
+        return f"exit: {self.code}"
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """An exception ended it; `error` is ``Type: message``."""
+
+    error: str
+    traceback: str = ""
+
+    def __str__(self) -> str:
+        return f"error: {self.error}"
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """It stopped itself with a reason of its own."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+@dataclass(frozen=True, slots=True)
+class FailedToStartChild:
+    """A supervisor's `child` could not be started, so the supervisor could not either."""
+
+    child: str
+    reason: "ExitReason"
+
+    def __str__(self) -> str:
+        return f"failed to start child {self.child!r}: {self.reason}"
+
+
+ExitReason: TypeAlias = (
+    Normal | Shutdown | Killed | Signaled | ExitStatus | Raised | Stopped | FailedToStartChild
+)
+
+
+def is_clean(reason: ExitReason) -> bool:
+    """Tell whether a transient child that ended with `reason` stays down."""
+    return isinstance(reason, Normal | Shutdown)

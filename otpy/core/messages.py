@@ -1,0 +1,334 @@
+"""What a supervisor is told, what it is asked, and what it has done: closed unions.
+
+A child is named by its id; its incarnation says which of its lives is meant, so that a late
+message about an earlier one is never mistaken for the present one's.
+"""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from otpy.core.exits import ExitReason
+from otpy.core.spec import ChildSpec
+
+# ---- requests: supervisor:start_child/2 and its siblings -------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class StartChild:
+    """Add `spec` at the end and start it."""
+
+    spec: ChildSpec
+
+
+@dataclass(frozen=True, slots=True)
+class TerminateChild:
+    """Stop a child and keep its spec, unless it is temporary."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RestartChild:
+    """Start a child that is stopped, in its old place."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteChild:
+    """Forget the spec of a child that is stopped."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class GetChildSpec:
+    """Read the spec of a child, defaults filled in."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class WhichChildren:
+    """List the children, latest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class CountChildren:
+    """Count specs, active children, supervisors and workers."""
+
+
+Request: TypeAlias = (
+    StartChild
+    | TerminateChild
+    | RestartChild
+    | DeleteChild
+    | GetChildSpec
+    | WhichChildren
+    | CountChildren
+)
+
+# ---- answers ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """It was done. `incarnation` is the started child's; None if it ignored or none was."""
+
+    id: str
+    incarnation: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """It was not done; `reason` is OTP's word, for example ``already_started``."""
+
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NotStarted:
+    """The child's start failed; nothing else changed."""
+
+    reason: ExitReason
+
+
+@dataclass(frozen=True, slots=True)
+class ChildRow:
+    """One row of `WhichChildren`; `state` is ``running``, ``restarting`` or ``undefined``."""
+
+    id: str
+    state: str
+    kind: str
+    incarnation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Children:
+    """The answer to `WhichChildren`: latest first."""
+
+    rows: tuple[ChildRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChildCounts:
+    """The answer to `CountChildren`; the last two count specs, alive or not."""
+
+    specs: int
+    active: int
+    supervisors: int
+    workers: int
+
+
+Answer: TypeAlias = Done | Denied | NotStarted | Children | ChildCounts | ChildSpec
+
+# ---- events: what the runtime tells the core -------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class BootAsked:
+    """Start the children; the first event of every supervisor."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopAsked:
+    """The parent, or the operator at the top, wants the supervisor to stop in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class HaltAsked:
+    """End everything now, budgets or not: the operator's second Ctrl-C."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A child's init returned."""
+
+    child: str
+    incarnation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """A child's init returned `Ignore`; its process is gone."""
+
+    child: str
+    incarnation: int
+
+
+@dataclass(frozen=True, slots=True)
+class StartFailed:
+    """A child ended before its init returned; its process is gone."""
+
+    child: str
+    incarnation: int
+    reason: ExitReason
+
+
+@dataclass(frozen=True, slots=True)
+class Exited:
+    """A child that had started has ended; its process is gone, and what it left behind too."""
+
+    child: str
+    incarnation: int
+    reason: ExitReason
+
+
+@dataclass(frozen=True, slots=True)
+class TimedOut:
+    """The timer that `SetTimer` armed has run out."""
+
+    child: str
+    incarnation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """Somebody asks; the answer goes out as `Reply` with the same `token`."""
+
+    token: int
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class TryAgain:
+    """The supervisor's note to itself that a restart failed (``try_again_restart``)."""
+
+    child: str
+    reason: ExitReason
+
+
+Event: TypeAlias = (
+    BootAsked
+    | StopAsked
+    | HaltAsked
+    | Started
+    | Ignored
+    | StartFailed
+    | Exited
+    | TimedOut
+    | Requested
+    | TryAgain
+)
+
+# ---- actions: what the core has the runtime do -----------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Start a child; answer with `Started`, `Ignored` or `StartFailed`."""
+
+    spec: ChildSpec
+    incarnation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Ask a child to end; answer with `Exited` (or `StartFailed`, while it starts)."""
+
+    child: str
+    incarnation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """SIGKILL a child's process group; answer as to `Stop`."""
+
+    child: str
+    incarnation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """End a child now: a worker by `Kill`, a supervisor by telling it `HaltAsked`."""
+
+    child: str
+    incarnation: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetTimer:
+    """Send `TimedOut` for this child after `seconds`, unless it has ended before."""
+
+    child: str
+    incarnation: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Answer the `Requested` with this token."""
+
+    token: int
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Emit:
+    """Publish a decision."""
+
+    report: "Report"
+
+
+@dataclass(frozen=True, slots=True)
+class Up:
+    """All children are started: tell the parent."""
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """End this supervisor; all its children are gone.
+
+    `reason` is `Shutdown` after a stop, an auto shutdown or too many restarts, and
+    `FailedToStartChild` when the boot failed.
+    """
+
+    reason: ExitReason
+
+
+Action: TypeAlias = Start | Stop | Kill | Halt | SetTimer | Reply | Emit | Up | GiveUp
+
+# ---- reports: decisions worth telling --------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Restarting:
+    """`child` is started again after `reason`; `restarts` counts those inside the window."""
+
+    child: str
+    reason: ExitReason
+    restarts: int
+
+
+@dataclass(frozen=True, slots=True)
+class TooManyRestarts:
+    """`child` ended once too often: the supervisor gives up."""
+
+    child: str
+    reason: ExitReason
+    restarts: int
+
+
+@dataclass(frozen=True, slots=True)
+class AutoShutdownBegan:
+    """The significant `child` has ended, and the supervisor ends with it."""
+
+    child: str
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """The spec of `child` was added by `StartChild`."""
+
+    spec: ChildSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """The spec of `child` is gone."""
+
+    child: str
+
+
+Report: TypeAlias = Restarting | TooManyRestarts | AutoShutdownBegan | Added | Removed

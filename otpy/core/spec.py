@@ -1,0 +1,128 @@
+"""What a supervision tree is made of: specs, with OTP's names, meanings and defaults.
+
+Source: supervisor.erl (``default_flags``, ``do_check_childspec``); the defaults of
+`max_restarts` and `max_seconds` are Elixir's.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final, TypeAlias
+
+
+class Strategy(StrEnum):
+    """Whom a child's restart takes along."""
+
+    ONE_FOR_ONE = "one_for_one"
+    ONE_FOR_ALL = "one_for_all"
+    REST_FOR_ONE = "rest_for_one"
+
+
+class Restart(StrEnum):
+    """After which ends a child is started again."""
+
+    PERMANENT = "permanent"
+    TRANSIENT = "transient"
+    TEMPORARY = "temporary"
+
+
+class AutoShutdown(StrEnum):
+    """Whether the end of significant children ends the supervisor (EEP 56)."""
+
+    NEVER = "never"
+    ANY_SIGNIFICANT = "any_significant"
+    ALL_SIGNIFICANT = "all_significant"
+
+
+class NoBudget(StrEnum):
+    """The two ways to stop a child that are not a number of seconds."""
+
+    BRUTAL_KILL = "brutal_kill"
+    INFINITY = "infinity"
+
+
+BRUTAL_KILL: Final = NoBudget.BRUTAL_KILL
+INFINITY: Final = NoBudget.INFINITY
+
+ShutdownBudget: TypeAlias = float | NoBudget
+"""Seconds that a child has to end once it is asked to, or one of the two words."""
+
+DEFAULT_SHUTDOWN_S: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class RestartIntensity:
+    """More than `max_restarts` restarts within `max_seconds` seconds are too many."""
+
+    max_restarts: int = 3
+    max_seconds: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class ServerStart:
+    """Run ``module:attribute``, a GenServer subclass or a function.
+
+    `args` are positional, `kwargs` keyword arguments for init or the function.
+    """
+
+    target: str
+    args: tuple[object, ...] = ()
+    kwargs: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CommandStart:
+    """Run a program that is not Python; `argv[0]` is looked up in PATH."""
+
+    argv: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SupervisorSpec:
+    """A supervisor's flags and its children in start order."""
+
+    strategy: Strategy = Strategy.ONE_FOR_ONE
+    intensity: RestartIntensity = RestartIntensity()
+    auto_shutdown: AutoShutdown = AutoShutdown.NEVER
+    children: "tuple[ChildSpec, ...]" = ()
+
+
+Start: TypeAlias = ServerStart | CommandStart | SupervisorSpec
+
+
+@dataclass(frozen=True, slots=True)
+class ChildSpec:
+    """How a supervisor starts, restarts and stops one child.
+
+    Attributes:
+        id: Unique among its siblings.
+        start: What to run; a `SupervisorSpec` makes the child a supervisor.
+        shutdown: Budget for an orderly stop; build specs with `default_shutdown`.
+        significant: Its end may end its supervisor, see `AutoShutdown`.
+    """
+
+    id: str
+    start: Start
+    restart: Restart = Restart.PERMANENT
+    shutdown: ShutdownBudget = DEFAULT_SHUTDOWN_S
+    significant: bool = False
+
+    @property
+    def is_supervisor(self) -> bool:
+        """Whether the child is a supervisor."""
+        return isinstance(self.start, SupervisorSpec)
+
+
+def default_shutdown(start: Start) -> ShutdownBudget:
+    """Tell OTP's default budget: infinity for a supervisor, 5 s for a worker."""
+    return INFINITY if isinstance(start, SupervisorSpec) else DEFAULT_SHUTDOWN_S
+
+
+def bad_combination(child: ChildSpec, auto_shutdown: AutoShutdown) -> str:
+    """Say why `child` cannot stand under a supervisor with `auto_shutdown`; empty if it can."""
+    if not child.significant:
+        return ""
+    if auto_shutdown is AutoShutdown.NEVER:
+        return "a significant child needs a supervisor with auto_shutdown"
+    if child.restart is Restart.PERMANENT:
+        return "a significant child may not be permanent"
+    return ""

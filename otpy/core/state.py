@@ -1,0 +1,163 @@
+"""What a supervisor remembers between two events."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import TypeAlias
+
+from otpy.core.exits import ExitReason, Shutdown
+from otpy.core.intensity import RestartLog
+from otpy.core.messages import Event, Exited
+from otpy.core.spec import ChildSpec, SupervisorSpec
+from otpy.core.strategy import affected
+
+
+class Status(Enum):
+    """Where a child stands; OTP's `undefined` and `restarting` are pids there."""
+
+    UNDEFINED = auto()
+    STARTING = auto()
+    RUNNING = auto()
+    STOPPING = auto()
+    RESTARTING = auto()
+
+
+ALIVE = frozenset({Status.STARTING, Status.RUNNING, Status.STOPPING})
+"""With one of these a child has a process, as far as the supervisor has been told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A spec in the list, and how its present or last incarnation fares."""
+
+    spec: ChildSpec
+    status: Status = Status.UNDEFINED
+    incarnation: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Booting:
+    """The first start of all children."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recovering:
+    """A restart, of one child or of a group."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartingOne:
+    """`StartChild` or `RestartChild`, to be answered."""
+
+    token: int
+    child: str
+    added: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StoppingOne:
+    """`TerminateChild`, to be answered."""
+
+    token: int
+    child: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Stop everything, then end with `reason`."""
+
+    reason: ExitReason = field(default_factory=Shutdown)
+
+
+Purpose: TypeAlias = Booting | Recovering | StartingOne | StoppingOne | Ending
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What the supervisor is in the middle of.
+
+    A supervisor is one sequential process: while it waits for the child at the head of `stop`
+    to end, or, when that list is empty, for the one at the head of `start` to come up,
+    everything else waits in its mailbox.
+    """
+
+    purpose: Purpose
+    stop: tuple[str, ...] = ()
+    start: tuple[str, ...] = ()
+
+
+class Outlook(Enum):
+    """What somebody who looks for a child may expect."""
+
+    UP = auto()
+    COMING = auto()
+    GONE = auto()
+    ENDING = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class SupervisorState:
+    """The whole memory of a supervisor.
+
+    Attributes:
+        children: By id, in start order.
+        starts: How often each id was started, deleted specs included: the source of
+            incarnation numbers.
+        work: What it is in the middle of; None at rest.
+        mailbox: Events that arrived meanwhile, oldest first.
+        over: It has ended; nothing follows.
+    """
+
+    spec: SupervisorSpec
+    children: Mapping[str, Child]
+    starts: Mapping[str, int] = field(default_factory=dict)
+    restarts: RestartLog = field(default_factory=RestartLog)
+    work: Work | None = None
+    mailbox: tuple[Event, ...] = ()
+    over: bool = False
+
+    @property
+    def ending(self) -> bool:
+        """Whether it is about to end, or has."""
+        return self.over or (self.work is not None and isinstance(self.work.purpose, Ending))
+
+
+def new_supervisor(
+    spec: SupervisorSpec, starts: Mapping[str, int] | None = None
+) -> SupervisorState:
+    """Make a supervisor that has not booted.
+
+    Args:
+        spec: Its flags and children.
+        starts: How often the children were started under an earlier incarnation of this
+            supervisor, so that their incarnation numbers go on.
+    """
+    return SupervisorState(
+        spec, {child.id: Child(child) for child in spec.children}, dict(starts or {})
+    )
+
+
+def outlook(state: SupervisorState, child_id: str) -> Outlook:
+    """Tell whether a child runs, will run without anybody's doing, or will not."""
+    child = state.children.get(child_id)
+    if state.ending:
+        return Outlook.ENDING
+    if child is None:
+        return Outlook.GONE
+    if child.status is Status.RUNNING:
+        dead = any(isinstance(e, Exited) and e.child == child_id for e in state.mailbox)
+        return Outlook.COMING if dead else Outlook.UP
+    if child.status in {Status.STARTING, Status.RESTARTING}:
+        return Outlook.COMING
+    return Outlook.COMING if _will_be_started(state, child_id) else Outlook.GONE
+
+
+def _will_be_started(state: SupervisorState, child_id: str) -> bool:
+    if state.work is not None and child_id in state.work.start:
+        return True
+    # Behind a child whose restart failed, the rest of its group waits for the next try.
+    ids = tuple(state.children)
+    return any(
+        child.status is Status.RESTARTING and child_id in affected(state.spec.strategy, ids, id_)
+        for id_, child in state.children.items()
+    )

@@ -1,0 +1,137 @@
+"""What can go wrong, as exceptions: one class per different reaction of the caller.
+
+    OtpyError
+    ├── NodeNotFound        no such node runs; start it, or name another
+    ├── NodeAlreadyRunning  a node of that name runs; stop it first
+    ├── RuntimeDirError     the directory of the nodes' sockets cannot be used
+    ├── SpecError           a tree is described wrongly; the text is at fault
+    ├── ProtocolError       the other end does not speak otpy's protocol
+    │   └── FrameTooLarge   a message is over `max_frame`
+    ├── NotSendable         MessagePack cannot carry this value
+    ├── NoProcess           nobody runs under that name, or it is stopped for good
+    ├── CallTimeout         no reply in time; nobody knows whether it ran
+    ├── ProcessDown         it died before it answered
+    ├── Refused             the server understood and said no
+    ├── UnknownRequest      the server has no handler for this request
+    ├── SupervisorError     a supervisor said no, with OTP's reason
+    └── StartFailed         a child's init failed
+
+Every one survives pickling, since errors cross processes.
+"""
+
+from collections.abc import Sequence
+
+
+class OtpyError(Exception):
+    """The base of every error that otpy raises on purpose."""
+
+
+class NodeNotFound(OtpyError):
+    """No node of that name runs, or none at all, or more than one and none was named."""
+
+
+class NodeAlreadyRunning(OtpyError):
+    """A node of this name runs already; `pid` is its process."""
+
+    def __init__(self, name: str, pid: int) -> None:
+        super().__init__(name, pid)
+        self.name, self.pid = name, pid
+
+    def __str__(self) -> str:
+        return (
+            f"node {self.name!r} is already running with pid {self.pid}; "
+            f"stop it with `otpy -n {self.name} shutdown`, or give this one another `name:`"
+        )
+
+
+class RuntimeDirError(OtpyError):
+    """The directory that holds the nodes' sockets is not ours, not private or too long."""
+
+
+class SpecError(OtpyError):
+    """A supervision tree is described wrongly; `mistakes` has one line for each mistake."""
+
+    def __init__(self, mistakes: Sequence[str]) -> None:
+        super().__init__(tuple(mistakes))
+        self.mistakes = tuple(mistakes)
+
+    def __str__(self) -> str:
+        return "\n".join(self.mistakes)
+
+
+class ProtocolError(OtpyError):
+    """The other end sent what otpy's protocol does not allow."""
+
+
+class FrameTooLarge(ProtocolError):
+    """A message of `size` bytes is over the `limit`; it was not sent, or not read."""
+
+    def __init__(self, size: int, limit: int) -> None:
+        super().__init__(size, limit)
+        self.size, self.limit = size, limit
+
+    def __str__(self) -> str:
+        return f"message of {self.size} bytes is over max_frame, which is {self.limit} bytes"
+
+
+class NotSendable(OtpyError):
+    """MessagePack cannot carry this value; the text names its type."""
+
+
+class NoProcess(OtpyError):
+    """Nobody runs under that name, or it is stopped for good."""
+
+
+class CallTimeout(OtpyError):
+    """No reply came in time. The server may still have done the work."""
+
+
+class ProcessDown(OtpyError):
+    """The process died before it answered.
+
+    Attributes:
+        reason: Its exit reason, for example ``killed`` or ``error: ZeroDivisionError: ...``.
+        traceback: The remote traceback as text; empty unless an exception ended it.
+    """
+
+    def __init__(self, reason: str, traceback: str = "") -> None:
+        super().__init__(reason, traceback)
+        self.reason, self.traceback = reason, traceback
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class Refused(OtpyError):
+    """The server understood the request and said no; it goes on, its state intact."""
+
+
+class UnknownRequest(OtpyError):
+    """The server has no handler for this request; it goes on, its state intact."""
+
+
+class SupervisorError(OtpyError):
+    """A supervisor refused an operation.
+
+    Attributes:
+        reason: OTP's word for it: ``not_found``, ``running``, ``restarting``,
+            ``already_started``, ``already_present`` or ``bad_combination``.
+    """
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(reason, detail)
+        self.reason, self.detail = reason, detail
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.detail}" if self.detail else self.reason
+
+
+class StartFailed(OtpyError):
+    """A child could not be started; `reason` is what its init ended with."""
+
+    def __init__(self, reason: str, traceback: str = "") -> None:
+        super().__init__(reason, traceback)
+        self.reason, self.traceback = reason, traceback
+
+    def __str__(self) -> str:
+        return self.reason
