@@ -1,0 +1,233 @@
+"""What happens in a node, as frozen, printable records.
+
+The same stream feeds the lines of ``otpy run``, ``events.jsonl``, ``otpy events`` and the
+tests. Every event has `at`, the Unix time in seconds at which it was published, and `path`,
+the process it is about ("" is the root supervisor).
+"""
+
+from typing import Any, TypeAlias
+
+import msgspec
+
+
+class _Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag=True):
+    at: float
+    path: str
+
+    @property
+    def name(self) -> str:
+        """The path, or ``root`` for the root supervisor."""
+        return self.path or "root"
+
+
+class ChildrenDeclared(_Event, frozen=True, kw_only=True):
+    """A supervisor begins to boot; its children are `children`, as ``(id, kind)``."""
+
+    children: tuple[tuple[str, str], ...]
+
+    def __str__(self) -> str:
+        return f"{self.name}: starting {len(self.children)} children"
+
+
+class ChildAdded(_Event, frozen=True, kw_only=True):
+    """A child was added by ``start_child``."""
+
+    kind: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: added"
+
+
+class ChildRemoved(_Event, frozen=True, kw_only=True):
+    """A child's spec is gone: a temporary child ended, or ``delete_child``."""
+
+    def __str__(self) -> str:
+        return f"{self.name}: removed"
+
+
+class ChildStarting(_Event, frozen=True, kw_only=True):
+    """A process was forked for a child; its init has not returned."""
+
+    kind: str
+    pid: int
+    incarnation: int
+
+    def __str__(self) -> str:
+        return f"{self.name}: starting, pid {self.pid}"
+
+
+class ChildStarted(_Event, frozen=True, kw_only=True):
+    """A child's init returned: it is up."""
+
+    kind: str
+    pid: int
+    incarnation: int
+
+    def __str__(self) -> str:
+        again = f" again (incarnation {self.incarnation})" if self.incarnation > 1 else ""
+        return f"{self.name}: started{again}, pid {self.pid}"
+
+
+class ChildStopping(_Event, frozen=True, kw_only=True):
+    """A child was asked to stop, or is being killed, by its supervisor."""
+
+    pid: int
+    incarnation: int
+
+    def __str__(self) -> str:
+        return f"{self.name}: stopping"
+
+
+class ChildIgnored(_Event, frozen=True, kw_only=True):
+    """A child's init returned `Ignore`: it is not needed now."""
+
+    incarnation: int
+
+    def __str__(self) -> str:
+        return f"{self.name}: ignored its start"
+
+
+class ChildStartFailed(_Event, frozen=True, kw_only=True):
+    """A child ended before it was up."""
+
+    incarnation: int
+    reason: str
+    traceback: str = ""
+    output: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name}: failed to start: {self.reason}"
+
+
+class ChildEnded(_Event, frozen=True, kw_only=True):
+    """A child that was up has ended: its post-mortem.
+
+    Attributes:
+        reason: The exit reason, in the words of README's table.
+        asked: Its supervisor had asked it to.
+        clean: Whether the reason is a clean one.
+        traceback: The Python traceback, if an exception ended it.
+        message: The message in hand, shortened, if an exception ended it.
+        output: Its last lines on stdout and stderr.
+        peak_memory: The most resident memory it had, in bytes.
+        uptime: Seconds since it was forked.
+    """
+
+    kind: str
+    pid: int
+    incarnation: int
+    reason: str
+    asked: bool
+    clean: bool
+    traceback: str = ""
+    message: str = ""
+    output: str = ""
+    peak_memory: int = 0
+    uptime: float = 0.0
+
+    def __str__(self) -> str:
+        if self.asked and self.reason in ("shutdown", "killed"):
+            return f"{self.name}: stopped ({self.reason})"
+        return f"{self.name}: ended: {self.reason}"
+
+
+class ChildRestarting(_Event, frozen=True, kw_only=True):
+    """A child is started again; `restarts` counts those inside the window."""
+
+    reason: str
+    restarts: int
+    max_restarts: int
+    max_seconds: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name}: restarting after {self.reason} "
+            f"({self.restarts} of {self.max_restarts} in {self.max_seconds:g} s)"
+        )
+
+
+class GaveUp(_Event, frozen=True, kw_only=True):
+    """The supervisor at `path` ends, since `child` had to be restarted once too often."""
+
+    child: str
+    reason: str
+    restarts: int
+    max_restarts: int
+    max_seconds: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name}: giving up: child {self.child!r} ended with {self.reason!r}, which "
+            f"would be restart {self.restarts} within {self.max_seconds:g} s; "
+            f"max_restarts is {self.max_restarts}"
+        )
+
+
+class AutoShutdown(_Event, frozen=True, kw_only=True):
+    """The supervisor at `path` ends, since its significant `child` has."""
+
+    child: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: shutting down, since significant child {self.child!r} has ended"
+
+
+class NodeStarted(_Event, frozen=True, kw_only=True):
+    """The node runs and its tree is up."""
+
+    node: str
+    pid: int
+
+    def __str__(self) -> str:
+        return f"{self.node} is up, pid {self.pid}"
+
+
+class NodeStopping(_Event, frozen=True, kw_only=True):
+    """The node stops in order; `why` says on whose account."""
+
+    node: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.node} is stopping: {self.why}"
+
+
+class NodeStopped(_Event, frozen=True, kw_only=True):
+    """The node has ended; nothing of it is left."""
+
+    node: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.node} has stopped: {self.reason}"
+
+
+Event: TypeAlias = (
+    ChildrenDeclared
+    | ChildAdded
+    | ChildRemoved
+    | ChildStarting
+    | ChildStarted
+    | ChildStopping
+    | ChildIgnored
+    | ChildStartFailed
+    | ChildEnded
+    | ChildRestarting
+    | GaveUp
+    | AutoShutdown
+    | NodeStarted
+    | NodeStopping
+    | NodeStopped
+)
+
+
+def event_to_data(event: Event) -> dict[str, Any]:
+    """Turn an event into plain data; the key ``event`` holds its class name."""
+    data: dict[str, Any] = msgspec.to_builtins(event)
+    return data
+
+
+def event_from_data(data: object) -> Event:
+    """Turn plain data back into an event."""
+    event: Event = msgspec.convert(data, Event)
+    return event

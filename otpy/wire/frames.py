@@ -1,0 +1,59 @@
+"""The one frame format everywhere: a 4-byte big-endian length, then the body."""
+
+import struct
+from typing import Final
+
+from otpy.errors import FrameTooLarge
+
+MAX_FRAME: Final = 64 << 20
+"""Bytes that a body may have unless told otherwise."""
+
+HEADER: Final = struct.Struct(">I")
+
+
+def frame(body: bytes, max_frame: int = MAX_FRAME) -> bytes:
+    """Put the length before `body`.
+
+    Raises:
+        FrameTooLarge: The body has more than `max_frame` bytes.
+    """
+    if len(body) > max_frame:
+        raise FrameTooLarge(len(body), max_frame)
+    return HEADER.pack(len(body)) + body
+
+
+class FrameDecoder:
+    """Turns received bytes into whole bodies; reads no socket."""
+
+    def __init__(self, max_frame: int = MAX_FRAME) -> None:
+        self._buffer = bytearray()
+        self._max_frame = max_frame
+
+    @property
+    def partial(self) -> bool:
+        """Whether the bytes received so far end in the middle of a frame."""
+        return bool(self._buffer)
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Take more bytes; return the bodies that are complete now, in order.
+
+        Raises:
+            FrameTooLarge: A header announces more than `max_frame` bytes. Nothing after it
+                can be read: the connection has to be closed.
+        """
+        buffer = self._buffer
+        buffer += data
+        bodies: list[bytes] = []
+        start = 0
+        while len(buffer) - start >= HEADER.size:
+            (size,) = HEADER.unpack_from(buffer, start)
+            if size > self._max_frame:
+                raise FrameTooLarge(size, self._max_frame)
+            end = start + HEADER.size + size
+            if len(buffer) < end:
+                break
+            bodies.append(bytes(buffer[start + HEADER.size : end]))
+            start = end
+        if start:
+            del buffer[:start]
+        return bodies

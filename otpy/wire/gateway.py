@@ -1,0 +1,71 @@
+"""What a client and the gateway say on the control socket: arrays of MessagePack.
+
+    client → gateway   [number, operation, arguments]
+    gateway → client   [number, OK, value]
+                       [number, ERROR, class name in otpy.errors, arguments]
+                       [number, EVENT, event]
+
+Descriptors travel beside the first byte of the frame that they belong to. Operations:
+
+    hello       {}                        {node, pid, config, version}; the first one, always
+    whereis     {name}                    a row of the tree
+    tree        {}                        the rows, root first, depth first, in start order
+    connect     {name, timeout}           {path, pid, incarnation} and three descriptors: the
+                                          link's read end, its write end, the worker's pidfd.
+                                          Waits for a child that is being restarted
+    supervisor  {path, op, ...}           the supervisor API; path "" is the root supervisor
+    signal      {name, number}            sends a signal through the child's pidfd
+    fate        {path, incarnation}       {reason, traceback}: why that incarnation ended
+    events      {follow}                  EVENT for each, then OK if not follow
+    shutdown    {}                        None and the node's pidfd, as the node begins to stop
+
+`name` is an id that is unique in the tree, or a path, or "" for the root supervisor. The
+operations of `supervisor` are `which_children`, `count_children`, `start_child {spec}`,
+`terminate_child {child}`, `restart_child {child}`, `delete_child {child}` and
+`get_childspec {child}`.
+"""
+
+from typing import Any, Final
+
+import msgspec
+
+VERSION: Final = 1
+
+OK: Final = 0
+ERROR: Final = 1
+EVENT: Final = 2
+
+MAX_REQUEST: Final = 1 << 20
+"""Bytes of a request: a spec at most, never a payload."""
+
+
+class GatewayRequest(msgspec.Struct, array_like=True, frozen=True):
+    """One request of a client; `number` comes back with the answer."""
+
+    number: int
+    operation: str
+    arguments: dict[str, Any]
+
+
+class TreeRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One process of the tree.
+
+    Attributes:
+        path: Ids from the root, joined by "/"; "" is the root supervisor.
+        kind: ``supervisor``, ``worker`` or ``command``.
+        state: ``starting``, ``running``, ``stopping``, ``restarting`` or ``stopped``.
+        pid: Of the present incarnation; None when there is no process.
+        incarnation: How often it was started.
+        restarts: How often it came up again after its first start.
+        started_at: Unix time in seconds; None when there is no process.
+        reason: Why it ended last; empty if it never did.
+    """
+
+    path: str
+    kind: str
+    state: str
+    pid: int | None = None
+    incarnation: int = 0
+    restarts: int = 0
+    started_at: float | None = None
+    reason: str = ""

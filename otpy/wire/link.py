@@ -1,0 +1,31 @@
+"""What a client and a worker say on the link between them: arrays of MessagePack.
+
+A link is a pair of one-way pipes. The worker speaks first, with a greeting: a link without one
+never carried a request. Then the client sends calls and casts, and the worker answers calls in
+any order, by their numbers. When the worker ends in an orderly way or by an exception it says
+so as its last word; when it is killed, only its pidfd tells.
+
+    worker → client   [GREETING, version, incarnation, max_frame]
+    client → worker   [CALL, number, request]
+                      [CAST, request]
+    worker → client   [REPLY, number, value]
+                      [ERROR, number, class name in otpy.errors, arguments]
+                      [DOWN, reason, traceback]
+"""
+
+from typing import Final
+
+VERSION: Final = 1
+
+CALL: Final = 0
+CAST: Final = 1
+
+GREETING: Final = 0
+REPLY: Final = 1
+ERROR: Final = 2
+DOWN: Final = 3
+
+
+def request_value(value: object) -> object:
+    """Give a request that came as a MessagePack array the shape it was sent with."""
+    return tuple(value) if type(value) is list else value
