@@ -8,17 +8,22 @@ from typing import TypeAlias
 from otpy.core.exits import ExitReason, Shutdown
 from otpy.core.intensity import RestartLog
 from otpy.core.messages import Event, Exited
-from otpy.core.spec import ChildSpec, SupervisorSpec
-from otpy.core.strategy import affected
+from otpy.core.spec import ChildSpec, Restart, SupervisorSpec
+from otpy.core.strategy import affected, should_restart
 
 
 class Status(Enum):
-    """Where a child stands; OTP's `undefined` and `restarting` are pids there."""
+    """Where a child stands; OTP's `undefined` and `restarting` are pids there.
+
+    `ENDED` is a child whose end waits in the mailbox: its process is gone, but the supervisor
+    has not come to it yet.
+    """
 
     UNDEFINED = auto()
     STARTING = auto()
     RUNNING = auto()
     STOPPING = auto()
+    ENDED = auto()
     RESTARTING = auto()
 
 
@@ -139,25 +144,40 @@ def new_supervisor(
 
 def outlook(state: SupervisorState, child_id: str) -> Outlook:
     """Tell whether a child runs, will run without anybody's doing, or will not."""
-    child = state.children.get(child_id)
     if state.ending:
         return Outlook.ENDING
+    child = state.children.get(child_id)
     if child is None:
         return Outlook.GONE
     if child.status is Status.RUNNING:
-        dead = any(isinstance(e, Exited) and e.child == child_id for e in state.mailbox)
-        return Outlook.COMING if dead else Outlook.UP
-    if child.status in {Status.STARTING, Status.RESTARTING}:
-        return Outlook.COMING
-    return Outlook.COMING if _will_be_started(state, child_id) else Outlook.GONE
+        return Outlook.UP
+    return Outlook.COMING if _will_be_started(state, child) else Outlook.GONE
 
 
-def _will_be_started(state: SupervisorState, child_id: str) -> bool:
-    if state.work is not None and child_id in state.work.start:
+def _will_be_started(state: SupervisorState, child: Child) -> bool:
+    match child.status:
+        case Status.STARTING | Status.RESTARTING:
+            return True
+        case Status.ENDED if _waits_to_be_restarted(state, child):
+            return True
+    if state.work is not None and child.spec.id in state.work.start:
         return True
-    # Behind a child whose restart failed, the rest of its group waits for the next try.
-    ids = tuple(state.children)
+    return _waits_for_another(state, child)
+
+
+def _waits_to_be_restarted(state: SupervisorState, child: Child) -> bool:
     return any(
-        child.status is Status.RESTARTING and child_id in affected(state.spec.strategy, ids, id_)
-        for id_, child in state.children.items()
+        isinstance(event, Exited)
+        and (event.child, event.incarnation) == (child.spec.id, child.incarnation)
+        and should_restart(child.spec.restart, event.reason)
+        for event in state.mailbox
+    )
+
+
+def _waits_for_another(state: SupervisorState, child: Child) -> bool:
+    """Tell whether the child's group is incomplete, and tried again with it."""
+    return child.spec.restart is not Restart.TEMPORARY and any(
+        other.status is Status.RESTARTING
+        and child.spec.id in affected(state.spec.strategy, state.children, id_)
+        for id_, other in state.children.items()
     )

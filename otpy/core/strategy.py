@@ -1,22 +1,31 @@
-"""Whom a restart takes along, and in which order groups stop and start."""
+"""Who is started again, whom a restart takes along, and in which order groups stop and start."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from otpy.core.spec import Strategy
+from otpy.core.exits import ExitReason, is_clean
+from otpy.core.spec import Restart, Strategy
 
 
-def affected(strategy: Strategy, children: Sequence[str], failed: str) -> tuple[str, ...]:
+def should_restart(policy: Restart, reason: ExitReason) -> bool:
+    """Tell whether a child that ended with `reason` is started again (``do_restart``)."""
+    match policy:
+        case Restart.PERMANENT:
+            return True
+        case Restart.TRANSIENT:
+            return not is_clean(reason)
+        case Restart.TEMPORARY:
+            return False
+
+
+def affected(strategy: Strategy, children: Iterable[str], failed: str) -> tuple[str, ...]:
     """List, in start order, the children that are started again when `failed` is.
 
     Source: supervisor.erl, ``restart/3``.
     """
-    match strategy:
-        case Strategy.ONE_FOR_ONE:
-            return (failed,)
-        case Strategy.REST_FOR_ONE:
-            return tuple(children[children.index(failed) :])
-        case Strategy.ONE_FOR_ALL:
-            return tuple(children)
+    if strategy is Strategy.ONE_FOR_ONE:
+        return (failed,)
+    group = tuple(children)
+    return group[group.index(failed) :] if strategy is Strategy.REST_FOR_ONE else group
 
 
 def stop_order(children: Iterable[str]) -> tuple[str, ...]:

@@ -1,0 +1,102 @@
+"""What a supervisor answers to start_child and its siblings ("API, exact results" of OTP)."""
+
+from typing import assert_never
+
+from otpy.core.messages import (
+    Added,
+    ChildCounts,
+    Children,
+    ChildRow,
+    CountChildren,
+    DeleteChild,
+    Denied,
+    Done,
+    GetChildSpec,
+    Request,
+    RestartChild,
+    StartChild,
+    TerminateChild,
+    WhichChildren,
+)
+from otpy.core.spec import ChildSpec, bad_combination
+from otpy.core.state import Child, StartingOne, Status, StoppingOne
+from otpy.core.turn import Turn
+
+STATES = {
+    Status.RUNNING: "running",
+    Status.ENDED: "running",  # the supervisor has not come to its end yet
+    Status.RESTARTING: "restarting",
+}
+
+
+def serve(turn: Turn, token: int, request: Request) -> None:
+    """Answer `request`, or begin the work that ends with the answer."""
+    match request:
+        case StartChild(spec=spec):
+            _start_child(turn, token, spec)
+        case WhichChildren():
+            turn.reply(token, _which_children(turn))
+        case CountChildren():
+            turn.reply(token, _count_children(turn))
+        case TerminateChild() | RestartChild() | DeleteChild() | GetChildSpec():
+            child = turn.children.get(request.id)
+            if child is None:
+                turn.reply(token, Denied("not_found"))
+            else:
+                _about_child(turn, token, request, child)
+        case _:
+            assert_never(request)
+
+
+def _start_child(turn: Turn, token: int, spec: ChildSpec) -> None:
+    present = turn.children.get(spec.id)
+    if detail := bad_combination(spec, turn.spec.auto_shutdown):
+        turn.reply(token, Denied("bad_combination", detail))
+    elif present is None:
+        turn.children[spec.id] = Child(spec)
+        turn.emit(Added(spec))
+        turn.begin(StartingOne(token, spec.id, added=True), start=(spec.id,))
+    elif STATES.get(present.status) == "running":
+        turn.reply(token, Denied("already_started"))
+    else:
+        turn.reply(token, Denied("already_present"))
+
+
+def _about_child(
+    turn: Turn,
+    token: int,
+    request: TerminateChild | RestartChild | DeleteChild | GetChildSpec,
+    child: Child,
+) -> None:
+    match request:
+        case GetChildSpec():
+            turn.reply(token, child.spec)
+        case TerminateChild(id=id_):
+            turn.begin(StoppingOne(token, id_), stop=(id_,))
+        case _ if child.status in STATES:
+            turn.reply(token, Denied(STATES[child.status]))
+        case RestartChild(id=id_):
+            turn.begin(StartingOne(token, id_, added=False), start=(id_,))
+        case DeleteChild(id=id_):
+            turn.remove(id_)
+            turn.reply(token, Done(id_))
+
+
+def _which_children(turn: Turn) -> Children:
+    return Children(
+        tuple(
+            ChildRow(id_, STATES.get(child.status, "undefined"), _kind(child), child.incarnation)
+            for id_, child in reversed(turn.children.items())
+        )
+    )
+
+
+def _count_children(turn: Turn) -> ChildCounts:
+    children = turn.children.values()
+    supervisors = sum(child.spec.is_supervisor for child in children)
+    active = sum(child.status is Status.RUNNING for child in children)
+    return ChildCounts(len(children), active, supervisors, len(children) - supervisors)
+
+
+def _kind(child: Child) -> str:
+    return "supervisor" if child.spec.is_supervisor else "worker"

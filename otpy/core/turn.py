@@ -1,0 +1,198 @@
+"""One call of `decide`: a working copy of the supervisor's memory, and the work in hand."""
+
+from collections import deque
+from dataclasses import replace
+from typing import assert_never
+
+from otpy.core.exits import ExitReason, Shutdown
+from otpy.core.messages import (
+    Action,
+    Answer,
+    Done,
+    Emit,
+    GiveUp,
+    Kill,
+    Removed,
+    Reply,
+    Report,
+    SetTimer,
+    Start,
+    Stop,
+    Up,
+)
+from otpy.core.spec import BRUTAL_KILL, INFINITY, Restart
+from otpy.core.state import (
+    Booting,
+    Child,
+    Ending,
+    Purpose,
+    Recovering,
+    StartingOne,
+    Status,
+    StoppingOne,
+    SupervisorState,
+    Work,
+)
+from otpy.core.strategy import stop_order
+
+
+class Turn:
+    """The state as it changes, and the actions so far.
+
+    The work in hand is a list of children to stop, then a list of children to start: one
+    after another, each waited for.
+    """
+
+    def __init__(self, state: SupervisorState, now: float) -> None:
+        self.now = now
+        self.spec = state.spec
+        self.children = dict(state.children)
+        self.starts = state.starts
+        self.restarts = state.restarts
+        self.work = state.work
+        self.mailbox = deque(state.mailbox)
+        self.over = state.over
+        self.actions: list[Action] = []
+
+    def result(self) -> SupervisorState:
+        """Freeze what the supervisor remembers now."""
+        return SupervisorState(
+            self.spec,
+            self.children,
+            self.starts,
+            self.restarts,
+            self.work,
+            tuple(self.mailbox),
+            self.over,
+        )
+
+    def reply(self, token: int, answer: Answer) -> None:
+        """Answer a request."""
+        self.actions.append(Reply(token, answer))
+
+    def emit(self, report: Report) -> None:
+        """Publish a decision."""
+        self.actions.append(Emit(report))
+
+    # ---- the list of children ----------------------------------------------------------------
+
+    def current(self, id_: str, incarnation: int) -> Child | None:
+        """Find the child that a message means; None if it means an earlier incarnation."""
+        child = self.children.get(id_)
+        return child if child is not None and child.incarnation == incarnation else None
+
+    def mark(self, child: Child, status: Status) -> None:
+        """Note where a child stands."""
+        self.children[child.spec.id] = replace(child, status=status)
+
+    def settle(self, child: Child) -> None:
+        """Note that a child has no process; a temporary one leaves the list (``del_child``)."""
+        if child.spec.restart is Restart.TEMPORARY:
+            self.remove(child.spec.id)
+        else:
+            self.mark(child, Status.UNDEFINED)
+
+    def remove(self, id_: str) -> None:
+        """Forget a child's spec."""
+        del self.children[id_]
+        self.emit(Removed(id_))
+
+    # ---- the work in hand --------------------------------------------------------------------
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether the supervisor is on its way out."""
+        return self.work is not None and isinstance(self.work.purpose, Ending)
+
+    def begin(
+        self, purpose: Purpose, *, stop: tuple[str, ...] = (), start: tuple[str, ...] = ()
+    ) -> None:
+        """Take a piece of work in hand, in place of any other."""
+        self.work = Work(purpose, stop, start)
+        self.advance()
+
+    def end(self, reason: ExitReason | None = None) -> None:
+        """Stop every child, latest first, then end; with `Shutdown` if no reason is given."""
+        # The one that is being stopped already, if any, is waited for first.
+        stopping = self.work.stop[:1] if self.work is not None else ()
+        order = (*stopping, *stop_order(self.children))
+        self.begin(Ending(reason or Shutdown()), stop=order)
+
+    def advance(self) -> None:
+        """Go on with the work until a child has to be waited for, or it is finished."""
+        work = self.work
+        if work is None:
+            return
+        left = self._left_to_stop(work.stop)
+        self.work = replace(work, stop=left)
+        if left:
+            return
+        if work.start:
+            self._start(self.children[work.start[0]])
+            return
+        self.work = None
+        self._finish(work.purpose)
+
+    def start_is_settled(self) -> None:
+        """Go on behind the child at the head of `start`: it is up, or ignored its start."""
+        if self.work is not None:
+            self.work = replace(self.work, start=self.work.start[1:])
+        self.advance()
+
+    def _left_to_stop(self, ids: tuple[str, ...]) -> tuple[str, ...]:
+        for position, id_ in enumerate(ids):
+            child = self.children.get(id_)
+            if child is not None and self._must_wait_for_stop(child):
+                return ids[position:]
+        return ()
+
+    def _must_wait_for_stop(self, child: Child) -> bool:
+        match child.status:
+            case Status.STOPPING:
+                return True
+            case Status.STARTING | Status.RUNNING:
+                self._order_stop(child)
+                return True
+            case Status.ENDED | Status.RESTARTING:
+                # What the mailbox still holds about it is void from now on: its end was this
+                # stop (``shutdown/1`` takes a dead child's real EXIT out of the mailbox).
+                self.settle(child)
+                return False
+            case Status.UNDEFINED:
+                return False
+
+    def _order_stop(self, child: Child) -> None:
+        """Ask a child to end, within its budget (``shutdown/1``)."""
+        self.mark(child, Status.STOPPING)
+        id_, budget = child.spec.id, child.spec.shutdown
+        if budget == BRUTAL_KILL:
+            self.actions.append(Kill(id_, child.incarnation))
+            return
+        self.actions.append(Stop(id_, child.incarnation))
+        if budget != INFINITY:
+            self.actions.append(SetTimer(id_, child.incarnation, float(budget)))
+
+    def _start(self, child: Child) -> None:
+        id_ = child.spec.id
+        incarnation = self.starts.get(id_, 0) + 1
+        self.starts = {**self.starts, id_: incarnation}
+        self.children[id_] = replace(child, status=Status.STARTING, incarnation=incarnation)
+        self.actions.append(Start(child.spec, incarnation))
+
+    def _finish(self, purpose: Purpose) -> None:
+        match purpose:
+            case Booting():
+                self.actions.append(Up())
+            case Recovering():
+                pass
+            case StartingOne(token=token, child=id_):
+                child = self.children.get(id_)
+                up = child is not None and child.status is Status.RUNNING
+                self.reply(token, Done(id_, child.incarnation if child and up else None))
+            case StoppingOne(token=token, child=id_):
+                self.reply(token, Done(id_))
+            case Ending(reason=reason):
+                self.over = True
+                self.actions.append(GiveUp(reason))
+            case _:
+                assert_never(purpose)
