@@ -1,0 +1,333 @@
+"""A whole supervision tree without a process: machines and scripted workers in one thread.
+
+Every supervisor is a state of `otpy.core`, every worker a record of what it is going to do.
+What they log is described in tests/data/otp-traces/FORMAT.md, ``Events``.
+"""
+
+import heapq
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Final, TypeAlias, assert_never
+
+from otpy.core.exits import (
+    ExitReason,
+    Killed,
+    Shutdown,
+    Stopped,
+)
+from otpy.core.messages import (
+    Action,
+    Answer,
+    BootAsked,
+    Emit,
+    Event,
+    Exited,
+    GiveUp,
+    Halt,
+    HaltAsked,
+    Ignored,
+    Kill,
+    Reply,
+    Request,
+    Requested,
+    SetTimer,
+    Start,
+    Started,
+    StartFailed,
+    Stop,
+    StopAsked,
+    TimedOut,
+    Up,
+)
+from otpy.core.spec import (
+    ChildSpec,
+    NoBudget,
+    ServerStart,
+    SupervisorSpec,
+)
+from otpy.core.state import SupervisorState, new_supervisor
+from otpy.core.supervisor import decide
+
+Entry: TypeAlias = list[str | int]
+"""One line of the log, for example ``["init", "a", 1, "ok"]``."""
+
+ROOT: Final = "root"
+START_OF_TIME: Final = 7000.3  # odd, so that a real clock would show
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """What a worker will do: the one argument of its spec's `ServerStart`.
+
+    Attributes:
+        init: The outcomes of its first starts, ``ok``, ``error`` or ``ignore``; then ``ok``.
+        traps: Its terminate callback runs when its supervisor stops it.
+        hangs: That callback never returns.
+    """
+
+    init: tuple[str, ...]
+    traps: bool
+    hangs: bool
+
+    def outcome(self, start: int) -> str:
+        return self.init[start - 1] if start <= len(self.init) else "ok"
+
+
+# ---- the processes -----------------------------------------------------------------------------
+
+
+@dataclass(slots=True, eq=False)
+class Supervisor:
+    """A running supervisor: its machine, and where it stands in the tree."""
+
+    id: str
+    incarnation: int
+    parent: "Supervisor | None"
+    state: SupervisorState
+    is_up: bool = False
+    answers: dict[int, Answer] = field(default_factory=dict)
+
+
+@dataclass(slots=True, eq=False)
+class Worker:
+    """A running worker; one that is `stuck` hangs in its terminate callback."""
+
+    id: str
+    incarnation: int
+    parent: Supervisor
+    script: Script
+    is_brutally_killed: bool
+    stuck: bool = False
+
+
+Process: TypeAlias = Supervisor | Worker
+
+
+class World:
+    """Performs what the machines decide, at once, and lets them know."""
+
+    def __init__(self, spec: SupervisorSpec) -> None:
+        self.log: list[Entry] = []
+        self.end: ExitReason | None = None  # root's
+        self._now = START_OF_TIME
+        self._processes: dict[str, Process] = {}
+        self._incarnations: Counter[str] = Counter()
+        self._starts: dict[str, Mapping[str, int]] = {}  # under earlier lives of a supervisor
+        self._events: deque[tuple[Supervisor, Event]] = deque()
+        self._timers: list[tuple[float, int, Process]] = []
+        self._numbers = count(1)
+        self._open(Supervisor(ROOT, 1, None, new_supervisor(spec)))
+        self.settle()
+
+    # ---- what a scenario sees and does ---------------------------------------------------------
+
+    def alive(self) -> dict[str, int]:
+        return {p.id: p.incarnation for p in self._processes.values() if p.id != ROOT}
+
+    def supervisor(self, id_: str) -> Supervisor | None:
+        process = self._processes.get(id_)
+        return process if isinstance(process, Supervisor) else None
+
+    def worker(self, id_: str) -> Worker | None:
+        process = self._processes.get(id_)
+        return process if isinstance(process, Worker) else None
+
+    def ask(self, supervisor: Supervisor, request: Request) -> Answer:
+        token = next(self._numbers)
+        self._post(supervisor, Requested(token, request))
+        self.settle()
+        return supervisor.answers[token]
+
+    def stop(self, supervisor: Supervisor) -> None:
+        self._post(supervisor, StopAsked())
+        self.settle()
+
+    def end_worker(self, worker: Worker, word: str, reason: ExitReason) -> None:
+        """Let a worker end by itself: its terminate callback runs, trapping or not."""
+        if not worker.stuck:
+            self._terminate(worker, word)
+            worker.stuck = worker.script.hangs
+            if not worker.stuck:
+                self._bury(worker, reason)
+        self.settle()
+
+    def kill(self, process: Process) -> list[Entry]:
+        """Kill a process and return what its orphans log: they are gone when its parent hears."""
+        orphans = self._kill(process)
+        self.settle()
+        return orphans
+
+    # ---- time ----------------------------------------------------------------------------------
+
+    def settle(self) -> None:
+        """Let everything happen until the tree is at rest; time passes only while it waits."""
+        while self._step():
+            pass
+
+    def _step(self) -> bool:
+        if self._events:
+            supervisor, event = self._events.popleft()
+            if self._is_alive(supervisor):
+                self._deliver(supervisor, event)
+            return True
+        if self._timers:
+            due, _, process = heapq.heappop(self._timers)
+            if self._is_alive(process) and process.parent is not None:
+                self._now = max(self._now, due)
+                self._post(process.parent, TimedOut(process.id, process.incarnation))
+            return True
+        return False
+
+    def _deliver(self, supervisor: Supervisor, event: Event) -> None:
+        supervisor.state, actions = decide(supervisor.state, event, self._now)
+        for action in actions:
+            self._perform(supervisor, action)
+
+    def _post(self, supervisor: Supervisor | None, event: Event) -> None:
+        if supervisor is not None:
+            self._events.append((supervisor, event))
+
+    # ---- actions -------------------------------------------------------------------------------
+
+    def _perform(self, supervisor: Supervisor, action: Action) -> None:
+        match action:
+            case Start(spec=spec, incarnation=incarnation):
+                self._start(supervisor, spec, incarnation)
+            case Stop(child=id_, incarnation=incarnation):
+                self._stop(self._process(id_, incarnation))
+            case Kill(child=id_, incarnation=incarnation):
+                self._kill(self._process(id_, incarnation))
+            case Halt(child=id_, incarnation=incarnation):
+                self._halt(self._process(id_, incarnation))
+            case SetTimer(child=id_, incarnation=incarnation, seconds=seconds):
+                self._set_timer(id_, incarnation, seconds)
+            case Reply(token=token, answer=answer):
+                supervisor.answers[token] = answer
+            case Up():
+                supervisor.is_up = True
+                self._post(supervisor.parent, Started(supervisor.id, supervisor.incarnation))
+            case GiveUp(reason=reason):
+                self._bury(supervisor, reason)
+            case Emit():
+                pass
+            case _:
+                assert_never(action)
+
+    def _start(self, parent: Supervisor, spec: ChildSpec, incarnation: int) -> None:
+        assert spec.id not in self._processes, f"two incarnations of {spec.id}"
+        self._incarnations[spec.id] += 1
+        assert incarnation == self._incarnations[spec.id], f"{spec.id} is miscounted"
+        if isinstance(spec.start, SupervisorSpec):
+            self.log.append(["sup_init", spec.id, incarnation])
+            state = new_supervisor(spec.start, self._starts.get(spec.id))
+            self._open(Supervisor(spec.id, incarnation, parent, state))
+        else:
+            self._start_worker(parent, spec, incarnation)
+
+    def _open(self, supervisor: Supervisor) -> None:
+        self._processes[supervisor.id] = supervisor
+        self._post(supervisor, BootAsked())
+
+    def _start_worker(self, parent: Supervisor, spec: ChildSpec, incarnation: int) -> None:
+        assert isinstance(spec.start, ServerStart)
+        (script,) = spec.start.args
+        assert isinstance(script, Script)
+        outcome = script.outcome(incarnation)
+        self.log.append(["init", spec.id, incarnation, outcome])
+        match outcome:
+            case "ok":
+                brutal = spec.shutdown == NoBudget.BRUTAL_KILL
+                self._processes[spec.id] = Worker(spec.id, incarnation, parent, script, brutal)
+                self._post(parent, Started(spec.id, incarnation))
+            case "ignore":
+                self._post(parent, Ignored(spec.id, incarnation))
+            case _:
+                self._post(parent, StartFailed(spec.id, incarnation, Stopped("init_failed")))
+
+    def _stop(self, process: Process) -> None:
+        if isinstance(process, Supervisor):
+            self._post(process, StopAsked())
+            return
+        if process.script.traps:
+            if process.stuck:
+                return
+            self._terminate(process, "shutdown")
+            if process.script.hangs:
+                process.stuck = True
+                return
+        self._bury(process, Shutdown())
+
+    def _halt(self, process: Process) -> None:
+        if isinstance(process, Supervisor):
+            self._post(process, HaltAsked())
+        else:
+            self._bury(process, Killed())
+
+    def _set_timer(self, id_: str, incarnation: int, seconds: float) -> None:
+        process = self._processes.get(id_)
+        if process is not None and process.incarnation == incarnation:
+            heapq.heappush(self._timers, (self._now + seconds, next(self._numbers), process))
+
+    # ---- ends ----------------------------------------------------------------------------------
+
+    def _terminate(self, worker: Worker, reason: str) -> None:
+        self.log.append(["terminate", worker.id, worker.incarnation, reason])
+
+    def _bury(self, process: Process, reason: ExitReason) -> None:
+        self._remove(process)
+        self._announce(process, reason)
+
+    def _kill(self, process: Process) -> list[Entry]:
+        self._remove(process)
+        orphans = self._abandon(process) if isinstance(process, Supervisor) else []
+        self._announce(process, Killed())
+        return orphans
+
+    def _remove(self, process: Process) -> None:
+        del self._processes[process.id]
+        if isinstance(process, Supervisor):
+            self._starts[process.id] = process.state.starts
+
+    def _announce(self, process: Process, reason: ExitReason) -> None:
+        if process.parent is None:
+            self.end = reason
+        elif isinstance(process, Supervisor) and not process.is_up:
+            self._post(process.parent, StartFailed(process.id, process.incarnation, reason))
+        else:
+            self._post(process.parent, Exited(process.id, process.incarnation, reason))
+
+    def _abandon(self, supervisor: Supervisor) -> list[Entry]:
+        """Let all below a killed supervisor end: workers at once, supervisors in order."""
+        with self._logged_apart() as log:
+            for process in self._below(supervisor):
+                if isinstance(process, Supervisor):
+                    self._post(process, StopAsked())
+                    continue
+                if process.script.traps and not process.stuck:
+                    self._terminate(process, "killed")
+                self._remove(process)
+            while self._below(supervisor):
+                self._step()
+        return sorted(entry[1:] for entry in log)
+
+    @contextmanager
+    def _logged_apart(self) -> Iterator[list[Entry]]:
+        log, self.log = self.log, []
+        try:
+            yield self.log
+        finally:
+            self.log = log
+
+    def _below(self, supervisor: Supervisor) -> list[Process]:
+        return [p for p in self._processes.values() if p.parent is supervisor]
+
+    def _process(self, id_: str, incarnation: int) -> Process:
+        process = self._processes[id_]
+        assert process.incarnation == incarnation
+        return process
+
+    def _is_alive(self, process: Process) -> bool:
+        return self._processes.get(process.id) is process
