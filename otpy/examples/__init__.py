@@ -1,0 +1,1 @@
+"""Small servers that README, the demo and the tests use."""

@@ -1,0 +1,21 @@
+"""GenServers: the behaviour, its results, and what each callback result means."""
+
+from otpy.server.context import Call, receive
+from otpy.server.dispatch import call, cast
+from otpy.server.genserver import Caller, GenServer
+from otpy.server.results import Continue, Ignore, NoReply, Reply, Stop, Timeout
+
+__all__ = [
+    "Call",
+    "Caller",
+    "Continue",
+    "GenServer",
+    "Ignore",
+    "NoReply",
+    "Reply",
+    "Stop",
+    "Timeout",
+    "call",
+    "cast",
+    "receive",
+]

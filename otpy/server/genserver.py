@@ -1,0 +1,96 @@
+"""The GenServer behaviour: subclass it, override what you need; state is the instance."""
+
+from typing import ClassVar, Protocol
+
+from otpy.errors import UnknownRequest
+from otpy.server.dispatch import handler_for
+
+
+class Caller(Protocol):
+    """Who made a call; good for one reply, from any handler."""
+
+    def reply(self, value: object) -> None:
+        """Answer the call. A second reply is dropped, as is one to a caller that has gone."""
+
+
+class GenServer:
+    """A process that serves one message at a time.
+
+    An exception in a callback ends the process (let it crash): its supervisor decides what
+    follows, and every caller that waits for an answer gets `ProcessDown`. ``raise Refused(...)``
+    answers the caller and the server goes on.
+
+    Attributes:
+        trap_exit: With True, `terminate` runs when the supervisor stops the process. With
+            False the process ends at once then, as an Erlang process that does not trap exits.
+        name: The process's path in the tree; set before `init` runs.
+    """
+
+    trap_exit: ClassVar[bool] = True
+    name: str = ""
+
+    def init(self, *args: object, **kwargs: object) -> object:
+        """Set up the state; the arguments are the tree's `args`.
+
+        The supervisor goes on to the next child when this returns. What it raises is a failed
+        start, and `terminate` does not run.
+
+        Returns:
+            None, `Ignore`, ``Continue(x)``, ``Timeout(seconds)`` or ``Stop(reason)``, which
+            is a failed start.
+        """
+
+    def handle_call(self, request: object, caller: Caller) -> object:
+        """Answer a call.
+
+        The base dispatches to the `call` methods; without one the caller gets
+        `UnknownRequest` and the server goes on.
+
+        Returns:
+            The reply; or `NoReply`, ``Reply(value, then=...)`` or ``Stop(reason, reply=...)``.
+        """
+        del caller
+        handler = handler_for(self, "call", request)
+        if handler is None:
+            raise UnknownRequest(f"{type(self).__name__} has no handler for call {request!r:.200}")
+        return handler()
+
+    def handle_cast(self, request: object) -> object:
+        """Handle a cast.
+
+        Returns:
+            None, ``Continue(x)``, ``Timeout(seconds)`` or ``Stop(reason)``.
+        """
+        handler = handler_for(self, "cast", request)
+        if handler is None:
+            raise UnknownRequest(f"{type(self).__name__} has no handler for cast {request!r:.200}")
+        return handler()
+
+    def handle_info(self, message: object) -> object:
+        """Handle any other message: ``"timeout"``, or one that `send_after` sent.
+
+        Returns:
+            As `handle_cast`.
+        """
+        raise UnknownRequest(f"{type(self).__name__} has no handler for message {message!r:.200}")
+
+    def handle_continue(self, argument: object) -> object:
+        """Go on after a callback that returned ``Continue(argument)``.
+
+        Returns:
+            As `handle_cast`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no handle_continue")
+
+    def terminate(self, reason: str) -> None:
+        """Clean up: after an orderly stop or an exception, never after SIGKILL.
+
+        Args:
+            reason: The exit reason, in the words of README's table.
+        """
+
+    def send_after(self, seconds: float, message: object) -> None:
+        """Send `message` to this server's own `handle_info` after `seconds`."""
+        from otpy.server.context import current  # noqa: PLC0415  # bound at the fork
+
+        current().mailbox.send_after(seconds, message)

@@ -1,0 +1,182 @@
+"""A framed, non-blocking socket between two processes of a tree; descriptors travel along.
+
+Bodies are pickle protocol 5: both ends are of one tree and one code base, so any value passes.
+"""
+
+import array
+import contextlib
+import os
+import pickle
+import select
+import socket
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from otpy.system.loop import READABLE, WRITABLE, Loop
+
+_READ_BYTES: Final = 1 << 16
+_MAX_FDS: Final = 8
+_ANCILLARY: Final = socket.CMSG_SPACE(_MAX_FDS * 4)
+_RECV_FLAGS: Final = socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
+
+Handler = Callable[[object, "tuple[int, ...]"], None]
+
+
+class ChannelFull(Exception):
+    """The other end has not read for so long that `max_queued` messages wait for it."""
+
+
+class Channel:
+    """One end of a `multiprocessing.Pipe`, in messages.
+
+    Args:
+        fd: The socket; the channel owns it from now on.
+        decode: A frame decoder: bytes in, bodies out.
+        encode: Puts a body into a frame.
+        max_queued: Messages that may wait while the other end does not read.
+    """
+
+    def __init__(
+        self,
+        fd: int,
+        decode: Callable[[bytes], list[bytes]],
+        encode: Callable[[bytes], bytes],
+        max_queued: int = 4096,
+    ) -> None:
+        self.fd = fd
+        self._socket = socket.socket(fileno=fd)
+        self._decode, self._encode = decode, encode
+        self._max_queued = max_queued
+        self._out: deque[tuple[memoryview, tuple[int, ...]]] = deque()
+        self._fds: deque[tuple[int, ...]] = deque()
+        self._loop: Loop | None = None
+        self._waits_to_write = False
+        self.closed = False
+
+    def attach(self, loop: Loop, on_message: Handler, on_close: Callable[[], None]) -> None:
+        """Hand every message that arrives to `on_message`, until the other end closes."""
+
+        def ready(events: int) -> None:
+            if events & WRITABLE:
+                self.flush()
+            if events & ~WRITABLE and not self.receive(on_message):
+                on_close()
+
+        self._loop = loop
+        self._waits_to_write = bool(self._out)
+        loop.watch(self.fd, ready, READABLE | (WRITABLE if self._out else 0))
+
+    def detach(self) -> None:
+        """Stop waiting for messages; the socket stays open for what is still to be read."""
+        if self._loop is not None:
+            self._loop.unwatch(self.fd)
+            self._loop = None
+
+    def send(self, message: object, fds: Sequence[int] = ()) -> None:
+        """Send, or queue what does not fit now; the descriptors are closed here once sent.
+
+        Raises:
+            ChannelFull: Too much is queued. Nothing was sent; the descriptors are closed.
+        """
+        if self.closed or len(self._out) >= self._max_queued:
+            close_all(fds)
+            if self.closed:
+                return
+            raise ChannelFull
+        body = pickle.dumps((len(fds), message), protocol=5)
+        self._out.append((memoryview(self._encode(body)), tuple(fds)))
+        if len(self._out) == 1:
+            self.flush()
+
+    def flush(self) -> None:
+        """Send what is queued, as far as the other end has room."""
+        try:
+            while self._out:
+                self._send_head()
+        except BlockingIOError:
+            pass
+        except OSError:
+            # It is gone; whoever watches its pidfd or the end-of-file will say so.
+            self._drop_queue()
+        if self._loop is not None and self._waits_to_write != bool(self._out):
+            self._waits_to_write = bool(self._out)
+            self._loop.change(self.fd, READABLE | (WRITABLE if self._out else 0))
+
+    def flush_within(self, seconds: float) -> None:
+        """Wait until everything is sent or the other end is gone, at most for `seconds`."""
+        deadline = time.monotonic() + seconds
+        while self._out and (left := deadline - time.monotonic()) > 0:
+            writable = select.poll()
+            writable.register(self.fd, select.POLLOUT)
+            writable.poll(left * 1000)
+            self.flush()
+
+    def _send_head(self) -> None:
+        data, fds = self._out[0]
+        if fds:
+            rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))
+            sent = self._socket.sendmsg([data], [rights], socket.MSG_DONTWAIT)
+            close_all(fds)
+        else:
+            sent = self._socket.send(data, socket.MSG_DONTWAIT)
+        if sent == len(data):
+            self._out.popleft()
+        else:
+            self._out[0] = (data[sent:], ())
+
+    def receive(self, on_message: Handler) -> bool:
+        """Hand over every message that can be read now; tell whether the other end is there."""
+        while not self.closed:
+            try:
+                data, ancillary, _, _ = self._socket.recvmsg(_READ_BYTES, _ANCILLARY, _RECV_FLAGS)
+            except BlockingIOError:
+                return True
+            except OSError:
+                return False
+            for _, _, payload in ancillary:
+                whole = len(payload) - len(payload) % 4
+                self._fds.append(tuple(array.array("i", payload[:whole])))
+            if not data:
+                return False
+            for body in self._decode(data):
+                count, message = pickle.loads(body)  # noqa: S301  # of our own tree
+                on_message(message, self._take_fds(count))
+        return False
+
+    def _take_fds(self, count: int) -> tuple[int, ...]:
+        """Take the descriptors of one message; none if the kernel had to drop some."""
+        if not count:
+            return ()
+        # One sendmsg carries the descriptors of one message, and one recvmsg never merges two
+        # of them, so that they arrive in the order of the messages (unix(7), SCM_RIGHTS).
+        fds = self._fds.popleft() if self._fds else ()
+        if len(fds) == count:
+            return fds
+        close_all(fds)
+        return ()
+
+    def _drop_queue(self) -> None:
+        for _, fds in self._out:
+            close_all(fds)
+        self._out.clear()
+
+    def close(self) -> None:
+        """Close the socket and every descriptor that was under way."""
+        if self.closed:
+            return
+        self.closed = True
+        self.detach()
+        self._drop_queue()
+        for fds in self._fds:
+            close_all(fds)
+        self._fds.clear()
+        self._socket.close()
+
+
+def close_all(fds: Sequence[int]) -> None:
+    """Close descriptors; one that is closed already is no error."""
+    for fd in fds:
+        with contextlib.suppress(OSError):
+            os.close(fd)

@@ -1,0 +1,52 @@
+"""The end of a process: waiting for it, reaping it, reading its status. Once, at the edge."""
+
+import contextlib
+import os
+import signal
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How a process ended: by the signal named `signal`, or with exit status `code`."""
+
+    signal: str
+    code: int
+    peak_memory: int
+
+
+def reap(pid: int) -> Status:
+    """Take the status of a child that has ended; its peak memory is in bytes."""
+    _, wait_status, usage = os.wait4(pid, 0)
+    code = os.waitstatus_to_exitcode(wait_status)
+    return Status(signal_name(-code) if code < 0 else "", max(code, 0), usage.ru_maxrss * 1024)
+
+
+def signal_name(number: int) -> str:
+    """Name a signal: ``SIGSEGV``, or ``SIG40`` where it has no name."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"SIG{number}"
+
+
+def kill_group(leader: int, number: int = signal.SIGKILL) -> None:
+    """Signal the process group of a child that has not been reaped yet."""
+    # Until then its pid, and with it the group's number, cannot be reused.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, number)
+
+
+def send_signal(pidfd: int, number: int) -> None:
+    """Signal a process through its pidfd: never one that reuses its pid."""
+    with contextlib.suppress(ProcessLookupError):
+        signal.pidfd_send_signal(pidfd, number)
+
+
+def left_in_group(leader: int) -> bool:
+    """Tell whether we have children, dead or alive, in the group of a child already reaped."""
+    try:
+        os.waitid(os.P_PGID, leader, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True

@@ -1,0 +1,103 @@
+"""One thread, one epoll, one heap of deadlines: the event loop of every process of a node."""
+
+import heapq
+import itertools
+import select
+import time
+from collections.abc import Callable
+from typing import Final
+
+READABLE: Final = select.EPOLLIN
+WRITABLE: Final = select.EPOLLOUT
+
+
+class Timer:
+    """A deadline that can be cancelled; a cancelled one stays in the heap until it is due."""
+
+    __slots__ = ("callback",)
+
+    def __init__(self, callback: Callable[[], None]) -> None:
+        self.callback: Callable[[], None] | None = callback
+
+    def cancel(self) -> None:
+        """Forget it; does nothing the second time."""
+        self.callback = None
+
+
+class Loop:
+    """Waits for descriptors and deadlines, and for nothing else: at rest it never wakes."""
+
+    def __init__(self) -> None:
+        self._epoll = select.epoll()
+        self._handlers: dict[int, Callable[[int], None]] = {}
+        self._timers: list[tuple[float, int, Timer]] = []
+        self._order = itertools.count()
+        self._soon: list[Callable[[], None]] = []
+        self._running = True
+
+    def watch(self, fd: int, handler: Callable[[int], None], events: int = READABLE) -> None:
+        """Call `handler` with the ready events whenever `fd` is ready."""
+        self._handlers[fd] = handler
+        self._epoll.register(fd, events)
+
+    def change(self, fd: int, events: int) -> None:
+        """Wait for other `events` on `fd` from now on."""
+        self._epoll.modify(fd, events)
+
+    def unwatch(self, fd: int) -> None:
+        """Stop waiting for `fd`; to be called before it is closed, fine if never watched.
+
+        A closed descriptor whose description lives on in another process would stay in the
+        epoll set for ever (epoll(7), question 6).
+        """
+        if self._handlers.pop(fd, None) is not None:
+            self._epoll.unregister(fd)
+
+    def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer:
+        """Call `callback` after `seconds`."""
+        timer = Timer(callback)
+        heapq.heappush(self._timers, (time.monotonic() + seconds, next(self._order), timer))
+        return timer
+
+    def call_soon(self, callback: Callable[[], None]) -> None:
+        """Call `callback` once what is ready now has been handled."""
+        self._soon.append(callback)
+
+    def stop(self) -> None:
+        """Make `run` return when the handler that calls this has."""
+        self._running = False
+
+    def run(self) -> None:
+        """Handle what is ready until `stop` is called."""
+        while self._running:
+            self._run_once()
+
+    def close(self) -> None:
+        """Give the epoll descriptor back; watched descriptors stay open."""
+        self._epoll.close()
+
+    def _run_once(self) -> None:
+        for fd, events in self._epoll.poll(self._seconds_to_wait(), 256):
+            # An earlier handler of this round may have closed this one's descriptor.
+            if (handler := self._handlers.get(fd)) is not None:
+                handler(events)
+        self._run_due_timers()
+        soon, self._soon = self._soon, []
+        for callback in soon:
+            callback()
+
+    def _seconds_to_wait(self) -> float:
+        if self._soon or not self._running:
+            return 0.0
+        while self._timers and self._timers[0][2].callback is None:
+            heapq.heappop(self._timers)
+        if not self._timers:
+            return -1.0
+        return max(0.0, self._timers[0][0] - time.monotonic())
+
+    def _run_due_timers(self) -> None:
+        while self._timers and self._timers[0][0] <= time.monotonic():
+            _, _, timer = heapq.heappop(self._timers)
+            if (callback := timer.callback) is not None:
+                timer.callback = None
+                callback()

@@ -1,0 +1,35 @@
+"""The two prctl(2) options that keep a tree of processes together; Python's os has neither."""
+
+import ctypes
+import os
+import signal
+from typing import Final
+
+_PR_SET_PDEATHSIG: Final = 1
+_PR_SET_CHILD_SUBREAPER: Final = 36
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _prctl(option: int, value: int) -> None:
+    if _libc.prctl(option, value, 0, 0, 0) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def die_with(parent: int) -> None:
+    """Have the kernel SIGKILL this process when the thread that forked it ends.
+
+    Args:
+        parent: The pid that forked this process. It may have died before the option was set,
+            and the kernel does not fire late; whoever adopted us may be any process, not only
+            pid 1, so the pids are compared.
+    """
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def become_subreaper() -> None:
+    """Have orphaned descendants fall to this process instead of init."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)

@@ -1,0 +1,106 @@
+"""What the processes of a tree say on the pipes between them."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from otpy.core.exits import ExitReason
+from otpy.core.messages import Answer, Request
+from otpy.errors import OtpyError
+from otpy.events import Event
+
+Path: TypeAlias = tuple[str, ...]
+"""Ids from the receiver down to the process that is meant; empty for the receiver itself."""
+
+# ---- down: from a supervisor to a child ------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ShutDown:
+    """End in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class HaltNow:
+    """A supervisor is to end itself and everything below it now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Introduce:
+    """Talk to whoever holds the other ends of the two pipes beside this: read end, write end."""
+
+    token: int
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class SendSignal:
+    """Send a signal to the process."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Answer `request`, or pass it on along `path`."""
+
+    token: int
+    path: Path
+    request: Request | SendSignal
+
+
+# ---- up: from a child to its supervisor ------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Init has returned. `traps`: it wants to be told to shut down, and not be signalled."""
+
+    traps: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class IgnoreStart:
+    """Init returned `Ignore`; the process ends now."""
+
+
+@dataclass(frozen=True, slots=True)
+class LastWord:
+    """The process ends now, for `reason`; `message` is what it had in hand."""
+
+    reason: ExitReason
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """What happened at or below the sender, oldest first."""
+
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Introduced:
+    """The introduction was passed on; the worker's pidfd is beside this."""
+
+    token: int
+    pid: int
+    incarnation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The answer to an `Ask`, or why an `Introduce` failed. `pids` are the children's."""
+
+    token: int
+    answer: "Answer | OtpyError | Lost"
+    pids: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A supervisor on the way ended before it had passed the introduction on: try again."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopNode:
+    """From the gateway to the node: a client asked for an orderly stop."""
