@@ -1,4 +1,4 @@
-"""What a supervisor answers to start_child and its siblings ("API, exact results" of OTP)."""
+"""What a supervisor answers to start_child and its siblings (supervisor.erl, ``handle_call``)."""
 
 from typing import assert_never
 

@@ -205,9 +205,10 @@ def _stop_asked(turn: Turn) -> None:
 
 
 def _halt_asked(turn: Turn) -> None:
-    for child in tuple(turn.children.values()):
+    for id_ in stop_order(turn.children):
+        child = turn.children[id_]
         if child.status in ALIVE:
             turn.mark(child, Status.STOPPING)
-            turn.actions.append(Halt(child.spec.id, child.incarnation))
+            turn.actions.append(Halt(id_, child.incarnation))
     if not turn.is_ending:
         turn.end()

@@ -1,0 +1,119 @@
+"""A supervisor under test: it is told what happened, and answers with its actions."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from otpy.core.exits import ExitReason, Killed, Raised
+from otpy.core.messages import (
+    Action,
+    BootAsked,
+    Event,
+    Exited,
+    Ignored,
+    Request,
+    Requested,
+    SetTimer,
+    Started,
+    StartFailed,
+    Stop,
+    TimedOut,
+)
+from otpy.core.spec import (
+    AutoShutdown,
+    ChildSpec,
+    Restart,
+    RestartIntensity,
+    ServerStart,
+    ShutdownBudget,
+    Strategy,
+    SupervisorSpec,
+)
+from otpy.core.state import new_supervisor
+from otpy.core.supervisor import decide
+
+START_OF_TIME: Final = 7000.3  # odd, so that a real clock would show
+BROKEN: Final = Raised("ValueError: no database")
+
+
+def child(
+    id_: str,
+    restart: Restart = Restart.PERMANENT,
+    shutdown: ShutdownBudget = 5.0,
+    *,
+    significant: bool = False,
+) -> ChildSpec:
+    return ChildSpec(id_, ServerStart("shop:Server"), restart, shutdown, significant)
+
+
+A, B, C, D = child("a"), child("b"), child("c"), child("d")
+
+
+def asked_to_stop(id_: str, incarnation: int = 1) -> tuple[Action, ...]:
+    """List the actions that stop a child with the default budget."""
+    return (Stop(id_, incarnation), SetTimer(id_, incarnation, 5.0))
+
+
+class Machine:
+    """One supervisor and its clock; `now` is moved by hand."""
+
+    def __init__(
+        self,
+        *children: ChildSpec,
+        strategy: Strategy = Strategy.ONE_FOR_ONE,
+        max_restarts: int = 3,
+        max_seconds: float = 5.0,
+        auto_shutdown: AutoShutdown = AutoShutdown.NEVER,
+        starts: Mapping[str, int] | None = None,
+    ) -> None:
+        intensity = RestartIntensity(max_restarts, max_seconds)
+        spec = SupervisorSpec(strategy, intensity, auto_shutdown, children)
+        self.state = new_supervisor(spec, starts)
+        self.now = START_OF_TIME
+
+    def hear(self, event: Event) -> tuple[Action, ...]:
+        self.state, actions = decide(self.state, event, self.now)
+        return actions
+
+    def ask(self, token: int, request: Request) -> tuple[Action, ...]:
+        return self.hear(Requested(token, request))
+
+    # What happened to the present incarnation of a child.
+
+    def started(self, id_: str) -> tuple[Action, ...]:
+        return self.hear(Started(id_, self.incarnation(id_)))
+
+    def ignored(self, id_: str) -> tuple[Action, ...]:
+        return self.hear(Ignored(id_, self.incarnation(id_)))
+
+    def failed(self, id_: str, reason: ExitReason = BROKEN) -> tuple[Action, ...]:
+        return self.hear(StartFailed(id_, self.incarnation(id_), reason))
+
+    def exited(self, id_: str, reason: ExitReason = Killed()) -> tuple[Action, ...]:  # noqa: B008
+        return self.hear(Exited(id_, self.incarnation(id_), reason))
+
+    def timed_out(self, id_: str) -> tuple[Action, ...]:
+        return self.hear(TimedOut(id_, self.incarnation(id_)))
+
+    def incarnation(self, id_: str) -> int:
+        return self.state.children[id_].incarnation
+
+
+def running(
+    *children: ChildSpec,
+    strategy: Strategy = Strategy.ONE_FOR_ONE,
+    max_restarts: int = 3,
+    max_seconds: float = 5.0,
+    auto_shutdown: AutoShutdown = AutoShutdown.NEVER,
+) -> Machine:
+    """Make a supervisor whose children are all up, each in its first incarnation."""
+    machine = Machine(
+        *children,
+        strategy=strategy,
+        max_restarts=max_restarts,
+        max_seconds=max_seconds,
+        auto_shutdown=auto_shutdown,
+    )
+    machine.hear(BootAsked())
+    for spec in children:
+        machine.started(spec.id)
+    return machine

@@ -1,0 +1,229 @@
+"""What start_child and its siblings answer (supervisor.erl, ``handle_call``)."""
+
+from otpy.core.exits import FailedToStartChild, Normal, Shutdown
+from otpy.core.messages import (
+    Added,
+    ChildCounts,
+    Children,
+    ChildRow,
+    CountChildren,
+    DeleteChild,
+    Denied,
+    Done,
+    Emit,
+    GetChildSpec,
+    NotStarted,
+    Removed,
+    Reply,
+    RestartChild,
+    Start,
+    StartChild,
+    StopAsked,
+    TerminateChild,
+    WhichChildren,
+)
+from otpy.core.spec import AutoShutdown, ChildSpec, Restart, Strategy, SupervisorSpec
+from tests.core.machine import BROKEN, A, B, C, asked_to_stop, child, running
+
+POOL = ChildSpec("pool", SupervisorSpec(children=(A,)))
+TEMPORARY = child("t", Restart.TEMPORARY)
+
+
+# ---- start_child -------------------------------------------------------------------------------
+
+
+def test_start_child_adds_the_spec_at_the_end_and_answers_when_it_is_up() -> None:
+    supervisor = running(A)
+    assert supervisor.ask(1, StartChild(B)) == (Emit(Added(B)), Start(B, 1))
+    assert supervisor.started("b") == (Reply(1, Done("b", 1)),)
+    assert supervisor.hear(StopAsked()) == asked_to_stop("b")
+
+
+def test_start_child_of_a_present_id_is_refused() -> None:
+    supervisor = running(A, B)
+    supervisor.ask(1, TerminateChild("b"))
+    supervisor.exited("b", Shutdown())
+    assert supervisor.ask(2, StartChild(A)) == (Reply(2, Denied("already_started")),)
+    assert supervisor.ask(3, StartChild(B)) == (Reply(3, Denied("already_present")),)
+
+
+def test_start_child_that_fails_is_private() -> None:
+    supervisor = running(A, strategy=Strategy.ONE_FOR_ALL, max_restarts=0)
+    supervisor.ask(1, StartChild(B))
+    assert supervisor.failed("b") == (Emit(Removed("b")), Reply(1, NotStarted(BROKEN)))
+    assert supervisor.ask(2, GetChildSpec("b")) == (Reply(2, Denied("not_found")),)
+
+
+def test_start_child_of_a_supervisor_that_fails_says_which_child_did() -> None:
+    reason = FailedToStartChild("a", BROKEN)
+    supervisor = running()
+    supervisor.ask(1, StartChild(POOL))
+    assert supervisor.failed("pool", reason) == (
+        Emit(Removed("pool")),
+        Reply(1, NotStarted(reason)),
+    )
+
+
+def test_start_child_keeps_the_spec_of_a_child_that_ignores() -> None:
+    supervisor = running()
+    supervisor.ask(1, StartChild(A))
+    assert supervisor.ignored("a") == (Reply(1, Done("a")),)
+    assert supervisor.ask(2, GetChildSpec("a")) == (Reply(2, A),)
+
+
+def test_start_child_forgets_a_temporary_child_that_ignores() -> None:
+    supervisor = running()
+    supervisor.ask(1, StartChild(TEMPORARY))
+    assert supervisor.ignored("t") == (Emit(Removed("t")), Reply(1, Done("t")))
+
+
+def test_start_child_checks_that_significant_fits() -> None:
+    significant = child("a", Restart.TRANSIENT, significant=True)
+    permanent = child("a", significant=True)
+    assert running().ask(1, StartChild(significant)) == (
+        Reply(
+            1,
+            Denied("bad_combination", "a significant child needs a supervisor with auto_shutdown"),
+        ),
+    )
+    shutting = running(auto_shutdown=AutoShutdown.ANY_SIGNIFICANT)
+    assert shutting.ask(1, StartChild(permanent)) == (
+        Reply(1, Denied("bad_combination", "a significant child may not be permanent")),
+    )
+    assert shutting.ask(2, StartChild(significant)) == (
+        Emit(Added(significant)),
+        Start(significant, 1),
+    )
+
+
+# ---- terminate_child, restart_child, delete_child ----------------------------------------------
+
+
+def test_terminate_child_stops_it_and_keeps_its_spec() -> None:
+    supervisor = running(A)
+    assert supervisor.ask(1, TerminateChild("a")) == asked_to_stop("a")
+    assert supervisor.exited("a", Shutdown()) == (Reply(1, Done("a")),)
+    assert supervisor.ask(2, TerminateChild("a")) == (Reply(2, Done("a")),)
+    assert supervisor.ask(3, GetChildSpec("a")) == (Reply(3, A),)
+
+
+def test_terminate_child_forgets_a_temporary_child() -> None:
+    supervisor = running(TEMPORARY)
+    supervisor.ask(1, TerminateChild("t"))
+    assert supervisor.exited("t", Shutdown()) == (Emit(Removed("t")), Reply(1, Done("t")))
+
+
+def test_restart_child_is_refused_while_it_runs() -> None:
+    assert running(A).ask(1, RestartChild("a")) == (Reply(1, Denied("running")),)
+
+
+def test_restart_child_that_fails_keeps_the_spec() -> None:
+    supervisor = running(child("x", Restart.TRANSIENT), max_restarts=0)
+    supervisor.exited("x", Normal())
+    supervisor.ask(1, RestartChild("x"))
+    assert supervisor.failed("x") == (Reply(1, NotStarted(BROKEN)),)
+    supervisor.ask(2, RestartChild("x"))
+    assert supervisor.ignored("x") == (Reply(2, Done("x")),)
+    supervisor.ask(3, RestartChild("x"))
+    assert supervisor.started("x") == (Reply(3, Done("x", 4)),)
+
+
+def test_restarts_by_hand_are_free() -> None:
+    supervisor = running(A, strategy=Strategy.ONE_FOR_ALL, max_restarts=0)
+    for life in range(1, 6):
+        supervisor.ask(1, TerminateChild("a"))
+        supervisor.exited("a", Shutdown())
+        assert supervisor.ask(2, RestartChild("a")) == (Start(A, life + 1),)
+        assert supervisor.started("a") == (Reply(2, Done("a", life + 1)),)
+
+
+def test_delete_child_forgets_a_stopped_child_only() -> None:
+    supervisor = running(A)
+    assert supervisor.ask(1, DeleteChild("a")) == (Reply(1, Denied("running")),)
+    supervisor.ask(2, TerminateChild("a"))
+    supervisor.exited("a", Shutdown())
+    assert supervisor.ask(3, DeleteChild("a")) == (Emit(Removed("a")), Reply(3, Done("a")))
+    assert supervisor.ask(4, DeleteChild("a")) == (Reply(4, Denied("not_found")),)
+
+
+def test_restart_child_keeps_the_place_and_a_new_start_child_goes_to_the_end() -> None:
+    supervisor = running(A, B, C)
+    for id_ in "ab":
+        supervisor.ask(1, TerminateChild(id_))
+        supervisor.exited(id_, Shutdown())
+    supervisor.ask(2, RestartChild("b"))
+    supervisor.started("b")
+    supervisor.ask(3, DeleteChild("a"))
+    supervisor.ask(4, StartChild(A))
+    supervisor.started("a")
+    assert supervisor.ask(5, WhichChildren()) == (
+        Reply(
+            5,
+            Children(
+                (
+                    ChildRow("a", "running", "worker", 2),
+                    ChildRow("c", "running", "worker", 1),
+                    ChildRow("b", "running", "worker", 2),
+                )
+            ),
+        ),
+    )
+
+
+def test_nothing_is_found_under_an_unknown_id() -> None:
+    supervisor = running(A)
+    for request in (
+        TerminateChild("z"),
+        RestartChild("z"),
+        DeleteChild("z"),
+        GetChildSpec("z"),
+    ):
+        assert supervisor.ask(1, request) == (Reply(1, Denied("not_found")),)
+
+
+# ---- which_children, count_children ------------------------------------------------------------
+
+
+def test_count_children_counts_supervisors_alive_or_not() -> None:
+    supervisor = running(A, POOL)
+    supervisor.ask(1, TerminateChild("pool"))
+    supervisor.exited("pool", Shutdown())
+    assert supervisor.ask(2, CountChildren()) == (
+        Reply(2, ChildCounts(specs=2, active=1, supervisors=1, workers=1)),
+    )
+
+
+def test_a_child_whose_end_waits_in_the_mailbox_is_listed_but_not_active() -> None:
+    # As in OTP: its pid is still in the list, but no longer alive.
+    supervisor = running(A, B)
+    supervisor.ask(1, TerminateChild("b"))
+    supervisor.ask(2, WhichChildren())
+    supervisor.ask(3, CountChildren())
+    supervisor.ask(4, RestartChild("a"))
+    supervisor.ask(5, StartChild(A))
+    supervisor.exited("a")
+    actions = supervisor.exited("b", Shutdown())
+    assert actions[:5] == (
+        Reply(1, Done("b")),
+        Reply(
+            2,
+            Children(
+                (ChildRow("b", "undefined", "worker", 1), ChildRow("a", "running", "worker", 1))
+            ),
+        ),
+        Reply(3, ChildCounts(specs=2, active=0, supervisors=0, workers=2)),
+        Reply(4, Denied("running")),
+        Reply(5, Denied("already_started")),
+    )
+
+
+def test_requests_are_served_in_the_order_they_came() -> None:
+    supervisor = running()
+    supervisor.ask(1, StartChild(A))
+    supervisor.ask(2, StartChild(B))
+    supervisor.ask(3, CountChildren())
+    assert supervisor.started("a") == (Reply(1, Done("a", 1)), Emit(Added(B)), Start(B, 1))
+    assert supervisor.started("b") == (
+        Reply(2, Done("b", 1)),
+        Reply(3, ChildCounts(specs=2, active=2, supervisors=0, workers=2)),
+    )
