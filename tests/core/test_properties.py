@@ -1,0 +1,310 @@
+"""Whatever happens in whatever order, these hold for a supervisor."""
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from otpy.core.exits import ExitReason, Killed, Normal, Raised, Shutdown
+from otpy.core.messages import (
+    Action,
+    AutoShutdownBegan,
+    BootAsked,
+    CountChildren,
+    DeleteChild,
+    Emit,
+    Event,
+    Exited,
+    GetChildSpec,
+    GiveUp,
+    Halt,
+    HaltAsked,
+    Ignored,
+    Kill,
+    Reply,
+    Report,
+    Request,
+    Requested,
+    RestartChild,
+    Restarting,
+    SetTimer,
+    Start,
+    StartChild,
+    Started,
+    StartFailed,
+    Stop,
+    StopAsked,
+    TerminateChild,
+    TimedOut,
+    Up,
+    WhichChildren,
+)
+from otpy.core.spec import (
+    BRUTAL_KILL,
+    INFINITY,
+    AutoShutdown,
+    ChildSpec,
+    Restart,
+    RestartIntensity,
+    Strategy,
+    SupervisorSpec,
+    bad_combination,
+)
+from otpy.core.state import ALIVE, Ending, Outlook, Recovering, Status, new_supervisor, outlook
+from otpy.core.supervisor import decide
+from tests.core.machine import START_OF_TIME, child
+
+IDS = "abcde"
+REASONS: list[ExitReason] = [Normal(), Shutdown(), Killed(), Raised("ValueError: no")]
+
+ids = st.sampled_from(IDS)
+reasons = st.sampled_from(REASONS)
+picks = st.integers(0, 999)
+child_specs = st.builds(
+    child,
+    ids,
+    st.sampled_from(Restart),
+    st.sampled_from([0.0, 5.0, BRUTAL_KILL, INFINITY]),
+    significant=st.booleans(),
+)
+requests: st.SearchStrategy[Request] = st.one_of(
+    st.builds(StartChild, child_specs),
+    st.builds(TerminateChild, ids),
+    st.builds(RestartChild, ids),
+    st.builds(DeleteChild, ids),
+    st.builds(GetChildSpec, ids),
+    st.builds(WhichChildren),
+    st.builds(CountChildren),
+)
+
+
+@st.composite
+def supervisor_specs(draw: st.DrawFn) -> SupervisorSpec:
+    auto_shutdown = draw(st.sampled_from(AutoShutdown))
+    children = draw(st.lists(child_specs, max_size=4, unique_by=lambda spec: spec.id))
+    return SupervisorSpec(
+        draw(st.sampled_from(Strategy)),
+        RestartIntensity(draw(st.integers(0, 6)), draw(st.sampled_from([1.0, 5.0]))),
+        auto_shutdown,
+        tuple(spec for spec in children if not bad_combination(spec, auto_shutdown)),
+    )
+
+
+class AnySupervisor(RuleBasedStateMachine):
+    """A supervisor in a world that keeps its word and is free in everything else."""
+
+    @initialize(spec=supervisor_specs())
+    def boot(self, spec: SupervisorSpec) -> None:
+        self.state = new_supervisor(spec)
+        self.now = START_OF_TIME
+        self.starting: dict[str, int] = {}  # the processes there are: id and incarnation
+        self.running: dict[str, int] = {}
+        self.leaving: set[str] = set()  # those of them that were asked to end
+        self.halted = False
+        self.last_number: dict[str, int] = {}
+        self.asked = 0
+        self.unanswered: set[int] = set()
+        self.restarts: list[float] = []
+        self.end: ExitReason | None = None
+        self.tell(BootAsked())
+
+    # ---- what may happen -----------------------------------------------------------------------
+
+    @precondition(lambda self: self.starting)
+    @rule(reason=reasons, outcome=st.sampled_from(["up", "up", "ignored", "failed"]))
+    def start_is_settled(self, outcome: str, reason: ExitReason) -> None:
+        id_, incarnation = self.starting.popitem()
+        if outcome == "up":
+            self.running[id_] = incarnation
+            self.tell(Started(id_, incarnation))
+            return
+        self.leaving.discard(id_)
+        if outcome == "ignored":
+            self.tell(Ignored(id_, incarnation))
+        else:
+            self.tell(StartFailed(id_, incarnation, reason))
+
+    @precondition(lambda self: self.running)
+    @rule(pick=picks, reason=reasons)
+    def process_ends(self, pick: int, reason: ExitReason) -> None:
+        self.lose(sorted(self.running)[pick % len(self.running)], reason)
+
+    @precondition(lambda self: self.leaving & self.running.keys())
+    @rule(pick=picks, reason=reasons)
+    def stop_is_obeyed(self, pick: int, reason: ExitReason) -> None:
+        leaving = sorted(self.leaving & self.running.keys())
+        self.lose(leaving[pick % len(leaving)], reason)
+
+    @precondition(lambda self: self.leaving)
+    @rule(pick=picks)
+    def budget_is_over(self, pick: int) -> None:
+        id_ = sorted(self.leaving)[pick % len(self.leaving)]
+        self.tell(TimedOut(id_, self.processes()[id_]))
+
+    @rule(request=requests)
+    def somebody_asks(self, request: Request) -> None:
+        self.asked += 1
+        self.unanswered.add(self.asked)
+        self.tell(Requested(self.asked, request))
+
+    @precondition(lambda self: self.last_number)
+    @rule(pick=picks, kind=st.sampled_from([Started, Ignored, TimedOut]), back=st.integers(0, 2))
+    def old_news_arrives(
+        self, pick: int, kind: type[Started | Ignored | TimedOut], back: int
+    ) -> None:
+        id_, last = sorted(self.last_number.items())[pick % len(self.last_number)]
+        self.tell_old(id_, last - back, kind(id_, last - back))
+
+    @precondition(lambda self: self.last_number)
+    @rule(pick=picks, kind=st.sampled_from([Exited, StartFailed]), back=st.integers(0, 2))
+    def old_end_arrives(self, pick: int, kind: type[Exited | StartFailed], back: int) -> None:
+        id_, last = sorted(self.last_number.items())[pick % len(self.last_number)]
+        self.tell_old(id_, last - back, kind(id_, last - back, Killed()))
+
+    @rule(seconds=st.sampled_from([0.1, 0.9, 1.0, 4.0, 6.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.now += seconds
+
+    @precondition(lambda self: self.asked > 5)
+    @rule(odds=st.integers(0, 3))
+    def parent_asks_to_stop(self, odds: int) -> None:
+        if odds == 0:
+            self.tell(StopAsked())
+
+    @precondition(lambda self: self.asked > 5)
+    @rule(odds=st.integers(0, 7))
+    def operator_insists(self, odds: int) -> None:
+        if odds == 0:
+            self.halted = True
+            self.tell(HaltAsked())
+
+    def lose(self, id_: str, reason: ExitReason) -> None:
+        incarnation = self.running.pop(id_)
+        self.leaving.discard(id_)
+        self.tell(Exited(id_, incarnation, reason))
+
+    # ---- what must follow ----------------------------------------------------------------------
+
+    def processes(self) -> dict[str, int]:
+        return self.starting | self.running
+
+    def tell_old(self, id_: str, incarnation: int, event: Event) -> None:
+        if self.processes().get(id_) != incarnation:
+            before = self.state
+            self.tell(event)
+            assert self.state == before
+
+    def tell(self, event: Event) -> None:
+        was_over, was_ending = self.state.over, self.state.ending
+        self.state, actions = decide(self.state, event, self.now)
+        assert not (was_over and actions), "nothing follows the end"
+        for action in actions:
+            assert self.end is None, "the end comes last"
+            assert not (was_ending and isinstance(action, Start)), "nothing starts at the end"
+            self.check(action)
+
+    def check(self, action: Action) -> None:
+        match action:
+            case Start():
+                self.check_start(action.spec, action.incarnation)
+            case Stop(child=id_, incarnation=incarnation):
+                self.check_order(id_)
+                self.check_leaves(id_, incarnation)
+            case Halt(child=id_, incarnation=incarnation):
+                assert self.halted
+                self.check_leaves(id_, incarnation)
+            case Kill(child=id_, incarnation=incarnation):
+                self.check_leaves(id_, incarnation)
+            case SetTimer(child=id_, incarnation=incarnation):
+                assert (id_, incarnation) in self.processes().items()
+            case Reply(token=token):
+                self.unanswered.remove(token)
+            case Emit(report=report):
+                self.check_report(report)
+            case GiveUp(reason=reason):
+                assert not self.processes(), "nobody outlives the supervisor"
+                self.end = reason
+            case Up():
+                pass
+
+    def check_start(self, spec: ChildSpec, incarnation: int) -> None:
+        assert spec.id not in self.processes(), "never two incarnations"
+        assert not self.starting, "one child starts at a time"
+        assert not self.leaving, "nobody starts while another is being stopped"
+        assert incarnation == self.last_number.get(spec.id, 0) + 1
+        self.last_number[spec.id] = incarnation
+        self.starting[spec.id] = incarnation
+
+    def check_leaves(self, id_: str, incarnation: int) -> None:
+        assert (id_, incarnation) in self.processes().items(), "only what is alive is stopped"
+        self.leaving.add(id_)
+        assert self.halted or len(self.leaving) == 1, "one child stops at a time"
+
+    def check_order(self, id_: str) -> None:
+        assert id_ not in self.leaving, "nobody is asked twice"
+        work = self.state.work
+        if work is not None and isinstance(work.purpose, Ending | Recovering):
+            order = list(self.state.children)
+            later = set(order[order.index(id_) + 1 :])
+            assert not later & self.processes().keys(), "the latest stops first"
+
+    def check_report(self, report: Report) -> None:
+        match report:
+            case Restarting(restarts=counted):
+                limit = self.state.spec.intensity
+                self.restarts.append(self.now)
+                recent = [t for t in self.restarts if self.now - t <= limit.max_seconds]
+                assert len(recent) == counted <= limit.max_restarts
+            case AutoShutdownBegan():
+                assert self.state.spec.auto_shutdown is not AutoShutdown.NEVER
+
+    @invariant()
+    def supervisor_knows_who_is_alive(self) -> None:
+        known = {
+            id_: one.incarnation for id_, one in self.state.children.items() if one.status in ALIVE
+        }
+        assert known == self.processes()
+
+    @invariant()
+    def starts_are_in_order(self) -> None:
+        if self.state.work is not None:
+            waiting = self.state.work.start
+            assert list(waiting) == [id_ for id_ in self.state.children if id_ in waiting]
+
+    @invariant()
+    def it_waits_for_somebody_or_is_at_rest(self) -> None:
+        if self.state.over:
+            assert self.end is not None
+        elif self.state.work is None:
+            assert not self.state.mailbox
+            assert not self.starting
+            assert not self.leaving
+            assert not self.unanswered
+        else:
+            assert self.starting or self.leaving
+
+    @invariant()
+    def a_child_with_a_future_is_not_gone(self) -> None:
+        for id_, one in self.state.children.items():
+            seen = outlook(self.state, id_)
+            if self.state.ending:
+                assert seen is Outlook.ENDING
+            else:
+                assert (seen is Outlook.UP) == (one.status is Status.RUNNING)
+
+    def teardown(self) -> None:
+        """Let the world answer all that is outstanding: then it comes to rest."""
+        for _ in range(200):
+            if self.starting:
+                self.start_is_settled("up", Normal())
+            elif waiting := self.leaving & self.running.keys():
+                self.lose(min(waiting), Shutdown())
+            else:
+                break
+        assert self.state.over or self.state.work is None
+        assert self.state.over or not self.unanswered
+
+
+TestAnySupervisor = AnySupervisor.TestCase
+TestAnySupervisor.settings = settings(
+    max_examples=300, stateful_step_count=40, deadline=None, derandomize=True
+)
