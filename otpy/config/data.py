@@ -1,0 +1,58 @@
+"""A child as plain data, the YAML's fields: how `start_child` and `get_childspec` speak of it."""
+
+from typing import assert_never
+
+from otpy.core.spec import ChildSpec, CommandStart, ServerStart, SupervisorSpec
+from otpy.errors import SpecError
+
+
+def child_from_data(data: object, *, where: str = "child") -> ChildSpec:
+    """Make a spec of the fields that a child has in YAML.
+
+    Nothing is imported. Whether the child may be `significant` depends on the supervisor that
+    it is for, which decides it; below it that is checked here.
+
+    Args:
+        data: A mapping such as ``{"id": "w3", "start": "shop.workers:Worker"}``.
+        where: What the mistakes call it.
+
+    Raises:
+        SpecError: With a line for each mistake: ``child.restart: got 'always', expected ...``.
+    """
+    # Only who reads fields pays for pydantic: 90 ms and 18 MB.
+    from otpy.config.reading import read_child  # noqa: PLC0415
+
+    child, mistakes = read_child(data, where)
+    if child is None:
+        raise SpecError(mistakes)
+    return child
+
+
+def child_to_data(spec: ChildSpec) -> dict[str, object]:
+    """Give the fields that `spec` is written with in YAML, defaults filled in."""
+    return {
+        "id": spec.id,
+        **_start_to_data(spec),
+        "restart": str(spec.restart),
+        "shutdown": spec.shutdown if isinstance(spec.shutdown, float) else str(spec.shutdown),
+        "significant": spec.significant,
+    }
+
+
+def _start_to_data(spec: ChildSpec) -> dict[str, object]:
+    match spec.start:
+        case ServerStart(target, args, kwargs):
+            assert not (args and kwargs), "YAML has no words for both"
+            return {"start": target, "args": dict(kwargs) if kwargs else list(args)}
+        case CommandStart(argv):
+            return {"command": list(argv)}
+        case SupervisorSpec(strategy, intensity, auto_shutdown, children):
+            return {
+                "strategy": str(strategy),
+                "max_restarts": intensity.max_restarts,
+                "max_seconds": intensity.max_seconds,
+                "auto_shutdown": str(auto_shutdown),
+                "children": [child_to_data(child) for child in children],
+            }
+        case _:
+            assert_never(spec.start)

@@ -1,0 +1,88 @@
+"""All steps from a file to a spec: text, nodes, values, fields, imports."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic_core import PydanticCustomError
+
+from otpy.config import imports, rules, scalars
+from otpy.config.mistakes import Located, Mistake, dotted, field_of, show
+from otpy.config.nodes import Loader, compose, located
+from otpy.config.reading import read_tree
+from otpy.config.source import BadText, read_text
+from otpy.config.specs import supervisor_spec
+from otpy.config.values import Document
+from otpy.core.spec import SupervisorSpec
+from otpy.errors import SpecError
+
+
+def read_file(path: str, *, check_imports: bool) -> tuple[str, SupervisorSpec]:
+    """Read the name, maybe empty, and the spec of a tree.
+
+    Raises:
+        SpecError: With a line for each mistake.
+    """
+    try:
+        return _read(path, check_imports)
+    except BadText as error:
+        raise _spec_error(path, [error.mistake]) from None
+
+
+def _read(path: str, check_imports: bool) -> tuple[str, SupervisorSpec]:
+    document = _document(read_text(path))
+    data = document.data
+    if not isinstance(data, dict):
+        text = f"got {show(data)} at the top, expected a mapping with children"
+        raise _spec_error(path, [*document.mistakes, located(document.node(()), text)])
+    tree, mistakes = read_tree(data, document.written)
+    if "name" not in data:
+        mistakes += _stem_mistakes(path)
+    if check_imports and not rules.too_deep(data):
+        mistakes += imports.check(data)
+        mistakes += _missing_programs(data)
+    if tree is None or mistakes or document.mistakes:
+        raise _spec_error(path, _located(document, mistakes))
+    return tree.name, supervisor_spec(tree)
+
+
+def _document(text: str) -> Document:
+    loader = Loader(text)
+    try:
+        return Document(loader, compose(loader, text), os.environ)
+    finally:
+        loader.dispose()
+
+
+def _stem_mistakes(path: str) -> Iterator[Mistake]:
+    """Check the name that the tree gets from its file."""
+    try:
+        scalars.name(Path(path).stem)
+    except PydanticCustomError as error:
+        stem = show(Path(path).stem)
+        yield Mistake((), f"name is missing, and the file's {stem} is not {error.message()}")
+
+
+def _missing_programs(data: rules.Mapping) -> Iterator[Mistake]:
+    for at, child in rules.descendants(data):
+        match child.get("command"):
+            case [str(program), *_] if program and "\0" not in program:
+                if shutil.which(program) is None:
+                    text = f"got {show(program)}, expected a program in PATH"
+                    yield Mistake((*at, "command", 0), text)
+
+
+def _located(document: Document, mistakes: list[Mistake]) -> list[Located]:
+    """Add the lines and columns, and leave out what only follows from a wrong text."""
+    spoiled = {(bad.line, bad.column) for bad in document.mistakes}
+    found = []
+    for mistake in mistakes:
+        field = "" if mistake.on_key else dotted(field_of(mistake.at))
+        text = f"{field}: {mistake.text}" if field else mistake.text
+        found.append(located(document.node(mistake.at, on_key=mistake.on_key), text))
+    return [*document.mistakes, *(m for m in found if (m.line, m.column) not in spoiled)]
+
+
+def _spec_error(path: str, mistakes: list[Located]) -> SpecError:
+    return SpecError([f"{path}:{m.line}:{m.column}: {m.text}" for m in sorted(set(mistakes))])

@@ -1,0 +1,143 @@
+"""Whether what a tree starts can be imported, is a GenServer or a function, and takes its args.
+
+The user's code runs in a probe process only, see `probe`.
+"""
+
+import functools
+import importlib
+import inspect
+import pkgutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import ModuleType
+from typing import TypeAlias
+
+from pydantic_core import PydanticCustomError
+
+from otpy.config import probe, rules, scalars
+from otpy.config.mistakes import Loc, Mistake, did_you_mean, show
+
+Finding: TypeAlias = tuple[str, str]
+"""The key of a child that is at fault, ``start`` or ``args``, and what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """A child's `start`, and its `args` unless they are wrong already."""
+
+    at: Loc
+    module: str
+    attribute: str
+    args: list[object] | dict[str, object] | None
+
+
+def check(tree: rules.Mapping) -> Iterator[Mistake]:
+    """Import each module that `tree` names once, in its order, and tell what is wrong."""
+    modules: dict[str, list[_Use]] = {}
+    for use in _uses(tree):
+        modules.setdefault(use.module, []).append(use)
+    tasks = [functools.partial(_inspect, *item) for item in modules.items()]
+    for uses, outcome in zip(modules.values(), probe.run(tasks), strict=True):
+        if isinstance(outcome, probe.Died):
+            text = f"importing {uses[0].module!r} ended the process: {outcome.reason}"
+            yield from (Mistake((*use.at, "start"), text) for use in uses)
+            continue
+        for use, found in zip(uses, outcome, strict=True):
+            if found:
+                yield Mistake((*use.at, found[0]), found[1])
+
+
+def _uses(tree: rules.Mapping) -> Iterator[_Use]:
+    for at, child in rules.descendants(tree):
+        try:
+            module, _, attribute = scalars.target(str(child.get("start"))).partition(":")
+        except PydanticCustomError:
+            continue
+        yield _Use(at, module, attribute, _arguments(child))
+
+
+def _arguments(child: rules.Mapping) -> list[object] | dict[str, object] | None:
+    try:
+        return scalars.arguments(child.get("args", []))
+    except PydanticCustomError:
+        return None
+
+
+# All that follows runs in the probe.
+
+
+def _inspect(name: str, uses: list[_Use]) -> list[Finding | None]:
+    try:
+        module = importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name and f"{name}.".startswith(f"{error.name}."):
+            return [("start", _no_module(name, error.name)) for _ in uses]
+        return _failed_import(name, error, uses)
+    except BaseException as error:  # noqa: BLE001 - SystemExit too is a mistake of the module
+        return _failed_import(name, error, uses)
+    return [_wrong_use(module, use) for use in uses]
+
+
+def _failed_import(name: str, error: BaseException, uses: list[_Use]) -> list[Finding | None]:
+    said = " ".join(str(error).split())
+    text = f"importing {name!r} failed: {type(error).__name__}{': ' if said else ''}{said}"
+    return [("start", text) for _ in uses]
+
+
+def _no_module(name: str, missing: str) -> str:
+    package, _, last = missing.rpartition(".")
+    path = getattr(sys.modules.get(package), "__path__", []) if package else None
+    near = did_you_mean(last, [module.name for module in pkgutil.iter_modules(path)])
+    named = "" if missing == name else f" in {name!r}"
+    return f"no module {missing!r}{named}, expected one that can be imported{near}"
+
+
+def _wrong_use(module: ModuleType, use: _Use) -> Finding | None:
+    target: object = module
+    holder = use.module
+    for part in use.attribute.split("."):
+        try:
+            target = getattr(target, part)
+        except Exception:  # noqa: BLE001 - a module's own __getattr__ may raise anything
+            near = did_you_mean(part, [name for name in dir(target) if name[0] != "_"])
+            return "start", f"{holder!r} has no attribute {part!r}{near}"
+        holder = part
+    return _wrong_target(target, use)
+
+
+def _wrong_target(target: object, use: _Use) -> Finding | None:
+    from otpy import GenServer  # noqa: PLC0415 - only the probe needs it
+
+    written = show(f"{use.module}:{use.attribute}")
+    if not callable(target):
+        got = f"{written}, of type {type(target).__name__}"
+    elif isinstance(target, type) and not issubclass(target, GenServer):
+        got = f"{written}, a class that is no GenServer"
+    else:
+        return _wrong_arguments(target, use)
+    return "start", f"got {got}, expected a GenServer subclass or a function"
+
+
+def _wrong_arguments(target: Callable[..., object], use: _Use) -> Finding | None:
+    if use.args is None:
+        return None
+    function = target
+    positional, keywords = (use.args, {}) if isinstance(use.args, list) else ([], use.args)
+    if isinstance(target, type):
+        function, positional = getattr(target, "init", target), [None, *positional]
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return None  # some functions written in C tell no signature
+    try:
+        signature.bind(*positional, **keywords)
+    except TypeError as error:
+        return "args", f"{error}, expected {use.attribute}{_without_self(signature, target)}"
+    return None
+
+
+def _without_self(signature: inspect.Signature, target: object) -> str:
+    parameters = list(signature.parameters.values())[isinstance(target, type) :]
+    shown = [p.replace(annotation=inspect.Parameter.empty) for p in parameters]
+    return str(inspect.Signature(shown))

@@ -1,0 +1,168 @@
+"""The fields of a tree, as pydantic models: one for the top and one for each kind of child."""
+
+from typing import Annotated, Any, ClassVar, Final, TypeAlias
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    PlainValidator,
+    Tag,
+    WithJsonSchema,
+)
+
+from otpy.config import scalars
+from otpy.core.spec import (
+    DEFAULT_SHUTDOWN_S,
+    INFINITY,
+    AutoShutdown,
+    NoBudget,
+    Restart,
+    RestartIntensity,
+    ShutdownBudget,
+    Strategy,
+)
+
+_DURATION_SCHEMA: Final = [
+    {"type": "number", "minimum": 0, "maximum": scalars.MAX_NUMBER},
+    {"type": "string", "pattern": scalars.DURATION_PATTERN},
+]
+
+Name = Annotated[
+    str,
+    AfterValidator(scalars.name),
+    Field(json_schema_extra={"pattern": scalars.NAME_PATTERN}),
+]
+Target = Annotated[
+    str,
+    AfterValidator(scalars.target),
+    Field(json_schema_extra={"pattern": scalars.TARGET_PATTERN}),
+]
+Arguments = Annotated[
+    Any,
+    PlainValidator(scalars.arguments),
+    WithJsonSchema({"type": ["array", "object"]}),
+]
+Command = Annotated[
+    list[Annotated[str, AfterValidator(scalars.program_word)]],
+    AfterValidator(scalars.program),
+    Field(json_schema_extra={"minItems": 1}),
+]
+Period = Annotated[
+    float,
+    PlainValidator(scalars.seconds_above_zero),
+    WithJsonSchema({"anyOf": _DURATION_SCHEMA}),
+]
+Budget = Annotated[
+    ShutdownBudget,
+    PlainValidator(scalars.shutdown_budget),
+    WithJsonSchema({"anyOf": [*_DURATION_SCHEMA, {"enum": list(NoBudget)}]}),
+]
+
+_INTENSITY: Final = RestartIntensity()
+
+
+class Fields(BaseModel):
+    """Strict: a bool is no int, a number is no string, an unknown key is a mistake."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)
+
+
+class SupervisorFields(Fields):
+    """What every supervisor has, the one at the top included."""
+
+    strategy: Annotated[Strategy, Field(strict=False)] = Field(
+        Strategy.ONE_FOR_ONE, description="Which siblings a child's restart takes along."
+    )
+    max_restarts: int = Field(
+        _INTENSITY.max_restarts,
+        ge=0,
+        le=scalars.MAX_NUMBER,
+        description="More restarts than this within max_seconds, and the supervisor gives up.",
+    )
+    max_seconds: Period = Field(
+        _INTENSITY.max_seconds,
+        description="The period of max_restarts: seconds, or 250ms, 5s, 2m, 1h.",
+    )
+    auto_shutdown: Annotated[AutoShutdown, Field(strict=False)] = Field(
+        AutoShutdown.NEVER,
+        description="Whether the end of significant children ends the supervisor.",
+    )
+    children: "list[Child]" = Field(description="The children, in the order of their start.")
+
+
+class ChildFields(Fields):
+    """What every child has."""
+
+    id: Name = Field(description="Unique among its siblings; the process is registered under it.")
+    restart: Annotated[Restart, Field(strict=False)] = Field(
+        Restart.PERMANENT, description="After which ends the child is started again."
+    )
+    significant: bool = Field(
+        False, description="Its end may end its supervisor, as auto_shutdown says."
+    )
+
+
+class WorkerFields(ChildFields):
+    """What a child without children has."""
+
+    shutdown: Budget = Field(
+        DEFAULT_SHUTDOWN_S,
+        description="How long it may take to stop: a duration, brutal_kill or infinity.",
+    )
+
+
+class ServerChild(WorkerFields):
+    """A GenServer or a function."""
+
+    start: Target = Field(description="module:attribute of a GenServer subclass or a function.")
+    args: Arguments = Field(
+        (), description="Positional (a list) or keyword arguments (a mapping) for init."
+    )
+
+
+class CommandChild(WorkerFields):
+    """A program that is not Python."""
+
+    command: Command = Field(description="The program and its arguments, such as [caddy, run].")
+
+
+class SupervisorChild(SupervisorFields, ChildFields):
+    """A supervisor below another one."""
+
+    shutdown: Budget = Field(
+        INFINITY,
+        description="How long it may take to stop: a duration, brutal_kill or infinity.",
+    )
+
+
+KINDS: Final[dict[str, type[ChildFields]]] = {
+    "start": ServerChild,
+    "command": CommandChild,
+    "children": SupervisorChild,
+}
+
+
+def kind(child: object) -> str:
+    """Tell by which of its keys a child is read: the first that makes it a kind, else `start`."""
+    keys = child if isinstance(child, dict) else ()
+    return next((key for key in keys if key in KINDS), "start")
+
+
+Child: TypeAlias = Annotated[
+    Annotated[ServerChild, Tag("start")]
+    | Annotated[CommandChild, Tag("command")]
+    | Annotated[SupervisorChild, Tag("children")],
+    Discriminator(kind),
+]
+
+
+class Tree(SupervisorFields):
+    """A supervision tree."""
+
+    name: Name = Field(
+        "",
+        description="The node's name; the file's stem unless given.",
+    )

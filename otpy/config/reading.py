@@ -1,0 +1,49 @@
+"""Plain data -> a checked spec, or all the mistakes in it."""
+
+from typing import Final
+
+from pydantic import TypeAdapter, ValidationError
+
+from otpy.config import rules
+from otpy.config.mistakes import Mistake, dotted
+from otpy.config.model import Child, Tree, kind
+from otpy.config.specs import child_spec
+from otpy.config.words import Written, mistakes_of
+from otpy.core.spec import ChildSpec
+
+CHILD: Final[TypeAdapter[Child]] = TypeAdapter(Child)
+
+
+def read_tree(data: dict[object, object], written: Written) -> tuple[Tree | None, list[Mistake]]:
+    """Read the fields of a whole tree; the first result is None if there are mistakes."""
+    if deep := rules.too_deep(data):
+        return None, deep
+    mistakes = list(rules.check(data))
+    try:
+        tree = Tree.model_validate(data)
+    except ValidationError as error:
+        return None, mistakes + mistakes_of(error, written, None)
+    return (None if mistakes else tree), mistakes
+
+
+def read_child(data: object, where: str) -> tuple[ChildSpec | None, list[str]]:
+    """Read the fields of one child; the first result is None if there are mistakes."""
+    child, mistakes = _read_child(data)
+    return child, [_line(mistake, where) for mistake in mistakes]
+
+
+def _read_child(data: object) -> tuple[ChildSpec | None, list[Mistake]]:
+    mapping = data if isinstance(data, dict) else {}
+    if deep := rules.too_deep(mapping):
+        return None, deep
+    mistakes = list(rules.check(mapping))
+    try:
+        child = CHILD.validate_python(data)
+    except ValidationError as error:
+        return None, mistakes + mistakes_of(error, lambda _: None, kind(data))
+    return (None if mistakes else child_spec(child)), mistakes
+
+
+def _line(mistake: Mistake, where: str) -> str:
+    at = mistake.at[:-1] if mistake.on_key else mistake.at
+    return f"{dotted(at, where)}: {mistake.text}"

@@ -1,0 +1,84 @@
+"""What no single field can tell: depth, keys, ids among siblings, significance.
+
+They are checked on the plain data, so that they are told beside the mistakes of single fields.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeAlias
+
+from otpy.config.mistakes import Loc, Mistake, quotes_help, show
+from otpy.core.spec import AutoShutdown, ChildSpec, CommandStart, Restart, bad_combination
+
+MAX_DEPTH = 50
+"""Supervisors below each other; each is a process that waits for the one below."""
+
+Mapping: TypeAlias = dict[Any, Any]
+
+
+def children(at: Loc, supervisor: Mapping) -> Iterator[tuple[Loc, Mapping]]:
+    """Give those children of one supervisor that are mappings, in order."""
+    listed = supervisor.get("children")
+    for i, child in enumerate(listed if isinstance(listed, list) else ()):
+        if isinstance(child, dict):
+            yield (*at, "children", i), child
+
+
+def descendants(top: Mapping) -> Iterator[tuple[Loc, Mapping]]:
+    """Give every mapping of the tree with its place, the top first, a parent before its child."""
+    waiting: list[tuple[Loc, Mapping]] = [((), top)]
+    while waiting:
+        at, mapping = waiting.pop()
+        yield at, mapping
+        waiting += reversed(list(children(at, mapping)))
+
+
+def too_deep(top: Mapping) -> list[Mistake]:
+    """Find where supervisors are nested too deep; nothing else may walk such data."""
+    level: list[tuple[Loc, Mapping]] = [((), top)]
+    for _ in range(MAX_DEPTH):
+        level = [child for at, mapping in level for child in children(at, mapping)]
+    text = f"supervisors nested over {MAX_DEPTH} deep, expected at most {MAX_DEPTH}"
+    return [Mistake((*at, "children"), text, True) for at, child in level if "children" in child]
+
+
+def check(top: Mapping) -> Iterator[Mistake]:
+    """Find every breach in the tree below and including `top`."""
+    for at, mapping in descendants(top):
+        yield from _keys(at, mapping)
+        below = list(children(at, mapping))
+        yield from _unique_ids(below)
+        yield from _significance(mapping, below)
+
+
+def _keys(at: Loc, mapping: Mapping) -> Iterator[Mistake]:
+    for key in mapping:
+        if not isinstance(key, str):
+            text = f"got the key {show(key)}, expected a string{quotes_help(key)}"
+            yield Mistake((*at, key), text, on_key=True)
+
+
+def _unique_ids(siblings: Iterable[tuple[Loc, Mapping]]) -> Iterator[Mistake]:
+    seen: set[str] = set()
+    for at, child in siblings:
+        id_ = child.get("id")
+        if not isinstance(id_, str):
+            continue
+        if id_ in seen:
+            text = f"got {show(id_)} again, expected an id that is unique among its siblings"
+            yield Mistake((*at, "id"), text)
+        seen.add(id_)
+
+
+def _significance(
+    supervisor: Mapping, siblings: Iterable[tuple[Loc, Mapping]]
+) -> Iterator[Mistake]:
+    auto_shutdown = supervisor.get("auto_shutdown", AutoShutdown.NEVER)
+    if auto_shutdown not in list(AutoShutdown):
+        return
+    for at, child in siblings:
+        restart = child.get("restart", Restart.PERMANENT)
+        if child.get("significant") is not True or restart not in list(Restart):
+            continue
+        spec = ChildSpec("", CommandStart(()), Restart(restart), significant=True)
+        if why := bad_combination(spec, AutoShutdown(auto_shutdown)):
+            yield Mistake((*at, "significant"), f"got true, but {why}")

@@ -1,0 +1,42 @@
+"""A tree's file -> its `SupervisorSpec`, or every mistake in it at once."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from otpy.core.spec import SupervisorSpec
+
+
+@dataclass(frozen=True, slots=True)
+class TreeConfig:
+    """What a file says.
+
+    Attributes:
+        name: The node's name.
+        spec: The supervisor at the top of the tree.
+        path: The file, absolute.
+    """
+
+    name: str
+    spec: SupervisorSpec
+    path: str
+
+
+def load(path: str | os.PathLike[str], *, check_imports: bool = True) -> TreeConfig:
+    """Read a tree's file.
+
+    Args:
+        path: The file.
+        check_imports: Also import, in a process of its own, every module that the tree names,
+            and look for its commands in PATH.
+
+    Raises:
+        SpecError: With a line for each mistake, ``file:line:column: what is wrong``, in the
+            order of the file.
+    """
+    # Only who reads a file pays for PyYAML and pydantic.
+    from otpy.config.file import read_file  # noqa: PLC0415
+
+    given = os.fspath(path)
+    name, spec = read_file(given, check_imports=check_imports)
+    return TreeConfig(name or Path(given).stem, spec, str(Path(given).absolute()))

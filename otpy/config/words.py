@@ -1,0 +1,115 @@
+"""What pydantic found, in otpy's words and without pydantic's own steps in the path."""
+
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from otpy.config.mistakes import Loc, Mistake, did_you_mean, one_of, quotes_help, show
+from otpy.config.model import KINDS, Tree
+from otpy.config.scalars import A_TARGET, MAX_NUMBER
+from otpy.core.spec import AutoShutdown, Restart, Strategy
+
+Written: TypeAlias = Callable[[Loc], str | None]
+"""Gives the text of the scalar at a place, if there is a text."""
+
+CHOICES: Final[dict[str, list[str]]] = {
+    "strategy": list(Strategy),
+    "auto_shutdown": list(AutoShutdown),
+    "restart": list(Restart),
+}
+A_KIND: Final = one_of(KINDS)
+EXPECTED: Final = {
+    "name": "a string",
+    "id": "a string, unique among its siblings",
+    "start": A_TARGET,
+    "command": "a list such as [caddy, run]",
+    "command[]": "a string",
+    "children": "a list of children, [] for none",
+    "children[]": f"a mapping with id and one of {A_KIND}",
+    "max_restarts": f"an integer from 0 to {MAX_NUMBER}",
+    "significant": "true or false",
+    **{field: one_of(choices) for field, choices in CHOICES.items()},
+}
+STRINGS: Final = {"name", "id", "command[]"}
+
+
+def mistakes_of(error: ValidationError, written: Written, kind: str | None) -> list[Mistake]:
+    """Translate every finding of `error`.
+
+    Args:
+        error: What pydantic found.
+        written: Gives the text of a scalar, for "YAML reads it as".
+        kind: The kind of child that was read, or None for a whole tree.
+    """
+    return [
+        mistake
+        for detail in error.errors(include_url=False)
+        if (mistake := _mistake(detail, written, kind))
+    ]
+
+
+def _mistake(detail: ErrorDetails, written: Written, kind: str | None) -> Mistake | None:
+    at, kind = _without_kinds(detail["loc"], kind)
+    match detail["type"]:
+        case "invalid_key":
+            return None  # `rules` has it, with the key's own place
+        case "missing":
+            return Mistake(at[:-1], _missing(str(at[-1])))
+        case "extra_forbidden":
+            return Mistake(at, _unknown_key(str(at[-1]), kind), on_key=True)
+        case "wanted":
+            return Mistake(
+                at, f"got {show(detail['input'], written(at))}, expected {detail['msg']}"
+            )
+        case _:
+            return Mistake(at, _wrong(at, detail["input"], written(at)))
+
+
+def _without_kinds(loc: Loc, kind: str | None) -> tuple[Loc, str | None]:
+    """Take out the kind that pydantic puts after a child's index, and tell the last of them."""
+    if kind:
+        loc = loc[1:]
+    at: list[object] = []
+    for i, step in enumerate(loc):
+        if i >= 2 and isinstance(loc[i - 1], int) and loc[i - 2] == "children":
+            kind = str(step)
+        else:
+            at.append(step)
+    return tuple(at), kind
+
+
+def _wrong(at: Loc, got: object, written: str | None) -> str:
+    field = _field(at)
+    help_ = quotes_help(got) if field in STRINGS else did_you_mean(got, CHOICES.get(field, ()))
+    return f"got {show(got, written)}, expected {EXPECTED[field]}{help_}"
+
+
+def _field(at: Loc) -> str:
+    match at:
+        case ():
+            return "children[]"
+        case (*_, key, int()):
+            return f"{key}[]"
+        case _:
+            return str(at[-1])
+
+
+def _missing(key: str) -> str:
+    if key == "start":
+        return f"{A_KIND} is missing, expected exactly one of them"
+    return f"{key} is missing, expected {EXPECTED[key]}"
+
+
+def _unknown_key(key: str, kind: str | None) -> str:
+    if kind is None:
+        known = list(Tree.model_fields)
+    elif key in KINDS:
+        return f"{key!r} beside {kind!r}, expected exactly one of {A_KIND}"
+    elif owners := [k for k, fields in KINDS.items() if key in fields.model_fields]:
+        return f"{key!r} with {kind!r}, expected only with {one_of(repr(k) for k in owners)}"
+    else:
+        known = [*KINDS[kind].model_fields]
+    meant = did_you_mean(key, dict.fromkeys([*known, *(KINDS if kind else ())]))
+    return f"unknown key {key!r}, expected {one_of(known)}{meant}"
