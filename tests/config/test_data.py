@@ -1,0 +1,153 @@
+"""A child as plain data, for `start_child` and `get_childspec`."""
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from otpy.config import child_from_data, child_to_data
+from otpy.core.spec import (
+    INFINITY,
+    AutoShutdown,
+    ChildSpec,
+    CommandStart,
+    NoBudget,
+    Restart,
+    RestartIntensity,
+    ServerStart,
+    Start,
+    Strategy,
+    SupervisorSpec,
+)
+from otpy.errors import SpecError
+
+
+def mistakes(data: object, where: str = "child") -> list[str]:
+    with pytest.raises(SpecError) as caught:
+        child_from_data(data, where=where)
+    return list(caught.value.mistakes)
+
+
+def test_a_child() -> None:
+    child = child_from_data({"id": "w3", "start": "shop.workers:Worker", "args": [1]})
+    assert child == ChildSpec("w3", ServerStart("shop.workers:Worker", (1,)))
+
+
+def test_children_may_be_nested() -> None:
+    child = child_from_data({"id": "p", "children": [{"id": "c", "command": ["caddy"]}]})
+    inner = ChildSpec("c", CommandStart(("caddy",)))
+    assert child == ChildSpec("p", SupervisorSpec(children=(inner,)), shutdown=INFINITY)
+
+
+def test_defaults_are_filled_in() -> None:
+    assert child_to_data(ChildSpec("a", ServerStart("m:f"))) == {
+        "id": "a",
+        "start": "m:f",
+        "args": [],
+        "restart": "permanent",
+        "shutdown": 5.0,
+        "significant": False,
+    }
+
+
+def test_whether_it_may_be_significant_is_its_supervisors_to_say() -> None:
+    assert child_from_data({"id": "a", "command": ["x"], "significant": True}).significant
+
+
+def test_every_mistake_is_told() -> None:
+    data = {
+        "id": "p",
+        "restart": "always",
+        "children": [{"id": "a", "start": "m"}, {"id": "a", "command": [5]}, 5],
+        "backoff": 1,
+        "significant": "yes",
+    }
+    assert sorted(mistakes(data)) == [
+        "child.children[0].start: got 'm', expected module:attribute, such as shop.cart:Cart",
+        "child.children[1].command[0]: got 5, expected a string; put it in quotes",
+        "child.children[1].id: got 'a' again, expected an id that is unique among its siblings",
+        (
+            "child.children[2]: got 5, expected a mapping with id and one of start, command or"
+            " children"
+        ),
+        "child.restart: got 'always', expected permanent, transient or temporary",
+        "child.significant: got 'yes', expected true or false",
+        (
+            "child: unknown key 'backoff', expected id, restart, significant, strategy,"
+            " max_restarts, max_seconds, auto_shutdown, children or shutdown"
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("data", "line"),
+    [
+        (5, "x: got 5, expected a mapping with id and one of start, command or children"),
+        ({"start": "m:f"}, "x: id is missing, expected a string, unique among its siblings"),
+        ({"id": "a"}, "x: start, command or children is missing, expected exactly one of them"),
+        (
+            {"id": b"a", "start": "m:f"},
+            (
+                "x.id: got a value of type bytes, expected a string, unique among its siblings;"
+                " put it in quotes"
+            ),
+        ),
+        (
+            {"id": "a", "start": "m:f", 5: 1},
+            "x: got the key 5, expected a string; put it in quotes",
+        ),
+    ],
+)
+def test_one_mistake(data: object, line: str) -> None:
+    assert mistakes(data, "x") == [line]
+
+
+def test_data_that_holds_itself() -> None:
+    data: dict[str, Any] = {"id": "a", "children": []}
+    data["children"].append(data)
+    (line,) = mistakes(data)
+    assert line.endswith("supervisors nested over 50 deep, expected at most 50")
+
+
+def test_plain_data_needs_no_yaml() -> None:
+    program = (
+        "import sys, otpy.config as c; assert 'pydantic' not in sys.modules;"
+        "c.child_from_data({'id': 'a', 'start': 'b:c'}); assert 'yaml' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+names = st.from_regex(r"[a-z_.][a-z0-9_.-]{0,20}", fullmatch=True)
+plain = st.none() | st.booleans() | st.integers() | st.text()
+durations = st.integers(0, 10**6).map(float) | st.floats(0, 10**9)
+budgets = durations | st.sampled_from(NoBudget)
+servers = st.builds(
+    ServerStart, st.just("m.n:A.b"), args=st.lists(plain, max_size=3).map(tuple)
+) | st.builds(ServerStart, st.just("m:f"), kwargs=st.dictionaries(names, plain, max_size=3))
+commands = st.builds(CommandStart, st.lists(names, min_size=1, max_size=3).map(tuple))
+
+
+def children(starts: st.SearchStrategy[Start]) -> st.SearchStrategy[ChildSpec]:
+    return st.builds(ChildSpec, names, starts, st.sampled_from(Restart), budgets, st.just(False))
+
+
+def supervisors(below: st.SearchStrategy[Start]) -> st.SearchStrategy[Start]:
+    intensity = st.builds(
+        RestartIntensity, st.integers(0, 10**9), durations.filter(lambda s: s > 0)
+    )
+    siblings = st.lists(children(below), max_size=3, unique_by=lambda child: child.id).map(tuple)
+    return st.builds(
+        SupervisorSpec,
+        st.sampled_from(Strategy),
+        intensity,
+        st.sampled_from(AutoShutdown),
+        siblings,
+    )
+
+
+@given(children(st.recursive(servers | commands, supervisors, max_leaves=8)))
+def test_a_spec_comes_back_from_its_data(spec: ChildSpec) -> None:
+    assert child_from_data(child_to_data(spec)) == spec
