@@ -10,22 +10,27 @@ def children_of(parent: int) -> list[int]:
     """
     with os.scandir("/proc") as entries:
         pids = [int(entry.name) for entry in entries if entry.name.isdigit()]
-    return [pid for pid in pids if (stat := _stat(pid)) is not None and stat[0] == parent]
+    return [pid for pid in pids if (stat := _stat(pid)) is not None and int(stat[1]) == parent]
 
 
 def session_of(pid: int) -> int | None:
     """Tell the session of `pid`; None if it is gone."""
     stat = _stat(pid)
-    return None if stat is None else stat[1]
+    return None if stat is None else int(stat[3])
 
 
-def _stat(pid: int) -> tuple[int, int] | None:
-    """Read parent and session."""
+def start_time(pid: int) -> int | None:
+    """Tell when `pid` started, in clock ticks since boot; None if it is gone or a zombie."""
+    stat = _stat(pid)
+    return None if stat is None or stat[0] in (b"Z", b"X") else int(stat[19])
+
+
+def _stat(pid: int) -> list[bytes] | None:
+    """Read the fields of /proc/PID/stat from the state on (proc(5), field 3)."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123  # half the time of Path
             text = file.read()
     except (FileNotFoundError, ProcessLookupError):
         return None
     # The command name stands in parentheses and may itself hold spaces and parentheses.
-    _state, parent, _group, session = text[text.rindex(b")") + 2 :].split(b" ", 4)[:4]
-    return int(parent), int(session)
+    return text[text.rindex(b")") + 2 :].split()

@@ -128,10 +128,16 @@ def leave(code: int) -> None:
         os._exit(code)
 
 
-def run_in_child(main: Callable[[], int], name: str) -> int:
-    """Fork a child that runs `main` and exits with what it returns; tell its pid.
+def fork_watched(main: Callable[[], int], name: str) -> tuple[int, int]:
+    """Fork a child that runs `main` and exits with what it returns; tell its pid and pidfd.
 
     Raises:
-        OSError: There are too many processes, or there is no memory.
+        OSError: There are too many processes or open files, or there is no memory.
     """
-    return ChildProcess(target=lambda: leave(main()), name=name).start()
+    pid = ChildProcess(target=lambda: leave(main()), name=name).start()
+    try:
+        return pid, os.pidfd_open(pid)
+    except OSError:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        raise

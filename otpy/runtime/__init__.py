@@ -1,0 +1,1 @@
+"""The processes: they carry out what the core decides, and decide nothing."""

@@ -1,0 +1,167 @@
+"""One incarnation of a child, as its supervisor sees it."""
+
+import os
+import signal
+import time
+from dataclasses import dataclass, field
+from functools import partial
+
+from otpy.core.exits import (
+    ExitReason,
+    ExitStatus,
+    Killed,
+    Normal,
+    Raised,
+    Shutdown,
+    Signaled,
+)
+from otpy.core.spec import ChildSpec, CommandStart
+from otpy.events import ChildEnded, ChildStarting
+from otpy.runtime.output import ChildOutput
+from otpy.system.channel import Channel, ChannelFull
+from otpy.system.exits import Status, kill_group, send_signal
+from otpy.system.loop import Timer
+from otpy.wire.control import HaltNow, LastWord, ShutDown
+from otpy.wire.frames import FrameDecoder, frame
+
+CONTROL_MAX_FRAME = 256 << 20
+
+
+def control_channel(fd: int) -> Channel:
+    """Make the channel at either end of a control pipe."""
+    decoder = FrameDecoder(CONTROL_MAX_FRAME)
+    return Channel(fd, decoder.feed, partial(frame, max_frame=CONTROL_MAX_FRAME))
+
+
+@dataclass(slots=True)
+class Child:
+    """A running process of a supervisor's.
+
+    Attributes:
+        path: From the root, "" for the root supervisor.
+        lifeline: Read end of the pipe that everything below a supervisor holds; None for a
+            worker.
+        starts: For a supervisor: how often each process below it was started, by path.
+        supervisors: Pids of the supervisors below it.
+        ready: Its init has returned.
+        asked: It was told to stop.
+        traps: It wants to be told to shut down, not signalled.
+    """
+
+    spec: ChildSpec
+    incarnation: int
+    path: str
+    pid: int
+    pidfd: int
+    channel: Channel
+    output: ChildOutput | None
+    lifeline: int | None = None
+    starts: dict[str, int] = field(default_factory=dict)
+    supervisors: dict[str, int] = field(default_factory=dict)
+    ready: bool = False
+    ignored: bool = False
+    asked: bool = False
+    traps: bool = False
+    last_word: LastWord | None = None
+    timer: Timer | None = None
+    started_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def kind(self) -> str:
+        """``supervisor``, ``worker`` or ``command``."""
+        return kind_of(self.spec)
+
+    @property
+    def is_supervisor(self) -> bool:
+        """Whether there may be more processes below it."""
+        return self.lifeline is not None
+
+    def stop(self) -> None:
+        """Ask it to end: a message where somebody reads it, SIGTERM otherwise."""
+        self.asked = True
+        if self.is_supervisor or self.traps:
+            self._tell(ShutDown())
+        elif self.kind == "command":
+            kill_group(self.pid, signal.SIGTERM)
+        else:
+            send_signal(self.pidfd, signal.SIGTERM)
+
+    def kill(self) -> None:
+        """SIGKILL its whole process group."""
+        self.asked = True
+        # The group may not exist yet: the child calls setsid only after it was forked.
+        send_signal(self.pidfd, signal.SIGKILL)
+        kill_group(self.pid, signal.SIGKILL)
+
+    def halt(self) -> None:
+        """End it now; a supervisor is told to do so with everything below it."""
+        self.asked = True
+        if self.is_supervisor:
+            self._tell(HaltNow())
+        else:
+            self.kill()
+
+    def _tell(self, message: object) -> None:
+        try:
+            self.channel.send(message)
+        except ChannelFull:
+            # It has not read for thousands of messages: it will not read this one either.
+            self.kill()
+
+    def reason(self, status: Status) -> ExitReason:
+        """Judge its end: by the signal, then by its last word, then by the exit status."""
+        if status.signal == "SIGKILL":
+            return Killed()
+        if status.signal:
+            asked = self.asked and status.signal == "SIGTERM"
+            return Shutdown() if asked else Signaled(status.signal)
+        if self.last_word is not None:
+            return self.last_word.reason
+        if status.code == 0:
+            return Shutdown() if self.asked else Normal()
+        if self.asked and self.kind == "command" and status.code == 128 + signal.SIGTERM:
+            # What a shell answers when SIGTERM ended its program.
+            return Shutdown()
+        return ExitStatus(status.code)
+
+    def starting(self) -> ChildStarting:
+        """Say that it was forked."""
+        return ChildStarting(
+            at=time.time(),
+            path=self.path,
+            kind=self.kind,
+            pid=self.pid,
+            incarnation=self.incarnation,
+        )
+
+    def post_mortem(self, reason: ExitReason, status: Status, output: str) -> ChildEnded:
+        """Write down how it ended."""
+        return ChildEnded(
+            at=time.time(),
+            path=self.path,
+            kind=self.kind,
+            pid=self.pid,
+            incarnation=self.incarnation,
+            reason=str(reason),
+            asked=self.asked,
+            clean=isinstance(reason, Normal | Shutdown),
+            traceback=reason.traceback if isinstance(reason, Raised) else "",
+            message=self.last_word.message if self.last_word else "",
+            output=output,
+            peak_memory=status.peak_memory,
+            uptime=time.monotonic() - self.started_at,
+        )
+
+    def close(self) -> None:
+        """Give back everything that its supervisor held for it."""
+        if self.timer is not None:
+            self.timer.cancel()
+        self.channel.close()
+        os.close(self.pidfd)
+
+
+def kind_of(spec: ChildSpec) -> str:
+    """Name the kind of a child: ``supervisor``, ``worker`` or ``command``."""
+    if spec.is_supervisor:
+        return "supervisor"
+    return "command" if isinstance(spec.start, CommandStart) else "worker"

@@ -1,0 +1,163 @@
+"""The gateway's end of one client's connection: frames in and out, bounded both ways."""
+
+import contextlib
+import socket
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import msgspec
+
+from otpy.errors import FrameTooLarge, NotSendable, OtpyError, ProtocolError
+from otpy.system.channel import close_all
+from otpy.system.fdpass import send_fds
+from otpy.system.loop import READABLE, WRITABLE, Loop, Timer
+from otpy.wire.frames import FrameDecoder, frame
+from otpy.wire.gateway import ERROR, EVENT, MAX_REQUEST, OK, GatewayRequest
+from otpy.wire.packing import pack
+
+_READ_BYTES: Final = 1 << 16
+_MAX_UNREAD: Final = 16 << 20
+_MAX_GREETING: Final = 1 << 12
+PATIENCE_S: Final = 10.0
+"""How long a client may take to say hello, and to finish a frame that it began."""
+
+_requests: Final = msgspec.msgpack.Decoder(GatewayRequest)
+
+
+class Client:
+    """One connection on the control socket.
+
+    Args:
+        connection: Owned from now on.
+        loop: Where it is waited for.
+        on_request: Takes each request.
+        on_close: Told once when the connection has ended.
+    """
+
+    def __init__(
+        self,
+        connection: socket.socket,
+        loop: Loop,
+        on_request: "Callable[[Client, GatewayRequest], None]",
+        on_close: "Callable[[Client], None]",
+    ) -> None:
+        self._socket, self._loop = connection, loop
+        self._on_request, self._on_close = on_request, on_close
+        self._decoder = FrameDecoder(_MAX_GREETING)
+        self._out: deque[tuple[bytes, tuple[int, ...]]] = deque()
+        self._unread = 0
+        self._events = READABLE
+        self.greeted = False
+        self.closed = False
+        self._impatience: Timer | None = loop.call_later(PATIENCE_S, self.close)
+        connection.setblocking(False)
+        loop.watch(connection.fileno(), self._ready, READABLE)
+
+    def greet(self) -> None:
+        """It said hello: larger requests are welcome."""
+        self.greeted = True
+        self._decoder = FrameDecoder(MAX_REQUEST)
+
+    def reply(self, number: int, value: object, fds: Sequence[int] = ()) -> None:
+        """Answer a request; the descriptors are closed here once they are sent."""
+        self._send([number, OK, value], fds)
+
+    def fail(self, number: int, error: OtpyError) -> None:
+        """Answer a request with an error."""
+        self._send([number, ERROR, type(error).__name__, list(error.args)])
+
+    def event(self, number: int, event: object) -> None:
+        """Send one event of those asked for."""
+        self._send([number, EVENT, event])
+
+    def close(self) -> None:
+        """End the connection; the second time does nothing."""
+        if self.closed:
+            return
+        self.closed = True
+        if self._impatience is not None:
+            self._impatience.cancel()
+        self._loop.unwatch(self._socket.fileno())
+        self._socket.close()
+        for _, fds in self._out:
+            close_all(fds)
+        self._on_close(self)
+
+    def _send(self, message: list[object], fds: Sequence[int] = ()) -> None:
+        try:
+            data = frame(pack(message))
+        except (NotSendable, FrameTooLarge) as error:
+            close_all(fds)
+            data, fds = frame(pack([message[0], ERROR, "OtpyError", [str(error)]])), ()
+        if self.closed or self._unread + len(data) > _MAX_UNREAD:
+            # A client that does not read must not make the gateway grow.
+            close_all(fds)
+            self.close()
+            return
+        self._out.append((data, tuple(fds)))
+        self._unread += len(data)
+        self._flush()
+
+    def _flush(self) -> None:
+        try:
+            while self._out:
+                data, fds = self._out[0]
+                sent = send_fds(self._socket, data, fds)
+                close_all(fds)
+                self._unread -= sent
+                if sent < len(data):
+                    self._out[0] = (data[sent:], ())
+                else:
+                    self._out.popleft()
+        except BlockingIOError:
+            pass
+        except OSError:
+            self.close()
+            return
+        self._wait_for(READABLE | (WRITABLE if self._out else 0))
+
+    def _wait_for(self, events: int) -> None:
+        if events != self._events:
+            self._events = events
+            self._loop.change(self._socket.fileno(), events)
+
+    def _ready(self, events: int) -> None:
+        if events & WRITABLE:
+            self._flush()
+        if events & ~WRITABLE and not self.closed:
+            self._read()
+
+    def _read(self) -> None:
+        try:
+            data = self._socket.recv(_READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self.close()
+            return
+        decoder = self._decoder
+        try:
+            for body in decoder.feed(data):
+                self._take(body)
+        except (ProtocolError, msgspec.MsgspecError) as error:
+            with contextlib.suppress(OSError):
+                self.fail(0, ProtocolError(str(error)))
+            self.close()
+        self._be_patient(decoder.partial or not self.greeted)
+
+    def _take(self, body: bytes) -> None:
+        if not self.closed:
+            self._on_request(self, _requests.decode(body))
+
+    def _be_patient(self, unfinished: bool) -> None:
+        """Give a client that owes us something a while, and drop it then."""
+        if self.closed or unfinished == (self._impatience is not None):
+            return
+        if self._impatience is None:
+            self._impatience = self._loop.call_later(PATIENCE_S, self.close)
+        else:
+            self._impatience.cancel()
+            self._impatience = None

@@ -1,0 +1,205 @@
+"""Who is where in the tree, as the published events tell it: a view, never the authority."""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from otpy.errors import NoProcess
+from otpy.events import (
+    ChildAdded,
+    ChildEnded,
+    ChildIgnored,
+    ChildRemoved,
+    ChildrenDeclared,
+    ChildRestarting,
+    ChildStarted,
+    ChildStartFailed,
+    ChildStarting,
+    ChildStopping,
+    Event,
+)
+from otpy.wire.gateway import TreeRow
+
+GATEWAY: Final = "@gateway"
+"""The path of the gateway, which is beside the tree; no id begins with "@"."""
+
+_MAX_FATES: Final = 4096
+
+
+@dataclass(slots=True)
+class Entry:
+    """What is known of one process."""
+
+    path: str
+    kind: str
+    state: str = "stopped"
+    pid: int | None = None
+    incarnation: int = 0
+    restarts: int = 0
+    started_at: float | None = None
+    reason: str = ""
+    stale: bool = False
+    children: "dict[str, Entry]" = field(default_factory=dict)
+
+    def ended(self, reason: str) -> None:
+        """It has no process any more; nor has anything below it."""
+        self.state, self.pid, self.started_at = "stopped", None, None
+        self.reason = reason or self.reason
+        for child in self.children.values():
+            child.ended("")
+
+    def row(self) -> TreeRow:
+        """As the clients see it."""
+        return TreeRow(
+            path=self.path,
+            kind=self.kind,
+            state=self.state,
+            pid=self.pid,
+            incarnation=self.incarnation,
+            restarts=self.restarts,
+            started_at=self.started_at,
+            reason=self.reason,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """How an incarnation ended."""
+
+    reason: str
+    traceback: str
+
+
+class Directory:
+    """The tree's processes by path, and the fates of those that ended lately."""
+
+    def __init__(self) -> None:
+        self._root = Entry("", "supervisor")
+        self._gateway = Entry(GATEWAY, "gateway")
+        self._fates: OrderedDict[tuple[str, int], Fate] = OrderedDict()
+
+    def apply(self, event: Event) -> None:
+        """Take in what happened."""
+        match event:
+            case ChildrenDeclared(children=children):
+                self._declare(event.path, children)
+                return
+            case ChildAdded(kind=kind):
+                self._add(event.path, kind)
+                return
+            case ChildRemoved():
+                self._remove(event.path)
+                return
+            case _:
+                pass
+        if (entry := self.find(event.path)) is not None:
+            self._update(entry, event)
+
+    def _update(self, entry: Entry, event: Event) -> None:
+        match event:
+            case ChildStarting(pid=pid, incarnation=incarnation, at=at):
+                entry.state, entry.pid = "starting", pid
+                entry.incarnation, entry.started_at = incarnation, at
+            case ChildStarted(incarnation=incarnation):
+                entry.state = "running"
+                entry.restarts += incarnation > 1
+                _drop_stale(entry)
+            case ChildStopping():
+                entry.state = "stopping"
+            case ChildRestarting():
+                entry.state = "restarting"
+            case ChildIgnored():
+                entry.ended("ignored")
+            case ChildStartFailed(incarnation=incarnation, reason=reason, traceback=traceback):
+                entry.ended(reason)
+                self._note_fate(event.path, incarnation, Fate(reason, traceback))
+            case ChildEnded(incarnation=incarnation, reason=reason, traceback=traceback):
+                entry.ended(reason)
+                self._note_fate(event.path, incarnation, Fate(reason, traceback))
+            case _:
+                pass
+
+    def find(self, path: str) -> Entry | None:
+        """Find a process by its path."""
+        if path == "":
+            return self._root
+        if path == GATEWAY:
+            return self._gateway
+        entry: Entry | None = self._root
+        for id_ in path.split("/"):
+            entry = entry.children.get(id_) if entry is not None else None
+        return entry
+
+    def resolve(self, name: str) -> Entry:
+        """Find a process by its path, or by its id if that is unique in the tree.
+
+        Raises:
+            NoProcess: There is none, or more than one.
+        """
+        if (entry := self.find(name)) is not None:
+            return entry
+        found = [entry for entry in _below(self._root) if entry.path.endswith(f"/{name}")]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            paths = ", ".join(entry.path for entry in found)
+            raise NoProcess(f"{name!r} is not unique: name one of {paths}")
+        if name == "root":
+            return self._root
+        raise NoProcess(f"no process is named {name!r}")
+
+    def rows(self) -> list[TreeRow]:
+        """List everything: the gateway, the root, then depth first in start order."""
+        return [entry.row() for entry in (self._gateway, self._root, *_below(self._root))]
+
+    def fate(self, path: str, incarnation: int) -> Fate | None:
+        """Tell how an incarnation ended; None if it lives, or ended too long ago."""
+        return self._fates.get((path, incarnation))
+
+    def _note_fate(self, path: str, incarnation: int, fate: Fate) -> None:
+        self._fates[path, incarnation] = fate
+        if len(self._fates) > _MAX_FATES:
+            self._fates.popitem(last=False)
+
+    def _declare(self, path: str, children: tuple[tuple[str, str], ...]) -> None:
+        entry = self.find(path)
+        if entry is None:
+            return
+        old = entry.children
+        entry.children = {}
+        for id_, kind in children:
+            known = old.pop(id_, None)
+            same = known is not None and known.kind == kind
+            child = known if known is not None and same else Entry(_join(path, id_), kind)
+            child.stale = False
+            entry.children[id_] = child
+        # Names from before stay known until the supervisor is up: until then nobody can say
+        # that they are gone for good.
+        for id_, child in old.items():
+            child.stale = True
+            entry.children[id_] = child
+
+    def _add(self, path: str, kind: str) -> None:
+        parent, _, id_ = path.rpartition("/")
+        if (entry := self.find(parent)) is not None:
+            entry.children[id_] = Entry(path, kind)
+
+    def _remove(self, path: str) -> None:
+        parent, _, id_ = path.rpartition("/")
+        if (entry := self.find(parent)) is not None:
+            entry.children.pop(id_, None)
+
+
+def _drop_stale(entry: Entry) -> None:
+    entry.children = {id_: child for id_, child in entry.children.items() if not child.stale}
+
+
+def _join(path: str, id_: str) -> str:
+    return f"{path}/{id_}" if path else id_
+
+
+def _below(entry: Entry) -> Iterator[Entry]:
+    for child in entry.children.values():
+        yield child
+        yield from _below(child)

@@ -1,0 +1,91 @@
+"""From a checked tree to a running node: a fresh, small interpreter takes this one's place.
+
+Every process of the tree is forked from the node, and pays for each module that it has
+imported: so the node is not the process that read the YAML, but one exec'ed by it.
+"""
+
+import gc
+import os
+import pickle
+import socket
+import sys
+from typing import NoReturn
+
+from otpy.config import TreeConfig
+from otpy.errors import OtpyError
+from otpy.runtime.journal import Journal
+from otpy.runtime.lock import acquire
+from otpy.runtime.node import Node, NodeTree
+from otpy.system.nodedir import NodeDir
+from otpy.system.prctl import become_subreaper
+from otpy.system.procfs import children_of
+from otpy.system.spawn import raise_descriptor_limit
+
+_BACKLOG = 1024
+
+
+def exec_node(config: TreeConfig) -> NoReturn:
+    """Become the node that runs `config`, in place of this process."""
+    fd = os.memfd_create("otpy-tree")
+    os.write(fd, pickle.dumps(NodeTree(config.name, config.path, config.spec), protocol=5))
+    os.lseek(fd, 0, os.SEEK_SET)
+    os.set_inheritable(fd, True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # -P: a module of the user's that is named like one of Python's must not be taken for it.
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "otpy.runtime", str(fd)])  # noqa: S606
+
+
+def main(fd: int) -> int:
+    """Run the node whose tree is in `fd`; tell the exit status of `otpy run`."""
+    with open(fd, "rb") as file:  # a descriptor has no path
+        tree: NodeTree = pickle.load(file)  # noqa: S301  # written by `exec_node`
+    try:
+        return _run_node(tree)
+    except OtpyError as error:
+        sys.stderr.write(f"otpy: {error}\n")
+    except OSError as error:
+        sys.stderr.write(f"otpy: cannot start {tree.name}: {error}\n")
+    return 1
+
+
+def _run_node(tree: NodeTree) -> int:
+    directory = NodeDir(tree.name)
+    directory.create()
+    lock = acquire(directory, tree.config)
+    strangers = children_of(os.getpid())
+    become_subreaper()
+    raise_descriptor_limit()
+    _read_nothing()
+    journal = Journal(directory.events)
+    with _listen(directory) as listener:
+        node = Node(tree, lock, listener, journal, strangers)
+        # What exists now is never garbage: collecting would only unshare its pages.
+        gc.collect()
+        gc.freeze()
+        status = node.run()
+    directory.control_sock.unlink(missing_ok=True)
+    directory.node_json.unlink(missing_ok=True)
+    return status
+
+
+def _read_nothing() -> None:
+    """Read no terminal: a child that did would stop the others' output (SIGTTIN)."""
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    # `multiprocessing` would otherwise open another one in every child.
+    sys.stdin = None
+
+
+def _listen(directory: NodeDir) -> socket.socket:
+    """Open the control socket; we hold the lock, so one that is there is stale."""
+    directory.control_sock.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX)
+    mask = os.umask(0o177)
+    try:
+        listener.bind(str(directory.control_sock))
+    finally:
+        os.umask(mask)
+    listener.listen(_BACKLOG)
+    return listener

@@ -1,0 +1,296 @@
+"""A worker's mailbox: the pipe to its supervisor, the links to its clients, its timers.
+
+It reads no further while messages wait, so that a flood stays in the pipes and blocks its
+senders; and it looks at the supervisor's pipe between messages, so that control overtakes.
+"""
+
+import heapq
+import itertools
+import os
+import select
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from otpy.errors import FrameTooLarge, NotSendable, OtpyError, ProtocolError
+from otpy.runtime.child import control_channel
+from otpy.server import Call
+from otpy.system.channel import Channel
+from otpy.wire import link as say
+from otpy.wire.control import Introduce, ShutDown
+from otpy.wire.frames import MAX_FRAME, FrameDecoder, frame
+from otpy.wire.packing import pack, unpack
+
+_READ_BYTES: Final = 1 << 16
+_CONTROL_EVERY_S: Final = 0.001
+_SUPERVISOR_S: Final = 60.0
+
+
+class ShutDownAsked(BaseException):
+    """The supervisor asked this worker to end; raised between two messages, never in one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """A request that nobody waits for."""
+
+    request: object
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """A message of the process's own: a timer."""
+
+    message: object
+
+
+Message: TypeAlias = Call | Cast | Info
+
+
+class Link:
+    """The worker's end of the pipes to one client."""
+
+    def __init__(self, read: int, write: int) -> None:
+        self.read, self.write = read, write
+        self.decoder = FrameDecoder()
+        self.out = bytearray()
+        self.open = True
+        os.set_blocking(read, False)
+        os.set_blocking(write, False)
+
+    def send(self, message: list[object]) -> bool:
+        """Send a message, or queue what does not fit; tell whether all of it was sent.
+
+        Raises:
+            NotSendable: MessagePack cannot carry it.
+            FrameTooLarge: It is over `max_frame`.
+        """
+        data = frame(pack(message))
+        if not self.open:
+            return True
+        if self.out:
+            self.out += data
+            return False
+        self.out = bytearray(data)
+        return self.flush()
+
+    def flush(self) -> bool:
+        """Send what is queued; tell whether all of it was sent."""
+        try:
+            while self.out:
+                del self.out[: os.write(self.write, self.out)]
+        except BlockingIOError:
+            return False
+        except OSError:
+            self.out.clear()
+        return True
+
+    def close(self) -> None:
+        """Close both pipes; the second time does nothing."""
+        if self.open:
+            self.open = False
+            os.close(self.read)
+            os.close(self.write)
+
+
+class LinkCaller:
+    """Who made a call over a link."""
+
+    __slots__ = ("_answered", "_link", "_mailbox", "_number")
+
+    def __init__(self, mailbox: "WorkerMailbox", link: Link, number: int) -> None:
+        self._mailbox, self._link, self._number = mailbox, link, number
+        self._answered = False
+
+    def reply(self, value: object) -> None:
+        """Answer the call; what cannot be sent is an error to the caller, not to the server."""
+        try:
+            self._send([say.REPLY, self._number, value])
+        except (NotSendable, FrameTooLarge) as error:
+            self.refuse(error)
+
+    def refuse(self, error: OtpyError) -> None:
+        """Answer the call with an error."""
+        self._send([say.ERROR, self._number, type(error).__name__, list(error.args)])
+
+    def _send(self, message: list[object]) -> None:
+        if not self._answered:
+            self._mailbox.send(self._link, message)
+            self._answered = True
+
+
+class WorkerMailbox:
+    """Everything that a worker waits for.
+
+    Args:
+        control: The worker's end of the pipe to its supervisor.
+        incarnation: Of this worker; told to every client in the greeting.
+    """
+
+    def __init__(self, control: int, incarnation: int) -> None:
+        self.supervisor: Channel = control_channel(control)
+        self._incarnation = incarnation
+        self._epoll = select.epoll()
+        self._epoll.register(control, select.EPOLLIN)
+        self._control = select.poll()
+        self._control.register(control, select.POLLIN)
+        self._looked_at = 0.0
+        self._links: dict[int, Link] = {}
+        self._blocked: dict[int, Link] = {}
+        self._ready: deque[Message] = deque()
+        self._timers: list[tuple[float, int, object]] = []
+        self._order = itertools.count()
+
+    def send_after(self, seconds: float, message: object) -> None:
+        """Put `message` into this mailbox after `seconds`."""
+        due = time.monotonic() + seconds
+        heapq.heappush(self._timers, (due, next(self._order), message))
+
+    def receive(self, timeout: float | None) -> object:
+        """Take the next message, as a function worker sees it; raises TimeoutError."""
+        message = self.next(timeout)
+        if message is None:
+            raise TimeoutError(f"no message within {timeout} s")
+        match message:
+            case Cast(request=request):
+                return request
+            case Info(message=content):
+                return content
+            case Call():
+                return message
+
+    def next(self, timeout: float | None = None) -> Message | None:
+        """Take the next message; None after `timeout` seconds without one.
+
+        Raises:
+            ShutDownAsked: The supervisor wants the worker to end.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        self._look_at_control()
+        while True:
+            self._take_due_timers()
+            if self._ready:
+                return self._ready.popleft()
+            if deadline is not None and time.monotonic() >= deadline:
+                self._wait(0.0)
+                return self._ready.popleft() if self._ready else None
+            self._wait(self._seconds_until(deadline))
+
+    def last_words(self, reason: str, traceback: str) -> None:
+        """Tell every client why the worker ends."""
+        for link in self._links.values():
+            self.send(link, [say.DOWN, reason, traceback])
+
+    def send(self, link: Link, message: list[object]) -> None:
+        """Send a message over a link.
+
+        A client that does not read its answers blocks itself: no more of its requests are read.
+        """
+        if not link.send(message) and link.write not in self._blocked:
+            self._blocked[link.write] = link
+            self._epoll.register(link.write, select.EPOLLOUT)
+            self._epoll.modify(link.read, 0)
+
+    def tell_supervisor(self, message: object) -> None:
+        """Tell the supervisor something that it waits for."""
+        self.supervisor.send(message)
+        self.supervisor.flush_within(_SUPERVISOR_S)
+
+    def close_all(self) -> None:
+        """Close every link and the supervisor's pipe: this is a process that the worker forked.
+
+        Held open there, they would hide the worker's death from whoever waits for end-of-file.
+        """
+        self._epoll.close()
+        for link in self._links.values():
+            link.close()
+        self.supervisor.close()
+
+    def _look_at_control(self) -> None:
+        """Serve the supervisor, if a while has passed since it was last looked at."""
+        now = time.monotonic()
+        if now - self._looked_at > _CONTROL_EVERY_S:
+            self._looked_at = now
+            if self._control.poll(0):
+                self._hear_supervisor()
+
+    def _take_due_timers(self) -> None:
+        while self._timers and self._timers[0][0] <= time.monotonic():
+            self._ready.append(Info(heapq.heappop(self._timers)[2]))
+
+    def _seconds_until(self, deadline: float | None) -> float:
+        due = [deadline] if deadline is not None else []
+        due += [self._timers[0][0]] if self._timers else []
+        return max(0.0, min(due) - time.monotonic()) if due else -1.0
+
+    def _wait(self, seconds: float) -> None:
+        ready = self._epoll.poll(seconds)
+        if any(fd == self.supervisor.fd for fd, _ in ready):
+            self._hear_supervisor()
+        for fd, _ in ready:
+            if (link := self._links.get(fd)) is not None:
+                self._read(link)
+            elif (link := self._blocked.get(fd)) is not None:
+                self._unblock(link)
+
+    def _hear_supervisor(self) -> None:
+        if not self.supervisor.receive(self._heard):
+            # It is dead, and the kernel is about to end this process too.
+            raise ShutDownAsked
+
+    def _heard(self, message: object, fds: tuple[int, ...]) -> None:
+        match message:
+            case ShutDown():
+                raise ShutDownAsked
+            case Introduce() if len(fds) == 2:
+                self._greet(Link(*fds))
+            case _:
+                pass
+
+    def _greet(self, link: Link) -> None:
+        self._links[link.read] = link
+        self._epoll.register(link.read, select.EPOLLIN)
+        self.send(link, [say.GREETING, say.VERSION, self._incarnation, MAX_FRAME])
+
+    def _read(self, link: Link) -> None:
+        try:
+            data = os.read(link.read, _READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._forget(link)
+            return
+        try:
+            for body in link.decoder.feed(data):
+                self._ready.append(self._message(link, unpack(body)))
+        except ProtocolError as error:
+            # Only this client is at fault: it is told why, and dropped.
+            self.send(link, [say.DOWN, f"protocol error: {error}", ""])
+            self._forget(link)
+
+    def _message(self, link: Link, message: object) -> Message:
+        match message:
+            case [say.CALL, int(number), request]:
+                caller = LinkCaller(self, link, number)
+                return Call(say.request_value(request), caller)
+            case [say.CAST, request]:
+                return Cast(say.request_value(request))
+            case _:
+                raise ProtocolError(f"neither a call nor a cast: {message!r:.100}")
+
+    def _unblock(self, link: Link) -> None:
+        if link.flush():
+            del self._blocked[link.write]
+            self._epoll.unregister(link.write)
+            if link.open:
+                self._epoll.modify(link.read, select.EPOLLIN)
+
+    def _forget(self, link: Link) -> None:
+        del self._links[link.read]
+        self._epoll.unregister(link.read)
+        if self._blocked.pop(link.write, None) is not None:
+            self._epoll.unregister(link.write)
+        link.close()

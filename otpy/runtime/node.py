@@ -1,0 +1,261 @@
+"""The node: the supervisor at the top. It owns the lock, the socket and the signals.
+
+Its two children are the gateway and the tree. It never parses what clients send and never
+imports user code.
+"""
+
+import os
+import signal
+import socket
+import sys
+import time
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import setproctitle
+
+from otpy.core.exits import ExitReason, FailedToStartChild
+from otpy.core.messages import BootAsked, HaltAsked, StopAsked
+from otpy.core.spec import (
+    INFINITY,
+    AutoShutdown,
+    ChildSpec,
+    Restart,
+    RestartIntensity,
+    ServerStart,
+    SupervisorSpec,
+)
+from otpy.events import (
+    AutoShutdown as AutoShutdownEvent,
+)
+from otpy.events import (
+    ChildEnded,
+    ChildrenDeclared,
+    ChildStarting,
+    ChildStopping,
+    Event,
+    GaveUp,
+    NodeStarted,
+    NodeStopped,
+    NodeStopping,
+)
+from otpy.runtime.child import Child
+from otpy.runtime.directory import GATEWAY, Directory
+from otpy.runtime.gateway import NodeFacts, be_gateway
+from otpy.runtime.journal import Journal
+from otpy.runtime.place import Place
+from otpy.runtime.subtree import be_child
+from otpy.runtime.supervisor import Supervisor
+from otpy.system.channel import ChannelFull
+from otpy.system.exits import signal_name
+from otpy.wire.control import Ask, Introduce, Publish, StopNode
+
+_MIN_RESTARTS: Final = 10
+_RECENT: Final = 1000
+_QUIET = (ChildrenDeclared, ChildStarting, ChildStopping)
+
+
+def node_spec(tree: SupervisorSpec) -> SupervisorSpec:
+    """Describe the node as the supervisor that it is.
+
+    The tree may be restarted as often as its own limits say, and both children at least ten
+    times in that period: who kills the gateway four times in a row is not to lose the tree.
+    """
+    limit = tree.intensity
+    intensity = RestartIntensity(max(limit.max_restarts, _MIN_RESTARTS), limit.max_seconds)
+    gateway = ChildSpec("gateway", ServerStart("otpy.runtime.gateway:be_gateway"), shutdown=5.0)
+    root = ChildSpec("tree", tree, Restart.TRANSIENT, INFINITY, significant=True)
+    return SupervisorSpec(
+        intensity=intensity,
+        auto_shutdown=AutoShutdown.ANY_SIGNIFICANT,
+        children=(gateway, root),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class NodeTree:
+    """What a node runs.
+
+    Attributes:
+        name: The node's.
+        config: Path of the file that describes the tree.
+        spec: The root supervisor.
+    """
+
+    name: str
+    config: str
+    spec: SupervisorSpec
+
+
+class Node(Supervisor):
+    """Runs a tree until it is told to stop or the tree gives up.
+
+    Args:
+        tree: What it runs.
+        lock: Descriptor of the lock file; every process of the node holds it.
+        listener: The listening control socket.
+        journal: Where the events are written.
+        strangers: Children that this process had before.
+    """
+
+    def __init__(
+        self,
+        tree: NodeTree,
+        lock: int,
+        listener: socket.socket,
+        journal: Journal,
+        strangers: Iterable[int] = (),
+    ) -> None:
+        super().__init__("@node", node_spec(tree.spec), (lock,), {}, strangers)
+        self._name, self._listener, self._journal = tree.name, listener, journal
+        self._facts = NodeFacts(tree.name, os.getpid(), tree.config)
+        self._directory = Directory()
+        self._recent: deque[Event] = deque(maxlen=_RECENT)
+        self._gave_up: dict[str, GaveUp] = {}
+        self._last_end: dict[str, ChildEnded] = {}
+        self._ended_by: AutoShutdownEvent | None = None
+        self._stops = 0
+
+    def run(self) -> int:
+        """Run the node; tell the exit status of `otpy run`."""
+        setproctitle.setproctitle(f"otpy: node {self._name}")
+        self._handle_signals()
+        self.tell(BootAsked())
+        self.loop.run()
+        self.send_published()
+        assert self.result is not None
+        complaint = self._complaint(self.result)
+        outcome = complaint or "in order"
+        stopped = NodeStopped(at=time.time(), path="@node", node=self._name, reason=outcome)
+        self.deliver((stopped,))
+        if complaint:
+            sys.stderr.write(f"otpy: {self._name} {complaint}\n")
+        return 1 if complaint else 0
+
+    # ---- signals -----------------------------------------------------------------------------
+
+    def _handle_signals(self) -> None:
+        """Have signals wake the loop: a handler of Python's must exist, but does nothing."""
+        read, write = os.pipe()
+        os.set_blocking(read, False)
+        os.set_blocking(write, False)
+        signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda _number, _frame: None)
+        self.loop.watch(read, lambda _events: self._signalled(os.read(read, 64)))
+
+    def _signalled(self, numbers: bytes) -> None:
+        for number in numbers:
+            self._stop(f"{signal_name(number)} received")
+
+    def _stop(self, why: str) -> None:
+        self._stops += 1
+        if self._stops == 1:
+            self.publish(NodeStopping(at=time.time(), path="@node", node=self._name, why=why))
+            self.tell(StopAsked())
+        else:
+            why = f"{why} again: killing what is left"
+            self.publish(NodeStopping(at=time.time(), path="@node", node=self._name, why=why))
+            self.tell(HaltAsked())
+
+    # ---- as a supervisor ---------------------------------------------------------------------
+
+    def came_up(self) -> None:
+        """Say that everything runs."""
+        self.publish(NodeStarted(at=time.time(), path="@node", node=self._name, pid=os.getpid()))
+
+    def prints(self, spec: ChildSpec) -> bool:
+        """Neither child runs the user's code."""
+        del spec
+        return False
+
+    def path_of(self, id_: str) -> str:
+        """The tree's path is empty, the gateway's stands beside it."""
+        return "" if id_ == "tree" else GATEWAY
+
+    def child_main(self, spec: ChildSpec, place: Place) -> int:
+        """Be the gateway or the root supervisor."""
+        if spec.id == "gateway":
+            return be_gateway(place, self._listener, self._directory, self._recent, self._facts)
+        return be_child(spec, place)
+
+    def heard_else(self, child: Child, message: object, fds: tuple[int, ...]) -> None:
+        """Pass on what the gateway asks for."""
+        match message:
+            case Introduce() | Ask():
+                self.router.route(child.channel, message, fds)
+            case StopNode():
+                if not self._stops:
+                    self._stop("asked to by a client")
+            case _:
+                raise AssertionError(message)
+
+    def deliver(self, events: tuple[Event, ...]) -> None:
+        """Note, write, print and pass on what happened."""
+        for event in events:
+            self._directory.apply(event)
+            self._recent.append(event)
+            self._remember(event)
+        self._journal.write(events)
+        lines = [_line(event) for event in events if not isinstance(event, _QUIET)]
+        if lines:
+            self.terminal.write("".join(lines).encode(errors="replace"))
+        if (gateway := self.running("gateway")) is not None:
+            try:
+                gateway.channel.send(Publish(events))
+            except ChannelFull:
+                # It does not read any more: the next one starts with what we know.
+                gateway.kill()
+
+    # ---- why it ended ------------------------------------------------------------------------
+
+    def _remember(self, event: Event) -> None:
+        match event:
+            case GaveUp(path=path):
+                self._gave_up[path] = event
+            case ChildEnded(path=path):
+                self._last_end[path] = event
+            case AutoShutdownEvent(path=""):
+                self._ended_by = event
+            case _:
+                pass
+
+    def _complaint(self, result: ExitReason) -> str:
+        """Say why the node did not end well; empty if it did."""
+        if isinstance(result, FailedToStartChild):
+            return f"could not start: {_innermost(result)}"
+        if self._stops:
+            return ""
+        if (why := self._gave_up.get("@node") or self._gave_up.get("")) is not None:
+            return f"gave up: {self._explain(why)}"
+        if self._ended_by is not None:
+            end = self._last_end.get(self._ended_by.child)
+            if end is not None and not end.clean:
+                return f"ended with its significant child {end.path!r}: {end.reason}"
+        return ""
+
+    def _explain(self, why: GaveUp) -> str:
+        limit = f"max_restarts is {why.max_restarts} in {why.max_seconds:g} s"
+        text = (
+            f"{why.child!r} ended {why.restarts} times, the last time with {why.reason} ({limit})"
+        )
+        path = f"{why.path}/{why.child}" if why.path not in ("", "@node") else why.child
+        below = self._gave_up.get(path)
+        return f"{text}; {below.name}: {self._explain(below)}" if below is not None else text
+
+
+def _innermost(reason: FailedToStartChild) -> str:
+    names = [reason.child]
+    inner: ExitReason = reason.reason
+    while isinstance(inner, FailedToStartChild):
+        names.append(inner.child)
+        inner = inner.reason
+    path = "/".join(names[1:]) or names[0]
+    return f"child {path!r} failed to start: {inner}"
+
+
+def _line(event: Event) -> str:
+    moment = time.strftime("%H:%M:%S", time.localtime(event.at))
+    return f"{moment}.{int(event.at * 1000) % 1000:03d} otpy | {event}\n"

@@ -1,0 +1,72 @@
+"""The core's reports as published events: they get a path, a time and the limits."""
+
+import time
+from collections.abc import Callable
+from typing import assert_never
+
+from otpy.core.messages import (
+    Added,
+    AutoShutdownBegan,
+    Removed,
+    Report,
+    Restarting,
+    TooManyRestarts,
+)
+from otpy.core.spec import SupervisorSpec
+from otpy.events import (
+    AutoShutdown,
+    ChildAdded,
+    ChildRemoved,
+    ChildrenDeclared,
+    ChildRestarting,
+    Event,
+    GaveUp,
+)
+from otpy.runtime.child import kind_of
+
+
+def child_path(supervisor: str, id_: str) -> str:
+    """Join a supervisor's path and a child's id."""
+    return f"{supervisor}/{id_}" if supervisor else id_
+
+
+def declared(path: str, spec: SupervisorSpec) -> Event:
+    """Say which children the supervisor at `path` is about to start."""
+    children = tuple((child.id, kind_of(child)) for child in spec.children)
+    return ChildrenDeclared(at=time.time(), path=path, children=children)
+
+
+def published(
+    report: Report, path: str, spec: SupervisorSpec, path_of: Callable[[str], str]
+) -> Event:
+    """Turn what the supervisor at `path` decided into an event."""
+    now = time.time()
+    limit = spec.intensity
+    match report:
+        case Restarting(child=id_, reason=reason, restarts=restarts):
+            return ChildRestarting(
+                at=now,
+                path=path_of(id_),
+                reason=str(reason),
+                restarts=restarts,
+                max_restarts=limit.max_restarts,
+                max_seconds=limit.max_seconds,
+            )
+        case TooManyRestarts(child=id_, reason=reason, restarts=restarts):
+            return GaveUp(
+                at=now,
+                path=path,
+                child=id_,
+                reason=str(reason),
+                restarts=restarts,
+                max_restarts=limit.max_restarts,
+                max_seconds=limit.max_seconds,
+            )
+        case AutoShutdownBegan(child=id_):
+            return AutoShutdown(at=now, path=path, child=id_)
+        case Added(spec=child):
+            return ChildAdded(at=now, path=path_of(child.id), kind=kind_of(child))
+        case Removed(child=id_):
+            return ChildRemoved(at=now, path=path_of(id_))
+        case _:
+            assert_never(report)

@@ -1,0 +1,193 @@
+"""Requests and introductions on their way down the tree, and their answers on the way back.
+
+Whoever looks for a child that is being restarted waits for it; one that is stopped for good is
+refused. What was passed on to a supervisor below is remembered until it answers: should it end
+before, an introduction is handed back to be tried again, and a request is answered with its
+death, since nobody knows whether it was done.
+"""
+
+import contextlib
+import itertools
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from otpy.core.messages import Answer, Denied, Request
+from otpy.core.state import Outlook
+from otpy.errors import NoProcess, OtpyError, ProcessDown, SupervisorError
+from otpy.runtime.child import Child
+from otpy.system.channel import Channel, ChannelFull, close_all
+from otpy.system.exits import send_signal
+from otpy.wire.control import Answered, Ask, Introduce, Introduced, Lost, SendSignal
+
+_MAX_HELD = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A message that waits for a child, with the descriptors beside it."""
+
+    origin: Channel
+    message: Introduce | Ask
+    fds: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Forwarded:
+    """A message that a supervisor below has, and has not answered."""
+
+    origin: Channel
+    token: int
+    child: Child
+    introduces: bool
+
+
+class Family(Protocol):
+    """What the router needs to know of the supervisor that it serves."""
+
+    def outlook(self, id_: str) -> Outlook:
+        """What somebody who looks for this child may expect."""
+
+    def running(self, id_: str) -> Child | None:
+        """The present incarnation, if it is up."""
+
+    def ask(self, token: int, request: Request) -> None:
+        """Have the core answer; `Router.answer` is called with the same token."""
+
+    def pids(self) -> dict[str, int]:
+        """The pids of the children that have a process."""
+
+
+class Router:
+    """Passes messages on, holds them, refuses them."""
+
+    def __init__(self, family: Family) -> None:
+        self._family = family
+        self._tokens = itertools.count(1)
+        self._held: list[_Held] = []
+        self._forwarded: dict[int, _Forwarded] = {}
+        self._asked: dict[int, tuple[Channel, int]] = {}
+
+    def route(self, origin: Channel, message: Introduce | Ask, fds: Sequence[int] = ()) -> None:
+        """Pass a message one step on, or hold it until that can be done."""
+        if not message.path:
+            self._serve(origin, message, fds)
+            return
+        id_ = message.path[0]
+        child = self._family.running(id_)
+        if child is not None:
+            self._pass_on(origin, message, tuple(fds), child)
+            return
+        match self._family.outlook(id_):
+            case Outlook.GONE:
+                self._refuse(origin, message, fds, NoProcess(f"{id_!r} is not running"))
+            case _ if len(self._held) >= _MAX_HELD:
+                self._refuse(origin, message, fds, NoProcess(f"too many wait for {id_!r}"))
+            case Outlook.UP | Outlook.COMING | Outlook.ENDING:
+                self._held.append(_Held(origin, message, tuple(fds)))
+
+    def retry_held(self) -> None:
+        """Look again at what waits; to be called whenever a child's fate has changed."""
+        held, self._held = self._held, []
+        for waiting in held:
+            self.route(waiting.origin, waiting.message, waiting.fds)
+
+    def answer(self, token: int, answer: Answer) -> None:
+        """Send what the core answered to where the question came from."""
+        origin, original = self._asked.pop(token)
+        result = (
+            SupervisorError(answer.reason, answer.detail) if isinstance(answer, Denied) else answer
+        )
+        self._send(origin, Answered(original, result, self._family.pids()))
+
+    def answered(self, message: Answered | Introduced, fds: Sequence[int]) -> None:
+        """Send on what a supervisor below answered."""
+        forwarded = self._forwarded.pop(message.token, None)
+        if forwarded is None:
+            close_all(fds)
+            return
+        match message:
+            case Introduced(pid=pid, incarnation=incarnation):
+                onward = Introduced(forwarded.token, pid, incarnation)
+                self._send(forwarded.origin, onward, fds)
+            case Answered(answer=answer, pids=pids):
+                self._send(forwarded.origin, Answered(forwarded.token, answer, pids))
+
+    def child_ended(self, child: Child, reason: str) -> None:
+        """Answer for a supervisor below that cannot any more."""
+        for token, forwarded in tuple(self._forwarded.items()):
+            if forwarded.child is child:
+                del self._forwarded[token]
+                answer = Lost() if forwarded.introduces else ProcessDown(reason)
+                self._send(forwarded.origin, Answered(forwarded.token, answer, {}))
+
+    def _serve(self, origin: Channel, message: Introduce | Ask, fds: Sequence[int]) -> None:
+        if isinstance(message, Introduce) or isinstance(message.request, SendSignal):
+            self._refuse(origin, message, fds, NoProcess("a supervisor takes no messages"))
+            return
+        token = next(self._tokens)
+        self._asked[token] = (origin, message.token)
+        self._family.ask(token, message.request)
+
+    def _pass_on(
+        self, origin: Channel, message: Introduce | Ask, fds: tuple[int, ...], child: Child
+    ) -> None:
+        rest = message.path[1:]
+        if not rest and isinstance(message, Ask) and isinstance(message.request, SendSignal):
+            send_signal(child.pidfd, message.request.number)
+            self._send(origin, Answered(message.token, Denied(""), {}))
+        elif child.is_supervisor:
+            self._forward(origin, message, rest, fds, child)
+        elif rest or isinstance(message, Ask):
+            error = NoProcess(f"{message.path[0]!r} is not a supervisor")
+            self._refuse(origin, message, fds, error)
+        elif child.kind == "command":
+            error = NoProcess(f"{message.path[0]!r} is a command; it takes no messages")
+            self._refuse(origin, message, fds, error)
+        else:
+            self._introduce(origin, message, fds, child)
+
+    def _forward(
+        self,
+        origin: Channel,
+        message: Introduce | Ask,
+        rest: tuple[str, ...],
+        fds: tuple[int, ...],
+        child: Child,
+    ) -> None:
+        token = next(self._tokens)
+        onward: Introduce | Ask
+        if isinstance(message, Introduce):
+            onward = Introduce(token, rest)
+        else:
+            onward = Ask(token, rest, message.request)
+        introduces = isinstance(message, Introduce)
+        self._forwarded[token] = _Forwarded(origin, message.token, child, introduces)
+        try:
+            child.channel.send(onward, fds)
+        except ChannelFull:
+            del self._forwarded[token]
+            self._refuse(origin, message, (), NoProcess(f"{child.path!r} is overloaded"))
+
+    def _introduce(
+        self, origin: Channel, message: Introduce, fds: tuple[int, ...], child: Child
+    ) -> None:
+        try:
+            child.channel.send(Introduce(message.token, ()), fds)
+        except ChannelFull:
+            self._refuse(origin, message, (), NoProcess(f"{child.path!r} does not read"))
+            return
+        introduced = Introduced(message.token, child.pid, child.incarnation)
+        self._send(origin, introduced, (os.dup(child.pidfd),))
+
+    def _refuse(
+        self, origin: Channel, message: Introduce | Ask, fds: Sequence[int], error: OtpyError
+    ) -> None:
+        close_all(fds)
+        self._send(origin, Answered(message.token, error, {}))
+
+    def _send(self, origin: Channel, message: object, fds: Sequence[int] = ()) -> None:
+        # Whoever asked does not read answers: it will run into its own timeout.
+        with contextlib.suppress(ChannelFull):
+            origin.send(message, fds)

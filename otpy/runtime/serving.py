@@ -1,0 +1,167 @@
+"""A GenServer at work: one message after the other, until it stops (gen_server.erl, ``loop``)."""
+
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from otpy.core.exits import ExitReason, ExitStatus, Normal, Raised, Shutdown, Stopped
+from otpy.errors import OtpyError, Refused, UnknownRequest
+from otpy.runtime.mailbox import Cast, Info, LinkCaller, Message, ShutDownAsked, WorkerMailbox
+from otpy.server import Call, Continue, GenServer, Ignore, NoReply, Reply, Stop, Timeout
+
+_MESSAGE_CHARS = 200
+
+
+class NotNeeded(Exception):
+    """Init returned `Ignore`."""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The server is to end."""
+
+    reason: ExitReason
+    reply: object = NoReply
+    caller: LinkCaller | None = None
+
+
+def exit_reason(reason: object) -> ExitReason:
+    """Read the reason of a ``Stop(reason)``."""
+    match reason:
+        case "normal":
+            return Normal()
+        case "shutdown":
+            return Shutdown()
+        case ("shutdown", detail):
+            return Shutdown(str(detail))
+        case _:
+            return Stopped(str(reason))
+
+
+def raised(error: BaseException) -> ExitReason:
+    """Turn an exception that nobody caught into an exit reason."""
+    if isinstance(error, SystemExit):
+        code = error.code if isinstance(error.code, int) else int(error.code is not None)
+        return Normal() if code == 0 else ExitStatus(code & 0xFF)
+    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return Raised(text, "".join(traceback.format_exception(error)))
+
+
+class Serving:
+    """Runs a server's callbacks and carries out what they return."""
+
+    def __init__(self, server: GenServer, mailbox: WorkerMailbox) -> None:
+        self._server, self._mailbox = server, mailbox
+        self._continues: list[object] = []
+        self._idle_s: float | None = None
+        self._end: End | None = None
+        self.in_hand = ""
+
+    def init(self, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
+        """Run `init`.
+
+        Raises:
+            NotNeeded: It returned `Ignore`.
+            BaseException: Whatever it raised.
+        """
+        result = self._server.init(*args, **kwargs)
+        if result is Ignore:
+            raise NotNeeded
+        self._carry_out("init", result)
+
+    @property
+    def failed(self) -> ExitReason | None:
+        """Why `init` stopped the server; None if it did not."""
+        return self._end.reason if self._end else None
+
+    def serve(self) -> ExitReason:
+        """Serve until the server stops, crashes or is told to; `terminate` has run then."""
+        while self._end is None:
+            try:
+                self._step()
+            except ShutDownAsked:
+                self._end = End(Shutdown())
+        return self._terminate(self._end)
+
+    def _step(self) -> None:
+        if self._continues:
+            argument = self._continues.pop()
+            self.in_hand = f"continue {argument!r:.{_MESSAGE_CHARS}}"
+            self._run("handle_continue", lambda: self._server.handle_continue(argument))
+            return
+        message = self._mailbox.next(self._idle_s)
+        self._idle_s = None
+        self._handle(message if message is not None else Info("timeout"))
+
+    def _handle(self, message: Message) -> None:
+        match message:
+            case Call(request=request, caller=caller):
+                assert isinstance(caller, LinkCaller)
+                self.in_hand = f"call {request!r:.{_MESSAGE_CHARS}}"
+                self._run("handle_call", lambda: self._server.handle_call(request, caller), caller)
+            case Cast(request=request):
+                self.in_hand = f"cast {request!r:.{_MESSAGE_CHARS}}"
+                self._run("handle_cast", lambda: self._server.handle_cast(request))
+            case Info(message=content):
+                self.in_hand = f"info {content!r:.{_MESSAGE_CHARS}}"
+                self._run("handle_info", lambda: self._server.handle_info(content))
+
+    def _run(
+        self, name: str, callback: Callable[[], object], caller: LinkCaller | None = None
+    ) -> None:
+        try:
+            result = callback()
+            if caller is None:
+                self._carry_out(name, result)
+            else:
+                self._answer(caller, result)
+        except (Refused, UnknownRequest) as error:
+            self._refuse(caller, error)
+        except BaseException as error:  # noqa: BLE001  # let it crash, but say why
+            self._end = End(raised(error))
+        else:
+            if self._end is None:
+                self.in_hand = ""
+
+    def _refuse(self, caller: LinkCaller | None, error: OtpyError) -> None:
+        if caller is not None:
+            caller.refuse(error)
+        else:
+            sys.stderr.write(f"{type(error).__name__}: {error}\n")
+
+    def _answer(self, caller: LinkCaller, result: object) -> None:
+        match result:
+            case Reply(value=value, then=then):
+                caller.reply(value)
+                self._carry_out("handle_call", then)
+            case Stop(reason=reason, reply=reply):
+                self._end = End(exit_reason(reason), reply, caller)
+            case _ if result is not NoReply:
+                caller.reply(result)
+
+    def _carry_out(self, name: str, result: object) -> None:
+        match result:
+            case None:
+                pass
+            case Continue(argument=argument):
+                self._continues.append(argument)
+            case Timeout(seconds=seconds):
+                self._idle_s = seconds
+            case Stop(reason=reason):
+                self._end = End(exit_reason(reason))
+            case _:
+                raise TypeError(
+                    f"{name} returned {result!r:.{_MESSAGE_CHARS}}, expected None, Continue, "
+                    "Timeout or Stop"
+                )
+
+    def _terminate(self, end: End) -> ExitReason:
+        reason = end.reason
+        try:
+            self._server.terminate(str(reason))
+        except BaseException as error:  # noqa: BLE001  # it becomes the exit reason, as in OTP
+            reason = raised(error)
+        if end.caller is not None and end.reply is not NoReply:
+            end.caller.reply(end.reply)
+        return reason

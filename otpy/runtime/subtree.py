@@ -1,0 +1,101 @@
+"""A supervisor that the tree declares; its parent is another, or the node."""
+
+import contextlib
+import signal
+
+from otpy.core.exits import ExitReason, is_clean
+from otpy.core.messages import HaltAsked, StopAsked
+from otpy.core.spec import ChildSpec, SupervisorSpec
+from otpy.events import Event
+from otpy.runtime.child import control_channel
+from otpy.runtime.place import Place
+from otpy.runtime.supervisor import Supervisor
+from otpy.runtime.worker import be_worker
+from otpy.system.channel import Channel, ChannelFull
+from otpy.system.prctl import become_subreaper
+from otpy.system.spawn import become_child, raise_descriptor_limit
+from otpy.wire.control import (
+    Ask,
+    HaltNow,
+    Introduce,
+    LastWord,
+    Publish,
+    Ready,
+    ShutDown,
+)
+
+
+class TreeSupervisor(Supervisor):
+    """The process of a nested supervisor, or of the root."""
+
+    def __init__(self, place: Place, spec: SupervisorSpec) -> None:
+        super().__init__(place.path, spec, place.leashes, place.starts)
+        self._parent: Channel = control_channel(place.control)
+        self._parent.attach(self.loop, self._heard_from_parent, self._orphaned)
+
+    def run(self) -> ExitReason:
+        """Supervise until it is over; tell why."""
+        self.boot()
+        self.loop.run()
+        self.send_published()
+        assert self.result is not None
+        self._parent.send(LastWord(self.result))
+        self._parent.flush_within(seconds=5)
+        return self.result
+
+    def came_up(self) -> None:
+        """Tell the parent, which goes on with the next child."""
+        self.send_published()
+        self._tell_parent(Ready())
+
+    def deliver(self, events: tuple[Event, ...]) -> None:
+        """Send them up."""
+        self._tell_parent(Publish(events))
+
+    def child_main(self, spec: ChildSpec, place: Place) -> int:
+        """Be the child."""
+        return be_child(spec, place)
+
+    def _tell_parent(self, message: object) -> None:
+        # A stopped parent must not make us grow; the tree view will be behind.
+        with contextlib.suppress(ChannelFull):
+            self._parent.send(message)
+
+    def _heard_from_parent(self, message: object, fds: tuple[int, ...]) -> None:
+        match message:
+            case ShutDown():
+                self.tell(StopAsked())
+            case HaltNow():
+                self.tell(HaltAsked())
+            case Introduce() | Ask():
+                self.router.route(self._parent, message, fds)
+            case _:
+                raise AssertionError(message)
+
+    def _orphaned(self) -> None:
+        """The parent is gone: nobody may outlive its supervisor."""
+        self._parent.close()
+        self.tell(StopAsked())
+
+
+def be_child(spec: ChildSpec, place: Place) -> int:
+    """Be a child of any kind, in the process just forked; tell its exit status."""
+    if isinstance(spec.start, SupervisorSpec):
+        return be_supervisor(spec.start, place)
+    return be_worker(spec, place)
+
+
+def be_supervisor(spec: SupervisorSpec, place: Place) -> int:
+    """Be a supervisor, in the process just forked; tell its exit status."""
+    title = f"otpy: {place.path or 'root'}"
+    become_child(title, keep=(place.control, *place.leashes), output=None)
+    ignore_signals()
+    become_subreaper()
+    raise_descriptor_limit()
+    return 0 if is_clean(TreeSupervisor(place, spec).run()) else 1
+
+
+def ignore_signals() -> None:
+    """Ignore what a stranger sends: only the parent ends a supervisor, as in OTP."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)

@@ -1,0 +1,384 @@
+"""A supervisor as a process: it carries out the core's actions and reports what happens."""
+
+import gc
+import os
+import time
+from collections import deque
+from collections.abc import Iterable, Mapping
+from typing import assert_never
+
+from otpy.core.exits import ExitReason, Raised
+from otpy.core.messages import (
+    Action,
+    BootAsked,
+    Emit,
+    Exited,
+    GiveUp,
+    Halt,
+    Ignored,
+    Kill,
+    Reply,
+    Request,
+    Requested,
+    SetTimer,
+    Start,
+    Started,
+    StartFailed,
+    Stop,
+    TimedOut,
+    Up,
+)
+from otpy.core.messages import Event as CoreEvent
+from otpy.core.spec import ChildSpec, SupervisorSpec
+from otpy.core.state import Outlook, new_supervisor, outlook
+from otpy.core.supervisor import decide
+from otpy.events import (
+    ChildEnded,
+    ChildIgnored,
+    ChildStarted,
+    ChildStartFailed,
+    ChildStarting,
+    ChildStopping,
+    Event,
+)
+from otpy.runtime.child import Child, control_channel
+from otpy.runtime.leftovers import Leftovers
+from otpy.runtime.output import ChildOutput, Terminal
+from otpy.runtime.pipes import Pipes, open_pipes
+from otpy.runtime.place import Place
+from otpy.runtime.reports import child_path, declared, published
+from otpy.runtime.routing import Router
+from otpy.system.exits import Status, kill_group, reap
+from otpy.system.loop import Loop
+from otpy.system.spawn import fork_watched
+from otpy.wire.control import (
+    Answered,
+    IgnoreStart,
+    Introduced,
+    LastWord,
+    Publish,
+    Ready,
+)
+
+
+class Supervisor:
+    """Runs one core machine over real processes.
+
+    Args:
+        path: Its own path, which its children's begin with.
+        spec: What it supervises.
+        leashes: Descriptors that every process below must hold.
+        starts: How often each process below was started already, by path.
+        strangers: Children that this process has but does not supervise.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        spec: SupervisorSpec,
+        leashes: tuple[int, ...],
+        starts: Mapping[str, int],
+        strangers: Iterable[int] = (),
+    ) -> None:
+        self.path, self.spec = path, spec
+        self.loop = Loop()
+        self.terminal = Terminal(self.loop)
+        self.router = Router(self)
+        self._leashes = leashes
+        self._starts = starts
+        own = {child_path(path, child.id): child.id for child in spec.children}
+        numbers = {own[p]: n for p, n in starts.items() if p in own}
+        self._state = new_supervisor(spec, numbers)
+        self._events: deque[CoreEvent] = deque()
+        self._children: dict[str, Child] = {}
+        self._pids: dict[int, Child] = {}
+        self._unsent: list[Event] = []
+        self._sweep_is_due = False
+        self.leftovers = Leftovers(self.loop, self._pids, frozenset(strangers))
+        self.result: ExitReason | None = None
+
+    # ---- what differs between the node and the supervisors below it --------------------------
+
+    def came_up(self) -> None:
+        """All children are up."""
+        raise NotImplementedError
+
+    def deliver(self, events: tuple[Event, ...]) -> None:
+        """Take what was published here and below."""
+        raise NotImplementedError
+
+    def prints(self, spec: ChildSpec) -> bool:
+        """Tell whether a child runs the user's code, whose output passes through here."""
+        return not spec.is_supervisor
+
+    def child_main(self, spec: ChildSpec, place: Place) -> int:
+        """Be the child: runs in the forked process and tells its exit status."""
+        raise NotImplementedError
+
+    # ---- deciding and doing ------------------------------------------------------------------
+
+    def boot(self) -> None:
+        """Begin."""
+        self.publish(declared(self.path, self.spec))
+        self.tell(BootAsked())
+
+    def tell(self, event: CoreEvent) -> None:
+        """Let the core decide about an event, and do what it says."""
+        self._events.append(event)
+        if len(self._events) > 1:
+            return
+        while self._events:
+            self._state, actions = decide(self._state, self._events[0], time.monotonic())
+            for action in actions:
+                self._perform(action)
+            self._events.popleft()
+        self.router.retry_held()
+        self._sweep_at_rest()
+
+    def _perform(self, action: Action) -> None:
+        match action:
+            case Start(spec=spec, incarnation=incarnation):
+                self._start(spec, incarnation)
+            case Stop(child=id_):
+                self._stopping(id_).stop()
+            case Kill(child=id_):
+                self._stopping(id_).kill()
+            case Halt(child=id_):
+                self._stopping(id_).halt()
+            case SetTimer(child=id_, incarnation=incarnation, seconds=seconds):
+                timed_out = TimedOut(id_, incarnation)
+                timer = self.loop.call_later(seconds, lambda: self.tell(timed_out))
+                self._children[id_].timer = timer
+            case Reply(token=token, answer=answer):
+                self.router.answer(token, answer)
+            case Emit(report=report):
+                self.publish(published(report, self.path, self.spec, self.path_of))
+            case Up():
+                self.came_up()
+            case GiveUp(reason=reason):
+                self.result = reason
+                self.leftovers.after_all(self.loop.stop)
+            case _:
+                assert_never(action)
+
+    def _stopping(self, id_: str) -> Child:
+        child = self._children[id_]
+        if not child.asked:
+            self.publish(
+                ChildStopping(
+                    at=time.time(),
+                    path=child.path,
+                    pid=child.pid,
+                    incarnation=child.incarnation,
+                )
+            )
+        return child
+
+    # ---- starting ----------------------------------------------------------------------------
+
+    def _start(self, spec: ChildSpec, incarnation: int) -> None:
+        try:
+            child = self._fork(spec, incarnation)
+        except OSError as error:
+            reason = Raised(f"{type(error).__name__}: {error}")
+            self._start_failed(spec.id, incarnation, reason)
+            return
+        self._children[spec.id] = self._pids[child.pid] = child
+        self.publish(child.starting())
+        self.loop.watch(child.pidfd, lambda _events: self._ended(child))
+        child.channel.attach(
+            self.loop,
+            lambda message, fds: self._heard(child, message, fds),
+            lambda: self._hung_up(child),
+        )
+
+    def _fork(self, spec: ChildSpec, incarnation: int) -> Child:
+        path = self.path_of(spec.id)
+        pipes = open_pipes(output=self.prints(spec), lifeline=spec.is_supervisor)
+        try:
+            place = self._place(path, incarnation, pipes)
+            pid, pidfd = fork_watched(lambda: self._be_child(spec, place), path or "root")
+        except OSError:
+            pipes.close()
+            raise
+        pipes.close_theirs()
+        output = None
+        if pipes.output is not None:
+            output = ChildOutput(pipes.output, path, self.terminal, self.loop)
+        return Child(
+            spec=spec,
+            incarnation=incarnation,
+            path=path,
+            pid=pid,
+            pidfd=pidfd,
+            channel=control_channel(pipes.control),
+            output=output,
+            lifeline=pipes.lifeline,
+        )
+
+    def _place(self, path: str, incarnation: int, pipes: Pipes) -> Place:
+        leashes = self._leashes
+        if pipes.their_lifeline is not None:
+            leashes = (*leashes, pipes.their_lifeline)
+        below = f"{path}/" if path else ""
+        return Place(
+            path=path,
+            incarnation=incarnation,
+            parent=os.getpid(),
+            control=pipes.their_control,
+            output=pipes.their_output,
+            leashes=leashes,
+            starts={p: n for p, n in self._starts.items() if p.startswith(below)},
+        )
+
+    def _be_child(self, spec: ChildSpec, place: Place) -> int:
+        gc.freeze()
+        self.loop.close()
+        return self.child_main(spec, place)
+
+    def path_of(self, id_: str) -> str:
+        """Tell the path of a child."""
+        return child_path(self.path, id_)
+
+    def _start_failed(self, id_: str, incarnation: int, reason: ExitReason) -> None:
+        self.publish(
+            ChildStartFailed(
+                at=time.time(),
+                path=self.path_of(id_),
+                incarnation=incarnation,
+                reason=str(reason),
+                traceback=reason.traceback if isinstance(reason, Raised) else "",
+            )
+        )
+        self.tell(StartFailed(id_, incarnation, reason))
+
+    # ---- what children say -------------------------------------------------------------------
+
+    def _heard(self, child: Child, message: object, fds: tuple[int, ...]) -> None:
+        match message:
+            case Ready(traps=traps):
+                child.traps = traps
+                self._is_up(child)
+            case IgnoreStart():
+                child.ignored = True
+            case LastWord():
+                child.last_word = message
+            case Publish(events=events):
+                self._note(child, events)
+                self._publish_all(events)
+            case Introduced() | Answered():
+                self.router.answered(message, fds)
+            case _:
+                self.heard_else(child, message, fds)
+
+    def heard_else(self, child: Child, message: object, fds: tuple[int, ...]) -> None:
+        """Take a message that only some supervisors expect."""
+        raise AssertionError(child.path, message, fds)
+
+    def _is_up(self, child: Child) -> None:
+        child.ready = True
+        self.publish(
+            ChildStarted(
+                at=time.time(),
+                path=child.path,
+                kind=child.kind,
+                pid=child.pid,
+                incarnation=child.incarnation,
+            )
+        )
+        self.tell(Started(child.spec.id, child.incarnation))
+
+    def _hung_up(self, child: Child) -> None:
+        child.channel.detach()
+        if child.kind == "command" and child.last_word is None and not child.ready:
+            # The pipe closes at exec: the program runs.
+            self._is_up(child)
+
+    def _note(self, child: Child, events: Iterable[Event]) -> None:
+        """Remember what has to be known about a subtree should its supervisor die."""
+        for event in events:
+            match event:
+                case ChildStarting(path=path, kind=kind, pid=pid, incarnation=number):
+                    child.starts[path] = number
+                    if kind == "supervisor":
+                        child.supervisors[path] = pid
+                case ChildEnded(path=path, kind="supervisor"):
+                    child.supervisors.pop(path, None)
+                case _:
+                    pass
+
+    # ---- how children end --------------------------------------------------------------------
+
+    def _ended(self, child: Child) -> None:
+        self.loop.unwatch(child.pidfd)
+        # Its last frames come first: a message that it sent before it died counts.
+        if not child.channel.receive(lambda message, fds: self._heard(child, message, fds)):
+            self._hung_up(child)
+        child.channel.detach()
+        output = child.output.finish() if child.output is not None else ""
+        kill_group(child.pid)
+        status = reap(child.pid)
+        del self._pids[child.pid]
+        self.leftovers.after(child, lambda: self._is_gone(child, status, output))
+
+    def _is_gone(self, child: Child, status: Status, output: str) -> None:
+        id_, incarnation = child.spec.id, child.incarnation
+        reason = child.reason(status)
+        self._sweep_is_due = True
+        del self._children[id_]
+        self._starts = {**self._starts, **child.starts} if child.starts else self._starts
+        child.close()
+        if child.lifeline is not None:
+            os.close(child.lifeline)
+        self.router.child_ended(child, str(reason))
+        if child.ready:
+            self.publish(child.post_mortem(reason, status, output))
+            self.tell(Exited(id_, incarnation, reason))
+        elif child.ignored:
+            self.publish(ChildIgnored(at=time.time(), path=child.path, incarnation=incarnation))
+            self.tell(Ignored(id_, incarnation))
+        else:
+            self._start_failed(id_, incarnation, reason)
+
+    def _sweep_at_rest(self) -> None:
+        """Look for what dead children left outside their groups, once there is time."""
+        if self._sweep_is_due and self._state.work is None:
+            self._sweep_is_due = False
+            self.loop.call_soon(self.leftovers.sweep)
+
+    # ---- publishing --------------------------------------------------------------------------
+
+    def publish(self, event: Event) -> None:
+        """Tell the parents, all the way up, what happened."""
+        self._publish_all((event,))
+
+    def _publish_all(self, events: Iterable[Event]) -> None:
+        if not self._unsent:
+            self.loop.call_soon(self.send_published)
+        self._unsent.extend(events)
+
+    def send_published(self) -> None:
+        """Deliver what was published since the last time."""
+        if self._unsent:
+            events, self._unsent = tuple(self._unsent), []
+            self.deliver(events)
+
+    # ---- the router's Family -----------------------------------------------------------------
+
+    def outlook(self, id_: str) -> Outlook:
+        """What somebody who looks for this child may expect."""
+        return outlook(self._state, id_)
+
+    def running(self, id_: str) -> Child | None:
+        """The present incarnation, if it is up."""
+        child = self._children.get(id_)
+        up = child is not None and child.ready and not child.asked and child.pid in self._pids
+        return child if up else None
+
+    def ask(self, token: int, request: Request) -> None:
+        """Have the core answer."""
+        self.tell(Requested(token, request))
+
+    def pids(self) -> dict[str, int]:
+        """The pids of the children that have a process."""
+        return {id_: child.pid for id_, child in self._children.items()}
