@@ -350,7 +350,7 @@ class Gateway:
                 pending.client.reply(pending.number, _plain(answer, pids))
 
 
-_ABOUT_ONE_CHILD: Final = {
+_ABOUT_ONE_CHILD: Final[Mapping[str, Callable[[str], Request]]] = {
     "terminate_child": TerminateChild,
     "restart_child": RestartChild,
     "delete_child": DeleteChild,

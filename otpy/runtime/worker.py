@@ -4,6 +4,7 @@ import contextlib
 import importlib
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 from otpy.core.exits import ExitReason, Normal, Raised, is_clean
@@ -54,7 +55,7 @@ def resolve(target: str) -> Any:
         ImportError: There is no such module, or it raised while it was imported.
         AttributeError: The module has no such attribute.
     """
-    if not sys.path or sys.path[0] != (here := os.getcwd()):
+    if not sys.path or sys.path[0] != (here := str(Path.cwd())):
         # As with `python -m`: modules beside where the node was started are found first.
         sys.path.insert(0, here)
     module, _, names = target.partition(":")
