@@ -2,7 +2,7 @@
 
 from typing import assert_never
 
-from otpy.core.spec import ChildSpec, CommandStart, ServerStart, SupervisorSpec
+from otpy.core.spec import ChildSpec, CommandStart, NoBudget, ServerStart, SupervisorSpec
 from otpy.errors import SpecError
 
 
@@ -34,7 +34,7 @@ def child_to_data(spec: ChildSpec) -> dict[str, object]:
         "id": spec.id,
         **_start_to_data(spec),
         "restart": str(spec.restart),
-        "shutdown": spec.shutdown if isinstance(spec.shutdown, float) else str(spec.shutdown),
+        "shutdown": str(spec.shutdown) if isinstance(spec.shutdown, NoBudget) else spec.shutdown,
         "significant": spec.significant,
     }
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic_core import PydanticCustomError
 
-from otpy.config import imports, rules, scalars
+from otpy.config import imports, parsers, rules
 from otpy.config.mistakes import Located, Mistake, dotted, field_of, show
 from otpy.config.nodes import Loader, compose, located
 from otpy.config.reading import read_tree
@@ -58,7 +58,7 @@ def _document(text: str) -> Document:
 def _stem_mistakes(path: str) -> Iterator[Mistake]:
     """Check the name that the tree gets from its file."""
     try:
-        scalars.name(Path(path).stem)
+        parsers.name(Path(path).stem)
     except PydanticCustomError as error:
         stem = show(Path(path).stem)
         yield Mistake((), f"name is missing, and the file's {stem} is not {error.message()}")

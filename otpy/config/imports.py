@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 from pydantic_core import PydanticCustomError
 
-from otpy.config import probe, rules, scalars
+from otpy.config import parsers, probe, rules
 from otpy.config.mistakes import Loc, Mistake, did_you_mean, show
 
 Finding: TypeAlias = tuple[str, str]
@@ -51,7 +51,7 @@ def check(tree: rules.Mapping) -> Iterator[Mistake]:
 def _uses(tree: rules.Mapping) -> Iterator[_Use]:
     for at, child in rules.descendants(tree):
         try:
-            module, _, attribute = scalars.target(str(child.get("start"))).partition(":")
+            module, _, attribute = parsers.target(str(child.get("start"))).partition(":")
         except PydanticCustomError:
             continue
         yield _Use(at, module, attribute, _arguments(child))
@@ -59,7 +59,7 @@ def _uses(tree: rules.Mapping) -> Iterator[_Use]:
 
 def _arguments(child: rules.Mapping) -> list[object] | dict[str, object] | None:
     try:
-        return scalars.arguments(child.get("args", []))
+        return parsers.arguments(child.get("args", []))
     except PydanticCustomError:
         return None
 

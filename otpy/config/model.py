@@ -13,7 +13,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from otpy.config import scalars
+from otpy.config import parsers
 from otpy.core.spec import (
     DEFAULT_SHUTDOWN_S,
     INFINITY,
@@ -26,38 +26,38 @@ from otpy.core.spec import (
 )
 
 _DURATION_SCHEMA: Final = [
-    {"type": "number", "minimum": 0, "maximum": scalars.MAX_NUMBER},
-    {"type": "string", "pattern": scalars.DURATION_PATTERN},
+    {"type": "number", "minimum": 0, "maximum": parsers.MAX_NUMBER},
+    {"type": "string", "pattern": parsers.DURATION_PATTERN},
 ]
 
 Name = Annotated[
     str,
-    AfterValidator(scalars.name),
-    Field(json_schema_extra={"pattern": scalars.NAME_PATTERN}),
+    AfterValidator(parsers.name),
+    Field(json_schema_extra={"pattern": parsers.NAME_PATTERN}),
 ]
 Target = Annotated[
     str,
-    AfterValidator(scalars.target),
-    Field(json_schema_extra={"pattern": scalars.TARGET_PATTERN}),
+    AfterValidator(parsers.target),
+    Field(json_schema_extra={"pattern": parsers.TARGET_PATTERN}),
 ]
 Arguments = Annotated[
     Any,
-    PlainValidator(scalars.arguments),
+    PlainValidator(parsers.arguments),
     WithJsonSchema({"type": ["array", "object"]}),
 ]
 Command = Annotated[
-    list[Annotated[str, AfterValidator(scalars.program_word)]],
-    AfterValidator(scalars.program),
+    list[Annotated[str, AfterValidator(parsers.program_word)]],
+    AfterValidator(parsers.program),
     Field(json_schema_extra={"minItems": 1}),
 ]
 Period = Annotated[
     float,
-    PlainValidator(scalars.seconds_above_zero),
+    PlainValidator(parsers.seconds_above_zero),
     WithJsonSchema({"anyOf": _DURATION_SCHEMA}),
 ]
 Budget = Annotated[
     ShutdownBudget,
-    PlainValidator(scalars.shutdown_budget),
+    PlainValidator(parsers.shutdown_budget),
     WithJsonSchema({"anyOf": [*_DURATION_SCHEMA, {"enum": list(NoBudget)}]}),
 ]
 
@@ -79,7 +79,7 @@ class SupervisorFields(Fields):
     max_restarts: int = Field(
         _INTENSITY.max_restarts,
         ge=0,
-        le=scalars.MAX_NUMBER,
+        le=parsers.MAX_NUMBER,
         description="More restarts than this within max_seconds, and the supervisor gives up.",
     )
     max_seconds: Period = Field(

@@ -1,118 +1,82 @@
-"""The values that a field can have and that pydantic has no type for: names, durations, targets.
+"""A scalar's node -> its value as `safe_load` reads it, variables expanded."""
 
-Each parser returns the value or raises `PydanticCustomError` saying what was expected.
-"""
+from collections.abc import Mapping
+from typing import Final
 
-import re
+import yaml
+from yaml.nodes import Node, ScalarNode
 
-from pydantic_core import PydanticCustomError
+from otpy.config import variables
+from otpy.config.mistakes import Located, show
+from otpy.config.nodes import Loader, located
 
-from otpy.core.spec import NoBudget, ShutdownBudget
-
-MAX_NAME = 100
-MAX_NUMBER = 1_000_000_000
-"""Of restarts, and of seconds: thirty years."""
-
-SECONDS_PER = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-
-NAME_PATTERN = r"^(?!-)[^\s/\u0000-\u001f\u007f-\u009f]{1,100}$"
-DURATION_PATTERN = r"^[0-9]+(\.[0-9]+)?(ms|s|m|h)$"
-TARGET_PATTERN = r"^\S+:\S+$|\$\{"
-
-_DURATION = re.compile(r"([0-9]{1,20}(?:\.[0-9]{1,20})?)(ms|s|m|h)")
-
-A_DURATION = "seconds, 0 or more, or a duration such as 250ms, 5s, 2m or 1h"
-A_TARGET = "module:attribute, such as shop.cart:Cart"
-
-
-def wanted(expected: str) -> PydanticCustomError:
-    """Make the error of a value that is not what was `expected`."""
-    return PydanticCustomError("wanted", "{expected}", {"expected": expected})
+TAG: Final = "tag:yaml.org,2002:"
+MERGE: Final = TAG + "merge"
+# Plain << and = are strings too, wherever they are not the key that merges.
+_STRINGS: Final = (TAG + "str", MERGE, TAG + "value")
+_READERS: Final = {
+    TAG + "null": Loader.construct_yaml_null,
+    TAG + "bool": Loader.construct_yaml_bool,
+    TAG + "int": Loader.construct_yaml_int,
+    TAG + "float": Loader.construct_yaml_float,
+    TAG + "binary": Loader.construct_yaml_binary,
+    TAG + "timestamp": Loader.construct_yaml_timestamp,
+}
+# PyYAML's readers fail in all these ways at, for example, `!!int x` or the date 2001-99-99.
+_UNREADABLE: Final = (ValueError, LookupError, ArithmeticError, AttributeError, yaml.YAMLError)
+MAX_NUMBER_CHARACTERS: Final = 400
 
 
-def name(text: str) -> str:
-    """Check an id or a node's name: it becomes a process title, a path and a word of commands."""
-    if not text:
-        raise wanted("a name that is not empty")
-    if len(text) > MAX_NAME:
-        raise wanted(f"a name of at most {MAX_NAME} characters")
-    if text.startswith("-"):
-        raise wanted("a name that does not start with '-'")
-    if "/" in text or any(c.isspace() or not c.isprintable() for c in text):
-        raise wanted("a name without '/', white space and control characters")
-    return text
+class ScalarReader:
+    """Reads keys and values; what is wrong with them goes to `mistakes`."""
 
+    def __init__(self, loader: Loader, environment: Mapping[str, str]) -> None:
+        self._loader, self._environment = loader, environment
+        self.mistakes: list[Located] = []
 
-def target(text: str) -> str:
-    """Check ``module:attribute``; both sides may be dotted."""
-    module, colon, attribute = text.partition(":")
-    if colon and _is_dotted(module) and _is_dotted(attribute):
-        return text
-    module, dot, attribute = text.rpartition(".")
-    if dot and _is_dotted(module) and _is_dotted(attribute):
-        raise wanted(f"{A_TARGET}; did you mean '{module}:{attribute}'?")
-    raise wanted(A_TARGET)
+    def key(self, node: ScalarNode) -> object:
+        """Read a key; variables do not expand in it."""
+        return node.value if node.tag in _STRINGS else self._read(node)
 
+    def value(self, node: ScalarNode) -> object:
+        """Read a value."""
+        if node.tag not in _STRINGS:
+            return self._read(node)
+        if "${" not in node.value:
+            return node.value
+        text, problems = variables.expand(node.value, self._environment)
+        for problem in problems:
+            self.wrong(node, problem)
+        if problems or node.style or not variables.is_reference(node.value):
+            return text
+        return self._resolved(node, text)
 
-def _is_dotted(text: str) -> bool:
-    return all(part.isidentifier() for part in text.split("."))
+    def _resolved(self, node: ScalarNode, text: str) -> object:
+        """Read the text that a plain reference stands for as if it were written in its place."""
+        tag = self._loader.resolve(ScalarNode, text, (True, False))
+        if tag not in _READERS:
+            return text
+        return self._read(ScalarNode(tag, text, node.start_mark, node.end_mark))
 
+    def _read(self, node: ScalarNode) -> object:
+        """Read a scalar that is no string; what cannot be read counts as its text."""
+        reader, kind = _READERS.get(node.tag), node.tag.removeprefix(TAG)
+        if reader is None:
+            self.unknown_tag(node)
+        elif kind in ("int", "float") and len(node.value) > MAX_NUMBER_CHARACTERS:
+            self.wrong(node, f"a number of over {MAX_NUMBER_CHARACTERS} characters")
+        else:
+            try:
+                return reader(self._loader, node)
+            except _UNREADABLE:
+                self.wrong(node, f"{show(node.value)} is no {kind}; put it in quotes")
+        return node.value
 
-def program_word(text: str) -> str:
-    """Check one word of a command: no operating system takes a NUL in it."""
-    if "\0" in text:
-        raise wanted("a word without the NUL character")
-    return text
+    def unknown_tag(self, node: Node) -> None:
+        """Note a tag that `safe_load` would refuse, or that no tree needs."""
+        tag = node.tag.replace(TAG, "!!")
+        self.wrong(node, f"got the tag {show(tag)}, expected plain YAML without it")
 
-
-def program(words: list[str]) -> list[str]:
-    """Check that a command names a program."""
-    if not words or not words[0]:
-        raise wanted("a list such as [caddy, run] that starts with a program")
-    return words
-
-
-def seconds(value: object) -> float:
-    """Read a duration: a number of seconds, or text with a unit."""
-    number = _number(value)
-    if not number >= 0:  # nan is neither
-        raise wanted(A_DURATION)
-    if number > MAX_NUMBER:
-        raise wanted(f"at most {MAX_NUMBER} s")
-    return float(number)
-
-
-def _number(value: object) -> float:
-    if isinstance(value, str) and (found := _DURATION.fullmatch(value)):
-        return float(found[1]) * SECONDS_PER[found[2]]
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return value
-    raise wanted(A_DURATION)
-
-
-def seconds_above_zero(value: object) -> float:
-    """Read a duration that is not 0."""
-    if (duration := seconds(value)) == 0:
-        raise wanted("more than 0 s")
-    return duration
-
-
-def shutdown_budget(value: object) -> ShutdownBudget:
-    """Read the time that a child has to end: a duration or one of two words."""
-    if isinstance(value, str) and value in list(NoBudget):
-        return NoBudget(value)
-    try:
-        return seconds(value)
-    except PydanticCustomError as error:
-        raise wanted(f"{error.message()}; or brutal_kill or infinity") from None
-
-
-def arguments(value: object) -> list[object] | dict[str, object]:
-    """Check positional arguments, a list, or keyword arguments, a mapping."""
-    if isinstance(value, list):
-        return value
-    if not isinstance(value, dict):
-        raise wanted("a list of positional or a mapping of keyword arguments")
-    if not all(isinstance(key, str) for key in value):
-        raise wanted("keyword arguments whose names are all strings")
-    return value
+    def wrong(self, node: Node, text: str) -> None:
+        """Note a mistake where `node` starts."""
+        self.mistakes.append(located(node, text))

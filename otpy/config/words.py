@@ -8,7 +8,7 @@ from pydantic_core import ErrorDetails
 
 from otpy.config.mistakes import Loc, Mistake, did_you_mean, one_of, quotes_help, show
 from otpy.config.model import KINDS, Tree
-from otpy.config.scalars import A_TARGET, MAX_NUMBER
+from otpy.config.parsers import A_TARGET, MAX_NUMBER
 from otpy.core.spec import AutoShutdown, Restart, Strategy
 
 Written: TypeAlias = Callable[[Loc], str | None]

@@ -166,6 +166,10 @@ def test_id(told: Told, written: str, text: str) -> None:
         ("shutdown: on", f"13: shutdown: got on (YAML reads it as true), expected {BUDGET}"),
         ("shutdown: 5 s", f"13: shutdown: got '5 s', expected {BUDGET}"),
         ("shutdown: 5d", f"13: shutdown: got '5d', expected {BUDGET}"),
+        (
+            "shutdown: brutal-kill",
+            f"13: shutdown: got 'brutal-kill', expected {BUDGET}; did you mean 'brutal_kill'?",
+        ),
         ("shutdown: inf", f"13: shutdown: got 'inf', expected {BUDGET}"),
         (
             "shutdown: .inf",

@@ -1,0 +1,120 @@
+"""What a field can hold that pydantic has no type for: names, durations, targets, commands.
+
+Each parser returns the value or raises `PydanticCustomError` saying what was expected.
+"""
+
+import re
+
+from pydantic_core import PydanticCustomError
+
+from otpy.config.mistakes import did_you_mean
+from otpy.core.spec import NoBudget, ShutdownBudget
+
+MAX_NAME = 100
+MAX_NUMBER = 1_000_000_000
+"""Of restarts, and of seconds: thirty years."""
+
+SECONDS_PER = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+NAME_PATTERN = r"^(?!-)[^\s/\u0000-\u001f\u007f-\u009f]{1,100}$"
+DURATION_PATTERN = r"^[0-9]+(\.[0-9]+)?(ms|s|m|h)$"
+TARGET_PATTERN = r"^\S+:\S+$|\$\{"
+
+_DURATION = re.compile(r"([0-9]{1,20}(?:\.[0-9]{1,20})?)(ms|s|m|h)")
+
+A_DURATION = "seconds, 0 or more, or a duration such as 250ms, 5s, 2m or 1h"
+A_TARGET = "module:attribute, such as shop.cart:Cart"
+
+
+def wanted(expected: str) -> PydanticCustomError:
+    """Make the error of a value that is not what was `expected`."""
+    return PydanticCustomError("wanted", "{expected}", {"expected": expected})
+
+
+def name(text: str) -> str:
+    """Check an id or a node's name: it becomes a process title, a path and a word of commands."""
+    if not text:
+        raise wanted("a name that is not empty")
+    if len(text) > MAX_NAME:
+        raise wanted(f"a name of at most {MAX_NAME} characters")
+    if text.startswith("-"):
+        raise wanted("a name that does not start with '-'")
+    if "/" in text or any(c.isspace() or not c.isprintable() for c in text):
+        raise wanted("a name without '/', white space and control characters")
+    return text
+
+
+def target(text: str) -> str:
+    """Check ``module:attribute``; both sides may be dotted."""
+    module, colon, attribute = text.partition(":")
+    if colon and _is_dotted(module) and _is_dotted(attribute):
+        return text
+    module, dot, attribute = text.rpartition(".")
+    if dot and _is_dotted(module) and _is_dotted(attribute):
+        raise wanted(f"{A_TARGET}; did you mean '{module}:{attribute}'?")
+    raise wanted(A_TARGET)
+
+
+def _is_dotted(text: str) -> bool:
+    return all(part.isidentifier() for part in text.split("."))
+
+
+def program_word(text: str) -> str:
+    """Check one word of a command: no operating system takes a NUL in it."""
+    if "\0" in text:
+        raise wanted("a word without the NUL character")
+    return text
+
+
+def program(words: list[str]) -> list[str]:
+    """Check that a command names a program."""
+    if not words or not words[0]:
+        raise wanted("a list such as [caddy, run] that starts with a program")
+    return words
+
+
+def seconds(value: object) -> float:
+    """Read a duration: a number of seconds, or text with a unit."""
+    number = _number(value)
+    if not number >= 0:  # nan is neither
+        raise wanted(A_DURATION)
+    if number > MAX_NUMBER:
+        raise wanted(f"at most {MAX_NUMBER} s")
+    return float(number)
+
+
+def _number(value: object) -> float:
+    if isinstance(value, str) and (found := _DURATION.fullmatch(value)):
+        return float(found[1]) * SECONDS_PER[found[2]]
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    raise wanted(A_DURATION)
+
+
+def seconds_above_zero(value: object) -> float:
+    """Read a duration that is not 0."""
+    if (duration := seconds(value)) == 0:
+        raise wanted("more than 0 s")
+    return duration
+
+
+def shutdown_budget(value: object) -> ShutdownBudget:
+    """Read the time that a child has to end: a duration or one of two words."""
+    if isinstance(value, str) and value in list(NoBudget):
+        return NoBudget(value)
+    try:
+        return seconds(value)
+    except PydanticCustomError as error:
+        near = did_you_mean(value, NoBudget)
+        raise wanted(f"{error.message()}; or brutal_kill or infinity{near}") from None
+
+
+def arguments(value: object) -> list[object] | dict[str, object]:
+    """Check positional arguments, a list, or keyword arguments, a mapping."""
+    if isinstance(value, list):
+        return value
+    if not isinstance(value, dict):
+        raise wanted("a list of positional or a mapping of keyword arguments")
+    if not all(isinstance(key, str) for key in value):
+        raise wanted("keyword arguments whose names are all strings")
+    return value
