@@ -150,8 +150,8 @@ class Directory:
         raise NoProcess(f"no process is named {name!r}")
 
     def rows(self) -> list[TreeRow]:
-        """List everything: the gateway, the root, then depth first in start order."""
-        return [entry.row() for entry in (self._gateway, self._root, *_below(self._root))]
+        """List everything: the root, then depth first in start order; last the gateway."""
+        return [entry.row() for entry in (self._root, *_below(self._root), self._gateway)]
 
     def fate(self, path: str, incarnation: int) -> Fate | None:
         """Tell how an incarnation ended; None if it lives, or ended too long ago."""

@@ -10,7 +10,7 @@ import os
 import socket
 import struct
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, Final
 
@@ -38,6 +38,7 @@ from otpy.runtime.child import control_channel
 from otpy.runtime.clients import Client
 from otpy.runtime.directory import GATEWAY, Directory, Entry
 from otpy.runtime.place import Place
+from otpy.runtime.reports import child_path
 from otpy.system.channel import ChannelFull, close_all
 from otpy.system.loop import Loop, Timer
 from otpy.system.spawn import become_child, become_worker, raise_descriptor_limit
@@ -347,7 +348,26 @@ class Gateway:
                 self._failed(pending, StartFailed(str(reason), traceback))
             case _:
                 pending.done()
-                pending.client.reply(pending.number, _plain(answer, pids))
+                pending.client.reply(pending.number, self._plain(pending.entry, answer, pids))
+
+    def _plain(self, path: str, answer: Answer, pids: dict[str, int]) -> object:
+        """Turn what the supervisor at `path` answered into plain data."""
+        match answer:
+            case Done(id=id_, incarnation=incarnation):
+                state = "undefined" if incarnation is None else "running"
+                entry = self._directory.find(child_path(path, id_))
+                kind = "supervisor" if entry and entry.kind == "supervisor" else "worker"
+                return _plain_row(ChildRow(id_, state, kind, incarnation or 0), pids)
+            case Children(rows=rows):
+                return [_plain_row(row, pids) for row in rows]
+            case ChildCounts():
+                return asdict(answer)
+            case ChildSpec():
+                from otpy.config import child_to_data  # noqa: PLC0415
+
+                return child_to_data(answer)
+            case _:
+                raise AssertionError(answer)
 
 
 _ABOUT_ONE_CHILD: Final[Mapping[str, Callable[[str], Request]]] = {
@@ -373,30 +393,6 @@ def _core_request(operation: str, arguments: dict[str, Any]) -> Request:
             return _ABOUT_ONE_CHILD[operation](str(arguments["child"]))
         case _:
             raise ProtocolError(f"unknown supervisor operation {operation!r:.40}")
-
-
-def _plain(answer: Answer, pids: dict[str, int]) -> object:
-    match answer:
-        case Done(id=id_, incarnation=None):
-            return {"id": id_, "state": "undefined", "pid": None, "incarnation": 0}
-        case Done(id=id_, incarnation=incarnation):
-            pid = pids.get(id_)
-            return {"id": id_, "state": "running", "pid": pid, "incarnation": incarnation}
-        case Children(rows=rows):
-            return [_plain_row(row, pids) for row in rows]
-        case ChildCounts(specs=specs, active=active, supervisors=supervisors, workers=workers):
-            return {
-                "specs": specs,
-                "active": active,
-                "supervisors": supervisors,
-                "workers": workers,
-            }
-        case ChildSpec():
-            from otpy.config import child_to_data  # noqa: PLC0415
-
-            return child_to_data(answer)
-        case _:
-            raise AssertionError(answer)
 
 
 def _plain_row(row: ChildRow, pids: dict[str, int]) -> dict[str, object]:

@@ -23,11 +23,15 @@ def frame(body: bytes, max_frame: int = MAX_FRAME) -> bytes:
 
 
 class FrameDecoder:
-    """Turns received bytes into whole bodies; reads no socket."""
+    """Turns received bytes into whole bodies; reads no socket.
+
+    Attributes:
+        max_frame: Bytes that a body may have.
+    """
 
     def __init__(self, max_frame: int = MAX_FRAME) -> None:
         self._buffer = bytearray()
-        self._max_frame = max_frame
+        self.max_frame = max_frame
 
     @property
     def partial(self) -> bool:
@@ -42,13 +46,17 @@ class FrameDecoder:
                 can be read: the connection has to be closed.
         """
         buffer = self._buffer
+        if not buffer and len(data) >= HEADER.size:
+            (size,) = HEADER.unpack_from(data)
+            if size == len(data) - HEADER.size and size <= self.max_frame:
+                return [data[HEADER.size :]]  # exactly one frame, as nearly always
         buffer += data
         bodies: list[bytes] = []
         start = 0
         while len(buffer) - start >= HEADER.size:
             (size,) = HEADER.unpack_from(buffer, start)
-            if size > self._max_frame:
-                raise FrameTooLarge(size, self._max_frame)
+            if size > self.max_frame:
+                raise FrameTooLarge(size, self.max_frame)
             end = start + HEADER.size + size
             if len(buffer) < end:
                 break

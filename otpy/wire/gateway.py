@@ -9,7 +9,8 @@ Descriptors travel beside the first byte of the frame that they belong to. Opera
 
     hello       {}                        {node, pid, config, version}; the first one, always
     whereis     {name}                    a row of the tree
-    tree        {}                        the rows, root first, depth first, in start order
+    tree        {}                        the rows, root first, depth first, in start order,
+                                          then the gateway's
     connect     {name, timeout}           {path, pid, incarnation} and three descriptors: the
                                           link's read end, its write end, the worker's pidfd.
                                           Waits for a child that is being restarted
