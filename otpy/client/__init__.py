@@ -1,0 +1,18 @@
+"""The client: connect to a node, call its servers, drive its supervisors."""
+
+from otpy.client.events import EventStream
+from otpy.client.node import Node, connect
+from otpy.client.ref import Ref
+from otpy.client.supervisor import ChildCounts, ChildInfo, SupervisorRef
+from otpy.client.tree import ProcessInfo
+
+__all__ = [
+    "ChildCounts",
+    "ChildInfo",
+    "EventStream",
+    "Node",
+    "ProcessInfo",
+    "Ref",
+    "SupervisorRef",
+    "connect",
+]

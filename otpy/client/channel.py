@@ -1,0 +1,355 @@
+"""Requests and answers of many threads over one connection, without a thread of its own.
+
+Whoever waits for an answer reads. The thread that holds the *baton* reads for all: it hands
+each answer to the thread that waits for it, and the baton on when its own has come. A thread
+alone takes the baton without a word to anybody, so that a call is one write, one poll, one read.
+"""
+
+import abc
+import os
+import select
+import threading
+from typing import Final, Generic, TypeVar
+
+from otpy.client.deadline import TooLate, has_passed, lock_timeout, poll_ms
+from otpy.errors import OtpyError, ProtocolError
+
+AnswerT = TypeVar("AnswerT")
+
+_GONE: Final = select.POLLHUP | select.POLLERR | select.POLLNVAL
+_CAN_READ: Final = select.POLLIN | _GONE
+_CAN_WRITE: Final = select.POLLOUT | _GONE
+
+
+class NotDelivered(OtpyError):
+    """The connection ended before the other end had the whole request: it never ran."""
+
+
+class Lost(OtpyError):
+    """The connection ended after the request was sent: nobody knows whether it ran."""
+
+
+class Seat(Generic[AnswerT]):
+    """Where a thread waits for its answer; `wake` is set while it sleeps."""
+
+    __slots__ = ("answer", "left", "wake")
+
+    def __init__(self) -> None:
+        self.answer: AnswerT | None = None
+        self.left = False
+        self.wake: threading.Lock | None = None
+
+    def rouse(self) -> None:
+        """Wake the thread up, if it sleeps; once too often does no harm."""
+        if self.wake is not None:
+            try:
+                self.wake.release()
+            except RuntimeError:
+                return  # it is awake already
+
+
+class Channel(abc.ABC, Generic[AnswerT]):
+    """One connection, shared by threads.
+
+    Args:
+        reader: The descriptor to read from.
+        writer: The descriptor to write to, non-blocking; may be the same.
+        pidfd: Readable once the process at the other end is dead; None if that does not matter.
+
+    Attributes:
+        open: Whether new requests may be sent here.
+        fault: What was wrong with what came, if that ended the connection.
+    """
+
+    def __init__(self, reader: int, writer: int, pidfd: int | None = None) -> None:
+        self.open = True
+        self.fault: ProtocolError | OSError | None = None
+        self._reader, self._writer, self._pidfd = reader, writer, pidfd
+        self._ended = False
+        self._retired = False
+        self._released = False
+        self._seats: dict[int, Seat[AnswerT]] = {}
+        self._baton = threading.Lock()
+        self._sending = threading.Lock()
+        self._releasing = threading.Lock()
+        self._written = 0
+        self._rest: memoryview | None = None
+        self._push_poll: select.poll | None = None
+        self._reads = select.poll()
+        self._reads.register(reader, select.POLLIN)
+        self._life: select.poll | None = None
+        if pidfd is not None:
+            self._reads.register(pidfd, select.POLLIN)
+            self._life = select.poll()
+            self._life.register(pidfd, select.POLLIN)
+
+    def exchange(self, number: int, data: bytes, deadline: float | None) -> AnswerT:
+        """Send a request and wait for the answer with its number.
+
+        Raises:
+            NotDelivered: The connection ended, and the other end never had the whole request.
+            Lost: The connection ended after it had, or may have had.
+            TooLate: The deadline has passed. A late answer is dropped.
+        """
+        seat = Seat[AnswerT]()
+        # Seated before it is sent: from then on another thread may read the answer.
+        self._seats[number] = seat
+        try:
+            end = self._send(data, deadline)
+            try:
+                return self._wait(seat, deadline)
+            except Lost:
+                if self._delivered(end):
+                    raise
+                raise NotDelivered from None
+        except BaseException:
+            self._leave(seat)
+            raise
+        finally:
+            self._unseat(number)
+
+    def post(self, number: int, data: bytes, deadline: float | None) -> None:
+        """Send a message that has no answer; raises `NotDelivered` or `TooLate`."""
+        self._seats[number] = Seat()
+        try:
+            self._send(data, deadline, careful=True)
+        finally:
+            self._unseat(number)
+
+    def retire(self) -> None:
+        """Send nothing new here. The last request under way closes the descriptors."""
+        self.open = False
+        self._retired = True
+        if not self._seats:
+            self._release()
+
+    def abandon(self) -> None:
+        """Close the descriptors at once: to be called in the child after a fork.
+
+        Threads that were using them, or held a lock, did not come along.
+        """
+        self.open, self._ended = False, True
+        if not self._released:
+            self._released = True
+            self._close()
+
+    def __del__(self) -> None:
+        if not getattr(self, "_released", True):
+            self._close()
+
+    @abc.abstractmethod
+    def _put(self, data: bytes | memoryview) -> int:
+        """Write what fits; raises BlockingIOError if nothing does, another OSError if gone."""
+
+    @abc.abstractmethod
+    def _take(self) -> bool:
+        """Read once and deliver what came; False at the end. The baton is held.
+
+        Raises BlockingIOError if nothing was there, another OSError if it is gone.
+        """
+
+    @abc.abstractmethod
+    def _close(self) -> None:
+        """Close the descriptors."""
+
+    def _delivered(self, end: int) -> bool:  # noqa: ARG002  # a link can tell
+        """Tell whether the other end may have read the first `end` bytes that were written."""
+        return True
+
+    def _leave(self, seat: Seat[AnswerT]) -> None:
+        """Take note that nobody will look at the answer of `seat`."""
+        seat.left = True
+
+    def _deliver(self, number: int, answer: AnswerT) -> None:
+        seat = self._seats.get(number)
+        if seat is not None:
+            seat.answer = answer
+            # Only after the answer is there: a thread that is falling asleep looks once more.
+            if seat.wake is not None:
+                seat.rouse()
+
+    def _unseat(self, number: int) -> None:
+        del self._seats[number]
+        if self._retired and not self._seats:
+            self._release()
+
+    def _release(self) -> None:
+        with self._releasing:
+            if self._released:
+                return
+            self._released = True
+        self._close()
+
+    # --- sending ---------------------------------------------------------------------------
+
+    def _send(self, data: bytes, deadline: float | None, *, careful: bool = False) -> int:
+        """Write a whole frame; return how many bytes were written in all, it included.
+
+        A `careful` sender looks first whether the other end lives. Who waits for an answer
+        need not: he learns it then, and that the request was not delivered.
+        """
+        sending = self._sending
+        if not sending.acquire(blocking=False) and not sending.acquire(
+            timeout=lock_timeout(deadline)
+        ):
+            raise TooLate
+        try:
+            if not self.open or (careful and self._life is not None and self._life.poll(0)):
+                self.open = False
+                raise NotDelivered
+            if self._rest is not None:
+                self._push(deadline)  # another sender ran out of time within its frame
+            sent = self._write(data)
+            if sent != len(data):
+                self._rest = memoryview(data)[sent:]
+                try:
+                    self._push(deadline)
+                except TooLate:
+                    if self._rest is not None and len(self._rest) == len(data):
+                        self._rest = None  # nothing of it was sent, so nobody has to finish it
+                    raise
+            return self._written
+        finally:
+            sending.release()
+
+    def _write(self, data: bytes | memoryview) -> int:
+        try:
+            sent = self._put(data)
+            self._written += sent
+        except BlockingIOError:
+            return 0
+        except OSError:
+            self.open = False
+            raise NotDelivered from None
+        except BaseException:
+            # Interrupted by a signal handler's exception: nobody knows what was written.
+            self.open = False
+            raise
+        return sent
+
+    def _push(self, deadline: float | None) -> None:
+        """Write the rest of a frame as the other end makes room.
+
+        Meanwhile read what it sends, if nobody else does: it may be waiting for room, too.
+        """
+        if self._push_poll is None:
+            self._push_poll = select.poll()
+            self._push_poll.register(self._writer, select.POLLOUT)
+            both = self._reader == self._writer
+            self._push_poll.register(self._reader, select.POLLIN | (select.POLLOUT if both else 0))
+            if self._pidfd is not None:
+                self._push_poll.register(self._pidfd, select.POLLIN)
+        while self._rest:
+            ready = self._push_poll.poll(poll_ms(deadline))
+            if not ready and has_passed(deadline):
+                raise TooLate
+            for fd, events in ready:
+                if fd == self._pidfd:
+                    self.open = False
+                    raise NotDelivered
+                if fd == self._writer and events & _CAN_WRITE:
+                    self._rest = self._rest[self._write(self._rest) :]
+                if fd == self._reader and events & _CAN_READ:
+                    self._read_on_the_side(self._push_poll)
+        self._rest = None
+
+    def _read_on_the_side(self, poll: select.poll) -> None:
+        if not self._baton.acquire(blocking=False):
+            os.sched_yield()  # the thread that holds it is reading this very moment
+            return
+        try:
+            if not self._read() and self._reader != self._writer:
+                poll.unregister(self._reader)  # at its end, it would be readable for ever
+        finally:
+            self._baton.release()
+            self._hand_on()
+
+    # --- waiting ---------------------------------------------------------------------------
+
+    def _wait(self, seat: Seat[AnswerT], deadline: float | None) -> AnswerT:
+        if self._baton.acquire(blocking=False):
+            try:
+                return self._lead(seat, deadline)
+            finally:
+                self._baton.release()
+                if len(self._seats) > 1:
+                    self._hand_on()
+        return self._follow(seat, deadline)
+
+    def _lead(self, seat: Seat[AnswerT], deadline: float | None) -> AnswerT:
+        """Read for all until the own answer is there; the baton is held."""
+        while True:
+            if seat.answer is not None:
+                return seat.answer
+            if self._ended:
+                raise Lost
+            self._pull(deadline)
+
+    def _follow(self, seat: Seat[AnswerT], deadline: float | None) -> AnswerT:
+        """Sleep until the answer is there, or the baton is to be had."""
+        wake = threading.Lock()
+        wake.acquire()
+        seat.wake = wake
+        # The leader looks at `wake` after it put the answer there, and after it put the baton
+        # down; this thread looks at both after it set `wake`. So one of them sees the other.
+        try:
+            while True:
+                ended = self._ended
+                if seat.answer is not None:
+                    return seat.answer
+                if ended:
+                    raise Lost
+                if self._baton.acquire(blocking=False):
+                    try:
+                        return self._lead(seat, deadline)
+                    finally:
+                        self._baton.release()
+                if not wake.acquire(timeout=lock_timeout(deadline)) and has_passed(deadline):
+                    raise TooLate
+        finally:
+            seat.wake = None
+            self._hand_on()
+
+    def _hand_on(self) -> None:
+        """Wake up one that waits, if nobody reads.
+
+        Called by everybody who leaves, for the baton may have been meant for him.
+        """
+        if self._baton.locked():
+            return
+        for seat in list(self._seats.values()):
+            if seat.answer is None and seat.wake is not None:
+                seat.rouse()
+                return
+
+    def _pull(self, deadline: float | None) -> None:
+        """Wait until something can be read, and read it; the baton is held."""
+        ready = self._reads.poll(poll_ms(deadline))
+        if not ready:
+            if has_passed(deadline):
+                raise TooLate
+        elif not self._read():
+            self._end()
+
+    def _read(self) -> bool:
+        """Read once; False at the end. The baton is held."""
+        try:
+            return self._take()
+        except BlockingIOError:
+            return True
+        except ProtocolError as error:
+            self.fault = error
+        except OSError:
+            return False
+        except BaseException:
+            # Interrupted by a signal handler's exception: bytes may be lost.
+            self._end()
+            raise
+        self._end()
+        return False
+
+    def _end(self) -> None:
+        """Take note that no more answers come, and tell everybody who waits."""
+        self.open, self._ended = False, True
+        for seat in list(self._seats.values()):
+            seat.rouse()

@@ -1,0 +1,62 @@
+"""Timeouts of callers, as points of the monotonic clock."""
+
+import math
+import time
+from typing import Final
+
+from otpy.errors import OtpyError
+
+DEFAULT_TIMEOUT_S: Final = 5.0
+"""How long a call waits unless told otherwise, as in OTP."""
+
+_LONGEST_POLL_S: Final = 1_000_000.0
+"""poll(2) takes a C int of milliseconds; who waits longer polls again."""
+
+
+class TooLate(OtpyError):
+    """The deadline has passed; never seen outside the client."""
+
+
+def deadline_of(timeout: float | None) -> float | None:
+    """Turn a timeout into a deadline; None stays None, which is for ever.
+
+    Raises:
+        ValueError: The timeout is not a number of seconds above zero.
+    """
+    if timeout is None:
+        return None
+    if not isinstance(timeout, (int, float)) or not 0 < timeout < math.inf:
+        raise ValueError(f"timeout is seconds above zero, or None for ever, got {timeout!r}")
+    return time.monotonic() + timeout
+
+
+def seconds_left(deadline: float | None) -> float | None:
+    """Tell the seconds until `deadline`, at least zero; None is for ever."""
+    if deadline is None:
+        return None
+    return max(0.0, deadline - time.monotonic())
+
+
+def has_passed(deadline: float | None) -> bool:
+    """Tell whether there is no time left."""
+    return deadline is not None and time.monotonic() >= deadline
+
+
+def poll_ms(deadline: float | None) -> float | None:
+    """Tell what to give `select.poll.poll`; a poll that ends early is polled again."""
+    if deadline is None:
+        return None
+    return min(max(0.0, deadline - time.monotonic()), _LONGEST_POLL_S) * 1000
+
+
+def lock_timeout(deadline: float | None) -> float:
+    """Tell what to give `threading.Lock.acquire`."""
+    if deadline is None:
+        return -1
+    return min(max(0.0, deadline - time.monotonic()), _LONGEST_POLL_S)
+
+
+def earlier(deadline: float | None, seconds: float) -> float:
+    """Tell the deadline, or the point `seconds` from now if that comes first."""
+    bound = time.monotonic() + seconds
+    return bound if deadline is None else min(deadline, bound)

@@ -1,0 +1,186 @@
+"""The link to one incarnation of a worker: two one-way pipes, and the worker's pidfd.
+
+End-of-file alone does not tell that a worker is dead, since a process that it forked may hold
+the pipe open. So whoever waits for a reply waits for the pidfd, too.
+"""
+
+import fcntl
+import os
+import struct
+import termios
+import threading
+import time
+from typing import Final
+
+from otpy.client.channel import Channel, Lost, Seat
+from otpy.client.deadline import TooLate, has_passed, lock_timeout, poll_ms
+from otpy.client.protocol import Failure, LinkProtocol, Reply
+from otpy.errors import ProcessDown
+from otpy.system.fdpass import close_fds
+
+_READ_BYTES: Final = 1 << 16
+_GREETING: Final = 0
+"""The seat of whoever waits for the greeting; calls count from 1."""
+
+_EOF_GRACE_S: Final = 1.0
+"""From the end-of-file of a dying process to its pidfd; after that it lives, and hung up."""
+
+_INT: Final = struct.Struct("i")
+
+
+class Link(Channel[Reply | Failure]):
+    """One link; it owns the three descriptors.
+
+    Attributes:
+        path: The worker's path in the tree.
+        pid: The worker's pid.
+        incarnation: The worker's incarnation, as the gateway said.
+        node_pid: The node that introduced us, so that its successor is not asked why.
+        protocol: What was said.
+        dead: Whether the worker is known to be dead.
+        fate: Why it ended, once the gateway was asked; to be used with `asking_fate` held.
+    """
+
+    def __init__(
+        self, fds: tuple[int, int, int], path: str, pid: int, incarnation: int, node_pid: int
+    ) -> None:
+        reader, writer, pidfd = fds
+        super().__init__(reader, writer, pidfd)
+        self._pid_fd: Final = pidfd
+        os.set_blocking(reader, False)
+        os.set_blocking(writer, False)
+        self._eof_at: float | None = None
+        self.path, self.pid, self.incarnation, self.node_pid = path, pid, incarnation, node_pid
+        self.protocol = LinkProtocol()
+        self.dead = False
+        self._welcome = threading.Lock()
+        self.fate: ProcessDown | None = None
+        self.asking_fate = threading.Lock()
+
+    @property
+    def greeted_by(self) -> int | None:
+        """The incarnation that greeted; None until one has."""
+        greeting = self.protocol.greeting
+        return None if greeting is None else greeting.incarnation
+
+    @property
+    def greeted(self) -> bool:
+        """Whether the worker has greeted: before, a link does not count."""
+        return self.protocol.greeting is not None
+
+    def call(self, request: object, deadline: float | None) -> Reply | Failure:
+        """Send a call and wait for its answer; raises as `exchange` and `LinkProtocol.call`."""
+        number = self.protocol.next_number()
+        return self.exchange(number, self.protocol.call(number, request), deadline)
+
+    def cast(self, request: object, deadline: float | None) -> None:
+        """Send a cast; raises as `post` and `LinkProtocol.cast`."""
+        self.post(self.protocol.next_number(), self.protocol.cast(request), deadline)
+
+    def await_greeting(self, deadline: float | None) -> bool:
+        """Wait for the greeting; False if the worker is dead or has hung up without one.
+
+        Raises:
+            TooLate: The deadline has passed. The link may still come to count.
+            ProtocolError: The worker did not speak the protocol.
+        """
+        if self.greeted:
+            return True
+        if not self._welcome.acquire(timeout=lock_timeout(deadline)):
+            raise TooLate
+        seat = Seat[Reply | Failure]()
+        self._seats[_GREETING] = seat
+        try:
+            if not self.greeted:
+                if self._retired:
+                    return False
+                self._wait(seat, deadline)
+        except Lost:
+            if self.fault is not None:
+                raise self._copied_fault() from None
+            return False
+        finally:
+            self._unseat(_GREETING)
+            self._welcome.release()
+        return True
+
+    def _put(self, data: bytes | memoryview) -> int:
+        return os.write(self._writer, data)
+
+    def _take(self) -> bool:
+        data = os.read(self._reader, _READ_BYTES)
+        if not data:
+            if self._eof_at is None:
+                self._eof_at = time.monotonic()
+                self._reads.unregister(self._reader)  # it would be readable for ever
+            return False
+        greeted = self.greeted
+        for answer in self.protocol.receive(data):
+            self._deliver(answer.number, answer)
+        if not greeted and self.greeted:
+            self._deliver(_GREETING, Reply(_GREETING, None))
+        if self.protocol.down is not None:
+            self._end()
+        return True
+
+    def _pull(self, deadline: float | None) -> None:
+        if self._eof_at is not None:
+            self._await_death(self._eof_at + _EOF_GRACE_S, deadline)
+            return
+        ready = self._reads.poll(poll_ms(deadline))
+        if not ready:
+            if has_passed(deadline):
+                raise TooLate
+        elif ready[0][0] == self._reader:
+            self._read()
+        else:
+            # It is dead. What it said last came before the pidfd fired, so it is there by now.
+            self.dead = True
+            while _unread(self._reader) and self._read():
+                pass
+            self._end()
+
+    def _await_death(self, grace: float, deadline: float | None) -> None:
+        if self._reads.poll(poll_ms(grace if deadline is None else min(grace, deadline))):
+            self.dead = True
+            self._end()
+        elif has_passed(grace):
+            self._end()  # it lives, and has closed the link
+        elif has_passed(deadline):
+            raise TooLate
+
+    def _delivered(self, end: int) -> bool:
+        # Nobody reads this pipe any more: what is still in it was never read. A frame that was
+        # not read to its end was never run. Senders count under the lock; they leave at once.
+        if not self._sending.acquire(timeout=_EOF_GRACE_S):
+            return True
+        try:
+            return self._written - _unread(self._writer) >= end
+        finally:
+            self._sending.release()
+
+    def obituary(self) -> ProcessDown | None:
+        """Tell why the link has ended; None if only the worker's supervisor can know.
+
+        Raises:
+            ProtocolError: The worker did not speak the protocol.
+        """
+        if self.fault is not None:
+            raise self._copied_fault()
+        if self.protocol.down is not None:
+            return ProcessDown(self.protocol.down.reason, self.protocol.down.traceback)
+        return None if self.dead else ProcessDown("noconnection")
+
+    def _copied_fault(self) -> Exception:
+        # Every thread raises an exception of its own, since raising writes into it.
+        fault = self.fault or Lost()
+        return type(fault)(*fault.args)
+
+    def _close(self) -> None:
+        close_fds((self._reader, self._writer, self._pid_fd))
+
+
+def _unread(pipe: int) -> int:
+    """Tell how many bytes are in a pipe; on Linux either end can be asked."""
+    (count,) = _INT.unpack(fcntl.ioctl(pipe, termios.FIONREAD, bytes(_INT.size)))
+    return int(count)

@@ -1,0 +1,304 @@
+"""A running node, as a client sees it."""
+
+import os
+import select
+import threading
+import weakref
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
+
+import msgspec
+
+from otpy.client.deadline import (
+    DEFAULT_TIMEOUT_S,
+    TooLate,
+    deadline_of,
+    earlier,
+    has_passed,
+    poll_ms,
+)
+from otpy.client.events import EventStream
+from otpy.client.gateway import Gateway, not_running, only_node
+from otpy.client.link import Link
+from otpy.client.ref import Ref
+from otpy.client.supervisor import SupervisorRef
+from otpy.client.tree import ProcessInfo, tree_of
+from otpy.errors import (
+    CallTimeout,
+    NodeNotFound,
+    OtpyError,
+    ProcessDown,
+    ProtocolError,
+    RuntimeDirError,
+)
+from otpy.system.fdpass import close_fds
+from otpy.system.nodedir import NodeDir
+from otpy.wire.gateway import TreeRow
+
+ShapeT = TypeVar("ShapeT")
+
+_FATE_S: Final = 1.0
+"""How long to ask why a process died; what it was asked has waited long enough."""
+
+
+def connect(node: str | None = None, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> "Node":
+    """Connect to a running node.
+
+    Args:
+        node: Its name; may be left out if only one runs.
+        timeout: Seconds to wait for its answer, or None for ever.
+
+    Raises:
+        NodeNotFound: It does not run; or no name was given, and not exactly one runs.
+        RuntimeDirError: The directory of the nodes' sockets cannot be used.
+        CallTimeout: It did not answer.
+    """
+    deadline = deadline_of(timeout)
+    name = only_node() if node is None else node
+    try:
+        path = NodeDir(name).control_sock
+    except RuntimeDirError:
+        if not name or "/" in name or "\0" in name:
+            raise NodeNotFound(not_running(name)) from None
+        raise
+    gateway = Gateway(name, path)
+    try:
+        gateway.connect(deadline)
+    except TooLate:
+        raise CallTimeout(f"node {name!r} did not answer within {timeout:g} s") from None
+    return Node(gateway)
+
+
+class _Introduction(msgspec.Struct):
+    path: str
+    pid: int
+    incarnation: int
+
+
+class Node:
+    """A running node. Any number of threads may use it, and it goes on after a fork.
+
+    Get one by `connect`; close it, or use it as a context manager.
+    """
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._refs: dict[str, Ref] = {}
+        self._links: dict[str, Link] = {}
+        self._changing_links = threading.Lock()
+        self._streams: weakref.WeakSet[EventStream] = weakref.WeakSet()
+        self._closed = False
+        _nodes.add(self)
+
+    def __repr__(self) -> str:
+        return f"<Node {self.name}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __getitem__(self, name: str) -> Ref:
+        """Return a reference to a process by its path, or by its id if only one has it.
+
+        Whether there is such a process shows when it is used.
+        """
+        ref = self._refs.get(name)
+        return self._refs.setdefault(name, Ref(self, name)) if ref is None else ref
+
+    @property
+    def name(self) -> str:
+        """The node's name."""
+        return self._gateway.name
+
+    @property
+    def pid(self) -> int:
+        """The pid of the node."""
+        return self._gateway.hello.pid
+
+    @property
+    def config(self) -> str:
+        """The path of the YAML file that the node runs."""
+        return self._gateway.hello.config
+
+    def tree(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> ProcessInfo:
+        """Return the root supervisor with everything below it."""
+        rows = self.ask("tree", {}, timeout, shape=list[TreeRow])
+        if not rows:
+            raise ProtocolError("the gateway answered with a tree of nothing")
+        return tree_of(rows)
+
+    def supervisor(self, path: str = "") -> SupervisorRef:
+        """Return a reference to a supervisor; "" is the root."""
+        return SupervisorRef(self, path)
+
+    def events(self, *, follow: bool = False) -> EventStream:
+        """Iterate over the node's events so far, and with `follow` over those to come."""
+        stream = EventStream(self._gateway, follow=follow)
+        self._streams.add(stream)
+        return stream
+
+    def signal(self, name: str, signum: int, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> None:
+        """Send a signal to a process of the tree.
+
+        Raises:
+            NoProcess: There is no such process.
+        """
+        arguments = {"name": name, "number": int(signum)}
+        self.ask("signal", arguments, timeout, repeatable=False, shape=Any)
+
+    def shutdown(self, *, timeout: float | None = None) -> None:
+        """Stop the node in order, and wait until it is gone.
+
+        Raises:
+            CallTimeout: It is not gone yet; it goes on stopping.
+        """
+        deadline = deadline_of(timeout)
+        try:
+            _, fds = self._gateway.ask("shutdown", {}, deadline, repeatable=False)
+            try:
+                _await_end(fds[0], deadline)
+            finally:
+                close_fds(fds)
+        except TooLate:
+            raise CallTimeout(f"node {self.name!r} did not end within {timeout:g} s") from None
+
+    def close(self) -> None:
+        """Close the connection. Requests of other threads that are under way finish first."""
+        self._closed = True
+        self._gateway.close()
+        with self._changing_links:
+            links = list(self._links.values())
+            self._links.clear()
+        for link in links:
+            link.retire()
+        for stream in list(self._streams):
+            stream.close()
+
+    # --- for the rest of this package --------------------------------------------------------
+
+    def ask(
+        self,
+        operation: str,
+        arguments: dict[str, Any],
+        timeout: float | None,
+        *,
+        shape: type[ShapeT],
+        repeatable: bool = True,
+    ) -> ShapeT:
+        """Ask the gateway, and make the answer a `shape`; raises `CallTimeout`."""
+        deadline = deadline_of(timeout)
+        try:
+            return self.ask_until(
+                operation, arguments, deadline, shape=shape, repeatable=repeatable
+            )
+        except TooLate:
+            raise CallTimeout(f"node {self.name!r} did not answer within {timeout:g} s") from None
+
+    def ask_until(
+        self,
+        operation: str,
+        arguments: dict[str, Any],
+        deadline: float | None,
+        *,
+        shape: type[ShapeT],
+        repeatable: bool = True,
+    ) -> ShapeT:
+        """Ask the gateway, and make the answer a `shape`; raises `TooLate`."""
+        value, fds = self._gateway.ask(operation, arguments, deadline, repeatable=repeatable)
+        try:
+            return msgspec.convert(value, shape)
+        except msgspec.ValidationError as error:
+            close_fds(fds)
+            raise ProtocolError(f"not what {operation!r} answers: {error}") from None
+
+    def introduce(self, name: str, deadline: float | None) -> Link:
+        """Get a link to a process; waits for one that is being restarted.
+
+        Two names of one process share a link, so that messages keep their order.
+        """
+        value, fds = self._gateway.ask("connect", {"name": name}, deadline)
+        try:
+            who = msgspec.convert(value, _Introduction)
+        except msgspec.ValidationError as error:
+            close_fds(fds)
+            raise ProtocolError(f"not what 'connect' answers: {error}") from None
+        reader, writer, pidfd = fds
+        link = Link((reader, writer, pidfd), who.path, who.pid, who.incarnation, self.pid)
+        with self._changing_links:
+            known = self._links.get(who.path)
+            if self._closed:
+                known = None
+            elif known is None or not known.open or known.incarnation != who.incarnation:
+                if known is not None:
+                    known.retire()
+                self._links[who.path] = known = link
+        if known is not link:
+            link.retire()
+        if known is None:
+            raise ValueError(f"the connection to node {self.name!r} is closed")
+        return known
+
+    def obituary(self, link: Link, deadline: float | None) -> ProcessDown:
+        """Tell why a worker ended: it said so, or its supervisor knows.
+
+        Raises:
+            ProtocolError: The worker did not speak the protocol.
+        """
+        said = link.obituary()
+        if said is not None:
+            return said
+        with link.asking_fate:
+            if link.fate is None:
+                link.fate = self._fate(link, deadline)
+            return ProcessDown(*link.fate.args)
+
+    def _fate(self, link: Link, deadline: float | None) -> ProcessDown:
+        # The process is dead, so the caller gets an answer; a better one is worth a moment.
+        until = max(earlier(deadline, _FATE_S), earlier(None, _FATE_S / 10))
+        who = {"path": link.path, "incarnation": link.incarnation}
+        try:
+            told = self.ask_until("fate", who, until, shape=dict[str, str])
+        except (OtpyError, OSError, ValueError):
+            return ProcessDown("killed")
+        if self.pid != link.node_pid:
+            return ProcessDown("killed")  # another node's process of the same path
+        return ProcessDown(told.get("reason") or "killed", told.get("traceback", ""))
+
+    def abandon(self) -> None:
+        """Forget every connection: to be called in the child after a fork."""
+        self._changing_links = threading.Lock()
+        self._gateway.abandon()
+        for link in self._links.values():
+            link.abandon()
+        self._links.clear()
+        for ref in self._refs.values():
+            ref.abandon()
+        for stream in list(self._streams):
+            stream.abandon()
+
+
+def _await_end(pidfd: int, deadline: float | None) -> None:
+    ends = select.poll()
+    ends.register(pidfd, select.POLLIN)
+    while not ends.poll(poll_ms(deadline)):
+        if has_passed(deadline):
+            raise TooLate
+
+
+_nodes: Final[weakref.WeakSet[Node]] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    """Let go of what is the parent's: the child makes connections of its own."""
+    for node in list(_nodes):
+        node.abandon()
+
+
+os.register_at_fork(after_in_child=_after_fork)

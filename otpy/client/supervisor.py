@@ -1,0 +1,134 @@
+"""The supervisor API, with OTP's names."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from otpy.client.deadline import DEFAULT_TIMEOUT_S
+
+if TYPE_CHECKING:
+    from otpy.client.node import Node
+
+ShapeT = TypeVar("ShapeT")
+
+
+class ChildInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """A child as its supervisor sees it.
+
+    Attributes:
+        id: Unique among its siblings.
+        state: ``running``, ``restarting`` or ``undefined``, which is not running.
+        kind: ``supervisor``, ``worker`` or ``command``.
+        pid: Of the present incarnation; None when there is no process.
+        incarnation: How often it was started.
+    """
+
+    id: str
+    state: str
+    kind: str
+    pid: int | None = None
+    incarnation: int = 0
+
+
+class ChildCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """How many children a supervisor has.
+
+    Attributes:
+        specs: All of them, running or not.
+        active: Those that run.
+        supervisors: Those that are supervisors, running or not.
+        workers: Those that are not, running or not.
+    """
+
+    specs: int
+    active: int
+    supervisors: int
+    workers: int
+
+
+class SupervisorRef:
+    """A supervisor, by its name.
+
+    Operations that change something wait as long as they take unless given a `timeout`, as OTP's
+    do; once sent, they are never sent twice. All raise `NoProcess` if there is no such
+    supervisor, `NodeNotFound` if the node is gone, `CallTimeout` if the answer did not come in
+    time, and `ProcessDown` if whoever should have answered was killed meanwhile.
+    """
+
+    def __init__(self, node: "Node", path: str) -> None:
+        self._node = node
+        self.path = path
+
+    def __repr__(self) -> str:
+        return f"<SupervisorRef {self.path or 'root'} of {self._node.name}>"
+
+    def which_children(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> list[ChildInfo]:
+        """Return the children, newest first."""
+        return self._ask("which_children", {}, timeout, shape=list[ChildInfo], repeatable=True)
+
+    def count_children(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> ChildCounts:
+        """Count the children."""
+        return self._ask("count_children", {}, timeout, shape=ChildCounts, repeatable=True)
+
+    def get_childspec(
+        self, child: str, *, timeout: float | None = DEFAULT_TIMEOUT_S
+    ) -> dict[str, Any]:
+        """Return a child's spec, with the YAML's fields.
+
+        Raises:
+            SupervisorError: ``not_found``.
+        """
+        arguments = {"child": child}
+        return self._ask("get_childspec", arguments, timeout, shape=dict[str, Any], repeatable=True)
+
+    def start_child(self, spec: Mapping[str, object], *, timeout: float | None = None) -> ChildInfo:
+        """Add a child and start it; return it as it is once its init has returned.
+
+        Args:
+            spec: The YAML's fields, for example ``{"id": "w3", "start": "shop:Worker"}``.
+            timeout: Seconds, or None for as long as it takes.
+
+        Raises:
+            SpecError: The spec is wrong.
+            SupervisorError: ``already_started``, ``already_present`` or ``bad_combination``.
+            StartFailed: Its init failed; the spec is not kept.
+        """
+        return self._ask("start_child", {"spec": dict(spec)}, timeout, shape=ChildInfo)
+
+    def terminate_child(self, child: str, *, timeout: float | None = None) -> None:
+        """Stop a child; its spec stays.
+
+        Raises:
+            SupervisorError: ``not_found``.
+        """
+        self._ask("terminate_child", {"child": child}, timeout, shape=Any)
+
+    def restart_child(self, child: str, *, timeout: float | None = None) -> ChildInfo:
+        """Start a child that does not run.
+
+        Raises:
+            SupervisorError: ``not_found``, ``running`` or ``restarting``.
+            StartFailed: Its init failed.
+        """
+        return self._ask("restart_child", {"child": child}, timeout, shape=ChildInfo)
+
+    def delete_child(self, child: str, *, timeout: float | None = None) -> None:
+        """Forget the spec of a child that does not run.
+
+        Raises:
+            SupervisorError: ``not_found``, ``running`` or ``restarting``.
+        """
+        self._ask("delete_child", {"child": child}, timeout, shape=Any)
+
+    def _ask(
+        self,
+        op: str,
+        arguments: dict[str, Any],
+        timeout: float | None,
+        *,
+        shape: type[ShapeT],
+        repeatable: bool = False,
+    ) -> ShapeT:
+        request = {"path": self.path, "op": op, **arguments}
+        return self._node.ask("supervisor", request, timeout, shape=shape, repeatable=repeatable)

@@ -1,0 +1,65 @@
+"""Descriptors over a Unix socket (SCM_RIGHTS), none of which is ever leaked."""
+
+import array
+import errno
+import os
+import socket
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+MAX_FDS: Final = 16
+"""Descriptors that one message may bring."""
+
+_FD_BYTES: Final = array.array("i").itemsize
+_ANCILLARY: Final = socket.CMSG_SPACE(MAX_FDS * _FD_BYTES)
+
+
+def send_fds(sock: socket.socket, data: bytes, fds: Sequence[int], flags: int = 0) -> int:
+    """Send `data` with `fds` beside its first byte; return how many bytes were taken.
+
+    The descriptors went along if any byte did. They stay open here.
+
+    Raises:
+        ValueError: No data to go beside, or more than `MAX_FDS` descriptors.
+        OSError: As `socket.sendmsg`; nothing was sent then.
+    """
+    if not data or len(fds) > MAX_FDS:
+        raise ValueError(f"send_fds needs data and at most {MAX_FDS} descriptors, got {len(fds)}")
+    if not fds:
+        return sock.send(data, flags)
+    rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))
+    return sock.sendmsg([data], [rights], flags)
+
+
+def recv_fds(sock: socket.socket, size: int, flags: int = 0) -> tuple[bytes, tuple[int, ...]]:
+    """Receive at most `size` bytes and the descriptors beside them, closed on exec.
+
+    One call never brings the descriptors of two messages (unix(7)), so they arrive in the order
+    of the messages that they were sent with.
+
+    Raises:
+        OSError: As `socket.recvmsg`; or EMFILE, since this process has too many open files for
+            what came. The descriptors that did come are closed then.
+    """
+    data, ancillary, message_flags, _ = sock.recvmsg(
+        size, _ANCILLARY, flags | socket.MSG_CMSG_CLOEXEC
+    )
+    if not ancillary and not message_flags & socket.MSG_CTRUNC:
+        return data, ()
+    fds = array.array("i")
+    for level, kind, payload in ancillary:
+        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+            fds.frombytes(payload[: len(payload) - len(payload) % _FD_BYTES])
+    if message_flags & socket.MSG_CTRUNC:
+        close_fds(fds)
+        raise OSError(errno.EMFILE, "descriptors were lost, since too many files are open")
+    return data, tuple(fds)
+
+
+def close_fds(fds: Iterable[int]) -> None:
+    """Close descriptors; one that is closed already is no error."""
+    for fd in fds:
+        try:
+            os.close(fd)
+        except OSError:
+            continue

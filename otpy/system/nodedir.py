@@ -1,0 +1,182 @@
+"""Where the nodes of this user keep their sockets, locks and logs.
+
+One private directory for all nodes (`runtime_dir`), one folder in it for each (`NodeDir`). A node
+runs as long as anybody holds its `lock`: all processes of its tree share one open file, so that
+the lock is free only when none of them is left.
+"""
+
+import errno
+import fcntl
+import os
+import stat
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from otpy.errors import RuntimeDirError
+
+SOCKET_PATH_MAX: Final = 107
+"""Bytes that the path of a Unix socket may have (unix(7), ``sun_path``, less the NUL)."""
+
+_MEND: Final = "set OTPY_DIR to a directory of your own"
+
+
+def runtime_dir(*, create: bool = False) -> Path:
+    """Tell the directory of all nodes: $OTPY_DIR, or $XDG_RUNTIME_DIR/otpy, or /tmp/otpy-<uid>.
+
+    Args:
+        create: Make it, open to nobody else, if it is not there.
+
+    Raises:
+        RuntimeDirError: It is not a directory, not ours, or open to others; or it could not be
+            made.
+    """
+    path = _runtime_path()
+    if create:
+        _make_private(path)
+    _refuse_unsafe(path)
+    return path
+
+
+def _runtime_path() -> Path:
+    if chosen := os.environ.get("OTPY_DIR"):
+        return Path(chosen).absolute()
+    if session := os.environ.get("XDG_RUNTIME_DIR"):
+        return Path(session).absolute() / "otpy"
+    return Path(f"/tmp/otpy-{os.geteuid()}")  # noqa: S108  # refused below unless ours alone
+
+
+def _make_private(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Two nodes may start at once; whoever comes second finds it made.
+        path.mkdir(mode=0o700, exist_ok=True)
+    except FileExistsError:
+        return  # not a directory: `_refuse_unsafe` says so
+    except OSError as error:
+        raise RuntimeDirError(f"{path}: cannot be made: {error.strerror}; {_MEND}") from None
+
+
+def _refuse_unsafe(path: Path) -> None:
+    """Refuse a directory in which somebody else could put a socket for us to talk to."""
+    user = os.geteuid()
+    try:
+        found = path.lstat()
+        if stat.S_ISLNK(found.st_mode):
+            if found.st_uid != user:
+                raise RuntimeDirError(
+                    f"{path}: is a symbolic link of user {found.st_uid}, expected a directory of "
+                    f"user {user}; remove it, or {_MEND}"
+                )
+            found = path.stat()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise RuntimeDirError(f"{path}: cannot be read: {error.strerror}; {_MEND}") from None
+    if not stat.S_ISDIR(found.st_mode):
+        raise RuntimeDirError(
+            f"{path}: is not a directory, expected a directory of user {user}; "
+            f"remove it, or {_MEND}"
+        )
+    if found.st_uid != user:
+        raise RuntimeDirError(
+            f"{path}: belongs to user {found.st_uid}, expected user {user}; {_MEND}"
+        )
+    mode = stat.S_IMODE(found.st_mode)
+    if mode & 0o077:
+        raise RuntimeDirError(
+            f"{path}: is open to others with mode {mode:04o}, expected 0700; "
+            f"run `chmod 700 {path}`, or {_MEND}"
+        )
+
+
+class NodeDir:
+    """The folder of one node. Looking at it creates nothing.
+
+    Raises:
+        RuntimeDirError: The runtime directory is unsafe, the path of the socket is too long, or
+            the name cannot be a folder's.
+    """
+
+    def __init__(self, name: str) -> None:
+        if not name or name in (".", "..") or "/" in name or "\0" in name:
+            raise RuntimeDirError(f"{name!r} cannot be a node's name: it names a folder")
+        self.name = name
+        self.path = runtime_dir() / name
+        self.control_sock = self.path / "control.sock"
+        self.lock = self.path / "lock"
+        self.node_json = self.path / "node.json"
+        self.events = self.path / "events.jsonl"
+        self.log = self.path / "log"
+        length = len(os.fsencode(self.control_sock))
+        if length > SOCKET_PATH_MAX:
+            raise RuntimeDirError(
+                f"{self.control_sock}: has {length} bytes, but the path of a Unix socket may "
+                f"have {SOCKET_PATH_MAX}; set OTPY_DIR to a shorter directory"
+            )
+
+    def create(self) -> None:
+        """Make the folder and the one for logs, open to nobody else.
+
+        Raises:
+            RuntimeDirError: Something is in the way.
+        """
+        runtime_dir(create=True)
+        for path in (self.path, self.log):
+            try:
+                path.mkdir(mode=0o700, exist_ok=True)
+            except OSError as error:
+                raise RuntimeDirError(f"{path}: cannot be made: {error.strerror}") from None
+
+    @property
+    def running(self) -> bool:
+        """Whether anybody holds the lock."""
+        try:
+            fd = os.open(self.lock, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            # A shared lock: two who look at once do not take each other for the node.
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError as error:
+            return error.errno == errno.EWOULDBLOCK
+        finally:
+            os.close(fd)
+        return False
+
+    def read_node_json(self) -> dict[str, Any]:
+        """Read what the node says of itself; empty if it is missing or malformed."""
+        try:
+            data = msgspec.json.decode(self.node_json.read_bytes())
+        except (OSError, ValueError, RecursionError):
+            return {}
+        return data if isinstance(data, dict) else {}
+
+
+def node_names() -> list[str]:
+    """Tell the names of the nodes that run now, sorted.
+
+    Raises:
+        RuntimeDirError: The runtime directory is unsafe.
+    """
+    directory = runtime_dir()
+    try:
+        names = sorted(entry.name for entry in directory.iterdir())
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise RuntimeDirError(f"{directory}: cannot be read: {error.strerror}; {_MEND}") from None
+    return [name for name in names if _runs(name)]
+
+
+def _runs(name: str) -> bool:
+    try:
+        return NodeDir(name).running
+    except RuntimeDirError:
+        return False  # its socket could not be reached, so no node can run there
+
+
+def read_node_json(name: str) -> dict[str, Any]:
+    """Read what the node `name` says of itself; empty if it is missing or malformed."""
+    return NodeDir(name).read_node_json()
