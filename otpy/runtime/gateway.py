@@ -185,6 +185,8 @@ class Gateway:
             operation(client, request.number, request.arguments)
         except OtpyError as error:
             client.fail(request.number, error)
+        except OSError as error:
+            client.fail(request.number, OtpyError(f"the gateway cannot serve this: {error}"))
         except (KeyError, TypeError, ValueError) as error:
             problem = f"{request.operation}: bad arguments: {error!r:.200}"
             client.fail(request.number, ProtocolError(problem))
@@ -252,12 +254,11 @@ class Gateway:
         self._introduce(pending)
 
     def _introduce(self, pending: Pending) -> None:
-        ours_read, theirs_write = os.pipe()
-        theirs_read, ours_write = os.pipe()
-        pending.fds = (ours_read, ours_write)
+        ours, theirs = link_pipes()
+        pending.fds = ours
         token = next(self._tokens)
         self._pending[token] = pending
-        self._send(token, Introduce(token, pending.path), (theirs_read, theirs_write))
+        self._send(token, Introduce(token, pending.path), theirs)
 
     def _supervisor(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
         path = str(arguments.get("path", ""))
@@ -410,6 +411,21 @@ def _peer_uid(connection: socket.socket) -> int:
     option = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER_CREDENTIALS.size)
     _pid, uid, _gid = _PEER_CREDENTIALS.unpack(option)
     return int(uid)
+
+
+def link_pipes() -> tuple[tuple[int, int], tuple[int, int]]:
+    """Make the two pipes of a link: read end and write end of either side.
+
+    Raises:
+        OSError: There are too many open files; none is left open.
+    """
+    ours_read, theirs_write = os.pipe()
+    try:
+        theirs_read, ours_write = os.pipe()
+    except OSError:
+        close_all((ours_read, theirs_write))
+        raise
+    return (ours_read, ours_write), (theirs_read, theirs_write)
 
 
 def be_gateway(

@@ -202,7 +202,8 @@ class Node(Supervisor):
         lines = [_line(event) for event in events if not isinstance(event, _QUIET)]
         if lines:
             self.terminal.write("".join(lines).encode(errors="replace"))
-        if (gateway := self.running("gateway")) is not None:
+        # From its fork on, not only once it is ready: it was forked with what is known so far.
+        if (gateway := self.present("gateway")) is not None:
             try:
                 gateway.channel.send(Publish(events))
             except ChannelFull:

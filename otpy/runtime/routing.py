@@ -22,6 +22,7 @@ from otpy.system.exits import send_signal
 from otpy.wire.control import Answered, Ask, Introduce, Introduced, Lost, SendSignal
 
 _MAX_HELD = 4096
+_FDS_OF_A_LINK = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,9 @@ class Router:
 
     def route(self, origin: Channel, message: Introduce | Ask, fds: Sequence[int] = ()) -> None:
         """Pass a message one step on, or hold it until that can be done."""
+        if isinstance(message, Introduce) and len(fds) != _FDS_OF_A_LINK:
+            self._refuse(origin, message, fds, NoProcess("out of descriptors"))
+            return
         if not message.path:
             self._serve(origin, message, fds)
             return
@@ -174,12 +178,18 @@ class Router:
         self, origin: Channel, message: Introduce, fds: tuple[int, ...], child: Child
     ) -> None:
         try:
+            pidfd = os.dup(child.pidfd)
+        except OSError:
+            self._refuse(origin, message, fds, NoProcess("out of descriptors"))
+            return
+        try:
             child.channel.send(Introduce(message.token, ()), fds)
         except ChannelFull:
+            os.close(pidfd)
             self._refuse(origin, message, (), NoProcess(f"{child.path!r} does not read"))
             return
         introduced = Introduced(message.token, child.pid, child.incarnation)
-        self._send(origin, introduced, (os.dup(child.pidfd),))
+        self._send(origin, introduced, (pidfd,))
 
     def _refuse(
         self, origin: Channel, message: Introduce | Ask, fds: Sequence[int], error: OtpyError

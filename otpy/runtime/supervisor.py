@@ -196,7 +196,7 @@ class Supervisor:
         path = self.path_of(spec.id)
         pipes = open_pipes(output=self.prints(spec), lifeline=spec.is_supervisor)
         try:
-            place = self._place(path, incarnation, pipes)
+            place = self._place(spec, incarnation, pipes)
             pid, pidfd = fork_watched(lambda: self._be_child(spec, place), path or "root")
         except OSError:
             pipes.close()
@@ -216,11 +216,13 @@ class Supervisor:
             lifeline=pipes.lifeline,
         )
 
-    def _place(self, path: str, incarnation: int, pipes: Pipes) -> Place:
-        leashes = self._leashes
+    def _place(self, spec: ChildSpec, incarnation: int, pipes: Pipes) -> Place:
+        path = self.path_of(spec.id)
+        leashes, starts = self._leashes, {}
         if pipes.their_lifeline is not None:
             leashes = (*leashes, pipes.their_lifeline)
-        below = f"{path}/" if path else ""
+            below = f"{path}/" if path else ""
+            starts = {p: n for p, n in self._starts.items() if p.startswith(below)}
         return Place(
             path=path,
             incarnation=incarnation,
@@ -228,7 +230,7 @@ class Supervisor:
             control=pipes.their_control,
             output=pipes.their_output,
             leashes=leashes,
-            starts={p: n for p, n in self._starts.items() if p.startswith(below)},
+            starts=starts,
         )
 
     def _be_child(self, spec: ChildSpec, place: Place) -> int:
@@ -277,6 +279,9 @@ class Supervisor:
 
     def _is_up(self, child: Child) -> None:
         child.ready = True
+        if child.asked:
+            # It was asked while it started, and may have been deaf to SIGTERM then.
+            child.stop()
         self.publish(
             ChildStarted(
                 at=time.time(),
@@ -371,9 +376,13 @@ class Supervisor:
 
     def running(self, id_: str) -> Child | None:
         """The present incarnation, if it is up."""
+        child = self.present(id_)
+        return child if child is not None and child.ready and not child.asked else None
+
+    def present(self, id_: str) -> Child | None:
+        """The present incarnation, from its fork on until it is known to have ended."""
         child = self._children.get(id_)
-        up = child is not None and child.ready and not child.asked and child.pid in self._pids
-        return child if up else None
+        return child if child is not None and child.pid in self._pids else None
 
     def ask(self, token: int, request: Request) -> None:
         """Have the core answer."""
