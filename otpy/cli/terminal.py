@@ -1,0 +1,109 @@
+"""A node in a terminal of its own, as the demo sees it: its lines, and all its processes."""
+
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Final
+
+import psutil
+
+from otpy.cli.failures import Failed
+
+PATIENCE_S: Final = 20.0
+"""How long the demo waits for what should take milliseconds."""
+
+Say = Callable[[str], None]
+
+
+class Terminal:
+    """``otpy run FILE`` in a process of its own.
+
+    Args:
+        process: That process, its stdout and stderr in one pipe.
+        say: Where to show what it prints.
+    """
+
+    def __init__(self, process: subprocess.Popen[str], say: Say) -> None:
+        assert process.stdout is not None
+        self._process, self._say = process, say
+        self._lines: queue.Queue[str | None] = queue.Queue()
+        self.node = psutil.Process(process.pid)
+        self.family = {self.node}
+        threading.Thread(target=self._read, args=(process.stdout,), daemon=True).start()
+
+    def _read(self, output: IO[str]) -> None:
+        for line in output:
+            self._lines.put(line.rstrip("\n"))
+        self._lines.put(None)
+
+    def show_until(self, text: str) -> None:
+        """Show the lines that it prints, up to the first one with `text` in it.
+
+        Raises:
+            Failed: It ended, or did not print any such line.
+        """
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                line = self._lines.get(timeout=max(deadline - time.monotonic(), 0))
+            except queue.Empty:
+                raise Failed(f"`otpy run` did not say {text!r} in {PATIENCE_S:g} s") from None
+            if line is None:
+                status = self._process.wait()
+                raise Failed(f"`otpy run` ended with status {status} before it said {text!r}")
+            self._say(f"   │ {line}")
+            if text in line:
+                return
+
+    def note_family(self) -> None:
+        """Remember every process that the node has just now."""
+        with suppress(psutil.NoSuchProcess):  # it has ended, and with it whoever else
+            self.family.update(self.node.children(recursive=True))
+
+    def gateway(self) -> psutil.Process:
+        """Find the gateway by its title, as ``ps`` shows it."""
+        children = self.node.children()
+        (found,) = (child for child in children if child.cmdline()[0].endswith("gateway"))
+        return found
+
+    def wait(self) -> int:
+        """Wait until it has ended; return its exit status."""
+        return self._process.wait(PATIENCE_S)
+
+    def survivors(self) -> list[psutil.Process]:
+        """Tell which of the remembered processes are still there."""
+        return [process for process in self.family if process.is_running()]
+
+
+@contextmanager
+def terminal(file: Path, private: Path, say: Say) -> Iterator[Terminal]:
+    """Run the tree in `file`, with its sockets in the directory `private`; end it at the end."""
+    process = subprocess.Popen(  # noqa: S603 - our own interpreter, and the user's own file
+        [sys.executable, "-m", "otpy", "run", str(file.absolute())],
+        cwd=private,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,  # a Ctrl-C is for us, and we stop the node in order
+    )
+    with process:
+        try:
+            yield Terminal(process, say)
+        finally:
+            _stop(process)
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
