@@ -1,0 +1,7 @@
+"""``python -m otpy`` is ``otpy``."""
+
+import sys
+
+from otpy.cli import main
+
+sys.exit(main())

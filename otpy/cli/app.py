@@ -1,0 +1,99 @@
+"""The command `otpy` itself: its subcommands, imported on use, and its exit statuses."""
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+import click
+from click.shell_completion import shell_complete
+
+from otpy.cli.failures import DONE, INTERRUPTED, WRONG, report
+from otpy.cli.options import node_option
+from otpy.cli.session import Session
+
+SECTIONS: Final = {
+    "Trees": ("run", "check", "schema", "demo"),
+    "Look": ("tree", "status", "pid", "events"),
+    "Talk": ("call", "cast"),
+    "Operate": ("kill", "terminate", "start", "restart", "delete", "shutdown"),
+    "Shell": ("completion",),
+}
+"""Every subcommand, as `otpy --help` groups them. Each is a module of this package."""
+
+COMMANDS: Final = tuple(name for names in SECTIONS.values() for name in names)
+
+
+class Commands(click.Group):
+    """A group that imports a subcommand's module only when it is used.
+
+    `otpy call` then does not pay for the imports of `otpy check`.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Name every subcommand."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import the subcommand; None if there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = getattr(importlib.import_module(f"otpy.cli.{cmd_name}"), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the subcommands in sections."""
+        limit = formatter.width - 6 - max(map(len, COMMANDS))
+        for section, names in SECTIONS.items():
+            with formatter.section(section):
+                commands = [(name, self.get_command(ctx, name)) for name in names]
+                formatter.write_dl(
+                    [(name, c.get_short_help_str(limit)) for name, c in commands if c is not None]
+                )
+
+
+@click.command(
+    cls=Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@node_option
+@click.version_option(package_name="otpy", message="%(prog)s %(version)s")
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """Supervision trees and GenServers, every one of them an operating-system process.
+
+    A running tree is a node; -n names it when more than one runs. Exit status: 0 done; 1 it
+    failed, stderr says why; 2 the command line or the file is wrong.
+    """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+        ctx.exit(WRONG)
+
+
+def run(args: Sequence[str] | None = None) -> int:
+    """Run one command line; return its exit status.
+
+    Every failure becomes one line on stderr; no traceback reaches the user.
+    """
+    try:
+        return perform(sys.argv[1:] if args is None else args)
+    except (KeyboardInterrupt, click.Abort):
+        return INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - whatever it is, the user gets a line
+        return report(error)
+
+
+def perform(args: Sequence[str]) -> int:
+    """Run one command line, or complete one for the shell that asks in the environment.
+
+    Not `cli.main`, which would take a broken connection for a closed stdout and say nothing.
+    """
+    if wanted := os.environ.get("_OTPY_COMPLETE"):
+        return shell_complete(cli, {"obj": Session()}, "otpy", "_OTPY_COMPLETE", wanted)
+    color = False if os.environ.get("NO_COLOR") else None
+    with cli.make_context("otpy", list(args), obj=Session(), color=color) as ctx:
+        cli.invoke(ctx)
+    return DONE

@@ -1,0 +1,26 @@
+"""``otpy cast``."""
+
+import click
+
+from otpy.cli.complete import child_names
+from otpy.cli.names import find, rows_of
+from otpy.cli.options import node_option
+from otpy.cli.session import connected
+from otpy.cli.words import WordsCommand, json_or_string
+
+
+@click.command(cls=WordsCommand)
+@click.argument("name", shell_complete=child_names)
+@click.argument("words", metavar="REQUEST [ARG]...", nargs=-1, required=True)
+@node_option
+@click.pass_context
+def cast(ctx: click.Context, name: str, words: tuple[str, ...]) -> None:
+    """Send a request to a server and do not wait for an answer.
+
+    The words are read as those of "otpy call". Prints nothing; a server that was down, or that
+    crashes on it, shows in "otpy events".
+    """
+    node = connected(ctx)
+    row = find(rows_of(node), name)  # a cast to nobody is dropped; a user wants to know
+    request, *arguments = map(json_or_string, words)
+    node[row.path].cast(request, *arguments)

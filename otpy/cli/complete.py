@@ -1,0 +1,33 @@
+"""What the shell offers when the user presses Tab; nothing when nothing can be known."""
+
+import click
+
+from otpy.cli.names import rows_of, short_names
+from otpy.cli.session import Session
+from otpy.errors import OtpyError
+
+
+def child_names(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """Complete the names of the running tree's processes, paths once a slash is typed."""
+    return [name for name in _names(ctx, paths="/" in incomplete) if name.startswith(incomplete)]
+
+
+def _names(ctx: click.Context, *, paths: bool) -> list[str]:
+    from otpy.client import connect  # noqa: PLC0415 - few commands complete
+
+    try:
+        with connect(ctx.ensure_object(Session).node) as node:
+            rows = rows_of(node)
+    except (OtpyError, OSError):
+        return []
+    return [row.path for row in rows] if paths else short_names(rows)
+
+
+def node_names(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """Complete the names of the nodes that run."""
+    from otpy.system import nodedir  # noqa: PLC0415 - few commands complete
+
+    try:
+        return [name for name in nodedir.node_names() if name.startswith(incomplete)]
+    except (OtpyError, OSError):
+        return []

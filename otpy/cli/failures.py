@@ -1,0 +1,120 @@
+"""From an exception to one line on stderr, and to the exit status."""
+
+import os
+import sys
+from typing import Final
+
+import click
+
+from otpy import errors
+
+DONE: Final = 0
+FAILED: Final = 1
+WRONG: Final = 2
+INTERRUPTED: Final = 130
+
+
+class Failed(click.ClickException):
+    """A command could not do its work; `message` says why and what to do."""
+
+    exit_code = FAILED
+
+
+def report(error: Exception) -> int:
+    """Say on stderr what went wrong, and return the exit status."""
+    match error:
+        case click.exceptions.Exit():
+            return error.exit_code
+        case errors.SpecError():
+            complain(*error.mistakes)
+            return WRONG
+        case click.ClickException():
+            complain(f"otpy: {click_line(error)}")
+            return error.exit_code
+        case errors.OtpyError():
+            complain(f"otpy: {otpy_line(error)}")
+        case OSError() if stdout_failed():
+            if not isinstance(error, BrokenPipeError):  # `otpy tree | head` is no failure to tell
+                complain(f"otpy: cannot write the output: {error.strerror}")
+        case OSError():
+            complain(f"otpy: {os_line(error)}")
+        case _:
+            complain(f"otpy: this is a bug in otpy, please report it: {bug_line(error)}")
+    return FAILED
+
+
+def complain(*lines: str) -> None:
+    """Write `lines` on stderr."""
+    for line in lines:
+        click.echo(line, err=True)
+
+
+def click_line(error: click.ClickException) -> str:
+    """Say what is wrong with a command line, and which help tells more."""
+    message = " ".join(error.format_message().split()).rstrip(".")
+    if isinstance(error, click.UsageError):
+        command = error.ctx.command_path if error.ctx else "otpy"
+        return f"{message}; see `{command} --help`"
+    return message
+
+
+def otpy_line(error: errors.OtpyError) -> str:
+    """Say what a node, a server or a supervisor answered, and what to do about it."""
+    text = " ".join(str(error).split())
+    match error:
+        case errors.ProcessDown():
+            return f"it ended before it answered: {text}; `otpy tree` shows whether it is back"
+        case errors.CallTimeout():
+            return f"{text}; nobody knows whether it ran; --timeout gives it longer"
+        case errors.Refused():
+            return f"refused: {text}"
+        case errors.StartFailed():
+            return f"it failed to start: {text}"
+        case errors.SupervisorError():
+            return supervisor_line(error)
+        case _:
+            return text or type(error).__name__
+
+
+def supervisor_line(error: errors.SupervisorError) -> str:
+    """Say why a supervisor refused, in OTP's word and in ours."""
+    advice = {
+        "not_found": "it has no such child; see `otpy tree`",
+        "running": "the child runs; stop it first with `otpy terminate`",
+        "restarting": "the child is being restarted; try again, or stop it with `otpy terminate`",
+        "already_started": "a child of that id runs already",
+        "already_present": (
+            "a stopped child of that id is there; start it again with `otpy start`, "
+            "or remove it with `otpy delete`"
+        ),
+        "bad_combination": "these fields of the child do not go together",
+    }
+    text = f"{error}"
+    return f"{text}: {advice[error.reason]}" if error.reason in advice else text
+
+
+def os_line(error: OSError) -> str:
+    """Name the file, if it is about one, and the reason."""
+    reason = error.strerror or str(error) or type(error).__name__
+    return f"{error.filename}: {reason}" if error.filename else reason
+
+
+def bug_line(error: Exception) -> str:
+    """Name the exception and the line that raised it."""
+    line = error.__traceback__
+    while line is not None and line.tb_next is not None:
+        line = line.tb_next
+    place = f" at {line.tb_frame.f_code.co_filename}:{line.tb_lineno}" if line else ""
+    return f"{type(error).__name__}: {error}{place}"
+
+
+def stdout_failed() -> bool:
+    """Tell whether stdout takes no more; if so, let the interpreter's last flush pass."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+        return True
+    return False

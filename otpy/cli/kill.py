@@ -1,0 +1,25 @@
+"""``otpy kill``."""
+
+import signal as signals
+
+import click
+
+from otpy.cli.complete import child_names
+from otpy.cli.options import node_option
+from otpy.cli.session import connected
+from otpy.cli.words import SignalType, signal_name
+
+
+@click.command()
+@click.argument("name", shell_complete=child_names)
+@click.argument("signal", type=SignalType(), default=signals.SIGKILL)
+@node_option
+@click.pass_context
+def kill(ctx: click.Context, name: str, signal: int) -> None:
+    """Send a signal to a process; KILL unless told otherwise.
+
+    SIGNAL is a name, with or without SIG, or a number. What follows is the supervisor's business:
+    to stop a child for good, use "otpy terminate".
+    """
+    connected(ctx).signal(name, signal)
+    click.echo(f"{name}: sent {signal_name(signal)}")

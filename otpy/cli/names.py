@@ -1,0 +1,72 @@
+"""The names that users give to processes: ``counter``, ``pool/worker-1``, ``root``."""
+
+import difflib
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from otpy.errors import NoProcess
+
+if TYPE_CHECKING:
+    from otpy.client import Node, ProcessInfo, SupervisorRef
+
+ROOT: Final = "root"
+"""What the root supervisor, whose path is empty, is called on the command line."""
+
+GATEWAY: Final = "@gateway"
+"""The path of the gateway, which stands beside the tree."""
+
+
+def rows_of(node: "Node") -> "list[ProcessInfo]":
+    """List every process of a node: the gateway, the root supervisor, then depth first."""
+    tree = [row for row in node.tree() if row.path != GATEWAY]
+    return [node[GATEWAY].info(), *tree]
+
+
+def find(rows: "Sequence[ProcessInfo]", name: str) -> "ProcessInfo":
+    """Find a process by its path, or by its id when that is unique.
+
+    Raises:
+        NoProcess: There is none of that name, or more than one.
+    """
+    by_path = {row.path: row for row in rows}
+    if name in by_path:
+        return by_path[name]
+    found = [row for row in rows if row.path and row.path.rpartition("/")[2] == name]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        paths = " or ".join(row.path for row in found)
+        raise NoProcess(f"{name!r} is the id of {len(found)} children; say {paths}")
+    if name == ROOT:
+        return by_path[""]
+    near = difflib.get_close_matches(name, short_names(rows), n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise NoProcess(f"no child {name!r} in the tree; {hint}`otpy tree` shows them all")
+
+
+def short_names(rows: "Sequence[ProcessInfo]") -> list[str]:
+    """Give for each process the shortest name that finds it."""
+    ids = [row.path.rpartition("/")[2] for row in rows]
+    times = Counter(ids)
+    return [
+        shown(row.path) if not row.path or times[id_] > 1 else id_
+        for row, id_ in zip(rows, ids, strict=True)
+    ]
+
+
+def shown(path: str) -> str:
+    """Give the name that stands for `path` in what commands print."""
+    return path or ROOT
+
+
+def supervisor_of(node: "Node", row: "ProcessInfo") -> "tuple[SupervisorRef, str]":
+    """Give the supervisor of a child, and the child's id.
+
+    Raises:
+        NoProcess: The row is the root supervisor's.
+    """
+    if not row.path or row.path == GATEWAY:
+        raise NoProcess(f"{shown(row.path)} is no child of the tree; `otpy shutdown` stops it all")
+    supervisor, _, child = row.path.rpartition("/")
+    return node.supervisor(supervisor), child

@@ -1,0 +1,34 @@
+"""The options that many commands share."""
+
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+import click
+
+from otpy.cli.complete import node_names
+from otpy.cli.session import Session
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+
+def _choose_node(ctx: click.Context, _param: click.Parameter, name: str | None) -> None:
+    if name is not None:
+        ctx.ensure_object(Session).node = name
+
+
+def node_option(command: Decorated) -> Decorated:
+    """Accept ``-n NODE``, before the subcommand and after it."""
+    return click.option(
+        "-n",
+        "--node",
+        metavar="NODE",
+        expose_value=False,
+        callback=_choose_node,
+        shell_complete=node_names,
+        help="The node's name; may be left out when only one runs.",
+    )(command)
+
+
+json_option: Final = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON, for programs to read."
+)

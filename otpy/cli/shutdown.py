@@ -1,0 +1,16 @@
+"""``otpy shutdown``."""
+
+import click
+
+from otpy.cli.options import node_option
+from otpy.cli.session import connected
+
+
+@click.command()
+@node_option
+@click.pass_context
+def shutdown(ctx: click.Context) -> None:
+    """Stop the whole tree in order, wait until the node is gone, and say so."""
+    node = connected(ctx)
+    node.shutdown()
+    click.echo(f"{node.name}: stopped, nothing of it is left")

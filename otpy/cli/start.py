@@ -1,0 +1,79 @@
+"""``otpy start``."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from otpy.cli.complete import child_names
+from otpy.cli.failures import Failed
+from otpy.cli.names import ROOT, find, rows_of, supervisor_of
+from otpy.cli.options import node_option
+from otpy.cli.session import connected
+
+if TYPE_CHECKING:
+    from otpy.client import ChildInfo
+
+
+@click.command()
+@click.argument("name", metavar="NAME|SUPERVISOR", shell_complete=child_names)
+@click.argument("spec", metavar="[SPEC]", required=False)
+@node_option
+@click.pass_context
+def start(ctx: click.Context, name: str, spec: str | None) -> None:
+    """Start a stopped child again, or add a new one to a supervisor.
+
+    \b
+    otpy start counter                                    again, after "otpy terminate"
+    otpy start pool '{"id": "w3", "start": "shop:Work"}'  new, under the supervisor pool
+    otpy start root @child.yaml                           new, under the root supervisor
+
+    SPEC has the fields that a child has in a tree's file, as JSON or in a YAML file after an @.
+    SUPERVISOR may be left out for the root supervisor.
+    """  # noqa: D301 - \b is click's mark for lines to be left as they are
+    if spec is None and name.startswith(("{", "@")):
+        name, spec = ROOT, name
+    node = connected(ctx)
+    row = find(rows_of(node), name)
+    if spec is None:
+        supervisor, child = supervisor_of(node, row)
+        info = supervisor.restart_child(child)
+        path = row.path
+    else:
+        if row.kind != "supervisor":
+            raise Failed(f"{name} is no supervisor, so it cannot have children")
+        data = read_spec(spec)
+        info = node.supervisor(row.path).start_child(data)
+        path = f"{row.path}/{data['id']}".lstrip("/")
+    click.echo(f"{path}: {started(info)}")
+
+
+def started(info: "ChildInfo") -> str:
+    """Say that a child was started, or that its init returned `Ignore`."""
+    return "ignored its start" if info.pid is None else f"started, pid {info.pid}"
+
+
+def read_spec(word: str) -> dict[str, Any]:
+    """Read a child's fields, from JSON or from the file named after an @."""
+    if word.startswith("@"):
+        data = _read_yaml(Path(word[1:]))
+    else:
+        try:
+            data = json.loads(word)
+        except ValueError as error:
+            raise click.UsageError(f"SPEC is neither JSON ({error}) nor @file.yaml") from None
+    if not isinstance(data, dict) or not isinstance(data.get("id"), str):
+        raise click.UsageError('SPEC is not a mapping with an id, as {"id": "w3", "start": ...}')
+    return data
+
+
+def _read_yaml(file: Path) -> Any:
+    import yaml  # noqa: PLC0415 - slow to import
+
+    try:
+        return yaml.safe_load(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise click.UsageError(f"{file}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise click.UsageError(f"{file}: {error}") from None

@@ -1,0 +1,87 @@
+"""``otpy tree``."""
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from otpy.cli.names import GATEWAY, ROOT, rows_of
+from otpy.cli.options import json_option, node_option
+from otpy.cli.processes import Process, measured, measured_node
+from otpy.cli.render import Column, duration, or_dash, size, table, to_pretty_json
+from otpy.cli.session import connected
+
+if TYPE_CHECKING:
+    from otpy.client import Node
+
+COLUMNS: Final = (
+    Column("NAME"),
+    Column("STATE"),
+    Column("PID", right=True),
+    Column("INCARNATION", right=True),
+    Column("RESTARTS", right=True),
+    Column("MEMORY", right=True),
+    Column("UPTIME", right=True),
+)
+
+
+@click.command()
+@node_option
+@json_option
+@click.pass_context
+def tree(ctx: click.Context, *, as_json: bool) -> None:
+    """Draw the running tree.
+
+    INCARNATION counts how often a child was started, RESTARTS how often it came up again.
+    MEMORY is what a process has for itself alone (USS: what would be free if it ended); memory
+    that it shares with its supervisor since the fork does not count. --json has the resident
+    memory (RSS) too.
+    """
+    processes = look_at(connected(ctx))
+    click.echo(to_pretty_json(processes) if as_json else draw(processes))
+
+
+def look_at(node: "Node") -> list[Process]:
+    """List the processes of `node` as they are now, itself first."""
+    now = time.time()
+    return [measured_node(node, now=now), *measured(rows_of(node), now=now)]
+
+
+def draw(processes: Sequence[Process]) -> str:
+    """Lay out a table whose first column shows who is whose child; the node comes first."""
+    node, *others = processes
+    names = [node.name, *branches([process.path or "" for process in others])]
+    return table(COLUMNS, [_row(*pair) for pair in zip(names, processes, strict=True)])
+
+
+def _row(name: str, process: Process) -> tuple[str, ...]:
+    return (
+        name,
+        process.state,
+        or_dash(process.pid),
+        or_dash(process.incarnation),
+        or_dash(process.restarts),
+        or_dash(process.memory, size),
+        or_dash(process.uptime, duration),
+    )
+
+
+def branches(paths: Sequence[str]) -> Iterator[str]:
+    """Give each path its branch of the drawing; `paths` are depth first.
+
+    >>> list(branches(["@gateway", "", "a", "a/b", "c"]))
+    ['├─ @gateway', '└─ root', '   ├─ a', '   │  └─ b', '   └─ c']
+    """
+    places = [_place(path) for path in paths]
+    last_children = set({place[:-1]: place for place in places}.values())
+    for place in places:
+        above = (place[:depth] for depth in range(1, len(place)))
+        stems = "".join("   " if parent in last_children else "│  " for parent in above)
+        yield f"{stems}{'└─ ' if place in last_children else '├─ '}{place[-1]}"
+
+
+def _place(path: str) -> tuple[str, ...]:
+    if path == GATEWAY:
+        return (GATEWAY,)
+    return (ROOT, *path.split("/")) if path else (ROOT,)

@@ -1,0 +1,82 @@
+"""What the words of a command line mean."""
+
+import json
+import re
+import signal
+from typing import Any, Final, NoReturn
+
+import click
+from click.shell_completion import CompletionItem
+
+_NEGATIVE_NUMBER: Final = re.compile(r"-(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+
+def json_or_string(word: str) -> Any:
+    """Read `word` as JSON where it is JSON, else as the string that it is."""
+    try:
+        return json.loads(word, parse_constant=_not_json)
+    except (ValueError, RecursionError):
+        return word
+
+
+def _not_json(word: str) -> NoReturn:
+    # Python's parser knows NaN and Infinity, JSON does not: they stay strings.
+    raise ValueError(word)
+
+
+class WordsCommand(click.Command):
+    """A command whose words may be negative numbers: ``otpy call counter increment -5``."""
+
+    ignore_unknown_options = True
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse as click does, but take ``-5`` for a word; refuse other unknown options."""
+        options = args[: args.index("--")] if "--" in args else list(args)
+        rest = super().parse_args(ctx, args)
+        for word in ctx.params.get("words", ()):
+            if word[:1] == "-" and word in options and not _NEGATIVE_NUMBER.fullmatch(word):
+                raise click.UsageError(
+                    f"no such option: {word} (to send it as a word, write -- before it)", ctx
+                )
+        return rest
+
+
+class SignalType(click.ParamType[int]):
+    """A signal by name, with or without SIG, or by number."""
+
+    name = "signal"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Turn the word into a signal number."""
+        if isinstance(value, int):
+            return value
+        word = str(value).upper().removeprefix("SIG")
+        if word.isdecimal() and int(word) in signal.valid_signals():
+            return int(word)
+        if word in _SIGNALS:
+            return _SIGNALS[word]
+        return self.fail(
+            f"{value!r} is no signal; expected a name as TERM or SIGTERM, or a number", param, ctx
+        )
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        """Complete the names, in the spelling that was begun."""
+        wanted = incomplete.upper()
+        prefix = "SIG" if wanted.startswith("SIG") else ""
+        return [CompletionItem(prefix + n) for n in _SIGNALS if (prefix + n).startswith(wanted)]
+
+
+_SIGNALS: Final = {s.name.removeprefix("SIG"): int(s) for s in signal.Signals}
+
+
+def signal_name(number: int) -> str:
+    """Name a signal; real-time ones have none but their number."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
