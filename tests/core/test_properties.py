@@ -62,9 +62,9 @@ picks = st.integers(0, 999)
 child_specs = st.builds(
     child,
     ids,
-    st.sampled_from(Restart),
+    st.sampled_from([Restart.PERMANENT, *Restart]),
     st.sampled_from([0.0, 5.0, BRUTAL_KILL, INFINITY]),
-    significant=st.booleans(),
+    significant=st.sampled_from([False, False, True]),
 )
 requests: st.SearchStrategy[Request] = st.one_of(
     st.builds(StartChild, child_specs),
@@ -80,10 +80,10 @@ requests: st.SearchStrategy[Request] = st.one_of(
 @st.composite
 def supervisor_specs(draw: st.DrawFn) -> SupervisorSpec:
     auto_shutdown = draw(st.sampled_from(AutoShutdown))
-    children = draw(st.lists(child_specs, max_size=4, unique_by=lambda spec: spec.id))
+    children = draw(st.lists(child_specs, min_size=1, max_size=5, unique_by=lambda spec: spec.id))
     return SupervisorSpec(
         draw(st.sampled_from(Strategy)),
-        RestartIntensity(draw(st.integers(0, 6)), draw(st.sampled_from([1.0, 5.0]))),
+        RestartIntensity(draw(st.sampled_from([9, 4, 1, 0])), draw(st.sampled_from([1.0, 5.0]))),
         auto_shutdown,
         tuple(spec for spec in children if not bad_combination(spec, auto_shutdown)),
     )
@@ -92,8 +92,8 @@ def supervisor_specs(draw: st.DrawFn) -> SupervisorSpec:
 class AnySupervisor(RuleBasedStateMachine):
     """A supervisor in a world that keeps its word and is free in everything else."""
 
-    @initialize(spec=supervisor_specs())
-    def boot(self, spec: SupervisorSpec) -> None:
+    @initialize(spec=supervisor_specs(), at_once=st.booleans())
+    def boot(self, spec: SupervisorSpec, *, at_once: bool) -> None:
         self.state = new_supervisor(spec)
         self.now = START_OF_TIME
         self.starting: dict[str, int] = {}  # the processes there are: id and incarnation
@@ -106,11 +106,13 @@ class AnySupervisor(RuleBasedStateMachine):
         self.restarts: list[float] = []
         self.end: ExitReason | None = None
         self.tell(BootAsked())
+        while at_once and self.starting:
+            self.start_is_settled("up", Normal())
 
     # ---- what may happen -----------------------------------------------------------------------
 
     @precondition(lambda self: self.starting)
-    @rule(reason=reasons, outcome=st.sampled_from(["up", "up", "ignored", "failed"]))
+    @rule(reason=reasons, outcome=st.sampled_from(["up", "up", "up", "up", "failed", "ignored"]))
     def start_is_settled(self, outcome: str, reason: ExitReason) -> None:
         id_, incarnation = self.starting.popitem()
         if outcome == "up":

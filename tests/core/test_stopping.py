@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from otpy.core.exits import Killed, Shutdown
+from otpy.core.exits import FailedToStartChild, Killed, Shutdown
 from otpy.core.messages import (
     BootAsked,
     Done,
@@ -22,7 +22,7 @@ from otpy.core.messages import (
     WhichChildren,
 )
 from otpy.core.spec import BRUTAL_KILL, INFINITY, Strategy, SupervisorSpec, default_shutdown
-from tests.core.machine import A, B, C, Machine, asked_to_stop, child, running
+from tests.core.machine import BROKEN, A, B, C, Machine, asked_to_stop, child, running
 
 
 def test_children_stop_one_after_another_latest_first() -> None:
@@ -94,6 +94,15 @@ def test_a_second_stop_changes_nothing() -> None:
     supervisor = running(A)
     supervisor.hear(StopAsked())
     assert supervisor.hear(StopAsked()) == ()
+
+
+def test_a_stop_does_not_hide_why_the_boot_failed() -> None:
+    supervisor = Machine(A, B)
+    supervisor.hear(BootAsked())
+    supervisor.started("a")
+    supervisor.failed("b")
+    assert supervisor.hear(StopAsked()) == ()
+    assert supervisor.exited("a", Shutdown()) == (GiveUp(FailedToStartChild("b", BROKEN)),)
 
 
 def test_a_supervisor_without_children_ends_at_once() -> None:
