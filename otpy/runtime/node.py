@@ -43,7 +43,7 @@ from otpy.events import (
 )
 from otpy.runtime.child import Child
 from otpy.runtime.directory import GATEWAY, Directory
-from otpy.runtime.gateway import NodeFacts, be_gateway
+from otpy.runtime.gateway import RECENT, NodeFacts, be_gateway
 from otpy.runtime.journal import Journal
 from otpy.runtime.place import Place
 from otpy.runtime.subtree import be_child
@@ -53,7 +53,7 @@ from otpy.system.exits import signal_name
 from otpy.wire.control import Ask, Introduce, Publish, StopNode
 
 _MIN_RESTARTS: Final = 10
-_RECENT: Final = 1000
+
 _QUIET = (ChildrenDeclared, ChildStarting, ChildStopping)
 
 
@@ -112,7 +112,7 @@ class Node(Supervisor):
         self._name, self._listener, self._journal = tree.name, listener, journal
         self._facts = NodeFacts(tree.name, os.getpid(), tree.config)
         self._directory = Directory()
-        self._recent: deque[Event] = deque(maxlen=_RECENT)
+        self._recent: deque[Event] = deque(maxlen=RECENT)
         self._gave_up: dict[str, GaveUp] = {}
         self._last_end: dict[str, ChildEnded] = {}
         self._ended_by: AutoShutdownEvent | None = None

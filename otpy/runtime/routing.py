@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from otpy.core.messages import Answer, Denied, Request
+from otpy.core.messages import Answer, Denied, Done, Request
 from otpy.core.state import Outlook
 from otpy.errors import NoProcess, OtpyError, ProcessDown, SupervisorError
 from otpy.runtime.child import Child
@@ -140,7 +140,7 @@ class Router:
         rest = message.path[1:]
         if not rest and isinstance(message, Ask) and isinstance(message.request, SendSignal):
             send_signal(child.pidfd, message.request.number)
-            self._send(origin, Answered(message.token, Denied(""), {}))
+            self._send(origin, Answered(message.token, Done(child.spec.id), {}))
         elif child.is_supervisor:
             self._forward(origin, message, rest, fds, child)
         elif rest or isinstance(message, Ask):
