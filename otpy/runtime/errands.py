@@ -1,0 +1,168 @@
+"""What clients want from the tree, and the tree has not answered yet."""
+
+import itertools
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+from otpy.core.exits import Raised
+from otpy.core.messages import Answer, NotStarted, Request
+from otpy.errors import CallTimeout, NoProcess, OtpyError, StartFailed
+from otpy.runtime.clients import Client
+from otpy.system.channel import Channel, ChannelFull, close_all
+from otpy.system.loop import Loop, Timer
+from otpy.wire.control import Answered, Ask, Introduce, Introduced, Lost, Path, SendSignal
+
+
+@dataclass(slots=True)
+class Errand:
+    """One request of a client.
+
+    Attributes:
+        client: Who wants it.
+        number: Of its request.
+        name: Path of the process that it is about, as the client is told.
+        way: Ids from the node down to that process.
+        fds: The client's ends of a link under way.
+    """
+
+    client: Client
+    number: int
+    name: str
+    way: Path
+    fds: tuple[int, ...] = ()
+    timer: Timer | None = None
+
+
+class Translate(Protocol):
+    """Writes an answer down as plain data."""
+
+    def __call__(self, name: str, answer: Answer, pids: dict[str, int]) -> object:
+        """Write down what the process `name` answered."""
+
+
+class Errands:
+    """Sends requests to the node, and answers the clients when it answers.
+
+    Args:
+        node: The pipe to the node.
+        loop: Where deadlines are waited for.
+        translate: Makes an answer of the core readable for clients.
+    """
+
+    def __init__(self, node: Channel, loop: Loop, translate: Translate) -> None:
+        self._node, self._loop, self._translate = node, loop, translate
+        self._tokens = itertools.count(1)
+        self._open: dict[int, Errand] = {}
+
+    def introduce(self, errand: Errand, timeout: float | None) -> None:
+        """Get the client a link to the process, within `timeout` seconds.
+
+        Raises:
+            OSError: There are too many open files.
+        """
+        if timeout is not None:
+            errand.timer = self._loop.call_later(timeout, partial(self._late, errand))
+        self._send_introduction(errand)
+
+    def ask(self, errand: Errand, request: Request | SendSignal) -> None:
+        """Get the client an answer."""
+        self._send(errand, lambda token: Ask(token, errand.way, request))
+
+    def forget(self, client: Client) -> None:
+        """The client has gone."""
+        for token, errand in tuple(self._open.items()):
+            if errand.client is client:
+                del self._open[token]
+                self._close(errand)
+
+    def introduced(self, message: Introduced, fds: tuple[int, ...]) -> None:
+        """The worker has the other ends of a link; its pidfd is in `fds`."""
+        errand = self._open.pop(message.token, None)
+        if errand is None:
+            close_all(fds)
+        elif not fds:
+            self._fail(errand, NoProcess("out of descriptors"))
+        else:
+            value = {
+                "path": errand.name,
+                "pid": message.pid,
+                "incarnation": message.incarnation,
+            }
+            link, errand.fds = errand.fds, ()
+            self._close(errand)
+            errand.client.reply(errand.number, value, (*link, *fds))
+
+    def answered(self, message: Answered) -> None:
+        """The tree has answered."""
+        errand = self._open.pop(message.token, None)
+        if errand is None:
+            return
+        match message.answer:
+            case Lost():
+                self._try_again(errand)
+            case OtpyError() as error:
+                self._fail(errand, error)
+            case NotStarted(reason=reason):
+                traceback = reason.traceback if isinstance(reason, Raised) else ""
+                self._fail(errand, StartFailed(str(reason), traceback))
+            case answer:
+                self._close(errand)
+                value = self._translate(errand.name, answer, message.pids)
+                errand.client.reply(errand.number, value)
+
+    def _try_again(self, errand: Errand) -> None:
+        close_all(errand.fds)
+        errand.fds = ()
+        try:
+            self._send_introduction(errand)
+        except OSError as error:
+            self._fail(errand, NoProcess(str(error)))
+
+    def _send_introduction(self, errand: Errand) -> None:
+        errand.fds, theirs = link_pipes()
+        self._send(errand, lambda token: Introduce(token, errand.way), theirs)
+
+    def _send(
+        self, errand: Errand, message: Callable[[int], object], fds: tuple[int, ...] = ()
+    ) -> None:
+        token = next(self._tokens)
+        self._open[token] = errand
+        try:
+            self._node.send(message(token), fds)
+        except ChannelFull:
+            del self._open[token]
+            self._fail(errand, CallTimeout("the node does not answer"))
+
+    def _late(self, late: Errand) -> None:
+        for token, errand in tuple(self._open.items()):
+            if errand is late:
+                del self._open[token]
+                self._fail(errand, CallTimeout(f"{errand.name!r} did not come up in time"))
+
+    def _fail(self, errand: Errand, error: OtpyError) -> None:
+        self._close(errand)
+        errand.client.fail(errand.number, error)
+
+    def _close(self, errand: Errand) -> None:
+        close_all(errand.fds)
+        errand.fds = ()
+        if errand.timer is not None:
+            errand.timer.cancel()
+
+
+def link_pipes() -> tuple[tuple[int, int], tuple[int, int]]:
+    """Make the two pipes of a link: read end and write end of either side.
+
+    Raises:
+        OSError: There are too many open files; none is left open.
+    """
+    ours_read, theirs_write = os.pipe()
+    try:
+        theirs_read, ours_write = os.pipe()
+    except OSError:
+        close_all((ours_read, theirs_write))
+        raise
+    return (ours_read, ours_write), (theirs_read, theirs_write)
