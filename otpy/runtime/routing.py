@@ -53,6 +53,9 @@ class Family(Protocol):
     def running(self, id_: str) -> Child | None:
         """The present incarnation, if it is up."""
 
+    def present(self, id_: str) -> Child | None:
+        """The present incarnation, up or not."""
+
     def ask(self, token: int, request: Request) -> None:
         """Have the core answer; `Router.answer` is called with the same token."""
 
@@ -79,7 +82,9 @@ class Router:
             self._serve(origin, message, fds)
             return
         id_ = message.path[0]
-        child = self._family.running(id_)
+        # A signal is for a process in any state: one that hangs in its init, above all.
+        signalled = len(message.path) == 1 and _is_signal(message)
+        child = self._family.present(id_) if signalled else self._family.running(id_)
         if child is not None:
             self._pass_on(origin, message, tuple(fds), child)
             return
@@ -201,3 +206,7 @@ class Router:
         # Whoever asked does not read answers: it will run into its own timeout.
         with contextlib.suppress(ChannelFull):
             origin.send(message, fds)
+
+
+def _is_signal(message: Introduce | Ask) -> bool:
+    return isinstance(message, Ask) and isinstance(message.request, SendSignal)
