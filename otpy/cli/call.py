@@ -6,12 +6,12 @@ import click
 
 from otpy.cli.complete import child_names
 from otpy.cli.failures import Failed
-from otpy.cli.names import find, rows_of
+from otpy.cli.names import suggesting
 from otpy.cli.options import json_option, node_option
 from otpy.cli.render import plain, to_json
 from otpy.cli.session import connected
-from otpy.cli.words import WordsCommand, json_or_string
-from otpy.errors import NoProcess
+from otpy.cli.words import SecondsType, WordsCommand, json_or_string
+from otpy.errors import CallTimeout
 
 
 @click.command(cls=WordsCommand)
@@ -19,17 +19,17 @@ from otpy.errors import NoProcess
 @click.argument("words", metavar="REQUEST [ARG]...", nargs=-1, required=True)
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
+    type=SecondsType(),
     default=5.0,
     metavar="SECONDS",
     show_default=True,
-    help="How long to wait for the reply.",
+    help="How long to wait for the reply, or infinity.",
 )
 @node_option
 @json_option
 @click.pass_context
 def call(
-    ctx: click.Context, name: str, words: tuple[str, ...], *, timeout: float, as_json: bool
+    ctx: click.Context, name: str, words: tuple[str, ...], *, timeout: float | None, as_json: bool
 ) -> None:
     """Send a request to a server and print its reply.
 
@@ -39,10 +39,11 @@ def call(
     request, *arguments = map(json_or_string, words)
     node = connected(ctx)
     try:
-        reply = node[name].call(request, *arguments, timeout=timeout)
-    except NoProcess:
-        find(rows_of(node), name)  # knows better what may have been meant
-        raise
+        with suggesting(node, name):
+            reply = node[name].call(request, *arguments, timeout=timeout)
+    except CallTimeout as error:
+        advice = "nobody knows whether it ran; --timeout gives it longer"
+        raise Failed(f"{error}; {advice}") from None
     click.echo(reply_as_json(reply) if as_json else plain(reply))
 
 

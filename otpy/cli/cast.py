@@ -15,7 +15,7 @@ from otpy.cli.words import WordsCommand, json_or_string
 @node_option
 @click.pass_context
 def cast(ctx: click.Context, name: str, words: tuple[str, ...]) -> None:
-    """Send a request to a server and do not wait for an answer.
+    """Send a request to a server that needs no answer.
 
     The words are read as those of "otpy call". Prints nothing; a server that was down, or that
     crashes on it, shows in "otpy events".

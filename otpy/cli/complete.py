@@ -5,6 +5,7 @@ import click
 from otpy.cli.names import rows_of, short_names
 from otpy.cli.session import Session
 from otpy.errors import OtpyError
+from otpy.system import nodedir
 
 
 def child_names(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
@@ -25,8 +26,6 @@ def _names(ctx: click.Context, *, paths: bool) -> list[str]:
 
 def node_names(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
     """Complete the names of the nodes that run."""
-    from otpy.system import nodedir  # noqa: PLC0415 - few commands complete
-
     try:
         return [name for name in nodedir.node_names() if name.startswith(incomplete)]
     except (OtpyError, OSError):

@@ -12,7 +12,7 @@ from otpy.cli.demonstration import demonstrate
 @click.command()
 @click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False))
 def demo(file: str | None) -> None:
-    """Show a tree that survives kill -9, end to end, in a few seconds.
+    """Show a tree that survives kill -9, step by step.
 
     Runs a node of its own, which touches no other, and checks every step. FILE is a tree with a
     counter, as configs/counter.yaml; the one that comes with otpy is its copy.

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 @json_option
 @click.pass_context
 def events(ctx: click.Context, *, follow: bool, as_json: bool) -> None:
-    """Print what has happened in the node, one line an event, in local time.
+    """Print what has happened, one line an event.
 
-    --json prints one JSON object a line.
+    The times are local time. --json prints one JSON object a line.
     """
     for event in connected(ctx).events(follow=follow):
         click.echo(as_data(event) if as_json else as_line(event))

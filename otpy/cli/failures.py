@@ -1,6 +1,7 @@
 """From an exception to one line on stderr, and to the exit status."""
 
 import os
+import select
 import sys
 from typing import Final
 
@@ -33,9 +34,8 @@ def report(error: Exception) -> int:
             return error.exit_code
         case errors.OtpyError():
             complain(f"otpy: {otpy_line(error)}")
-        case OSError() if stdout_failed():
-            if not isinstance(error, BrokenPipeError):  # `otpy tree | head` is no failure to tell
-                complain(f"otpy: cannot write the output: {error.strerror}")
+        case BrokenPipeError() if nobody_reads():  # `otpy events | head`: nothing to tell
+            write_no_more()
         case OSError():
             complain(f"otpy: {os_line(error)}")
         case _:
@@ -64,8 +64,8 @@ def otpy_line(error: errors.OtpyError) -> str:
     match error:
         case errors.ProcessDown():
             return f"it ended before it answered: {text}; `otpy tree` shows whether it is back"
-        case errors.CallTimeout():
-            return f"{text}; nobody knows whether it ran; --timeout gives it longer"
+        case errors.NoProcess() if "`otpy" not in text:
+            return f"{text}; see `otpy tree`"
         case errors.Refused():
             return f"refused: {text}"
         case errors.StartFailed():
@@ -80,8 +80,8 @@ def supervisor_line(error: errors.SupervisorError) -> str:
     """Say why a supervisor refused, in OTP's word and in ours."""
     advice = {
         "not_found": "it has no such child; see `otpy tree`",
-        "running": "the child runs; stop it first with `otpy terminate`",
-        "restarting": "the child is being restarted; try again, or stop it with `otpy terminate`",
+        "running": "it runs; `otpy terminate` stops it, `otpy restart` starts it afresh",
+        "restarting": "it is being restarted; try again, or stop it with `otpy terminate`",
         "already_started": "a child of that id runs already",
         "already_present": (
             "a stopped child of that id is there; start it again with `otpy start`, "
@@ -108,13 +108,18 @@ def bug_line(error: Exception) -> str:
     return f"{type(error).__name__}: {error}{place}"
 
 
-def stdout_failed() -> bool:
-    """Tell whether stdout takes no more; if so, let the interpreter's last flush pass."""
+def nobody_reads() -> bool:
+    """Tell whether stdout is a pipe whose reader has gone."""
+    stdout = select.poll()
     try:
-        sys.stdout.flush()
+        stdout.register(sys.stdout.fileno(), 0)
     except OSError:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
-        return True
-    return False
+        return False
+    return bool(stdout.poll(0))
+
+
+def write_no_more() -> None:
+    """Let the interpreter's last flush of stdout pass."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

@@ -5,9 +5,11 @@ import signal as signals
 import click
 
 from otpy.cli.complete import child_names
+from otpy.cli.names import GATEWAY, suggesting
 from otpy.cli.options import node_option
 from otpy.cli.session import connected
 from otpy.cli.words import SignalType, signal_name
+from otpy.errors import ProcessDown
 
 
 @click.command()
@@ -16,10 +18,16 @@ from otpy.cli.words import SignalType, signal_name
 @node_option
 @click.pass_context
 def kill(ctx: click.Context, name: str, signal: int) -> None:
-    """Send a signal to a process; KILL unless told otherwise.
+    """Send a signal to a process, KILL by default.
 
     SIGNAL is a name, with or without SIG, or a number. What follows is the supervisor's business:
     to stop a child for good, use "otpy terminate".
     """
-    connected(ctx).signal(name, signal)
+    node = connected(ctx)
+    try:
+        with suggesting(node, name):
+            node.signal(name, signal)
+    except ProcessDown:
+        if name != GATEWAY:  # which dies of the signal before it can answer
+            raise
     click.echo(f"{name}: sent {signal_name(signal)}")

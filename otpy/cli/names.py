@@ -2,7 +2,8 @@
 
 import difflib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from otpy.errors import NoProcess
@@ -43,6 +44,18 @@ def find(rows: "Sequence[ProcessInfo]", name: str) -> "ProcessInfo":
     near = difflib.get_close_matches(name, short_names(rows), n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     raise NoProcess(f"no child {name!r} in the tree; {hint}`otpy tree` shows them all")
+
+
+@contextmanager
+def suggesting(node: "Node", name: str) -> Iterator[None]:
+    """Have a `NoProcess` of the node's say what may have been meant, or what to do."""
+    try:
+        yield
+    except NoProcess as error:
+        row = find(rows_of(node), name)
+        if row.state != "stopped":
+            raise
+        raise NoProcess(f"{error}; start it with `otpy start {name}`") from None
 
 
 def short_names(rows: "Sequence[ProcessInfo]") -> list[str]:

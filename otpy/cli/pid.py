@@ -16,7 +16,10 @@ from otpy.cli.session import connected
 @json_option
 @click.pass_context
 def pid(ctx: click.Context, name: str, *, as_json: bool) -> None:
-    """Print the pid of a process, and nothing else: kill -9 $(otpy pid counter)."""
+    """Print the pid of a process, and nothing else.
+
+    For example: kill -9 $(otpy pid counter)
+    """
     row = find(rows_of(connected(ctx)), name)
     if row.pid is None:
         raise Failed(f"{name} has no process now, it is {row.state}; see `otpy status {name}`")

@@ -14,10 +14,10 @@ from otpy.cli.start import started
 @node_option
 @click.pass_context
 def restart(ctx: click.Context, name: str) -> None:
-    """Stop a child in order if it runs, and start it again.
+    """Stop a child, if it runs, and start it again.
 
-    Does not count as a restart against max_restarts. OTP's restart_child, and the client's,
-    refuses a child that runs; this command stops it first.
+    It stops in order, and does not count as a restart against max_restarts. The restart_child
+    of OTP and of the client refuses a child that runs; this command stops it first.
     """
     node = connected(ctx)
     row = find(rows_of(node), name)

@@ -8,10 +8,11 @@ import click
 @click.command()
 @click.argument("file", type=click.Path())
 def run(file: str) -> NoReturn:
-    """Run the tree that FILE describes, until it is stopped.
+    """Run the tree that FILE describes.
 
-    Prints what happens, a line each. Ctrl-C or SIGTERM stops the tree in order. Ends with 0
-    after an orderly stop, with 1 after the tree gave up, with 2 if FILE has mistakes.
+    Prints what happens, a line each, until it is stopped: Ctrl-C or SIGTERM do that in order,
+    a second one at once. Ends with 0 after an orderly stop, with 1 after the tree gave up, with
+    2 if FILE has mistakes.
     """
     from otpy.config import load  # noqa: PLC0415 - slow to import
     from otpy.runtime.launch import exec_node  # noqa: PLC0415 - the node alone needs it

@@ -10,7 +10,10 @@ from otpy.cli.session import connected
 @node_option
 @click.pass_context
 def shutdown(ctx: click.Context) -> None:
-    """Stop the whole tree in order, wait until the node is gone, and say so."""
+    """Stop the whole tree in order.
+
+    Waits until the node is gone, and says so.
+    """
     node = connected(ctx)
     node.shutdown()
     click.echo(f"{node.name}: stopped, nothing of it is left")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @node_option
 @click.pass_context
 def start(ctx: click.Context, name: str, spec: str | None) -> None:
-    """Start a stopped child again, or add a new one to a supervisor.
+    """Start a stopped child again, or add a new one.
 
     \b
     otpy start counter                                    again, after "otpy terminate"
@@ -75,5 +75,9 @@ def _read_yaml(file: Path) -> Any:
         return yaml.safe_load(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise click.UsageError(f"{file}: {error.strerror}") from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
+        raise click.UsageError(f"{file}{place}: {error.problem}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise click.UsageError(f"{file}: {error}") from None

@@ -39,7 +39,7 @@ COLUMNS: Final = (
 @json_option
 @click.pass_context
 def status(ctx: click.Context, name: str | None, *, as_json: bool) -> None:
-    """List every process of the tree, or tell all about the one called NAME."""
+    """List all processes, or tell all about one."""
     rows = rows_of(connected(ctx))
     if name is None:
         processes = measured(rows, now=time.time())

@@ -13,9 +13,9 @@ from otpy.cli.session import connected
 @node_option
 @click.pass_context
 def terminate(ctx: click.Context, name: str) -> None:
-    """Stop a child in order; it stays down until "otpy start NAME".
+    """Stop a child in order.
 
-    A temporary child is forgotten once it is stopped.
+    It stays down until "otpy start NAME". A temporary child is forgotten once it is stopped.
     """
     node = connected(ctx)
     row = find(rows_of(node), name)

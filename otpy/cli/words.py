@@ -1,6 +1,7 @@
 """What the words of a command line mean."""
 
 import json
+import math
 import re
 import signal
 from typing import Any, Final, NoReturn
@@ -33,12 +34,32 @@ class WordsCommand(click.Command):
         """Parse as click does, but take ``-5`` for a word; refuse other unknown options."""
         options = args[: args.index("--")] if "--" in args else list(args)
         rest = super().parse_args(ctx, args)
-        for word in ctx.params.get("words", ()):
+        for word in ctx.params.get("words") or ():
             if word[:1] == "-" and word in options and not _NEGATIVE_NUMBER.fullmatch(word):
                 raise click.UsageError(
                     f"no such option: {word} (to send it as a word, write -- before it)", ctx
                 )
         return rest
+
+
+class SecondsType(click.ParamType[float | None]):
+    """A time span above zero; None for ``infinity``."""
+
+    name = "seconds"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float | None:
+        """Turn the word into seconds."""
+        if value == "infinity":
+            return None
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = math.nan
+        if 0 < seconds < math.inf:
+            return seconds
+        return self.fail(f"{value!r} is not a number of seconds above zero", param, ctx)
 
 
 class SignalType(click.ParamType[int]):
