@@ -1,0 +1,1 @@
+"""What the benchmarks share: the systems that are measured, their marks, /proc, the table."""

@@ -1,0 +1,163 @@
+"""What is measured: otpy, the loop that is its baseline, and other supervisors where installed."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from abc import abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from benchlib.mark import Mark, Marks
+
+_SCRIPTS = Path(__file__).resolve().parent.parent
+_STOP_S = 60
+
+
+class System:
+    """Something that keeps workers alive, in a directory of its own; a context manager.
+
+    Attributes:
+        started_ns: When it was started.
+        workers: The marks of the workers that live now.
+    """
+
+    def __init__(self, count: int = 1) -> None:
+        self.count = count
+        self.started_ns = 0
+        self.workers: list[Mark] = []
+        self._folder = Path(tempfile.mkdtemp(prefix="otpy-"))
+        self.marks = Marks(str(self._folder / "marks"))
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @abstractmethod
+    def prepare(self, folder: Path) -> Sequence[str | Path]:
+        """Write what it needs into `folder`; tell the command that starts it."""
+
+    @property
+    def pid(self) -> int:
+        """Its process's."""
+        assert self._process is not None
+        return self._process.pid
+
+    def __enter__(self) -> Self:
+        """Start it, and wait until all its workers run."""
+        command = self.prepare(self._folder)
+        home = {"OTPY_DIR": str(self._folder / "run"), "PYTHONPATH": str(_SCRIPTS)}
+        with (self._folder / "output").open("wb") as output:
+            self.started_ns = time.monotonic_ns()
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd=self._folder,
+                env=os.environ | home,
+                start_new_session=True,
+            )
+        try:
+            self.workers = self.marks.take(self.count)
+        except BaseException:
+            sys.stderr.write((self._folder / "output").read_text()[-2000:])
+            self._end()
+            raise
+        return self
+
+    def kill_all(self) -> float:
+        """SIGKILL all workers at once; tell the milliseconds until the last is back."""
+        began = time.monotonic_ns()
+        for worker in self.workers:
+            os.kill(worker.pid, signal.SIGKILL)
+        self.workers = self.marks.take(self.count)
+        return (max(mark.ns for mark in self.workers) - began) / 1e6
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop it, whatever happened."""
+        self._end()
+
+    def _end(self) -> None:
+        assert self._process is not None
+        self.stop(self._process)
+        self._process.wait()
+        self.marks.close()
+        shutil.rmtree(self._folder)
+
+    def stop(self, process: "subprocess.Popen[bytes]") -> None:
+        """Have it end."""
+        process.terminate()
+        try:
+            process.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+class Otpy(System):
+    """``otpy run`` of a tree of one supervisor with `count` GenServers."""
+
+    def prepare(self, folder: Path) -> Sequence[str | Path]:
+        """Write the tree."""
+        head = f"name: bench\nmax_restarts: {1000 * self.count}\nmax_seconds: 1\nchildren:\n"
+        child = f"    start: benchlib.worker:Marker\n    args: [{self.marks.fifo}]\n"
+        children = "".join(f"  - id: worker-{i}\n{child}" for i in range(self.count))
+        tree = folder / "bench.yaml"
+        tree.write_text(head + children)
+        return [Path(sys.executable).with_name("otpy"), "run", tree]
+
+
+class Loop(System):
+    """The loop of `benchlib.loop`."""
+
+    def prepare(self, folder: Path) -> Sequence[str | Path]:
+        """Write nothing."""
+        del folder
+        loop = _SCRIPTS / "benchlib" / "loop.py"
+        return [sys.executable, loop, str(self.count), self.marks.fifo]
+
+    def stop(self, process: "subprocess.Popen[bytes]") -> None:
+        """Kill its process group: the workers must not see it die first."""
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+class Runit(System):
+    """runit's `runsv`, with a Python worker."""
+
+    command = "runsv"
+
+    def prepare(self, folder: Path) -> Sequence[str | Path]:
+        """Write the service's directory."""
+        service = folder / "service"
+        service.mkdir()
+        run = service / "run"
+        run.write_text(f"#!/bin/sh\nexec {_worker(self.marks.fifo)}\n")
+        run.chmod(0o755)
+        return [self.command, service]
+
+
+class Supervisord(System):
+    """supervisord, with a Python worker."""
+
+    command = "supervisord"
+
+    def prepare(self, folder: Path) -> Sequence[str | Path]:
+        """Write the configuration."""
+        config = folder / "supervisord.conf"
+        config.write_text(
+            f"[supervisord]\nnodaemon=true\nlogfile={folder}/log\npidfile={folder}/pid\n"
+            f"childlogdir={folder}\n"
+            f"[program:worker]\ncommand={_worker(self.marks.fifo)}\nautorestart=true\n"
+        )
+        return [self.command, "-c", config]
+
+
+def _worker(fifo: str) -> str:
+    return f"{sys.executable} {_SCRIPTS / 'benchlib' / 'mark.py'} {fifo}"
