@@ -236,9 +236,19 @@ def test_a_thread_that_goes_on_does_not_hold_the_probe(folder: Folder) -> None:
     folder.load(starting("busy_:f"), check_imports=True)
 
 
+# Only once its parent sleeps in its wait: Python may lose a signal just before a system call.
+INTERRUPTING = """\
+import os, pathlib, signal
+stat = pathlib.Path(f"/proc/{os.getppid()}/stat")
+while stat.read_text().rpartition(")")[2].split()[0] != "S":
+    os.sched_yield()
+os.kill(os.getppid(), signal.SIGINT)
+signal.pause()
+"""
+
+
 def test_an_interrupt_ends_the_wait(folder: Folder) -> None:
-    code = "import os, signal\nos.kill(os.getppid(), signal.SIGINT)\nsignal.pause()"
-    folder.write("slow_.py", code)
+    folder.write("slow_.py", INTERRUPTING)
     old = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt):
