@@ -1,0 +1,128 @@
+"""The arrows between the packages, and the public surface."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import otpy
+
+ROOT = Path(otpy.__file__).parent
+
+MAY_KNOW = {
+    "errors": set[str](),
+    "core": {"errors"},
+    "events": {"core"},
+    "wire": {"core", "errors", "events"},
+    "config": {"core", "errors"},
+    "system": {"errors"},
+    "server": {"wire", "errors"},
+    "client": {"wire", "errors", "events", "system"},
+    "runtime": {"core", "errors", "events", "wire", "config", "system", "server"},
+    "cli": {"client", "config", "core", "errors", "events", "wire", "system"},
+    "examples": {"otpy"},
+}
+"""Beside itself. The exceptions are in `EXCEPTIONS`."""
+
+EXCEPTIONS = {
+    ("cli/run.py", "runtime"),  # `otpy run` becomes the node
+    ("config/imports.py", "otpy"),  # checks, in a process of its own, what is a GenServer
+}
+
+
+def modules(package: str) -> Iterator[Path]:
+    place = ROOT / package
+    yield from [place.with_suffix(".py")] if not place.is_dir() else sorted(place.rglob("*.py"))
+
+
+def known_to(file: Path) -> Iterator[str]:
+    """Yield the packages of otpy that a file imports; `otpy` stands for the public names."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module]
+            if node.module == "otpy":
+                names = [f"otpy.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            continue
+        for name in names:
+            first, _, rest = name.partition(".")
+            if first == "otpy":
+                package = rest.partition(".")[0]
+                yield (
+                    package
+                    if (ROOT / package).exists() or (ROOT / f"{package}.py").exists()
+                    else "otpy"
+                )
+
+
+@pytest.mark.parametrize("package", MAY_KNOW)
+def test_imports_go_one_way(package: str) -> None:
+    for file in modules(package):
+        name = str(file.relative_to(ROOT))
+        for known in known_to(file):
+            allowed = known == package or known in MAY_KNOW[package]
+            assert allowed or (name, known) in EXCEPTIONS, f"{name} imports otpy.{known}"
+
+
+def test_the_public_surface_is_this() -> None:
+    assert sorted(otpy.__all__) == [
+        "Call",
+        "CallTimeout",
+        "Caller",
+        "ChildCounts",
+        "ChildInfo",
+        "Continue",
+        "FrameTooLarge",
+        "GenServer",
+        "Ignore",
+        "NoProcess",
+        "NoReply",
+        "Node",
+        "NodeAlreadyRunning",
+        "NodeNotFound",
+        "NotSendable",
+        "OtpyError",
+        "ProcessDown",
+        "ProcessInfo",
+        "ProtocolError",
+        "Ref",
+        "Refused",
+        "Reply",
+        "RuntimeDirError",
+        "SpecError",
+        "StartFailed",
+        "Stop",
+        "SupervisorError",
+        "SupervisorRef",
+        "Timeout",
+        "UnknownRequest",
+        "call",
+        "cast",
+        "connect",
+        "receive",
+    ]
+    assert all(hasattr(otpy, name) for name in otpy.__all__)
+
+
+def test_files_stay_short() -> None:
+    long = {
+        str(file.relative_to(ROOT)): lines
+        for file in ROOT.rglob("*.py")
+        if (lines := len(file.read_text().splitlines())) > 400
+    }
+    assert long == {}
+
+
+def test_a_worker_does_not_pay_for_what_only_the_command_line_needs() -> None:
+    import subprocess
+    import sys
+
+    heavy = ("click", "yaml", "pydantic", "psutil", "asyncio", "rich")
+    script = f"import sys, otpy.runtime.launch; print([m for m in {heavy!r} if m in sys.modules])"
+    result = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == "[]"
