@@ -16,7 +16,7 @@ MAX_NUMBER = 1_000_000_000
 
 SECONDS_PER = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
-NAME_PATTERN = r"^(?!-)[^\s/\u0000-\u001f\u007f-\u009f]{1,100}$"
+NAME_PATTERN = r"^(?![-@])[^\s/\u0000-\u001f\u007f-\u009f]{1,100}$"
 DURATION_PATTERN = r"^[0-9]+(\.[0-9]+)?(ms|s|m|h)$"
 TARGET_PATTERN = r"^\S+:\S+$|\$\{"
 
@@ -39,6 +39,9 @@ def name(text: str) -> str:
         raise wanted(f"a name of at most {MAX_NAME} characters")
     if text.startswith("-"):
         raise wanted("a name that does not start with '-'")
+    if text.startswith("@"):
+        # @gateway and the like are otpy's own.
+        raise wanted("a name that does not start with '@'")
     if "/" in text or any(c.isspace() or not c.isprintable() for c in text):
         raise wanted("a name without '/', white space and control characters")
     return text

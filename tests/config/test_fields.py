@@ -130,6 +130,7 @@ NAME_RULE = "a name without '/', white space and control characters"
         (r'"a\nb"', rf"got 'a\nb', expected {NAME_RULE}"),
         (r'"a\0"', rf"got 'a\x00', expected {NAME_RULE}"),
         ("'-a'", "got '-a', expected a name that does not start with '-'"),
+        ("'@a'", "got '@a', expected a name that does not start with '@'"),
         ("a" * 101, f"got '{'a' * 56}..., expected a name of at most 100 characters"),
     ],
 )
