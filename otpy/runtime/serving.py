@@ -1,5 +1,6 @@
 """A GenServer at work: one message after the other, until it stops (gen_server.erl, ``loop``)."""
 
+import reprlib
 import sys
 import traceback
 from collections.abc import Callable
@@ -11,6 +12,9 @@ from otpy.runtime.mailbox import Cast, Info, LinkCaller, Message, ShutDownAsked,
 from otpy.server import Call, Continue, GenServer, Ignore, NoReply, Reply, Stop, Timeout
 
 _MESSAGE_CHARS = 200
+
+_shortened = reprlib.Repr()
+_shortened.maxstring = _shortened.maxother = _shortened.maxlong = _MESSAGE_CHARS
 
 
 class NotNeeded(Exception):
@@ -56,7 +60,7 @@ class Serving:
         self._continues: list[object] = []
         self._idle_s: float | None = None
         self._end: End | None = None
-        self.in_hand = ""
+        self._hand: Message | Continue | None = None
 
     def init(self, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
         """Run `init`.
@@ -69,6 +73,21 @@ class Serving:
         if result is Ignore:
             raise NotNeeded
         self._carry_out("init", result)
+
+    @property
+    def in_hand(self) -> str:
+        """The message that the server ended with, shortened; empty if it had none."""
+        match self._hand:
+            case Call(request=request):
+                return f"call {_shortened.repr(request)}"
+            case Cast(request=request):
+                return f"cast {_shortened.repr(request)}"
+            case Info(message=content):
+                return f"info {_shortened.repr(content)}"
+            case Continue(argument=argument):
+                return f"continue {_shortened.repr(argument)}"
+            case None:
+                return ""
 
     @property
     def failed(self) -> ExitReason | None:
@@ -87,24 +106,22 @@ class Serving:
     def _step(self) -> None:
         if self._continues:
             argument = self._continues.pop()
-            self.in_hand = f"continue {argument!r:.{_MESSAGE_CHARS}}"
+            self._hand = Continue(argument)
             self._run("handle_continue", lambda: self._server.handle_continue(argument))
             return
-        message = self._mailbox.next(self._idle_s)
+        message = self._mailbox.next(self._idle_s) or Info("timeout")
         self._idle_s = None
-        self._handle(message if message is not None else Info("timeout"))
+        self._hand = message
+        self._handle(message)
 
     def _handle(self, message: Message) -> None:
         match message:
             case Call(request=request, caller=caller):
                 assert isinstance(caller, LinkCaller)
-                self.in_hand = f"call {request!r:.{_MESSAGE_CHARS}}"
                 self._run("handle_call", lambda: self._server.handle_call(request, caller), caller)
             case Cast(request=request):
-                self.in_hand = f"cast {request!r:.{_MESSAGE_CHARS}}"
                 self._run("handle_cast", lambda: self._server.handle_cast(request))
             case Info(message=content):
-                self.in_hand = f"info {content!r:.{_MESSAGE_CHARS}}"
                 self._run("handle_info", lambda: self._server.handle_info(content))
 
     def _run(
@@ -118,11 +135,14 @@ class Serving:
                 self._answer(caller, result)
         except (Refused, UnknownRequest) as error:
             self._refuse(caller, error)
+        except ShutDownAsked:
+            # The callback itself was receiving when the order came.
+            self._end = End(Shutdown())
         except BaseException as error:  # noqa: BLE001  # let it crash, but say why
             self._end = End(raised(error))
         else:
             if self._end is None:
-                self.in_hand = ""
+                self._hand = None
 
     def _refuse(self, caller: LinkCaller | None, error: OtpyError) -> None:
         if caller is not None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import inspect
 import os
 import sys
 from pathlib import Path
@@ -68,6 +69,7 @@ def resolve(target: str) -> Any:
 def _serve(
     target: type[GenServer], start: ServerStart, place: Place, mailbox: WorkerMailbox
 ) -> tuple[ExitReason, str]:
+    _refuse_async(target)
     server = target()
     server.name = place.path
     serving = Serving(server, mailbox)
@@ -77,6 +79,12 @@ def _serve(
     mailbox.tell_supervisor(Ready(traps=server.trap_exit))
     reason = serving.serve()
     return reason, serving.in_hand
+
+
+def _refuse_async(target: type[GenServer]) -> None:
+    for name in ("init", "terminate", *(n for n in dir(target) if n.startswith("handle_"))):
+        if inspect.iscoroutinefunction(getattr(target, name)):
+            raise TypeError(f"{target.__qualname__}.{name} is async, expected a plain method")
 
 
 def _call(target: Any, start: ServerStart, mailbox: WorkerMailbox) -> ExitReason:

@@ -1,8 +1,9 @@
 """GenServers: the behaviour, its results, and what each callback result means."""
 
+from otpy.server.caller import Caller
 from otpy.server.context import Call, receive
 from otpy.server.dispatch import call, cast
-from otpy.server.genserver import Caller, GenServer
+from otpy.server.genserver import GenServer
 from otpy.server.results import Continue, Ignore, NoReply, Reply, Stop, Timeout
 
 __all__ = [

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from otpy.errors import OtpyError
-from otpy.server.genserver import Caller
+from otpy.server.caller import Caller
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,11 @@
 """The GenServer behaviour: subclass it, override what you need; state is the instance."""
 
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 from otpy.errors import UnknownRequest
+from otpy.server.caller import Caller
+from otpy.server.context import current
 from otpy.server.dispatch import handler_for
-
-
-class Caller(Protocol):
-    """Who made a call; good for one reply, from any handler."""
-
-    def reply(self, value: object) -> None:
-        """Answer the call. A second reply is dropped, as is one to a caller that has gone."""
 
 
 class GenServer:
@@ -91,6 +86,4 @@ class GenServer:
 
     def send_after(self, seconds: float, message: object) -> None:
         """Send `message` to this server's own `handle_info` after `seconds`."""
-        from otpy.server.context import current  # noqa: PLC0415  # bound at the fork
-
         current().mailbox.send_after(seconds, message)
