@@ -1,0 +1,10 @@
+"""Who made a call, as a server sees it."""
+
+from typing import Protocol
+
+
+class Caller(Protocol):
+    """Who made a call; good for one reply, from any handler."""
+
+    def reply(self, value: object) -> None:
+        """Answer the call. A second reply is dropped, as is one to a caller that has gone."""
