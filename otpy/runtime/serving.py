@@ -5,6 +5,8 @@ import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
 
 from otpy.core.exits import ExitReason, ExitStatus, Normal, Raised, Shutdown, Stopped
 from otpy.errors import OtpyError, Refused, UnknownRequest
@@ -49,7 +51,16 @@ def raised(error: BaseException) -> ExitReason:
         code = error.code if isinstance(error.code, int) else int(error.code is not None)
         return Normal() if code == 0 else ExitStatus(code & 0xFF)
     text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return Raised(text, "".join(traceback.format_exception(error)))
+    lines = traceback.format_exception(type(error), error, _users_part(error.__traceback__))
+    return Raised(text, "".join(lines))
+
+
+def _users_part(trace: TracebackType | None) -> TracebackType | None:
+    """Leave out the frames of this package that every traceback would begin with."""
+    here = str(Path(__file__).parent)
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(here):
+        trace = trace.tb_next
+    return trace
 
 
 class Serving:

@@ -1,6 +1,6 @@
 """The GenServer behaviour: subclass it, override what you need; state is the instance."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from otpy.errors import UnknownRequest
 from otpy.server.caller import Caller
@@ -24,7 +24,7 @@ class GenServer:
     trap_exit: ClassVar[bool] = True
     name: str = ""
 
-    def init(self, *args: object, **kwargs: object) -> object:
+    def init(self, *args: Any, **kwargs: Any) -> Any:
         """Set up the state; the arguments are the tree's `args`.
 
         The supervisor goes on to the next child when this returns. What it raises is a failed
