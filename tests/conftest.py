@@ -1,0 +1,26 @@
+"""Fixtures for every test."""
+
+from collections.abc import Generator, Iterator
+
+import pytest
+
+from tests.support.node import Nodes, private_nodes
+
+_failed = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.when == "call":
+        item.stash[_failed] = report.failed
+    return report
+
+
+@pytest.fixture
+def nodes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Nodes]:
+    """Start real nodes; when the test ends, nothing of them may be left."""
+    with private_nodes(monkeypatch, lambda: request.node.stash.get(_failed, False)) as nodes:
+        yield nodes

@@ -1,0 +1,227 @@
+"""Workers that do on demand what goes wrong in practice. Nodes under test import them.
+
+What they have to report they write into a log file, one JSON array a line, opened to append.
+"""
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+
+from otpy import (
+    GenServer,
+    Ignore,
+    Stop,
+    call,
+    cast,
+)
+from otpy.server.context import current
+
+_libc = ctypes.CDLL(None)
+
+
+def note(log: str, *entry: object) -> None:
+    """Append an entry to a log."""
+    fd = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(fd, msgspec.json.encode(entry) + b"\n")
+    finally:
+        os.close(fd)
+
+
+def count(log: str, name: str) -> int:
+    """Tell how often this was called before with these arguments, over all processes."""
+    with contextlib.suppress(FileNotFoundError):
+        before = Path(log).read_text().splitlines().count(f'["counted","{name}"]')
+        note(log, "counted", name)
+        return before
+    note(log, "counted", name)
+    return 0
+
+
+def sleep_in_c() -> None:
+    """Sleep where Python's signal handlers do not run."""
+    while True:
+        _libc.sleep(1000)
+
+
+class Remote(GenServer):
+    """Does as it is told.
+
+    Args (of the tree):
+        log: The file to report to.
+        init: What happens at the first, second ... start: ``ok``, ``error``, ``ignore``,
+            ``hang``, ``exit``, ``stop``, ``kill``; after the list ``ok``.
+        terminate: ``note``; ``hang``, ``sleep_in_c``, ``raise`` or ``exit`` after that.
+    """
+
+    def init(self, log: str, init: tuple[str, ...] = (), terminate: str = "note") -> object:
+        self.log, self.how_to_end = log, terminate
+        self.count = 0
+        self.kept: list[object] = []
+        number = count(f"{log}.starts", self.name) if init else 0
+        outcome = init[number] if number < len(init) else "ok"
+        note(log, "init", self.name, current().incarnation, outcome)
+        match outcome:
+            case "error":
+                raise RuntimeError("init failed")
+            case "ignore":
+                return Ignore
+            case "stop":
+                return Stop("not today")
+            case "exit":
+                os._exit(7)
+            case "kill":
+                os.kill(os.getpid(), signal.SIGKILL)
+            case "hang":
+                signal.pause()
+            case "sleep_in_c":
+                sleep_in_c()
+        return None
+
+    def terminate(self, reason: str) -> None:
+        note(self.log, "terminate", self.name, current().incarnation, reason)
+        match self.how_to_end:
+            case "hang":
+                while True:
+                    signal.pause()
+            case "sleep_in_c":
+                sleep_in_c()
+            case "raise":
+                raise LookupError("terminate failed")
+            case "exit":
+                os._exit(9)
+
+    # ---- a state -----------------------------------------------------------------------------
+
+    @call
+    def increment(self) -> int:
+        self.count += 1
+        return self.count
+
+    @call
+    def get_count(self) -> int:
+        return self.count
+
+    @call
+    def identity(self) -> list[int]:
+        return [os.getpid(), current().incarnation]
+
+    # ---- ends --------------------------------------------------------------------------------
+
+    @call
+    def crash(self, text: str = "told to") -> None:
+        raise RuntimeError(text)
+
+    @cast
+    def crash_later(self, text: str = "told to") -> None:
+        raise RuntimeError(text)
+
+    @call
+    def exit(self, code: int) -> None:
+        os._exit(code)
+
+    @call
+    def sys_exit(self, code: object = None) -> None:
+        sys.exit(code)  # type: ignore[arg-type]
+
+    @call
+    def stop(self, reason: object) -> Stop:
+        return Stop(tuple(reason) if isinstance(reason, list) else reason)
+
+    @call
+    def stop_with_reply(self, reason: object, reply: object) -> Stop:
+        return Stop(reason, reply=reply)
+
+    @cast
+    def stop_later(self, reason: object) -> Stop:
+        return Stop(tuple(reason) if isinstance(reason, list) else reason)
+
+    @call
+    def signal(self, number: int) -> None:
+        os.kill(os.getpid(), number)
+
+    # ---- stuck -------------------------------------------------------------------------------
+
+    @call
+    def hang(self, how: str = "python") -> None:
+        note(self.log, "hangs", self.name)
+        if how == "c":
+            sleep_in_c()
+        while True:
+            signal.pause()
+
+    @cast
+    def hang_later(self, how: str = "python") -> None:
+        self.hang(how)
+
+    @call
+    def ignore_signals(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+
+    # ---- grandchildren -----------------------------------------------------------------------
+
+    @call
+    def fork(self, how: str) -> int:
+        return fork(how)
+
+    # ---- output and memory -------------------------------------------------------------------
+
+    @call
+    def say(self, text: str, stream: str = "stdout") -> None:
+        getattr(sys, stream).write(text)
+        getattr(sys, stream).flush()
+
+    @call
+    def close_output(self) -> None:
+        os.close(1)
+        os.close(2)
+
+    @call
+    def allocate(self, size: int) -> int:
+        self.kept.append(b"x" * size)
+        return size
+
+    @call
+    def echo(self, value: object) -> object:
+        return value
+
+    @call
+    def unsendable(self) -> object:
+        return object()
+
+
+def fork(how: str) -> int:
+    """Start a process that never ends; tell its pid.
+
+    ``plain`` forks one that holds every descriptor, ``setsid`` one in a session of its own,
+    ``daemon`` one that nobody is the parent of, ``stubborn`` a daemon that ignores signals,
+    ``command`` runs a program.
+    """
+    if how == "command":
+        return subprocess.Popen(["sleep", "100000"]).pid
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid:
+        os.close(write)
+        text = os.read(read, 20)
+        os.close(read)
+        if how in ("daemon", "stubborn"):
+            os.waitpid(pid, 0)
+        return int(text)
+    if how != "plain":
+        os.setsid()
+    if how in ("daemon", "stubborn") and os.fork():
+        os._exit(0)
+    if how == "stubborn":
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+    os.write(write, str(os.getpid()).encode())
+    while True:
+        signal.pause()
