@@ -40,9 +40,10 @@ def check(ctx: click.Context, file: str, *, as_json: bool) -> None:
 
 def placed(file: str, mistake: str) -> dict[str, str | int]:
     """Take a mistake's line apart: ``file:line:column: message``."""
-    place = _PLACE.fullmatch(mistake.removeprefix(f"{file}:"))
-    if place is None:
-        return {"file": file, "line": 1, "column": 1, "message": mistake}
+    rest = mistake.removeprefix(f"{file}:")
+    place = _PLACE.fullmatch(rest)
+    if place is None:  # the file cannot be read
+        return {"file": file, "line": 1, "column": 1, "message": rest.strip()}
     line, column, message = place.groups()
     return {"file": file, "line": int(line), "column": int(column), "message": message}
 

@@ -19,6 +19,7 @@ from otpy.cli.terminal import PATIENCE_S, Say, Terminal, terminal
 from otpy.cli.tree import draw, look_at
 from otpy.client import Node, connect
 from otpy.errors import OtpyError, ProcessDown, UnknownRequest
+from otpy.events import NodeStarted
 
 CRASH: Final = "error: ZeroDivisionError"
 
@@ -35,8 +36,17 @@ def demonstrate(file: Path, private: Path, say: Say) -> None:
         with terminal(file, private, say) as run:
             run.show_until(" is up")
             with connect() as node:
+                await_start(node)
                 Story(node, run, say).tell()
     say(f"\nEvery step held. It took {time.monotonic() - began:.1f} s.")
+
+
+def await_start(node: Node) -> None:
+    """Wait until the gateway knows what `otpy run` has just said: that the tree is up."""
+    with node.events(follow=True) as events:
+        for event in events:
+            if isinstance(event, NodeStarted):
+                return
 
 
 @contextmanager
@@ -87,6 +97,8 @@ class Story:
                 self._run.note_family()
                 step()
                 self._run.note_family()
+            except Failed as error:
+                raise self._failed(error.message) from error
             except (OtpyError, OSError, psutil.Error) as error:
                 text = " ".join(str(error).split())
                 raise self._failed(f"{type(error).__name__}: {text}") from error
@@ -115,7 +127,7 @@ class Story:
             self._show(f"The caller gets ProcessDown: {down}")
             self._hold("the reason is the exception", down.reason.startswith(CRASH))
         else:
-            raise self._failed("the call of a server that crashed was answered")
+            raise Failed("the call of a server that crashed was answered")
         self._show("The supervisor reports it, and starts the counter again:")
         self._run.show_until("counter: started again")
         self._expect("the count, a fresh start", self._counter.call("get_count"), 0)
@@ -131,7 +143,7 @@ class Story:
         except UnknownRequest as error:
             self._show(f"The caller gets UnknownRequest: {error}")
         else:
-            raise self._failed("an unknown request was answered")
+            raise Failed("an unknown request was answered")
         self._expect("the count, untouched", self._counter.call("get_count"), 1)
         self._hold("the same process", self._counter.pid == before)
 
@@ -205,7 +217,7 @@ class Story:
 
     def _hold(self, what: str, holds: bool, instead: str = "") -> None:
         if not holds:
-            raise self._failed(f"expected {what}{instead}")
+            raise Failed(f"expected {what}{instead}")
         self._show(f"✓ {what}")
 
     def _failed(self, why: str) -> Failed:

@@ -54,7 +54,7 @@ def click_line(error: click.ClickException) -> str:
     message = " ".join(error.format_message().split()).rstrip(".")
     if isinstance(error, click.UsageError):
         command = error.ctx.command_path if error.ctx else "otpy"
-        return f"{message}; see `{command} --help`"
+        return f"{message}{'' if message.endswith('?') else ';'} see `{command} --help`"
     return message
 
 

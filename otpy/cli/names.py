@@ -53,7 +53,7 @@ def suggesting(node: "Node", name: str) -> Iterator[None]:
         yield
     except NoProcess as error:
         row = find(rows_of(node), name)
-        if row.state != "stopped":
+        if row.kind not in ("worker", "command"):
             raise
         raise NoProcess(f"{error}; start it with `otpy start {name}`") from None
 

@@ -7,6 +7,7 @@ from otpy.cli.names import find, rows_of, supervisor_of
 from otpy.cli.options import node_option
 from otpy.cli.session import connected
 from otpy.cli.start import started
+from otpy.errors import SupervisorError
 
 
 @click.command()
@@ -22,11 +23,15 @@ def restart(ctx: click.Context, name: str) -> None:
     node = connected(ctx)
     row = find(rows_of(node), name)
     supervisor, child = supervisor_of(node, row)
-    # A temporary child is forgotten as it stops, so its spec has to be taken down before.
-    spec = supervisor.get_childspec(child)
-    if row.state != "stopped":
+    try:
+        info = supervisor.restart_child(child)
+    except SupervisorError as error:
+        if error.reason not in ("running", "restarting"):
+            raise
+        # A temporary child is forgotten as it stops, so its spec has to be taken down before.
+        spec = supervisor.get_childspec(child)
         supervisor.terminate_child(child)
         click.echo(f"{row.path}: stopped")
-    temporary = spec["restart"] == "temporary"
-    info = supervisor.start_child(spec) if temporary else supervisor.restart_child(child)
+        temporary = spec["restart"] == "temporary"
+        info = supervisor.start_child(spec) if temporary else supervisor.restart_child(child)
     click.echo(f"{row.path}: {started(info)}")

@@ -8,7 +8,7 @@ import click
 
 from otpy.cli.complete import child_names
 from otpy.cli.failures import Failed
-from otpy.cli.names import ROOT, find, rows_of, supervisor_of
+from otpy.cli.names import GATEWAY, ROOT, find, rows_of, supervisor_of
 from otpy.cli.options import node_option
 from otpy.cli.session import connected
 
@@ -32,21 +32,19 @@ def start(ctx: click.Context, name: str, spec: str | None) -> None:
     SPEC has the fields that a child has in a tree's file, as JSON or in a YAML file after an @.
     SUPERVISOR may be left out for the root supervisor.
     """  # noqa: D301 - \b is click's mark for lines to be left as they are
-    if spec is None and name.startswith(("{", "@")):
+    if spec is None and name.startswith(("{", "@")) and name != GATEWAY:
         name, spec = ROOT, name
+    data = None if spec is None else read_spec(spec)
     node = connected(ctx)
     row = find(rows_of(node), name)
-    if spec is None:
+    if data is None:
         supervisor, child = supervisor_of(node, row)
-        info = supervisor.restart_child(child)
-        path = row.path
-    else:
-        if row.kind != "supervisor":
-            raise Failed(f"{name} is no supervisor, so it cannot have children")
-        data = read_spec(spec)
+        click.echo(f"{row.path}: {started(supervisor.restart_child(child))}")
+    elif row.kind == "supervisor":
         info = node.supervisor(row.path).start_child(data)
-        path = f"{row.path}/{data['id']}".lstrip("/")
-    click.echo(f"{path}: {started(info)}")
+        click.echo(f"{row.path}/{info.id}: {started(info)}".lstrip("/"))
+    else:
+        raise Failed(f"{name} is no supervisor, so it cannot have children")
 
 
 def started(info: "ChildInfo") -> str:

@@ -55,7 +55,7 @@ class Terminal:
             except queue.Empty:
                 raise Failed(f"`otpy run` did not say {text!r} in {PATIENCE_S:g} s") from None
             if line is None:
-                status = self._process.wait()
+                status = self.wait()
                 raise Failed(f"`otpy run` ended with status {status} before it said {text!r}")
             self._say(f"   │ {line}")
             if text in line:
@@ -73,8 +73,15 @@ class Terminal:
         return found
 
     def wait(self) -> int:
-        """Wait until it has ended; return its exit status."""
-        return self._process.wait(PATIENCE_S)
+        """Wait until it has ended; return its exit status.
+
+        Raises:
+            Failed: It does not end.
+        """
+        try:
+            return self._process.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            raise Failed(f"`otpy run` did not end in {PATIENCE_S:g} s") from None
 
     def survivors(self) -> list[psutil.Process]:
         """Tell which of the remembered processes are still there."""
@@ -82,11 +89,11 @@ class Terminal:
 
 
 @contextmanager
-def terminal(file: Path, private: Path, say: Say) -> Iterator[Terminal]:
-    """Run the tree in `file`, with its sockets in the directory `private`; end it at the end."""
+def terminal(file: Path, folder: Path, say: Say) -> Iterator[Terminal]:
+    """Run the tree in `file` from the folder `folder`; stop it at the end."""
     process = subprocess.Popen(  # noqa: S603 - our own interpreter, and the user's own file
         [sys.executable, "-m", "otpy", "run", str(file.absolute())],
-        cwd=private,
+        cwd=folder,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

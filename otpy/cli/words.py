@@ -35,9 +35,14 @@ class WordsCommand(click.Command):
         options = args[: args.index("--")] if "--" in args else list(args)
         rest = super().parse_args(ctx, args)
         for word in ctx.params.get("words") or ():
-            if word[:1] == "-" and word in options and not _NEGATIVE_NUMBER.fullmatch(word):
+            if (
+                word[:1] == "-"
+                and word != "-"
+                and word in options
+                and not _NEGATIVE_NUMBER.fullmatch(word)
+            ):
                 raise click.UsageError(
-                    f"no such option: {word} (to send it as a word, write -- before it)", ctx
+                    f"No such option {word!r} (to send it as a word, write -- before it)", ctx
                 )
         return rest
 
