@@ -1,0 +1,62 @@
+"""The demo holds, and would say so if it did not."""
+
+import os
+import subprocess
+import sys
+from importlib import resources
+from pathlib import Path
+
+import psutil
+import pytest
+
+from otpy.cli import terminal
+from tests.cli.commands import CONFIGS, Run
+
+
+def test_every_step_of_the_demo_holds(otpy: Run) -> None:
+    shown = otpy("demo")
+    assert (shown.status, shown.err) == (0, "")
+    for number in range(1, 10):
+        assert f"\n{number}. " in f"\n{shown.out}"
+    assert "ProcessDown: error: ZeroDivisionError" in shown.out
+    assert "✓ processes left: 0" in shown.out
+    assert "Every step held." in shown.out
+    assert psutil.Process().children(recursive=True) == []
+
+
+def test_the_script_shows_the_same() -> None:
+    script = Path(__file__).parents[2] / "scripts" / "demo.py"
+    shown = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
+    assert "Every step held." in shown.stdout
+
+
+def test_the_demo_comes_with_the_tree_that_newcomers_see() -> None:
+    ours = resources.files("otpy.cli") / "counter.yaml"
+    assert ours.read_text() == (CONFIGS / "counter.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("edit", "complaint"),
+    [
+        (("id: counter", "id: abacus"), "step 3 of the demo does not hold: NoProcess: "),
+        (("args: [0]", "args: [3]"), "step 3 of the demo does not hold: expected the reply: 5"),
+        (("restart: permanent", "restart: temporary"), "step 4 of the demo does not hold: "),
+        (("strategy: one_for_one", "strategy: one_for_two"), "`otpy run` ended with status 2"),
+    ],
+)
+def test_a_step_that_does_not_hold_is_one_line_and_status_1(
+    otpy: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    edit: tuple[str, str],
+    complaint: str,
+) -> None:
+    monkeypatch.setattr(terminal, "PATIENCE_S", 2.0)
+    file = tmp_path / "counter.yaml"
+    file.write_text((CONFIGS / "counter.yaml").read_text().replace(*edit))
+    ended = otpy("demo", file)
+    assert ended.status == 1
+    assert ended.err.startswith(f"otpy: {complaint}")
+    assert ended.err.count("\n") == 1
+    assert psutil.Process().children(recursive=True) == []
+    assert "OTPY_DIR" not in os.environ
