@@ -29,10 +29,9 @@ from otpy.errors import (
     OtpyError,
     ProcessDown,
     ProtocolError,
-    RuntimeDirError,
 )
 from otpy.system.fdpass import close_fds
-from otpy.system.nodedir import NodeDir
+from otpy.system.nodedir import NodeDir, can_be_name
 from otpy.wire.gateway import TreeRow
 
 ShapeT = TypeVar("ShapeT")
@@ -55,13 +54,9 @@ def connect(node: str | None = None, *, timeout: float | None = DEFAULT_TIMEOUT_
     """
     deadline = deadline_of(timeout)
     name = only_node() if node is None else node
-    try:
-        path = NodeDir(name).control_sock
-    except RuntimeDirError:
-        if not name or "/" in name or "\0" in name:
-            raise NodeNotFound(not_running(name)) from None
-        raise
-    gateway = Gateway(name, path)
+    if not can_be_name(name):
+        raise NodeNotFound(not_running(name))
+    gateway = Gateway(name, NodeDir(name).control_sock)
     try:
         gateway.connect(deadline)
     except TooLate:

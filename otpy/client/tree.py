@@ -61,9 +61,11 @@ def process_info(row: TreeRow, children: Sequence[ProcessInfo] = ()) -> ProcessI
 
 
 def tree_of(rows: Sequence[TreeRow]) -> ProcessInfo:
-    """Build the root of rows that come root first."""
+    """Build the root of rows that come root first; what is beside the tree is left out."""
     below: dict[str, list[TreeRow]] = {}
     for row in rows[1:]:
+        if row.path.startswith("@"):
+            continue  # the gateway: `node["@gateway"].info()` tells of it
         below.setdefault(row.path.rpartition("/")[0], []).append(row)
 
     def grow(row: TreeRow) -> ProcessInfo:

@@ -91,6 +91,11 @@ def _refuse_unsafe(path: Path) -> None:
         )
 
 
+def can_be_name(name: str) -> bool:
+    """Tell whether a node may be named so: it names a folder."""
+    return bool(name) and name not in (".", "..") and "/" not in name and "\0" not in name
+
+
 class NodeDir:
     """The folder of one node. Looking at it creates nothing.
 
@@ -100,7 +105,7 @@ class NodeDir:
     """
 
     def __init__(self, name: str) -> None:
-        if not name or name in (".", "..") or "/" in name or "\0" in name:
+        if not can_be_name(name):
             raise RuntimeDirError(f"{name!r} cannot be a node's name: it names a folder")
         self.name = name
         self.path = runtime_dir() / name

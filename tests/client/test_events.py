@@ -1,0 +1,73 @@
+"""The stream of events."""
+
+import pytest
+
+from otpy.client import Node
+from otpy.errors import ProtocolError
+from otpy.events import ChildRemoved, NodeStopped
+from tests.client.fake_node import FakeNode
+from tests.client.in_threads import Background
+
+
+def removed(path: str, at: float) -> dict[str, object]:
+    return {"event": "ChildRemoved", "at": at, "path": path}
+
+
+def test_events_so_far(fake: FakeNode, node: Node) -> None:
+    assert list(node.events()) == []
+    fake.publish(removed("a", 1.0))
+    fake.publish(removed("b", 1.0))
+    assert list(node.events()) == [
+        ChildRemoved(at=1.0, path="a"),
+        ChildRemoved(at=1.0, path="b"),
+    ]
+
+
+def test_following(fake: FakeNode, node: Node) -> None:
+    fake.publish(removed("a", 1.0))
+    with node.events(follow=True) as events:
+        assert next(events).path == "a"
+        waiting = Background(lambda: next(events).path)
+        fake.publish(removed("b", 0.5))  # a clock that was put back
+        assert waiting.result() == "b"
+    assert list(events) == []
+
+
+def test_closing_ends_the_wait_for_the_next_event(fake: FakeNode, node: Node) -> None:
+    events = node.events(follow=True)
+    waiting = Background(lambda: list(events))
+    events.close()
+    assert waiting.result() == []
+
+
+def test_closing_the_node_ends_it_too(fake: FakeNode, node: Node) -> None:
+    events = node.events(follow=True)
+    node.close()
+    assert list(events) == []
+
+
+def test_a_killed_gateway_is_not_noticed(fake: FakeNode, node: Node) -> None:
+    for path, at in (("a", 1.0), ("b", 2.0), ("c", 2.0)):
+        fake.publish(removed(path, at))
+    with node.events(follow=True) as events:
+        assert [next(events).path for _ in range(2)] == ["a", "b"]
+        fake.kill_gateway()
+        fake.publish(removed("d", 2.0))
+        fake.publish(removed("e", 3.0))
+        fake.start_gateway()
+        assert [next(events).path for _ in range(3)] == ["c", "d", "e"]
+
+
+def test_it_ends_with_the_node(fake: FakeNode, node: Node) -> None:
+    fake.publish({"event": "NodeStopped", "at": 1.0, "path": "", "node": "x", "reason": "normal"})
+    events = node.events(follow=True)
+    assert isinstance(next(events), NodeStopped)
+    fake.kill_gateway()
+    assert list(events) == []
+    fake.start_gateway()
+
+
+def test_an_unknown_event_is_a_protocol_error(fake: FakeNode, node: Node) -> None:
+    fake.publish({"event": "Earthquake", "at": 1.0, "path": ""})
+    with node.events() as events, pytest.raises(ProtocolError, match="not an event"):
+        next(events)
