@@ -56,6 +56,9 @@ class Family(Protocol):
     def present(self, id_: str) -> Child | None:
         """The present incarnation, up or not."""
 
+    def send_published(self) -> None:
+        """Deliver the events that were published so far."""
+
     def ask(self, token: int, request: Request) -> None:
         """Have the core answer; `Router.answer` is called with the same token."""
 
@@ -203,6 +206,8 @@ class Router:
         self._send(origin, Answered(message.token, error, {}))
 
     def _send(self, origin: Channel, message: object, fds: Sequence[int] = ()) -> None:
+        # Whoever is told that something was done must find it in the directory.
+        self._family.send_published()
         # Whoever asked does not read answers: it will run into its own timeout.
         with contextlib.suppress(ChannelFull):
             origin.send(message, fds)

@@ -46,6 +46,7 @@ from otpy.runtime.leftovers import Leftovers
 from otpy.runtime.output import ChildOutput, Terminal
 from otpy.runtime.pipes import Pipes, open_pipes
 from otpy.runtime.place import Place
+from otpy.runtime.publishing import Publisher
 from otpy.runtime.reports import child_path, declared, published
 from otpy.runtime.routing import Router
 from otpy.system.exits import Status, kill_group, reap
@@ -92,7 +93,7 @@ class Supervisor:
         self._events: deque[CoreEvent] = deque()
         self._children: dict[str, Child] = {}
         self._pids: dict[int, Child] = {}
-        self._unsent: list[Event] = []
+        self._publisher = Publisher(self.loop, self.deliver, lambda: self._state.work is not None)
         self._sweep_is_due = False
         self.leftovers = Leftovers(self.loop, self._pids, frozenset(strangers))
         self.result: ExitReason | None = None
@@ -133,7 +134,8 @@ class Supervisor:
                 self._perform(action)
             self._events.popleft()
         self.router.retry_held()
-        self._sweep_at_rest()
+        if self._state.work is None:
+            self._came_to_rest()
 
     def _perform(self, action: Action) -> None:
         match action:
@@ -267,7 +269,7 @@ class Supervisor:
                 child.last_word = message
             case Publish(events=events):
                 self._note(child, events)
-                self._publish_all(events)
+                self._publisher.publish(events)
             case Introduced() | Answered():
                 self.router.answered(message, fds)
             case _:
@@ -345,9 +347,10 @@ class Supervisor:
         else:
             self._start_failed(id_, incarnation, reason)
 
-    def _sweep_at_rest(self) -> None:
-        """Look for what dead children left outside their groups, once there is time."""
-        if self._sweep_is_due and self._state.work is None:
+    def _came_to_rest(self) -> None:
+        self._publisher.came_to_rest()
+        if self._sweep_is_due:
+            # What dead children left outside their groups is looked for when there is time.
             self._sweep_is_due = False
             self.loop.call_soon(self.leftovers.sweep)
 
@@ -355,18 +358,11 @@ class Supervisor:
 
     def publish(self, event: Event) -> None:
         """Tell the parents, all the way up, what happened."""
-        self._publish_all((event,))
-
-    def _publish_all(self, events: Iterable[Event]) -> None:
-        if not self._unsent:
-            self.loop.call_soon(self.send_published)
-        self._unsent.extend(events)
+        self._publisher.publish((event,))
 
     def send_published(self) -> None:
-        """Deliver what was published since the last time."""
-        if self._unsent:
-            events, self._unsent = tuple(self._unsent), []
-            self.deliver(events)
+        """Deliver the events that were published so far."""
+        self._publisher.flush()
 
     # ---- the router's Family -----------------------------------------------------------------
 
