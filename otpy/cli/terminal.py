@@ -1,15 +1,16 @@
 """A node in a terminal of its own, as the demo sees it: its lines, and all its processes."""
 
-import queue
+import os
+import select
 import signal
 import subprocess
 import sys
-import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 import psutil
 
@@ -29,18 +30,14 @@ class Terminal:
         say: Where to show what it prints.
     """
 
-    def __init__(self, process: subprocess.Popen[str], say: Say) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], say: Say) -> None:
         assert process.stdout is not None
         self._process, self._say = process, say
-        self._lines: queue.Queue[str | None] = queue.Queue()
+        self._output = process.stdout.fileno()
+        self._lines: deque[str] = deque()
+        self._rest = b""
         self.node = psutil.Process(process.pid)
         self.family = {self.node}
-        threading.Thread(target=self._read, args=(process.stdout,), daemon=True).start()
-
-    def _read(self, output: IO[str]) -> None:
-        for line in output:
-            self._lines.put(line.rstrip("\n"))
-        self._lines.put(None)
 
     def show_until(self, text: str) -> None:
         """Show the lines that it prints, up to the first one with `text` in it.
@@ -49,17 +46,28 @@ class Terminal:
             Failed: It ended, or did not print any such line.
         """
         deadline = time.monotonic() + PATIENCE_S
-        while True:
-            try:
-                line = self._lines.get(timeout=max(deadline - time.monotonic(), 0))
-            except queue.Empty:
-                raise Failed(f"`otpy run` did not say {text!r} in {PATIENCE_S:g} s") from None
-            if line is None:
+        line = ""
+        while text not in line:
+            if self._lines:
+                line = self._lines.popleft()
+                self._say(f"   │ {line}")
+            elif not self._readable(deadline):
+                raise Failed(f"`otpy run` did not say {text!r} in {PATIENCE_S:g} s")
+            elif not self._read():
                 status = self.wait()
                 raise Failed(f"`otpy run` ended with status {status} before it said {text!r}")
-            self._say(f"   │ {line}")
-            if text in line:
-                return
+
+    def _readable(self, deadline: float) -> bool:
+        output = select.poll()
+        output.register(self._output, select.POLLIN)
+        return bool(output.poll(max(deadline - time.monotonic(), 0) * 1000))
+
+    def _read(self) -> bool:
+        """Take in what it has printed; tell whether there may be more."""
+        data = os.read(self._output, 1 << 16)
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        self._lines.extend(line.decode(errors="replace") for line in lines)
+        return bool(data)
 
     def note_family(self) -> None:
         """Remember every process that the node has just now."""
@@ -97,7 +105,6 @@ def terminal(file: Path, folder: Path, say: Say) -> Iterator[Terminal]:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
         start_new_session=True,  # a Ctrl-C is for us, and we stop the node in order
     )
     with process:
@@ -107,7 +114,7 @@ def terminal(file: Path, folder: Path, say: Say) -> Iterator[Terminal]:
             _stop(process)
 
 
-def _stop(process: subprocess.Popen[str]) -> None:
+def _stop(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)
         try:
