@@ -14,7 +14,7 @@ from statistics import mean, median
 from typing import Final
 
 from benchlib.procs import family, pss_mib, switches
-from benchlib.systems import Loop, Otpy, Runit, Supervisord, System
+from benchlib.systems import Loop, LoopAhead, Otpy, Runit, Supervisord, System
 from benchlib.table import Row, paired, percentile, render
 
 _REST_S: Final = 0.03
@@ -22,9 +22,9 @@ _PEER_REST_S: Final = 1.2
 _SETTLE_S: Final = 1.0
 _EXPLAINED: Final = """\
 baseline: a loop of multiprocessing fork, pidfd and poll that has imported and frozen the same
-  modules, and waits for one worker before it starts the next. Both starts begin with the command:
-  the loop's has one interpreter's, otpy's has two and the check of the tree. Ready: the last
-  worker's init runs."""
+  modules, and waits for one worker before it starts the next; the workers of both import their
+  GenServer after the fork. Both starts begin with the command: the loop's has one interpreter's,
+  otpy's has two and the check of the tree. Ready: the last worker's init runs."""
 
 
 @dataclass(frozen=True)
@@ -54,26 +54,36 @@ class Crowd:
 
 
 def measure_recovery(effort: Effort) -> list[Row]:
-    """Kill one worker again and again, otpy's and the loop's in turns."""
-    rounds: list[tuple[list[float], list[float]]] = []
+    """Kill one worker again and again, otpy's and the loops' in turns."""
+    rounds: list[tuple[list[float], list[float], list[float]]] = []
     for number in range(effort.rounds):
         _say(f"one worker killed {effort.kills} times, round {number + 1} of {effort.rounds}")
-        ours: list[float] = []
-        theirs: list[float] = []
-        with Otpy() as otpy, Loop() as loop:
-            for _ in range(effort.kills):
-                ours.append(_after_rest(otpy))
-                theirs.append(_after_rest(loop))
-        rounds.append((ours, theirs))
-    all_ours = [ms for ours, _ in rounds for ms in ours]
-    all_theirs = [ms for _, theirs in rounds for ms in theirs]
-    rows = []
-    for percent, at_most in ((50, 1.5), (95, None)):
-        measure = f"kill -9 to the first line of init, p{percent} of {len(all_ours)}"
-        ratios = [percentile(o, percent) / percentile(t, percent) for o, t in rounds]
-        otpy_ms, loop_ms = percentile(all_ours, percent), percentile(all_theirs, percent)
-        rows.append(Row(measure, "ms", otpy_ms, at_most, loop_ms, ratios))
-    return rows
+        with Otpy() as otpy, Loop() as loop, LoopAhead() as ahead:
+            systems = (otpy, loop, ahead)
+            turns = [tuple(map(_after_rest, systems)) for _ in range(effort.kills)]
+        ours, theirs, theirs_ahead = (list(times) for times in zip(*turns, strict=True))
+        rounds.append((ours, theirs, theirs_ahead))
+    kills = effort.rounds * effort.kills
+    measure = "kill -9 to the first line of init"
+    to_loop = [(o, t) for o, t, _ in rounds]
+    to_ahead = [(o, a) for o, _, a in rounds]
+    return [
+        _percentile_row(f"{measure}, p50 of {kills}", 50, to_loop, 1.5),
+        _percentile_row(f"{measure}, p95 of {kills}", 95, to_loop),
+        _percentile_row("p50, to a loop that has imported ahead", 50, to_ahead),
+    ]
+
+
+def _percentile_row(
+    measure: str,
+    percent: float,
+    rounds: Sequence[tuple[list[float], list[float]]],
+    at_most: float | None = None,
+) -> Row:
+    ratios = [percentile(ours, percent) / percentile(theirs, percent) for ours, theirs in rounds]
+    otpy_ms = percentile([ms for ours, _ in rounds for ms in ours], percent)
+    loop_ms = percentile([ms for _, theirs in rounds for ms in theirs], percent)
+    return Row(measure, "ms", otpy_ms, at_most, loop_ms, ratios)
 
 
 def _after_rest(system: System, rest_s: float = _REST_S) -> float:

@@ -1,8 +1,9 @@
 """The baseline: the plain loop of `multiprocessing` fork, pidfd and poll that keeps workers alive.
 
-``python loop.py COUNT FIFO``. Like a supervisor it waits until one worker is ready before it
-starts the next; it has imported the same modules, and freezes them as well. It watches, restarts,
-and does nothing else: no strategy, no limits, no sessions, no reports.
+``python loop.py COUNT FIFO [ahead]``. Like a supervisor it waits until one worker is ready before
+it starts the next; it has imported the same modules, and freezes them as well. It watches,
+restarts, and does nothing else: no strategy, no limits, no sessions, no reports. Its workers
+import their GenServer after the fork, as otpy's do; with ``ahead`` the loop has done that for them.
 """
 
 import gc
@@ -14,16 +15,13 @@ import select
 import sys
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkProcess
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from benchlib.mark import mark
+_WORKER = "benchlib.worker"
 
 
 def work(fifo: str, supervisor: "Connection[str, str]") -> None:
-    """Be a worker: say that it runs and that it is ready, then wait."""
-    mark(fifo)
+    """Be a worker: run the same init, say that it is ready, then wait."""
+    importlib.import_module(_WORKER).Marker().init(fifo)
     supervisor.send("ready")
     supervisor.recv()
 
@@ -61,6 +59,8 @@ def keep(count: int, fifo: str) -> None:
 if __name__ == "__main__":
     # All that an otpy supervisor has imported, and so all that its children are forked with.
     importlib.import_module("otpy.runtime.launch")
+    if sys.argv[3:] == ["ahead"]:
+        importlib.import_module(_WORKER)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     gc.collect()

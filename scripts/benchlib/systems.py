@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from benchlib.mark import Mark, Marks
+from benchlib.marks import Mark, Marks
 
 _SCRIPTS = Path(__file__).resolve().parent.parent
 _STOP_S = 60
@@ -48,7 +48,6 @@ class System:
     def __enter__(self) -> Self:
         """Start it, and wait until all its workers run."""
         command = self.prepare(self._folder)
-        home = {"OTPY_DIR": str(self._folder / "run"), "PYTHONPATH": str(_SCRIPTS)}
         with (self._folder / "output").open("wb") as output:
             self.started_ns = time.monotonic_ns()
             self._process = subprocess.Popen(
@@ -57,7 +56,7 @@ class System:
                 stdout=output,
                 stderr=output,
                 cwd=self._folder,
-                env=os.environ | home,
+                env=self._environment(),
                 start_new_session=True,
             )
         try:
@@ -67,6 +66,16 @@ class System:
             self._end()
             raise
         return self
+
+    def _environment(self) -> dict[str, str]:
+        path = filter(None, (os.environ.get("PYTHONPATH"), str(_SCRIPTS)))
+        environment = os.environ | {
+            "OTPY_DIR": str(self._folder / "run"),
+            "PYTHONPATH": os.pathsep.join(path),
+        }
+        # As users have it: nobody compiles his modules again in every process.
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        return environment
 
     def kill_all(self) -> float:
         """SIGKILL all workers at once; tell the milliseconds until the last is back."""
@@ -121,11 +130,19 @@ class Loop(System):
         """Write nothing."""
         del folder
         loop = _SCRIPTS / "benchlib" / "loop.py"
-        return [sys.executable, loop, str(self.count), self.marks.fifo]
+        return [sys.executable, "-P", loop, str(self.count), self.marks.fifo]
 
     def stop(self, process: "subprocess.Popen[bytes]") -> None:
         """Kill its process group: the workers must not see it die first."""
         os.killpg(process.pid, signal.SIGKILL)
+
+
+class LoopAhead(Loop):
+    """The same loop, which has imported the workers' module ahead."""
+
+    def prepare(self, folder: Path) -> Sequence[str | Path]:
+        """Write nothing."""
+        return [*super().prepare(folder), "ahead"]
 
 
 class Runit(System):
