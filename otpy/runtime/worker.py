@@ -5,7 +5,6 @@ import importlib
 import inspect
 import os
 import sys
-from pathlib import Path
 from typing import Any
 
 from otpy.core.exits import ExitReason, Normal, Raised, is_clean
@@ -56,9 +55,6 @@ def resolve(target: str) -> Any:
         ImportError: There is no such module, or it raised while it was imported.
         AttributeError: The module has no such attribute.
     """
-    if not sys.path or sys.path[0] != (here := str(Path.cwd())):
-        # As with `python -m`: modules beside where the node was started are found first.
-        sys.path.insert(0, here)
     module, _, names = target.partition(":")
     value: Any = importlib.import_module(module)
     for name in names.split("."):
@@ -88,7 +84,7 @@ def _refuse_async(target: type[GenServer]) -> None:
 
 
 def _call(target: Any, start: ServerStart, mailbox: WorkerMailbox) -> ExitReason:
-    if not callable(target):
+    if not callable(target) or isinstance(target, type):
         raise TypeError(f"{start.target} is neither a GenServer nor a function")
     mailbox.tell_supervisor(Ready(traps=False))
     with contextlib.suppress(ShutDownAsked):
