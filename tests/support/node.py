@@ -106,7 +106,8 @@ class NodeUnderTest:
         """Wait until `look` finds something.
 
         Args:
-            look: Called after each change of a file of the node's or the test's.
+            look: Called after each change of a file of the node's or the test's; what it
+                returns has to be true.
             what: What is waited for, for the failure's text.
             outlives: The node may end meanwhile.
         """
@@ -115,7 +116,7 @@ class NodeUnderTest:
             # Whether it has ended is asked before, so that its last words are not missed.
             ended = self.process.poll() is not None
             found = look()
-            if found is not None and found is not False:
+            if found:
                 return found
             if ended and not outlives:
                 raise AssertionError(f"the node ended; nobody saw {what}\n{self.story()}")

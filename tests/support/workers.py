@@ -13,13 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from otpy import (
-    GenServer,
-    Ignore,
-    Stop,
-    call,
-    cast,
-)
+from otpy import Call, GenServer, Ignore, Stop, call, cast, receive
 from otpy.server.context import current
 
 _libc = ctypes.CDLL(None)
@@ -56,7 +50,8 @@ class Remote(GenServer):
     Args (of the tree):
         log: The file to report to.
         init: What happens at the first, second ... start: ``ok``, ``error``, ``ignore``,
-            ``hang``, ``exit``, ``stop``, ``kill``; after the list ``ok``.
+            ``hang``, ``sleep_in_c``, ``fifo`` (waits until somebody writes into LOG.fifo),
+            ``exit``, ``stop``, ``kill``; after the list ``ok``.
         terminate: ``note``; ``hang``, ``sleep_in_c``, ``raise`` or ``exit`` after that.
     """
 
@@ -78,6 +73,8 @@ class Remote(GenServer):
                 os._exit(7)
             case "kill":
                 os.kill(os.getpid(), signal.SIGKILL)
+            case "fifo":
+                Path(f"{log}.fifo").read_bytes()
             case "hang":
                 signal.pause()
             case "sleep_in_c":
@@ -103,6 +100,10 @@ class Remote(GenServer):
     def increment(self) -> int:
         self.count += 1
         return self.count
+
+    @cast
+    def increment_later(self) -> None:
+        self.count += 1
 
     @call
     def get_count(self) -> int:
@@ -225,3 +226,52 @@ def fork(how: str) -> int:
     os.write(write, str(os.getpid()).encode())
     while True:
         signal.pause()
+
+
+# ---- functions -------------------------------------------------------------------------------
+
+
+def returns(log: str) -> None:
+    """Be done at once."""
+    note(log, "returns")
+
+
+def raises(text: str) -> None:
+    """Fail."""
+    raise RuntimeError(text)
+
+
+def exits(code: int) -> None:
+    """Exit as a script does."""
+    sys.exit(code)
+
+
+def waits() -> None:
+    """Wait for ever."""
+    receive()
+
+
+def answers(log: str) -> None:
+    """Answer calls, note everything else, and end at ``end``."""
+    while True:
+        match receive():
+            case Call(request=("wait", float(seconds)), caller=caller):
+                try:
+                    caller.reply(receive(timeout=seconds))
+                except TimeoutError as error:
+                    caller.reply(str(error))
+            case Call(request="never"):
+                note(log, "left unanswered")
+            case Call(request=request, caller=caller):
+                caller.reply(["answer to", request])
+            case "end":
+                return
+            case message:
+                note(log, "received", message)
+
+
+class NoServer:
+    """Neither a GenServer nor a function."""
+
+
+A_NUMBER = 5
