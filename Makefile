@@ -64,5 +64,6 @@ endef
 .PHONY: $(VERSIONS:%=test-%)
 $(VERSIONS:%=test-%): test-%:
 	@$(if $(call find-python,$*),\
+		echo "== python$*" && \
 		$(MAKE) --no-print-directory test VENV=.venv-$* PYTHON=$(call find-python,$*),\
-		echo "skipped: no python$* here")
+		echo "== python$*: skipped, it is not here")
