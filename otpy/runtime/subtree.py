@@ -13,7 +13,7 @@ from otpy.runtime.supervisor import Supervisor
 from otpy.runtime.worker import be_worker
 from otpy.system.channel import Channel, ChannelFull
 from otpy.system.prctl import become_subreaper
-from otpy.system.spawn import become_child, raise_descriptor_limit
+from otpy.system.spawn import become_child, find_modules_here, raise_descriptor_limit
 from otpy.wire.control import (
     Ask,
     HaltNow,
@@ -91,6 +91,7 @@ def be_supervisor(spec: SupervisorSpec, place: Place) -> int:
     become_child(title, keep=(place.control, *place.leashes), output=None)
     ignore_signals()
     become_subreaper()
+    find_modules_here()
     raise_descriptor_limit()
     return 0 if is_clean(TreeSupervisor(place, spec).run()) else 1
 

@@ -46,7 +46,7 @@ class Channel:
         max_queued: int = 4096,
     ) -> None:
         self.fd = fd
-        self._socket = socket.socket(fileno=fd)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fd)
         self._decode, self._encode = decode, encode
         self._max_queued = max_queued
         self._out: deque[tuple[memoryview, tuple[int, ...]]] = deque()

@@ -5,7 +5,9 @@ import resource
 import signal
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from importlib.machinery import PathFinder
 from multiprocessing import Pipe, context, popen_fork, util
+from pathlib import Path
 from typing import Any, Final
 
 import setproctitle
@@ -71,7 +73,7 @@ def become_child(title: str, keep: Iterable[int], output: int | None) -> None:
         os.dup2(output, 1)
         os.dup2(output, 2)
     close_all_but(keep)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR1):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     signal.set_wakeup_fd(-1)
     setproctitle.setproctitle(title)
@@ -92,6 +94,16 @@ def close_all_but(keep: Iterable[int]) -> None:
         os.closerange(start, fd)
         start = fd + 1
     os.closerange(start, _LAST_FD)
+
+
+def find_modules_here() -> None:
+    """Look for modules in the current directory first, as ``python -m`` does.
+
+    The names of the files in every directory of the path are read now, once, so that the
+    workers forked from here find theirs without reading them again.
+    """
+    sys.path.insert(0, str(Path.cwd()))
+    PathFinder.find_spec("otpy_reads_the_directories_of_the_path")
 
 
 def raise_descriptor_limit() -> None:
