@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from otpy.errors import NoProcess, OtpyError, SupervisorError
+from otpy.errors import CallTimeout, NoProcess, OtpyError, SupervisorError
 from otpy.system.fdpass import close_fds, send_fds
 from otpy.system.nodedir import NodeDir
 from otpy.wire import gateway
@@ -106,6 +106,8 @@ class FakeWorker:
     def introduce(self, timeout: float | None) -> tuple[dict[str, Any], tuple[int, ...]]:
         self.wait(lambda: self.state != "restarting", WAIT_S if timeout is None else timeout)
         with self.changed:
+            if self.state == "restarting":
+                raise CallTimeout(f"{self.path!r} did not come up in time")
             if self.state != "running":
                 raise NoProcess(f"{self.path!r} is not running")
             assert self._control is not None

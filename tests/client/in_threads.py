@@ -3,9 +3,11 @@
 import os
 import select
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, Self
 
+from otpy.client import Ref
 from otpy.client.link import Link
 from tests.client.fake_node import WAIT_S
 
@@ -29,6 +31,13 @@ class Background:
         self._thread.join(WAIT_S)
         assert not self._thread.is_alive(), "it hangs"
         return self._outcome
+
+
+def wait_for_kept(server: Ref, count: int) -> None:
+    """Wait until the fake worker has that many calls that it does not answer."""
+    deadline = time.monotonic() + WAIT_S
+    while server.call("kept", timeout=WAIT_S) < count:
+        assert time.monotonic() < deadline, "the calls never arrived"
 
 
 class PipeProbe:

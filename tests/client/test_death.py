@@ -8,7 +8,7 @@ import pytest
 from otpy.client import Node
 from otpy.errors import CallTimeout, NoProcess, ProcessDown, ProtocolError
 from tests.client.fake_node import FakeNode, wait_dead
-from tests.client.in_threads import Background, PipeProbe
+from tests.client.in_threads import Background, PipeProbe, wait_for_kept
 
 
 def test_kill_then_call_answers_from_the_new_incarnation(fake: FakeNode, node: Node) -> None:
@@ -92,8 +92,7 @@ def test_a_request_that_was_read_is_never_sent_again(fake: FakeNode, node: Node)
     counter = node["counter"]
     call = Background(lambda: counter.call("keep"))
     other = Background(lambda: counter.call("keep"))
-    while counter.call("kept") < 2:
-        pass
+    wait_for_kept(counter, 2)
     with pytest.raises(ProcessDown):
         counter.call("die")
     for outcome in (call.result(), other.result()):
@@ -106,9 +105,10 @@ def test_a_gateway_that_does_not_know_the_fate_is_not_waited_for(
     fake: FakeNode, node: Node
 ) -> None:
     fake.add("counter")
+    node["counter"].call("get")
     fate = fake.hold("fate")
     with pytest.raises(ProcessDown, match="killed"):
-        node["counter"].call("segfault", timeout=0.3)
+        node["counter"].call("segfault")
     assert fate.arrived.is_set()
     fate.may_go.set()
 

@@ -10,7 +10,7 @@ import pytest
 from otpy.client import Node, connect
 from otpy.errors import CallTimeout, NodeNotFound, OtpyError, ProcessDown, SupervisorError
 from tests.client.fake_node import FakeNode
-from tests.client.in_threads import Background
+from tests.client.in_threads import Background, wait_for_kept
 
 
 def test_links_go_on_without_the_gateway(fake: FakeNode, node: Node) -> None:
@@ -132,8 +132,7 @@ def test_a_call_under_way_when_the_node_goes(otpy_dir: Path) -> None:
     fake.add("counter")
     with connect() as node:
         call = Background(lambda: node["counter"].call("keep", timeout=None))
-        while node["counter"].call("kept") < 1:
-            pass
+        wait_for_kept(node["counter"], 1)
         fake.close()
         outcome = call.result()
         assert isinstance(outcome, ProcessDown)

@@ -9,7 +9,7 @@ import pytest
 from otpy.client import Node
 from otpy.errors import CallTimeout, OtpyError, ProcessDown
 from tests.client.fake_node import WAIT_S, FakeNode
-from tests.client.in_threads import Background, PipeProbe
+from tests.client.in_threads import Background, PipeProbe, wait_for_kept
 
 
 def test_every_thread_gets_its_own_answer(fake: FakeNode, node: Node) -> None:
@@ -27,12 +27,11 @@ def test_every_thread_gets_its_own_answer(fake: FakeNode, node: Node) -> None:
 def test_the_next_one_reads_when_the_reader_leaves(fake: FakeNode, node: Node) -> None:
     fake.add("counter")
     counter = node["counter"]
-    first = Background(lambda: counter.call("keep", timeout=0.2))
-    while counter.call("kept") < 1:
-        pass
+    counter.call("get")
+    first = Background(lambda: counter.call("keep", timeout=1.0))
+    wait_for_kept(counter, 1)
     others = [Background(lambda: counter.call("keep", timeout=WAIT_S)) for _ in range(5)]
-    while counter.call("kept") < 6:
-        pass
+    wait_for_kept(counter, 6)
     assert isinstance(first.result(), CallTimeout)
     assert counter.call("release") == "released"
     assert [other.result() for other in others] == ["late"] * 5
@@ -153,8 +152,7 @@ def test_closing_lets_calls_under_way_finish(fake: FakeNode, node: Node) -> None
     fake.add("counter")
     counter = node["counter"]
     call = Background(lambda: counter.call("keep", timeout=WAIT_S))
-    while counter.call("kept") < 1:
-        pass
+    wait_for_kept(counter, 1)
     link = counter._link
     assert link is not None
     call_2 = Background(lambda: link.call("release", None))
