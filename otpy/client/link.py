@@ -37,6 +37,7 @@ class Link(Channel[Reply | Failure]):
         incarnation: The worker's incarnation, as the gateway said.
         node_pid: The node that introduced us, so that its successor is not asked why.
         protocol: What was said.
+        greeted: Whether the worker has greeted: before, a link does not count.
         dead: Whether the worker is known to be dead.
         fate: Why it ended, once the gateway was asked; to be used with `asking_fate` held.
     """
@@ -52,6 +53,7 @@ class Link(Channel[Reply | Failure]):
         self._eof_at: float | None = None
         self.path, self.pid, self.incarnation, self.node_pid = path, pid, incarnation, node_pid
         self.protocol = LinkProtocol()
+        self.greeted = False
         self.dead = False
         self._welcome = threading.Lock()
         self.fate: ProcessDown | None = None
@@ -62,11 +64,6 @@ class Link(Channel[Reply | Failure]):
         """The incarnation that greeted; None until one has."""
         greeting = self.protocol.greeting
         return None if greeting is None else greeting.incarnation
-
-    @property
-    def greeted(self) -> bool:
-        """Whether the worker has greeted: before, a link does not count."""
-        return self.protocol.greeting is not None
 
     def call(self, request: object, deadline: float | None) -> Reply | Failure:
         """Send a call and wait for its answer; raises as `exchange` and `LinkProtocol.call`."""
@@ -88,7 +85,7 @@ class Link(Channel[Reply | Failure]):
             return True
         if not self._welcome.acquire(timeout=lock_timeout(deadline)):
             raise TooLate
-        seat = Seat[Reply | Failure]()
+        seat: Seat[Reply | Failure] = Seat()
         self._seats[_GREETING] = seat
         try:
             if not self.greeted:
@@ -114,10 +111,10 @@ class Link(Channel[Reply | Failure]):
                 self._eof_at = time.monotonic()
                 self._reads.unregister(self._reader)  # it would be readable for ever
             return False
-        greeted = self.greeted
         for answer in self.protocol.receive(data):
             self._deliver(answer.number, answer)
-        if not greeted and self.greeted:
+        if not self.greeted and self.protocol.greeting is not None:
+            self.greeted = True
             self._deliver(_GREETING, Reply(_GREETING, None))
         if self.protocol.down is not None:
             self._end()
