@@ -142,7 +142,7 @@ class Client:
         try:
             for body in decoder.feed(data):
                 self._take(body)
-        except (ProtocolError, msgspec.MsgspecError) as error:
+        except (ProtocolError, msgspec.MsgspecError, RecursionError) as error:
             with contextlib.suppress(OSError):
                 self.fail(0, ProtocolError(str(error)))
             self.close()

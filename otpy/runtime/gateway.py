@@ -5,7 +5,9 @@ at any time: the node keeps the listening socket, and the next one goes on with 
 that the node has.
 """
 
+import math
 import os
+import signal
 import socket
 import struct
 from collections import deque
@@ -139,13 +141,18 @@ class Gateway:
         operation = self._operations.get(request.operation)
         if operation is None or (not client.greeted and request.operation != "hello"):
             raise ProtocolError(f"unexpected operation {request.operation!r:.40}")
+        # What the node has said by now comes first: who asks for a process that he has just
+        # read to be up must find it.
+        self._node.receive(self._heard)
+        if client.closed:
+            return
         try:
             operation(client, request.number, request.arguments)
         except OtpyError as error:
             client.fail(request.number, error)
         except OSError as error:
             client.fail(request.number, OtpyError(f"the gateway cannot serve this: {error}"))
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
             problem = f"{request.operation}: bad arguments: {error!r:.200}"
             client.fail(request.number, ProtocolError(problem))
 
@@ -205,9 +212,9 @@ class Gateway:
 
     def _connect(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
         entry = self._directory.resolve(str(arguments["name"]))
-        timeout = arguments.get("timeout")
+        timeout = _seconds(arguments.get("timeout"))
         errand = Errand(client, number, entry.path, _way_to(entry))
-        self._errands.introduce(errand, None if timeout is None else float(timeout))
+        self._errands.introduce(errand, timeout)
 
     def _supervisor(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
         path = str(arguments.get("path", ""))
@@ -219,8 +226,8 @@ class Gateway:
 
     def _signal(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
         entry = self._directory.resolve(str(arguments["name"]))
-        signal = SendSignal(int(arguments["number"]))
-        self._errands.ask(Errand(client, number, entry.path, _way_to(entry)), signal)
+        order = SendSignal(_signal_number(arguments["number"]))
+        self._errands.ask(Errand(client, number, entry.path, _way_to(entry)), order)
 
     def _shutdown(self, client: Client, number: int, _arguments: dict[str, Any]) -> None:
         client.reply(number, None, (os.dup(self._node_pidfd),))
@@ -248,6 +255,22 @@ class Gateway:
                 self._loop.stop()
             case _:
                 raise AssertionError(message)
+
+
+def _seconds(timeout: object) -> float | None:
+    """Read a timeout; one that the loop could not wait for is wrong."""
+    if timeout is None:
+        return None
+    if not isinstance(timeout, int | float) or not 0 <= timeout < math.inf:
+        raise ValueError(f"timeout is seconds or None, got {timeout!r:.100}")
+    return float(timeout)
+
+
+def _signal_number(number: object) -> int:
+    """Read a signal's number: a supervisor is to send it, and must not fail at it."""
+    if not isinstance(number, int) or not 0 <= number < signal.NSIG:
+        raise ValueError(f"{number!r:.100} is no signal's number")
+    return number
 
 
 def _way_to(entry: Entry) -> Path:

@@ -25,6 +25,8 @@ from otpy.wire.packing import pack, unpack
 _READ_BYTES: Final = 1 << 16
 _CONTROL_EVERY_S: Final = 0.001
 _SUPERVISOR_S: Final = 60.0
+_LONGEST_WAIT_S: Final = 1_000_000.0
+"""epoll_wait(2) takes a C int of milliseconds; what is due later is waited for again."""
 
 
 class ShutDownAsked(BaseException):
@@ -222,7 +224,9 @@ class WorkerMailbox:
     def _seconds_until(self, deadline: float | None) -> float:
         due = [deadline] if deadline is not None else []
         due += [self._timers[0][0]] if self._timers else []
-        return max(0.0, min(due) - time.monotonic()) if due else -1.0
+        if not due:
+            return -1.0
+        return min(_LONGEST_WAIT_S, max(0.0, min(due) - time.monotonic()))
 
     def _wait(self, seconds: float) -> None:
         ready = self._epoll.poll(seconds)

@@ -38,8 +38,11 @@ def kill_group(leader: int, number: int = signal.SIGKILL) -> None:
 
 
 def send_signal(pidfd: int, number: int) -> None:
-    """Signal a process through its pidfd: never one that reuses its pid."""
-    with contextlib.suppress(ProcessLookupError):
+    """Signal a process through its pidfd: never one that reuses its pid.
+
+    One that is gone, or that has become another user's, is not signalled.
+    """
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         signal.pidfd_send_signal(pidfd, number)
 
 

@@ -11,6 +11,10 @@ READABLE: Final = select.EPOLLIN
 WRITABLE: Final = select.EPOLLOUT
 
 
+_LONGEST_WAIT_S: Final = 1_000_000.0
+"""epoll_wait(2) takes a C int of milliseconds; what is due later is waited for again."""
+
+
 class Timer:
     """A deadline that can be cancelled; a cancelled one stays in the heap until it is due."""
 
@@ -93,7 +97,7 @@ class Loop:
             heapq.heappop(self._timers)
         if not self._timers:
             return -1.0
-        return max(0.0, self._timers[0][0] - time.monotonic())
+        return min(_LONGEST_WAIT_S, max(0.0, self._timers[0][0] - time.monotonic()))
 
     def _run_due_timers(self) -> None:
         while self._timers and self._timers[0][0] <= time.monotonic():

@@ -50,9 +50,9 @@ class Remote(GenServer):
     Args (of the tree):
         log: The file to report to.
         init: What happens at the first, second ... start: ``ok``, ``error``, ``ignore``,
-            ``hang``, ``sleep_in_c``, ``fifo`` (waits until somebody writes into LOG.fifo),
+            ``hang``, ``sleep_in_c``, ``deaf`` (ignores SIGTERM and hangs), ``fifo`` (waits until somebody writes into LOG.fifo),
             ``exit``, ``stop``, ``kill``; after the list ``ok``.
-        terminate: ``note``; ``hang``, ``sleep_in_c``, ``raise`` or ``exit`` after that.
+        terminate: ``note``; ``hang``, ``sleep_in_c``, ``fifo``, ``raise`` or ``exit`` after that.
     """
 
     def init(self, log: str, init: tuple[str, ...] = (), terminate: str = "note") -> object:
@@ -79,6 +79,10 @@ class Remote(GenServer):
                 signal.pause()
             case "sleep_in_c":
                 sleep_in_c()
+            case "deaf":
+                signal.signal(signal.SIGTERM, signal.SIG_IGN)
+                note(log, "deaf")
+                sleep_in_c()
         return None
 
     def terminate(self, reason: str) -> None:
@@ -89,6 +93,8 @@ class Remote(GenServer):
                     signal.pause()
             case "sleep_in_c":
                 sleep_in_c()
+            case "fifo":
+                Path(f"{self.log}.fifo").read_bytes()
             case "raise":
                 raise LookupError("terminate failed")
             case "exit":
@@ -194,6 +200,10 @@ class Remote(GenServer):
         return value
 
     @call
+    def huge(self, size: int) -> bytes:
+        return bytes(size)
+
+    @call
     def unsendable(self) -> object:
         return object()
 
@@ -268,6 +278,19 @@ def answers(log: str) -> None:
                 return
             case message:
                 note(log, "received", message)
+
+
+def deaf(log: str) -> None:
+    """Ignore SIGTERM, and say so."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    note(log, "deaf")
+    sleep_in_c()
+
+
+class Untrapped(Remote):
+    """Does not trap exits."""
+
+    trap_exit = False
 
 
 class NoServer:
