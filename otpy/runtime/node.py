@@ -198,10 +198,6 @@ class Node(Supervisor):
             self._directory.apply(event)
             self._recent.append(event)
             self._remember(event)
-        self._journal.write(events)
-        lines = [_line(event) for event in events if not isinstance(event, _QUIET)]
-        if lines:
-            self.terminal.write("".join(lines).encode(errors="replace"))
         # From its fork on, not only once it is ready: it was forked with what is known so far.
         if (gateway := self.present("gateway")) is not None:
             try:
@@ -209,6 +205,11 @@ class Node(Supervisor):
             except ChannelFull:
                 # It does not read any more: the next one starts with what we know.
                 gateway.kill()
+        # Last: who has read that a process is up finds it when he asks the gateway.
+        self._journal.write(events)
+        lines = [_line(event) for event in events if not isinstance(event, _QUIET)]
+        if lines:
+            self.terminal.write("".join(lines).encode(errors="replace"))
 
     # ---- why it ended ------------------------------------------------------------------------
 
