@@ -1,8 +1,10 @@
 """What children print: kept for the post-mortem, and passed on with their names before it."""
 
 import os
+import socket
 import stat
 from collections import deque
+from collections.abc import Callable
 from typing import Final
 
 from otpy.system.loop import READABLE, WRITABLE, Loop
@@ -23,6 +25,7 @@ class Terminal:
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
         self._fd = _own_description(1)
+        self._put = _writer(self._fd)
         self._out: deque[bytes] = deque()
         self._waiting = 0
         self._dropped = 0
@@ -42,14 +45,14 @@ class Terminal:
     def _flush(self, _events: int = 0) -> None:
         try:
             while self._out:
-                sent = os.write(self._fd, self._out[0])
+                sent = self._put(self._out[0])
                 self._waiting -= sent
                 if sent < len(self._out[0]):
                     self._out[0] = self._out[0][sent:]
                 else:
                     self._out.popleft()
             if self._dropped:
-                os.write(self._fd, b"otpy: %d lines dropped, nobody read them\n" % self._dropped)
+                self._put(b"otpy: %d lines dropped, nobody read them\n" % self._dropped)
                 self._dropped = 0
         except BlockingIOError:
             pass
@@ -86,6 +89,26 @@ def _own_description(fd: int) -> int:
         except OSError:
             pass
     return os.dup(fd)
+
+
+def _writer(fd: int) -> Callable[[bytes], int]:
+    """Tell how to write without waiting."""
+    try:
+        is_socket = stat.S_ISSOCK(os.fstat(fd).st_mode)
+    except OSError:
+        is_socket = False
+    if not is_socket:
+        return lambda data: os.write(fd, data)
+
+    def send(data: bytes) -> int:
+        # As systemd's journal: no socket can be opened once more, so each write is told.
+        connection = socket.socket(fileno=fd)
+        try:
+            return connection.send(data, socket.MSG_DONTWAIT)
+        finally:
+            connection.detach()
+
+    return send
 
 
 class ChildOutput:
