@@ -55,10 +55,8 @@ COMMANDS: Final[dict[str, tuple[str, str, bool]]] = {
 def tree(restart: str) -> str:
     lines = ["name: reasons", "max_restarts: 1000", "children:"]
     rest = f"restart: {restart}, shutdown: 1s"
-    for id_ in SERVERS:
-        lines.append(
-            f"  - {{id: {id_}, start: 'tests.support.workers:Remote', args: [WORK/log], {rest}}}"
-        )
+    remote = "start: 'tests.support.workers:Remote', args: [WORK/log]"
+    lines += [f"  - {{id: {id_}, {remote}, {rest}}}" for id_ in SERVERS]
     for id_, (function, _, _) in FUNCTIONS.items():
         name, _, args = function.partition(", ")
         lines.append(f"  - {{id: {id_}, start: 'tests.support.workers:{name}', {args}, {rest}}}")
@@ -97,7 +95,7 @@ def test_a_transient_child_comes_back_after_abnormal_ends_only(nodes: Nodes) -> 
             node.call(id_, *request)
         assert caught.value.reason == reason
         if not clean:
-            node.until(lambda id_=id_: len(node.seen(ChildStarted, path=id_)) == 2, f"{id_} again")
+            node.next(ChildStarted, path=id_, incarnation=2)
     rows = {row.id: row.state for row in node.client.supervisor().which_children()}
     assert {id_: rows[id_] for id_ in SERVERS} == {
         id_: "undefined" if clean else "running" for id_, (_, _, clean) in SERVERS.items()
