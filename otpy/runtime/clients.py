@@ -9,8 +9,7 @@ from typing import Final
 import msgspec
 
 from otpy.errors import FrameTooLarge, NotSendable, OtpyError, ProtocolError
-from otpy.system.channel import close_all
-from otpy.system.fdpass import send_fds
+from otpy.system.fdpass import close_fds, send_fds
 from otpy.system.loop import READABLE, WRITABLE, Loop, Timer
 from otpy.wire.frames import FrameDecoder, frame
 from otpy.wire.gateway import ERROR, EVENT, MAX_REQUEST, OK, GatewayRequest
@@ -81,18 +80,18 @@ class Client:
         self._loop.unwatch(self._socket.fileno())
         self._socket.close()
         for _, fds in self._out:
-            close_all(fds)
+            close_fds(fds)
         self._on_close(self)
 
     def _send(self, message: list[object], fds: Sequence[int] = ()) -> None:
         try:
             data = frame(pack(message))
         except (NotSendable, FrameTooLarge) as error:
-            close_all(fds)
+            close_fds(fds)
             data, fds = frame(pack([message[0], ERROR, "OtpyError", [str(error)]])), ()
         if self.closed or self._unread + len(data) > _MAX_UNREAD:
             # A client that does not read must not make the gateway grow.
-            close_all(fds)
+            close_fds(fds)
             self.close()
             return
         self._out.append((data, tuple(fds)))
@@ -104,7 +103,7 @@ class Client:
             while self._out:
                 data, fds = self._out[0]
                 sent = send_fds(self._socket, data, fds)
-                close_all(fds)
+                close_fds(fds)
                 self._unread -= sent
                 if sent < len(data):
                     self._out[0] = (data[sent:], ())

@@ -11,7 +11,8 @@ from otpy.core.exits import Raised
 from otpy.core.messages import Answer, NotStarted, Request
 from otpy.errors import CallTimeout, NoProcess, OtpyError, StartFailed
 from otpy.runtime.clients import Client
-from otpy.system.channel import Channel, ChannelFull, close_all
+from otpy.system.channel import Channel, ChannelFull
+from otpy.system.fdpass import close_fds
 from otpy.system.loop import Loop, Timer
 from otpy.wire.control import Answered, Ask, Introduce, Introduced, Lost, Path, SendSignal
 
@@ -82,7 +83,7 @@ class Errands:
         """The worker has the other ends of a link; its pidfd is in `fds`."""
         errand = self._open.pop(message.token, None)
         if errand is None:
-            close_all(fds)
+            close_fds(fds)
         elif not fds:
             self._fail(errand, NoProcess("out of descriptors"))
         else:
@@ -114,7 +115,7 @@ class Errands:
                 errand.client.reply(errand.number, value)
 
     def _try_again(self, errand: Errand) -> None:
-        close_all(errand.fds)
+        close_fds(errand.fds)
         errand.fds = ()
         try:
             self._send_introduction(errand)
@@ -147,7 +148,7 @@ class Errands:
         errand.client.fail(errand.number, error)
 
     def _close(self, errand: Errand) -> None:
-        close_all(errand.fds)
+        close_fds(errand.fds)
         errand.fds = ()
         if errand.timer is not None:
             errand.timer.cancel()
@@ -163,6 +164,6 @@ def link_pipes() -> tuple[tuple[int, int], tuple[int, int]]:
     try:
         theirs_read, ours_write = os.pipe()
     except OSError:
-        close_all((ours_read, theirs_write))
+        close_fds((ours_read, theirs_write))
         raise
     return (ours_read, ours_write), (theirs_read, theirs_write)

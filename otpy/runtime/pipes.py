@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass
 
-from otpy.system.channel import close_all
+from otpy.system.fdpass import close_fds
 from otpy.system.spawn import control_pipe
 
 
@@ -27,12 +27,12 @@ class Pipes:
 
     def close_theirs(self) -> None:
         """After the fork: the child's ends are the child's alone."""
-        close_all(_present(self.their_control, self.their_output, self.their_lifeline))
+        close_fds(_present(self.their_control, self.their_output, self.their_lifeline))
 
     def close(self) -> None:
         """There will be no child."""
         self.close_theirs()
-        close_all(_present(self.control, self.output, self.lifeline))
+        close_fds(_present(self.control, self.output, self.lifeline))
 
 
 def open_pipes(*, output: bool, lifeline: bool) -> Pipes:
@@ -54,7 +54,7 @@ def open_pipes(*, output: bool, lifeline: bool) -> Pipes:
         opened.extend(control := control_pipe())
         return Pipes(*control, *opened_pair(output), *opened_pair(lifeline))
     except OSError:
-        close_all(opened)
+        close_fds(opened)
         raise
 
 

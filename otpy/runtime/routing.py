@@ -17,8 +17,9 @@ from otpy.core.messages import Answer, Denied, Done, Request
 from otpy.core.state import Outlook
 from otpy.errors import NoProcess, OtpyError, ProcessDown, SupervisorError
 from otpy.runtime.child import Child
-from otpy.system.channel import Channel, ChannelFull, close_all
+from otpy.system.channel import Channel, ChannelFull
 from otpy.system.exits import send_signal
+from otpy.system.fdpass import close_fds
 from otpy.wire.control import Answered, Ask, Introduce, Introduced, Lost, SendSignal
 
 _MAX_HELD = 4096
@@ -117,7 +118,7 @@ class Router:
         """Send on what a supervisor below answered."""
         forwarded = self._forwarded.pop(message.token, None)
         if forwarded is None:
-            close_all(fds)
+            close_fds(fds)
             return
         match message:
             case Introduced(pid=pid, incarnation=incarnation):
@@ -202,7 +203,7 @@ class Router:
     def _refuse(
         self, origin: Channel, message: Introduce | Ask, fds: Sequence[int], error: OtpyError
     ) -> None:
-        close_all(fds)
+        close_fds(fds)
         self._send(origin, Answered(message.token, error, {}))
 
     def _send(self, origin: Channel, message: object, fds: Sequence[int] = ()) -> None:

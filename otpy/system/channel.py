@@ -4,8 +4,6 @@ Bodies are pickle protocol 5: both ends are of one tree and one code base, so an
 """
 
 import array
-import contextlib
-import os
 import pickle
 import select
 import socket
@@ -14,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from otpy.system.fdpass import close_fds
 from otpy.system.loop import READABLE, WRITABLE, Loop
 
 _READ_BYTES: Final = 1 << 16
@@ -81,7 +80,7 @@ class Channel:
             ChannelFull: Too much is queued. Nothing was sent; the descriptors are closed.
         """
         if self.closed or len(self._out) >= self._max_queued:
-            close_all(fds)
+            close_fds(fds)
             if self.closed:
                 return
             raise ChannelFull
@@ -118,7 +117,7 @@ class Channel:
         if fds:
             rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))
             sent = self._socket.sendmsg([data], [rights], socket.MSG_DONTWAIT)
-            close_all(fds)
+            close_fds(fds)
         else:
             sent = self._socket.send(data, socket.MSG_DONTWAIT)
         if sent == len(data):
@@ -154,12 +153,12 @@ class Channel:
         fds = self._fds.popleft() if self._fds else ()
         if len(fds) == count:
             return fds
-        close_all(fds)
+        close_fds(fds)
         return ()
 
     def _drop_queue(self) -> None:
         for _, fds in self._out:
-            close_all(fds)
+            close_fds(fds)
         self._out.clear()
 
     def close(self) -> None:
@@ -170,13 +169,6 @@ class Channel:
         self.detach()
         self._drop_queue()
         for fds in self._fds:
-            close_all(fds)
+            close_fds(fds)
         self._fds.clear()
         self._socket.close()
-
-
-def close_all(fds: Sequence[int]) -> None:
-    """Close descriptors; one that is closed already is no error."""
-    for fd in fds:
-        with contextlib.suppress(OSError):
-            os.close(fd)
