@@ -9,12 +9,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import psutil
 
 from otpy.cli.failures import Failed
+from otpy.system.prctl import die_with
 
 PATIENCE_S: Final = 20.0
 """How long the demo waits for what should take milliseconds."""
@@ -99,13 +101,16 @@ class Terminal:
 @contextmanager
 def terminal(file: Path, folder: Path, say: Say) -> Iterator[Terminal]:
     """Run the tree in `file` from the folder `folder`; stop it at the end."""
-    process = subprocess.Popen(  # noqa: S603 - our own interpreter, and the user's own file
+    # Should we be killed, the node is too, and its tree then stops by itself. The command is our
+    # own interpreter's, and no thread runs that could hold a lock at the fork.
+    process = subprocess.Popen(  # noqa: S603
         [sys.executable, "-m", "otpy", "run", str(file.absolute())],
         cwd=folder,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,  # a Ctrl-C is for us, and we stop the node in order
+        preexec_fn=partial(die_with, os.getpid()),  # noqa: PLW1509
     )
     with process:
         try:

@@ -1,6 +1,7 @@
 """The demo holds, and would say so if it did not."""
 
 import os
+import signal
 import subprocess
 import sys
 from importlib import resources
@@ -27,6 +28,31 @@ def test_the_script_shows_the_same() -> None:
     script = Path(__file__).parents[2] / "scripts" / "demo.py"
     shown = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
     assert "Every step held." in shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, -15), (signal.SIGKILL, -9)]
+)
+def test_a_demo_that_is_ended_early_leaves_nothing(number: int, status: int) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "otpy", "demo"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as demo:
+        assert demo.stdout is not None
+        while "is up" not in demo.stdout.readline():
+            pass
+        demo.send_signal(signal.SIGSTOP)  # so that all that it has can be noted
+        family = psutil.Process(demo.pid).children(recursive=True)
+        assert len(family) >= 3
+        demo.send_signal(number)
+        demo.send_signal(signal.SIGCONT)
+        assert demo.wait() == status
+        assert demo.stderr is not None
+        assert demo.stderr.read() == ""
+    _, alive = psutil.wait_procs(family, timeout=20)
+    assert alive == []
 
 
 def test_the_demo_comes_with_the_tree_that_newcomers_see() -> None:
