@@ -1,14 +1,23 @@
-"""One node of a name at a time: the lock file, and what the node says of itself."""
+"""One node of a name at a time: the lock file, and what the node says of itself.
 
+There are two locks on that file. The one of flock(2) is held by every process of the tree,
+since all of them inherit it: it is free when nobody is left. The one of fcntl(2) is held by
+the node and each supervisor for itself, since no child inherits it: it is free when nobody is
+left who would stop the others.
+"""
+
+import errno
 import fcntl
 import os
 import sys
 import time
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
 
 from otpy.errors import NodeAlreadyRunning
+from otpy.runtime.orphans import end_orphans, mark
 from otpy.system.nodedir import NodeDir
 from otpy.system.procfs import start_time
 
@@ -19,14 +28,14 @@ def acquire(directory: NodeDir, config: str) -> int:
     """Take the node's lock; the descriptor holds it, in every process that inherits it.
 
     When a node was killed, its processes still hold the lock while they stop: they are waited
-    for, within their own shutdown budgets.
+    for, within their own shutdown budgets. What no supervisor looks after any more is killed.
 
     Raises:
         NodeAlreadyRunning: A living node holds it.
     """
     fd = os.open(directory.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     told = False
-    while not _try_lock(fd):
+    while not _take(fd, directory):
         pid = _living_node(directory)
         if pid is not None:
             os.close(fd)
@@ -38,13 +47,33 @@ def acquire(directory: NodeDir, config: str) -> int:
         # and then, only here, before anything runs.
         time.sleep(_LOOK_EVERY_S)
     _write_facts(directory, config)
+    mark(fd)
     return fd
 
 
-def _try_lock(fd: int) -> bool:
+def supervise(lock: int) -> None:
+    """Say that a supervisor runs in this process."""
+    fcntl.lockf(lock, fcntl.LOCK_SH)
+
+
+def _take(fd: int, directory: NodeDir) -> bool:
+    """Try once; only one run at a time gets beyond the first line."""
+    if not _is_free(fcntl.lockf, fd):
+        return False
+    taken = _is_free(fcntl.flock, fd)
+    if not taken or directory.node_json.exists():
+        end_orphans(fd)
+    fcntl.lockf(fd, fcntl.LOCK_SH if taken else fcntl.LOCK_UN)
+    return taken
+
+
+def _is_free(lock: Callable[[int, int], object], fd: int) -> bool:
+    """Take one of the two locks, if nobody has it."""
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        lock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in (errno.EAGAIN, errno.EACCES):
+            raise
         return False
     return True
 

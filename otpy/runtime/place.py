@@ -13,8 +13,8 @@ class Place:
         parent: Pid of its supervisor.
         control: Its end of the pipe to its supervisor.
         output: Where its stdout and stderr go; None leaves them as they are.
-        leashes: Descriptors that everything below its ancestors holds: their lifelines and the
-            node's lock.
+        leashes: Descriptors that everything below its ancestors holds: the node's lock, then
+            their lifelines.
         starts: For a supervisor: how often each process below it was started already, by path.
     """
 

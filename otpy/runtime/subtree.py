@@ -8,6 +8,7 @@ from otpy.core.messages import HaltAsked, StopAsked
 from otpy.core.spec import ChildSpec, SupervisorSpec
 from otpy.events import Event
 from otpy.runtime.child import control_channel
+from otpy.runtime.lock import supervise
 from otpy.runtime.place import Place
 from otpy.runtime.supervisor import Supervisor
 from otpy.runtime.worker import be_worker
@@ -93,6 +94,7 @@ def be_supervisor(spec: SupervisorSpec, place: Place) -> int:
     become_subreaper()
     find_modules_here()
     raise_descriptor_limit()
+    supervise(place.leashes[0])
     return 0 if is_clean(TreeSupervisor(place, spec).run()) else 1
 
 

@@ -50,8 +50,9 @@ class Remote(GenServer):
     Args (of the tree):
         log: The file to report to.
         init: What happens at the first, second ... start: ``ok``, ``error``, ``ignore``,
-            ``hang``, ``sleep_in_c``, ``deaf`` (ignores SIGTERM and hangs), ``fifo`` (waits until somebody writes into LOG.fifo),
-            ``exit``, ``stop``, ``kill``; after the list ``ok``.
+            ``hang``, ``sleep_in_c``, ``deaf`` (ignores SIGTERM and hangs), ``fifo`` (waits
+            until somebody writes into LOG.fifo), ``exit``, ``stop``, ``kill``;
+            after the list ``ok``.
         terminate: ``note``; ``hang``, ``sleep_in_c``, ``fifo``, ``raise`` or ``exit`` after that.
     """
 

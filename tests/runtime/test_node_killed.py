@@ -1,0 +1,89 @@
+"""kill -9 of the node: nothing survives it, and the next run needs no clean-up."""
+
+import os
+import signal
+
+import pytest
+
+from otpy.events import ChildStarted
+from tests.support.node import Nodes
+from tests.support.processes import is_alive
+
+STUBBORN = """
+name: stubborn
+children:
+  - {id: free, start: "tests.support.workers:Remote", args: [WORK/log]}
+  - {id: stuck, start: "tests.support.workers:Remote", args: [WORK/log], shutdown: 300ms}
+  - id: below
+    children:
+      - {id: deaf, start: "tests.support.workers:Remote", args: [WORK/log, [], sleep_in_c],
+         shutdown: 300ms}
+      - {id: program, command: [sh, -c, "trap '' TERM; while :; do sleep 1000; done"],
+         shutdown: 300ms}
+"""
+
+GRANDCHILDREN = ("plain", "setsid", "daemon", "stubborn", "command")
+
+
+def test_no_process_survives_a_killed_node(nodes: Nodes) -> None:
+    node = nodes.run(STUBBORN)
+    left_behind = [node.call(who, "fork", how) for who in ("free", "deaf") for how in GRANDCHILDREN]
+    for who in ("stuck", "deaf"):
+        node.call(who, "ignore_signals")
+        node.client[who].cast("hang_later", "c")
+        node.logged("hangs", {"stuck": "stuck", "deaf": "below/deaf"}[who])
+
+    node.send(signal.SIGKILL)
+    nodes.gone()
+    assert [pid for pid in left_behind if is_alive(pid)] == []
+    assert node.wait() == -signal.SIGKILL
+
+    again = nodes.run(STUBBORN)
+    assert again.call("free", "increment") == 1
+    assert again.errors == ""
+
+
+def test_the_tree_of_a_killed_node_stops_in_order(nodes: Nodes) -> None:
+    node = nodes.run(STUBBORN)
+    node.send(signal.SIGKILL)
+    nodes.gone()
+    assert [entry for entry in node.log() if entry[0] == "terminate"] == [
+        ["terminate", "below/deaf", 1, "shutdown"],
+        ["terminate", "stuck", 1, "shutdown"],
+        ["terminate", "free", 1, "shutdown"],
+    ]
+
+
+def test_a_run_that_comes_while_the_old_tree_stops_waits_for_it(nodes: Nodes) -> None:
+    tree = """
+        name: slow
+        children:
+          - {id: a, start: "tests.support.workers:Remote", args: [WORK/log, [], hang],
+             shutdown: 1s}
+        """
+    node = nodes.run(tree)
+    node.send(signal.SIGKILL)
+    again = nodes.run(tree)
+    assert "waiting for what is left of the last node" in again.errors
+    assert again.log() == [
+        ["init", "a", 1, "ok"],
+        ["terminate", "a", 1, "shutdown"],
+        ["init", "a", 1, "ok"],
+    ]
+
+
+@pytest.mark.parametrize("also", ["root", "gateway", "root and below"])
+def test_node_and_others_killed_at_the_same_moment(nodes: Nodes, also: str) -> None:
+    node = nodes.run(STUBBORN)
+    left_behind = [node.call(who, "fork", how) for who in ("free", "deaf") for how in GRANDCHILDREN]
+    node.call("stuck", "ignore_signals")
+    paths = {"root": [""], "gateway": ["@gateway"], "root and below": ["", "below"]}[also]
+    victims = [node.pid, *(node.pids()[path] for path in paths)]
+    for number in (signal.SIGSTOP, signal.SIGKILL):
+        for pid in victims:
+            os.kill(pid, number)
+    node.wait()
+
+    again = nodes.run(STUBBORN)
+    assert again.seen(ChildStarted, path="below")[0].incarnation == 1
+    assert [pid for pid in left_behind if is_alive(pid)] == []
