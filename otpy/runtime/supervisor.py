@@ -165,6 +165,8 @@ class Supervisor:
 
     def _stopping(self, id_: str) -> Child:
         child = self._children[id_]
+        # The gateway is to hear what happened before it is told to stop.
+        self.send_published()
         if not child.asked:
             self.publish(
                 ChildStopping(
