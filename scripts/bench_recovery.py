@@ -10,12 +10,15 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import mean, median
 from typing import Final
 
-from benchlib.procs import family, pss_mib, switches
-from benchlib.systems import Loop, LoopAhead, Otpy, Runit, Supervisord, System
-from benchlib.table import Row, paired, percentile, render
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from scripts.benchlib.procs import family, pss_mib, switches
+from scripts.benchlib.systems import Loop, LoopAhead, Otpy, Runit, Supervisord, System
+from scripts.benchlib.table import Row, paired, percentile, render
 
 _REST_S: Final = 0.03
 _PEER_REST_S: Final = 1.2

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from benchlib.marks import Mark, Marks
+from .marks import Mark, Marks
 
 _SCRIPTS = Path(__file__).resolve().parent.parent
 _STOP_S = 60

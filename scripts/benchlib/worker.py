@@ -1,7 +1,8 @@
 """The worker that otpy runs in the benchmarks."""
 
-from benchlib.mark import mark
 from otpy import GenServer
+
+from .mark import mark
 
 
 class Marker(GenServer):
