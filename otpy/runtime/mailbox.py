@@ -20,11 +20,12 @@ from otpy.system.channel import Channel
 from otpy.wire import link as say
 from otpy.wire.control import Introduce, ShutDown
 from otpy.wire.frames import MAX_FRAME, FrameDecoder, frame
-from otpy.wire.packing import pack, unpack
+from otpy.wire.packing import pack, printable, unpack
 
 _READ_BYTES: Final = 1 << 16
 _CONTROL_EVERY_S: Final = 0.001
 _SUPERVISOR_S: Final = 60.0
+_REFUSAL_CHARS: Final = 50_000
 _LONGEST_WAIT_S: Final = 1_000_000.0
 """epoll_wait(2) takes a C int of milliseconds; what is due later is waited for again."""
 
@@ -113,8 +114,13 @@ class LinkCaller:
             self.refuse(error)
 
     def refuse(self, error: OtpyError) -> None:
-        """Answer the call with an error."""
-        self._send([say.ERROR, self._number, type(error).__name__, list(error.args)])
+        """Answer the call with an error; one of a class of the user's is what it is based on."""
+        bases = (base for base in type(error).__mro__ if base.__module__ == OtpyError.__module__)
+        answer: list[object] = [say.ERROR, self._number, next(bases).__name__]
+        try:
+            self._send([*answer, list(error.args)])
+        except (NotSendable, FrameTooLarge):
+            self._send([*answer, [printable(error, _REFUSAL_CHARS)]])
 
     def _send(self, message: list[object]) -> None:
         if not self._answered:
@@ -146,11 +152,15 @@ class WorkerMailbox:
 
     def send_after(self, seconds: float, message: object) -> None:
         """Put `message` into this mailbox after `seconds`."""
+        if not seconds >= 0:
+            raise ValueError(f"send_after takes seconds from zero on, got {seconds!r}")
         due = time.monotonic() + seconds
         heapq.heappush(self._timers, (due, next(self._order), message))
 
     def receive(self, timeout: float | None) -> object:
         """Take the next message, as a function worker sees it; raises TimeoutError."""
+        if timeout is not None and not timeout >= 0:
+            raise ValueError(f"receive takes seconds from zero on, or None, got {timeout!r}")
         message = self.next(timeout)
         if message is None:
             raise TimeoutError(f"no message within {timeout} s")

@@ -12,8 +12,11 @@ from otpy.core.exits import ExitReason, ExitStatus, Normal, Raised, Shutdown, St
 from otpy.errors import OtpyError, Refused, UnknownRequest
 from otpy.runtime.mailbox import Cast, Info, LinkCaller, Message, ShutDownAsked, WorkerMailbox
 from otpy.server import Call, Continue, GenServer, Ignore, NoReply, Reply, Stop, Timeout
+from otpy.wire.packing import printable
 
 _MESSAGE_CHARS = 200
+_REASON_CHARS = 2000
+_TRACEBACK_CHARS = 50_000
 
 _shortened = reprlib.Repr()
 _shortened.maxstring = _shortened.maxother = _shortened.maxlong = _MESSAGE_CHARS
@@ -40,9 +43,9 @@ def exit_reason(reason: object) -> ExitReason:
         case "shutdown":
             return Shutdown()
         case ("shutdown", detail):
-            return Shutdown(str(detail))
+            return Shutdown(printable(detail, _REASON_CHARS))
         case _:
-            return Stopped(str(reason))
+            return Stopped(printable(reason, _REASON_CHARS))
 
 
 def raised(error: BaseException) -> ExitReason:
@@ -50,9 +53,10 @@ def raised(error: BaseException) -> ExitReason:
     if isinstance(error, SystemExit):
         code = error.code if isinstance(error.code, int) else int(error.code is not None)
         return Normal() if code == 0 else ExitStatus(code & 0xFF)
-    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     lines = traceback.format_exception(type(error), error, _users_part(error.__traceback__))
-    return Raised(text, "".join(lines))
+    trace = printable("".join(lines), _TRACEBACK_CHARS)
+    name, text = type(error).__name__, printable(error, _REASON_CHARS)
+    return Raised(f"{name}: {text}" if text else name, trace)
 
 
 def _users_part(trace: TracebackType | None) -> TracebackType | None:
@@ -61,6 +65,10 @@ def _users_part(trace: TracebackType | None) -> TracebackType | None:
     while trace is not None and trace.tb_frame.f_code.co_filename.startswith(here):
         trace = trace.tb_next
     return trace
+
+
+def _short(value: object) -> str:
+    return printable(_shortened.repr(value), _REASON_CHARS)
 
 
 class Serving:
@@ -90,13 +98,13 @@ class Serving:
         """The message that the server ended with, shortened; empty if it had none."""
         match self._hand:
             case Call(request=request):
-                return f"call {_shortened.repr(request)}"
+                return f"call {_short(request)}"
             case Cast(request=request):
-                return f"cast {_shortened.repr(request)}"
+                return f"cast {_short(request)}"
             case Info(message=content):
-                return f"info {_shortened.repr(content)}"
+                return f"info {_short(content)}"
             case Continue(argument=argument):
-                return f"continue {_shortened.repr(argument)}"
+                return f"continue {_short(argument)}"
             case None:
                 return ""
 
@@ -168,6 +176,11 @@ class Serving:
                 self._carry_out("handle_call", then)
             case Stop(reason=reason, reply=reply):
                 self._end = End(exit_reason(reason), reply, caller)
+            case Continue() | Timeout():
+                raise TypeError(
+                    f"handle_call returned {result!r:.{_MESSAGE_CHARS}}, expected a "
+                    "reply, NoReply, Stop or Reply(value, then=...)"
+                )
             case _ if result is not NoReply:
                 caller.reply(result)
 

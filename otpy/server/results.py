@@ -34,6 +34,10 @@ class Timeout:
 
     seconds: float
 
+    def __post_init__(self) -> None:
+        if not self.seconds >= 0:
+            raise ValueError(f"Timeout is seconds from zero on, got {self.seconds!r}")
+
 
 @dataclass(frozen=True, slots=True)
 class Stop:

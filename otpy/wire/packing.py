@@ -22,6 +22,22 @@ def pack(value: object) -> bytes:
         raise NotSendable(f"cannot send a {type(value).__qualname__}: {error}") from None
 
 
+def printable(value: object, limit: int) -> str:
+    """Make a text that can be sent and kept: Unicode, and not much over `limit` characters.
+
+    Python's strings may hold halves of characters, which no encoding carries: undecodable bytes
+    of file names are such, and exceptions name files. And an object's text is user code.
+    """
+    try:
+        text = str(value)
+    except Exception:  # noqa: BLE001  # whatever is wrong with it, there is no text
+        text = "its text cannot be told"
+    if len(text) > limit:
+        half = limit // 2
+        text = f"{text[:half]} ... {len(text) - 2 * half} characters ... {text[-half:]}"
+    return text.encode(errors="backslashreplace").decode()
+
+
 def unpack(body: bytes) -> object:
     """Decode `body`.
 

@@ -13,7 +13,21 @@ from pathlib import Path
 
 import msgspec
 
-from otpy import Call, GenServer, Ignore, Stop, call, cast, receive
+from otpy import (
+    Call,
+    Caller,
+    Continue,
+    GenServer,
+    Ignore,
+    NoReply,
+    Refused,
+    Reply,
+    Stop,
+    Timeout,
+    call,
+    cast,
+    receive,
+)
 from otpy.server.context import current
 
 _libc = ctypes.CDLL(None)
@@ -299,3 +313,151 @@ class NoServer:
 
 
 A_NUMBER = 5
+
+
+class OutOfStock(Refused):
+    """A refusal of the user's own."""
+
+
+class Unprintable(Exception):
+    """Cannot be turned into text."""
+
+    def __str__(self) -> str:
+        raise ValueError("no text")
+
+
+class Contract(GenServer):
+    """Returns from its callbacks whatever it is told to, and notes which of them ran."""
+
+    def init(self, log: str, result: str = "None") -> object:
+        self.log = log
+        self.waiting: list[Caller] = []
+        return RESULTS[result]
+
+    def handle_call(self, request: object, caller: Caller) -> object:  # noqa: C901  # a table
+        match request:
+            case ("return", str(result)):
+                if result == "NoReply":
+                    note(self.log, "call", result)
+                return RESULTS[result]
+            case ("refuse oddly", str(how)):
+                raise REFUSALS[how]
+            case "later":
+                self.waiting.append(caller)
+                return NoReply
+            case ("answer all", value):
+                for each in self.waiting:
+                    each.reply(value)
+                    each.reply("a second time")
+                return len(self.waiting)
+            case ("reply and raise", value):
+                caller.reply(value)
+                raise RuntimeError("after the reply")
+            case ("refuse", str(text)):
+                raise Refused(text)
+            case ("after", float(seconds), message):
+                self.send_after(seconds, message)
+                return None
+            case "notes":
+                return "here"
+        return super().handle_call(request, caller)
+
+    def handle_cast(self, request: object) -> object:
+        match request:
+            case ("return", str(result)):
+                note(self.log, "cast", result)
+                return RESULTS[result]
+            case ("refuse", str(text)):
+                raise Refused(text)
+            case ("note", text):
+                note(self.log, "cast", text)
+                return None
+        return super().handle_cast(request)
+
+    def handle_info(self, message: object) -> object:
+        match message:
+            case ("return", str(result)):
+                note(self.log, "info", result)
+                return RESULTS[result]
+        note(self.log, "info", message)
+        return None
+
+    def handle_continue(self, argument: object) -> object:
+        note(self.log, "continue", argument)
+        match argument:
+            case int(number) if number > 0:
+                return Continue(number - 1)
+            case "stop":
+                return Stop("continued")
+            case "raise":
+                raise RuntimeError("continued")
+        return None
+
+    def terminate(self, reason: str) -> None:
+        note(self.log, "terminate", reason)
+
+    @call
+    def add(self, one: int, two: int = 1, *, three: int = 0) -> int:
+        return one + two + three
+
+    @call
+    def type_error(self) -> None:
+        raise TypeError("of its own")
+
+    @cast
+    def put(self, value: object) -> None:
+        note(self.log, "put", value)
+
+    def not_marked(self) -> str:
+        return "never to be seen"
+
+
+REFUSALS = {
+    "subclass": OutOfStock("apple", 5),
+    "object": Refused(object()),
+    "surrogate": Refused("bad \udcff byte"),
+    "unprintable": Refused(Unprintable()),
+}
+
+RESULTS: dict[str, object] = {
+    "None": None,
+    "Ignore": Ignore,
+    "Continue": Continue("go on"),
+    "Continue 2": Continue(2),
+    "Continue stop": Continue("stop"),
+    "Timeout": Timeout(0.01),
+    "Timeout 0": Timeout(0),
+    "long Timeout": Timeout(3600),
+    "Stop": Stop(),
+    "Stop why": Stop("why"),
+    "Stop with reply": Stop("why", reply="a reply"),
+    "Stop with None": Stop("why", reply=None),
+    "Reply": Reply("a reply"),
+    "Reply None": Reply(None),
+    "Reply and Continue": Reply("a reply", then=Continue(1)),
+    "Reply and Timeout": Reply("a reply", then=Timeout(0.01)),
+    "Reply and Stop": Reply("a reply", then=Stop("done")),
+    "NoReply": NoReply,
+    "nonsense": 5,
+    "object": object(),
+}
+"""What a callback may return, by name; some of it wrong."""
+
+
+class Texts(GenServer):
+    """Raises with odd texts."""
+
+    def handle_call(self, request: object, caller: Caller) -> object:
+        match request:
+            case ("raise", str(escaped), int(length)):
+                text = escaped.encode().decode("unicode_escape")
+                raise RuntimeError(text * (length // len(text)))
+            case "raise unprintable":
+                raise Unprintable
+        return super().handle_call(request, caller)
+
+
+def computes() -> None:
+    """Be busy for ever."""
+    while True:
+        sum(range(1000))
