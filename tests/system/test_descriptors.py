@@ -1,0 +1,99 @@
+"""No process of a node opens more and more files, however often others are killed."""
+
+import pytest
+
+import otpy
+from tests.support.node import Nodes, NodeUnderTest
+from tests.support.processes import descriptors
+
+TREE = """
+name: leaks
+max_restarts: 100000
+children:
+  - id: branch
+    max_restarts: 100000
+    children:
+      - {id: victim, start: "tests.support.workers:Remote", args: [WORK/log]}
+      - {id: bystander, start: "tests.support.workers:Remote", args: [WORK/log]}
+  - {id: other, start: "tests.support.workers:Remote", args: [WORK/log]}
+"""
+
+
+def open_files(node: NodeUnderTest) -> dict[str, int]:
+    """Count the open descriptors of every process, when nothing is under way."""
+    counts = _count(node)
+    while counts != (counts := _count(node)):
+        pass
+    return counts
+
+
+def _count(node: NodeUnderTest) -> dict[str, int]:
+    """Count once.
+
+    A new client has been served by everybody then: whatever was closed before has been seen.
+    """
+    node.disconnect()
+    for path in ("branch/victim", "branch/bystander", "other"):
+        node.call(path, "identity")
+    pids = {**node.pids(), "@node": node.pid}
+    counts = {
+        # A folder of /proc is open while somebody looks for processes.
+        path: sum(not what.startswith("/proc") for what in descriptors(pid).values())
+        for path, pid in pids.items()
+    }
+    node.disconnect()
+    return counts
+
+
+@pytest.mark.parametrize(
+    ("path", "times"),
+    [("branch/victim", 200), ("branch", 20), ("@gateway", 20), ("", 10)],
+    ids=["worker", "supervisor", "gateway", "root"],
+)
+def test_recoveries_leak_no_descriptor(nodes: Nodes, path: str, times: int) -> None:
+    node = nodes.run(TREE)
+    node.recover(path)  # the first time imports what a recovery needs
+    before = open_files(node)
+    for _ in range(times):
+        node.recover(path)
+    assert open_files(node) == before
+
+
+def test_starts_that_fail_leak_no_descriptor(nodes: Nodes) -> None:
+    node = nodes.run(TREE)
+    specs = [
+        {
+            "id": "x",
+            "start": "tests.support.workers:Remote",
+            "args": [f"{nodes.work}/log", ["error"] * 99],
+        },
+        {"id": "x", "command": ["/no/such/program"]},
+        {"id": "x", "children": [{"id": "y", "start": "no_such_module:X"}]},
+    ]
+
+    def fail_all() -> None:
+        for spec in specs:
+            with pytest.raises(otpy.StartFailed):
+                node.client.supervisor().start_child(spec)
+
+    fail_all()
+    before = open_files(node)
+    for _ in range(10):
+        fail_all()
+    assert open_files(node) == before
+
+
+def test_calls_and_clients_leak_no_descriptor(nodes: Nodes) -> None:
+    node = nodes.run(TREE)
+    before = open_files(node)
+    for number in range(50):
+        with otpy.connect("leaks", timeout=60) as client:
+            client["victim"].call("increment", timeout=60)
+            client["other"].cast("increment_later")
+            client.tree(timeout=60)
+            if number % 5 == 0:
+                with pytest.raises(otpy.ProcessDown):
+                    client["victim"].call("exit", 1, timeout=60)
+                with pytest.raises(otpy.NoProcess):
+                    client["nobody"].call("x", timeout=60)
+    assert open_files(node) == before
