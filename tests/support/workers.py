@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import msgspec
@@ -461,3 +462,49 @@ def computes() -> None:
     """Be busy for ever."""
     while True:
         sum(range(1000))
+
+
+class Scripted(GenServer):
+    """A worker of tests/data/otp-traces: logs its callbacks, with the time before each entry.
+
+    Args (of the tree):
+        log: The file to report to.
+        id: Its name in the log.
+        init: The outcomes of its first starts: ``ok``, ``error`` or ``ignore``.
+        hangs: Whether its terminate callback never returns.
+    """
+
+    def init(self, log: str, id: str, init: list[str], hangs: bool) -> object:  # noqa: A002
+        self.log, self.id, self.hangs = log, id, hangs
+        start = current().incarnation
+        outcome = init[start - 1] if start <= len(init) else "ok"
+        self.note("init", outcome)
+        match outcome:
+            case "error":
+                return Stop("init_failed")
+            case "ignore":
+                return Ignore
+        return None
+
+    def note(self, event: str, word: str) -> None:
+        note(self.log, time.time(), event, self.id, current().incarnation, word)
+
+    def handle_cast(self, request: object) -> object:
+        match request:
+            case "crash":
+                raise RuntimeError("crash")
+            case "shutdown_tuple":
+                return Stop(("shutdown", "done"))
+        return Stop(request)
+
+    def terminate(self, reason: str) -> None:
+        words = {"shutdown: done": "shutdown_tuple", "error: RuntimeError: crash": "crash"}
+        self.note("terminate", words.get(reason, reason))
+        while self.hangs:
+            signal.pause()
+
+
+class ScriptedUntrapped(Scripted):
+    """The same, but it does not trap exits."""
+
+    trap_exit = False

@@ -61,7 +61,7 @@ def test_recoveries_leak_no_descriptor(nodes: Nodes, path: str, times: int) -> N
 
 def test_starts_that_fail_leak_no_descriptor(nodes: Nodes) -> None:
     node = nodes.run(TREE)
-    specs = [
+    specs: list[dict[str, object]] = [
         {
             "id": "x",
             "start": "tests.support.workers:Remote",
