@@ -115,7 +115,7 @@ class SupervisorError(OtpyError):
 
     Attributes:
         reason: OTP's word for it: ``not_found``, ``running``, ``restarting``,
-            ``already_started``, ``already_present`` or ``bad_combination``.
+            ``already_started``, ``already_present``, ``bad_combination`` or ``max_children``.
     """
 
     def __init__(self, reason: str, detail: str = "") -> None:

@@ -87,6 +87,7 @@ def supervisor_line(error: errors.SupervisorError) -> str:
             "a stopped child of that id is there; start it again with `otpy start`, "
             "or remove it with `otpy delete`"
         ),
+        "max_children": "it is full; `otpy terminate` makes room",
         "bad_combination": "these fields of the child do not go together",
     }
     text = f"{error}"

@@ -1,5 +1,8 @@
 """``otpy restart``."""
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
 import click
 
 from otpy.cli.complete import child_names
@@ -8,6 +11,9 @@ from otpy.cli.options import node_option
 from otpy.cli.session import connected
 from otpy.cli.start import started
 from otpy.errors import SupervisorError
+
+if TYPE_CHECKING:
+    from otpy.client import ChildInfo, SupervisorRef
 
 
 @click.command()
@@ -28,10 +34,19 @@ def restart(ctx: click.Context, name: str) -> None:
     except SupervisorError as error:
         if error.reason not in ("running", "restarting"):
             raise
-        # A temporary child is forgotten as it stops, so its spec has to be taken down before.
+        # It may be forgotten as it stops, so its spec has to be taken down before.
         spec = supervisor.get_childspec(child)
         supervisor.terminate_child(child)
         click.echo(f"{row.path}: stopped")
-        temporary = spec["restart"] == "temporary"
-        info = supervisor.start_child(spec) if temporary else supervisor.restart_child(child)
+        info = start_again(supervisor, spec)
     click.echo(f"{row.path}: {started(info)}")
+
+
+def start_again(supervisor: "SupervisorRef", spec: "Mapping[str, Any]") -> "ChildInfo":
+    """Start a stopped child; add it anew if it is temporary, or its supervisor dynamic."""
+    try:
+        return supervisor.restart_child(spec["id"])
+    except SupervisorError as error:
+        if error.reason != "not_found":
+            raise
+        return supervisor.start_child(spec)

@@ -15,7 +15,8 @@ from otpy.cli.session import connected
 def terminate(ctx: click.Context, name: str) -> None:
     """Stop a child in order.
 
-    It stays down until "otpy start NAME". A temporary child is forgotten once it is stopped.
+    It stays down until "otpy start NAME". A temporary child, or one of a dynamic supervisor, is
+    forgotten once it is stopped.
     """
     node = connected(ctx)
     row = find(rows_of(node), name)

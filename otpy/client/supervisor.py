@@ -91,13 +91,14 @@ class SupervisorRef:
 
         Raises:
             SpecError: The spec is wrong.
-            SupervisorError: ``already_started``, ``already_present`` or ``bad_combination``.
+            SupervisorError: ``already_started``, ``already_present``, ``bad_combination`` or
+                ``max_children``.
             StartFailed: Its init failed; the spec is not kept.
         """
         return self._ask("start_child", {"spec": dict(spec)}, timeout, shape=ChildInfo)
 
     def terminate_child(self, child: str, *, timeout: float | None = None) -> None:
-        """Stop a child; its spec stays.
+        """Stop a child; its spec stays, unless the child is temporary or the supervisor dynamic.
 
         Raises:
             SupervisorError: ``not_found``.

@@ -2,7 +2,14 @@
 
 from typing import assert_never
 
-from otpy.core.spec import ChildSpec, CommandStart, NoBudget, ServerStart, SupervisorSpec
+from otpy.core.spec import (
+    INFINITY,
+    ChildSpec,
+    CommandStart,
+    NoBudget,
+    ServerStart,
+    SupervisorSpec,
+)
 from otpy.errors import SpecError
 
 
@@ -46,13 +53,21 @@ def _start_to_data(spec: ChildSpec) -> dict[str, object]:
             return {"start": target, "args": dict(kwargs) if kwargs else list(args)}
         case CommandStart(argv):
             return {"command": list(argv)}
-        case SupervisorSpec(strategy, intensity, auto_shutdown, children):
-            return {
-                "strategy": str(strategy),
-                "max_restarts": intensity.max_restarts,
-                "max_seconds": intensity.max_seconds,
-                "auto_shutdown": str(auto_shutdown),
-                "children": [child_to_data(child) for child in children],
-            }
+        case SupervisorSpec():
+            return _supervisor_to_data(spec.start)
         case _:
             assert_never(spec.start)
+
+
+def _supervisor_to_data(spec: SupervisorSpec) -> dict[str, object]:
+    data: dict[str, object] = {
+        "strategy": str(spec.strategy),
+        "max_restarts": spec.intensity.max_restarts,
+        "max_seconds": spec.intensity.max_seconds,
+        "auto_shutdown": str(spec.auto_shutdown),
+    }
+    if spec.is_dynamic:
+        limit = spec.max_children
+        data["max_children"] = str(INFINITY) if limit is None else limit
+    data["children"] = [child_to_data(child) for child in spec.children]
+    return data

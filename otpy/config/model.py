@@ -61,7 +61,28 @@ Budget = Annotated[
     WithJsonSchema({"anyOf": [*_DURATION_SCHEMA, {"enum": list(NoBudget)}]}),
 ]
 
+MaxChildren = Annotated[
+    int | None,
+    PlainValidator(parsers.max_children),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 0, "maximum": parsers.MAX_NUMBER},
+                {"const": INFINITY},
+            ]
+        }
+    ),
+]
+
 _INTENSITY: Final = RestartIntensity()
+
+# Only a dynamic supervisor can do without children in the file.
+_CHILDREN_OR_DYNAMIC: Final[dict[str, Any]] = {
+    "anyOf": [
+        {"required": ["children"]},
+        {"properties": {"strategy": {"const": Strategy.DYNAMIC}}, "required": ["strategy"]},
+    ]
+}
 
 
 class Fields(BaseModel):
@@ -72,6 +93,8 @@ class Fields(BaseModel):
 
 class SupervisorFields(Fields):
     """What every supervisor has, the one at the top included."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(json_schema_extra=_CHILDREN_OR_DYNAMIC)
 
     strategy: Annotated[Strategy, Field(strict=False)] = Field(
         Strategy.ONE_FOR_ONE, description="Which siblings a child's restart takes along."
@@ -90,7 +113,13 @@ class SupervisorFields(Fields):
         AutoShutdown.NEVER,
         description="Whether the end of significant children ends the supervisor.",
     )
-    children: "list[Child]" = Field(description="The children, in the order of their start.")
+    max_children: MaxChildren = Field(
+        INFINITY,
+        validate_default=True,
+        description="How many children a dynamic supervisor may have, or infinity.",
+    )
+    # Whether it may be left out is for `rules`: they know the strategy.
+    children: "list[Child]" = Field([], description="The children, in the order of their start.")
 
 
 class ChildFields(Fields):
@@ -146,9 +175,13 @@ KINDS: Final[dict[str, type[ChildFields]]] = {
 
 
 def kind(child: object) -> str:
-    """Tell by which of its keys a child is read: the first that makes it a kind, else `start`."""
-    keys = child if isinstance(child, dict) else ()
-    return next((key for key in keys if key in KINDS), "start")
+    """Tell by which of its keys a child is read: the first that makes it a kind, else `start`.
+
+    A dynamic supervisor needs no `children` to be known as a supervisor.
+    """
+    keys = child if isinstance(child, dict) else {}
+    is_dynamic = keys.get("strategy") == Strategy.DYNAMIC
+    return next((key for key in keys if key in KINDS), "children" if is_dynamic else "start")
 
 
 Child: TypeAlias = Annotated[

@@ -76,6 +76,15 @@ def program(words: list[str]) -> list[str]:
     return words
 
 
+def max_children(value: object) -> int | None:
+    """Read how many children are allowed: a number, or None for ``infinity``."""
+    if value == NoBudget.INFINITY:
+        return None
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_NUMBER:
+        return value
+    raise wanted(f"an integer from 0 to {MAX_NUMBER}, or infinity")
+
+
 def seconds(value: object) -> float:
     """Read a duration: a number of seconds, or text with a unit."""
     number = _number(value)

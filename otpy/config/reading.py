@@ -18,7 +18,7 @@ def read_tree(data: dict[object, object], written: Written) -> tuple[Tree | None
     """Read the fields of a whole tree; the first result is None if there are mistakes."""
     if deep := rules.too_deep(data):
         return None, deep
-    mistakes = list(rules.check(data))
+    mistakes = [*rules.no_children(data), *rules.check(data)]
     try:
         tree = Tree.model_validate(data)
     except ValidationError as error:

@@ -7,7 +7,14 @@ from collections.abc import Iterable, Iterator
 from typing import Any, TypeAlias
 
 from otpy.config.mistakes import Loc, Mistake, quotes_help, show
-from otpy.core.spec import AutoShutdown, ChildSpec, CommandStart, Restart, bad_combination
+from otpy.core.spec import (
+    AutoShutdown,
+    ChildSpec,
+    CommandStart,
+    Restart,
+    Strategy,
+    bad_combination,
+)
 
 MAX_DEPTH = 50
 """Supervisors below each other; each is a process that waits for the one below."""
@@ -48,6 +55,13 @@ def check(top: Mapping) -> Iterator[Mistake]:
         below = list(children(at, mapping))
         yield from _unique_ids(below)
         yield from _significance(mapping, below)
+        yield from _dynamics(at, mapping)
+
+
+def no_children(top: Mapping) -> Iterator[Mistake]:
+    """Find out whether a whole tree lacks the children that only a dynamic one can lack."""
+    if "children" not in top and top.get("strategy") != Strategy.DYNAMIC:
+        yield Mistake((), "children is missing, expected a list of children, [] for none")
 
 
 def _keys(at: Loc, mapping: Mapping) -> Iterator[Mistake]:
@@ -82,3 +96,18 @@ def _significance(
         spec = ChildSpec("", CommandStart(()), Restart(restart), significant=True)
         if why := bad_combination(spec, AutoShutdown(auto_shutdown)):
             yield Mistake((*at, "significant"), f"got true, but {why}")
+
+
+def _dynamics(at: Loc, supervisor: Mapping) -> Iterator[Mistake]:
+    strategy = supervisor.get("strategy", Strategy.ONE_FOR_ONE)
+    if strategy == Strategy.DYNAMIC:
+        if isinstance(listed := supervisor.get("children"), list) and listed:
+            text = "got a list, but a dynamic supervisor starts without children, expected []"
+            yield Mistake((*at, "children"), text)
+        auto_shutdown = supervisor.get("auto_shutdown", AutoShutdown.NEVER)
+        if auto_shutdown in list(AutoShutdown) and auto_shutdown != AutoShutdown.NEVER:
+            text = f"got {show(auto_shutdown)}, expected never with strategy 'dynamic'"
+            yield Mistake((*at, "auto_shutdown"), text)
+    elif "children" in supervisor and "max_children" in supervisor and strategy in list(Strategy):
+        text = f"'max_children' with strategy {show(strategy)}, expected only with 'dynamic'"
+        yield Mistake((*at, "max_children"), text, on_key=True)

@@ -18,6 +18,7 @@ def supervisor_spec(fields: SupervisorFields) -> SupervisorSpec:
         intensity=RestartIntensity(fields.max_restarts, fields.max_seconds),
         auto_shutdown=fields.auto_shutdown,
         children=tuple(child_spec(child) for child in fields.children),
+        max_children=fields.max_children,
     )
 
 

@@ -52,6 +52,9 @@ def _start_child(turn: Turn, token: int, spec: ChildSpec) -> None:
     present = turn.children.get(spec.id)
     if detail := bad_combination(spec, turn.spec.auto_shutdown):
         turn.reply(token, Denied("bad_combination", detail))
+    elif present is None and _is_full(turn):
+        detail = f"{len(turn.children)} of {turn.spec.max_children} children"
+        turn.reply(token, Denied("max_children", detail))
     elif present is None:
         turn.children[spec.id] = Child(spec)
         turn.emit(Added(spec))
@@ -60,6 +63,11 @@ def _start_child(turn: Turn, token: int, spec: ChildSpec) -> None:
         turn.reply(token, Denied("already_started"))
     else:
         turn.reply(token, Denied("already_present"))
+
+
+def _is_full(turn: Turn) -> bool:
+    limit = turn.spec.max_children
+    return limit is not None and len(turn.children) >= limit
 
 
 def _about_child(

@@ -10,11 +10,16 @@ from typing import Final, TypeAlias
 
 
 class Strategy(StrEnum):
-    """Whom a child's restart takes along."""
+    """Whom a child's restart takes along.
+
+    `DYNAMIC` is one_for_one for children that are only ever added by `start_child`, as
+    Elixir's DynamicSupervisor has them.
+    """
 
     ONE_FOR_ONE = "one_for_one"
     ONE_FOR_ALL = "one_for_all"
     REST_FOR_ONE = "rest_for_one"
+    DYNAMIC = "dynamic"
 
 
 class Restart(StrEnum):
@@ -78,12 +83,23 @@ class CommandStart:
 
 @dataclass(frozen=True, slots=True)
 class SupervisorSpec:
-    """A supervisor's flags and its children in start order."""
+    """A supervisor's flags and its children in start order.
+
+    Attributes:
+        max_children: How many a dynamic one may have, restarting ones included; None for any
+            number.
+    """
 
     strategy: Strategy = Strategy.ONE_FOR_ONE
     intensity: RestartIntensity = RestartIntensity()
     auto_shutdown: AutoShutdown = AutoShutdown.NEVER
     children: "tuple[ChildSpec, ...]" = ()
+    max_children: int | None = None
+
+    @property
+    def is_dynamic(self) -> bool:
+        """Whether its children come and go: who does not run has no place in its list."""
+        return self.strategy is Strategy.DYNAMIC
 
 
 Start: TypeAlias = ServerStart | CommandStart | SupervisorSpec

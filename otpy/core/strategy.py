@@ -22,7 +22,7 @@ def affected(strategy: Strategy, children: Iterable[str], failed: str) -> tuple[
 
     Source: supervisor.erl, ``restart/3``.
     """
-    if strategy is Strategy.ONE_FOR_ONE:
+    if strategy in (Strategy.ONE_FOR_ONE, Strategy.DYNAMIC):
         return (failed,)
     group = tuple(children)
     return group[group.index(failed) :] if strategy is Strategy.REST_FOR_ONE else group

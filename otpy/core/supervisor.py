@@ -185,7 +185,7 @@ def _restart(turn: Turn, child: Child, reason: ExitReason) -> None:
     # Recorded before the attempt; a success never clears it (``add_restart``).
     turn.restarts = turn.restarts.record(turn.now, limit)
     count = len(turn.restarts.times)
-    turn.settle(child)
+    turn.mark(child, Status.UNDEFINED)
     if turn.restarts.exceeds(limit):
         turn.emit(TooManyRestarts(id_, reason, count))
         turn.end()

@@ -86,8 +86,12 @@ class Turn:
         self.children[child.spec.id] = replace(child, status=status)
 
     def settle(self, child: Child) -> None:
-        """Note that a child has no process; a temporary one leaves the list (``del_child``)."""
-        if child.spec.restart is Restart.TEMPORARY:
+        """Note that a child has no process.
+
+        A temporary one leaves the list (``del_child``), and so does every child of a dynamic
+        supervisor (dynamic_supervisor.ex, ``delete_child``).
+        """
+        if child.spec.restart is Restart.TEMPORARY or self.spec.is_dynamic:
             self.remove(child.spec.id)
         else:
             self.mark(child, Status.UNDEFINED)
@@ -116,6 +120,8 @@ class Turn:
         # The one that is being stopped already, if any, is waited for first.
         stopping = self.work.stop[:1] if self.work is not None else ()
         order = (*stopping, *stop_order(self.children))
+        if self.spec.is_dynamic:
+            self._stop_at_once(order)
         self.begin(Ending(reason or Shutdown()), stop=order)
 
     def advance(self) -> None:
@@ -138,6 +144,16 @@ class Turn:
         if self.work is not None:
             self.work = replace(self.work, start=self.work.start[1:])
         self.advance()
+
+    def _stop_at_once(self, ids: tuple[str, ...]) -> None:
+        """Ask all of them before any is waited for, each within its own budget.
+
+        Children of a dynamic supervisor do not use each other, so that nobody has to wait for
+        a sibling (dynamic_supervisor.ex, ``terminate_children``).
+        """
+        for id_ in ids:
+            if (child := self.children.get(id_)) is not None:
+                self._must_wait_for_stop(child)
 
     def _left_to_stop(self, ids: tuple[str, ...]) -> tuple[str, ...]:
         for position, id_ in enumerate(ids):

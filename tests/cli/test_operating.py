@@ -22,6 +22,14 @@ def tree(otpy: Run, nowhere: Path) -> Iterator[Terminal]:
         yield run
 
 
+@pytest.fixture
+def pool(nowhere: Path) -> Iterator[Terminal]:
+    file = nowhere / "pool.yaml"
+    file.write_text("children: [{id: pool, strategy: dynamic, max_children: 1}]")
+    with running(file, nowhere) as run:
+        yield run
+
+
 def state(otpy: Run, name: str) -> str:
     found: str = otpy("status", name, "--json").data["state"]
     return found
@@ -107,6 +115,18 @@ def test_a_temporary_child_can_be_restarted_but_not_started_again(otpy: Run) -> 
     assert otpy("pid", "door").out != before
     done(otpy("terminate", "door"))
     assert "no child 'door'" in otpy("start", "door").complaint
+
+
+@pytest.mark.usefixtures("pool")
+def test_the_children_of_a_dynamic_supervisor_come_and_go(otpy: Run) -> None:
+    assert done(otpy("start", "pool", json.dumps(COUNTER))).startswith("pool/second: started, pid")
+    third = json.dumps({**COUNTER, "id": "third"})
+    assert otpy("start", "pool", third).complaint.startswith("max_children: 1 of 1 children: ")
+    before = otpy("pid", "second").out
+    done(otpy("restart", "second"))
+    assert otpy("pid", "second").out != before
+    done(otpy("terminate", "second"))
+    assert "no child 'second'" in otpy("start", "second").complaint
 
 
 @pytest.mark.usefixtures("tree")

@@ -8,7 +8,7 @@ from tests.config.folder import Folder, Told
 
 DURATION = "seconds, 0 or more, or a duration such as 250ms, 5s, 2m or 1h"
 BUDGET = f"{DURATION}; or brutal_kill or infinity"
-TOP_KEYS = "strategy, max_restarts, max_seconds, auto_shutdown, children or name"
+TOP_KEYS = "strategy, max_restarts, max_seconds, auto_shutdown, max_children, children or name"
 SERVER_KEYS = "id, restart, significant, shutdown, start or args"
 KINDS = "start, command or children"
 
@@ -27,14 +27,14 @@ KINDS = "start, command or children"
             "strategy: one_for_al",
             11,
             (
-                "strategy: got 'one_for_al', expected one_for_one, one_for_all or rest_for_one;"
-                " did you mean 'one_for_all'?"
+                "strategy: got 'one_for_al', expected one_for_one, one_for_all, rest_for_one or"
+                " dynamic; did you mean 'one_for_all'?"
             ),
         ),
         (
-            "strategy: dynamic",
+            "strategy: simple",
             11,
-            "strategy: got 'dynamic', expected one_for_one, one_for_all or rest_for_one",
+            "strategy: got 'simple', expected one_for_one, one_for_all, rest_for_one or dynamic",
         ),
         (
             "auto_shutdown: true",
@@ -360,13 +360,60 @@ children:
 max_restarts: many
 """
     assert told(text) == [
-        "1:11: strategy: got 'one', expected one_for_one, one_for_all or rest_for_one",
+        "1:11: strategy: got 'one', expected one_for_one, one_for_all, rest_for_one or dynamic",
         "5:14: restart: got 'always', expected permanent, transient or temporary",
         "6:9: id: got 'a' again, expected an id that is unique among its siblings",
-        "7:15: strategy: got 'two', expected one_for_one, one_for_all or rest_for_one",
+        "7:15: strategy: got 'two', expected one_for_one, one_for_all, rest_for_one or dynamic",
         "9:26: command: got 'x', expected a list such as [caddy, run]",
         "10:14: id: got 'b' again, expected an id that is unique among its siblings",
         "10:24: start: got 'nothing', expected module:attribute, such as shop.cart:Cart",
         f"10:33: unknown key 'colour', expected {SERVER_KEYS}",
         "11:15: max_restarts: got 'many', expected an integer from 0 to 1000000000",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (
+            "strategy: dynamic\nchildren: [{id: a, start: 'm:f'}]",
+            (
+                "2:11: children: got a list, but a dynamic supervisor starts without children,"
+                " expected []"
+            ),
+        ),
+        (
+            "strategy: dynamic\nauto_shutdown: any_significant",
+            ("2:16: auto_shutdown: got 'any_significant', expected never with strategy 'dynamic'"),
+        ),
+        (
+            "strategy: dynamic\nmax_children: -1",
+            "2:15: max_children: got -1, expected an integer from 0 to 1000000000, or infinity",
+        ),
+        (
+            "strategy: dynamic\nmax_children: many",
+            "2:15: max_children: got 'many', expected an integer from 0 to 1000000000, or infinity",
+        ),
+        (
+            "max_children: 5\nchildren: []",
+            "1:1: 'max_children' with strategy 'one_for_one', expected only with 'dynamic'",
+        ),
+        (
+            "children: [{id: a, max_children: 5, strategy: one_for_all, children: []}]",
+            "1:20: 'max_children' with strategy 'one_for_all', expected only with 'dynamic'",
+        ),
+        (
+            "children: [{id: a, strategy: rest_for_one}]",
+            (
+                "1:12: children[0]: start, command or children is missing,"
+                " expected exactly one of them"
+            ),
+        ),
+        (
+            "children: [{id: a, start: 'm:f', strategy: dynamic}]",
+            "1:34: 'strategy' with 'start', expected only with 'children'",
+        ),
+    ],
+)
+def test_a_dynamic_supervisor(told: Told, text: str, line: str) -> None:
+    assert line in told(text)

@@ -159,3 +159,15 @@ def test_a_hundred_thousand_lines(folder: Folder) -> None:
     child = "  - id: w{}\n    start: m:f\n    args: [1]\n    restart: transient\n    shutdown: 1s\n"
     text = "children:\n" + "".join(child.format(i) for i in range(20_000))
     assert len(folder.load(text).spec.children) == 20_000
+
+
+@pytest.mark.parametrize("children", ["", "children: []"])
+def test_a_dynamic_supervisor_starts_without_children(folder: Folder, children: str) -> None:
+    config = folder.load(f"strategy: dynamic\nmax_children: 7\n{children}")
+    assert config.spec == SupervisorSpec(Strategy.DYNAMIC, max_children=7)
+
+
+def test_a_dynamic_supervisor_below_another(folder: Folder) -> None:
+    config = folder.load("children: [{id: pool, strategy: dynamic, max_children: infinity}]")
+    pool = ChildSpec("pool", SupervisorSpec(Strategy.DYNAMIC), shutdown=INFINITY)
+    assert config.spec.children == (pool,)

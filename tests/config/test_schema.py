@@ -12,9 +12,13 @@ def schema() -> dict[str, Any]:
 
 def test_the_top() -> None:
     assert schema()["$schema"].endswith("2020-12/schema")
-    assert schema()["required"] == ["children"]
+    assert schema()["anyOf"] == [
+        {"required": ["children"]},
+        {"properties": {"strategy": {"const": "dynamic"}}, "required": ["strategy"]},
+    ]
     assert set(schema()["properties"]) == {
-        *("name", "strategy", "max_restarts", "max_seconds", "auto_shutdown", "children")
+        *("name", "strategy", "max_restarts", "max_seconds", "auto_shutdown"),
+        *("max_children", "children"),
     }
 
 
@@ -29,7 +33,8 @@ def test_a_child_is_one_of_three_kinds() -> None:
         kind["$ref"].split("/")[-1] for kind in schema()["properties"]["children"]["items"]["oneOf"]
     ]
     required = [set(schema()["$defs"][kind]["required"]) for kind in kinds]
-    assert required == [{"id", "start"}, {"id", "command"}, {"id", "children"}]
+    assert required == [{"id", "start"}, {"id", "command"}, {"id"}]
+    assert schema()["$defs"]["SupervisorChild"]["anyOf"] == schema()["anyOf"]
 
 
 def test_every_field_is_described_where_it_stands() -> None:

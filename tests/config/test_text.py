@@ -134,11 +134,11 @@ def test_a_mistake_behind_two_aliases_is_told_once(told: Told) -> None:
 def test_a_mistake_of_the_text_stands_beside_those_of_fields(told: Told) -> None:
     assert told("name: a\nname: b\nstrategy: x\nchildren: []") == [
         "2:1: the key 'name' again, expected it once",
-        "3:11: strategy: got 'x', expected one_for_one, one_for_all or rest_for_one",
+        "3:11: strategy: got 'x', expected one_for_one, one_for_all, rest_for_one or dynamic",
     ]
 
 
 def test_columns_count_characters(told: Told) -> None:
     assert told("{name: ééé, strategy: x, children: []}") == [
-        "1:23: strategy: got 'x', expected one_for_one, one_for_all or rest_for_one",
+        "1:23: strategy: got 'x', expected one_for_one, one_for_all, rest_for_one or dynamic",
     ]

@@ -79,11 +79,18 @@ requests: st.SearchStrategy[Request] = st.one_of(
 
 @st.composite
 def supervisor_specs(draw: st.DrawFn) -> SupervisorSpec:
+    strategy = draw(st.sampled_from(Strategy))
+    intensity = RestartIntensity(
+        draw(st.sampled_from([9, 4, 1, 0])), draw(st.sampled_from([1.0, 5.0]))
+    )
+    if strategy is Strategy.DYNAMIC:
+        limit = draw(st.sampled_from([None, 3, 2, 0]))
+        return SupervisorSpec(strategy, intensity, max_children=limit)
     auto_shutdown = draw(st.sampled_from(AutoShutdown))
     children = draw(st.lists(child_specs, min_size=1, max_size=5, unique_by=lambda spec: spec.id))
     return SupervisorSpec(
-        draw(st.sampled_from(Strategy)),
-        RestartIntensity(draw(st.sampled_from([9, 4, 1, 0])), draw(st.sampled_from([1.0, 5.0]))),
+        strategy,
+        intensity,
         auto_shutdown,
         tuple(spec for spec in children if not bad_combination(spec, auto_shutdown)),
     )
@@ -230,6 +237,8 @@ class AnySupervisor(RuleBasedStateMachine):
 
     def check_start(self, spec: ChildSpec, incarnation: int) -> None:
         assert spec.id not in self.processes(), "never two incarnations"
+        limit = self.state.spec.max_children
+        assert limit is None or len(self.processes()) < limit, "never too many"
         assert not self.starting, "one child starts at a time"
         assert not self.leaving, "nobody starts while another is being stopped"
         assert incarnation == self.last_number.get(spec.id, 0) + 1
@@ -239,15 +248,22 @@ class AnySupervisor(RuleBasedStateMachine):
     def check_leaves(self, id_: str, incarnation: int) -> None:
         assert (id_, incarnation) in self.processes().items(), "only what is alive is stopped"
         self.leaving.add(id_)
-        assert self.halted or len(self.leaving) == 1, "one child stops at a time"
+        if not self.halted and not self.stops_at_once:
+            assert len(self.leaving) == 1, "one child stops at a time"
 
     def check_order(self, id_: str) -> None:
         assert id_ not in self.leaving, "nobody is asked twice"
         work = self.state.work
+        if self.stops_at_once:
+            return
         if work is not None and isinstance(work.purpose, Ending | Recovering):
             order = list(self.state.children)
             later = set(order[order.index(id_) + 1 :])
             assert not later & self.processes().keys(), "the latest stops first"
+
+    @property
+    def stops_at_once(self) -> bool:
+        return self.state.spec.is_dynamic and self.state.ending
 
     def check_report(self, report: Report) -> None:
         match report:
@@ -283,6 +299,19 @@ class AnySupervisor(RuleBasedStateMachine):
             assert not self.unanswered
         else:
             assert self.starting or self.leaving
+
+    @invariant()
+    def a_dynamic_supervisor_keeps_nobody_who_will_not_run(self) -> None:
+        if self.state.spec.is_dynamic and not self.state.ending:
+            limit = self.state.spec.max_children
+            assert limit is None or len(self.state.children) <= limit
+            for one in self.state.children.values():
+                assert one.status is not Status.UNDEFINED
+
+    @invariant()
+    def a_dynamic_supervisor_that_ends_has_asked_everybody(self) -> None:
+        if self.stops_at_once:
+            assert self.leaving == self.processes().keys()
 
     @invariant()
     def a_child_with_a_future_is_not_gone(self) -> None:

@@ -1,0 +1,225 @@
+"""A supervisor whose children come and go (Elixir's dynamic_supervisor.ex)."""
+
+from otpy.core.exits import Killed, Normal, Shutdown
+from otpy.core.messages import (
+    Added,
+    BootAsked,
+    ChildCounts,
+    CountChildren,
+    DeleteChild,
+    Denied,
+    Done,
+    Emit,
+    GetChildSpec,
+    GiveUp,
+    Halt,
+    HaltAsked,
+    Kill,
+    NotStarted,
+    Removed,
+    Reply,
+    RestartChild,
+    Restarting,
+    SetTimer,
+    Start,
+    StartChild,
+    Stop,
+    StopAsked,
+    TerminateChild,
+    TooManyRestarts,
+    Up,
+)
+from otpy.core.spec import BRUTAL_KILL, INFINITY, ChildSpec, Restart, Strategy
+from otpy.core.state import Outlook, outlook
+from tests.core.machine import BROKEN, A, B, C, Machine, asked_to_stop, child
+
+TRANSIENT = child("a", Restart.TRANSIENT)
+
+
+def dynamic(
+    *children: ChildSpec, max_children: int | None = None, max_restarts: int = 3
+) -> Machine:
+    """Make a dynamic supervisor with children that were added, and are up."""
+    machine = Machine(
+        strategy=Strategy.DYNAMIC, max_children=max_children, max_restarts=max_restarts
+    )
+    assert machine.hear(BootAsked()) == (Up(),)
+    for number, spec in enumerate(children):
+        machine.ask(-number, StartChild(spec))
+        machine.started(spec.id)
+    return machine
+
+
+# ---- children come and go ----------------------------------------------------------------------
+
+
+def test_it_boots_without_children_and_start_child_adds_them() -> None:
+    supervisor = dynamic()
+    assert supervisor.ask(1, StartChild(A)) == (Emit(Added(A)), Start(A, 1))
+    assert supervisor.started("a") == (Reply(1, Done("a", 1)),)
+    assert supervisor.ask(2, GetChildSpec("a")) == (Reply(2, A),)
+    assert supervisor.ask(3, CountChildren()) == (Reply(3, ChildCounts(1, 1, 0, 1)),)
+
+
+def test_only_the_child_that_ended_is_restarted() -> None:
+    supervisor = dynamic(A, B, C)
+    assert supervisor.exited("b") == (Emit(Restarting("b", Killed(), 1)), Start(B, 2))
+    assert supervisor.started("b") == ()
+
+
+def test_a_child_that_is_not_restarted_leaves_no_spec() -> None:
+    supervisor = dynamic(TRANSIENT, child("t", Restart.TEMPORARY))
+    assert supervisor.exited("a", Normal()) == (Emit(Removed("a")),)
+    assert supervisor.exited("t", Killed()) == (Emit(Removed("t")),)
+    assert supervisor.ask(1, CountChildren()) == (Reply(1, ChildCounts(0, 0, 0, 0)),)
+    supervisor.ask(2, StartChild(TRANSIENT))
+    assert supervisor.started("a") == (Reply(2, Done("a", 2)),)
+
+
+def test_a_child_that_ignores_its_start_is_not_kept() -> None:
+    supervisor = dynamic()
+    supervisor.ask(1, StartChild(A))
+    assert supervisor.ignored("a") == (Emit(Removed("a")), Reply(1, Done("a")))
+
+
+def test_a_child_that_ignores_its_restart_is_removed() -> None:
+    supervisor = dynamic(A)
+    supervisor.exited("a")
+    assert supervisor.ignored("a") == (Emit(Removed("a")),)
+    assert outlook(supervisor.state, "a") is Outlook.GONE
+
+
+def test_a_start_that_fails_is_private() -> None:
+    supervisor = dynamic(A)
+    supervisor.ask(1, StartChild(B))
+    assert supervisor.failed("b") == (Emit(Removed("b")), Reply(1, NotStarted(BROKEN)))
+
+
+def test_a_restart_that_fails_is_tried_again_until_there_were_too_many() -> None:
+    supervisor = dynamic(A, max_restarts=2)
+    supervisor.exited("a")
+    assert supervisor.failed("a") == (Emit(Restarting("a", BROKEN, 2)), Start(A, 3))
+    assert supervisor.failed("a") == (
+        Emit(TooManyRestarts("a", BROKEN, 3)),
+        GiveUp(Shutdown()),
+    )
+
+
+# ---- requests ----------------------------------------------------------------------------------
+
+
+def test_terminate_child_forgets_the_spec() -> None:
+    supervisor = dynamic(A)
+    assert supervisor.ask(1, TerminateChild("a")) == asked_to_stop("a")
+    assert supervisor.exited("a", Shutdown()) == (Emit(Removed("a")), Reply(1, Done("a")))
+    for request in (TerminateChild("a"), RestartChild("a"), DeleteChild("a"), GetChildSpec("a")):
+        assert supervisor.ask(2, request) == (Reply(2, Denied("not_found")),)
+
+
+def test_a_child_that_is_there_runs_so_that_restart_and_delete_are_refused() -> None:
+    supervisor = dynamic(A)
+    assert supervisor.ask(1, RestartChild("a")) == (Reply(1, Denied("running")),)
+    assert supervisor.ask(2, DeleteChild("a")) == (Reply(2, Denied("running")),)
+
+
+def test_terminate_child_ends_the_retries_of_a_restart() -> None:
+    supervisor = dynamic(A)
+    supervisor.exited("a")
+    supervisor.ask(1, TerminateChild("a"))
+    assert supervisor.failed("a") == (Emit(Removed("a")), Reply(1, Done("a")))
+
+
+def test_an_id_is_unique() -> None:
+    supervisor = dynamic(A)
+    assert supervisor.ask(1, StartChild(A)) == (Reply(1, Denied("already_started")),)
+
+
+def test_a_significant_child_is_refused() -> None:
+    spec = child("s", Restart.TRANSIENT, significant=True)
+    (answer,) = dynamic().ask(1, StartChild(spec))
+    assert isinstance(answer, Reply)
+    assert isinstance(answer.answer, Denied)
+    assert answer.answer.reason == "bad_combination"
+
+
+def test_max_children_is_the_limit() -> None:
+    supervisor = dynamic(A, B, max_children=2)
+    full = Denied("max_children", "2 of 2 children")
+    assert supervisor.ask(1, StartChild(C)) == (Reply(1, full),)
+    supervisor.ask(2, TerminateChild("a"))
+    supervisor.exited("a", Shutdown())
+    assert supervisor.ask(3, StartChild(C)) == (Emit(Added(C)), Start(C, 1))
+
+
+def test_max_children_of_zero_allows_none() -> None:
+    (answer,) = dynamic(max_children=0).ask(1, StartChild(A))
+    assert answer == Reply(1, Denied("max_children", "0 of 0 children"))
+
+
+def test_max_children_counts_those_that_are_restarting() -> None:
+    supervisor = dynamic(A, max_children=1)
+    supervisor.exited("a")
+    supervisor.ask(1, StartChild(B))
+    assert supervisor.started("a") == (Reply(1, Denied("max_children", "1 of 1 children")),)
+
+
+# ---- the end -----------------------------------------------------------------------------------
+
+
+def test_all_are_asked_to_stop_before_any_is_waited_for() -> None:
+    supervisor = dynamic(A, B, C)
+    assert supervisor.hear(StopAsked()) == (
+        *asked_to_stop("c"),
+        *asked_to_stop("b"),
+        *asked_to_stop("a"),
+    )
+    assert supervisor.exited("b", Shutdown()) == (Emit(Removed("b")),)
+    assert supervisor.exited("c", Shutdown()) == (Emit(Removed("c")),)
+    assert supervisor.exited("a", Shutdown()) == (Emit(Removed("a")), GiveUp(Shutdown()))
+
+
+def test_each_child_has_its_own_budget() -> None:
+    patient, brutal = child("p", shutdown=INFINITY), child("k", shutdown=BRUTAL_KILL)
+    supervisor = dynamic(patient, child("slow", shutdown=0.5), brutal)
+    assert supervisor.hear(StopAsked()) == (
+        Kill("k", 1),
+        Stop("slow", 1),
+        SetTimer("slow", 1, 0.5),
+        Stop("p", 1),
+    )
+    assert supervisor.timed_out("slow") == (Kill("slow", 1),)
+    supervisor.exited("slow", Killed())
+    supervisor.exited("k", Killed())
+    assert supervisor.exited("p", Shutdown())[-1] == GiveUp(Shutdown())
+
+
+def test_a_child_that_starts_or_is_restarted_is_stopped_with_the_others() -> None:
+    supervisor = dynamic(A, B)
+    supervisor.exited("a")
+    supervisor.ask(1, StartChild(C))
+    assert supervisor.hear(StopAsked()) == (*asked_to_stop("b"), *asked_to_stop("a", 2))
+    supervisor.exited("b", Shutdown())
+    assert supervisor.failed("a", Shutdown())[-1] == GiveUp(Shutdown())
+
+
+def test_a_child_that_is_being_terminated_is_not_asked_twice() -> None:
+    supervisor = dynamic(A, B)
+    supervisor.ask(1, TerminateChild("a"))
+    assert supervisor.hear(StopAsked()) == asked_to_stop("b")
+    supervisor.exited("a", Shutdown())
+    assert supervisor.exited("b", Shutdown())[-1] == GiveUp(Shutdown())
+
+
+def test_too_many_restarts_stop_the_others_at_once_too() -> None:
+    supervisor = dynamic(A, B, C, max_restarts=0)
+    assert supervisor.exited("b") == (
+        Emit(TooManyRestarts("b", Killed(), 1)),
+        *asked_to_stop("c"),
+        *asked_to_stop("a"),
+    )
+
+
+def test_a_halt_overtakes_the_stop() -> None:
+    supervisor = dynamic(A, B)
+    supervisor.hear(StopAsked())
+    assert supervisor.hear(HaltAsked()) == (Halt("b", 1), Halt("a", 1))

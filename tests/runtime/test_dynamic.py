@@ -1,0 +1,110 @@
+"""Dynamic supervisors on real processes: children come and go, and stop all at once."""
+
+import os
+import signal
+
+import pytest
+
+from otpy import NoProcess, SupervisorError
+from otpy.events import ChildEnded, ChildRemoved, ChildStarted
+from tests.support.node import Nodes, NodeUnderTest
+
+POOL = """
+    name: dynamic
+    children:
+      - {id: steady, start: "tests.support.workers:Remote", args: [WORK/log]}
+      - {id: pool, strategy: dynamic, max_children: 3, max_restarts: 10}
+    """
+
+
+def add(node: NodeUnderTest, id_: str, terminate: str = "note", **fields: object) -> int:
+    """Start a child with a log of its own; tell its pid."""
+    args = [str(node.work / f"{id_}.log"), [], terminate]
+    spec = {"id": id_, "start": "tests.support.workers:Remote", "args": args, **fields}
+    pid = node.client.supervisor("pool").start_child(spec).pid
+    assert pid is not None
+    return pid
+
+
+def ids(node: NodeUnderTest) -> list[str]:
+    return [child.id for child in node.client.supervisor("pool").which_children()]
+
+
+def test_children_are_killed_and_come_back_alone(nodes: Nodes) -> None:
+    node = nodes.run(POOL)
+    assert ids(node) == []
+    add(node, "a")
+    bystander = add(node, "b")
+    assert node.recover("pool/a").incarnation == 2
+    assert node.call("pool/a", "identity")[1] == 2
+    assert node.client["b"].pid == bystander
+    assert ids(node) == ["b", "a"]
+
+
+def test_who_ends_for_good_has_no_place_any_more(nodes: Nodes) -> None:
+    node = nodes.run(POOL)
+    pool = node.client.supervisor("pool")
+    add(node, "a", restart="transient")
+    node.client["a"].cast("stop_later", "normal")
+    node.next(ChildRemoved, path="pool/a")
+    add(node, "b")
+    pool.terminate_child("b")
+    assert ids(node) == []
+    with pytest.raises(NoProcess):
+        node.call("pool/b", "identity")
+    with pytest.raises(SupervisorError, match="not_found"):
+        pool.restart_child("b")
+
+
+def test_no_more_than_max_children(nodes: Nodes) -> None:
+    node = nodes.run(POOL)
+    for id_ in "abc":
+        add(node, id_)
+    with pytest.raises(SupervisorError) as caught:
+        add(node, "d")
+    assert (caught.value.reason, caught.value.detail) == ("max_children", "3 of 3 children")
+    node.client.supervisor("pool").terminate_child("a")
+    add(node, "d")
+    assert ids(node) == ["d", "c", "b"]
+
+
+def test_a_killed_supervisor_comes_back_empty(nodes: Nodes) -> None:
+    node = nodes.run(POOL)
+    steady = node.client["steady"].pid
+    add(node, "a")
+    add(node, "b")
+    assert node.recover("pool").incarnation == 2
+    assert ids(node) == []
+    with pytest.raises(NoProcess):
+        node.call("pool/a", "identity")
+    add(node, "a")
+    assert node.client["steady"].pid == steady
+
+
+def test_all_stop_at_once_each_within_its_own_budget(nodes: Nodes) -> None:
+    node = nodes.run(POOL)
+    for id_ in "ac":
+        os.mkfifo(node.work / f"{id_}.log.fifo")
+        add(node, id_, "fifo", shutdown="infinity")
+    add(node, "b", "sleep_in_c", shutdown="200ms")
+    node.send(signal.SIGTERM)
+    # Every one is in its terminate, and none has ended: nobody waits for a sibling.
+    for id_ in "abc":
+        node.logged("terminate", f"pool/{id_}", 1, "shutdown", file=f"{id_}.log")
+    assert node.next(ChildEnded, path="pool/b").reason == "killed"
+    assert [e.path for e in node.seen(ChildEnded) if e.path.startswith("pool/")] == ["pool/b"]
+    for id_ in "ac":
+        (node.work / f"{id_}.log.fifo").write_bytes(b"go on")
+        assert node.next(ChildEnded, path=f"pool/{id_}").reason == "shutdown"
+    assert node.wait() == 0
+    ends = [event.path for event in node.seen(ChildEnded) if event.path != "@gateway"]
+    assert ends[-3:] == ["pool", "steady", ""]
+
+
+def test_a_dynamic_supervisor_may_be_the_root(nodes: Nodes) -> None:
+    node = nodes.run("{name: root, strategy: dynamic}")
+    root = node.client.supervisor()
+    spec = {"id": "a", "start": "otpy.examples.counter:Counter"}
+    assert root.start_child(spec).incarnation == 1
+    assert node.next(ChildStarted, path="a").incarnation == 1
+    assert node.recover("a").incarnation == 2
