@@ -8,6 +8,7 @@ import heapq
 import itertools
 import os
 import select
+import signal
 import time
 from collections import deque
 from dataclasses import dataclass
@@ -250,8 +251,9 @@ class WorkerMailbox:
 
     def _hear_supervisor(self) -> None:
         if not self.supervisor.receive(self._heard):
-            # It is dead, and the kernel is about to end this process too.
-            raise ShutDownAsked
+            # It is dead, and the kernel is about to end this process too: at once, not with a
+            # `terminate` that is cut short wherever it may be just then.
+            os.kill(os.getpid(), signal.SIGKILL)
 
     def _heard(self, message: object, fds: tuple[int, ...]) -> None:
         match message:
