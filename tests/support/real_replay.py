@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 import otpy
-from otpy.events import ChildEnded, ChildrenDeclared, ChildStartFailed, ChildStarting
+from otpy.events import ChildEnded, ChildrenDeclared, ChildStartFailed, ChildStarting, NodeStarted
 from tests.support.node import Nodes, NodeUnderTest
 from tests.support.processes import DEADLINE_S
 
@@ -64,6 +64,11 @@ class _Replay:
         self._node: NodeUnderTest = nodes.start(nodes.write(json.dumps(fields)))
 
     def boot(self) -> Record:
+        self._node.until(
+            lambda: self._node.seen(NodeStarted) or self._root() != "running",
+            "the end of the boot",
+            outlives=True,
+        )
         return self._entry(0, self._boot_result)
 
     def step(self, number: int, step: Record) -> Record:
@@ -107,9 +112,8 @@ class _Replay:
 
     def _let_everybody_answer(self) -> None:
         """Ask each supervisor something: it answers when it has done what it had to do."""
-        rows = list(self._node.client.tree(timeout=DEADLINE_S))
-        for row in rows:
-            if row.kind == "supervisor" and row.state == "running":
+        for row in list(self._node.client.tree(timeout=DEADLINE_S)):
+            if row.kind == "supervisor" and row.state != "stopped":
                 self._node.client.supervisor(row.path).which_children(timeout=DEADLINE_S)
 
     def _boot_result(self) -> Json:
