@@ -28,6 +28,7 @@ def start(ctx: click.Context, name: str, spec: str | None) -> None:
     otpy start counter                                    again, after "otpy terminate"
     otpy start pool '{"id": "w3", "start": "shop:Work"}'  new, under the supervisor pool
     otpy start root @child.yaml                           new, under the root supervisor
+    otpy start pool '{"args": [5]}'                       new, made from pool's template
 
     SPEC has the fields that a child has in a tree's file, as JSON or in a YAML file after an @.
     SUPERVISOR may be left out for the root supervisor.
@@ -61,9 +62,13 @@ def read_spec(word: str) -> dict[str, Any]:
             data = json.loads(word)
         except ValueError as error:
             raise click.UsageError(f"SPEC is neither JSON ({error}) nor @file.yaml") from None
-    if not isinstance(data, dict) or not isinstance(data.get("id"), str):
+    if not isinstance(data, dict) or not (data.keys() <= {"args"} or _has_id(data)):
         raise click.UsageError('SPEC is not a mapping with an id, as {"id": "w3", "start": ...}')
     return data
+
+
+def _has_id(data: dict[str, Any]) -> bool:
+    return isinstance(data.get("id"), str)
 
 
 def _read_yaml(file: Path) -> Any:

@@ -1,6 +1,6 @@
 """The supervisor API, with OTP's names."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -82,11 +82,23 @@ class SupervisorRef:
         arguments = {"child": child}
         return self._ask("get_childspec", arguments, timeout, shape=dict[str, Any], repeatable=True)
 
-    def start_child(self, spec: Mapping[str, object], *, timeout: float | None = None) -> ChildInfo:
+    def start_child(
+        self,
+        spec: Mapping[str, object] | None = None,
+        *,
+        args: Sequence[object] | Mapping[str, object] | None = None,
+        id: str | None = None,  # noqa: A002 - the YAML's word
+        timeout: float | None = None,
+    ) -> ChildInfo:
         """Add a child and start it; return it as it is once its init has returned.
 
         Args:
-            spec: The YAML's fields, for example ``{"id": "w3", "start": "shop:Worker"}``.
+            spec: The YAML's fields, for example ``{"id": "w3", "start": "shop:Worker"}``. Left
+                out if the supervisor has a template that its children are made from.
+            args: The field of that name. Positional ones come after the template's, keyword
+                ones beside them.
+            id: The field of that name. Without it a child of a template gets one:
+                ``worker-1``, ``worker-2`` ...
             timeout: Seconds, or None for as long as it takes.
 
         Raises:
@@ -95,7 +107,12 @@ class SupervisorRef:
                 ``max_children``.
             StartFailed: Its init failed; the spec is not kept.
         """
-        return self._ask("start_child", {"spec": dict(spec)}, timeout, shape=ChildInfo)
+        fields = dict(spec or {})
+        if args is not None:
+            fields["args"] = dict(args) if isinstance(args, Mapping) else list(args)
+        if id is not None:
+            fields["id"] = id
+        return self._ask("start_child", {"spec": fields}, timeout, shape=ChildInfo)
 
     def terminate_child(self, child: str, *, timeout: float | None = None) -> None:
         """Stop a child; its spec stays, unless the child is temporary or the supervisor dynamic.

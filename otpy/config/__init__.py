@@ -1,7 +1,15 @@
 """YAML text -> positions -> `SupervisorSpec`, or every mistake with its line."""
 
-from otpy.config.data import child_from_data, child_to_data
+from otpy.config.data import child_from_data, child_to_data, copy_from_data, is_copy
 from otpy.config.schema import json_schema
 from otpy.config.tree import TreeConfig, load
 
-__all__ = ["TreeConfig", "child_from_data", "child_to_data", "json_schema", "load"]
+__all__ = [
+    "TreeConfig",
+    "child_from_data",
+    "child_to_data",
+    "copy_from_data",
+    "is_copy",
+    "json_schema",
+    "load",
+]

@@ -2,6 +2,7 @@
 
 from typing import assert_never
 
+from otpy.core.messages import StartCopy
 from otpy.core.spec import (
     INFINITY,
     ChildSpec,
@@ -33,6 +34,29 @@ def child_from_data(data: object, *, where: str = "child") -> ChildSpec:
     if child is None:
         raise SpecError(mistakes)
     return child
+
+
+def is_copy(data: object) -> bool:
+    """Tell whether these are the fields of a child that is made from a template."""
+    return isinstance(data, dict) and data.keys() <= {"id", "args"}
+
+
+def copy_from_data(data: object, *, where: str = "child") -> StartCopy:
+    """Read what a child has of its own that is made from its supervisor's template.
+
+    Args:
+        data: A mapping such as ``{"args": [5]}``; an ``id`` may be in it.
+        where: What the mistakes call it.
+
+    Raises:
+        SpecError: With a line for each mistake.
+    """
+    from otpy.config.reading import read_copy  # noqa: PLC0415 - as above
+
+    copy, mistakes = read_copy(data, where)
+    if copy is None:
+        raise SpecError(mistakes)
+    return copy
 
 
 def child_to_data(spec: ChildSpec) -> dict[str, object]:
@@ -69,5 +93,7 @@ def _supervisor_to_data(spec: SupervisorSpec) -> dict[str, object]:
     if spec.is_dynamic:
         limit = spec.max_children
         data["max_children"] = str(INFINITY) if limit is None else limit
+    if spec.template is not None:
+        data["template"] = child_to_data(spec.template)
     data["children"] = [child_to_data(child) for child in spec.children]
     return data

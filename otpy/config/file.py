@@ -65,7 +65,7 @@ def _stem_mistakes(path: str) -> Iterator[Mistake]:
 
 
 def _missing_programs(data: rules.Mapping) -> Iterator[Mistake]:
-    for at, child in rules.descendants(data):
+    for at, child in (*rules.descendants(data), *rules.templates(data)):
         match child.get("command"):
             case [str(program), *_] if program and "\0" not in program:
                 if shutil.which(program) is None:

@@ -24,12 +24,16 @@ Finding: TypeAlias = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class _Use:
-    """A child's `start`, and its `args` unless they are wrong already."""
+    """A child's `start`, and its `args` unless they are wrong already.
+
+    More arguments may come to those of a template, so that some may be `missing` in it.
+    """
 
     at: Loc
     module: str
     attribute: str
     args: list[object] | dict[str, object] | None
+    missing: bool = False
 
 
 def check(tree: rules.Mapping) -> Iterator[Mistake]:
@@ -50,11 +54,17 @@ def check(tree: rules.Mapping) -> Iterator[Mistake]:
 
 def _uses(tree: rules.Mapping) -> Iterator[_Use]:
     for at, child in rules.descendants(tree):
-        try:
-            module, _, attribute = parsers.target(str(child.get("start"))).partition(":")
-        except PydanticCustomError:
-            continue
-        yield _Use(at, module, attribute, _arguments(child))
+        yield from _use(at, child, is_template=False)
+    for at, template in rules.templates(tree):
+        yield from _use(at, template, is_template=True)
+
+
+def _use(at: Loc, child: rules.Mapping, *, is_template: bool) -> Iterator[_Use]:
+    try:
+        module, _, attribute = parsers.target(str(child.get("start"))).partition(":")
+    except PydanticCustomError:
+        return
+    yield _Use(at, module, attribute, _arguments(child), missing=is_template)
 
 
 def _arguments(child: rules.Mapping) -> list[object] | dict[str, object] | None:
@@ -131,7 +141,10 @@ def _wrong_arguments(target: Callable[..., object], use: _Use) -> Finding | None
     except (TypeError, ValueError):
         return None  # some functions written in C tell no signature
     try:
-        signature.bind(*positional, **keywords)
+        if use.missing:
+            signature.bind_partial(*positional, **keywords)
+        else:
+            signature.bind(*positional, **keywords)
     except TypeError as error:
         return "args", f"{error}, expected {use.attribute}{_without_self(signature, target)}"
     return None

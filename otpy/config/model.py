@@ -118,6 +118,9 @@ class SupervisorFields(Fields):
         validate_default=True,
         description="How many children a dynamic supervisor may have, or infinity.",
     )
+    template: "Template | None" = Field(
+        None, description="What every child of a dynamic supervisor is made from."
+    )
     # Whether it may be left out is for `rules`: they know the strategy.
     children: "list[Child]" = Field([], description="The children, in the order of their start.")
 
@@ -158,6 +161,25 @@ class CommandChild(WorkerFields):
     command: Command = Field(description="The program and its arguments, such as [caddy, run].")
 
 
+class ServerTemplate(ServerChild):
+    """A GenServer or a function, as often as it is asked for."""
+
+    id: Name = Field("worker", description="What the ids begin with that are not given.")
+
+
+class CommandTemplate(CommandChild):
+    """A program that is not Python, as often as it is asked for."""
+
+    id: Name = Field("worker", description="What the ids begin with that are not given.")
+
+
+class Copy(Fields):
+    """What is one child's own of those that are made from a template."""
+
+    id: Name | None = Field(None, description="Unique among its siblings.")
+    args: Arguments = Field((), description="Arguments that come after the template's.")
+
+
 class SupervisorChild(SupervisorFields, ChildFields):
     """A supervisor below another one."""
 
@@ -189,6 +211,17 @@ Child: TypeAlias = Annotated[
     | Annotated[CommandChild, Tag("command")]
     | Annotated[SupervisorChild, Tag("children")],
     Discriminator(kind),
+]
+
+
+def template_kind(template: object) -> str:
+    """Tell by which of its keys a template is read."""
+    return "command" if kind(template) == "command" else "start"
+
+
+Template: TypeAlias = Annotated[
+    Annotated[ServerTemplate, Tag("start")] | Annotated[CommandTemplate, Tag("command")],
+    Discriminator(template_kind),
 ]
 
 

@@ -6,9 +6,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from otpy.config import rules
 from otpy.config.mistakes import Mistake, dotted
-from otpy.config.model import Child, Tree, kind
+from otpy.config.model import Child, Copy, Tree, kind
 from otpy.config.specs import child_spec
 from otpy.config.words import Written, mistakes_of
+from otpy.core.messages import StartCopy
 from otpy.core.spec import ChildSpec
 
 CHILD: Final[TypeAdapter[Child]] = TypeAdapter(Child)
@@ -30,6 +31,18 @@ def read_child(data: object, where: str) -> tuple[ChildSpec | None, list[str]]:
     """Read the fields of one child; the first result is None if there are mistakes."""
     child, mistakes = _read_child(data)
     return child, [_line(mistake, where) for mistake in mistakes]
+
+
+def read_copy(data: object, where: str) -> tuple[StartCopy | None, list[str]]:
+    """Read the fields of a child made from a template; None comes with mistakes."""
+    try:
+        copy = Copy.model_validate(data)
+    except ValidationError as error:
+        mistakes = mistakes_of(error, lambda _: None, None)
+        return None, [_line(mistake, where) for mistake in mistakes]
+    if isinstance(copy.args, dict):
+        return StartCopy(copy.id, kwargs=copy.args), []
+    return StartCopy(copy.id, tuple(copy.args)), []
 
 
 def _read_child(data: object) -> tuple[ChildSpec | None, list[Mistake]]:

@@ -4,7 +4,7 @@ They are checked on the plain data, so that they are told beside the mistakes of
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from otpy.config.mistakes import Loc, Mistake, quotes_help, show
 from otpy.core.spec import (
@@ -20,6 +20,8 @@ MAX_DEPTH = 50
 """Supervisors below each other; each is a process that waits for the one below."""
 
 Mapping: TypeAlias = dict[Any, Any]
+
+_ONLY_DYNAMIC: Final = {"max_children", "template"}
 
 
 def children(at: Loc, supervisor: Mapping) -> Iterator[tuple[Loc, Mapping]]:
@@ -39,6 +41,13 @@ def descendants(top: Mapping) -> Iterator[tuple[Loc, Mapping]]:
         waiting += reversed(list(children(at, mapping)))
 
 
+def templates(top: Mapping) -> Iterator[tuple[Loc, Mapping]]:
+    """Give every template of the tree with its place."""
+    for at, mapping in descendants(top):
+        if isinstance(template := mapping.get("template"), dict):
+            yield (*at, "template"), template
+
+
 def too_deep(top: Mapping) -> list[Mistake]:
     """Find where supervisors are nested too deep; nothing else may walk such data."""
     level: list[tuple[Loc, Mapping]] = [((), top)]
@@ -50,6 +59,8 @@ def too_deep(top: Mapping) -> list[Mistake]:
 
 def check(top: Mapping) -> Iterator[Mistake]:
     """Find every breach in the tree below and including `top`."""
+    for at, mapping in templates(top):
+        yield from _keys(at, mapping)
     for at, mapping in descendants(top):
         yield from _keys(at, mapping)
         below = list(children(at, mapping))
@@ -108,6 +119,17 @@ def _dynamics(at: Loc, supervisor: Mapping) -> Iterator[Mistake]:
         if auto_shutdown in list(AutoShutdown) and auto_shutdown != AutoShutdown.NEVER:
             text = f"got {show(auto_shutdown)}, expected never with strategy 'dynamic'"
             yield Mistake((*at, "auto_shutdown"), text)
-    elif "children" in supervisor and "max_children" in supervisor and strategy in list(Strategy):
-        text = f"'max_children' with strategy {show(strategy)}, expected only with 'dynamic'"
-        yield Mistake((*at, "max_children"), text, on_key=True)
+        yield from _template(at, supervisor)
+    elif "children" in supervisor and strategy in list(Strategy):
+        for key in _ONLY_DYNAMIC & supervisor.keys():
+            text = f"{key!r} with strategy {show(strategy)}, expected only with 'dynamic'"
+            yield Mistake((*at, key), text, on_key=True)
+
+
+def _template(at: Loc, supervisor: Mapping) -> Iterator[Mistake]:
+    at = (*at, "template")
+    template = supervisor.get("template")
+    if isinstance(template, dict):
+        yield from _significance({}, [(at, template)])
+    elif template is None and "template" in supervisor:
+        yield Mistake(at, "got nothing, expected a mapping with one of start or command")

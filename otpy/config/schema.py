@@ -12,10 +12,19 @@ def json_schema() -> dict[str, object]:
 
     schema: dict[str, Any] = Tree.model_json_schema()
     del schema["properties"]["name"]["default"]  # "" stands for: not given
+    for fields in (schema, schema["$defs"]["SupervisorChild"]):
+        _unite_with_nothing(fields["properties"]["template"])
     for fields in (schema, *schema["$defs"].values()):
         for key, field in fields.get("properties", {}).items():
             fields["properties"][key] = _or_variable(field)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _unite_with_nothing(field: dict[str, Any]) -> None:
+    """Take out the null that stands for: not given."""
+    del field["default"]
+    (kinds,) = (kind for kind in field.pop("anyOf") if kind.get("type") != "null")
+    field.update(kinds)
 
 
 def _or_variable(field: dict[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ def supervisor_spec(fields: SupervisorFields) -> SupervisorSpec:
         auto_shutdown=fields.auto_shutdown,
         children=tuple(child_spec(child) for child in fields.children),
         max_children=fields.max_children,
+        template=child_spec(fields.template) if fields.template is not None else None,
     )
 
 

@@ -27,6 +27,7 @@ EXPECTED: Final = {
     "command": "a list such as [caddy, run]",
     "command[]": "a string",
     "children": "a list of children, [] for none",
+    "template": "a mapping with one of start or command",
     "children[]": f"a mapping with id and one of {A_KIND}",
     "max_restarts": f"an integer from 0 to {MAX_NUMBER}",
     "significant": "true or false",
@@ -56,9 +57,10 @@ def _mistake(detail: ErrorDetails, written: Written, kind: str | None) -> Mistak
         case "invalid_key":
             return None  # `rules` has it, with the key's own place
         case "missing":
-            return Mistake(at[:-1], _missing(str(at[-1])))
+            return Mistake(at[:-1], _missing(str(at[-1]), in_template=_in_template(at)))
         case "extra_forbidden":
-            return Mistake(at, _unknown_key(str(at[-1]), kind), on_key=True)
+            text = _unknown_key(str(at[-1]), kind, in_template=_in_template(at))
+            return Mistake(at, text, on_key=True)
         case "wanted":
             return Mistake(
                 at, f"got {show(detail['input'], written(at))}, expected {detail['msg']}"
@@ -73,7 +75,8 @@ def _without_kinds(loc: Loc, kind: str | None) -> tuple[Loc, str | None]:
         loc = loc[1:]
     at: list[object] = []
     for i, step in enumerate(loc):
-        if i >= 2 and isinstance(loc[i - 1], int) and loc[i - 2] == "children":
+        in_list = i >= 2 and isinstance(loc[i - 1], int) and loc[i - 2] == "children"
+        if in_list or (i >= 1 and loc[i - 1] == "template"):
             kind = str(step)
         else:
             at.append(step)
@@ -96,13 +99,21 @@ def _field(at: Loc) -> str:
             return str(at[-1])
 
 
-def _missing(key: str) -> str:
+def _in_template(at: Loc) -> bool:
+    return at[-2:-1] == ("template",)
+
+
+def _missing(key: str, *, in_template: bool) -> str:
+    if key == "start" and in_template:
+        return "start or command is missing, expected exactly one of them"
     if key == "start":
         return f"{A_KIND} is missing, expected exactly one of them"
     return f"{key} is missing, expected {EXPECTED[key]}"
 
 
-def _unknown_key(key: str, kind: str | None) -> str:
+def _unknown_key(key: str, kind: str | None, *, in_template: bool) -> str:
+    if in_template and key == "children":
+        return "'children' in a template, expected one of start or command"
     if kind is None:
         known = list(Tree.model_fields)
     elif key in KINDS:

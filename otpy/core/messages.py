@@ -4,7 +4,7 @@ A child is named by its id; its incarnation says which of its lives is meant, so
 message about an earlier one is never mistaken for the present one's.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from otpy.core.exits import ExitReason
@@ -18,6 +18,18 @@ class StartChild:
     """Add `spec` at the end and start it."""
 
     spec: ChildSpec
+
+
+@dataclass(frozen=True, slots=True)
+class StartCopy:
+    """Make a child from the supervisor's template and start it.
+
+    `args` and `kwargs` are added to the template's; without an `id` the child gets one.
+    """
+
+    id: str | None = None
+    args: tuple[object, ...] = ()
+    kwargs: dict[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +72,7 @@ class CountChildren:
 
 Request: TypeAlias = (
     StartChild
+    | StartCopy
     | TerminateChild
     | RestartChild
     | DeleteChild

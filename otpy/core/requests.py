@@ -15,11 +15,13 @@ from otpy.core.messages import (
     Request,
     RestartChild,
     StartChild,
+    StartCopy,
     TerminateChild,
     WhichChildren,
 )
 from otpy.core.spec import ChildSpec, bad_combination
 from otpy.core.state import Child, StartingOne, Status, StoppingOne
+from otpy.core.template import copy_of, next_id
 from otpy.core.turn import Turn
 
 STATES = {
@@ -32,8 +34,13 @@ STATES = {
 def serve(turn: Turn, token: int, request: Request) -> None:
     """Answer `request`, or begin the work that ends with the answer."""
     match request:
+        case StartChild() if turn.spec.template is not None:
+            detail = "its children are made from its template; expected args and id only"
+            turn.reply(token, Denied("bad_combination", detail))
         case StartChild(spec=spec):
             _start_child(turn, token, spec)
+        case StartCopy():
+            _start_copy(turn, token, request)
         case WhichChildren():
             turn.reply(token, _which_children(turn))
         case CountChildren():
@@ -63,6 +70,20 @@ def _start_child(turn: Turn, token: int, spec: ChildSpec) -> None:
         turn.reply(token, Denied("already_started"))
     else:
         turn.reply(token, Denied("already_present"))
+
+
+def _start_copy(turn: Turn, token: int, request: StartCopy) -> None:
+    template = turn.spec.template
+    if template is None:
+        detail = "it has no template; expected one of start, command or children"
+        turn.reply(token, Denied("bad_combination", detail))
+        return
+    id_ = request.id if request.id is not None else next_id(template, turn.starts)
+    spec = copy_of(template, id_, request)
+    if isinstance(spec, Denied):
+        turn.reply(token, spec)
+    else:
+        _start_child(turn, token, spec)
 
 
 def _is_full(turn: Turn) -> bool:

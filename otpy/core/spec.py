@@ -88,6 +88,8 @@ class SupervisorSpec:
     Attributes:
         max_children: How many a dynamic one may have, restarting ones included; None for any
             number.
+        template: What all children of a dynamic one are made from, if given; its `id` is what
+            theirs begin with.
     """
 
     strategy: Strategy = Strategy.ONE_FOR_ONE
@@ -95,6 +97,7 @@ class SupervisorSpec:
     auto_shutdown: AutoShutdown = AutoShutdown.NEVER
     children: "tuple[ChildSpec, ...]" = ()
     max_children: int | None = None
+    template: "ChildSpec | None" = None
 
     @property
     def is_dynamic(self) -> bool:

@@ -45,9 +45,10 @@ def core_request(operation: str, arguments: Mapping[str, Any]) -> Request:
             return CountChildren()
         case "start_child":
             # It costs memory, and most gateways never need it.
-            from otpy.config import child_from_data  # noqa: PLC0415
+            from otpy.config import child_from_data, copy_from_data, is_copy  # noqa: PLC0415
 
-            return StartChild(child_from_data(arguments["spec"]))
+            spec = arguments["spec"]
+            return copy_from_data(spec) if is_copy(spec) else StartChild(child_from_data(spec))
         case _ if operation in _ABOUT_ONE_CHILD:
             return _ABOUT_ONE_CHILD[operation](str(arguments["child"]))
         case _:

@@ -55,7 +55,7 @@ def test_version(otpy: Run) -> None:
             "No such option '--tmeout' (to send it as a word, write -- before it)",
         ),
         (["start", "x", "{"], "SPEC is neither JSON"),
-        (["start", "{}"], "SPEC is not a mapping with an id"),
+        (["start", '{"start": "m:f"}'], "SPEC is not a mapping with an id"),
         (["start", "x", "@/nowhere.yaml"], "/nowhere.yaml: No such file or directory"),
         (["demo", "/nowhere.yaml"], "'/nowhere.yaml' does not exist"),
         (["completion", "tcsh"], "'tcsh' is not one of 'bash', 'zsh', 'fish'"),

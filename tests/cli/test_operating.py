@@ -129,6 +129,18 @@ def test_the_children_of_a_dynamic_supervisor_come_and_go(otpy: Run) -> None:
     assert "no child 'second'" in otpy("start", "second").complaint
 
 
+def test_start_makes_children_from_a_template(otpy: Run, nowhere: Path) -> None:
+    file = nowhere / "jobs.yaml"
+    file.write_text(
+        "children: [{id: pool, strategy: dynamic,"
+        " template: {id: count, start: 'otpy.examples.counter:Counter'}}]"
+    )
+    with running(file, nowhere):
+        assert done(otpy("start", "pool", '{"args": [7]}')).startswith("pool/count-1: started, ")
+        assert otpy("call", "count-1", "get_count").data == 7
+        assert done(otpy("start", "pool", "{}")).startswith("pool/count-2: started, pid ")
+
+
 @pytest.mark.usefixtures("tree")
 def test_a_child_must_be_stopped_before_it_is_deleted(otpy: Run) -> None:
     assert otpy("delete", "sales").complaint.startswith("running: ")

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otpy.config import child_from_data, child_to_data
+from otpy.config import child_from_data, child_to_data, copy_from_data
+from otpy.core.messages import StartCopy
 from otpy.core.spec import (
     INFINITY,
     AutoShutdown,
@@ -65,6 +66,26 @@ def test_a_dynamic_supervisor_comes_back_from_its_data() -> None:
         assert child_from_data(data) == spec
 
 
+def test_a_template_comes_back_from_its_data() -> None:
+    template = ChildSpec("job", ServerStart("m:f", (1, "a")), Restart.TRANSIENT, 2.0)
+    spec = ChildSpec("p", SupervisorSpec(Strategy.DYNAMIC, template=template), shutdown=9.0)
+    assert child_from_data(child_to_data(spec)) == spec
+
+
+def test_what_is_a_childs_own_of_those_made_from_a_template() -> None:
+    assert copy_from_data({}) == StartCopy()
+    assert copy_from_data({"args": [5], "id": "w"}) == StartCopy("w", (5,))
+    assert copy_from_data({"args": {"size": 5}}) == StartCopy(kwargs={"size": 5})
+    for data, line in (
+        ({"id": 5}, "x.id: got 5, expected a string, unique among its siblings; put it in quotes"),
+        ({"id": "a/b"}, "x.id: got 'a/b', expected a name without '/', white space and control"),
+        ({"args": 5}, "x.args: got 5, expected a list of positional or a mapping of keyword"),
+    ):
+        with pytest.raises(SpecError) as caught:
+            copy_from_data(data, where="x")
+        assert str(caught.value).startswith(line)
+
+
 def test_whether_it_may_be_significant_is_its_supervisors_to_say() -> None:
     assert child_from_data({"id": "a", "command": ["x"], "significant": True}).significant
 
@@ -89,7 +110,8 @@ def test_every_mistake_is_told() -> None:
         "child.significant: got 'yes', expected true or false",
         (
             "child: unknown key 'backoff', expected id, restart, significant, strategy,"
-            " max_restarts, max_seconds, auto_shutdown, max_children, children or shutdown"
+            " max_restarts, max_seconds, auto_shutdown, max_children, template, children or"
+            " shutdown"
         ),
     ]
 

@@ -8,7 +8,9 @@ from tests.config.folder import Folder, Told
 
 DURATION = "seconds, 0 or more, or a duration such as 250ms, 5s, 2m or 1h"
 BUDGET = f"{DURATION}; or brutal_kill or infinity"
-TOP_KEYS = "strategy, max_restarts, max_seconds, auto_shutdown, max_children, children or name"
+TOP_KEYS = (
+    "strategy, max_restarts, max_seconds, auto_shutdown, max_children, template, children or name"
+)
 SERVER_KEYS = "id, restart, significant, shutdown, start or args"
 KINDS = "start, command or children"
 
@@ -412,6 +414,49 @@ max_restarts: many
         (
             "children: [{id: a, start: 'm:f', strategy: dynamic}]",
             "1:34: 'strategy' with 'start', expected only with 'children'",
+        ),
+        (
+            "template: {start: 'm:f'}\nchildren: []",
+            "1:1: 'template' with strategy 'one_for_one', expected only with 'dynamic'",
+        ),
+        (
+            "strategy: dynamic\ntemplate:",
+            "2:10: template: got nothing, expected a mapping with one of start or command",
+        ),
+        (
+            "strategy: dynamic\ntemplate: [5]",
+            "2:11: template: got a list, expected a mapping with one of start or command",
+        ),
+        (
+            "strategy: dynamic\ntemplate: {id: a}",
+            "2:11: template: start or command is missing, expected exactly one of them",
+        ),
+        (
+            "strategy: dynamic\ntemplate: {children: []}",
+            "2:12: 'children' in a template, expected one of start or command",
+        ),
+        (
+            "strategy: dynamic\ntemplate: {start: 'm:f', command: [a]}",
+            f"2:26: 'command' beside 'start', expected exactly one of {KINDS}",
+        ),
+        (
+            "strategy: dynamic\ntemplate: {start: 'm:f', restart: always}",
+            "2:35: restart: got 'always', expected permanent, transient or temporary",
+        ),
+        (
+            "strategy: dynamic\ntemplate: {start: 'm:f', colour: red}",
+            f"2:26: unknown key 'colour', expected {SERVER_KEYS}",
+        ),
+        (
+            "strategy: dynamic\ntemplate: {start: 'm:f', 5: red}",
+            "2:26: got the key 5, expected a string; put it in quotes",
+        ),
+        (
+            "strategy: dynamic\ntemplate: {start: 'm:f', restart: transient, significant: true}",
+            (
+                "2:59: significant: got true, but a significant child needs a supervisor with"
+                " auto_shutdown"
+            ),
         ),
     ],
 )

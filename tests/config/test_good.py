@@ -171,3 +171,13 @@ def test_a_dynamic_supervisor_below_another(folder: Folder) -> None:
     config = folder.load("children: [{id: pool, strategy: dynamic, max_children: infinity}]")
     pool = ChildSpec("pool", SupervisorSpec(Strategy.DYNAMIC), shutdown=INFINITY)
     assert config.spec.children == (pool,)
+
+
+def test_a_template_needs_no_id(folder: Folder) -> None:
+    spec = folder.load("{strategy: dynamic, template: {start: 'm:f', args: [1], shutdown: 2}}").spec
+    assert spec.template == ChildSpec("worker", ServerStart("m:f", (1,)), shutdown=2.0)
+
+
+def test_a_template_may_be_a_command_and_say_what_ids_begin_with(folder: Folder) -> None:
+    spec = folder.load("{strategy: dynamic, template: {id: job, command: [sh, -c]}}").spec
+    assert spec.template == ChildSpec("job", CommandStart(("sh", "-c")))

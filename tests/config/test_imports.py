@@ -280,3 +280,16 @@ children:
 
 def test_nothing_is_imported_unless_told(folder: Folder) -> None:
     assert folder.mistakes(starting("gone:x")) == []
+
+
+def test_a_template_is_imported_and_may_lack_arguments(shop: Folder) -> None:
+    def told(fields: str) -> list[str]:
+        text = f"{{strategy: dynamic, template: {{{fields}}}}}"
+        return shop.mistakes(text, check_imports=True)
+
+    assert told("start: 'shop_:Cart'") == []
+    assert told("start: 'shop_:Cart', args: [1, 2, 3, 4, 5]")[0].startswith("1:59: args: too many")
+    assert told("start: 'shop_:Kart'")[0].startswith("1:39: start: 'shop_' has no attribute")
+    assert told("command: [no-such]") == [
+        "1:42: command[0]: got 'no-such', expected a program in PATH"
+    ]

@@ -18,13 +18,13 @@ def test_the_top() -> None:
     ]
     assert set(schema()["properties"]) == {
         *("name", "strategy", "max_restarts", "max_seconds", "auto_shutdown"),
-        *("max_children", "children"),
+        *("max_children", "template", "children"),
     }
 
 
 def test_no_other_keys_anywhere() -> None:
     objects = [schema(), *(d for d in schema()["$defs"].values() if d.get("type") == "object")]
-    assert len(objects) == 4
+    assert len(objects) == 6
     assert all(fields["additionalProperties"] is False for fields in objects)
 
 
@@ -35,6 +35,14 @@ def test_a_child_is_one_of_three_kinds() -> None:
     required = [set(schema()["$defs"][kind]["required"]) for kind in kinds]
     assert required == [{"id", "start"}, {"id", "command"}, {"id"}]
     assert schema()["$defs"]["SupervisorChild"]["anyOf"] == schema()["anyOf"]
+
+
+def test_a_template_is_one_of_two_kinds_and_needs_no_id() -> None:
+    template = schema()["properties"]["template"]
+    (kinds,) = (kind["oneOf"] for kind in template["anyOf"] if "oneOf" in kind)
+    required = [schema()["$defs"][kind["$ref"].split("/")[-1]]["required"] for kind in kinds]
+    assert required == [["start"], ["command"]]
+    assert "default" not in template
 
 
 def test_every_field_is_described_where_it_stands() -> None:

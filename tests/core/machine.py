@@ -64,10 +64,11 @@ class Machine:
         max_seconds: float = 5.0,
         auto_shutdown: AutoShutdown = AutoShutdown.NEVER,
         max_children: int | None = None,
+        template: ChildSpec | None = None,
         starts: Mapping[str, int] | None = None,
     ) -> None:
         intensity = RestartIntensity(max_restarts, max_seconds)
-        spec = SupervisorSpec(strategy, intensity, auto_shutdown, children, max_children)
+        spec = SupervisorSpec(strategy, intensity, auto_shutdown, children, max_children, template)
         self.state = new_supervisor(spec, starts)
         self.now = START_OF_TIME
 

@@ -1,5 +1,7 @@
 """A supervisor whose children come and go (Elixir's dynamic_supervisor.ex)."""
 
+from collections.abc import Mapping
+
 from otpy.core.exits import Killed, Normal, Shutdown
 from otpy.core.messages import (
     Added,
@@ -23,13 +25,22 @@ from otpy.core.messages import (
     SetTimer,
     Start,
     StartChild,
+    StartCopy,
     Stop,
     StopAsked,
     TerminateChild,
     TooManyRestarts,
     Up,
 )
-from otpy.core.spec import BRUTAL_KILL, INFINITY, ChildSpec, Restart, Strategy
+from otpy.core.spec import (
+    BRUTAL_KILL,
+    INFINITY,
+    ChildSpec,
+    CommandStart,
+    Restart,
+    ServerStart,
+    Strategy,
+)
 from otpy.core.state import Outlook, outlook
 from tests.core.machine import BROKEN, A, B, C, Machine, asked_to_stop, child
 
@@ -37,11 +48,19 @@ TRANSIENT = child("a", Restart.TRANSIENT)
 
 
 def dynamic(
-    *children: ChildSpec, max_children: int | None = None, max_restarts: int = 3
+    *children: ChildSpec,
+    max_children: int | None = None,
+    max_restarts: int = 3,
+    template: ChildSpec | None = None,
+    starts: Mapping[str, int] | None = None,
 ) -> Machine:
     """Make a dynamic supervisor with children that were added, and are up."""
     machine = Machine(
-        strategy=Strategy.DYNAMIC, max_children=max_children, max_restarts=max_restarts
+        strategy=Strategy.DYNAMIC,
+        max_children=max_children,
+        max_restarts=max_restarts,
+        template=template,
+        starts=starts,
     )
     assert machine.hear(BootAsked()) == (Up(),)
     for number, spec in enumerate(children):
@@ -223,3 +242,88 @@ def test_a_halt_overtakes_the_stop() -> None:
     supervisor = dynamic(A, B)
     supervisor.hear(StopAsked())
     assert supervisor.hear(HaltAsked()) == (Halt("b", 1), Halt("a", 1))
+
+
+# ---- a template --------------------------------------------------------------------------------
+
+WORK = ChildSpec("worker", ServerStart("shop:Work", (1,)), Restart.TRANSIENT, 2.0)
+
+
+def made(id_: str, *args: object) -> ChildSpec:
+    return ChildSpec(id_, ServerStart("shop:Work", args), Restart.TRANSIENT, 2.0)
+
+
+def refusal(supervisor: Machine, request: StartChild | StartCopy) -> str:
+    (reply,) = supervisor.ask(99, request)
+    assert isinstance(reply, Reply)
+    assert isinstance(reply.answer, Denied)
+    assert reply.answer.reason == "bad_combination"
+    return reply.answer.detail
+
+
+def test_arguments_are_added_to_those_of_the_template_and_kept_for_restarts() -> None:
+    supervisor = dynamic(template=WORK)
+    spec = made("worker-1", 1, 2, "x")
+    assert supervisor.ask(1, StartCopy(args=(2, "x"))) == (Emit(Added(spec)), Start(spec, 1))
+    assert supervisor.started("worker-1") == (Reply(1, Done("worker-1", 1)),)
+    assert supervisor.exited("worker-1")[-1] == Start(spec, 2)
+
+
+def test_ids_are_given_once_for_good() -> None:
+    supervisor = dynamic(template=WORK)
+    for number in (1, 2, 3):
+        supervisor.ask(number, StartCopy())
+        assert supervisor.started(f"worker-{number}") == (
+            Reply(number, Done(f"worker-{number}", 1)),
+        )
+    supervisor.exited("worker-3", Normal())
+    supervisor.ask(4, StartCopy())
+    assert supervisor.started("worker-4") == (Reply(4, Done("worker-4", 1)),)
+
+
+def test_ids_that_were_given_by_others_or_in_an_earlier_life_are_passed_over() -> None:
+    supervisor = dynamic(template=WORK, starts={"worker-1": 3, "worker-3": 1})
+    assert supervisor.ask(1, StartCopy())[-1] == Start(made("worker-4", 1), 1)
+    supervisor.started("worker-4")
+    supervisor.ask(2, StartCopy("worker-5"))
+    supervisor.started("worker-5")
+    assert supervisor.ask(3, StartCopy())[-1] == Start(made("worker-6", 1), 1)
+
+
+def test_an_id_may_be_told_and_is_unique() -> None:
+    supervisor = dynamic(template=WORK)
+    supervisor.ask(1, StartCopy("mine"))
+    assert supervisor.started("mine") == (Reply(1, Done("mine", 1)),)
+    assert supervisor.ask(2, StartCopy("mine")) == (Reply(2, Denied("already_started")),)
+
+
+def test_keyword_arguments_go_beside_those_of_the_template() -> None:
+    template = ChildSpec("w", ServerStart("shop:Work", kwargs={"size": 1, "name": "a"}))
+    supervisor = dynamic(template=template)
+    start = ServerStart("shop:Work", kwargs={"size": 2, "name": "a"})
+    spec = ChildSpec("w-1", start)
+    assert supervisor.ask(1, StartCopy(kwargs={"size": 2}))[-1] == Start(spec, 1)
+    supervisor.started("w-1")
+    assert refusal(supervisor, StartCopy(args=(1,))) == "positional and keyword arguments together"
+
+
+def test_the_arguments_of_a_command_are_strings() -> None:
+    supervisor = dynamic(template=ChildSpec("job", CommandStart(("sh", "-c"))))
+    spec = ChildSpec("job-1", CommandStart(("sh", "-c", "true")))
+    assert supervisor.ask(1, StartCopy(args=("true",)))[-1] == Start(spec, 1)
+    supervisor.started("job-1")
+    for request in (StartCopy(args=(5,)), StartCopy(kwargs={"a": "b"})):
+        assert refusal(supervisor, request) == "the arguments of a command are strings"
+
+
+def test_with_a_template_there_is_no_other_spec_and_without_one_no_copy() -> None:
+    assert "made from its template" in refusal(dynamic(template=WORK), StartChild(A))
+    assert "no template" in refusal(dynamic(), StartCopy())
+
+
+def test_max_children_counts_copies() -> None:
+    supervisor = dynamic(template=WORK, max_children=1)
+    supervisor.ask(1, StartCopy())
+    supervisor.started("worker-1")
+    full = Denied("max_children", "1 of 1 children")
+    assert supervisor.ask(2, StartCopy()) == (Reply(2, full),)

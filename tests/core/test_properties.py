@@ -29,6 +29,7 @@ from otpy.core.messages import (
     SetTimer,
     Start,
     StartChild,
+    StartCopy,
     Started,
     StartFailed,
     Stop,
@@ -68,6 +69,7 @@ child_specs = st.builds(
 )
 requests: st.SearchStrategy[Request] = st.one_of(
     st.builds(StartChild, child_specs),
+    st.builds(StartCopy, st.one_of(st.none(), ids)),
     st.builds(TerminateChild, ids),
     st.builds(RestartChild, ids),
     st.builds(DeleteChild, ids),
@@ -85,7 +87,8 @@ def supervisor_specs(draw: st.DrawFn) -> SupervisorSpec:
     )
     if strategy is Strategy.DYNAMIC:
         limit = draw(st.sampled_from([None, 3, 2, 0]))
-        return SupervisorSpec(strategy, intensity, max_children=limit)
+        template = draw(st.sampled_from([None, None, child("t"), child("t", Restart.TEMPORARY)]))
+        return SupervisorSpec(strategy, intensity, max_children=limit, template=template)
     auto_shutdown = draw(st.sampled_from(AutoShutdown))
     children = draw(st.lists(child_specs, min_size=1, max_size=5, unique_by=lambda spec: spec.id))
     return SupervisorSpec(

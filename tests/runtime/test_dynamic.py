@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from otpy import NoProcess, SupervisorError
+from otpy import NoProcess, SpecError, StartFailed, SupervisorError
 from otpy.events import ChildEnded, ChildRemoved, ChildStarted
 from tests.support.node import Nodes, NodeUnderTest
 
@@ -108,3 +108,45 @@ def test_a_dynamic_supervisor_may_be_the_root(nodes: Nodes) -> None:
     assert root.start_child(spec).incarnation == 1
     assert node.next(ChildStarted, path="a").incarnation == 1
     assert node.recover("a").incarnation == 2
+
+
+TEMPLATE = """
+    name: template
+    strategy: dynamic
+    max_restarts: 10
+    template: {start: "tests.support.workers:Remote", args: [WORK/log]}
+    """
+
+
+def test_children_are_made_from_the_template(nodes: Nodes) -> None:
+    node = nodes.run(TEMPLATE)
+    root = node.client.supervisor()
+    assert [root.start_child().id, root.start_child(args=[["ok"]]).id] == ["worker-1", "worker-2"]
+    assert root.start_child(args=[["ok"], "raise"], id="mine").id == "mine"
+    assert root.get_childspec("mine")["args"] == [str(nodes.work / "log"), ["ok"], "raise"]
+    root.terminate_child("worker-1")
+    assert root.start_child({"args": []}).id == "worker-4"
+    assert node.call("worker-4", "identity")[1] == 1
+
+
+def test_a_restart_has_the_same_arguments(nodes: Nodes) -> None:
+    node = nodes.run(TEMPLATE)
+    root = node.client.supervisor()
+    info = root.start_child(args=[["ok", "ok"]])
+    assert node.recover(info.id).incarnation == 2
+    assert node.log() == [["init", "worker-1", 1, "ok"], ["init", "worker-1", 2, "ok"]]
+    with pytest.raises(SupervisorError, match="bad_combination"):
+        root.start_child({"id": "x", "start": "otpy.examples.counter:Counter"})
+    with pytest.raises(SupervisorError, match="bad_combination"):
+        root.start_child(args={"log": "x"})
+    with pytest.raises(SpecError, match="got 5"):
+        root.start_child({"args": 5})
+    with pytest.raises(StartFailed, match="takes from 2 to 4 positional"):
+        root.start_child(args=[1, 2, 3, 4, 5])
+
+
+def test_a_command_as_a_template(nodes: Nodes) -> None:
+    node = nodes.run("{name: jobs, strategy: dynamic, template: {id: job, command: [sh, -c]}}")
+    info = node.client.supervisor().start_child(args=["echo hello; exec sleep 100000"])
+    assert info.id == "job-1"
+    node.says("^job-1 . hello")

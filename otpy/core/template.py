@@ -1,0 +1,42 @@
+"""Children made from a dynamic supervisor's template (supervisor.erl, ``simple_one_for_one``)."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from otpy.core.messages import Denied, StartCopy
+from otpy.core.spec import ChildSpec, CommandStart, ServerStart, SupervisorSpec
+
+
+def copy_of(template: ChildSpec, id_: str, request: StartCopy) -> ChildSpec | Denied:
+    """Make the spec of one child: the template's, with the arguments of `request` added.
+
+    Positional arguments come after the template's, keyword arguments beside them; both at once
+    are refused, since a tree's file has no words for them.
+    """
+    match template.start:
+        case ServerStart(target, args, kwargs):
+            start = ServerStart(target, (*args, *request.args), {**kwargs, **request.kwargs})
+            if start.args and start.kwargs:
+                return Denied("bad_combination", "positional and keyword arguments together")
+            return replace(template, id=id_, start=start)
+        case CommandStart(argv):
+            words = tuple(word for word in request.args if isinstance(word, str))
+            if request.kwargs or len(words) < len(request.args):
+                return Denied("bad_combination", "the arguments of a command are strings")
+            return replace(template, id=id_, start=CommandStart((*argv, *words)))
+        case SupervisorSpec():
+            return Denied("bad_combination", "a supervisor takes no arguments")
+
+
+def next_id(template: ChildSpec, starts: Mapping[str, int]) -> str:
+    """Give an id that no child has had: ``worker-1``, ``worker-2`` ...
+
+    Args:
+        template: Its id is what the new one begins with.
+        starts: How often each id was started; an id stays in it for good.
+    """
+    # Where all ids are made here, none is tried in vain.
+    number = len(starts) + 1
+    while f"{template.id}-{number}" in starts:
+        number += 1
+    return f"{template.id}-{number}"
