@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from otpy.core.exits import ExitReason, Shutdown
 from otpy.core.intensity import RestartLog
-from otpy.core.messages import Event, Exited
+from otpy.core.messages import Event, Exited, TryAgain
 from otpy.core.spec import ChildSpec, Restart, SupervisorSpec
 from otpy.core.strategy import affected, should_restart
 
@@ -181,3 +181,11 @@ def _waits_for_another(state: SupervisorState, child: Child) -> bool:
         and child.spec.id in affected(state.spec.strategy, state.children, id_)
         for id_, other in state.children.items()
     )
+
+
+def starts_ahead(state: SupervisorState) -> int:
+    """Tell how many workers will be started soon, if nothing goes wrong, after the present one."""
+    listed = state.work.start[1:] if state.work is not None else ()
+    waiting = tuple(e.child for e in state.mailbox if isinstance(e, Exited | TryAgain))
+    children = (state.children.get(id_) for id_ in (*listed, *waiting))
+    return sum(child is not None and not child.spec.is_supervisor for child in children)

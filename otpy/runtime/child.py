@@ -54,7 +54,7 @@ class Child:
     pid: int
     pidfd: int
     channel: Channel
-    output: ChildOutput | None
+    output: ChildOutput | None = None
     lifeline: int | None = None
     starts: dict[str, int] = field(default_factory=dict)
     supervisors: dict[str, int] = field(default_factory=dict)

@@ -295,7 +295,7 @@ def be_gateway(
 ) -> int:
     """Be the gateway, in the process just forked; tell its exit status."""
     keep = (place.control, listener.fileno(), *place.leashes)
-    become_child("otpy: gateway", keep, output=None)
+    become_child("otpy: gateway", keep)
     become_worker(place.parent)
     raise_descriptor_limit()
     return Gateway(place, listener, directory, recent, facts).run()

@@ -13,7 +13,7 @@ Three rules:
 
 import os
 import select
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterable
 from typing import Final
 
 from otpy.runtime.child import Child
@@ -30,12 +30,13 @@ class Leftovers:
     Args:
         loop: Where to wait.
         pids: Of the children that live and are supervised: never touched.
-        strangers: Children that this process had before it became a supervisor: it was
-            exec'ed by a program that had some. Never touched either.
+        others: More pids that are never touched.
     """
 
-    def __init__(self, loop: Loop, pids: Container[int], strangers: Container[int] = ()) -> None:
-        self._loop, self._pids, self._strangers = loop, pids, strangers
+    def __init__(
+        self, loop: Loop, pids: Container[int], others: Iterable[Container[int]] = ()
+    ) -> None:
+        self._loop, self._pids, self._others = loop, pids, tuple(others)
         self._adopted: dict[int, int] = {}
         self._waiting: list[tuple[Child | None, Callable[[], None]]] = []
         self._spared: set[int] = set()
@@ -60,7 +61,7 @@ class Leftovers:
     def sweep(self) -> None:
         """End every process that fell to us and that no live child's session holds."""
         for pid in children_of(os.getpid()):
-            if not any(pid in known for known in (self._pids, self._adopted, self._strangers)):
+            if not any(pid in known for known in (self._pids, self._adopted, *self._others)):
                 self._adopt(pid)
         self._settle()
 

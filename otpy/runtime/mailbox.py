@@ -19,7 +19,7 @@ from otpy.runtime.child import control_channel
 from otpy.server import Call
 from otpy.system.channel import Channel
 from otpy.wire import link as say
-from otpy.wire.control import Introduce, ShutDown
+from otpy.wire.control import BeWorker, Introduce, ShutDown
 from otpy.wire.frames import MAX_FRAME, FrameDecoder, frame
 from otpy.wire.packing import pack, printable, unpack
 
@@ -134,12 +134,11 @@ class WorkerMailbox:
 
     Args:
         control: The worker's end of the pipe to its supervisor.
-        incarnation: Of this worker; told to every client in the greeting.
     """
 
-    def __init__(self, control: int, incarnation: int) -> None:
+    def __init__(self, control: int) -> None:
         self.supervisor: Channel = control_channel(control)
-        self._incarnation = incarnation
+        self._child: BeWorker | None = None
         self._epoll = select.epoll()
         self._epoll.register(control, select.EPOLLIN)
         self._control = select.poll()
@@ -150,6 +149,17 @@ class WorkerMailbox:
         self._ready: deque[Message] = deque()
         self._timers: list[tuple[float, int, object]] = []
         self._order = itertools.count()
+
+    def assigned(self) -> BeWorker:
+        """Wait for the supervisor to say which child this process is.
+
+        Raises:
+            ShutDownAsked: The supervisor is gone.
+        """
+        while self._child is None:
+            self._control.poll()
+            self._hear_supervisor()
+        return self._child
 
     def send_after(self, seconds: float, message: object) -> None:
         """Put `message` into this mailbox after `seconds`."""
@@ -257,6 +267,8 @@ class WorkerMailbox:
 
     def _heard(self, message: object, fds: tuple[int, ...]) -> None:
         match message:
+            case BeWorker():
+                self._child = message
             case ShutDown():
                 raise ShutDownAsked
             case Introduce() if len(fds) == 2:
@@ -267,7 +279,8 @@ class WorkerMailbox:
     def _greet(self, link: Link) -> None:
         self._links[link.read] = link
         self._epoll.register(link.read, select.EPOLLIN)
-        self.send(link, [say.GREETING, say.VERSION, self._incarnation, MAX_FRAME])
+        assert self._child is not None
+        self.send(link, [say.GREETING, say.VERSION, self._child.incarnation, MAX_FRAME])
 
     def _read(self, link: Link) -> None:
         try:

@@ -14,8 +14,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-import setproctitle
-
 from otpy.core.exits import ExitReason, FailedToStartChild
 from otpy.core.messages import BootAsked, HaltAsked, StopAsked
 from otpy.core.spec import (
@@ -46,10 +44,11 @@ from otpy.runtime.directory import GATEWAY, Directory
 from otpy.runtime.gateway import RECENT, NodeFacts, be_gateway
 from otpy.runtime.journal import Journal
 from otpy.runtime.place import Place
-from otpy.runtime.subtree import be_child
+from otpy.runtime.subtree import be_supervisor
 from otpy.runtime.supervisor import Supervisor
 from otpy.system.channel import ChannelFull
 from otpy.system.exits import signal_name
+from otpy.system.spawn import HANDLED, name_process
 from otpy.wire.control import Ask, Introduce, Publish, StopNode
 
 _MIN_RESTARTS: Final = 10
@@ -120,7 +119,7 @@ class Node(Supervisor):
 
     def run(self) -> int:
         """Run the node; tell the exit status of `otpy run`."""
-        setproctitle.setproctitle(f"otpy: node {self._name}")
+        name_process(f"otpy: node {self._name}")
         self._handle_signals()
         self.tell(BootAsked())
         self.loop.run()
@@ -142,7 +141,7 @@ class Node(Supervisor):
         os.set_blocking(read, False)
         os.set_blocking(write, False)
         signal.set_wakeup_fd(write, warn_on_full_buffer=False)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in HANDLED:
             signal.signal(number, lambda _number, _frame: None)
         self.loop.watch(read, lambda _events: self._signalled(os.read(read, 64)))
 
@@ -166,7 +165,7 @@ class Node(Supervisor):
         """Say that everything runs."""
         self.publish(NodeStarted(at=time.time(), path="@node", node=self._name, pid=os.getpid()))
 
-    def prints(self, spec: ChildSpec) -> bool:
+    def is_worker(self, spec: ChildSpec) -> bool:
         """Neither child runs the user's code."""
         del spec
         return False
@@ -179,7 +178,8 @@ class Node(Supervisor):
         """Be the gateway or the root supervisor."""
         if spec.id == "gateway":
             return be_gateway(place, self._listener, self._directory, self._recent, self._facts)
-        return be_child(spec, place)
+        assert isinstance(spec.start, SupervisorSpec)
+        return be_supervisor(spec.start, place)
 
     def heard_else(self, child: Child, message: object, fds: tuple[int, ...]) -> None:
         """Pass on what the gateway asks for."""

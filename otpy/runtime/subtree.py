@@ -11,10 +11,9 @@ from otpy.runtime.child import control_channel
 from otpy.runtime.lock import supervise
 from otpy.runtime.place import Place
 from otpy.runtime.supervisor import Supervisor
-from otpy.runtime.worker import be_worker
 from otpy.system.channel import Channel, ChannelFull
 from otpy.system.prctl import become_subreaper
-from otpy.system.spawn import become_child, find_modules_here, raise_descriptor_limit
+from otpy.system.spawn import HANDLED, become_child, prepare_for_workers, raise_descriptor_limit
 from otpy.wire.control import (
     Ask,
     HaltNow,
@@ -54,8 +53,9 @@ class TreeSupervisor(Supervisor):
         self._tell_parent(Publish(events))
 
     def child_main(self, spec: ChildSpec, place: Place) -> int:
-        """Be the child."""
-        return be_child(spec, place)
+        """Be a nested supervisor."""
+        assert isinstance(spec.start, SupervisorSpec)
+        return be_supervisor(spec.start, place)
 
     def _tell_parent(self, message: object) -> None:
         # A stopped parent must not make us grow; the tree view will be behind.
@@ -79,20 +79,13 @@ class TreeSupervisor(Supervisor):
         self.tell(StopAsked())
 
 
-def be_child(spec: ChildSpec, place: Place) -> int:
-    """Be a child of any kind, in the process just forked; tell its exit status."""
-    if isinstance(spec.start, SupervisorSpec):
-        return be_supervisor(spec.start, place)
-    return be_worker(spec, place)
-
-
 def be_supervisor(spec: SupervisorSpec, place: Place) -> int:
     """Be a supervisor, in the process just forked; tell its exit status."""
     title = f"otpy: {place.path or 'root'}"
-    become_child(title, keep=(place.control, *place.leashes), output=None)
+    become_child(title, keep=(place.control, *place.leashes))
     ignore_signals()
     become_subreaper()
-    find_modules_here()
+    prepare_for_workers()
     raise_descriptor_limit()
     supervise(place.leashes[0])
     return 0 if is_clean(TreeSupervisor(place, spec).run()) else 1
@@ -100,5 +93,5 @@ def be_supervisor(spec: SupervisorSpec, place: Place) -> int:
 
 def ignore_signals() -> None:
     """Ignore what a stranger sends: only the parent ends a supervisor, as in OTP."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in HANDLED:
         signal.signal(number, signal.SIG_IGN)

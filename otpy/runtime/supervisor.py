@@ -1,6 +1,5 @@
 """A supervisor as a process: it carries out the core's actions and reports what happens."""
 
-import gc
 import os
 import time
 from collections import deque
@@ -30,7 +29,7 @@ from otpy.core.messages import (
 )
 from otpy.core.messages import Event as CoreEvent
 from otpy.core.spec import ChildSpec, SupervisorSpec
-from otpy.core.state import Outlook, new_supervisor, outlook
+from otpy.core.state import Outlook, new_supervisor, outlook, starts_ahead
 from otpy.core.supervisor import decide
 from otpy.events import (
     ChildEnded,
@@ -41,17 +40,16 @@ from otpy.events import (
     ChildStopping,
     Event,
 )
-from otpy.runtime.child import Child, control_channel
+from otpy.runtime.child import Child
 from otpy.runtime.leftovers import Leftovers
-from otpy.runtime.output import ChildOutput, Terminal
-from otpy.runtime.pipes import Pipes, open_pipes
+from otpy.runtime.output import Terminal
 from otpy.runtime.place import Place
 from otpy.runtime.publishing import Publisher
 from otpy.runtime.reports import child_path, declared, published
 from otpy.runtime.routing import Router
+from otpy.runtime.starting import Starter
 from otpy.system.exits import Status, kill_group, reap
 from otpy.system.loop import Loop
-from otpy.system.spawn import fork_watched
 from otpy.wire.control import (
     Answered,
     IgnoreStart,
@@ -85,7 +83,6 @@ class Supervisor:
         self.loop = Loop()
         self.terminal = Terminal(self.loop)
         self.router = Router(self)
-        self._leashes = leashes
         self._starts = starts
         own = {child_path(path, child.id): child.id for child in spec.children}
         numbers = {own[p]: n for p, n in starts.items() if p in own}
@@ -93,9 +90,11 @@ class Supervisor:
         self._events: deque[CoreEvent] = deque()
         self._children: dict[str, Child] = {}
         self._pids: dict[int, Child] = {}
+        self._starter = Starter(self.loop, self.terminal, leashes, self.child_main)
         self._publisher = Publisher(self.loop, self.deliver, lambda: self._state.work is not None)
         self._sweep_is_due = False
-        self.leftovers = Leftovers(self.loop, self._pids, frozenset(strangers))
+        others = (frozenset(strangers), self._starter.spare_pids)
+        self.leftovers = Leftovers(self.loop, self._pids, others)
         self.result: ExitReason | None = None
 
     # ---- what differs between the node and the supervisors below it --------------------------
@@ -108,8 +107,8 @@ class Supervisor:
         """Take what was published here and below."""
         raise NotImplementedError
 
-    def prints(self, spec: ChildSpec) -> bool:
-        """Tell whether a child runs the user's code, whose output passes through here."""
+    def is_worker(self, spec: ChildSpec) -> bool:
+        """Tell whether a child runs the user's code: it is forked ahead, and its output is read."""
         return not spec.is_supervisor
 
     def child_main(self, spec: ChildSpec, place: Place) -> int:
@@ -159,6 +158,7 @@ class Supervisor:
                 self.came_up()
             case GiveUp(reason=reason):
                 self.result = reason
+                self._starter.dismiss()
                 self.leftovers.after_all(self.loop.stop)
             case _:
                 assert_never(action)
@@ -181,8 +181,13 @@ class Supervisor:
     # ---- starting ----------------------------------------------------------------------------
 
     def _start(self, spec: ChildSpec, incarnation: int) -> None:
+        path = self.path_of(spec.id)
         try:
-            child = self._fork(spec, incarnation)
+            if self.is_worker(spec):
+                ahead = starts_ahead(self._state)
+                child = self._starter.worker(spec, path, incarnation, ahead)
+            else:
+                child = self._starter.other(spec, path, incarnation, self._starts)
         except OSError as error:
             reason = Raised(f"{type(error).__name__}: {error}")
             self._start_failed(spec.id, incarnation, reason)
@@ -195,52 +200,6 @@ class Supervisor:
             lambda message, fds: self._heard(child, message, fds),
             lambda: self._hung_up(child),
         )
-
-    def _fork(self, spec: ChildSpec, incarnation: int) -> Child:
-        path = self.path_of(spec.id)
-        pipes = open_pipes(output=self.prints(spec), lifeline=spec.is_supervisor)
-        try:
-            place = self._place(spec, incarnation, pipes)
-            pid, pidfd = fork_watched(lambda: self._be_child(spec, place), path or "root")
-        except OSError:
-            pipes.close()
-            raise
-        pipes.close_theirs()
-        output = None
-        if pipes.output is not None:
-            output = ChildOutput(pipes.output, path, self.terminal, self.loop)
-        return Child(
-            spec=spec,
-            incarnation=incarnation,
-            path=path,
-            pid=pid,
-            pidfd=pidfd,
-            channel=control_channel(pipes.control),
-            output=output,
-            lifeline=pipes.lifeline,
-        )
-
-    def _place(self, spec: ChildSpec, incarnation: int, pipes: Pipes) -> Place:
-        path = self.path_of(spec.id)
-        leashes, starts = self._leashes, {}
-        if pipes.their_lifeline is not None:
-            leashes = (*leashes, pipes.their_lifeline)
-            below = f"{path}/" if path else ""
-            starts = {p: n for p, n in self._starts.items() if p.startswith(below)}
-        return Place(
-            path=path,
-            incarnation=incarnation,
-            parent=os.getpid(),
-            control=pipes.their_control,
-            output=pipes.their_output,
-            leashes=leashes,
-            starts=starts,
-        )
-
-    def _be_child(self, spec: ChildSpec, place: Place) -> int:
-        gc.freeze()
-        self.loop.close()
-        return self.child_main(spec, place)
 
     def path_of(self, id_: str) -> str:
         """Tell the path of a child."""
@@ -350,6 +309,7 @@ class Supervisor:
             self._start_failed(id_, incarnation, reason)
 
     def _came_to_rest(self) -> None:
+        self._starter.dismiss()
         self._publisher.came_to_rest()
         if self._sweep_is_due:
             # What dead children left outside their groups is looked for when there is time.

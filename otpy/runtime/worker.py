@@ -8,34 +8,43 @@ import sys
 from typing import Any
 
 from otpy.core.exits import ExitReason, Normal, Raised, is_clean
-from otpy.core.spec import ChildSpec, CommandStart, ServerStart
 from otpy.runtime.mailbox import ShutDownAsked, WorkerMailbox
-from otpy.runtime.place import Place
+from otpy.runtime.pipes import Pipes
 from otpy.runtime.serving import NotNeeded, Serving, raised
 from otpy.server import GenServer, context
-from otpy.system.spawn import become_child, become_worker, exec_command
-from otpy.wire.control import IgnoreStart, LastWord, Ready
-
-_LAST_WORDS_S = 1.0
+from otpy.system.spawn import become_child, become_worker, exec_command, name_process
+from otpy.wire.control import BeWorker, IgnoreStart, LastWord, Ready
 
 
-def be_worker(spec: ChildSpec, place: Place) -> int:
-    """Be a worker, in the process just forked; tell its exit status."""
-    become_child(f"otpy: {place.path}", (place.control, *place.leashes), place.output)
-    become_worker(place.parent)
-    mailbox = WorkerMailbox(place.control, place.incarnation)
-    context.enter(context.Context(place.path, place.incarnation, mailbox))
+def be_blank(pipes: Pipes, leashes: tuple[int, ...], supervisor: int) -> int:
+    """Be a worker, in the process just forked; tell its exit status.
+
+    Args:
+        pipes: To the supervisor.
+        leashes: Descriptors that stay open; a program that the worker becomes gets them too.
+        supervisor: Its pid.
+    """
+    assert pipes.their_output is not None
+    become_child("otpy: worker", (pipes.their_control, *leashes), pipes.their_output)
+    become_worker(supervisor)
+    mailbox = WorkerMailbox(pipes.their_control)
     os.register_at_fork(after_in_child=mailbox.close_all)
+    child = mailbox.assigned()
+    name_process(f"otpy: {child.path}")
+    context.enter(context.Context(child.path, child.incarnation, mailbox))
+    return _be_child(child, mailbox, leashes)
+
+
+def _be_child(child: BeWorker, mailbox: WorkerMailbox, leashes: tuple[int, ...]) -> int:
     in_hand = ""
     try:
-        if isinstance(spec.start, CommandStart):
-            exec_command(spec.start.argv, place.leashes)
-        assert isinstance(spec.start, ServerStart)
-        target = resolve(spec.start.target)
+        if child.argv:
+            exec_command(child.argv, leashes)
+        target = resolve(child.target)
         if isinstance(target, type) and issubclass(target, GenServer):
-            reason, in_hand = _serve(target, spec.start, place, mailbox)
+            reason, in_hand = _serve(target, child, mailbox)
         else:
-            reason = _call(target, spec.start, mailbox)
+            reason = _call(target, child, mailbox)
     except NotNeeded:
         mailbox.tell_supervisor(IgnoreStart())
         return 0
@@ -63,13 +72,13 @@ def resolve(target: str) -> Any:
 
 
 def _serve(
-    target: type[GenServer], start: ServerStart, place: Place, mailbox: WorkerMailbox
+    target: type[GenServer], child: BeWorker, mailbox: WorkerMailbox
 ) -> tuple[ExitReason, str]:
     _refuse_async(target)
     server = target()
-    server.name = place.path
+    server.name = child.path
     serving = Serving(server, mailbox)
-    serving.init(start.args, start.kwargs)
+    serving.init(child.args, child.kwargs)
     if serving.failed is not None:
         return serving.failed, ""
     mailbox.tell_supervisor(Ready(traps=server.trap_exit))
@@ -77,16 +86,27 @@ def _serve(
     return reason, serving.in_hand
 
 
+_CALLBACKS = (
+    "init",
+    "handle_call",
+    "handle_cast",
+    "handle_info",
+    "handle_continue",
+    "terminate",
+)
+
+
 def _refuse_async(target: type[GenServer]) -> None:
-    for name in ("init", "terminate", *(n for n in dir(target) if n.startswith("handle_"))):
-        if inspect.iscoroutinefunction(getattr(target, name)):
+    for name in _CALLBACKS:
+        code = getattr(getattr(target, name), "__code__", None)
+        if code is not None and code.co_flags & inspect.CO_COROUTINE:
             raise TypeError(f"{target.__qualname__}.{name} is async, expected a plain method")
 
 
-def _call(target: Any, start: ServerStart, mailbox: WorkerMailbox) -> ExitReason:
+def _call(target: Any, child: BeWorker, mailbox: WorkerMailbox) -> ExitReason:
     if not callable(target) or isinstance(target, type):
-        raise TypeError(f"{start.target} is neither a GenServer nor a function")
+        raise TypeError(f"{child.target} is neither a GenServer nor a function")
     mailbox.tell_supervisor(Ready(traps=False))
     with contextlib.suppress(ShutDownAsked):
-        target(*start.args, **start.kwargs)
+        target(*child.args, **child.kwargs)
     return Normal()

@@ -1,6 +1,7 @@
 """The two prctl(2) options that keep a tree of processes together; Python's os has neither."""
 
 import ctypes
+import errno
 import os
 import signal
 from typing import Final
@@ -8,13 +9,12 @@ from typing import Final
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_CHILD_SUBREAPER: Final = 36
 
-_libc = ctypes.CDLL(None, use_errno=True)
+_libc = ctypes.CDLL(None)
 
 
 def _prctl(option: int, value: int) -> None:
     if _libc.prctl(option, value, 0, 0, 0) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
+        raise OSError(errno.EINVAL, f"this kernel does not know prctl option {option}")
 
 
 def die_with(parent: int) -> None:

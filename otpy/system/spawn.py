@@ -1,14 +1,17 @@
 """Starting a child by `multiprocessing`, and what a fresh child does before anything else."""
 
+import _signal  # type: ignore[import-not-found]
+import io
 import os
 import resource
 import signal
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from importlib.machinery import PathFinder
-from multiprocessing import Pipe, context, popen_fork, util
+from multiprocessing import Pipe, context, process, util
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import setproctitle
 
@@ -17,38 +20,42 @@ from otpy.system.prctl import die_with
 _STDERR: Final = 2
 _LAST_FD: Final = 1 << 20
 
+HANDLED: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""The signals that a node handles and supervisors ignore; workers have the kernel's defaults."""
+
+# Without the enums of the module `signal`: those are on fifty pages that every worker would
+# write to, and so have for itself.
+_DEFAULT: Final = int(signal.SIG_DFL)
+_HANDLED: Final = tuple(int(number) for number in HANDLED)
+
 _original_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
 
 
-class _Popen(popen_fork.Popen):
-    """Forks, and makes no sentinel pipe: a grandchild can hold one open; a pidfd it cannot."""
-
-    def _launch(self, process_obj: Any) -> None:
-        self.pid = os.fork()
-        if self.pid == 0:
-            code = 1
-            try:
-                code = process_obj._bootstrap()  # noqa: SLF001  # as popen_fork does
-            finally:
-                os._exit(code)
-
-
 class ChildProcess(context.ForkProcess):
-    """A `multiprocessing` process whose end its supervisor watches by pidfd alone."""
+    """A `multiprocessing` process whose end its supervisor watches by pidfd alone.
+
+    `BaseProcess.start` would also make a pipe whose end-of-file tells the end, which a
+    grandchild can hold open; poll every earlier child with waitpid, which is slow with a
+    thousand of them and reaps behind the supervisor's back; and have the children joined at
+    exit.
+    """
 
     def start(self) -> int:  # type: ignore[override]
         """Fork, and tell the pid.
 
-        `BaseProcess.start` would also poll every earlier child with waitpid, which is slow with
-        a thousand of them and reaps behind the supervisor's back; and it would have
-        `multiprocessing` join the children at exit.
-
         Raises:
             OSError: There are too many processes, or there is no memory.
         """
-        popen = _Popen(self)
-        self._popen = popen
-        return popen.pid
+        pid = os.fork()
+        if pid == 0:
+            try:
+                # What `BaseProcess._bootstrap` does of this, and no more: its rest would write to
+                # pages that the children could share, and wait at the end for threads.
+                process._current_process = self  # type: ignore[attr-defined]  # noqa: SLF001
+                self.run()
+            finally:
+                os._exit(1)
+        return pid
 
 
 def control_pipe() -> tuple[int, int]:
@@ -60,7 +67,7 @@ def control_pipe() -> tuple[int, int]:
     return fds
 
 
-def become_child(title: str, keep: Iterable[int], output: int | None) -> None:
+def become_child(title: str, keep: Iterable[int], output: int | None = None) -> None:
     """Shed what a forked child has of its supervisor's.
 
     Args:
@@ -73,18 +80,22 @@ def become_child(title: str, keep: Iterable[int], output: int | None) -> None:
         os.dup2(output, 1)
         os.dup2(output, 2)
     close_all_but(keep)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
+    for number in _HANDLED:
+        _signal.signal(number, _DEFAULT)
     signal.set_wakeup_fd(-1)
+    name_process(title)
+
+
+def name_process(title: str) -> None:
+    """Have ps and top show this process as `title`."""
     setproctitle.setproctitle(title)
 
 
 def become_worker(parent: int) -> None:
     """What a worker does besides: it dies with its supervisor, and has limits as at the start."""
     die_with(parent)
-    resource.setrlimit(resource.RLIMIT_NOFILE, _original_limit)
-    if sys.stdout is not None:
-        sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    if _original_limit != resource.getrlimit(resource.RLIMIT_NOFILE):
+        resource.setrlimit(resource.RLIMIT_NOFILE, _original_limit)
 
 
 def close_all_but(keep: Iterable[int]) -> None:
@@ -96,12 +107,15 @@ def close_all_but(keep: Iterable[int]) -> None:
     os.closerange(start, _LAST_FD)
 
 
-def find_modules_here() -> None:
-    """Look for modules in the current directory first, as ``python -m`` does.
+def prepare_for_workers() -> None:
+    """Do here, once, what every worker forked from here would have to do.
 
-    The names of the files in every directory of the path are read now, once, so that the
-    workers forked from here find theirs without reading them again.
+    Modules are looked for in the current directory first, as ``python -m`` does, and the names
+    of the files in every directory of the path are read now. What a worker prints leaves it
+    line by line.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)
     sys.path.insert(0, str(Path.cwd()))
     PathFinder.find_spec("otpy_reads_the_directories_of_the_path")
 
@@ -140,16 +154,33 @@ def leave(code: int) -> None:
         os._exit(code)
 
 
-def fork_watched(main: Callable[[], int], name: str) -> tuple[int, int]:
-    """Fork a child that runs `main` and exits with what it returns; tell its pid and pidfd.
+def fork_watched(mains: Sequence[Callable[[], int]]) -> list[tuple[int, int]]:
+    """Fork a child for each of `mains`, one right after the other; tell pids and pidfds.
+
+    Each runs its main and exits with what that returns. There may be fewer than asked for, but
+    not none.
 
     Raises:
         OSError: There are too many processes or open files, or there is no memory.
     """
-    pid = ChildProcess(target=lambda: leave(main()), name=name).start()
+    # What a process writes between two forks is not shared by the children: so everything is
+    # made before the first of them.
+    children = [ChildProcess(target=partial(_run_and_leave, main)) for main in mains]
+    util._flush_std_streams()  # type: ignore[attr-defined]  # noqa: SLF001
+    pids: list[int] = []
+    watched: list[tuple[int, int]] = []
     try:
-        return pid, os.pidfd_open(pid)
+        for child in children:
+            pids.append(child.start())  # noqa: PERF401  # those started count if one fails
+        watched.extend((pid, os.pidfd_open(pid)) for pid in pids)
     except OSError:
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-        raise
+        for pid in pids[len(watched) :]:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+        if not watched:
+            raise
+    return watched
+
+
+def _run_and_leave(main: Callable[[], int]) -> None:
+    leave(main())

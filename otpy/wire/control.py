@@ -1,7 +1,7 @@
 """What the processes of a tree say on the pipes between them."""
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from otpy.core.exits import ExitReason
 from otpy.core.messages import Answer, Request
@@ -12,6 +12,20 @@ Path: TypeAlias = tuple[str, ...]
 """Ids from the receiver down to the process that is meant; empty for the receiver itself."""
 
 # ---- down: from a supervisor to a child ------------------------------------------------------
+
+
+class BeWorker(NamedTuple):
+    """The process that was forked for whatever child comes is this one.
+
+    Flat, since each of a thousand workers reads one: `target` with its arguments, or `argv`.
+    """
+
+    path: str
+    incarnation: int
+    target: str = ""
+    args: tuple[object, ...] = ()
+    kwargs: dict[str, object] = {}  # noqa: RUF012  # never changed
+    argv: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +65,7 @@ class Ask:
 # ---- up: from a child to its supervisor ------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(NamedTuple):
     """Init has returned. `traps`: it wants to be told to shut down, and not be signalled."""
 
     traps: bool = True

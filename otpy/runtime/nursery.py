@@ -1,0 +1,107 @@
+"""Workers before they are any child: forked ahead when many are about to start.
+
+Between two forks a supervisor writes to its memory, and each page that it writes is lost to
+sharing: the child forked before keeps the old page for itself. So when a thousand children are
+to start, a batch of processes is forked with nothing in between, and each becomes a child when
+its turn comes. Init still runs one after the other, in order; and at rest there is no such
+process.
+"""
+
+import contextlib
+import os
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from otpy.runtime.pipes import Pipes, open_pipes
+from otpy.system.exits import reap, send_signal
+from otpy.system.spawn import fork_watched
+
+_BATCH: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Blank:
+    """A process that waits to be told which child it is."""
+
+    pid: int
+    pidfd: int
+    pipes: Pipes
+
+    @property
+    def alive(self) -> bool:
+        """Whether nobody has killed it."""
+        return os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+
+    def end(self) -> None:
+        """Kill it, and give everything back."""
+        send_signal(self.pidfd, 9)
+        reap(self.pid)
+        os.close(self.pidfd)
+        self.pipes.close()
+
+
+class Nursery:
+    """Forks blanks, a batch at a time.
+
+    Args:
+        main: Is a blank, in the forked process, given its pipes; tells its exit status.
+
+    Attributes:
+        pids: Of the blanks that wait.
+    """
+
+    def __init__(self, main: Callable[[Pipes], int]) -> None:
+        self._main = main
+        self._blanks: deque[Blank] = deque()
+        self.pids: set[int] = set()
+
+    def take(self, ahead: int) -> Blank:
+        """Take a blank.
+
+        Args:
+            ahead: How many more will be needed soon.
+
+        Raises:
+            OSError: There are too many processes or open files, or there is no memory.
+        """
+        while self._blanks:
+            blank = self._blanks.popleft()
+            self.pids.remove(blank.pid)
+            if blank.alive:
+                return blank
+            blank.end()
+        first, *rest = self._fork(1 + min(ahead, _BATCH - 1))
+        self._blanks.extend(rest)
+        self.pids.update(blank.pid for blank in rest)
+        return first
+
+    def dismiss(self) -> None:
+        """End the blanks that nobody needed."""
+        while self._blanks:
+            self._blanks.popleft().end()
+        self.pids.clear()
+
+    def _fork(self, count: int) -> list[Blank]:
+        pipes = _open_up_to(count)
+        try:
+            watched = fork_watched([partial(self._main, each) for each in pipes])
+        except OSError:
+            for each in pipes:
+                each.close()
+            raise
+        for unused in pipes[len(watched) :]:
+            unused.close()
+        for each in pipes[: len(watched)]:
+            each.close_theirs()
+        return [Blank(*ids, each) for ids, each in zip(watched, pipes, strict=False)]
+
+
+def _open_up_to(count: int) -> list[Pipes]:
+    """Open the pipes of `count` blanks, or of fewer if there are too many open files."""
+    pipes = [open_pipes(output=True, lifeline=False)]
+    with contextlib.suppress(OSError):
+        pipes.extend(open_pipes(output=True, lifeline=False) for _ in range(count - 1))
+    return pipes

@@ -1,0 +1,125 @@
+"""A child's first moments: its pipes, its process, and what the process becomes."""
+
+import gc
+import os
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from otpy.core.spec import ChildSpec, CommandStart, ServerStart
+from otpy.runtime.child import Child, control_channel
+from otpy.runtime.nursery import Nursery
+from otpy.runtime.output import ChildOutput, Terminal
+from otpy.runtime.pipes import Pipes, open_pipes
+from otpy.runtime.place import Place
+from otpy.runtime.worker import be_blank
+from otpy.system.loop import Loop
+from otpy.system.spawn import fork_watched
+from otpy.wire.control import BeWorker
+
+
+class Starter:
+    """Makes the processes of a supervisor's children.
+
+    Args:
+        loop: The supervisor's.
+        terminal: Where the workers' output goes.
+        leashes: Descriptors that every process below must hold.
+        be_other: Is a child that is no worker, in the forked process; tells its exit status.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        terminal: Terminal,
+        leashes: tuple[int, ...],
+        be_other: Callable[[ChildSpec, Place], int],
+    ) -> None:
+        self._loop, self._terminal = loop, terminal
+        self._leashes, self._be_other = leashes, be_other
+        self._pid = os.getpid()
+        self._nursery = Nursery(self._be_blank)
+        self.spare_pids = self._nursery.pids
+
+    def dismiss(self) -> None:
+        """End what was forked ahead and is not needed."""
+        self._nursery.dismiss()
+
+    def worker(self, spec: ChildSpec, path: str, incarnation: int, ahead: int) -> Child:
+        """Start a worker; `ahead` more will be started soon.
+
+        Raises:
+            OSError: There are too many processes or open files, or there is no memory.
+        """
+        blank = self._nursery.take(ahead)
+        child = Child(
+            spec=spec,
+            incarnation=incarnation,
+            path=path,
+            pid=blank.pid,
+            pidfd=blank.pidfd,
+            channel=control_channel(blank.pipes.control),
+        )
+        if blank.pipes.output is not None:
+            child.output = ChildOutput(blank.pipes.output, path, self._terminal, self._loop)
+        child.channel.send(_assignment(spec, path, incarnation))
+        return child
+
+    def other(
+        self, spec: ChildSpec, path: str, incarnation: int, starts: Mapping[str, int]
+    ) -> Child:
+        """Start a supervisor, or the gateway.
+
+        Args:
+            spec: Of the child.
+            path: Of the child.
+            incarnation: Of the child.
+            starts: How often each process of the tree was started already, by path.
+
+        Raises:
+            OSError: As `worker`.
+        """
+        pipes = open_pipes(output=False, lifeline=spec.is_supervisor)
+        try:
+            place = self._place(path, pipes, starts)
+            main = partial(self._be_child, partial(self._be_other, spec, place))
+            ((pid, pidfd),) = fork_watched([main])
+        except OSError:
+            pipes.close()
+            raise
+        pipes.close_theirs()
+        return Child(
+            spec=spec,
+            incarnation=incarnation,
+            path=path,
+            pid=pid,
+            pidfd=pidfd,
+            channel=control_channel(pipes.control),
+            lifeline=pipes.lifeline,
+        )
+
+    def _place(self, path: str, pipes: Pipes, starts: Mapping[str, int]) -> Place:
+        leashes, own = self._leashes, {}
+        if pipes.their_lifeline is not None:
+            leashes = (*leashes, pipes.their_lifeline)
+            below = f"{path}/" if path else ""
+            own = {p: n for p, n in starts.items() if p.startswith(below)}
+        return Place(path, self._pid, pipes.their_control, leashes, own)
+
+    def _be_blank(self, pipes: Pipes) -> int:
+        return self._be_child(partial(be_blank, pipes, self._leashes, self._pid))
+
+    def _be_child(self, main: Callable[[], int]) -> int:
+        # What exists now is the supervisor's: collecting it would only unshare its pages.
+        gc.freeze()
+        self._loop.close()
+        return main()
+
+
+def _assignment(spec: ChildSpec, path: str, incarnation: int) -> BeWorker:
+    match spec.start:
+        case CommandStart(argv=argv):
+            return BeWorker(path, incarnation, argv=argv)
+        case ServerStart(target=target, args=args, kwargs=kwargs):
+            return BeWorker(path, incarnation, target, args, kwargs)
+        case _:
+            raise AssertionError(spec)
