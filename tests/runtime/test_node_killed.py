@@ -58,13 +58,16 @@ def test_a_run_that_comes_while_the_old_tree_stops_waits_for_it(nodes: Nodes) ->
     tree = """
         name: slow
         children:
-          - {id: a, start: "tests.support.workers:Remote", args: [WORK/log, [], hang],
-             shutdown: 1s}
+          - {id: a, start: "tests.support.workers:Remote", args: [WORK/log, [], fifo],
+             shutdown: infinity}
         """
+    os.mkfifo(nodes.work / "log.fifo")
     node = nodes.run(tree)
     node.send(signal.SIGKILL)
-    again = nodes.run(tree)
-    assert "waiting for what is left of the last node" in again.errors
+    again = nodes.start(tree.replace("fifo", "note"))
+    again.complains("waiting for what is left of the last node")
+    (nodes.work / "log.fifo").write_bytes(b"go on")
+    again.up()
     assert again.log() == [
         ["init", "a", 1, "ok"],
         ["terminate", "a", 1, "shutdown"],
