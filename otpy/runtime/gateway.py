@@ -296,6 +296,7 @@ def be_gateway(
     """Be the gateway, in the process just forked; tell its exit status."""
     keep = (place.control, listener.fileno(), *place.leashes)
     become_child("otpy: gateway", keep)
+    signal.set_wakeup_fd(-1)  # the node's
     become_worker(place.parent)
     raise_descriptor_limit()
     return Gateway(place, listener, directory, recent, facts).run()

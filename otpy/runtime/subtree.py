@@ -93,5 +93,6 @@ def be_supervisor(spec: SupervisorSpec, place: Place) -> int:
 
 def ignore_signals() -> None:
     """Ignore what a stranger sends: only the parent ends a supervisor, as in OTP."""
+    signal.set_wakeup_fd(-1)
     for number in HANDLED:
         signal.signal(number, signal.SIG_IGN)

@@ -2,9 +2,9 @@
 
 import contextlib
 import importlib
-import inspect
 import os
 import sys
+from inspect import CO_COROUTINE as _CO_COROUTINE
 from typing import Any
 
 from otpy.core.exits import ExitReason, Normal, Raised, is_clean
@@ -97,10 +97,11 @@ _CALLBACKS = (
 
 
 def _refuse_async(target: type[GenServer]) -> None:
-    for name in _CALLBACKS:
-        code = getattr(getattr(target, name), "__code__", None)
-        if code is not None and code.co_flags & inspect.CO_COROUTINE:
-            raise TypeError(f"{target.__qualname__}.{name} is async, expected a plain method")
+    for owner in target.__mro__[: target.__mro__.index(GenServer)]:
+        for name in _CALLBACKS:
+            code = getattr(owner.__dict__.get(name), "__code__", None)
+            if code is not None and code.co_flags & _CO_COROUTINE:
+                raise TypeError(f"{owner.__qualname__}.{name} is async, expected a plain method")
 
 
 def _call(target: Any, child: BeWorker, mailbox: WorkerMailbox) -> ExitReason:

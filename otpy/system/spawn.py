@@ -82,7 +82,6 @@ def become_child(title: str, keep: Iterable[int], output: int | None = None) -> 
     close_all_but(keep)
     for number in _HANDLED:
         _signal.signal(number, _DEFAULT)
-    signal.set_wakeup_fd(-1)
     name_process(title)
 
 
