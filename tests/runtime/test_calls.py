@@ -182,6 +182,7 @@ def test_a_call_that_waits_is_refused_once_nobody_will_come(nodes: Nodes) -> Non
           - id: branch
             restart: temporary
             max_restarts: 1
+            max_seconds: 1h
             children:
               - {id: a, start: "tests.support.workers:Remote",
                  args: [WORK/log, [ok, fifo, error]]}
@@ -191,8 +192,7 @@ def test_a_call_that_waits_is_refused_once_nobody_will_come(nodes: Nodes) -> Non
     node.logged("init", "branch/a", 2, "fifo")
     asked = ask(node, "a", "identity")
     # It dies in its init; the retry is one restart too many, and nobody restarts the branch.
-    pid = node.pids()["branch/a"]
-    os.kill(pid, 9)
+    os.kill(node.next(ChildStarting, path="branch/a", incarnation=2).pid, 9)
     assert isinstance(asked.result(), otpy.NoProcess)
 
 
