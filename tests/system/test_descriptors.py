@@ -49,6 +49,9 @@ def _count(node: NodeUnderTest) -> dict[str, int]:
     node.disconnect()
     for path in ("branch/victim", "branch/bystander", "other"):
         node.call(path, "identity")
+    for path in ("", "branch"):
+        # Who answers this has closed the descriptors that it passed on before.
+        node.client.supervisor(path).count_children()
     pids = {**node.pids(), "@node": node.pid}
     counts = {
         # A folder of /proc is open while somebody looks for processes.
