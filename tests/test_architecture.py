@@ -85,6 +85,7 @@ def test_the_public_surface_is_this() -> None:
         "NodeNotFound",
         "NotSendable",
         "OtpyError",
+        "Pending",
         "ProcessDown",
         "ProcessInfo",
         "ProtocolError",

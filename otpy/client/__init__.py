@@ -2,6 +2,7 @@
 
 from otpy.client.events import EventStream
 from otpy.client.node import Node, connect
+from otpy.client.pending import Pending
 from otpy.client.ref import Ref
 from otpy.client.supervisor import ChildCounts, ChildInfo, SupervisorRef
 from otpy.client.tree import ProcessInfo
@@ -11,6 +12,7 @@ __all__ = [
     "ChildInfo",
     "EventStream",
     "Node",
+    "Pending",
     "ProcessInfo",
     "Ref",
     "SupervisorRef",

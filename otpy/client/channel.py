@@ -30,12 +30,20 @@ class Lost(OtpyError):
 
 
 class Seat(Generic[AnswerT]):
-    """Where a thread waits for its answer; `wake` is set while it sleeps."""
+    """Where an answer is waited for.
 
-    __slots__ = ("answer", "left", "wake")
+    Attributes:
+        answer: It, once it is there.
+        end: How many bytes were written with the request, and all before.
+        left: Nobody will look at the answer.
+        wake: Set while the thread that waits sleeps.
+    """
+
+    __slots__ = ("answer", "end", "left", "wake")
 
     def __init__(self) -> None:
         self.answer: AnswerT | None = None
+        self.end = 0
         self.left = False
         self.wake: threading.Lock | None = None
 
@@ -69,6 +77,7 @@ class Channel(abc.ABC, Generic[AnswerT]):
         self._retired = False
         self._released = False
         self._seats: dict[int, Seat[AnswerT]] = {}
+        self._followers: set[Seat[AnswerT]] = set()
         self._baton = threading.Lock()
         self._sending = threading.Lock()
         self._releasing = threading.Lock()
@@ -106,6 +115,42 @@ class Channel(abc.ABC, Generic[AnswerT]):
             self._leave(seat)
             raise
         finally:
+            self._unseat(number)
+
+    def begin(self, number: int, data: bytes, deadline: float | None) -> Seat[AnswerT]:
+        """Send a request whose answer `finish` waits for; `forget` the number then.
+
+        Raises as `post`; the number is forgotten then.
+        """
+        seat: Seat[AnswerT] = Seat()
+        self._seats[number] = seat
+        try:
+            seat.end = self._send(data, deadline)
+        except BaseException:
+            self._leave(seat)
+            self._unseat(number)
+            raise
+        return seat
+
+    def finish(self, seat: Seat[AnswerT], deadline: float | None) -> AnswerT:
+        """Wait for the answer to a request that was begun; raises as `exchange`.
+
+        Too late, one may wait for it again.
+        """
+        if seat.answer is not None:
+            return seat.answer
+        if self._released:
+            raise Lost  # it is the parent's: this process was forked meanwhile
+        try:
+            return self._wait(seat, deadline)
+        except Lost:
+            if self._delivered(seat.end):
+                raise
+            raise NotDelivered from None
+
+    def forget(self, number: int) -> None:
+        """Drop the answer to a request that was begun, whether it has come or not."""
+        if number in self._seats:
             self._unseat(number)
 
     def post(self, number: int, data: bytes, deadline: float | None) -> None:
@@ -189,9 +234,7 @@ class Channel(abc.ABC, Generic[AnswerT]):
         need not: he learns it then, and that the request was not delivered.
         """
         sending = self._sending
-        if not sending.acquire(blocking=False) and not sending.acquire(
-            timeout=lock_timeout(deadline)
-        ):
+        if not sending.acquire(False) and not sending.acquire(timeout=lock_timeout(deadline)):
             raise TooLate
         try:
             if not self.open or (careful and self._life is not None and self._life.poll(0)):
@@ -267,12 +310,12 @@ class Channel(abc.ABC, Generic[AnswerT]):
     # --- waiting ---------------------------------------------------------------------------
 
     def _wait(self, seat: Seat[AnswerT], deadline: float | None) -> AnswerT:
-        if self._baton.acquire(blocking=False):
+        if self._baton.acquire(False):
             try:
                 return self._lead(seat, deadline)
             finally:
                 self._baton.release()
-                if len(self._seats) > 1:
+                if self._followers:
                     self._hand_on()
         return self._follow(seat, deadline)
 
@@ -290,6 +333,7 @@ class Channel(abc.ABC, Generic[AnswerT]):
         wake = threading.Lock()
         wake.acquire()
         seat.wake = wake
+        self._followers.add(seat)
         # The leader looks at `wake` after it put the answer there, and after it put the baton
         # down; this thread looks at both after it set `wake`. So one of them sees the other.
         try:
@@ -307,6 +351,7 @@ class Channel(abc.ABC, Generic[AnswerT]):
                 if not wake.acquire(timeout=lock_timeout(deadline)) and has_passed(deadline):
                     raise TooLate
         finally:
+            self._followers.discard(seat)
             seat.wake = None
             self._hand_on()
 
@@ -317,7 +362,7 @@ class Channel(abc.ABC, Generic[AnswerT]):
         """
         if self._baton.locked():
             return
-        for seat in list(self._seats.values()):
+        for seat in list(self._followers):
             if seat.answer is None and seat.wake is not None:
                 seat.rouse()
                 return

@@ -9,6 +9,8 @@ from otpy.errors import OtpyError
 DEFAULT_TIMEOUT_S: Final = 5.0
 """How long a call waits unless told otherwise, as in OTP."""
 
+_LEAST_S: Final = 1e-6
+
 _LONGEST_POLL_S: Final = 1_000_000.0
 """poll(2) takes a C int of milliseconds; who waits longer polls again."""
 
@@ -46,7 +48,10 @@ def poll_ms(deadline: float | None) -> float | None:
     """Tell what to give `select.poll.poll`; a poll that ends early is polled again."""
     if deadline is None:
         return None
-    return min(max(0.0, deadline - time.monotonic()), _LONGEST_POLL_S) * 1000
+    left = deadline - time.monotonic()
+    if 0 < left < _LONGEST_POLL_S:
+        return left * 1000
+    return 0.0 if left <= 0 else _LONGEST_POLL_S * 1000
 
 
 def lock_timeout(deadline: float | None) -> float:
@@ -60,3 +65,9 @@ def earlier(deadline: float | None, seconds: float) -> float:
     """Tell the deadline, or the point `seconds` from now if that comes first."""
     bound = time.monotonic() + seconds
     return bound if deadline is None else min(deadline, bound)
+
+
+def share_of(deadline: float | None, shares: int) -> float | None:
+    """Tell how much of the time left is one of so many shares, as a timeout: above zero."""
+    left = seconds_left(deadline)
+    return None if left is None else max(_LEAST_S, left / shares)

@@ -70,6 +70,13 @@ class Link(Channel[Reply | Failure]):
         number = self.protocol.next_number()
         return self.exchange(number, self.protocol.call(number, request), deadline)
 
+    def begin_call(
+        self, request: object, deadline: float | None
+    ) -> tuple[int, Seat[Reply | Failure]]:
+        """Send a call; return its number, and the seat to `finish` it."""
+        number = self.protocol.next_number()
+        return number, self.begin(number, self.protocol.call(number, request), deadline)
+
     def cast(self, request: object, deadline: float | None) -> None:
         """Send a cast; raises as `post` and `LinkProtocol.cast`."""
         self.post(self.protocol.next_number(), self.protocol.cast(request), deadline)

@@ -1,9 +1,11 @@
 """A running node, as a client sees it."""
 
+import contextlib
 import os
 import select
 import threading
 import weakref
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
@@ -16,6 +18,7 @@ from otpy.client.deadline import (
     earlier,
     has_passed,
     poll_ms,
+    share_of,
 )
 from otpy.client.events import EventStream
 from otpy.client.gateway import Gateway, not_running, only_node
@@ -106,6 +109,65 @@ class Node:
         """
         ref = self._refs.get(name)
         return self._refs.setdefault(name, Ref(self, name)) if ref is None else ref
+
+    def multi_call(
+        self,
+        names: Iterable[str],
+        request: object,
+        *args: object,
+        timeout: float | None = DEFAULT_TIMEOUT_S,
+    ) -> tuple[dict[str, Any], dict[str, OtpyError]]:
+        """Call several processes at the same time.
+
+        Args:
+            names: Of the processes.
+            request: As `Ref.call`'s.
+            args: As `Ref.call`'s.
+            timeout: Seconds above zero for all of them together, or None for ever.
+
+        Returns:
+            The replies by name, and what went wrong by the names of the others.
+
+        Raises:
+            NotSendable: MessagePack cannot carry the request.
+            FrameTooLarge: It is over `max_frame`.
+        """
+        deadline = deadline_of(timeout)
+        refs = [self[name] for name in dict.fromkeys(names)]
+        # Each may use its share of the time to be sent, so that nobody holds up all others.
+        pending = {
+            ref.name: ref.send_request(request, *args, timeout=share_of(deadline, len(refs) - i))
+            for i, ref in enumerate(refs)
+        }
+        replies: dict[str, Any] = {}
+        bad: dict[str, OtpyError] = {}
+        for name, each in pending.items():
+            try:
+                replies[name] = each.result(share_of(deadline, 1))
+            except CallTimeout:
+                bad[name] = CallTimeout(f"{name!r} did not answer within {timeout:g} s")
+            except OtpyError as error:
+                bad[name] = error
+        return replies, bad
+
+    def abcast(
+        self,
+        names: Iterable[str],
+        request: object,
+        *args: object,
+        timeout: float | None = DEFAULT_TIMEOUT_S,
+    ) -> None:
+        """Cast to several processes; who takes no messages within the time gets none.
+
+        Raises:
+            NotSendable: MessagePack cannot carry the request.
+            FrameTooLarge: It is over `max_frame`.
+        """
+        deadline = deadline_of(timeout)
+        refs = [self[name] for name in dict.fromkeys(names)]
+        for i, ref in enumerate(refs):
+            with contextlib.suppress(CallTimeout):
+                ref.cast(request, *args, timeout=share_of(deadline, len(refs) - i))
 
     @property
     def name(self) -> str:

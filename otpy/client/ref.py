@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from otpy.client.channel import Lost, NotDelivered
 from otpy.client.deadline import DEFAULT_TIMEOUT_S, TooLate, deadline_of, lock_timeout
 from otpy.client.link import Link
+from otpy.client.pending import Pending
 from otpy.client.protocol import LinkProtocol, Reply, error_of
 from otpy.client.tree import ProcessInfo, process_info
 from otpy.errors import CallTimeout, NodeNotFound, NoProcess, ProcessDown, ProtocolError
@@ -25,12 +26,12 @@ class Ref:
 
     def __init__(self, node: "Node", name: str) -> None:
         self.name = name
-        self._node = node
+        self.node = node
         self._link: Link | None = None
         self._resolving = threading.Lock()
 
     def __repr__(self) -> str:
-        return f"<Ref {self.name} of {self._node.name}>"
+        return f"<Ref {self.name} of {self.node.name}>"
 
     def call(
         self, request: object, *args: object, timeout: float | None = DEFAULT_TIMEOUT_S
@@ -59,22 +60,41 @@ class Ref:
         message = (request, *args) if args else request
         try:
             while True:
-                link = self._link
-                if link is None or not link.open or not link.greeted:
-                    link = self._greeted(deadline)
+                link = self.greeted(deadline)
                 try:
                     answer = link.call(message, deadline)
                     break
                 except NotDelivered:
-                    self._drop(link)
+                    self.drop(link)
                 except Lost:
-                    self._drop(link)
-                    raise self._node.obituary(link, deadline) from None
+                    self.drop(link)
+                    raise self.node.obituary(link, deadline) from None
         except TooLate:
             raise CallTimeout(f"{self.name!r} did not answer within {timeout:g} s") from None
         if isinstance(answer, Reply):
             return answer.value
         raise error_of(answer.error, answer.arguments)
+
+    def send_request(
+        self, request: object, *args: object, timeout: float | None = DEFAULT_TIMEOUT_S
+    ) -> Pending:
+        """Send a request, and go on; any number may be under way.
+
+        Args:
+            request: As `call`'s.
+            args: As `call`'s.
+            timeout: Seconds to wait while the process takes no messages, or None for ever.
+
+        Returns:
+            What has the reply once it came: ``.result(timeout=)``, ``.done()``. What went wrong
+            with the process is told there, too.
+
+        Raises:
+            NotSendable: MessagePack cannot carry the request.
+            FrameTooLarge: It is over `max_frame`.
+        """
+        message = (request, *args) if args else request
+        return Pending(self, message, deadline_of(timeout))
 
     def cast(
         self, request: object, *args: object, timeout: float | None = DEFAULT_TIMEOUT_S
@@ -104,7 +124,7 @@ class Ref:
                 try:
                     link.cast(message, deadline)
                 except NotDelivered:
-                    self._drop(link)
+                    self.drop(link)
                 else:
                     return
         except TooLate:
@@ -130,7 +150,7 @@ class Ref:
         Raises:
             NoProcess: There is no such process.
         """
-        return process_info(self._node.ask("whereis", {"name": self.name}, timeout, shape=TreeRow))
+        return process_info(self.node.ask("whereis", {"name": self.name}, timeout, shape=TreeRow))
 
     def abandon(self) -> None:
         """Forget the link: to be called in the child after a fork."""
@@ -148,20 +168,23 @@ class Ref:
                 link = self._introduced(deadline)
                 if _is_alive(link.pid):
                     return link.pid, link.incarnation
-                self._drop(link)
+                self.drop(link)
         except TooLate:
             raise NoProcess(f"{self.name!r} has no process at present") from None
 
-    def _greeted(self, deadline: float | None) -> Link:
+    def greeted(self, deadline: float | None) -> Link:
         """Return a link that counts, since the worker has greeted on it."""
+        known = self._link
+        if known is not None and known.open and known.greeted:
+            return known
         for _ in range(_STRANGERS):
             link = self._introduced(deadline)
             while not link.await_greeting(deadline):
-                self._drop(link)
+                self.drop(link)
                 link = self._introduced(deadline)
             if link.greeted_by == link.incarnation:
                 return link
-            self._drop(link)
+            self.drop(link)
         raise ProtocolError(
             f"{self.name!r} greets as incarnation {link.greeted_by}, "
             f"but the gateway knows incarnation {link.incarnation}"
@@ -174,7 +197,7 @@ class Ref:
         try:
             link = self._link
             if link is None or not link.open:
-                self._link = link = self._node.introduce(self.name, deadline)
+                self._link = link = self.node.introduce(self.name, deadline)
             return link
         finally:
             self._resolving.release()
@@ -186,12 +209,13 @@ class Ref:
         that dies with its link is a cast to a process that went down.
         """
         try:
-            row = self._node.ask_until("whereis", {"name": self.name}, deadline, shape=TreeRow)
+            row = self.node.ask_until("whereis", {"name": self.name}, deadline, shape=TreeRow)
             return self._introduced(deadline) if row.state == "running" else None
         except (NoProcess, NodeNotFound, ProcessDown, CallTimeout, TooLate):
             return None
 
-    def _drop(self, link: Link) -> None:
+    def drop(self, link: Link) -> None:
+        """Do not use a link any more."""
         link.retire()
         if self._link is link:
             self._link = None

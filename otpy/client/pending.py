@@ -1,0 +1,119 @@
+"""A request that is under way."""
+
+from typing import TYPE_CHECKING, Any
+
+from otpy.client.channel import Lost, NotDelivered, Seat
+from otpy.client.deadline import DEFAULT_TIMEOUT_S, TooLate, deadline_of
+from otpy.client.link import Link
+from otpy.client.protocol import Failure, LinkProtocol, Reply, error_of
+from otpy.errors import CallTimeout, FrameTooLarge, NotSendable, OtpyError
+
+if TYPE_CHECKING:
+    from otpy.client.ref import Ref
+
+_AT_ONCE = 0.0
+"""A deadline that has passed."""
+
+
+class Pending:
+    """What `Ref.send_request` returns: a request whose reply may still come.
+
+    Its request is sent once. Only if the process ended before it had read it, it goes to the
+    next incarnation, when `result` or `done` is asked. For one thread at a time.
+    """
+
+    def __init__(self, ref: "Ref", message: object, deadline: float | None) -> None:
+        self._ref, self._message = ref, message
+        self._link: Link | None = None
+        self._number = 0
+        self._seat: Seat[Reply | Failure] | None = None
+        self._answer: Reply | Failure | OtpyError | None = None
+        try:
+            self._send(deadline)
+        except (NotSendable, FrameTooLarge):
+            raise
+        except OtpyError as error:
+            LinkProtocol().call(0, message)  # what cannot be sent is told in any case
+            if not isinstance(error, TooLate):  # then `result` tries again
+                self._answer = error
+
+    def __repr__(self) -> str:
+        return f"<Pending request to {self._ref.name}>"
+
+    def __del__(self) -> None:
+        if (link := getattr(self, "_link", None)) is not None:
+            link.forget(self._number)
+
+    def done(self) -> bool:
+        """Tell whether `result` would return, or raise what went wrong, at once."""
+        try:
+            self._settle(_AT_ONCE)
+        except TooLate:
+            return False
+        return True
+
+    def result(self, timeout: float | None = DEFAULT_TIMEOUT_S) -> Any:
+        """Wait for the reply; once it is there, every time the same.
+
+        Args:
+            timeout: Seconds above zero, or None for ever.
+
+        Raises:
+            CallTimeout: No reply yet. It is not lost: `result` may be asked again.
+            OtpyError: Whatever else `Ref.call` raises.
+        """
+        deadline = deadline_of(timeout)
+        try:
+            answer = self._settle(deadline)
+        except TooLate:
+            raise CallTimeout(f"{self._ref.name!r} did not answer within {timeout:g} s") from None
+        if isinstance(answer, Reply):
+            return answer.value
+        if isinstance(answer, Failure):
+            raise error_of(answer.error, answer.arguments)
+        raise answer
+
+    def _send(self, deadline: float | None) -> None:
+        while True:
+            link = self._ref.greeted(deadline)
+            try:
+                self._number, self._seat = link.begin_call(self._message, deadline)
+            except NotDelivered:
+                self._ref.drop(link)
+            else:
+                self._link = link
+                return
+
+    def _settle(self, deadline: float | None) -> Reply | Failure | OtpyError:
+        while self._answer is None:
+            try:
+                self._answer = self._awaited(deadline)
+            except NotDelivered:
+                self._ref.drop(self._unlinked())
+            except TooLate:
+                raise
+            except OtpyError as error:
+                self._answer = error
+        return self._answer
+
+    def _awaited(self, deadline: float | None) -> Reply | Failure:
+        if self._link is None or self._seat is None:
+            self._send(deadline)
+        assert self._link is not None
+        assert self._seat is not None
+        try:
+            answer = self._link.finish(self._seat, deadline)
+        except NotDelivered:
+            raise
+        except Lost:
+            link = self._unlinked()
+            self._ref.drop(link)
+            raise self._ref.node.obituary(link, deadline) from None
+        self._unlinked()
+        return answer
+
+    def _unlinked(self) -> Link:
+        assert self._link is not None
+        link, self._link, self._seat = self._link, None, None
+        link.forget(self._number)
+        return link
