@@ -14,19 +14,17 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from otpy.errors import FrameTooLarge, NotSendable, OtpyError, ProtocolError
+from otpy.errors import ProtocolError
 from otpy.runtime.child import control_channel
+from otpy.runtime.links import Cast, Link, LinkCall
 from otpy.server import Call
 from otpy.system.channel import Channel
 from otpy.wire import link as say
 from otpy.wire.control import BeWorker, Introduce, ShutDown
-from otpy.wire.frames import MAX_FRAME, FrameDecoder, frame
-from otpy.wire.packing import pack, printable, unpack
+from otpy.wire.frames import MAX_FRAME
 
-_READ_BYTES: Final = 1 << 16
 _CONTROL_EVERY_S: Final = 0.001
 _SUPERVISOR_S: Final = 60.0
-_REFUSAL_CHARS: Final = 50_000
 _LONGEST_WAIT_S: Final = 1_000_000.0
 """epoll_wait(2) takes a C int of milliseconds; what is due later is waited for again."""
 
@@ -36,97 +34,13 @@ class ShutDownAsked(BaseException):
 
 
 @dataclass(frozen=True, slots=True)
-class Cast:
-    """A request that nobody waits for."""
-
-    request: object
-
-
-@dataclass(frozen=True, slots=True)
 class Info:
     """A message of the process's own: a timer."""
 
     message: object
 
 
-Message: TypeAlias = Call | Cast | Info
-
-
-class Link:
-    """The worker's end of the pipes to one client."""
-
-    def __init__(self, read: int, write: int) -> None:
-        self.read, self.write = read, write
-        self.decoder = FrameDecoder()
-        self.out = bytearray()
-        self.open = True
-        os.set_blocking(read, False)
-        os.set_blocking(write, False)
-
-    def send(self, message: list[object]) -> bool:
-        """Send a message, or queue what does not fit; tell whether all of it was sent.
-
-        Raises:
-            NotSendable: MessagePack cannot carry it.
-            FrameTooLarge: It is over `max_frame`.
-        """
-        data = frame(pack(message))
-        if not self.open:
-            return True
-        if self.out:
-            self.out += data
-            return False
-        self.out = bytearray(data)
-        return self.flush()
-
-    def flush(self) -> bool:
-        """Send what is queued; tell whether all of it was sent."""
-        try:
-            while self.out:
-                del self.out[: os.write(self.write, self.out)]
-        except BlockingIOError:
-            return False
-        except OSError:
-            self.out.clear()
-        return True
-
-    def close(self) -> None:
-        """Close both pipes; the second time does nothing."""
-        if self.open:
-            self.open = False
-            os.close(self.read)
-            os.close(self.write)
-
-
-class LinkCaller:
-    """Who made a call over a link."""
-
-    __slots__ = ("_answered", "_link", "_mailbox", "_number")
-
-    def __init__(self, mailbox: "WorkerMailbox", link: Link, number: int) -> None:
-        self._mailbox, self._link, self._number = mailbox, link, number
-        self._answered = False
-
-    def reply(self, value: object) -> None:
-        """Answer the call; what cannot be sent is an error to the caller, not to the server."""
-        try:
-            self._send([say.REPLY, self._number, value])
-        except (NotSendable, FrameTooLarge) as error:
-            self.refuse(error)
-
-    def refuse(self, error: OtpyError) -> None:
-        """Answer the call with an error; one of a class of the user's is what it is based on."""
-        bases = (base for base in type(error).__mro__ if base.__module__ == OtpyError.__module__)
-        answer: list[object] = [say.ERROR, self._number, next(bases).__name__]
-        try:
-            self._send([*answer, list(error.args)])
-        except (NotSendable, FrameTooLarge):
-            self._send([*answer, [printable(error, _REFUSAL_CHARS)]])
-
-    def _send(self, message: list[object]) -> None:
-        if not self._answered:
-            self._mailbox.send(self._link, message)
-            self._answered = True
+Message: TypeAlias = LinkCall | Cast | Info
 
 
 class WorkerMailbox:
@@ -180,8 +94,8 @@ class WorkerMailbox:
                 return request
             case Info(message=content):
                 return content
-            case Call():
-                return message
+            case LinkCall(request=request):
+                return Call(request, message)
 
     def next(self, timeout: float | None = None) -> Message | None:
         """Take the next message; None after `timeout` seconds without one.
@@ -189,10 +103,12 @@ class WorkerMailbox:
         Raises:
             ShutDownAsked: The supervisor wants the worker to end.
         """
+        if self._ready or self._timers:
+            self._look_at_control()  # else the wait does
         deadline = None if timeout is None else time.monotonic() + timeout
-        self._look_at_control()
         while True:
-            self._take_due_timers()
+            if self._timers:
+                self._take_due_timers()
             if self._ready:
                 return self._ready.popleft()
             if deadline is not None and time.monotonic() >= deadline:
@@ -203,17 +119,7 @@ class WorkerMailbox:
     def last_words(self, reason: str, traceback: str) -> None:
         """Tell every client why the worker ends."""
         for link in self._links.values():
-            self.send(link, [say.DOWN, reason, traceback])
-
-    def send(self, link: Link, message: list[object]) -> None:
-        """Send a message over a link.
-
-        A client that does not read its answers blocks itself: no more of its requests are read.
-        """
-        if not link.send(message) and link.write not in self._blocked:
-            self._blocked[link.write] = link
-            self._epoll.register(link.write, select.EPOLLOUT)
-            self._epoll.modify(link.read, 0)
+            link.send((say.DOWN, reason, traceback))
 
     def tell_supervisor(self, message: object) -> None:
         """Tell the supervisor something that it waits for."""
@@ -243,21 +149,27 @@ class WorkerMailbox:
             self._ready.append(Info(heapq.heappop(self._timers)[2]))
 
     def _seconds_until(self, deadline: float | None) -> float:
-        due = [deadline] if deadline is not None else []
-        due += [self._timers[0][0]] if self._timers else []
-        if not due:
+        if self._timers:
+            due = self._timers[0][0]
+            deadline = due if deadline is None else min(due, deadline)
+        if deadline is None:
             return -1.0
-        return min(_LONGEST_WAIT_S, max(0.0, min(due) - time.monotonic()))
+        return min(_LONGEST_WAIT_S, max(0.0, deadline - time.monotonic()))
 
     def _wait(self, seconds: float) -> None:
         ready = self._epoll.poll(seconds)
-        if any(fd == self.supervisor.fd for fd, _ in ready):
-            self._hear_supervisor()
+        if len(ready) > 1:
+            ready.sort(key=self._control_first)
         for fd, _ in ready:
             if (link := self._links.get(fd)) is not None:
                 self._read(link)
             elif (link := self._blocked.get(fd)) is not None:
                 self._unblock(link)
+            elif fd == self.supervisor.fd:
+                self._hear_supervisor()
+
+    def _control_first(self, ready: tuple[int, int]) -> bool:
+        return ready[0] != self.supervisor.fd
 
     def _hear_supervisor(self) -> None:
         if not self.supervisor.receive(self._heard):
@@ -272,7 +184,7 @@ class WorkerMailbox:
             case ShutDown():
                 raise ShutDownAsked
             case Introduce() if len(fds) == 2:
-                self._greet(Link(*fds))
+                self._greet(Link(*fds, self._block))
             case _:
                 pass
 
@@ -280,35 +192,22 @@ class WorkerMailbox:
         self._links[link.read] = link
         self._epoll.register(link.read, select.EPOLLIN)
         assert self._child is not None
-        self.send(link, [say.GREETING, say.VERSION, self._child.incarnation, MAX_FRAME])
+        link.send((say.GREETING, say.VERSION, self._child.incarnation, MAX_FRAME))
 
     def _read(self, link: Link) -> None:
         try:
-            data = os.read(link.read, _READ_BYTES)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if not data:
-            self._forget(link)
-            return
-        try:
-            for body in link.decoder.feed(data):
-                self._ready.append(self._message(link, unpack(body)))
+            if not link.receive(self._ready.append):
+                self._forget(link)
         except ProtocolError as error:
             # Only this client is at fault: it is told why, and dropped.
-            self.send(link, [say.DOWN, f"protocol error: {error}", ""])
+            link.send((say.DOWN, f"protocol error: {error}", ""))
             self._forget(link)
 
-    def _message(self, link: Link, message: object) -> Message:
-        match message:
-            case [say.CALL, int(number), request]:
-                caller = LinkCaller(self, link, number)
-                return Call(say.request_value(request), caller)
-            case [say.CAST, request]:
-                return Cast(say.request_value(request))
-            case _:
-                raise ProtocolError(f"neither a call nor a cast: {message!r:.100}")
+    def _block(self, link: Link) -> None:
+        """Read no more of a client's requests until it has read its answers."""
+        self._blocked[link.write] = link
+        self._epoll.register(link.write, select.EPOLLOUT)
+        self._epoll.modify(link.read, 0)
 
     def _unblock(self, link: Link) -> None:
         if link.flush():

@@ -3,20 +3,24 @@
 import reprlib
 import sys
 import traceback
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Final
 
 from otpy.core.exits import ExitReason, ExitStatus, Normal, Raised, Shutdown, Stopped
 from otpy.errors import OtpyError, Refused, UnknownRequest
-from otpy.runtime.mailbox import Cast, Info, LinkCaller, Message, ShutDownAsked, WorkerMailbox
-from otpy.server import Call, Continue, GenServer, Ignore, NoReply, Reply, Stop, Timeout
+from otpy.runtime.links import Cast, LinkCall
+from otpy.runtime.mailbox import Info, Message, ShutDownAsked, WorkerMailbox
+from otpy.server import Continue, GenServer, Ignore, NoReply, Reply, Stop, Timeout
 from otpy.wire.packing import printable
 
 _MESSAGE_CHARS = 200
 _REASON_CHARS = 2000
 _TRACEBACK_CHARS = 50_000
+
+_RESULTS: Final = (Reply, Stop, Continue, Timeout)
+"""What a `handle_call` may return that is not the reply, right or wrong."""
 
 _shortened = reprlib.Repr()
 _shortened.maxstring = _shortened.maxother = _shortened.maxlong = _MESSAGE_CHARS
@@ -32,7 +36,7 @@ class End:
 
     reason: ExitReason
     reply: object = NoReply
-    caller: LinkCaller | None = None
+    caller: LinkCall | None = None
 
 
 def exit_reason(reason: object) -> ExitReason:
@@ -97,7 +101,7 @@ class Serving:
     def in_hand(self) -> str:
         """The message that the server ended with, shortened; empty if it had none."""
         match self._hand:
-            case Call(request=request):
+            case LinkCall(request=request):
                 return f"call {_short(request)}"
             case Cast(request=request):
                 return f"cast {_short(request)}"
@@ -124,36 +128,24 @@ class Serving:
 
     def _step(self) -> None:
         if self._continues:
-            argument = self._continues.pop()
-            self._hand = Continue(argument)
-            self._run("handle_continue", lambda: self._server.handle_continue(argument))
-            return
-        message = self._mailbox.next(self._idle_s) or Info("timeout")
-        self._idle_s = None
-        self._hand = message
-        self._handle(message)
+            self._hand = Continue(self._continues.pop())
+        else:
+            self._hand = self._mailbox.next(self._idle_s) or Info("timeout")
+            self._idle_s = None
+        self._handle(self._hand)
 
-    def _handle(self, message: Message) -> None:
-        match message:
-            case Call(request=request, caller=caller):
-                assert isinstance(caller, LinkCaller)
-                self._run("handle_call", lambda: self._server.handle_call(request, caller), caller)
-            case Cast(request=request):
-                self._run("handle_cast", lambda: self._server.handle_cast(request))
-            case Info(message=content):
-                self._run("handle_info", lambda: self._server.handle_info(content))
-
-    def _run(
-        self, name: str, callback: Callable[[], object], caller: LinkCaller | None = None
-    ) -> None:
+    def _handle(self, message: Message | Continue) -> None:
         try:
-            result = callback()
-            if caller is None:
-                self._carry_out(name, result)
-            else:
-                self._answer(caller, result)
+            if type(message) is LinkCall:
+                self._answer(message, self._server.handle_call(message.request, message))
+            elif type(message) is Cast:
+                self._carry_out("handle_cast", self._server.handle_cast(message.request))
+            elif type(message) is Info:
+                self._carry_out("handle_info", self._server.handle_info(message.message))
+            elif type(message) is Continue:
+                self._carry_out("handle_continue", self._server.handle_continue(message.argument))
         except (Refused, UnknownRequest) as error:
-            self._refuse(caller, error)
+            self._refuse(message, error)
         except ShutDownAsked:
             # The callback itself was receiving when the order came.
             self._end = End(Shutdown())
@@ -163,13 +155,16 @@ class Serving:
             if self._end is None:
                 self._hand = None
 
-    def _refuse(self, caller: LinkCaller | None, error: OtpyError) -> None:
-        if caller is not None:
-            caller.refuse(error)
+    def _refuse(self, message: Message | Continue, error: OtpyError) -> None:
+        if type(message) is LinkCall:
+            message.refuse(error)
         else:
             sys.stderr.write(f"{type(error).__name__}: {error}\n")
 
-    def _answer(self, caller: LinkCaller, result: object) -> None:
+    def _answer(self, caller: LinkCall, result: object) -> None:
+        if not isinstance(result, _RESULTS) and result is not NoReply:
+            caller.reply(result)
+            return
         match result:
             case Reply(value=value, then=then):
                 caller.reply(value)
@@ -181,8 +176,6 @@ class Serving:
                     f"handle_call returned {result!r:.{_MESSAGE_CHARS}}, expected a "
                     "reply, NoReply, Stop or Reply(value, then=...)"
                 )
-            case _ if result is not NoReply:
-                caller.reply(result)
 
     def _carry_out(self, name: str, result: object) -> None:
         match result:

@@ -9,6 +9,9 @@ MAX_FRAME: Final = 64 << 20
 """Bytes that a body may have unless told otherwise."""
 
 HEADER: Final = struct.Struct(">I")
+_SIZE: Final = HEADER.size
+_pack: Final = HEADER.pack
+_unpack_from: Final = HEADER.unpack_from
 
 
 def frame(body: bytes, max_frame: int = MAX_FRAME) -> bytes:
@@ -19,7 +22,7 @@ def frame(body: bytes, max_frame: int = MAX_FRAME) -> bytes:
     """
     if len(body) > max_frame:
         raise FrameTooLarge(len(body), max_frame)
-    return HEADER.pack(len(body)) + body
+    return _pack(len(body)) + body
 
 
 class FrameDecoder:
@@ -46,21 +49,21 @@ class FrameDecoder:
                 can be read: the connection has to be closed.
         """
         buffer = self._buffer
-        if not buffer and len(data) >= HEADER.size:
-            (size,) = HEADER.unpack_from(data)
-            if size == len(data) - HEADER.size and size <= self.max_frame:
-                return [data[HEADER.size :]]  # exactly one frame, as nearly always
+        if not buffer and len(data) >= _SIZE:
+            (size,) = _unpack_from(data)
+            if size == len(data) - _SIZE and size <= self.max_frame:
+                return [data[_SIZE:]]  # exactly one frame, as nearly always
         buffer += data
         bodies: list[bytes] = []
         start = 0
-        while len(buffer) - start >= HEADER.size:
-            (size,) = HEADER.unpack_from(buffer, start)
+        while len(buffer) - start >= _SIZE:
+            (size,) = _unpack_from(buffer, start)
             if size > self.max_frame:
                 raise FrameTooLarge(size, self.max_frame)
-            end = start + HEADER.size + size
+            end = start + _SIZE + size
             if len(buffer) < end:
                 break
-            bodies.append(bytes(buffer[start + HEADER.size : end]))
+            bodies.append(bytes(buffer[start + _SIZE : end]))
             start = end
         if start:
             del buffer[:start]

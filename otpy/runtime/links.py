@@ -1,0 +1,155 @@
+"""The worker's end of links: what clients send, and how they are answered.
+
+Every call passes through here: a read, a decoder that was made once, a write.
+"""
+
+import os
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+from otpy.errors import FrameTooLarge, NotSendable, OtpyError, ProtocolError
+from otpy.wire import link as say
+from otpy.wire.frames import FrameDecoder, frame
+from otpy.wire.packing import pack, printable
+
+_READ_BYTES: Final = 1 << 16
+_REFUSAL_CHARS: Final = 50_000
+
+
+class Cast(msgspec.Struct, array_like=True, tag=say.CAST, forbid_unknown_fields=True):
+    """A request that nobody waits for."""
+
+    request: Any
+
+
+class _Call(msgspec.Struct, array_like=True, tag=say.CALL, forbid_unknown_fields=True):
+    number: int
+    request: Any
+
+
+_decode: Final = msgspec.msgpack.Decoder(_Call | Cast).decode
+
+
+class LinkCall:
+    """A call that came over a link, and who made it."""
+
+    __slots__ = ("_answered", "_link", "_number", "request")
+
+    def __init__(self, link: "Link", number: int, request: object) -> None:
+        self._link, self._number, self.request = link, number, request
+        self._answered = False
+
+    def reply(self, value: object) -> None:
+        """Answer the call; what cannot be sent is an error to the caller, not to the server."""
+        if self._answered:
+            return
+        try:
+            self._link.send((say.REPLY, self._number, value))
+        except (NotSendable, FrameTooLarge) as error:
+            self.refuse(error)
+        self._answered = True
+
+    def refuse(self, error: OtpyError) -> None:
+        """Answer the call with an error; one of a class of the user's is what it is based on."""
+        if self._answered:
+            return
+        bases = (base for base in type(error).__mro__ if base.__module__ == OtpyError.__module__)
+        answer = (say.ERROR, self._number, next(bases).__name__)
+        try:
+            self._link.send((*answer, list(error.args)))
+        except (NotSendable, FrameTooLarge):
+            self._link.send((*answer, [printable(error, _REFUSAL_CHARS)]))
+        self._answered = True
+
+
+Received: TypeAlias = LinkCall | Cast
+
+
+class Link:
+    """The worker's end of the pipes to one client.
+
+    Args:
+        read: Read end of the pipe from the client.
+        write: Write end of the pipe to it.
+        blocked: Told when an answer did not fit; `flush` is to be called when there is room.
+    """
+
+    def __init__(self, read: int, write: int, blocked: Callable[["Link"], None]) -> None:
+        self.read, self.write, self._blocked = read, write, blocked
+        self.open = True
+        self._frames = FrameDecoder()
+        self._out = bytearray()
+        os.set_blocking(read, False)
+        os.set_blocking(write, False)
+
+    def receive(self, deliver: Callable[[Received], None]) -> bool:
+        """Read once, and deliver every message that is complete; False at the end.
+
+        Raises:
+            ProtocolError: It is not what a client says.
+        """
+        try:
+            data = os.read(self.read, _READ_BYTES)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        if not data:
+            return False
+        for body in self._frames.feed(data):
+            deliver(self._received(body))
+        return True
+
+    def _received(self, body: bytes) -> Received:
+        try:
+            message: _Call | Cast = _decode(body)
+        except (ValueError, RecursionError) as error:
+            raise ProtocolError(f"neither a call nor a cast: {error}") from None
+        request = say.request_value(message.request)
+        if isinstance(message, _Call):
+            return LinkCall(self, message.number, request)
+        message.request = request
+        return message
+
+    def send(self, message: tuple[object, ...]) -> None:
+        """Send a message, or queue what does not fit.
+
+        Raises:
+            NotSendable: MessagePack cannot carry it.
+            FrameTooLarge: It is over `max_frame`.
+        """
+        data = frame(pack(message))
+        if not self.open:
+            return
+        if self._out:
+            self._out += data
+            return
+        try:
+            sent = os.write(self.write, data)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            return
+        if sent != len(data):
+            self._out += data[sent:]
+            self._blocked(self)
+
+    def flush(self) -> bool:
+        """Send what is queued; tell whether all of it was sent."""
+        try:
+            while self._out:
+                del self._out[: os.write(self.write, self._out)]
+        except BlockingIOError:
+            return False
+        except OSError:
+            self._out.clear()
+        return True
+
+    def close(self) -> None:
+        """Close both pipes; the second time does nothing."""
+        if self.open:
+            self.open = False
+            os.close(self.read)
+            os.close(self.write)
