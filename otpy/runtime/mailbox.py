@@ -55,8 +55,7 @@ class WorkerMailbox:
         self._child: BeWorker | None = None
         self._epoll = select.epoll()
         self._epoll.register(control, select.EPOLLIN)
-        self._control = select.poll()
-        self._control.register(control, select.POLLIN)
+        self._control: select.poll | None = None
         self._looked_at = 0.0
         self._links: dict[int, Link] = {}
         self._blocked: dict[int, Link] = {}
@@ -71,7 +70,7 @@ class WorkerMailbox:
             ShutDownAsked: The supervisor is gone.
         """
         while self._child is None:
-            self._control.poll()
+            self._epoll.poll()
             self._hear_supervisor()
         return self._child
 
@@ -141,6 +140,9 @@ class WorkerMailbox:
         now = time.monotonic()
         if now - self._looked_at > _CONTROL_EVERY_S:
             self._looked_at = now
+            if self._control is None:  # a worker that was never busy has none
+                self._control = select.poll()
+                self._control.register(self.supervisor.fd, select.POLLIN)
             if self._control.poll(0):
                 self._hear_supervisor()
 
