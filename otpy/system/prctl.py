@@ -9,6 +9,8 @@ from typing import Final
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_CHILD_SUBREAPER: Final = 36
 
+_KILL: Final = int(signal.SIGKILL)
+
 _libc = ctypes.CDLL(None)
 
 
@@ -25,7 +27,7 @@ def die_with(parent: int) -> None:
             and the kernel does not fire late; whoever adopted us may be any process, not only
             pid 1, so the pids are compared.
     """
-    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    _prctl(_PR_SET_PDEATHSIG, _KILL)
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
 

@@ -28,7 +28,8 @@ HANDLED: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _DEFAULT: Final = int(signal.SIG_DFL)
 _HANDLED: Final = tuple(int(number) for number in HANDLED)
 
-_original_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+_raised_limits: list[tuple[int, int]] = []
+"""The limit of open files before it was raised; empty if it was not."""
 
 
 class ChildProcess(context.ForkProcess):
@@ -93,8 +94,8 @@ def name_process(title: str) -> None:
 def become_worker(parent: int) -> None:
     """What a worker does besides: it dies with its supervisor, and has limits as at the start."""
     die_with(parent)
-    if _original_limit != resource.getrlimit(resource.RLIMIT_NOFILE):
-        resource.setrlimit(resource.RLIMIT_NOFILE, _original_limit)
+    if _raised_limits:
+        resource.setrlimit(resource.RLIMIT_NOFILE, _raised_limits[0])
 
 
 def close_all_but(keep: Iterable[int]) -> None:
@@ -121,9 +122,11 @@ def prepare_for_workers() -> None:
 
 def raise_descriptor_limit() -> None:
     """Take all the descriptors that the hard limit allows: a supervisor needs three a child."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _LAST_FD if hard == resource.RLIM_INFINITY else min(hard, _LAST_FD)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    if soft not in (wanted, resource.RLIM_INFINITY):
+        _raised_limits[:] = _raised_limits or [(soft, hard)]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def exec_command(argv: Sequence[str], keep: Iterable[int]) -> None:
