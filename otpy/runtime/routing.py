@@ -102,6 +102,8 @@ class Router:
 
     def retry_held(self) -> None:
         """Look again at what waits; to be called whenever a child's fate has changed."""
+        if not self._held:
+            return  # as nearly always: this runs after every event
         held, self._held = self._held, []
         for waiting in held:
             self.route(waiting.origin, waiting.message, waiting.fds)

@@ -1,5 +1,6 @@
 """A supervisor as a process: it carries out the core's actions and reports what happens."""
 
+import abc
 import os
 import time
 from collections import deque
@@ -60,7 +61,7 @@ from otpy.wire.control import (
 )
 
 
-class Supervisor:
+class Supervisor(abc.ABC):
     """Runs one core machine over real processes.
 
     Args:
@@ -99,21 +100,21 @@ class Supervisor:
 
     # ---- what differs between the node and the supervisors below it --------------------------
 
+    @abc.abstractmethod
     def came_up(self) -> None:
         """All children are up."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def deliver(self, events: tuple[Event, ...]) -> None:
         """Take what was published here and below."""
-        raise NotImplementedError
 
     def is_worker(self, spec: ChildSpec) -> bool:
         """Tell whether a child runs the user's code: it is forked ahead, and its output is read."""
         return not spec.is_supervisor
 
+    @abc.abstractmethod
     def child_main(self, spec: ChildSpec, place: Place) -> int:
         """Be the child: runs in the forked process and tells its exit status."""
-        raise NotImplementedError
 
     # ---- deciding and doing ------------------------------------------------------------------
 
