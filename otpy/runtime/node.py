@@ -48,7 +48,8 @@ from otpy.runtime.subtree import be_supervisor
 from otpy.runtime.supervisor import Supervisor
 from otpy.system.channel import ChannelFull
 from otpy.system.exits import signal_name
-from otpy.system.spawn import HANDLED, name_process
+from otpy.system.spawn import HANDLED
+from otpy.system.title import name_process
 from otpy.wire.control import Ask, Introduce, Publish, StopNode
 
 _MIN_RESTARTS: Final = 10

@@ -1,6 +1,5 @@
 """A child's first moments: its pipes, its process, and what the process becomes."""
 
-import gc
 import os
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -109,8 +108,6 @@ class Starter:
         return self._be_child(partial(be_blank, pipes, self._leashes, self._pid))
 
     def _be_child(self, main: Callable[[], int]) -> int:
-        # What exists now is the supervisor's: collecting it would only unshare its pages.
-        gc.freeze()
         self._loop.close()
         return main()
 

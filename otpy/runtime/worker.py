@@ -12,7 +12,8 @@ from otpy.runtime.mailbox import ShutDownAsked, WorkerMailbox
 from otpy.runtime.pipes import Pipes
 from otpy.runtime.serving import NotNeeded, Serving, raised
 from otpy.server import GenServer, context
-from otpy.system.spawn import become_child, become_worker, exec_command, name_process
+from otpy.system.spawn import become_child, become_worker, exec_command
+from otpy.system.title import name_process
 from otpy.wire.control import BeWorker, IgnoreStart, LastWord, Ready
 
 

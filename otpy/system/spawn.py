@@ -1,6 +1,7 @@
 """Starting a child by `multiprocessing`, and what a fresh child does before anything else."""
 
 import _signal  # type: ignore[import-not-found]
+import gc
 import io
 import os
 import resource
@@ -13,9 +14,8 @@ from multiprocessing import Pipe, context, process, util
 from pathlib import Path
 from typing import Final
 
-import setproctitle
-
 from otpy.system.prctl import die_with
+from otpy.system.title import name_process
 
 _STDERR: Final = 2
 _LAST_FD: Final = 1 << 20
@@ -84,11 +84,6 @@ def become_child(title: str, keep: Iterable[int], output: int | None = None) -> 
     for number in _HANDLED:
         _signal.signal(number, _DEFAULT)
     name_process(title)
-
-
-def name_process(title: str) -> None:
-    """Have ps and top show this process as `title`."""
-    setproctitle.setproctitle(title)
 
 
 def become_worker(parent: int) -> None:
@@ -169,6 +164,9 @@ def fork_watched(mains: Sequence[Callable[[], int]]) -> list[tuple[int, int]]:
     # made before the first of them.
     children = [ChildProcess(target=partial(_run_and_leave, main)) for main in mains]
     util._flush_std_streams()  # type: ignore[attr-defined]  # noqa: SLF001
+    # The children need not collect what exists now: that would only unshare its pages. Frozen here,
+    # it costs them no page either.
+    gc.freeze()
     pids: list[int] = []
     watched: list[tuple[int, int]] = []
     try:
