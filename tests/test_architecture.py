@@ -18,8 +18,9 @@ MAY_KNOW = {
     "config": {"core", "errors"},
     "system": {"errors"},
     "server": {"wire", "errors"},
-    "client": {"wire", "errors", "events", "system"},
-    "runtime": {"core", "errors", "events", "wire", "config", "system", "server"},
+    "links": {"wire", "errors", "system"},
+    "client": {"wire", "errors", "events", "system", "links"},
+    "runtime": {"core", "errors", "events", "wire", "config", "system", "server", "links"},
     "cli": {"client", "config", "core", "errors", "events", "wire", "system"},
     "examples": {"otpy"},
 }

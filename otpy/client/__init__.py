@@ -2,10 +2,10 @@
 
 from otpy.client.events import EventStream
 from otpy.client.node import Node, connect
-from otpy.client.pending import Pending
 from otpy.client.ref import Ref
 from otpy.client.supervisor import ChildCounts, ChildInfo, SupervisorRef
 from otpy.client.tree import ProcessInfo
+from otpy.links.pending import Pending
 
 __all__ = [
     "ChildCounts",

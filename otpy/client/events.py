@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Self
 import msgspec
 
 from otpy.client.gateway import READ_BYTES
-from otpy.client.protocol import GatewayProtocol, error_of
+from otpy.client.protocol import GatewayProtocol
 from otpy.errors import NodeNotFound, ProtocolError
 from otpy.events import Event, NodeStopped, event_from_data
+from otpy.links.protocol import error_of
 from otpy.wire import gateway
 
 if TYPE_CHECKING:

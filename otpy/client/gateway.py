@@ -14,10 +14,11 @@ import threading
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from otpy.client.channel import Channel, Lost, NotDelivered, Seat
-from otpy.client.deadline import TooLate, has_passed, lock_timeout, seconds_left
-from otpy.client.protocol import GatewayAnswer, GatewayProtocol, error_of
+from otpy.client.protocol import GatewayAnswer, GatewayProtocol
 from otpy.errors import NodeNotFound, ProcessDown, ProtocolError, RuntimeDirError
+from otpy.links.channel import Channel, Lost, NotDelivered, Seat
+from otpy.links.deadline import TooLate, has_passed, lock_timeout, seconds_left
+from otpy.links.protocol import error_of
 from otpy.system.fdpass import close_fds, recv_fds
 from otpy.system.nodedir import node_names, runtime_dir
 from otpy.wire import gateway

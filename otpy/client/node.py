@@ -11,18 +11,8 @@ from typing import Any, Final, Self, TypeVar
 
 import msgspec
 
-from otpy.client.deadline import (
-    DEFAULT_TIMEOUT_S,
-    TooLate,
-    deadline_of,
-    earlier,
-    has_passed,
-    poll_ms,
-    share_of,
-)
 from otpy.client.events import EventStream
 from otpy.client.gateway import Gateway, not_running, only_node
-from otpy.client.link import Link
 from otpy.client.ref import Ref
 from otpy.client.supervisor import SupervisorRef
 from otpy.client.tree import ProcessInfo, tree_of
@@ -33,6 +23,16 @@ from otpy.errors import (
     ProcessDown,
     ProtocolError,
 )
+from otpy.links.deadline import (
+    DEFAULT_TIMEOUT_S,
+    TooLate,
+    deadline_of,
+    earlier,
+    has_passed,
+    poll_ms,
+    share_of,
+)
+from otpy.links.link import Link
 from otpy.system.fdpass import close_fds
 from otpy.system.nodedir import NodeDir, can_be_name
 from otpy.wire.gateway import TreeRow
@@ -274,6 +274,10 @@ class Node:
         except msgspec.ValidationError as error:
             close_fds(fds)
             raise ProtocolError(f"not what {operation!r} answers: {error}") from None
+
+    def is_running(self, name: str, deadline: float | None) -> bool:
+        """Tell whether the process runs at this moment; raises `NoProcess` and `TooLate`."""
+        return self.ask_until("whereis", {"name": name}, deadline, shape=TreeRow).state == "running"
 
     def introduce(self, name: str, deadline: float | None) -> Link:
         """Get a link to a process; waits for one that is being restarted.

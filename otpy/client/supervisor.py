@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from otpy.client.deadline import DEFAULT_TIMEOUT_S
+from otpy.links.deadline import DEFAULT_TIMEOUT_S
 
 if TYPE_CHECKING:
     from otpy.client.node import Node

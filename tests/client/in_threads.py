@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Self
 
 from otpy.client import Ref
-from otpy.client.link import Link
+from otpy.links.link import Link
 from tests.client.fake_node import WAIT_S
 
 

@@ -12,10 +12,10 @@ import threading
 import time
 from typing import Final
 
-from otpy.client.channel import Channel, Lost, Seat
-from otpy.client.deadline import TooLate, has_passed, lock_timeout, poll_ms
-from otpy.client.protocol import Failure, LinkProtocol, Reply
 from otpy.errors import ProcessDown
+from otpy.links.channel import Channel, Lost, Seat
+from otpy.links.deadline import TooLate, has_passed, lock_timeout, poll_ms
+from otpy.links.protocol import Failure, LinkProtocol, Reply
 from otpy.system.fdpass import close_fds
 
 _READ_BYTES: Final = 1 << 16

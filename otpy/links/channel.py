@@ -11,8 +11,8 @@ import select
 import threading
 from typing import Final, Generic, TypeVar
 
-from otpy.client.deadline import TooLate, has_passed, lock_timeout, poll_ms
 from otpy.errors import OtpyError, ProtocolError
+from otpy.links.deadline import TooLate, has_passed, lock_timeout, poll_ms
 
 AnswerT = TypeVar("AnswerT")
 

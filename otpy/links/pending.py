@@ -2,14 +2,14 @@
 
 from typing import TYPE_CHECKING, Any
 
-from otpy.client.channel import Lost, NotDelivered, Seat
-from otpy.client.deadline import DEFAULT_TIMEOUT_S, TooLate, deadline_of
-from otpy.client.link import Link
-from otpy.client.protocol import Failure, LinkProtocol, Reply, error_of
 from otpy.errors import CallTimeout, FrameTooLarge, NotSendable, OtpyError
+from otpy.links.channel import Lost, NotDelivered, Seat
+from otpy.links.deadline import DEFAULT_TIMEOUT_S, TooLate, deadline_of
+from otpy.links.link import Link
+from otpy.links.protocol import Failure, LinkProtocol, Reply, error_of
 
 if TYPE_CHECKING:
-    from otpy.client.ref import Ref
+    from otpy.links.ref import Ref
 
 _AT_ONCE = 0.0
 """A deadline that has passed."""

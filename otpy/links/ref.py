@@ -1,0 +1,199 @@
+"""A reference to a process by name: it survives the process's restarts."""
+
+import threading
+from typing import Any, Final, Protocol
+
+from otpy.errors import CallTimeout, NodeNotFound, NoProcess, ProcessDown, ProtocolError
+from otpy.links.channel import Lost, NotDelivered
+from otpy.links.deadline import DEFAULT_TIMEOUT_S, TooLate, deadline_of, lock_timeout
+from otpy.links.link import Link
+from otpy.links.pending import Pending
+from otpy.links.protocol import LinkProtocol, Reply, error_of
+
+_STRANGERS: Final = 10
+"""Greetings of another incarnation than the gateway named, before it is an error."""
+
+
+class Introducer(Protocol):
+    """Whoever gets links to processes by their names."""
+
+    @property
+    def name(self) -> str:
+        """The node's name."""
+
+    def introduce(self, name: str, deadline: float | None) -> Link:
+        """Get a link to a process; wait for one that is being restarted.
+
+        Raises:
+            NoProcess: There is no such process, or it is stopped for good.
+            TooLate: The deadline has passed.
+        """
+
+    def is_running(self, name: str, deadline: float | None) -> bool:
+        """Tell whether the process runs at this moment; raises as `introduce`."""
+
+    def obituary(self, link: Link, deadline: float | None) -> ProcessDown:
+        """Tell why the process at the other end of `link` ended."""
+
+
+class Ref:
+    """A process, by its name. Any number of threads may use it."""
+
+    def __init__(self, node: Introducer, name: str) -> None:
+        self.name = name
+        self.node = node
+        self._link: Link | None = None
+        self._resolving = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"<Ref {self.name} of {self.node.name}>"
+
+    def call(
+        self, request: object, *args: object, timeout: float | None = DEFAULT_TIMEOUT_S
+    ) -> Any:
+        """Send a request and wait for the reply; wait for a process that is being restarted.
+
+        A request that the process never read goes to its next incarnation; one that it may
+        have read is never sent again.
+
+        Args:
+            request: Any value that MessagePack can carry.
+            args: If there are any, ``(request, *args)`` is sent.
+            timeout: Seconds above zero, or None for ever.
+
+        Raises:
+            CallTimeout: No reply in time; a late one is dropped.
+            ProcessDown: The process died before it answered.
+            NoProcess: There is no such process, or it is stopped for good.
+            NodeNotFound: The node is gone.
+            Refused: The server said no.
+            UnknownRequest: The server has no handler for this request.
+            NotSendable: MessagePack cannot carry the request or the reply.
+            FrameTooLarge: The request or the reply is over `max_frame`.
+        """
+        deadline = deadline_of(timeout)
+        message = (request, *args) if args else request
+        try:
+            while True:
+                link = self.greeted(deadline)
+                try:
+                    answer = link.call(message, deadline)
+                    break
+                except NotDelivered:
+                    self.drop(link)
+                except Lost:
+                    self.drop(link)
+                    raise self.node.obituary(link, deadline) from None
+        except TooLate:
+            raise CallTimeout(f"{self.name!r} did not answer within {timeout:g} s") from None
+        if isinstance(answer, Reply):
+            return answer.value
+        raise error_of(answer.error, answer.arguments)
+
+    def send_request(
+        self, request: object, *args: object, timeout: float | None = DEFAULT_TIMEOUT_S
+    ) -> Pending:
+        """Send a request, and go on; any number may be under way.
+
+        Args:
+            request: As `call`'s.
+            args: As `call`'s.
+            timeout: Seconds to wait while the process takes no messages, or None for ever.
+
+        Returns:
+            What has the reply once it came: ``.result(timeout=)``, ``.done()``. What went wrong
+            with the process is told there, too.
+
+        Raises:
+            NotSendable: MessagePack cannot carry the request.
+            FrameTooLarge: It is over `max_frame`.
+        """
+        message = (request, *args) if args else request
+        return Pending(self, message, deadline_of(timeout))
+
+    def cast(
+        self, request: object, *args: object, timeout: float | None = DEFAULT_TIMEOUT_S
+    ) -> None:
+        """Send a request that has no answer. One to a process that is down is dropped.
+
+        Args:
+            request: Any value that MessagePack can carry.
+            args: If there are any, ``(request, *args)`` is sent.
+            timeout: Seconds to wait while the process takes no messages, or None for ever.
+
+        Raises:
+            CallTimeout: The process lives, but took no messages in time.
+            NotSendable: MessagePack cannot carry the request.
+            FrameTooLarge: It is over `max_frame`.
+        """
+        deadline = deadline_of(timeout)
+        message = (request, *args) if args else request
+        try:
+            while True:
+                link = self._link
+                if link is None or not link.open:
+                    LinkProtocol().cast(message)  # what cannot be sent is told in any case
+                    link = self._introduced_if_up(deadline)
+                    if link is None:
+                        return
+                try:
+                    link.cast(message, deadline)
+                except NotDelivered:
+                    self.drop(link)
+                else:
+                    return
+        except TooLate:
+            raise CallTimeout(f"{self.name!r} took no messages within {timeout:g} s") from None
+
+    def abandon(self) -> None:
+        """Forget the link: to be called in the child after a fork."""
+        self._resolving = threading.Lock()
+        self._link = None
+
+    def greeted(self, deadline: float | None) -> Link:
+        """Return a link that counts, since the worker has greeted on it."""
+        known = self._link
+        if known is not None and known.open and known.greeted:
+            return known
+        for _ in range(_STRANGERS):
+            link = self._introduced(deadline)
+            while not link.await_greeting(deadline):
+                self.drop(link)
+                link = self._introduced(deadline)
+            if link.greeted_by == link.incarnation:
+                return link
+            self.drop(link)
+        raise ProtocolError(
+            f"{self.name!r} greets as incarnation {link.greeted_by}, "
+            f"but the gateway knows incarnation {link.incarnation}"
+        )
+
+    def _introduced(self, deadline: float | None) -> Link:
+        """Return an open link; the worker may not have greeted yet."""
+        if not self._resolving.acquire(timeout=lock_timeout(deadline)):
+            raise TooLate
+        try:
+            link = self._link
+            if link is None or not link.open:
+                self._link = link = self.node.introduce(self.name, deadline)
+            return link
+        finally:
+            self._resolving.release()
+
+    def _introduced_if_up(self, deadline: float | None) -> Link | None:
+        """Return an open link, or None if the process is down: a cast does not wait for it.
+
+        The greeting is not waited for either: a busy worker greets when it is done, and a cast
+        that dies with its link is a cast to a process that went down.
+        """
+        try:
+            running = self.node.is_running(self.name, deadline)
+            return self._introduced(deadline) if running else None
+        except (NoProcess, NodeNotFound, ProcessDown, CallTimeout, TooLate):
+            return None
+
+    def drop(self, link: Link) -> None:
+        """Do not use a link any more."""
+        link.retire()
+        if self._link is link:
+            self._link = None
