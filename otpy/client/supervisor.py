@@ -1,11 +1,13 @@
 """The supervisor API, with OTP's names."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from otpy.errors import OtpyError
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
+from otpy.links.protocol import error_of
 
 if TYPE_CHECKING:
     from otpy.client.node import Node
@@ -45,6 +47,18 @@ class ChildCounts(msgspec.Struct, frozen=True, kw_only=True):
     active: int
     supervisors: int
     workers: int
+
+
+class _Result(msgspec.Struct):
+    child: ChildInfo | None = None
+    error: str = ""
+    arguments: list[Any] = []
+
+    def value(self) -> ChildInfo | OtpyError:
+        return self.child if self.child is not None else error_of(self.error, self.arguments)
+
+    def refusal(self) -> OtpyError | None:
+        return None if self.child is not None else error_of(self.error, self.arguments)
 
 
 class SupervisorRef:
@@ -114,6 +128,25 @@ class SupervisorRef:
             fields["id"] = id
         return self._ask("start_child", {"spec": fields}, timeout, shape=ChildInfo)
 
+    def start_children(
+        self, specs: Iterable[Mapping[str, object]], *, timeout: float | None = None
+    ) -> list[ChildInfo | OtpyError]:
+        """Add many children by one request, and start them one after another.
+
+        The fate of one does not touch the others: the result has, in their order, for each what
+        `start_child` returns or the error that it would raise.
+
+        Args:
+            specs: What `start_child` takes, for example ``[{"args": [n]} for n in range(1000)]``.
+            timeout: Seconds, or None for as long as it takes.
+
+        Raises:
+            SpecError: A spec is wrong; nothing was started.
+        """
+        arguments = {"specs": [dict(spec) for spec in specs]}
+        results = self._ask("start_children", arguments, timeout, shape=list[_Result])
+        return [result.value() for result in results]
+
     def terminate_child(self, child: str, *, timeout: float | None = None) -> None:
         """Stop a child; its spec stays, unless the child is temporary or the supervisor dynamic.
 
@@ -121,6 +154,19 @@ class SupervisorRef:
             SupervisorError: ``not_found``.
         """
         self._ask("terminate_child", {"child": child}, timeout, shape=Any)
+
+    def terminate_children(
+        self, children: Iterable[str], *, timeout: float | None = None
+    ) -> list[OtpyError | None]:
+        """Stop many children by one request; as in a stop of their supervisor.
+
+        Those of a dynamic supervisor stop all at once, others one after another, latest first.
+        The result has, in the order of `children`, None for each that was stopped, and for one
+        that is not there the `SupervisorError` ``not_found``.
+        """
+        arguments = {"children": list(children)}
+        results = self._ask("terminate_children", arguments, timeout, shape=list[_Result])
+        return [result.refusal() for result in results]
 
     def restart_child(self, child: str, *, timeout: float | None = None) -> ChildInfo:
         """Start a child that does not run.

@@ -40,6 +40,13 @@ class TerminateChild:
 
 
 @dataclass(frozen=True, slots=True)
+class TerminateChildren:
+    """Stop several children: of a dynamic supervisor all at once, else one after another."""
+
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RestartChild:
     """Start a child that is stopped, in its old place."""
 
@@ -74,12 +81,21 @@ Request: TypeAlias = (
     StartChild
     | StartCopy
     | TerminateChild
+    | TerminateChildren
     | RestartChild
     | DeleteChild
     | GetChildSpec
     | WhichChildren
     | CountChildren
 )
+
+
+@dataclass(frozen=True, slots=True)
+class StartMany:
+    """Several requests of one sender, served one after another and answered by one `Results`."""
+
+    requests: tuple[StartChild | StartCopy, ...]
+
 
 # ---- answers ---------------------------------------------------------------------------------
 
@@ -134,7 +150,14 @@ class ChildCounts:
     workers: int
 
 
-Answer: TypeAlias = Done | Denied | NotStarted | Children | ChildCounts | ChildSpec
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What became of each part of a request about many children, in their order."""
+
+    answers: "tuple[Answer, ...]"
+
+
+Answer: TypeAlias = Done | Denied | NotStarted | Results | Children | ChildCounts | ChildSpec
 
 # ---- events: what the runtime tells the core -------------------------------------------------
 

@@ -17,6 +17,7 @@ from otpy.core.messages import (
     StartChild,
     StartCopy,
     TerminateChild,
+    TerminateChildren,
     WhichChildren,
 )
 from otpy.core.spec import ChildSpec, bad_combination
@@ -45,6 +46,8 @@ def serve(turn: Turn, token: int, request: Request) -> None:
             turn.reply(token, _which_children(turn))
         case CountChildren():
             turn.reply(token, _count_children(turn))
+        case TerminateChildren(ids=ids):
+            turn.stop_some(token, ids)
         case TerminateChild() | RestartChild() | DeleteChild() | GetChildSpec():
             child = turn.children.get(request.id)
             if child is None:

@@ -68,13 +68,22 @@ class StoppingOne:
 
 
 @dataclass(frozen=True, slots=True)
+class StoppingSome:
+    """`TerminateChildren`, to be answered; only those of `known` are there."""
+
+    token: int
+    children: tuple[str, ...]
+    known: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Ending:
     """Stop everything, then end with `reason`."""
 
     reason: ExitReason = field(default_factory=Shutdown)
 
 
-Purpose: TypeAlias = Booting | Recovering | StartingOne | StoppingOne | Ending
+Purpose: TypeAlias = Booting | Recovering | StartingOne | StoppingOne | StoppingSome | Ending
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ from otpy.core.state import (
     StartingOne,
     Status,
     StoppingOne,
+    StoppingSome,
     SupervisorState,
 )
 from otpy.core.strategy import affected, should_restart, stop_order
@@ -147,7 +148,7 @@ def _start_failed(turn: Turn, child: Child, reason: ExitReason) -> None:
                 turn.settle(child)
             turn.work = None
             turn.reply(token, NotStarted(reason))
-        case StoppingOne() | Ending():
+        case StoppingOne() | StoppingSome() | Ending():
             turn.settle(child)
             turn.advance()
 

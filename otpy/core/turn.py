@@ -8,6 +8,7 @@ from otpy.core.exits import ExitReason, Shutdown
 from otpy.core.messages import (
     Action,
     Answer,
+    Denied,
     Done,
     Emit,
     GiveUp,
@@ -15,6 +16,7 @@ from otpy.core.messages import (
     Removed,
     Reply,
     Report,
+    Results,
     SetTimer,
     Start,
     Stop,
@@ -30,6 +32,7 @@ from otpy.core.state import (
     StartingOne,
     Status,
     StoppingOne,
+    StoppingSome,
     SupervisorState,
     Work,
 )
@@ -120,9 +123,13 @@ class Turn:
         # The one that is being stopped already, if any, is waited for first.
         stopping = self.work.stop[:1] if self.work is not None else ()
         order = (*stopping, *stop_order(self.children))
-        if self.spec.is_dynamic:
-            self._stop_at_once(order)
-        self.begin(Ending(reason or Shutdown()), stop=order)
+        self._begin_stops(Ending(reason or Shutdown()), order)
+
+    def stop_some(self, token: int, ids: tuple[str, ...]) -> None:
+        """Stop those of these children that are there, latest first, then answer."""
+        known = frozenset(ids) & self.children.keys()
+        order = stop_order(id_ for id_ in self.children if id_ in known)
+        self._begin_stops(StoppingSome(token, ids, known), order)
 
     def advance(self) -> None:
         """Go on with the work until a child has to be waited for, or it is finished."""
@@ -145,15 +152,18 @@ class Turn:
             self.work = replace(self.work, start=self.work.start[1:])
         self.advance()
 
-    def _stop_at_once(self, ids: tuple[str, ...]) -> None:
-        """Ask all of them before any is waited for, each within its own budget.
+    def _begin_stops(self, purpose: Purpose, order: tuple[str, ...]) -> None:
+        """Stop children in this order; of a dynamic supervisor all at once.
 
-        Children of a dynamic supervisor do not use each other, so that nobody has to wait for
-        a sibling (dynamic_supervisor.ex, ``terminate_children``).
+        Those do not use each other, so that nobody has to wait for a sibling: all are asked
+        before any is waited for, each within its own budget (dynamic_supervisor.ex,
+        ``terminate_children``).
         """
-        for id_ in ids:
-            if (child := self.children.get(id_)) is not None:
-                self._must_wait_for_stop(child)
+        if self.spec.is_dynamic:
+            for id_ in order:
+                if (child := self.children.get(id_)) is not None:
+                    self._must_wait_for_stop(child)
+        self.begin(purpose, stop=order)
 
     def _left_to_stop(self, ids: tuple[str, ...]) -> tuple[str, ...]:
         for position, id_ in enumerate(ids):
@@ -207,6 +217,9 @@ class Turn:
                 self.reply(token, Done(id_, child.incarnation if child and up else None))
             case StoppingOne(token=token, child=id_):
                 self.reply(token, Done(id_))
+            case StoppingSome(token=token, children=ids, known=known):
+                answers = (Done(id_) if id_ in known else Denied("not_found") for id_ in ids)
+                self.reply(token, Results(tuple(answers)))
             case Ending(reason=reason):
                 self.over = True
                 self.actions.append(GiveUp(reason))

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
-from otpy.core.exits import Raised
-from otpy.core.messages import Answer, NotStarted, Request
-from otpy.errors import CallTimeout, NoProcess, OtpyError, StartFailed
+from otpy.core.messages import Answer, Request, StartMany
+from otpy.errors import CallTimeout, NoProcess, OtpyError
 from otpy.runtime.clients import Client
+from otpy.runtime.translate import refusal
 from otpy.system.channel import Channel, ChannelFull
 from otpy.system.fdpass import close_fds
 from otpy.system.loop import Loop, Timer
@@ -68,7 +68,7 @@ class Errands:
             errand.timer = self._loop.call_later(timeout, partial(self._late, errand))
         self._send_introduction(errand)
 
-    def ask(self, errand: Errand, request: Request | SendSignal) -> None:
+    def ask(self, errand: Errand, request: Request | StartMany | SendSignal) -> None:
         """Get the client an answer."""
         self._send(errand, lambda token: Ask(token, errand.way, request))
 
@@ -106,9 +106,8 @@ class Errands:
                 self._try_again(errand)
             case OtpyError() as error:
                 self._fail(errand, error)
-            case NotStarted(reason=reason):
-                traceback = reason.traceback if isinstance(reason, Raised) else ""
-                self._fail(errand, StartFailed(str(reason), traceback))
+            case answer if (refused := refusal(answer)) is not None:
+                self._fail(errand, refused)
             case answer:
                 self._close(errand)
                 value = self._translate(errand.name, answer, message.pids)

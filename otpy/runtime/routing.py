@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from otpy.core.messages import Answer, Denied, Done, Request
+from otpy.core.messages import Answer, Denied, Done, Request, Results, StartMany
 from otpy.core.state import Outlook
 from otpy.errors import NoProcess, OtpyError, ProcessDown, SupervisorError
 from otpy.runtime.child import Child
@@ -43,6 +43,16 @@ class _Forwarded:
     token: int
     child: Child
     introduces: bool
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Questions to the core that have one answer together."""
+
+    origin: Channel
+    token: int
+    open: int
+    answers: dict[int, Answer]
 
 
 class Family(Protocol):
@@ -76,6 +86,7 @@ class Router:
         self._held: list[_Held] = []
         self._forwarded: dict[int, _Forwarded] = {}
         self._asked: dict[int, tuple[Channel, int]] = {}
+        self._batches: dict[int, _Batch] = {}
 
     def route(self, origin: Channel, message: Introduce | Ask, fds: Sequence[int] = ()) -> None:
         """Pass a message one step on, or hold it until that can be done."""
@@ -110,11 +121,21 @@ class Router:
 
     def answer(self, token: int, answer: Answer) -> None:
         """Send what the core answered to where the question came from."""
+        if (batch := self._batches.pop(token, None)) is not None:
+            self._answer_one_of(batch, token, answer)
+            return
         origin, original = self._asked.pop(token)
         result = (
             SupervisorError(answer.reason, answer.detail) if isinstance(answer, Denied) else answer
         )
         self._send(origin, Answered(original, result, self._family.pids()))
+
+    def _answer_one_of(self, batch: _Batch, token: int, answer: Answer) -> None:
+        batch.answers[token] = answer
+        batch.open -= 1
+        if not batch.open:
+            results = Results(tuple(batch.answers[token] for token in sorted(batch.answers)))
+            self._send(batch.origin, Answered(batch.token, results, self._family.pids()))
 
     def answered(self, message: Answered | Introduced, fds: Sequence[int]) -> None:
         """Send on what a supervisor below answered."""
@@ -141,9 +162,22 @@ class Router:
         if isinstance(message, Introduce) or isinstance(message.request, SendSignal):
             self._refuse(origin, message, fds, NoProcess("a supervisor takes no messages"))
             return
+        if isinstance(message.request, StartMany):
+            self._serve_many(origin, message.token, message.request)
+            return
         token = next(self._tokens)
         self._asked[token] = (origin, message.token)
         self._family.ask(token, message.request)
+
+    def _serve_many(self, origin: Channel, original: int, many: StartMany) -> None:
+        if not many.requests:
+            self._send(origin, Answered(original, Results(()), {}))
+            return
+        batch = _Batch(origin, original, len(many.requests), {})
+        tokens = [next(self._tokens) for _ in many.requests]
+        self._batches.update(dict.fromkeys(tokens, batch))
+        for token, request in zip(tokens, many.requests, strict=True):
+            self._family.ask(token, request)
 
     def _pass_on(
         self, origin: Channel, message: Introduce | Ask, fds: tuple[int, ...], child: Child

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any, Final
 
+from otpy.core.exits import Raised
 from otpy.core.messages import (
     Answer,
     ChildCounts,
@@ -11,16 +12,22 @@ from otpy.core.messages import (
     ChildRow,
     CountChildren,
     DeleteChild,
+    Denied,
     Done,
     GetChildSpec,
+    NotStarted,
     Request,
     RestartChild,
+    Results,
     StartChild,
+    StartCopy,
+    StartMany,
     TerminateChild,
+    TerminateChildren,
     WhichChildren,
 )
 from otpy.core.spec import ChildSpec
-from otpy.errors import ProtocolError
+from otpy.errors import OtpyError, ProtocolError, StartFailed, SupervisorError
 
 _ABOUT_ONE_CHILD: Final[Mapping[str, Callable[[str], Request]]] = {
     "terminate_child": TerminateChild,
@@ -30,7 +37,11 @@ _ABOUT_ONE_CHILD: Final[Mapping[str, Callable[[str], Request]]] = {
 }
 
 
-def core_request(operation: str, arguments: Mapping[str, Any]) -> Request:
+MAX_CHILDREN: Final = 10_000
+"""Of one request."""
+
+
+def core_request(operation: str, arguments: Mapping[str, Any]) -> Request | StartMany:
     """Read a supervisor operation.
 
     Raises:
@@ -44,15 +55,47 @@ def core_request(operation: str, arguments: Mapping[str, Any]) -> Request:
         case "count_children":
             return CountChildren()
         case "start_child":
-            # It costs memory, and most gateways never need it.
-            from otpy.config import child_from_data, copy_from_data, is_copy  # noqa: PLC0415
-
-            spec = arguments["spec"]
-            return copy_from_data(spec) if is_copy(spec) else StartChild(child_from_data(spec))
+            return _start_child(arguments["spec"], "child")
+        case "start_children":
+            specs = enumerate(_many(arguments["specs"]))
+            return StartMany(tuple(_start_child(s, f"children[{i}]") for i, s in specs))
+        case "terminate_children":
+            return TerminateChildren(tuple(str(id_) for id_ in _many(arguments["children"])))
         case _ if operation in _ABOUT_ONE_CHILD:
             return _ABOUT_ONE_CHILD[operation](str(arguments["child"]))
         case _:
             raise ProtocolError(f"unknown supervisor operation {operation!r:.40}")
+
+
+def _many(items: object) -> list[object]:
+    """Check what a request about many children lists: a supervisor is to do it all."""
+    if not isinstance(items, list):
+        raise TypeError("expected a list")
+    if len(items) > MAX_CHILDREN:
+        problem = f"{len(items)} children in one request, expected at most {MAX_CHILDREN}"
+        raise ProtocolError(problem)
+    return items
+
+
+def _start_child(spec: object, where: str) -> StartChild | StartCopy:
+    # It costs memory, and most gateways never need it.
+    from otpy.config import child_from_data, copy_from_data, is_copy  # noqa: PLC0415
+
+    if is_copy(spec):
+        return copy_from_data(spec, where=where)
+    return StartChild(child_from_data(spec, where=where))
+
+
+def refusal(answer: Answer) -> OtpyError | None:
+    """Give the error that an answer is; None if it tells what was done."""
+    match answer:
+        case Denied(reason=reason, detail=detail):
+            return SupervisorError(reason, detail)
+        case NotStarted(reason=reason):
+            traceback = reason.traceback if isinstance(reason, Raised) else ""
+            return StartFailed(str(reason), traceback)
+        case _:
+            return None
 
 
 def plain(answer: Answer, pids: Mapping[str, int], is_supervisor: Callable[[str], bool]) -> object:
@@ -70,6 +113,8 @@ def plain(answer: Answer, pids: Mapping[str, int], is_supervisor: Callable[[str]
             return _plain_row(ChildRow(id_, state, kind, incarnation or 0), pids)
         case Children(rows=rows):
             return [_plain_row(row, pids) for row in rows]
+        case Results(answers=answers):
+            return [_plain_result(each, pids, is_supervisor) for each in answers]
         case ChildCounts():
             return asdict(answer)
         case ChildSpec():
@@ -78,6 +123,14 @@ def plain(answer: Answer, pids: Mapping[str, int], is_supervisor: Callable[[str]
             return child_to_data(answer)
         case _:
             raise AssertionError(answer)
+
+
+def _plain_result(
+    answer: Answer, pids: Mapping[str, int], is_supervisor: Callable[[str], bool]
+) -> dict[str, object]:
+    if (error := refusal(answer)) is not None:
+        return {"error": type(error).__name__, "arguments": list(error.args)}
+    return {"child": plain(answer, pids, is_supervisor)}
 
 
 def _plain_row(row: ChildRow, pids: Mapping[str, int]) -> dict[str, object]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from otpy.core.exits import ExitReason
-from otpy.core.messages import Answer, Request
+from otpy.core.messages import Answer, Request, StartMany
 from otpy.errors import OtpyError
 from otpy.events import Event
 
@@ -59,7 +59,7 @@ class Ask:
 
     token: int
     path: Path
-    request: Request | SendSignal
+    request: Request | StartMany | SendSignal
 
 
 # ---- up: from a child to its supervisor ------------------------------------------------------

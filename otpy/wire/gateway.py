@@ -22,6 +22,8 @@ Descriptors travel beside the first byte of the frame that they belong to. Opera
 
 `name` is an id that is unique in the tree, or a path, or "" for the root supervisor. The
 operations of `supervisor` are `which_children`, `count_children`, `start_child {spec}`,
+`start_children {specs}` and `terminate_children {children}` (a list of {child} or
+{error, arguments}),
 `terminate_child {child}`, `restart_child {child}`, `delete_child {child}` and
 `get_childspec {child}`.
 """

@@ -22,6 +22,7 @@ from otpy.core.messages import (
     Reply,
     RestartChild,
     Restarting,
+    Results,
     SetTimer,
     Start,
     StartChild,
@@ -29,6 +30,7 @@ from otpy.core.messages import (
     Stop,
     StopAsked,
     TerminateChild,
+    TerminateChildren,
     TooManyRestarts,
     Up,
 )
@@ -180,6 +182,43 @@ def test_max_children_counts_those_that_are_restarting() -> None:
     supervisor.exited("a")
     supervisor.ask(1, StartChild(B))
     assert supervisor.started("a") == (Reply(1, Denied("max_children", "1 of 1 children")),)
+
+
+# ---- many at once ------------------------------------------------------------------------------
+
+
+def test_many_are_terminated_at_once_and_answered_together() -> None:
+    supervisor = dynamic(A, B, C)
+    assert supervisor.ask(1, TerminateChildren(("a", "x", "c"))) == (
+        *asked_to_stop("c"),
+        *asked_to_stop("a"),
+    )
+    assert supervisor.exited("a", Shutdown()) == (Emit(Removed("a")),)
+    results = Results((Done("a"), Denied("not_found"), Done("c")))
+    assert supervisor.exited("c", Killed()) == (Emit(Removed("c")), Reply(1, results))
+    assert supervisor.ask(2, CountChildren()) == (Reply(2, ChildCounts(1, 1, 0, 1)),)
+
+
+def test_one_that_is_named_twice_is_stopped_once() -> None:
+    supervisor = dynamic(A)
+    assert supervisor.ask(1, TerminateChildren(("a", "a"))) == asked_to_stop("a")
+    results = Results((Done("a"), Done("a")))
+    assert supervisor.exited("a", Shutdown())[-1] == Reply(1, results)
+
+
+def test_many_that_are_not_there_are_answered_at_once() -> None:
+    nobody = Results((Denied("not_found"),))
+    assert dynamic(A).ask(1, TerminateChildren(("x",))) == (Reply(1, nobody),)
+    assert dynamic(A).ask(1, TerminateChildren(())) == (Reply(1, Results(())),)
+
+
+def test_a_stop_asks_the_rest_while_many_are_being_terminated() -> None:
+    supervisor = dynamic(A, B, C)
+    supervisor.ask(1, TerminateChildren(("a", "b")))
+    assert supervisor.hear(StopAsked()) == asked_to_stop("c")
+    for id_ in "ba":
+        supervisor.exited(id_, Shutdown())
+    assert supervisor.exited("c", Shutdown())[-1] == GiveUp(Shutdown())
 
 
 # ---- the end -----------------------------------------------------------------------------------

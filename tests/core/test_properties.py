@@ -35,6 +35,7 @@ from otpy.core.messages import (
     Stop,
     StopAsked,
     TerminateChild,
+    TerminateChildren,
     TimedOut,
     Up,
     WhichChildren,
@@ -50,7 +51,16 @@ from otpy.core.spec import (
     SupervisorSpec,
     bad_combination,
 )
-from otpy.core.state import ALIVE, Ending, Outlook, Recovering, Status, new_supervisor, outlook
+from otpy.core.state import (
+    ALIVE,
+    Ending,
+    Outlook,
+    Recovering,
+    Status,
+    StoppingSome,
+    new_supervisor,
+    outlook,
+)
 from otpy.core.supervisor import decide
 from tests.core.machine import START_OF_TIME, child
 
@@ -71,6 +81,7 @@ requests: st.SearchStrategy[Request] = st.one_of(
     st.builds(StartChild, child_specs),
     st.builds(StartCopy, st.one_of(st.none(), ids)),
     st.builds(TerminateChild, ids),
+    st.builds(TerminateChildren, st.lists(ids, max_size=4).map(tuple)),
     st.builds(RestartChild, ids),
     st.builds(DeleteChild, ids),
     st.builds(GetChildSpec, ids),
@@ -266,7 +277,9 @@ class AnySupervisor(RuleBasedStateMachine):
 
     @property
     def stops_at_once(self) -> bool:
-        return self.state.spec.is_dynamic and self.state.ending
+        if not self.state.spec.is_dynamic or self.state.work is None:
+            return self.state.spec.is_dynamic and self.state.ending
+        return isinstance(self.state.work.purpose, Ending | StoppingSome)
 
     def check_report(self, report: Report) -> None:
         match report:
@@ -313,7 +326,7 @@ class AnySupervisor(RuleBasedStateMachine):
 
     @invariant()
     def a_dynamic_supervisor_that_ends_has_asked_everybody(self) -> None:
-        if self.stops_at_once:
+        if self.state.spec.is_dynamic and self.state.ending:
             assert self.leaving == self.processes().keys()
 
     @invariant()

@@ -16,10 +16,12 @@ from otpy.core.messages import (
     Removed,
     Reply,
     RestartChild,
+    Results,
     Start,
     StartChild,
     StopAsked,
     TerminateChild,
+    TerminateChildren,
     WhichChildren,
 )
 from otpy.core.spec import AutoShutdown, ChildSpec, Restart, Strategy, SupervisorSpec
@@ -227,3 +229,14 @@ def test_requests_are_served_in_the_order_they_came() -> None:
         Reply(2, Done("b", 1)),
         Reply(3, ChildCounts(specs=2, active=2, supervisors=0, workers=2)),
     )
+
+
+# ---- terminate_children ------------------------------------------------------------------------
+
+
+def test_terminate_children_stops_one_after_another_latest_first() -> None:
+    supervisor = running(A, B, C)
+    assert supervisor.ask(1, TerminateChildren(("a", "c", "x"))) == asked_to_stop("c")
+    assert supervisor.exited("c", Shutdown()) == asked_to_stop("a")
+    results = Results((Done("a"), Done("c"), Denied("not_found")))
+    assert supervisor.exited("a", Shutdown()) == (Reply(1, results),)

@@ -2,10 +2,12 @@
 
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from otpy import NoProcess, SpecError, StartFailed, SupervisorError
+from otpy import NoProcess, ProcessDown, SpecError, StartFailed, SupervisorError
+from otpy.client import ChildInfo
 from otpy.events import ChildEnded, ChildRemoved, ChildStarted
 from tests.support.node import Nodes, NodeUnderTest
 
@@ -150,3 +152,71 @@ def test_a_command_as_a_template(nodes: Nodes) -> None:
     info = node.client.supervisor().start_child(args=["echo hello; exec sleep 100000"])
     assert info.id == "job-1"
     node.says("^job-1 . hello")
+
+
+def test_many_children_are_started_and_stopped_by_one_request_each(nodes: Nodes) -> None:
+    node = nodes.run("""
+        {name: many, strategy: dynamic, max_children: 24,
+         template: {start: "tests.support.workers:Remote", args: [WORK/log]}}
+        """)
+    root = node.client.supervisor()
+    specs: list[dict[str, object]] = [{} for _ in range(26)]
+    specs[3] = {"args": [["error"]]}
+    started = root.start_children(specs)
+    names = [each.id for each in started if isinstance(each, ChildInfo)]
+    assert len(names) == 24
+    assert [each.pid for each in started if isinstance(each, ChildInfo)] == [
+        node.pids()[name] for name in names
+    ]
+    assert isinstance(started[3], StartFailed)
+    assert started[3].reason == "error: RuntimeError: init failed"
+    assert isinstance(started[25], SupervisorError)
+    assert started[25].reason == "max_children"
+    *stopped, nobody = root.terminate_children([*names[1:], "nobody"])
+    assert stopped == [None] * 23
+    assert isinstance(nobody, SupervisorError)
+    assert nobody.reason == "not_found"
+    assert [child.id for child in root.which_children()] == names[:1]
+    assert root.start_children([]) == root.terminate_children([]) == []
+
+
+def test_a_wrong_spec_among_many_starts_nothing(nodes: Nodes) -> None:
+    node = nodes.run(TEMPLATE)
+    root = node.client.supervisor()
+    with pytest.raises(SpecError, match=r"^children\[1\].args: got 5, "):
+        root.start_children([{}, {"args": 5}])
+    assert root.count_children().specs == 0
+
+
+def test_many_stop_at_once(nodes: Nodes) -> None:
+    node = nodes.run(POOL)
+    for id_ in "abc":
+        os.mkfifo(node.work / f"{id_}.log.fifo")
+        add(node, id_, "fifo", shutdown="infinity")
+    with ThreadPoolExecutor() as pool:
+        asked = pool.submit(node.client.supervisor("pool").terminate_children, ["a", "c"])
+        for id_ in "ac":
+            node.logged("terminate", f"pool/{id_}", 1, "shutdown", file=f"{id_}.log")
+        for id_ in "ac":
+            (node.work / f"{id_}.log.fifo").write_bytes(b"go on")
+        assert asked.result() == [None, None]
+    assert ids(node) == ["b"]
+    node.kill("pool/b")
+    node.next(ChildStarted, path="pool/b")
+    node.kill("pool")
+    node.next(ChildStarted, path="pool")
+
+
+def test_who_waits_for_many_hears_of_the_supervisors_death(nodes: Nodes) -> None:
+    node = nodes.run(POOL)
+    log = str(node.work / "log")
+    specs = [
+        {"id": id_, "start": "tests.support.workers:Remote", "args": [log, how]}
+        for id_, how in (("a", []), ("b", ["hang"]))
+    ]
+    with ThreadPoolExecutor() as pool:
+        asked = pool.submit(node.client.supervisor("pool").start_children, specs)
+        node.logged("init", "pool/b", 1, "hang")
+        node.kill("pool")
+        with pytest.raises(ProcessDown, match="killed"):
+            asked.result()

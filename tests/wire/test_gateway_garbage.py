@@ -130,7 +130,14 @@ ARGUMENTS: Final[dict[str, dict[str, Any]]] = {
     "signal": {"name": "a", "number": 0},
     "fate": {"path": "a", "incarnation": 1},
     "events": {"follow": False},
-    "supervisor": {"path": "", "op": "which_children", "child": "x", "spec": {"id": "x"}},
+    "supervisor": {
+        "path": "",
+        "op": "which_children",
+        "child": "x",
+        "spec": {"id": "x"},
+        "specs": [{"id": "x"}],
+        "children": ["x"],
+    },
 }
 """Good arguments for each operation that has any."""
 
@@ -139,13 +146,14 @@ ARGUMENTS: Final[dict[str, dict[str, Any]]] = {
 def test_wrong_arguments_are_answered(node: NodeUnderTest, operation: str) -> None:
     good = ARGUMENTS[operation]
     ops = ["start_child", "get_childspec", "restart_child", "delete_child", "terminate_child"]
+    many = {"specs": ["start_children"], "children": ["terminate_children"]}
     with RawClient(node) as client:
         client.hello()
         # A fate is told once there is one: these are not answered as long as it lives.
         client.send(frame(pack([0, operation, {}])))
         for key in good:
             for value in ODD:
-                for op in ops if key in ("child", "spec", "path") else [None]:
+                for op in ops if key in ("child", "spec", "path") else many.get(key, [None]):
                     arguments = {**good, **({"op": op} if op else {}), key: value}
                     if operation == "fate" and key == "incarnation" and value in (True, 1.5):
                         continue  # 1 by another name: told once it has ended
@@ -157,6 +165,17 @@ def test_wrong_arguments_are_answered(node: NodeUnderTest, operation: str) -> No
             assert answer[1] in (0, 1, 2)
         assert answer is not None, "the gateway closed the connection"
         assert answer[2]["state"] == "running"
+
+
+def test_too_many_children_in_one_request_are_refused(node: NodeUnderTest) -> None:
+    with RawClient(node) as client:
+        client.hello()
+        for op, many in (("start_children", "specs"), ("terminate_children", "children")):
+            arguments = {"path": "", "op": op, many: [{}] * 10_001}
+            status, name, (text,) = client.ask("supervisor", arguments)
+            assert (status, name) == (1, "ProtocolError")
+            assert text == "10001 children in one request, expected at most 10000"
+    assert node.call("a", "get_count") == 1
 
 
 def test_numbers_that_are_no_signals_reach_nobody(node: NodeUnderTest) -> None:
