@@ -85,9 +85,7 @@ class Supervisor(abc.ABC):
         self.terminal = Terminal(self.loop)
         self.router = Router(self)
         self._starts = starts
-        own = {child_path(path, child.id): child.id for child in spec.children}
-        numbers = {own[p]: n for p, n in starts.items() if p in own}
-        self._state = new_supervisor(spec, numbers)
+        self._state = new_supervisor(spec, _numbers_of_children(path, starts))
         self._events: deque[CoreEvent] = deque()
         self._children: dict[str, Child] = {}
         self._pids: dict[int, Child] = {}
@@ -350,3 +348,14 @@ class Supervisor(abc.ABC):
     def pids(self) -> dict[str, int]:
         """The pids of the children that have a process."""
         return {id_: child.pid for id_, child in self._children.items()}
+
+
+def _numbers_of_children(path: str, starts: Mapping[str, int]) -> dict[str, int]:
+    """Tell how often each child of the supervisor at `path` was started, by id.
+
+    Children that were added by `start_child` are lost with their supervisor, but not their
+    numbers: somebody may still wait for one of them, and one of that name may come again.
+    """
+    below = child_path(path, "")
+    ids = ((p.removeprefix(below), n) for p, n in starts.items() if p.startswith(below))
+    return {id_: number for id_, number in ids if "/" not in id_}

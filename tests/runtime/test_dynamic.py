@@ -70,7 +70,7 @@ def test_no_more_than_max_children(nodes: Nodes) -> None:
     assert ids(node) == ["d", "c", "b"]
 
 
-def test_a_killed_supervisor_comes_back_empty(nodes: Nodes) -> None:
+def test_a_killed_supervisor_comes_back_empty_and_numbers_go_on(nodes: Nodes) -> None:
     node = nodes.run(POOL)
     steady = node.client["steady"].pid
     add(node, "a")
@@ -80,6 +80,7 @@ def test_a_killed_supervisor_comes_back_empty(nodes: Nodes) -> None:
     with pytest.raises(NoProcess):
         node.call("pool/a", "identity")
     add(node, "a")
+    assert node.call("pool/a", "identity")[1] == 2
     assert node.client["steady"].pid == steady
 
 
@@ -129,6 +130,15 @@ def test_children_are_made_from_the_template(nodes: Nodes) -> None:
     root.terminate_child("worker-1")
     assert root.start_child({"args": []}).id == "worker-4"
     assert node.call("worker-4", "identity")[1] == 1
+
+
+def test_an_id_that_was_made_is_not_made_again_after_the_supervisor_was_killed(
+    nodes: Nodes,
+) -> None:
+    node = nodes.run(TEMPLATE)
+    assert [node.client.supervisor().start_child().id for _ in "ab"] == ["worker-1", "worker-2"]
+    node.recover("")
+    assert node.client.supervisor().start_child().id == "worker-3"
 
 
 def test_a_restart_has_the_same_arguments(nodes: Nodes) -> None:
