@@ -7,7 +7,14 @@ from typing import TypeAlias
 
 from otpy.core.exits import ExitReason, Shutdown
 from otpy.core.intensity import RestartLog
-from otpy.core.messages import Event, Exited, TryAgain
+from otpy.core.messages import (
+    Event,
+    Exited,
+    Requested,
+    StartChild,
+    StartCopy,
+    TryAgain,
+)
 from otpy.core.spec import ChildSpec, Restart, SupervisorSpec
 from otpy.core.strategy import affected, should_restart
 
@@ -192,9 +199,33 @@ def _waits_for_another(state: SupervisorState, child: Child) -> bool:
     )
 
 
-def starts_ahead(state: SupervisorState) -> int:
-    """Tell how many workers will be started soon, if nothing goes wrong, after the present one."""
+def starts_ahead(state: SupervisorState, limit: int) -> int:
+    """Tell how many workers will be started soon, if nothing goes wrong, after the present one.
+
+    Args:
+        state: Of the supervisor.
+        limit: More than this are not counted.
+    """
     listed = state.work.start[1:] if state.work is not None else ()
-    waiting = tuple(e.child for e in state.mailbox if isinstance(e, Exited | TryAgain))
-    children = (state.children.get(id_) for id_ in (*listed, *waiting))
-    return sum(child is not None and not child.spec.is_supervisor for child in children)
+    count = sum(_is_worker(state.children.get(id_)) for id_ in listed)
+    for event in state.mailbox:
+        if count >= limit:
+            break
+        count += _starts_a_worker(state, event)
+    return min(count, limit)
+
+
+def _starts_a_worker(state: SupervisorState, event: Event) -> bool:
+    match event:
+        case Exited(child=id_) | TryAgain(child=id_):
+            return _is_worker(state.children.get(id_))
+        case Requested(request=StartChild(spec=spec)):
+            return not spec.is_supervisor
+        case Requested(request=StartCopy()):
+            return True
+        case _:
+            return False
+
+
+def _is_worker(child: Child | None) -> bool:
+    return child is not None and not child.spec.is_supervisor

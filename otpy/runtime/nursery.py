@@ -19,7 +19,8 @@ from otpy.runtime.pipes import Pipes, open_pipes
 from otpy.system.exits import reap, send_signal
 from otpy.system.spawn import fork_watched
 
-_BATCH: Final = 64
+BATCH: Final = 64
+"""How many are forked at once, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class Nursery:
             if blank.alive:
                 return blank
             blank.end()
-        first, *rest = self._fork(1 + min(ahead, _BATCH - 1))
+        first, *rest = self._fork(1 + min(ahead, BATCH - 1))
         self._blanks.extend(rest)
         self.pids.update(blank.pid for blank in rest)
         return first

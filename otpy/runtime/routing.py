@@ -9,11 +9,12 @@ death, since nobody knows whether it was done.
 import contextlib
 import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from otpy.core.messages import Answer, Denied, Done, Request, Results, StartMany
+from otpy.core.exits import Raised
+from otpy.core.messages import Answer, Denied, Done, NotStarted, Request, Results, StartMany
 from otpy.core.state import Outlook
 from otpy.errors import NoProcess, OtpyError, ProcessDown, SupervisorError
 from otpy.runtime.child import Child
@@ -24,6 +25,8 @@ from otpy.wire.control import Answered, Ask, Introduce, Introduced, Lost, SendSi
 
 _MAX_HELD = 4096
 _FDS_OF_A_LINK = 2
+_BATCH_CHARS = 1 << 20
+_ERROR_CHARS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +137,8 @@ class Router:
         batch.answers[token] = answer
         batch.open -= 1
         if not batch.open:
-            results = Results(tuple(batch.answers[token] for token in sorted(batch.answers)))
+            answers = (batch.answers[token] for token in sorted(batch.answers))
+            results = Results(tuple(_within_bounds(answers)))
             self._send(batch.origin, Answered(batch.token, results, self._family.pids()))
 
     def answered(self, message: Answered | Introduced, fds: Sequence[int]) -> None:
@@ -248,6 +252,19 @@ class Router:
         # Whoever asked does not read answers: it will run into its own timeout.
         with contextlib.suppress(ChannelFull):
             origin.send(message, fds)
+
+
+def _within_bounds(answers: Iterable[Answer]) -> Iterator[Answer]:
+    """Leave out what would make one answer of thousands too large to be sent."""
+    room = _BATCH_CHARS
+    for answer in answers:
+        if not isinstance(answer, NotStarted) or not isinstance(answer.reason, Raised):
+            yield answer
+            continue
+        error, traceback = answer.reason.error, answer.reason.traceback
+        room -= len(error) + len(traceback)
+        reason = Raised(error, traceback) if room > 0 else Raised(error[:_ERROR_CHARS])
+        yield NotStarted(reason)
 
 
 def _is_signal(message: Introduce | Ask) -> bool:

@@ -43,6 +43,7 @@ from otpy.events import (
 )
 from otpy.runtime.child import Child
 from otpy.runtime.leftovers import Leftovers
+from otpy.runtime.nursery import BATCH
 from otpy.runtime.output import Terminal
 from otpy.runtime.place import Place
 from otpy.runtime.publishing import Publisher
@@ -183,7 +184,7 @@ class Supervisor(abc.ABC):
         path = self.path_of(spec.id)
         try:
             if self.is_worker(spec):
-                ahead = starts_ahead(self._state)
+                ahead = starts_ahead(self._state, BATCH)
                 child = self._starter.worker(spec, path, incarnation, ahead)
             else:
                 child = self._starter.other(spec, path, incarnation, self._starts)

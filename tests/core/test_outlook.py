@@ -2,8 +2,8 @@
 
 from otpy.core.exits import Killed, Normal, Shutdown
 from otpy.core.messages import BootAsked, StartChild, StopAsked, TerminateChild
-from otpy.core.spec import Restart, Strategy
-from otpy.core.state import Outlook, outlook
+from otpy.core.spec import ChildSpec, Restart, Strategy, SupervisorSpec
+from otpy.core.state import Outlook, outlook, starts_ahead
 from tests.core.machine import A, B, C, Machine, child, running
 
 TRANSIENT = child("x", Restart.TRANSIENT)
@@ -102,3 +102,14 @@ def test_while_and_after_the_supervisor_ends_so_does_everything_below_it() -> No
     supervisor.exited("a", Shutdown())
     assert outlooks(supervisor) == {"a": Outlook.ENDING, "b": Outlook.ENDING}
     assert outlook(supervisor.state, "z") is Outlook.ENDING
+
+
+def test_starts_that_were_asked_for_are_ahead() -> None:
+    supervisor = running(A)
+    supervisor.ask(1, StartChild(B))
+    assert starts_ahead(supervisor.state, 10) == 0
+    supervisor.ask(2, StartChild(C))
+    supervisor.ask(3, StartChild(ChildSpec("s", SupervisorSpec())))
+    supervisor.exited("a")
+    assert starts_ahead(supervisor.state, 10) == 2
+    assert starts_ahead(supervisor.state, 1) == 1

@@ -198,6 +198,22 @@ def test_a_wrong_spec_among_many_starts_nothing(nodes: Nodes) -> None:
     assert root.count_children().specs == 0
 
 
+def test_what_many_failed_starts_say_is_bounded(nodes: Nodes) -> None:
+    node = nodes.run("""
+        {name: many, strategy: dynamic,
+         template: {start: "tests.support.workers:FailsAtLength", args: [1000000]}}
+        """)
+    failed = node.client.supervisor().start_children([{}] * 25)
+    assert all(
+        isinstance(each, StartFailed) and each.reason.startswith("error: RuntimeError: xxx")
+        for each in failed
+    )
+    said = [len(each.traceback) for each in failed if isinstance(each, StartFailed)]
+    assert said[0] > 10_000
+    assert said[-1] == 0
+    assert sum(said) <= 1 << 20
+
+
 def test_many_stop_at_once(nodes: Nodes) -> None:
     node = nodes.run(POOL)
     for id_ in "abc":

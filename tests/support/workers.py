@@ -458,6 +458,13 @@ class Texts(GenServer):
         return super().handle_call(request, caller)
 
 
+class FailsAtLength(GenServer):
+    """Cannot be started, and says much about it."""
+
+    def init(self, size: int) -> None:
+        raise RuntimeError("x" * size)
+
+
 def computes() -> None:
     """Be busy for ever."""
     while True:
