@@ -100,6 +100,7 @@ def test_the_public_surface_is_this() -> None:
         "SupervisorError",
         "SupervisorRef",
         "Timeout",
+        "TimerRef",
         "UnknownRequest",
         "call",
         "cast",

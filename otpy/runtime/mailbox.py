@@ -4,8 +4,6 @@ It reads no further while messages wait, so that a flood stays in the pipes and 
 senders; and it looks at the supervisor's pipe between messages, so that control overtakes.
 """
 
-import heapq
-import itertools
 import os
 import select
 import signal
@@ -17,7 +15,8 @@ from typing import Final, TypeAlias
 from otpy.errors import ProtocolError
 from otpy.runtime.child import control_channel
 from otpy.runtime.links import Cast, Link, LinkCall
-from otpy.server import Call
+from otpy.runtime.timers import Timers
+from otpy.server import Call, TimerRef
 from otpy.system.channel import Channel
 from otpy.wire import link as say
 from otpy.wire.control import BeWorker, Introduce, ShutDown
@@ -33,9 +32,9 @@ class ShutDownAsked(BaseException):
     """The supervisor asked this worker to end; raised between two messages, never in one."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Info:
-    """A message of the process's own: a timer."""
+    """A message of the process's own: a timer; equal only to itself, so that it can be found."""
 
     message: object
 
@@ -60,8 +59,8 @@ class WorkerMailbox:
         self._links: dict[int, Link] = {}
         self._blocked: dict[int, Link] = {}
         self._ready: deque[Message] = deque()
-        self._timers: list[tuple[float, int, object]] = []
-        self._order = itertools.count()
+        self._timers = Timers()
+        self._heap = self._timers.heap
 
     def assigned(self) -> BeWorker:
         """Wait for the supervisor to say which child this process is.
@@ -74,12 +73,23 @@ class WorkerMailbox:
             self._hear_supervisor()
         return self._child
 
-    def send_after(self, seconds: float, message: object) -> None:
+    def send_after(self, seconds: float, message: object) -> TimerRef:
         """Put `message` into this mailbox after `seconds`."""
         if not seconds >= 0:
             raise ValueError(f"send_after takes seconds from zero on, got {seconds!r}")
-        due = time.monotonic() + seconds
-        heapq.heappush(self._timers, (due, next(self._order), message))
+        return self._timers.start(time.monotonic() + seconds, Info(message))
+
+    def cancel_timer(self, timer: TimerRef) -> float | None:
+        """Take a message back that was to come later; None if it has been handed out."""
+        if not isinstance(timer, TimerRef):
+            raise TypeError(f"cancel_timer takes what send_after returned, got {timer!r:.100}")
+        if timer.set:
+            self._timers.cancel(timer)
+            return max(0.0, timer.due - time.monotonic())
+        if timer.message in self._ready:
+            self._ready.remove(timer.message)
+            return 0.0
+        return None
 
     def receive(self, timeout: float | None) -> object:
         """Take the next message, as a function worker sees it; raises TimeoutError."""
@@ -102,11 +112,11 @@ class WorkerMailbox:
         Raises:
             ShutDownAsked: The supervisor wants the worker to end.
         """
-        if self._ready or self._timers:
+        if self._ready or self._heap:
             self._look_at_control()  # else the wait does
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
-            if self._timers:
+            if self._heap:
                 self._take_due_timers()
             if self._ready:
                 return self._ready.popleft()
@@ -147,12 +157,11 @@ class WorkerMailbox:
                 self._hear_supervisor()
 
     def _take_due_timers(self) -> None:
-        while self._timers and self._timers[0][0] <= time.monotonic():
-            self._ready.append(Info(heapq.heappop(self._timers)[2]))
+        self._ready.extend(self._timers.take_due(time.monotonic()))
 
     def _seconds_until(self, deadline: float | None) -> float:
-        if self._timers:
-            due = self._timers[0][0]
+        if self._heap:
+            due = self._heap[0][0]
             deadline = due if deadline is None else min(due, deadline)
         if deadline is None:
             return -1.0

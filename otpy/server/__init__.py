@@ -5,6 +5,7 @@ from otpy.server.context import Call, receive
 from otpy.server.dispatch import call, cast
 from otpy.server.genserver import GenServer
 from otpy.server.results import Continue, Ignore, NoReply, Reply, Stop, Timeout
+from otpy.server.timer import TimerRef
 
 __all__ = [
     "Call",
@@ -16,6 +17,7 @@ __all__ = [
     "Reply",
     "Stop",
     "Timeout",
+    "TimerRef",
     "call",
     "cast",
     "receive",

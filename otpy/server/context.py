@@ -5,6 +5,7 @@ from typing import Protocol
 
 from otpy.errors import OtpyError
 from otpy.server.caller import Caller
+from otpy.server.timer import TimerRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +19,11 @@ class Call:
 class Mailbox(Protocol):
     """Where a worker's messages arrive."""
 
-    def send_after(self, seconds: float, message: object) -> None:
+    def send_after(self, seconds: float, message: object) -> TimerRef:
         """Put `message` into this mailbox after `seconds`."""
+
+    def cancel_timer(self, timer: TimerRef) -> float | None:
+        """Take such a message back, and tell the seconds left; None if it has been taken."""
 
     def receive(self, timeout: float | None) -> object:
         """Take the next message; raises TimeoutError."""

@@ -6,6 +6,7 @@ from otpy.errors import UnknownRequest
 from otpy.server.caller import Caller
 from otpy.server.context import current
 from otpy.server.dispatch import handler_for
+from otpy.server.timer import TimerRef
 
 
 class GenServer:
@@ -84,6 +85,19 @@ class GenServer:
             reason: The exit reason, in the words of README's table.
         """
 
-    def send_after(self, seconds: float, message: object) -> None:
-        """Send `message` to this server's own `handle_info` after `seconds`."""
-        current().mailbox.send_after(seconds, message)
+    def send_after(self, seconds: float, message: object) -> TimerRef:
+        """Send `message` to this server's own `handle_info` after `seconds`.
+
+        Returns:
+            What `cancel_timer` takes.
+        """
+        return current().mailbox.send_after(seconds, message)
+
+    def cancel_timer(self, timer: TimerRef) -> float | None:
+        """Take back a message that `send_after` was to send: it never arrives then.
+
+        Returns:
+            The seconds that were left, 0.0 for a message that is due; None if `handle_info` has
+            had it, or if it was cancelled before.
+        """
+        return current().mailbox.cancel_timer(timer)
