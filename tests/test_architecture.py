@@ -19,7 +19,7 @@ MAY_KNOW = {
     "system": {"errors"},
     "server": {"wire", "errors"},
     "links": {"wire", "errors", "system"},
-    "client": {"wire", "errors", "events", "system", "links"},
+    "client": {"wire", "errors", "events", "system", "links", "server"},
     "runtime": {"core", "errors", "events", "wire", "config", "system", "server", "links"},
     "cli": {"client", "config", "core", "errors", "events", "wire", "system"},
     "examples": {"otpy"},

@@ -7,12 +7,13 @@ import threading
 import weakref
 from collections.abc import Iterable
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Self, TypeVar, cast
 
 import msgspec
 
 from otpy.client.events import EventStream
 from otpy.client.gateway import Gateway, not_running, only_node
+from otpy.client.proxy import Proxy
 from otpy.client.ref import Ref
 from otpy.client.supervisor import SupervisorRef
 from otpy.client.tree import ProcessInfo, tree_of
@@ -38,6 +39,7 @@ from otpy.system.nodedir import NodeDir, can_be_name
 from otpy.wire.gateway import TreeRow
 
 ShapeT = TypeVar("ShapeT")
+ServerT = TypeVar("ServerT")
 
 _FATE_S: Final = 1.0
 """How long to ask why a process died; what it was asked has waited long enough."""
@@ -109,6 +111,22 @@ class Node:
         """
         ref = self._refs.get(name)
         return self._refs.setdefault(name, Ref(self, name)) if ref is None else ref
+
+    def proxy(
+        self, name: str, cls: type[ServerT], *, timeout: float | None = DEFAULT_TIMEOUT_S
+    ) -> ServerT:
+        """Return the `call` and `cast` methods of a server, with their signatures.
+
+        ``node.proxy("counter", Counter).increment(5)`` is ``node["counter"].call("increment",
+        5)``, and a type checker knows what it takes and returns. Nothing else of the class is
+        there: an AttributeError at once, or a TypeError for arguments that do not fit.
+
+        Args:
+            name: Of the process, as for ``node[name]``.
+            cls: The server's class; only its signatures are used.
+            timeout: Of each request, in seconds above zero, or None for ever.
+        """
+        return cast(ServerT, Proxy(self[name], cls, timeout))
 
     def multi_call(
         self,

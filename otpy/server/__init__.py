@@ -2,7 +2,7 @@
 
 from otpy.server.caller import Caller
 from otpy.server.context import Call, receive
-from otpy.server.dispatch import call, cast
+from otpy.server.dispatch import call, cast, handles
 from otpy.server.genserver import GenServer
 from otpy.server.results import Continue, Ignore, NoReply, Reply, Stop, Timeout
 from otpy.server.timer import TimerRef
@@ -20,5 +20,6 @@ __all__ = [
     "TimerRef",
     "call",
     "cast",
+    "handles",
     "receive",
 ]

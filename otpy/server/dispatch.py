@@ -21,6 +21,12 @@ def cast(method: Method) -> Method:
     return method
 
 
+def handles(function: object) -> str | None:
+    """Tell whether `function` is marked to handle ``call`` or ``cast``; None if it is not."""
+    kind: str | None = getattr(function, _MARK, None)
+    return kind
+
+
 def handler_for(server: object, kind: str, request: object) -> Callable[[], object] | None:
     """Find the marked method that `request` means, with the request's arguments bound to it.
 
@@ -31,7 +37,7 @@ def handler_for(server: object, kind: str, request: object) -> Callable[[], obje
     if not isinstance(name, str):
         return None
     function = getattr(type(server), name, None)
-    if getattr(function, _MARK, None) != kind:
+    if handles(function) != kind:
         return None
     method = getattr(server, name)
     try:

@@ -1,0 +1,64 @@
+"""Uses of the public names that mypy checks; never run.
+
+A ``type: ignore`` here says that a mistake has to be found: mypy complains of one too many.
+"""
+
+from typing import Any, assert_type
+
+import otpy
+from otpy import GenServer, call, cast
+from otpy.examples.counter import Counter
+
+
+class Stock(GenServer):
+    """With marked methods."""
+
+    def init(self, *, items: int = 0) -> None:
+        self.items = items
+
+    @call
+    def take(self, item: str, count: int = 1) -> list[str]:
+        self.items -= count
+        return [item] * count
+
+    @cast
+    def put(self, count: int) -> None:
+        self.items += count
+
+
+def clients(node: otpy.Node) -> None:
+    counter = node["counter"]
+    assert_type(counter, otpy.Ref)
+    assert_type(counter.call("increment", 5, timeout=None), Any)
+    assert_type(counter.pid, int)
+    assert_type(counter.send_request("get_count"), otpy.Pending)
+    assert_type(node.multi_call(["a"], "get"), tuple[dict[str, Any], dict[str, otpy.OtpyError]])
+    assert_type(node.tree(), otpy.ProcessInfo)
+    assert_type(node.supervisor().which_children(), list[otpy.ChildInfo])
+    counter.call("increment", timeout="5")  # type: ignore[arg-type]
+
+
+def proxies(node: otpy.Node) -> None:
+    stock = node.proxy("stock", Stock, timeout=None)
+    assert_type(stock, Stock)
+    assert_type(stock.take("apple"), list[str])
+    assert_type(stock.take("apple", count=2), list[str])
+    stock.put(5)
+    stock.take(5)  # type: ignore[arg-type]
+    stock.take()  # type: ignore[call-arg]
+    stock.put("five")  # type: ignore[arg-type]
+    stock.steal()  # type: ignore[attr-defined]
+    assert_type(node.proxy("counter", Counter), Counter)
+
+
+class Timed(GenServer):
+    """With timers."""
+
+    def init(self) -> otpy.Timeout:
+        self.timer = self.send_after(1.0, "tick")
+        return otpy.Timeout(5.0)
+
+    def handle_info(self, message: object) -> otpy.Stop | None:
+        assert_type(self.cancel_timer(self.timer), float | None)
+        self.cancel_timer("tick")  # type: ignore[arg-type]
+        return otpy.Stop("normal") if message == "timeout" else None
