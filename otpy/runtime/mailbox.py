@@ -123,7 +123,20 @@ class WorkerMailbox:
             if deadline is not None and time.monotonic() >= deadline:
                 self._wait(0.0)
                 return self._ready.popleft() if self._ready else None
-            self._wait(self._seconds_until(deadline))
+            self._wait(self.seconds_until(deadline))
+
+    def fileno(self) -> int:
+        """Tell the descriptor that is readable when `next` may find something."""
+        return self._epoll.fileno()
+
+    def seconds_until(self, deadline: float | None) -> float:
+        """Tell the seconds until `deadline` or the next timer; below zero if there is neither."""
+        if self._heap:
+            due = self._heap[0][0]
+            deadline = due if deadline is None else min(due, deadline)
+        if deadline is None:
+            return -1.0
+        return min(_LONGEST_WAIT_S, max(0.0, deadline - time.monotonic()))
 
     def last_words(self, reason: str, traceback: str) -> None:
         """Tell every client why the worker ends."""
@@ -158,14 +171,6 @@ class WorkerMailbox:
 
     def _take_due_timers(self) -> None:
         self._ready.extend(self._timers.take_due(time.monotonic()))
-
-    def _seconds_until(self, deadline: float | None) -> float:
-        if self._heap:
-            due = self._heap[0][0]
-            deadline = due if deadline is None else min(due, deadline)
-        if deadline is None:
-            return -1.0
-        return min(_LONGEST_WAIT_S, max(0.0, deadline - time.monotonic()))
 
     def _wait(self, seconds: float) -> None:
         ready = self._epoll.poll(seconds)

@@ -199,6 +199,9 @@ class Serving:
             self._server.terminate(str(reason))
         except BaseException as error:  # noqa: BLE001  # it becomes the exit reason, as in OTP
             reason = raised(error)
+        self._answer_last(end)
+        return reason
+
+    def _answer_last(self, end: End) -> None:
         if end.caller is not None and end.reply is not NoReply:
             end.caller.reply(end.reply)
-        return reason

@@ -5,6 +5,7 @@ import importlib
 import os
 import sys
 from inspect import CO_COROUTINE as _CO_COROUTINE
+from inspect import iscoroutine
 from typing import Any
 
 from otpy.core.exits import ExitReason, Normal, Raised, is_clean
@@ -75,10 +76,9 @@ def resolve(target: str) -> Any:
 def _serve(
     target: type[GenServer], child: BeWorker, mailbox: WorkerMailbox
 ) -> tuple[ExitReason, str]:
-    _refuse_async(target)
     server = target()
     server.name = child.path
-    serving = Serving(server, mailbox)
+    serving = _serving_for(server, mailbox)
     serving.init(child.args, child.kwargs)
     if serving.failed is not None:
         return serving.failed, ""
@@ -87,22 +87,23 @@ def _serve(
     return reason, serving.in_hand
 
 
-_CALLBACKS = (
-    "init",
-    "handle_call",
-    "handle_cast",
-    "handle_info",
-    "handle_continue",
-    "terminate",
-)
-
-
-def _refuse_async(target: type[GenServer]) -> None:
+def _is_async(target: type[GenServer]) -> bool:
+    """Tell whether an ``async def`` stands in the class, or in one that it is based on."""
     for owner in target.__mro__[: target.__mro__.index(GenServer)]:
-        for name in _CALLBACKS:
-            code = getattr(owner.__dict__.get(name), "__code__", None)
+        for value in owner.__dict__.values():
+            code = getattr(getattr(value, "__wrapped__", value), "__code__", None)
             if code is not None and code.co_flags & _CO_COROUTINE:
-                raise TypeError(f"{owner.__qualname__}.{name} is async, expected a plain method")
+                return True
+    return False
+
+
+def _serving_for(server: GenServer, mailbox: WorkerMailbox) -> Serving:
+    if not _is_async(type(server)):
+        return Serving(server, mailbox)
+    # Not above: asyncio is on many pages that other workers do without.
+    from otpy.runtime.asynchronous import AsyncServing  # noqa: PLC0415
+
+    return AsyncServing(server, mailbox)
 
 
 def _call(target: Any, child: BeWorker, mailbox: WorkerMailbox) -> ExitReason:
@@ -110,5 +111,9 @@ def _call(target: Any, child: BeWorker, mailbox: WorkerMailbox) -> ExitReason:
         raise TypeError(f"{child.target} is neither a GenServer nor a function")
     mailbox.tell_supervisor(Ready(traps=False))
     with contextlib.suppress(ShutDownAsked):
-        target(*child.args, **child.kwargs)
+        result = target(*child.args, **child.kwargs)
+        if iscoroutine(result):
+            from otpy.runtime.asynchronous import run  # noqa: PLC0415  # as above
+
+            run(result)
     return Normal()

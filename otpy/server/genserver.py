@@ -1,5 +1,6 @@
 """The GenServer behaviour: subclass it, override what you need; state is the instance."""
 
+from collections.abc import Coroutine
 from typing import Any, ClassVar
 
 from otpy.errors import UnknownRequest
@@ -15,6 +16,10 @@ class GenServer:
     An exception in a callback ends the process (let it crash): its supervisor decides what
     follows, and every caller that waits for an answer gets `ProcessDown`. ``raise Refused(...)``
     answers the caller and the server goes on.
+
+    Every callback may be ``async def``: then an asyncio loop (uvloop's, if that is installed)
+    drives the same mailbox, still one message at a time. Tasks that the server starts run while
+    a handler awaits and while it waits for messages, and are cancelled after `terminate`.
 
     Attributes:
         trap_exit: With True, `terminate` runs when the supervisor stops the process. With
@@ -78,7 +83,7 @@ class GenServer:
         """
         raise NotImplementedError(f"{type(self).__name__} has no handle_continue")
 
-    def terminate(self, reason: str) -> None:
+    def terminate(self, reason: str) -> Coroutine[Any, Any, None] | None:
         """Clean up: after an orderly stop or an exception, never after SIGKILL.
 
         Args:

@@ -9,13 +9,15 @@ from otpy.events import ChildEnded, ChildIgnored, ChildStarted, ChildStartFailed
 from tests.runtime.test_calls import ask
 from tests.support.node import Nodes, NodeUnderTest
 
+SERVER = "tests.support.workers:Contract"
+
 
 def contract(nodes: Nodes, result: str = "None", restart: str = "temporary") -> NodeUnderTest:
     return nodes.start(f"""
         name: contract
         max_restarts: 100
         children:
-          - {{id: a, start: "tests.support.workers:Contract", args: [WORK/log, {result}],
+          - {{id: a, start: "{SERVER}", args: [WORK/log, {result}],
              restart: {restart}}}
         """)
 

@@ -1,0 +1,177 @@
+"""A GenServer some of whose callbacks are ``async def``: an event loop drives the same mailbox.
+
+Still one message at a time. What the user's code started beside (`asyncio.create_task`) runs
+while a handler awaits and while the server waits for messages. Only workers that need it import
+this module, and asyncio with it.
+"""
+
+import asyncio
+import contextlib
+import importlib
+import inspect
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+from otpy.core.exits import ExitReason, Shutdown
+from otpy.errors import Refused, UnknownRequest
+from otpy.runtime.links import Cast, LinkCall
+from otpy.runtime.mailbox import Info, Message, ShutDownAsked, WorkerMailbox
+from otpy.runtime.serving import End, NotNeeded, Serving, raised
+from otpy.server import Continue, GenServer, Ignore
+
+_OTHERS_EVERY_S: Final = 0.001
+"""How long messages may be served without a look at what else the event loop has to do."""
+
+
+class AsyncServing(Serving):
+    """Runs a server's callbacks, awaits those that are async, and carries out what they return."""
+
+    def __init__(self, server: GenServer, mailbox: WorkerMailbox) -> None:
+        super().__init__(server, mailbox)
+        self._runner = asyncio.Runner(loop_factory=_loop_factory())
+        self._others_at = 0.0
+
+    def init(self, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
+        """Run `init`; raises as `Serving.init`."""
+        try:
+            self._take(self._runner.run(_attempt(self._server.init, *args, **kwargs)))
+        except BaseException:
+            self._runner.close()
+            raise
+        if self._end is not None:
+            self._runner.close()
+
+    def _take(self, outcome: "tuple[object, BaseException | None]") -> None:
+        result, error = outcome
+        if error is not None:
+            raise error
+        if result is Ignore:
+            raise NotNeeded
+        self._carry_out("init", result)
+
+    def serve(self) -> ExitReason:
+        """Serve until the server stops, crashes or is told to; `terminate` has run then.
+
+        The tasks that are left over are cancelled then, and waited for.
+        """
+        with self._runner:
+            try:
+                end = self._runner.run(self._serve())
+            except BaseException as error:  # noqa: BLE001  # a task that is not the server's exited
+                end = End(raised(error))
+            return self._runner.run(self._terminate_async(end))
+
+    async def _serve(self) -> End:
+        while self._end is None:
+            try:
+                await self._step_async()
+            except ShutDownAsked:
+                self._end = End(Shutdown())
+        return self._end
+
+    async def _step_async(self) -> None:
+        if self._continues:
+            self._hand = Continue(self._continues.pop())
+        else:
+            self._hand = await self._next() or Info("timeout")
+            self._idle_s = None
+        await self._handle_async(self._hand)
+
+    async def _next(self) -> Message | None:
+        """Take the next message; None after the server's timeout without one."""
+        await self._let_others_run()
+        deadline = None if self._idle_s is None else time.monotonic() + self._idle_s
+        while True:
+            message = self._mailbox.next(0.0)
+            if message is not None:
+                return message
+            if deadline is not None and time.monotonic() >= deadline:
+                return None
+            await self._until_something_comes(deadline)
+
+    async def _let_others_run(self) -> None:
+        now = time.monotonic()
+        if now - self._others_at > _OTHERS_EVERY_S:
+            await asyncio.sleep(0)
+            self._others_at = time.monotonic()
+
+    async def _until_something_comes(self, deadline: float | None) -> None:
+        loop = asyncio.get_running_loop()
+        comes = loop.create_future()
+
+        def wake() -> None:
+            if not comes.done():
+                comes.set_result(None)
+
+        # Watched only while nothing else is done: else it would be ready while a handler awaits.
+        loop.add_reader(self._mailbox.fileno(), wake)
+        seconds = self._mailbox.seconds_until(deadline)
+        alarm = loop.call_later(seconds, wake) if seconds >= 0 else None
+        try:
+            await comes
+        finally:
+            loop.remove_reader(self._mailbox.fileno())
+            if alarm is not None:
+                alarm.cancel()
+
+    async def _handle_async(self, message: Message | Continue) -> None:
+        server = self._server
+        try:
+            match message:
+                case LinkCall(request=request):
+                    self._answer(message, await _awaited(server.handle_call, request, message))
+                case Cast(request=request):
+                    self._carry_out("handle_cast", await _awaited(server.handle_cast, request))
+                case Info(message=content):
+                    self._carry_out("handle_info", await _awaited(server.handle_info, content))
+                case Continue(argument=argument):
+                    result = await _awaited(server.handle_continue, argument)
+                    self._carry_out("handle_continue", result)
+        except (Refused, UnknownRequest) as error:
+            self._refuse(message, error)
+        except ShutDownAsked:
+            self._end = End(Shutdown())
+        except BaseException as error:  # noqa: BLE001  # let it crash, but say why
+            self._end = End(raised(error))
+        else:
+            if self._end is None:
+                self._hand = None
+
+    async def _terminate_async(self, end: End) -> ExitReason:
+        reason = end.reason
+        try:
+            await _awaited(self._server.terminate, str(reason))
+        except BaseException as error:  # noqa: BLE001  # it becomes the exit reason, as in OTP
+            reason = raised(error)
+        self._answer_last(end)
+        return reason
+
+
+def run(coroutine: Coroutine[Any, Any, object]) -> None:
+    """Run a function worker's coroutine to its end."""
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(coroutine)
+
+
+async def _attempt(
+    function: Callable[..., Any], *args: object, **kwargs: object
+) -> tuple[object, BaseException | None]:
+    """Call, and return what was raised: raised here, asyncio's frames would be in its trace."""
+    try:
+        return await _awaited(function, *args, **kwargs), None
+    except BaseException as error:  # noqa: BLE001  # the caller raises it
+        return None, error
+
+
+async def _awaited(function: Callable[..., Any], *args: object, **kwargs: object) -> Any:
+    result = function(*args, **kwargs)
+    return await result if inspect.isawaitable(result) else result
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    with contextlib.suppress(ImportError):
+        factory: Callable[[], asyncio.AbstractEventLoop]
+        factory = importlib.import_module("uvloop").new_event_loop
+        return factory
+    return None
