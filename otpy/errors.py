@@ -9,6 +9,7 @@
     │   └── FrameTooLarge   a message is over `max_frame`
     ├── NotSendable         MessagePack cannot carry this value
     ├── NoProcess           nobody runs under that name, or it is stopped for good
+    ├── CallingSelf         a process called itself, and would wait for ever
     ├── CallTimeout         no reply in time; nobody knows whether it ran
     ├── ProcessDown         it died before it answered
     ├── Refused             the server understood and said no
@@ -80,6 +81,10 @@ class NotSendable(OtpyError):
 
 class NoProcess(OtpyError):
     """Nobody runs under that name, or it is stopped for good."""
+
+
+class CallingSelf(OtpyError):
+    """A process called itself: it cannot answer while it waits (gen_server's ``calling_self``)."""
 
 
 class CallTimeout(OtpyError):

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import select
-import threading
 import weakref
 from collections.abc import Iterable
 from types import TracebackType
@@ -34,6 +33,8 @@ from otpy.links.deadline import (
     share_of,
 )
 from otpy.links.link import Link
+from otpy.links.protocol import LinkProtocol
+from otpy.links.table import LinkTable
 from otpy.system.fdpass import close_fds
 from otpy.system.nodedir import NodeDir, can_be_name
 from otpy.wire.gateway import TreeRow
@@ -81,13 +82,13 @@ class Node:
     Get one by `connect`; close it, or use it as a context manager.
     """
 
+    protocol = LinkProtocol
+
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
         self._refs: dict[str, Ref] = {}
-        self._links: dict[str, Link] = {}
-        self._changing_links = threading.Lock()
+        self._links = LinkTable()
         self._streams: weakref.WeakSet[EventStream] = weakref.WeakSet()
-        self._closed = False
         _nodes.add(self)
 
     def __repr__(self) -> str:
@@ -246,13 +247,8 @@ class Node:
 
     def close(self) -> None:
         """Close the connection. Requests of other threads that are under way finish first."""
-        self._closed = True
         self._gateway.close()
-        with self._changing_links:
-            links = list(self._links.values())
-            self._links.clear()
-        for link in links:
-            link.retire()
+        self._links.close()
         for stream in list(self._streams):
             stream.close()
 
@@ -309,17 +305,16 @@ class Node:
             close_fds(fds)
             raise ProtocolError(f"not what 'connect' answers: {error}") from None
         reader, writer, pidfd = fds
-        link = Link((reader, writer, pidfd), who.path, who.pid, who.incarnation, self.pid)
-        with self._changing_links:
-            known = self._links.get(who.path)
-            if self._closed:
-                known = None
-            elif known is None or not known.open or known.incarnation != who.incarnation:
-                if known is not None:
-                    known.retire()
-                self._links[who.path] = known = link
-        if known is not link:
-            link.retire()
+        ends = (reader, writer, pidfd)
+        link = Link(
+            ends,
+            who.path,
+            who.pid,
+            who.incarnation,
+            node_pid=self.pid,
+            protocol=self.protocol(),
+        )
+        known = self._links.share(link)
         if known is None:
             raise ValueError(f"the connection to node {self.name!r} is closed")
         return known
@@ -352,11 +347,8 @@ class Node:
 
     def abandon(self) -> None:
         """Forget every connection: to be called in the child after a fork."""
-        self._changing_links = threading.Lock()
         self._gateway.abandon()
-        for link in self._links.values():
-            link.abandon()
-        self._links.clear()
+        self._links.abandon()
         for ref in self._refs.values():
             ref.abandon()
         for stream in list(self._streams):

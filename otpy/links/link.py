@@ -43,7 +43,14 @@ class Link(Channel[Reply | Failure]):
     """
 
     def __init__(
-        self, fds: tuple[int, int, int], path: str, pid: int, incarnation: int, node_pid: int
+        self,
+        fds: tuple[int, int, int],
+        path: str,
+        pid: int,
+        incarnation: int,
+        *,
+        node_pid: int,
+        protocol: LinkProtocol,
     ) -> None:
         reader, writer, pidfd = fds
         super().__init__(reader, writer, pidfd)
@@ -52,7 +59,7 @@ class Link(Channel[Reply | Failure]):
         os.set_blocking(writer, False)
         self._eof_at: float | None = None
         self.path, self.pid, self.incarnation, self.node_pid = path, pid, incarnation, node_pid
-        self.protocol = LinkProtocol()
+        self.protocol = protocol
         self.greeted = False
         self.dead = False
         self._welcome = threading.Lock()
@@ -188,3 +195,18 @@ def _unread(pipe: int) -> int:
     """Tell how many bytes are in a pipe; on Linux either end can be asked."""
     (count,) = _INT.unpack(fcntl.ioctl(pipe, termios.FIONREAD, bytes(_INT.size)))
     return int(count)
+
+
+def link_pipes() -> tuple[tuple[int, int], tuple[int, int]]:
+    """Make the two pipes of a link: read end and write end of either side.
+
+    Raises:
+        OSError: There are too many open files; none is left open.
+    """
+    ours_read, theirs_write = os.pipe()
+    try:
+        theirs_read, ours_write = os.pipe()
+    except OSError:
+        close_fds((ours_read, theirs_write))
+        raise
+    return (ours_read, ours_write), (theirs_read, theirs_write)

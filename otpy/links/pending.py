@@ -6,7 +6,7 @@ from otpy.errors import CallTimeout, FrameTooLarge, NotSendable, OtpyError
 from otpy.links.channel import Lost, NotDelivered, Seat
 from otpy.links.deadline import DEFAULT_TIMEOUT_S, TooLate, deadline_of
 from otpy.links.link import Link
-from otpy.links.protocol import Failure, LinkProtocol, Reply, error_of
+from otpy.links.protocol import Failure, Reply, error_of
 
 if TYPE_CHECKING:
     from otpy.links.ref import Ref
@@ -33,7 +33,7 @@ class Pending:
         except (NotSendable, FrameTooLarge):
             raise
         except OtpyError as error:
-            LinkProtocol().call(0, message)  # what cannot be sent is told in any case
+            ref.node.protocol().call(0, message)  # what cannot be sent is told in any case
             if not isinstance(error, TooLate):  # then `result` tries again
                 self._answer = error
 

@@ -51,7 +51,7 @@ _link_decoder: Final = msgspec.msgpack.Decoder(Greeting | Reply | Failure | Down
 
 
 class LinkProtocol:
-    """The client's end of a link.
+    """A client's end of a link.
 
     Attributes:
         greeting: What the worker greeted with; None until it has.
@@ -99,10 +99,7 @@ class LinkProtocol:
         """
         answers: list[LinkAnswer] = []
         for body in self._frames.feed(data):
-            try:
-                message = _link_decoder.decode(body)
-            except (ValueError, RecursionError) as error:
-                raise ProtocolError(f"not a message of a worker: {error}") from None
+            message = self._decoded(body)
             if isinstance(message, (Reply, Failure)):
                 answers.append(message)
             elif isinstance(message, Down):
@@ -110,6 +107,13 @@ class LinkProtocol:
             else:
                 self._greeted(message)
         return answers
+
+    def _decoded(self, body: bytes) -> Greeting | Reply | Failure | Down:
+        try:
+            message: Greeting | Reply | Failure | Down = _link_decoder.decode(body)
+        except (ValueError, RecursionError) as error:
+            raise ProtocolError(f"not a message of a worker: {error}") from None
+        return message
 
     def _greeted(self, greeting: Greeting) -> None:
         if greeting.version != link.VERSION:

@@ -15,7 +15,13 @@ _STRANGERS: Final = 10
 
 
 class Introducer(Protocol):
-    """Whoever gets links to processes by their names."""
+    """Whoever gets links to processes by their names.
+
+    Attributes:
+        protocol: What is said on its links.
+    """
+
+    protocol: type[LinkProtocol]
 
     @property
     def name(self) -> str:
@@ -132,7 +138,7 @@ class Ref:
             while True:
                 link = self._link
                 if link is None or not link.open:
-                    LinkProtocol().cast(message)  # what cannot be sent is told in any case
+                    self.node.protocol().cast(message)  # what cannot be sent is told in any case
                     link = self._introduced_if_up(deadline)
                     if link is None:
                         return

@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from otpy.errors import NoProcess
 from otpy.events import (
@@ -19,12 +19,15 @@ from otpy.events import (
     ChildStopping,
     Event,
 )
+from otpy.wire.control import Address, Fate, Path
 from otpy.wire.gateway import TreeRow
 
 GATEWAY: Final = "@gateway"
 """The path of the gateway, which is beside the tree; no id begins with "@"."""
 
 _MAX_FATES: Final = 4096
+
+_WITH_SUPERVISOR: Final = Fate("killed", "")
 
 
 @dataclass(slots=True)
@@ -43,11 +46,9 @@ class Entry:
     children: "dict[str, Entry]" = field(default_factory=dict)
 
     def ended(self, reason: str) -> None:
-        """It has no process any more; nor has anything below it."""
+        """It has no process any more."""
         self.state, self.pid, self.started_at = "stopped", None, None
-        self.reason = reason or self.reason
-        for child in self.children.values():
-            child.ended("")
+        self.reason = reason
 
     def row(self) -> TreeRow:
         """As the clients see it."""
@@ -63,12 +64,11 @@ class Entry:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Fate:
-    """How an incarnation ended."""
+class Ended(NamedTuple):
+    """An incarnation ended, and why."""
 
-    reason: str
-    traceback: str
+    who: Address
+    fate: Fate
 
 
 class Directory:
@@ -77,24 +77,39 @@ class Directory:
     def __init__(self) -> None:
         self._root = Entry("", "supervisor")
         self._gateway = Entry(GATEWAY, "gateway")
-        self._fates: OrderedDict[tuple[str, int], Fate] = OrderedDict()
+        self._fates: OrderedDict[Address, Fate] = OrderedDict()
 
-    def apply(self, event: Event) -> None:
-        """Take in what happened."""
+    def apply(self, event: Event) -> list[Ended]:
+        """Take in what happened; tell which processes have ended by it."""
         match event:
             case ChildrenDeclared(children=children):
                 self._declare(event.path, children)
-                return
             case ChildAdded(kind=kind):
                 self._add(event.path, kind)
-                return
             case ChildRemoved():
                 self._remove(event.path)
-                return
+            case ChildEnded() | ChildStartFailed():
+                return self._ended(event)
             case _:
-                pass
-        if (entry := self.find(event.path)) is not None:
-            self._update(entry, event)
+                if (entry := self.find(event.path)) is not None:
+                    self._update(entry, event)
+        return []
+
+    def _ended(self, event: ChildEnded | ChildStartFailed) -> list[Ended]:
+        ended = [Ended(Address(event.path, event.incarnation), Fate(event.reason, event.traceback))]
+        entry = self.find(event.path)
+        if entry is not None:
+            entry.ended(event.reason)
+            for below in _below(entry):
+                # Its supervisor was killed before it could tell of its end.
+                if below.pid is not None:
+                    ended.append(Ended(Address(below.path, below.incarnation), _WITH_SUPERVISOR))
+                    below.ended(_WITH_SUPERVISOR.reason)
+        for who, fate in ended:
+            self._fates[who] = fate
+        while len(self._fates) > _MAX_FATES:
+            self._fates.popitem(last=False)
+        return ended
 
     def _update(self, entry: Entry, event: Event) -> None:
         match event:
@@ -111,12 +126,6 @@ class Directory:
                 entry.state = "restarting"
             case ChildIgnored():
                 entry.ended("ignored")
-            case ChildStartFailed(incarnation=incarnation, reason=reason, traceback=traceback):
-                entry.ended(reason)
-                self._note_fate(event.path, incarnation, Fate(reason, traceback))
-            case ChildEnded(incarnation=incarnation, reason=reason, traceback=traceback):
-                entry.ended(reason)
-                self._note_fate(event.path, incarnation, Fate(reason, traceback))
             case _:
                 pass
 
@@ -155,12 +164,7 @@ class Directory:
 
     def fate(self, path: str, incarnation: int) -> Fate | None:
         """Tell how an incarnation ended; None if it lives, or ended too long ago."""
-        return self._fates.get((path, incarnation))
-
-    def _note_fate(self, path: str, incarnation: int, fate: Fate) -> None:
-        self._fates[path, incarnation] = fate
-        if len(self._fates) > _MAX_FATES:
-            self._fates.popitem(last=False)
+        return self._fates.get(Address(path, incarnation))
 
     def _declare(self, path: str, children: tuple[tuple[str, str], ...]) -> None:
         entry = self.find(path)
@@ -203,3 +207,10 @@ def _below(entry: Entry) -> Iterator[Entry]:
     for child in entry.children.values():
         yield child
         yield from _below(child)
+
+
+def way_to(entry: Entry) -> Path:
+    """Tell the ids from the node down to a process."""
+    if entry.path == GATEWAY:
+        return ("gateway",)
+    return ("tree", *entry.path.split("/")) if entry.path else ("tree",)

@@ -1,7 +1,6 @@
 """What clients want from the tree, and the tree has not answered yet."""
 
 import itertools
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -9,6 +8,7 @@ from typing import Protocol
 
 from otpy.core.messages import Answer, Request, StartMany
 from otpy.errors import CallTimeout, NoProcess, OtpyError
+from otpy.links.link import link_pipes
 from otpy.runtime.clients import Client
 from otpy.runtime.translate import refusal
 from otpy.system.channel import Channel, ChannelFull
@@ -151,18 +151,3 @@ class Errands:
         errand.fds = ()
         if errand.timer is not None:
             errand.timer.cancel()
-
-
-def link_pipes() -> tuple[tuple[int, int], tuple[int, int]]:
-    """Make the two pipes of a link: read end and write end of either side.
-
-    Raises:
-        OSError: There are too many open files; none is left open.
-    """
-    ours_read, theirs_write = os.pipe()
-    try:
-        theirs_read, ours_write = os.pipe()
-    except OSError:
-        close_fds((ours_read, theirs_write))
-        raise
-    return (ours_read, ours_write), (theirs_read, theirs_write)

@@ -17,20 +17,21 @@ from typing import Any, Final
 
 from otpy.core.messages import Answer
 from otpy.errors import NoProcess, OtpyError, ProtocolError
-from otpy.events import ChildEnded, ChildStartFailed, Event, event_to_data
+from otpy.events import Event, event_to_data
 from otpy.runtime.child import control_channel
 from otpy.runtime.clients import Client
-from otpy.runtime.directory import GATEWAY, Directory, Entry
+from otpy.runtime.directory import Directory, way_to
 from otpy.runtime.errands import Errand, Errands
+from otpy.runtime.mourning import Mourners
 from otpy.runtime.place import Place
 from otpy.runtime.reports import child_path
 from otpy.runtime.translate import core_request, plain
 from otpy.system.loop import Loop
 from otpy.system.spawn import become_child, become_worker, raise_descriptor_limit
 from otpy.wire.control import (
+    Address,
     Answered,
     Introduced,
-    Path,
     Publish,
     Ready,
     SendSignal,
@@ -82,7 +83,7 @@ class Gateway:
         self._errands = Errands(self._node, self._loop, self._plain)
         self._clients: dict[Client, None] = {}
         self._followers: dict[tuple[Client, int], None] = {}
-        self._mourners: dict[tuple[str, int], list[tuple[Client, int]]] = {}
+        self._mourners = Mourners(directory)
         self._operations: Mapping[str, Callable[[Client, int, dict[str, Any]], None]] = {
             "hello": self._hello,
             "whereis": self._whereis,
@@ -134,8 +135,6 @@ class Gateway:
         for follower in tuple(self._followers):
             if follower[0] is client:
                 del self._followers[follower]
-        for key, waiting in tuple(self._mourners.items()):
-            self._mourners[key] = [each for each in waiting if each[0] is not client]
 
     def _requested(self, client: Client, request: GatewayRequest) -> None:
         operation = self._operations.get(request.operation)
@@ -176,15 +175,8 @@ class Gateway:
         client.reply(number, self._directory.rows())
 
     def _fate(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
-        path, incarnation = str(arguments["path"]), int(arguments["incarnation"])
-        fate = self._directory.fate(path, incarnation)
-        if fate is not None:
-            client.reply(number, {"reason": fate.reason, "traceback": fate.traceback})
-            return
-        entry = self._directory.find(path)
-        if entry is None or entry.incarnation != incarnation or entry.pid is None:
-            raise NoProcess(f"nothing is known of incarnation {incarnation} of {path!r}")
-        self._mourners.setdefault((path, incarnation), []).append((client, number))
+        who = Address(str(arguments["path"]), int(arguments["incarnation"]))
+        self._mourners.ask(who, lambda fate: client.reply(number, fate._asdict()))
 
     def _events(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
         for event in self._recent:
@@ -197,23 +189,19 @@ class Gateway:
             client.reply(number, None)
 
     def _happened(self, event: Event) -> None:
-        self._directory.apply(event)
+        self._mourners.ended(self._directory.apply(event))
         self._recent.append(event)
         if self._followers:
             data = event_to_data(event)
             for client, number in tuple(self._followers):
                 client.event(number, data)
-        if isinstance(event, ChildEnded | ChildStartFailed):
-            fate = {"reason": event.reason, "traceback": event.traceback}
-            for client, number in self._mourners.pop((event.path, event.incarnation), ()):
-                client.reply(number, fate)
 
     # ---- what the tree answers ---------------------------------------------------------------
 
     def _connect(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
         entry = self._directory.resolve(str(arguments["name"]))
         timeout = _seconds(arguments.get("timeout"))
-        errand = Errand(client, number, entry.path, _way_to(entry))
+        errand = Errand(client, number, entry.path, way_to(entry))
         self._errands.introduce(errand, timeout)
 
     def _supervisor(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
@@ -222,12 +210,12 @@ class Gateway:
         if entry.kind != "supervisor":
             raise NoProcess(f"{path!r} is a {entry.kind}, not a supervisor")
         request = core_request(str(arguments["op"]), arguments)
-        self._errands.ask(Errand(client, number, entry.path, _way_to(entry)), request)
+        self._errands.ask(Errand(client, number, entry.path, way_to(entry)), request)
 
     def _signal(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
         entry = self._directory.resolve(str(arguments["name"]))
         order = SendSignal(_signal_number(arguments["number"]))
-        self._errands.ask(Errand(client, number, entry.path, _way_to(entry)), order)
+        self._errands.ask(Errand(client, number, entry.path, way_to(entry)), order)
 
     def _shutdown(self, client: Client, number: int, _arguments: dict[str, Any]) -> None:
         client.reply(number, None, (os.dup(self._node_pidfd),))
@@ -271,13 +259,6 @@ def _signal_number(number: object) -> int:
     if not isinstance(number, int) or not 0 <= number < signal.NSIG:
         raise ValueError(f"{number!r:.100} is no signal's number")
     return number
-
-
-def _way_to(entry: Entry) -> Path:
-    """Tell the ids from the node down to a process."""
-    if entry.path == GATEWAY:
-        return ("gateway",)
-    return ("tree", *entry.path.split("/")) if entry.path else ("tree",)
 
 
 def _peer_uid(connection: socket.socket) -> int:

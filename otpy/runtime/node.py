@@ -10,7 +10,7 @@ import socket
 import sys
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -43,6 +43,8 @@ from otpy.runtime.child import Child
 from otpy.runtime.directory import GATEWAY, Directory
 from otpy.runtime.gateway import RECENT, NodeFacts, be_gateway
 from otpy.runtime.journal import Journal
+from otpy.runtime.mourning import Mourners
+from otpy.runtime.petitions import Petitions
 from otpy.runtime.place import Place
 from otpy.runtime.subtree import be_supervisor
 from otpy.runtime.supervisor import Supervisor
@@ -50,7 +52,7 @@ from otpy.system.channel import ChannelFull
 from otpy.system.exits import signal_name
 from otpy.system.spawn import HANDLED
 from otpy.system.title import name_process
-from otpy.wire.control import Ask, Introduce, Publish, StopNode
+from otpy.wire.control import Ask, Introduce, Petition, Publish, StopNode
 
 _MIN_RESTARTS: Final = 10
 
@@ -112,6 +114,8 @@ class Node(Supervisor):
         self._name, self._listener, self._journal = tree.name, listener, journal
         self._facts = NodeFacts(tree.name, os.getpid(), tree.config)
         self._directory = Directory()
+        self._mourners = Mourners(self._directory)
+        self._petitions = Petitions(self._directory, self._mourners, self.router)
         self._recent: deque[Event] = deque(maxlen=RECENT)
         self._gave_up: dict[str, GaveUp] = {}
         self._last_end: dict[str, ChildEnded] = {}
@@ -182,6 +186,15 @@ class Node(Supervisor):
         assert isinstance(spec.start, SupervisorSpec)
         return be_supervisor(spec.start, place)
 
+    def petitioned(self, child: Child, message: Petition, fds: tuple[int, ...]) -> None:
+        """Answer what a worker asks."""
+        self.send_published()
+        self._petitions.hear(child.channel, message, fds)
+
+    def send_up(self, message: object, fds: Sequence[int] = ()) -> None:
+        """There is nobody above."""
+        raise AssertionError(message, fds)
+
     def heard_else(self, child: Child, message: object, fds: tuple[int, ...]) -> None:
         """Pass on what the gateway asks for."""
         match message:
@@ -196,7 +209,7 @@ class Node(Supervisor):
     def deliver(self, events: tuple[Event, ...]) -> None:
         """Note, write, print and pass on what happened."""
         for event in events:
-            self._directory.apply(event)
+            self._mourners.ended(self._directory.apply(event))
             self._recent.append(event)
             self._remember(event)
         # From its fork on, not only once it is ready: it was forked with what is known so far.

@@ -21,7 +21,16 @@ from otpy.runtime.child import Child
 from otpy.system.channel import Channel, ChannelFull
 from otpy.system.exits import send_signal
 from otpy.system.fdpass import close_fds
-from otpy.wire.control import Answered, Ask, Introduce, Introduced, Lost, SendSignal
+from otpy.wire.control import (
+    Answered,
+    Ask,
+    Granted,
+    Introduce,
+    Introduced,
+    Lost,
+    Petition,
+    SendSignal,
+)
 
 _MAX_HELD = 4096
 _FDS_OF_A_LINK = 2
@@ -40,11 +49,11 @@ class _Held:
 
 @dataclass(frozen=True, slots=True)
 class _Forwarded:
-    """A message that a supervisor below has, and has not answered."""
+    """A message that a supervisor below, or else the node above, has not answered yet."""
 
     origin: Channel
     token: int
-    child: Child
+    child: Child | None
     introduces: bool
 
 
@@ -75,6 +84,9 @@ class Family(Protocol):
 
     def ask(self, token: int, request: Request) -> None:
         """Have the core answer; `Router.answer` is called with the same token."""
+
+    def send_up(self, message: object, fds: Sequence[int] = ()) -> None:
+        """Send a message, and the descriptors beside it, to the supervisor above."""
 
     def pids(self) -> dict[str, int]:
         """The pids of the children that have a process."""
@@ -141,16 +153,26 @@ class Router:
             results = Results(tuple(_within_bounds(answers)))
             self._send(batch.origin, Answered(batch.token, results, self._family.pids()))
 
-    def answered(self, message: Answered | Introduced, fds: Sequence[int]) -> None:
-        """Send on what a supervisor below answered."""
+    def petition(self, origin: Channel, message: Petition, fds: Sequence[int]) -> None:
+        """Pass a worker's petition on towards the node."""
+        token = next(self._tokens)
+        self._forwarded[token] = _Forwarded(origin, message.token, None, introduces=bool(fds))
+        # The node is to know what happened here before it is asked about it.
+        self._family.send_published()
+        self._family.send_up(message._replace(token=token), fds)
+
+    def answered(self, message: Answered | Introduced | Granted, fds: Sequence[int]) -> None:
+        """Send on what a supervisor below, or the node above, answered."""
         forwarded = self._forwarded.pop(message.token, None)
         if forwarded is None:
             close_fds(fds)
             return
         match message:
-            case Introduced(pid=pid, incarnation=incarnation):
-                onward = Introduced(forwarded.token, pid, incarnation)
+            case Introduced(path=path, pid=pid, incarnation=incarnation):
+                onward = Introduced(forwarded.token, path, pid, incarnation)
                 self._send(forwarded.origin, onward, fds)
+            case Granted(answer=granted):
+                self._send(forwarded.origin, Granted(forwarded.token, granted))
             case Answered(answer=answer, pids=pids):
                 self._send(forwarded.origin, Answered(forwarded.token, answer, pids))
 
@@ -212,7 +234,7 @@ class Router:
         token = next(self._tokens)
         onward: Introduce | Ask
         if isinstance(message, Introduce):
-            onward = Introduce(token, rest)
+            onward = Introduce(token, rest, message.peer)
         else:
             onward = Ask(token, rest, message.request)
         introduces = isinstance(message, Introduce)
@@ -232,12 +254,12 @@ class Router:
             self._refuse(origin, message, fds, NoProcess("out of descriptors"))
             return
         try:
-            child.channel.send(Introduce(message.token, ()), fds)
+            child.channel.send(Introduce(message.token, (), message.peer), fds)
         except ChannelFull:
             os.close(pidfd)
             self._refuse(origin, message, (), NoProcess(f"{child.path!r} does not read"))
             return
-        introduced = Introduced(message.token, child.pid, child.incarnation)
+        introduced = Introduced(message.token, child.path, child.pid, child.incarnation)
         self._send(origin, introduced, (pidfd,))
 
     def _refuse(

@@ -2,12 +2,13 @@
 
 import contextlib
 import signal
+from collections.abc import Sequence
 
 from otpy.core.exits import ExitReason, is_clean
 from otpy.core.messages import HaltAsked, StopAsked
 from otpy.core.spec import ChildSpec, SupervisorSpec
 from otpy.events import Event
-from otpy.runtime.child import control_channel
+from otpy.runtime.child import Child, control_channel
 from otpy.runtime.lock import supervise
 from otpy.runtime.place import Place
 from otpy.runtime.supervisor import Supervisor
@@ -15,10 +16,14 @@ from otpy.system.channel import Channel, ChannelFull
 from otpy.system.prctl import become_subreaper
 from otpy.system.spawn import HANDLED, become_child, prepare_for_workers, raise_descriptor_limit
 from otpy.wire.control import (
+    Answered,
     Ask,
+    Granted,
     HaltNow,
     Introduce,
+    Introduced,
     LastWord,
+    Petition,
     Publish,
     Ready,
     ShutDown,
@@ -46,21 +51,27 @@ class TreeSupervisor(Supervisor):
     def came_up(self) -> None:
         """Tell the parent, which goes on with the next child."""
         self.send_published()
-        self._tell_parent(Ready())
+        self.send_up(Ready())
 
     def deliver(self, events: tuple[Event, ...]) -> None:
         """Send them up."""
-        self._tell_parent(Publish(events))
+        self.send_up(Publish(events))
 
     def child_main(self, spec: ChildSpec, place: Place) -> int:
         """Be a nested supervisor."""
         assert isinstance(spec.start, SupervisorSpec)
         return be_supervisor(spec.start, place)
 
-    def _tell_parent(self, message: object) -> None:
-        # A stopped parent must not make us grow; the tree view will be behind.
+    def petitioned(self, child: Child, message: Petition, fds: tuple[int, ...]) -> None:
+        """Pass it on: the node knows who is where."""
+        self.router.petition(child.channel, message, fds)
+
+    def send_up(self, message: object, fds: Sequence[int] = ()) -> None:
+        """Send a message, and the descriptors beside it, to the supervisor above."""
+        # A stopped parent must not make us grow: the tree view will be behind, and who waits for
+        # an answer runs into its timeout.
         with contextlib.suppress(ChannelFull):
-            self._parent.send(message)
+            self._parent.send(message, fds)
 
     def _heard_from_parent(self, message: object, fds: tuple[int, ...]) -> None:
         match message:
@@ -70,6 +81,8 @@ class TreeSupervisor(Supervisor):
                 self.tell(HaltAsked())
             case Introduce() | Ask():
                 self.router.route(self._parent, message, fds)
+            case Introduced() | Answered() | Granted():
+                self.router.answered(message, fds)
             case _:
                 raise AssertionError(message)
 

@@ -4,7 +4,7 @@ import abc
 import os
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import assert_never
 
 from otpy.core.exits import ExitReason, Raised
@@ -57,6 +57,7 @@ from otpy.wire.control import (
     IgnoreStart,
     Introduced,
     LastWord,
+    Petition,
     Publish,
     Ready,
 )
@@ -233,8 +234,18 @@ class Supervisor(abc.ABC):
                 self._publisher.publish(events)
             case Introduced() | Answered():
                 self.router.answered(message, fds)
+            case Petition():
+                self.petitioned(child, message, fds)
             case _:
                 self.heard_else(child, message, fds)
+
+    @abc.abstractmethod
+    def petitioned(self, child: Child, message: Petition, fds: tuple[int, ...]) -> None:
+        """Take what a worker below asks the node."""
+
+    @abc.abstractmethod
+    def send_up(self, message: object, fds: Sequence[int] = ()) -> None:
+        """Send a message, and the descriptors beside it, to the supervisor above."""
 
     def heard_else(self, child: Child, message: object, fds: tuple[int, ...]) -> None:
         """Take a message that only some supervisors expect."""

@@ -38,12 +38,24 @@ class HaltNow:
     """A supervisor is to end itself and everything below it now."""
 
 
+class Address(NamedTuple):
+    """One incarnation of a process of the tree."""
+
+    path: str
+    incarnation: int
+
+
 @dataclass(frozen=True, slots=True)
 class Introduce:
-    """Talk to whoever holds the other ends of the two pipes beside this: read end, write end."""
+    """Talk to whoever holds the other ends of the two pipes beside this: read end, write end.
+
+    `peer` is a worker of the same tree, which speaks `otpy.wire.peer`; without one it is a
+    client, which speaks `otpy.wire.link`.
+    """
 
     token: int
     path: Path
+    peer: Address | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +108,14 @@ class Introduced:
     """The introduction was passed on; the worker's pidfd is beside this."""
 
     token: int
+    path: str
     pid: int
     incarnation: int
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The answer to an `Ask`, or why an `Introduce` failed. `pids` are the children's."""
+    """The answer to an `Ask`, or why an introduction failed. `pids` are the children's."""
 
     token: int
     answer: "Answer | OtpyError | Lost"
@@ -112,6 +125,61 @@ class Answered:
 @dataclass(frozen=True, slots=True)
 class Lost:
     """A supervisor on the way ended before it had passed the introduction on: try again."""
+
+
+class Seek(NamedTuple):
+    """Introduce the sender to process `name`; the other ends of a link are beside this.
+
+    Answered by `Introduced`, or by `Answered` with what is wrong.
+    """
+
+    name: str
+
+
+class Whereis(NamedTuple):
+    """Say where process `name` is, by a `Whereabouts`."""
+
+    name: str
+
+
+class Whereabouts(NamedTuple):
+    """Where a process is; `pid` is None when there is none at present."""
+
+    path: str
+    state: str
+    pid: int | None
+    incarnation: int
+
+
+class AskFate(NamedTuple):
+    """Say why an incarnation ended, by a `Fate`, as soon as that is known."""
+
+    who: Address
+
+
+class Fate(NamedTuple):
+    """How an incarnation ended."""
+
+    reason: str
+    traceback: str
+
+
+Wish: TypeAlias = Seek | Whereis | AskFate
+
+
+class Petition(NamedTuple):
+    """From a worker, by way of its supervisors, to the node, which knows who is where."""
+
+    token: int
+    sender: Address
+    wish: Wish
+
+
+class Granted(NamedTuple):
+    """The node's answer to a `Petition` that is no `Seek`."""
+
+    token: int
+    answer: Whereabouts | Fate | OtpyError | None
 
 
 @dataclass(frozen=True, slots=True)

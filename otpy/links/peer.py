@@ -1,0 +1,49 @@
+"""What is said on a link between two workers, by the end that calls."""
+
+import struct
+
+from otpy.errors import NotSendable, ProtocolError
+from otpy.links.protocol import Down, Failure, Greeting, LinkProtocol, Reply
+from otpy.wire import peer
+
+
+class PeerProtocol(LinkProtocol):
+    """The calling worker's end of a link: any value that pickle carries passes."""
+
+    def call(self, number: int, request: object) -> bytes:
+        """Return the bytes of a call.
+
+        Raises:
+            NotSendable: Pickle cannot carry the request.
+            FrameTooLarge: It is over `max_frame`.
+        """
+        return peer.peer_frame(peer.CALL, number, request, self.max_frame)
+
+    def cast(self, request: object) -> bytes:
+        """Return the bytes of a cast; raises as `call` does."""
+        return peer.peer_frame(peer.CAST, 0, request, self.max_frame)
+
+    def _decoded(self, body: bytes) -> Greeting | Reply | Failure | Down:
+        try:
+            kind, number = peer.peer_header(body)
+            return self._message(kind, number, body)
+        except (struct.error, TypeError, ValueError) as error:
+            raise ProtocolError(f"not a message of a worker: {error}") from None
+
+    def _message(self, kind: int, number: int, body: bytes) -> Greeting | Reply | Failure | Down:
+        if kind == peer.REPLY:
+            try:
+                return Reply(number, peer.peer_value(body))
+            except NotSendable as error:
+                return Failure(number, type(error).__name__, [f"the reply: {error}"])
+        value = peer.peer_value(body)
+        assert isinstance(value, tuple)
+        match kind:
+            case peer.ERROR:
+                return Failure(number, value[0], list(value[1]))
+            case peer.DOWN:
+                return Down(*value)
+            case peer.GREETING:
+                return Greeting(*value)
+            case _:
+                raise ValueError(f"kind {kind}")

@@ -1,0 +1,47 @@
+"""The links that one process has to others, by path."""
+
+import threading
+
+from otpy.links.link import Link
+
+
+class LinkTable:
+    """Links by path: two names of one process share a link, so that messages keep their order."""
+
+    def __init__(self) -> None:
+        self._links: dict[str, Link] = {}
+        self._changing = threading.Lock()
+        self._closed = False
+
+    def share(self, link: Link) -> Link | None:
+        """Give the link to use to that process: this one, or one that was there before.
+
+        The other of the two is retired. None if the table is closed.
+        """
+        with self._changing:
+            known = self._links.get(link.path)
+            if self._closed:
+                known = None
+            elif known is None or not known.open or known.incarnation != link.incarnation:
+                if known is not None:
+                    known.retire()
+                self._links[link.path] = known = link
+        if known is not link:
+            link.retire()
+        return known
+
+    def close(self) -> None:
+        """Close every link; requests that are under way finish first."""
+        self._closed = True
+        with self._changing:
+            links = list(self._links.values())
+            self._links.clear()
+        for link in links:
+            link.retire()
+
+    def abandon(self) -> None:
+        """Forget every link at once: to be called in the child after a fork."""
+        self._changing = threading.Lock()
+        for link in self._links.values():
+            link.abandon()
+        self._links.clear()

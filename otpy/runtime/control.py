@@ -1,0 +1,121 @@
+"""The worker's end of the pipe to its supervisor: what it hears there, and what it asks.
+
+Any thread of the worker's may ask and wait. Whoever reads the pipe, the mailbox or a thread that
+waits, hands every answer to the one who waits for it.
+"""
+
+import itertools
+import os
+import select
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from otpy.errors import OtpyError
+from otpy.links.deadline import TooLate, has_passed, poll_ms
+from otpy.runtime.child import control_channel
+from otpy.system.channel import Channel
+from otpy.system.fdpass import close_fds
+from otpy.wire.control import (
+    Address,
+    Answered,
+    Granted,
+    Introduced,
+    Petition,
+    Wish,
+)
+
+_SUPERVISOR_S: Final = 60.0
+
+NodeAnswer: TypeAlias = Answered | Introduced | Granted
+
+
+@dataclass(slots=True)
+class _Awaited:
+    """An answer that somebody waits for; `wake` is an eventfd of his."""
+
+    wake: int
+    message: NodeAnswer | None = None
+    fds: tuple[int, ...] = ()
+
+
+class Control:
+    """The pipe to the supervisor.
+
+    Args:
+        fd: The worker's end.
+        heard: Takes every message that is no answer, in the thread that read it.
+    """
+
+    def __init__(self, fd: int, heard: Callable[[object, tuple[int, ...]], None]) -> None:
+        self.fd = fd
+        self._channel: Channel = control_channel(fd)
+        self._heard = heard
+        self._tokens = itertools.count(1)
+        self._awaited: dict[int, _Awaited] = {}
+        self._lock = threading.Lock()
+
+    def hear(self) -> None:
+        """Take what there is to read."""
+        with self._lock:
+            alive = self._channel.receive(self._hear)
+        if not alive:
+            # It is dead, and the kernel is about to end this process too: at once, not with a
+            # `terminate` that is cut short wherever it may be just then.
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def tell(self, message: object, fds: Sequence[int] = ()) -> None:
+        """Send a message that the supervisor waits for."""
+        with self._lock:
+            self._channel.send(message, fds)
+            self._channel.flush_within(_SUPERVISOR_S)
+
+    def ask(
+        self, sender: Address, wish: Wish, deadline: float | None, fds: Sequence[int] = ()
+    ) -> tuple[NodeAnswer, tuple[int, ...]]:
+        """Ask the node, and wait for its answer and the descriptors beside it.
+
+        Raises:
+            OtpyError: What the node answered.
+            TooLate: The deadline has passed.
+        """
+        token = next(self._tokens)
+        awaited = self._awaited[token] = _Awaited(os.eventfd(0))
+        try:
+            self.tell(Petition(token, sender, wish), fds)
+            self._await(awaited, deadline)
+        finally:
+            del self._awaited[token]
+            os.close(awaited.wake)
+        assert awaited.message is not None
+        if not isinstance(awaited.message, Introduced) and isinstance(
+            awaited.message.answer, OtpyError
+        ):
+            raise awaited.message.answer
+        return awaited.message, awaited.fds
+
+    def close(self) -> None:
+        """Close it: this is a process that the worker forked."""
+        self._channel.close()
+
+    def _await(self, awaited: _Awaited, deadline: float | None) -> None:
+        poll = select.poll()
+        poll.register(self.fd, select.POLLIN)
+        poll.register(awaited.wake, select.POLLIN)
+        while awaited.message is None:
+            if not poll.poll(poll_ms(deadline)) and has_passed(deadline):
+                raise TooLate
+            self.hear()
+
+    def _hear(self, message: object, fds: tuple[int, ...]) -> None:
+        if not isinstance(message, Answered | Introduced | Granted):
+            self._heard(message, fds)
+            return
+        awaited = self._awaited.get(message.token)
+        if awaited is None:
+            close_fds(fds)  # too late
+            return
+        awaited.message, awaited.fds = message, fds
+        os.eventfd_write(awaited.wake, 1)
