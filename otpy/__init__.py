@@ -11,6 +11,7 @@ from otpy.client import (
     connect,
 )
 from otpy.errors import (
+    CallingSelf,
     CallTimeout,
     FrameTooLarge,
     NodeAlreadyRunning,
@@ -41,12 +42,15 @@ from otpy.server import (
     call,
     cast,
     receive,
+    send_request,
+    whereis,
 )
 
 __all__ = [
     "Call",
     "CallTimeout",
     "Caller",
+    "CallingSelf",
     "ChildCounts",
     "ChildInfo",
     "Continue",
@@ -80,4 +84,6 @@ __all__ = [
     "cast",
     "connect",
     "receive",
+    "send_request",
+    "whereis",
 ]

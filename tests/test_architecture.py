@@ -17,7 +17,7 @@ MAY_KNOW = {
     "wire": {"core", "errors", "events"},
     "config": {"core", "errors"},
     "system": {"errors"},
-    "server": {"wire", "errors"},
+    "server": {"wire", "errors", "links"},
     "links": {"wire", "errors", "system"},
     "client": {"wire", "errors", "events", "system", "links", "server"},
     "runtime": {"core", "errors", "events", "wire", "config", "system", "server", "links"},
@@ -73,6 +73,7 @@ def test_the_public_surface_is_this() -> None:
         "Call",
         "CallTimeout",
         "Caller",
+        "CallingSelf",
         "ChildCounts",
         "ChildInfo",
         "Continue",
@@ -106,6 +107,8 @@ def test_the_public_surface_is_this() -> None:
         "cast",
         "connect",
         "receive",
+        "send_request",
+        "whereis",
     ]
     assert all(hasattr(otpy, name) for name in otpy.__all__)
 

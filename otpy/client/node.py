@@ -325,13 +325,7 @@ class Node:
         Raises:
             ProtocolError: The worker did not speak the protocol.
         """
-        said = link.obituary()
-        if said is not None:
-            return said
-        with link.asking_fate:
-            if link.fate is None:
-                link.fate = self._fate(link, deadline)
-            return ProcessDown(*link.fate.args)
+        return link.obituary(self._fate, deadline)
 
     def _fate(self, link: Link, deadline: float | None) -> ProcessDown:
         # The process is dead, so the caller gets an answer; a better one is worth a moment.

@@ -207,7 +207,7 @@ class Channel(abc.ABC, Generic[AnswerT]):
 
     def _deliver(self, number: int, answer: AnswerT) -> None:
         seat = self._seats.get(number)
-        if seat is not None:
+        if seat is not None and seat.answer is None:  # only the first counts
             seat.answer = answer
             # Only after the answer is there: a thread that is falling asleep looks once more.
             if seat.wake is not None:

@@ -10,6 +10,7 @@ import struct
 import termios
 import threading
 import time
+from collections.abc import Callable
 from typing import Final
 
 from otpy.errors import ProcessDown
@@ -39,7 +40,6 @@ class Link(Channel[Reply | Failure]):
         protocol: What was said.
         greeted: Whether the worker has greeted: before, a link does not count.
         dead: Whether the worker is known to be dead.
-        fate: Why it ended, once the gateway was asked; to be used with `asking_fate` held.
     """
 
     def __init__(
@@ -63,8 +63,8 @@ class Link(Channel[Reply | Failure]):
         self.greeted = False
         self.dead = False
         self._welcome = threading.Lock()
-        self.fate: ProcessDown | None = None
-        self.asking_fate = threading.Lock()
+        self._fate: ProcessDown | None = None
+        self._asking_fate = threading.Lock()
 
     @property
     def greeted_by(self) -> int | None:
@@ -170,8 +170,14 @@ class Link(Channel[Reply | Failure]):
         finally:
             self._sending.release()
 
-    def obituary(self) -> ProcessDown | None:
-        """Tell why the link has ended; None if only the worker's supervisor can know.
+    def obituary(
+        self, ask_fate: "Callable[[Link, float | None], ProcessDown]", deadline: float | None
+    ) -> ProcessDown:
+        """Tell why the link has ended: the worker said so, or else its supervisor knows.
+
+        Args:
+            ask_fate: Finds out what the supervisor knows; asked once a link.
+            deadline: Of whoever wants to know.
 
         Raises:
             ProtocolError: The worker did not speak the protocol.
@@ -180,7 +186,12 @@ class Link(Channel[Reply | Failure]):
             raise self._copied_fault()
         if self.protocol.down is not None:
             return ProcessDown(self.protocol.down.reason, self.protocol.down.traceback)
-        return None if self.dead else ProcessDown("noconnection")
+        if not self.dead:
+            return ProcessDown("noconnection")
+        with self._asking_fate:
+            if self._fate is None:
+                self._fate = ask_fate(self, deadline)
+            return ProcessDown(*self._fate.args)
 
     def _copied_fault(self) -> Exception:
         # Every thread raises an exception of its own, since raising writes into it.

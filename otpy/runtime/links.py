@@ -3,19 +3,27 @@
 Every call passes through here: a read, a decoder that was made once, a write.
 """
 
+import itertools
 import os
+import struct
+import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 import msgspec
 
 from otpy.errors import FrameTooLarge, NotSendable, OtpyError, ProtocolError
+from otpy.server.context import current
 from otpy.wire import link as say
+from otpy.wire import peer
 from otpy.wire.frames import FrameDecoder, frame
 from otpy.wire.packing import pack, printable
 
 _READ_BYTES: Final = 1 << 16
 _REFUSAL_CHARS: Final = 50_000
+
+_ids: Final = itertools.count(1)
 
 
 class Cast(msgspec.Struct, array_like=True, tag=say.CAST, forbid_unknown_fields=True):
@@ -41,6 +49,11 @@ class LinkCall:
         self._link, self._number, self.request = link, number, request
         self._answered = False
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # In another process it answers by way of this one, which holds the link.
+        me = current()
+        return RemoteCaller, (me.name, me.incarnation, self._link.id, self._number)
+
     def reply(self, value: object) -> None:
         """Answer the call; what cannot be sent is an error to the caller, not to the server."""
         if self._answered:
@@ -64,6 +77,28 @@ class LinkCall:
         self._answered = True
 
 
+@dataclass(slots=True)
+class RemoteCaller:
+    """Who made a call to another process, which handed it on."""
+
+    server: str
+    incarnation: int
+    link: int
+    number: int
+    answered: bool = False
+
+    def reply(self, value: object) -> None:
+        """Answer the call. A second reply is dropped, as is one to a caller that has gone.
+
+        Raises:
+            NotSendable: Pickle cannot carry the value.
+        """
+        if self.answered:
+            return
+        self.answered = True
+        current().peers.reply_for(self.server, self.incarnation, self.link, self.number, value)
+
+
 Received: TypeAlias = LinkCall | Cast
 
 
@@ -77,6 +112,7 @@ class Link:
     """
 
     def __init__(self, read: int, write: int, blocked: Callable[["Link"], None]) -> None:
+        self.id = next(_ids)
         self.read, self.write, self._blocked = read, write, blocked
         self.open = True
         self._frames = FrameDecoder()
@@ -99,10 +135,11 @@ class Link:
         if not data:
             return False
         for body in self._frames.feed(data):
-            deliver(self._received(body))
+            if (message := self._received(body)) is not None:
+                deliver(message)
         return True
 
-    def _received(self, body: bytes) -> Received:
+    def _received(self, body: bytes) -> Received | None:
         try:
             message: _Call | Cast = _decode(body)
         except (ValueError, RecursionError) as error:
@@ -117,10 +154,10 @@ class Link:
         """Send a message, or queue what does not fit.
 
         Raises:
-            NotSendable: MessagePack cannot carry it.
+            NotSendable: The link cannot carry it.
             FrameTooLarge: It is over `max_frame`.
         """
-        data = frame(pack(message))
+        data = self._framed(message)
         if not self.open:
             return
         if self._out:
@@ -135,6 +172,9 @@ class Link:
         if sent != len(data):
             self._out += data[sent:]
             self._blocked(self)
+
+    def _framed(self, message: tuple[Any, ...]) -> bytes:
+        return frame(pack(message))
 
     def flush(self) -> bool:
         """Send what is queued; tell whether all of it was sent."""
@@ -153,3 +193,47 @@ class Link:
             self.open = False
             os.close(self.read)
             os.close(self.write)
+
+
+class PeerLink(Link):
+    """The worker's end of the pipes to another worker of its tree, which sends any value."""
+
+    def _received(self, body: bytes) -> Received | None:
+        try:
+            kind, number = peer.peer_header(body)
+        except struct.error as error:
+            raise ProtocolError(f"not a message of a worker: {error}") from None
+        try:
+            return self._message(kind, number, peer.peer_value(body))
+        except NotSendable as error:
+            # The sender's value, or its class, is at fault: this process goes on.
+            if kind == peer.CALL:
+                LinkCall(self, number, None).refuse(error)
+            else:
+                sys.stderr.write(f"NotSendable: {error}\n")
+            return None
+
+    def _message(self, kind: int, number: int, value: Any) -> Received | None:
+        match kind:
+            case peer.CALL:
+                return LinkCall(self, number, value)
+            case peer.CAST:
+                return Cast(value)
+            case peer.REPLY_FOR:
+                current().mailbox.reply(*value)
+                return None
+            case _:
+                raise ProtocolError(f"not a message of a worker: kind {kind}")
+
+    def _framed(self, message: tuple[Any, ...]) -> bytes:
+        match message:
+            case (say.REPLY, number, value):
+                return peer.peer_frame(peer.REPLY, number, value)
+            case (say.ERROR, number, name, arguments):
+                return peer.peer_frame(peer.ERROR, number, (name, arguments))
+            case (say.GREETING, *facts):
+                return peer.peer_frame(peer.GREETING, 0, tuple(facts))
+            case (_, reason, traceback):
+                return peer.peer_frame(peer.DOWN, 0, (reason, traceback))
+            case _:
+                raise AssertionError(message)

@@ -6,24 +6,24 @@ senders; and it looks at the supervisor's pipe between messages, so that control
 
 import os
 import select
-import signal
+import threading
 import time
 from collections import deque
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from otpy.errors import ProtocolError
-from otpy.runtime.child import control_channel
-from otpy.runtime.links import Cast, Link, LinkCall
+from otpy.runtime.control import Control
+from otpy.runtime.links import Cast, Link, LinkCall, PeerLink
 from otpy.runtime.timers import Timers
 from otpy.server import Call, TimerRef
-from otpy.system.channel import Channel
+from otpy.system.fdpass import close_fds
 from otpy.wire import link as say
 from otpy.wire.control import BeWorker, Introduce, ShutDown
 from otpy.wire.frames import MAX_FRAME
 
 _CONTROL_EVERY_S: Final = 0.001
-_SUPERVISOR_S: Final = 60.0
+_FDS_OF_A_LINK: Final = 2
 _LONGEST_WAIT_S: Final = 1_000_000.0
 """epoll_wait(2) takes a C int of milliseconds; what is due later is waited for again."""
 
@@ -50,11 +50,12 @@ class WorkerMailbox:
     """
 
     def __init__(self, control: int) -> None:
-        self.supervisor: Channel = control_channel(control)
+        self.control = Control(control, self._heard)
         self._child: BeWorker | None = None
+        self._stopping = False
         self._epoll = select.epoll()
         self._epoll.register(control, select.EPOLLIN)
-        self._control: select.poll | None = None
+        self._control_poll: select.poll | None = None
         self._looked_at = 0.0
         self._links: dict[int, Link] = {}
         self._blocked: dict[int, Link] = {}
@@ -70,7 +71,7 @@ class WorkerMailbox:
         """
         while self._child is None:
             self._epoll.poll()
-            self._hear_supervisor()
+            self.control.hear()
         return self._child
 
     def send_after(self, seconds: float, message: object) -> TimerRef:
@@ -112,6 +113,8 @@ class WorkerMailbox:
         Raises:
             ShutDownAsked: The supervisor wants the worker to end.
         """
+        if self._stopping:
+            raise ShutDownAsked
         if self._ready or self._heap:
             self._look_at_control()  # else the wait does
         deadline = None if timeout is None else time.monotonic() + timeout
@@ -138,6 +141,16 @@ class WorkerMailbox:
             return -1.0
         return min(_LONGEST_WAIT_S, max(0.0, deadline - time.monotonic()))
 
+    def cast_to_self(self, request: object) -> None:
+        """Put a cast of this process's to itself into its mailbox."""
+        self._ready.append(Cast(request))
+
+    def reply(self, link: int, number: int, value: object) -> None:
+        """Answer a call that came on a link; nobody may be there any more."""
+        for each in self._links.values():
+            if each.id == link:
+                LinkCall(each, number, None).reply(value)
+
     def last_words(self, reason: str, traceback: str) -> None:
         """Tell every client why the worker ends."""
         for link in self._links.values():
@@ -145,8 +158,7 @@ class WorkerMailbox:
 
     def tell_supervisor(self, message: object) -> None:
         """Tell the supervisor something that it waits for."""
-        self.supervisor.send(message)
-        self.supervisor.flush_within(_SUPERVISOR_S)
+        self.control.tell(message)
 
     def close_all(self) -> None:
         """Close every link and the supervisor's pipe: this is a process that the worker forked.
@@ -156,17 +168,17 @@ class WorkerMailbox:
         self._epoll.close()
         for link in self._links.values():
             link.close()
-        self.supervisor.close()
+        self.control.close()
 
     def _look_at_control(self) -> None:
         """Serve the supervisor, if a while has passed since it was last looked at."""
         now = time.monotonic()
         if now - self._looked_at > _CONTROL_EVERY_S:
             self._looked_at = now
-            if self._control is None:  # a worker that was never busy has none
-                self._control = select.poll()
-                self._control.register(self.supervisor.fd, select.POLLIN)
-            if self._control.poll(0):
+            if self._control_poll is None:  # a worker that was never busy has none
+                self._control_poll = select.poll()
+                self._control_poll.register(self.control.fd, select.POLLIN)
+            if self._control_poll.poll(0):
                 self._hear_supervisor()
 
     def _take_due_timers(self) -> None:
@@ -181,33 +193,43 @@ class WorkerMailbox:
                 self._read(link)
             elif (link := self._blocked.get(fd)) is not None:
                 self._unblock(link)
-            elif fd == self.supervisor.fd:
+            elif fd == self.control.fd:
                 self._hear_supervisor()
+        if self._stopping:
+            raise ShutDownAsked
 
     def _control_first(self, ready: tuple[int, int]) -> bool:
-        return ready[0] != self.supervisor.fd
+        return ready[0] != self.control.fd
 
     def _hear_supervisor(self) -> None:
-        if not self.supervisor.receive(self._heard):
-            # It is dead, and the kernel is about to end this process too: at once, not with a
-            # `terminate` that is cut short wherever it may be just then.
-            os.kill(os.getpid(), signal.SIGKILL)
+        self.control.hear()
+        if self._stopping:
+            raise ShutDownAsked
 
     def _heard(self, message: object, fds: tuple[int, ...]) -> None:
         match message:
             case BeWorker():
                 self._child = message
             case ShutDown():
-                raise ShutDownAsked
-            case Introduce() if len(fds) == 2:
-                self._greet(Link(*fds, self._block))
+                self._stopping = True
+                self._wake()
+            case Introduce() if len(fds) == _FDS_OF_A_LINK:
+                self._greet(message, fds)
             case _:
-                pass
+                close_fds(fds)
 
-    def _greet(self, link: Link) -> None:
+    def _wake(self) -> None:
+        """Have the wait end, if it is another thread that heard why it should."""
+        if threading.current_thread() is not threading.main_thread():
+            self._epoll.register(os.eventfd(1), select.EPOLLIN)
+
+    def _greet(self, introduction: Introduce, fds: tuple[int, ...]) -> None:
+        assert self._child is not None
+        kind = Link if introduction.peer is None else PeerLink
+        read, write = fds
+        link = kind(read, write, self._block)
         self._links[link.read] = link
         self._epoll.register(link.read, select.EPOLLIN)
-        assert self._child is not None
         link.send((say.GREETING, say.VERSION, self._child.incarnation, MAX_FRAME))
 
     def _read(self, link: Link) -> None:

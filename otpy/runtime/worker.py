@@ -10,12 +10,13 @@ from typing import Any
 
 from otpy.core.exits import ExitReason, Normal, Raised, is_clean
 from otpy.runtime.mailbox import ShutDownAsked, WorkerMailbox
+from otpy.runtime.peers import Peers
 from otpy.runtime.pipes import Pipes
 from otpy.runtime.serving import NotNeeded, Serving, raised
 from otpy.server import GenServer, context
 from otpy.system.spawn import become_child, become_worker, exec_command
 from otpy.system.title import name_process
-from otpy.wire.control import BeWorker, IgnoreStart, LastWord, Ready
+from otpy.wire.control import Address, BeWorker, IgnoreStart, LastWord, Ready
 
 
 def be_blank(pipes: Pipes, leashes: tuple[int, ...], supervisor: int) -> int:
@@ -31,9 +32,11 @@ def be_blank(pipes: Pipes, leashes: tuple[int, ...], supervisor: int) -> int:
     become_worker(supervisor)
     mailbox = WorkerMailbox(pipes.their_control)
     os.register_at_fork(after_in_child=mailbox.close_all)
+    os.register_at_fork(after_in_child=context.leave)
     child = mailbox.assigned()
     name_process(f"otpy: {child.path}")
-    context.enter(context.Context(child.path, child.incarnation, mailbox))
+    peers = Peers(Address(child.path, child.incarnation), mailbox)
+    context.enter(context.Context(child.path, child.incarnation, mailbox, peers))
     return _be_child(child, mailbox, leashes)
 
 

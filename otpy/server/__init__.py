@@ -2,9 +2,10 @@
 
 from otpy.server.caller import Caller
 from otpy.server.context import Call, receive
-from otpy.server.dispatch import call, cast, handles
+from otpy.server.dispatch import handles
 from otpy.server.genserver import GenServer
 from otpy.server.results import Continue, Ignore, NoReply, Reply, Stop, Timeout
+from otpy.server.talking import call, cast, send_request, whereis
 from otpy.server.timer import TimerRef
 
 __all__ = [
@@ -22,4 +23,6 @@ __all__ = [
     "cast",
     "handles",
     "receive",
+    "send_request",
+    "whereis",
 ]

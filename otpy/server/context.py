@@ -1,9 +1,10 @@
 """The process that this code runs in, when it is a worker of a tree."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from otpy.errors import OtpyError
+from otpy.links.ref import Ref
 from otpy.server.caller import Caller
 from otpy.server.timer import TimerRef
 
@@ -28,14 +29,38 @@ class Mailbox(Protocol):
     def receive(self, timeout: float | None) -> object:
         """Take the next message; raises TimeoutError."""
 
+    def reply(self, link: int, number: int, value: object) -> None:
+        """Answer a call that came on a link of this process's."""
 
-@dataclass(frozen=True, slots=True)
-class Context:
+
+class Peers(Protocol):
+    """The other workers of the tree."""
+
+    def __getitem__(self, name: str) -> Ref:
+        """Return the reference to a process by its name."""
+
+    def cast(self, name: str, message: object, timeout: float | None) -> None:
+        """Send a request that has no answer, to oneself, too."""
+
+    def whereis(self, name: str, timeout: float | None) -> int | None:
+        """Tell the pid of a process that runs; None if there is no such process."""
+
+    def reply_for(
+        self, server: str, incarnation: int, link: int, number: int, value: object
+    ) -> None:
+        """Answer a call that was made to `server`, by way of it."""
+
+    def abandon(self) -> None:
+        """Close every link: this is a process that the worker forked."""
+
+
+class Context(NamedTuple):
     """Who this worker is."""
 
     name: str
     incarnation: int
     mailbox: Mailbox
+    peers: Peers
 
 
 _contexts: list[Context] = []
@@ -44,6 +69,12 @@ _contexts: list[Context] = []
 def enter(context: Context) -> None:
     """Say who this process is; called once, right after the fork."""
     _contexts[:] = [context]
+
+
+def leave() -> None:
+    """Say that this process is no worker: one that a worker forked."""
+    if _contexts:
+        _contexts.pop().peers.abandon()
 
 
 def current() -> Context:

@@ -2,28 +2,15 @@
 
 import inspect
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Final
 
-Method = TypeVar("Method", bound=Callable[..., Any])
-
-_MARK: Final = "__otpy_handles__"
-
-
-def call(method: Method) -> Method:
-    """Have `method` answer calls of its own name: ``("increment", 5)`` or ``"get_count"``."""
-    setattr(method, _MARK, "call")
-    return method
-
-
-def cast(method: Method) -> Method:
-    """Have `method` handle casts of its own name."""
-    setattr(method, _MARK, "cast")
-    return method
+MARK: Final = "__otpy_handles__"
+"""The attribute of a method that `call` or `cast` marked: which of the two."""
 
 
 def handles(function: object) -> str | None:
     """Tell whether `function` is marked to handle ``call`` or ``cast``; None if it is not."""
-    kind: str | None = getattr(function, _MARK, None)
+    kind: str | None = getattr(function, MARK, None)
     return kind
 
 

@@ -6,8 +6,10 @@ processes of one tree, which run one code base, ever get such a link.
 
     caller → server   CALL number request        server → caller   GREETING 0 (version, ...)
                       CAST 0 request                               REPLY number value
-                      INFO 0 message                               ERROR number (class, arguments)
+                      REPLY_FOR 0 (link, number, value)            ERROR number (class, arguments)
                                                                    DOWN 0 (reason, traceback)
+
+REPLY_FOR answers a call that another process made to the server, which handed it on.
 """
 
 import pickle
@@ -19,7 +21,7 @@ from otpy.wire.frames import MAX_FRAME, frame
 
 CALL: Final = 0
 CAST: Final = 1
-INFO: Final = 2
+REPLY_FOR: Final = 2
 GREETING: Final = 3
 REPLY: Final = 4
 ERROR: Final = 5

@@ -1,0 +1,146 @@
+"""The other workers of the tree, as a worker reaches them."""
+
+from otpy.errors import CallingSelf, CallTimeout, NoProcess, OtpyError, ProcessDown
+from otpy.links.channel import NotDelivered
+from otpy.links.deadline import TooLate, deadline_of, earlier
+from otpy.links.link import Link, link_pipes
+from otpy.links.peer import PeerProtocol
+from otpy.links.protocol import LinkProtocol
+from otpy.links.ref import Ref
+from otpy.links.table import LinkTable
+from otpy.runtime.mailbox import WorkerMailbox
+from otpy.system.fdpass import close_fds
+from otpy.wire import peer
+from otpy.wire.control import (
+    Address,
+    Answered,
+    AskFate,
+    Fate,
+    Granted,
+    Introduced,
+    Lost,
+    Seek,
+    Whereabouts,
+    Whereis,
+)
+
+_FATE_S = 1.0
+"""How long to ask why a process died; what it was asked has waited long enough."""
+
+
+class Peers:
+    """Gets links to other workers, by way of the supervisors and the node.
+
+    Args:
+        me: This worker.
+        mailbox: Its own.
+    """
+
+    name = "this tree"
+    protocol: type[LinkProtocol] = PeerProtocol
+
+    def __init__(self, me: Address, mailbox: WorkerMailbox) -> None:
+        self._me, self._mailbox, self._control = me, mailbox, mailbox.control
+        self._refs: dict[str, Ref] = {}
+        self._links = LinkTable()
+
+    def __getitem__(self, name: str) -> Ref:
+        """Return the reference to a process by its name."""
+        ref = self._refs.get(name)
+        return self._refs.setdefault(name, Ref(self, name)) if ref is None else ref
+
+    def cast(self, name: str, message: object, timeout: float | None) -> None:
+        """Send a request that has no answer, to oneself, too."""
+        if name == self._me.path:
+            self._mailbox.cast_to_self(message)
+            return
+        try:
+            self[name].cast(message, timeout=timeout)
+        except CallingSelf:
+            self._mailbox.cast_to_self(message)
+
+    def whereis(self, name: str, timeout: float | None) -> int | None:
+        """Tell the pid of a process that runs; None if there is no such process."""
+        try:
+            there = self._whereabouts(name, deadline_of(timeout))
+        except NoProcess:
+            return None
+        except TooLate:
+            raise CallTimeout(f"the node did not answer within {timeout:g} s") from None
+        return there.pid if there.state == "running" else None
+
+    def reply_for(
+        self, server: str, incarnation: int, link: int, number: int, value: object
+    ) -> None:
+        """Answer a call that was made to `server`, by way of it."""
+        if (server, incarnation) == self._me:
+            self._mailbox.reply(link, number, value)
+            return
+        data = peer.peer_frame(peer.REPLY_FOR, 0, (link, number, value))
+        deadline = deadline_of(_FATE_S)
+        try:
+            there = self[server].greeted(deadline)
+            if there.incarnation == incarnation:
+                there.post(there.protocol.next_number(), data, deadline)
+        except (OtpyError, NotDelivered, TooLate):
+            return  # it has gone, and whoever called it knows
+
+    def abandon(self) -> None:
+        """Close every link: this is a process that the worker forked."""
+        self._links.abandon()
+        self._refs.clear()
+
+    # --- what a reference needs ---------------------------------------------------------------
+
+    def introduce(self, name: str, deadline: float | None) -> Link:
+        """Get a link to a process; wait for one that is being restarted."""
+        while True:
+            ours, theirs = link_pipes()
+            try:
+                answer, fds = self._control.ask(self._me, Seek(name), deadline, theirs)
+            except BaseException:
+                close_fds(ours)
+                raise
+            if isinstance(answer, Introduced) and fds:
+                break
+            close_fds(ours)
+            if not (isinstance(answer, Answered) and isinstance(answer.answer, Lost)):
+                raise NoProcess("out of descriptors")
+        link = Link(
+            (*ours, fds[0]),
+            answer.path,
+            answer.pid,
+            answer.incarnation,
+            node_pid=0,
+            protocol=PeerProtocol(),
+        )
+        shared = self._links.share(link)
+        assert shared is not None
+        return shared
+
+    def is_running(self, name: str, deadline: float | None) -> bool:
+        """Tell whether a process runs at this moment."""
+        there = self._whereabouts(name, deadline)
+        if there.path == self._me.path:
+            raise CallingSelf(name)
+        return there.state == "running"
+
+    def obituary(self, link: Link, deadline: float | None) -> ProcessDown:
+        """Tell why the process at the other end of `link` ended."""
+        return link.obituary(self._fate, deadline)
+
+    def _whereabouts(self, name: str, deadline: float | None) -> Whereabouts:
+        answer, _ = self._control.ask(self._me, Whereis(name), deadline)
+        assert isinstance(answer, Granted)
+        assert isinstance(answer.answer, Whereabouts)
+        return answer.answer
+
+    def _fate(self, link: Link, deadline: float | None) -> ProcessDown:
+        who = AskFate(Address(link.path, link.incarnation))
+        try:
+            answer, _ = self._control.ask(self._me, who, earlier(deadline, _FATE_S))
+        except (OtpyError, OSError):
+            return ProcessDown("killed")
+        assert isinstance(answer, Granted)
+        assert isinstance(answer.answer, Fate)
+        return ProcessDown(*answer.answer)

@@ -1,0 +1,122 @@
+"""Talking to the other workers of the tree, from inside one; and the marks of what is answered.
+
+``@call`` on a method has it answer calls; ``otpy.call("counter", "get_count")`` makes one. Every
+value that pickle carries passes between two workers.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar, overload
+
+from otpy.links.deadline import DEFAULT_TIMEOUT_S
+from otpy.links.pending import Pending
+from otpy.server.context import current
+from otpy.server.dispatch import MARK
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+@overload
+def call(name: Method, /) -> Method: ...
+@overload
+def call(
+    name: str, request: object, /, *args: object, timeout: float | None = DEFAULT_TIMEOUT_S
+) -> Any: ...
+def call(name: Any, /, *request: object, timeout: float | None = DEFAULT_TIMEOUT_S) -> Any:
+    """Call another worker of this tree, and wait for the reply; or mark a method, as ``@call``.
+
+    A marked method answers calls of its own name: ``("increment", 5)`` or ``"get_count"``.
+
+    Args:
+        name: An id that is unique in the tree, or a path.
+        request: Any value; with more arguments, ``(request, *args)`` is sent.
+        timeout: Seconds above zero, or None for ever. Meanwhile this process serves nobody.
+
+    Raises:
+        CallingSelf: It is this process.
+        CallTimeout: No reply in time; a late one is dropped.
+        ProcessDown: The process died before it answered.
+        NoProcess: There is no such process, or it is stopped for good.
+        Refused: The server said no.
+        UnknownRequest: The server has no handler for this request.
+        NotSendable: Pickle cannot carry the request or the reply.
+        FrameTooLarge: The request or the reply is over `max_frame`.
+        OtpyError: This process is not a worker of a tree.
+    """
+    if not request and callable(name):
+        return _marked(name, "call")
+    return current().peers[_name(name)].call(_message(request), timeout=timeout)
+
+
+@overload
+def cast(name: Method, /) -> Method: ...
+@overload
+def cast(
+    name: str, request: object, /, *args: object, timeout: float | None = DEFAULT_TIMEOUT_S
+) -> None: ...
+def cast(name: Any, /, *request: object, timeout: float | None = DEFAULT_TIMEOUT_S) -> Any:
+    """Send a request that has no answer, or mark a method, as ``@cast``.
+
+    One to a process that is down is dropped. One to oneself is handled after this message.
+
+    Args:
+        name: An id that is unique in the tree, or a path.
+        request: Any value; with more arguments, ``(request, *args)`` is sent.
+        timeout: Seconds to wait while the process takes no messages, or None for ever.
+
+    Raises:
+        CallTimeout: The process lives, but took no messages in time.
+        NotSendable: Pickle cannot carry the request.
+        FrameTooLarge: It is over `max_frame`.
+        OtpyError: This process is not a worker of a tree.
+    """
+    if not request and callable(name):
+        return _marked(name, "cast")
+    return current().peers.cast(_name(name), _message(request), timeout)
+
+
+def send_request(
+    name: str, request: object, /, *args: object, timeout: float | None = DEFAULT_TIMEOUT_S
+) -> Pending:
+    """Send a request to another worker, and go on; any number may be under way.
+
+    Args:
+        name: As `call`'s.
+        request: As `call`'s.
+        args: As `call`'s.
+        timeout: Seconds to wait while the process takes no messages, or None for ever.
+
+    Returns:
+        What has the reply once it came: ``.result(timeout=)``, ``.done()``. What went wrong
+        with the process is told there, too.
+
+    Raises:
+        NotSendable: Pickle cannot carry the request.
+        FrameTooLarge: It is over `max_frame`.
+    """
+    return current().peers[_name(name)].send_request(request, *args, timeout=timeout)
+
+
+def whereis(name: str, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> int | None:
+    """Tell the pid of a process of this tree; None if none of that name runs at this moment.
+
+    Raises:
+        CallTimeout: The node did not answer in time.
+    """
+    return current().peers.whereis(_name(name), timeout)
+
+
+def _marked(method: Callable[..., Any], kind: str) -> Callable[..., Any]:
+    setattr(method, MARK, kind)
+    return method
+
+
+def _name(name: object) -> str:
+    if not isinstance(name, str):
+        raise TypeError(f"a process is named by a string, got {name!r:.100}")
+    return name
+
+
+def _message(request: tuple[object, ...]) -> object:
+    if not request:
+        raise TypeError("a request is missing")
+    return request if len(request) > 1 else request[0]

@@ -1,0 +1,185 @@
+"""Workers that talk to each other. Nodes under test import them."""
+
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import otpy
+from otpy import Caller, GenServer, NoReply, Pending, Refused, call, cast
+from tests.support.workers import note
+
+
+class Unpicklable:
+    """A value that pickle cannot carry."""
+
+    def __reduce__(self) -> Any:
+        raise TypeError("not this one")
+
+
+@dataclass
+class Point:
+    """A value of a class of the user's."""
+
+    x: int
+    y: int
+
+
+def told(talk: Callable[[], Any]) -> list[Any]:
+    """Say what came of it, as plain data: an answer, or an error's name and text."""
+    try:
+        return ["answer", talk()]
+    except (otpy.OtpyError, TypeError) as error:
+        return [type(error).__name__, str(error)]
+
+
+class Talker(GenServer):
+    """Does what it is told with others."""
+
+    def init(self, log: str) -> None:
+        self.log = log
+        self.under_way: list[Pending] = []
+
+    @call
+    def call_other(self, name: str, *request: Any) -> list[Any]:
+        return told(lambda: otpy.call(name, *request))
+
+    @call
+    def call_within(self, seconds: float, name: str, *request: Any) -> list[Any]:
+        return told(lambda: otpy.call(name, *request, timeout=seconds))
+
+    @call
+    def cast_other(self, name: str, *request: Any) -> list[Any]:
+        return told(lambda: otpy.cast(name, *request))
+
+    @call
+    def cast_then_call(self, name: str, count: int) -> list[Any]:
+        for number in range(count):
+            otpy.cast(name, "remember", number)
+        return otpy.call(name, "remembered")  # type: ignore[no-any-return]
+
+    @call
+    def begin(self, name: str, *request: Any) -> None:
+        self.under_way.append(otpy.send_request(name, *request, timeout=None))
+
+    @call
+    def results(self) -> list[Any]:
+        pending, self.under_way = self.under_way, []
+        return [told(partial(each.result, None)) for each in pending]
+
+    @call
+    def whereis(self, name: str) -> int | None:
+        return otpy.whereis(name)
+
+    @call
+    def pass_point(self, name: str) -> list[Any]:
+        point = otpy.call(name, "double", Point(1, 2))
+        return [type(point).__name__, point.x, point.y]
+
+    @call
+    def pass_unpicklable(self, name: str) -> list[Any]:
+        return told(lambda: otpy.call(name, "echo", Unpicklable()))
+
+    @call
+    def pass_unreadable(self, name: str) -> list[Any]:
+        # A class that only this process has.
+        local = type("Local", (), {"__module__": __name__})
+        globals()["Local"] = local
+        return told(lambda: otpy.call(name, "echo", local()))
+
+    @call
+    def call_in_threads(self, name: str, count: int) -> list[Any]:
+        answers: list[Any] = []
+
+        def run(number: int) -> None:
+            answers.append(otpy.call(name, "echo", number))
+
+        threads = [threading.Thread(target=run, args=(n,)) for n in range(count)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return sorted(answers)
+
+    @call
+    def call_after_fork(self, name: str) -> list[Any]:
+        read, write = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.write(write, told(lambda: otpy.call(name, "echo", 1))[0].encode())
+            os._exit(0)
+        os.close(write)
+        os.waitpid(pid, 0)
+        answer = os.read(read, 100).decode()
+        os.close(read)
+        return [answer, otpy.call(name, "echo", 2)]
+
+    @cast
+    def note_it(self, value: Any) -> None:
+        note(self.log, "noted", value)
+
+
+class Listener(GenServer):
+    """Is talked to."""
+
+    def init(self, log: str) -> None:
+        self.log = log
+        self.seen: list[Any] = []
+        self.callers: list[Caller] = []
+
+    def handle_call(self, request: object, caller: Caller) -> object:
+        match request:
+            case "later":
+                self.callers.append(caller)
+                note(self.log, "waits", self.name)
+                return NoReply
+            case ("hand_on", str(name)):
+                otpy.cast(name, "answer_for", caller)
+                return NoReply
+            case "hang":
+                note(self.log, "hangs", self.name)
+                threading.Event().wait()
+            case "crash":
+                raise ZeroDivisionError("on purpose")
+            case "unpicklable":
+                return Unpicklable()
+        return super().handle_call(request, caller)
+
+    @call
+    def echo(self, value: Any) -> Any:
+        return value
+
+    @call
+    def double(self, point: Point) -> Point:
+        return Point(point.x * 2, point.y * 2)
+
+    @call
+    def refuse(self) -> None:
+        raise Refused("not today")
+
+    @call
+    def pid(self) -> int:
+        return os.getpid()
+
+    @call
+    def remembered(self) -> list[Any]:
+        return self.seen
+
+    @call
+    def release(self) -> int:
+        callers, self.callers = self.callers, []
+        for number, caller in enumerate(callers):
+            caller.reply(number)
+        return len(callers)
+
+    @cast
+    def remember(self, value: Any) -> None:
+        self.seen.append(value)
+        note(self.log, "cast", value)
+
+    @cast
+    def answer_for(self, caller: Caller) -> None:
+        caller.reply(f"answered by {self.name}")
+        caller.reply("again")
