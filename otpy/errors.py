@@ -9,6 +9,7 @@
     │   └── FrameTooLarge   a message is over `max_frame`
     ├── NotSendable         MessagePack cannot carry this value
     ├── NoProcess           nobody runs under that name, or it is stopped for good
+    │   └── SeveralInstances  the name is that of several; otpy picks one by itself
     ├── CallingSelf         a process called itself, and would wait for ever
     ├── CallTimeout         no reply in time; nobody knows whether it ran
     ├── ProcessDown         it died before it answered
@@ -81,6 +82,20 @@ class NotSendable(OtpyError):
 
 class NoProcess(OtpyError):
     """Nobody runs under that name, or it is stopped for good."""
+
+
+class SeveralInstances(NoProcess):
+    """The name is that of `count` instances, whose paths are ``path/0``, ``path/1`` ...
+
+    Who sends messages to it picks one of them; nobody else has to know of this error.
+    """
+
+    def __init__(self, path: str, count: int) -> None:
+        super().__init__(path, count)
+        self.path, self.count = path, count
+
+    def __str__(self) -> str:
+        return f"{self.path!r} has {self.count} instances; name one of them"
 
 
 class CallingSelf(OtpyError):

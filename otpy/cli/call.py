@@ -7,7 +7,7 @@ import click
 from otpy.cli.complete import child_names
 from otpy.cli.failures import Failed
 from otpy.cli.names import suggesting
-from otpy.cli.options import json_option, node_option
+from otpy.cli.options import json_option, key_option, node_option
 from otpy.cli.render import plain, to_json
 from otpy.cli.session import connected
 from otpy.cli.words import SecondsType, WordsCommand, json_or_string
@@ -25,11 +25,18 @@ from otpy.errors import CallTimeout
     show_default=True,
     help="How long to wait for the reply, or infinity.",
 )
+@key_option
 @node_option
 @json_option
 @click.pass_context
 def call(
-    ctx: click.Context, name: str, words: tuple[str, ...], *, timeout: float | None, as_json: bool
+    ctx: click.Context,
+    name: str,
+    words: tuple[str, ...],
+    *,
+    timeout: float | None,
+    key: Any,
+    as_json: bool,
 ) -> None:
     """Send a request to a server and print its reply.
 
@@ -40,7 +47,7 @@ def call(
     node = connected(ctx)
     try:
         with suggesting(node, name):
-            reply = node[name].call(request, *arguments, timeout=timeout)
+            reply = node[name].call(request, *arguments, key=key, timeout=timeout)
     except CallTimeout as error:
         advice = "nobody knows whether it ran; --timeout gives it longer"
         raise Failed(f"{error}; {advice}") from None

@@ -7,6 +7,7 @@ import click
 
 from otpy.cli.complete import node_names
 from otpy.cli.session import Session
+from otpy.cli.words import json_or_string
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -28,6 +29,17 @@ def node_option(command: Decorated) -> Decorated:
         help="The node's name; may be left out when only one runs.",
     )(command)
 
+
+def _read_key(_ctx: click.Context, _param: click.Parameter, word: str | None) -> Any:
+    return None if word is None else json_or_string(word)
+
+
+key_option: Final = click.option(
+    "--key",
+    metavar="KEY",
+    callback=_read_key,
+    help="Which of several instances: JSON where it parses as JSON, else a string.",
+)
 
 json_option: Final = click.option(
     "--json", "as_json", is_flag=True, help="Print JSON, for programs to read."

@@ -5,7 +5,7 @@ import select
 from typing import TYPE_CHECKING
 
 from otpy.client.tree import ProcessInfo, process_info
-from otpy.errors import NoProcess
+from otpy.errors import NoProcess, SeveralInstances
 from otpy.links import ref
 from otpy.links.deadline import DEFAULT_TIMEOUT_S, TooLate, deadline_of
 from otpy.wire.gateway import TreeRow
@@ -46,13 +46,16 @@ class Ref(ref.Ref):
 
     def _present(self) -> tuple[int, int]:
         deadline = deadline_of(DEFAULT_TIMEOUT_S)
-        info = self.info()
-        if info.pid is not None and _is_alive(info.pid):
-            return info.pid, info.incarnation
         try:
             while True:
+                info = self.info()
+                if info.pid is not None and _is_alive(info.pid):
+                    return info.pid, info.incarnation
                 # It was killed just now, or is being restarted: an introduction waits for it.
-                link = self._introduced(deadline)
+                try:
+                    link = self._introduced(deadline)
+                except SeveralInstances:
+                    continue  # their supervisor said so: it is up
                 if _is_alive(link.pid):
                     return link.pid, link.incarnation
                 self.drop(link)

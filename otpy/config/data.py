@@ -1,5 +1,6 @@
 """A child as plain data, the YAML's fields: how `start_child` and `get_childspec` speak of it."""
 
+from dataclasses import replace
 from typing import assert_never
 
 from otpy.core.messages import StartCopy
@@ -8,6 +9,7 @@ from otpy.core.spec import (
     ChildSpec,
     CommandStart,
     NoBudget,
+    RestartIntensity,
     ServerStart,
     SupervisorSpec,
 )
@@ -61,12 +63,22 @@ def copy_from_data(data: object, *, where: str = "child") -> StartCopy:
 
 def child_to_data(spec: ChildSpec) -> dict[str, object]:
     """Give the fields that `spec` is written with in YAML, defaults filled in."""
+    if isinstance(spec.start, SupervisorSpec) and spec.start.instances:
+        return _instances_to_data(spec.id, spec.start)
     return {
         "id": spec.id,
         **_start_to_data(spec),
         "restart": str(spec.restart),
         "shutdown": str(spec.shutdown) if isinstance(spec.shutdown, NoBudget) else spec.shutdown,
         "significant": spec.significant,
+    }
+
+
+def _instances_to_data(id_: str, pool: SupervisorSpec) -> dict[str, object]:
+    return {
+        **child_to_data(replace(pool.children[0], id=id_)),
+        "instances": pool.instances,
+        **_intensity_to_data(pool.intensity),
     }
 
 
@@ -86,8 +98,7 @@ def _start_to_data(spec: ChildSpec) -> dict[str, object]:
 def _supervisor_to_data(spec: SupervisorSpec) -> dict[str, object]:
     data: dict[str, object] = {
         "strategy": str(spec.strategy),
-        "max_restarts": spec.intensity.max_restarts,
-        "max_seconds": spec.intensity.max_seconds,
+        **_intensity_to_data(spec.intensity),
         "auto_shutdown": str(spec.auto_shutdown),
     }
     if spec.is_dynamic:
@@ -97,3 +108,7 @@ def _supervisor_to_data(spec: SupervisorSpec) -> dict[str, object]:
         data["template"] = child_to_data(spec.template)
     data["children"] = [child_to_data(child) for child in spec.children]
     return data
+
+
+def _intensity_to_data(limit: RestartIntensity) -> dict[str, object]:
+    return {"max_restarts": limit.max_restarts, "max_seconds": limit.max_seconds}

@@ -74,6 +74,24 @@ MaxChildren = Annotated[
     ),
 ]
 
+Instances = Annotated[
+    int,
+    PlainValidator(parsers.instances),
+    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": parsers.MAX_INSTANCES}),
+]
+
+MaxRestarts = Annotated[
+    int,
+    Field(
+        ge=0,
+        le=parsers.MAX_NUMBER,
+        description="More restarts than this within max_seconds, and the supervisor gives up.",
+    ),
+]
+MaxSeconds = Annotated[
+    Period, Field(description="The period of max_restarts: seconds, or 250ms, 5s, 2m, 1h.")
+]
+
 _INTENSITY: Final = RestartIntensity()
 
 # Only a dynamic supervisor can do without children in the file.
@@ -99,16 +117,8 @@ class SupervisorFields(Fields):
     strategy: Annotated[Strategy, Field(strict=False)] = Field(
         Strategy.ONE_FOR_ONE, description="Which siblings a child's restart takes along."
     )
-    max_restarts: int = Field(
-        _INTENSITY.max_restarts,
-        ge=0,
-        le=parsers.MAX_NUMBER,
-        description="More restarts than this within max_seconds, and the supervisor gives up.",
-    )
-    max_seconds: Period = Field(
-        _INTENSITY.max_seconds,
-        description="The period of max_restarts: seconds, or 250ms, 5s, 2m, 1h.",
-    )
+    max_restarts: MaxRestarts = _INTENSITY.max_restarts
+    max_seconds: MaxSeconds = _INTENSITY.max_seconds
     auto_shutdown: Annotated[AutoShutdown, Field(strict=False)] = Field(
         AutoShutdown.NEVER,
         description="Whether the end of significant children ends the supervisor.",
@@ -155,6 +165,17 @@ class ServerChild(WorkerFields):
     )
 
 
+class InstancesChild(ServerChild):
+    """A GenServer or a function in several instances, below a supervisor of their own.
+
+    `restart` and `shutdown` are those of each instance, the intensity is their supervisor's.
+    """
+
+    instances: Instances = Field(description="How many processes share the work.")
+    max_restarts: MaxRestarts = _INTENSITY.max_restarts
+    max_seconds: MaxSeconds = _INTENSITY.max_seconds
+
+
 class CommandChild(WorkerFields):
     """A program that is not Python."""
 
@@ -196,18 +217,24 @@ KINDS: Final[dict[str, type[ChildFields]]] = {
 }
 
 
+MODELS: Final[dict[str, type[ChildFields]]] = {**KINDS, "instances": InstancesChild}
+
+
 def kind(child: object) -> str:
     """Tell by which of its keys a child is read: the first that makes it a kind, else `start`.
 
-    A dynamic supervisor needs no `children` to be known as a supervisor.
+    A dynamic supervisor needs no `children` to be known as a supervisor, and what has
+    `instances` beside its `start` is a kind of its own.
     """
     keys = child if isinstance(child, dict) else {}
     is_dynamic = keys.get("strategy") == Strategy.DYNAMIC
-    return next((key for key in keys if key in KINDS), "children" if is_dynamic else "start")
+    found = next((key for key in keys if key in KINDS), "children" if is_dynamic else "start")
+    return "instances" if found == "start" and "instances" in keys else found
 
 
 Child: TypeAlias = Annotated[
     Annotated[ServerChild, Tag("start")]
+    | Annotated[InstancesChild, Tag("instances")]
     | Annotated[CommandChild, Tag("command")]
     | Annotated[SupervisorChild, Tag("children")],
     Discriminator(kind),

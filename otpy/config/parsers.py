@@ -14,6 +14,9 @@ MAX_NAME = 100
 MAX_NUMBER = 1_000_000_000
 """Of restarts, and of seconds: thirty years."""
 
+MAX_INSTANCES = 10_000
+"""Of one child; each is a process."""
+
 SECONDS_PER = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 NAME_PATTERN = r"^(?![-@])[^\s/\u0000-\u001f\u007f-\u009f]{1,100}$"
@@ -83,6 +86,13 @@ def max_children(value: object) -> int | None:
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_NUMBER:
         return value
     raise wanted(f"an integer from 0 to {MAX_NUMBER}, or infinity")
+
+
+def instances(value: object) -> int:
+    """Read how many instances there are."""
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_INSTANCES:
+        return value
+    raise wanted(f"an integer from 1 to {MAX_INSTANCES}")
 
 
 def seconds(value: object) -> float:

@@ -104,6 +104,8 @@ def _significance(
         restart = child.get("restart", Restart.PERMANENT)
         if child.get("significant") is not True or restart not in list(Restart):
             continue
+        if "instances" in child:
+            restart = Restart.PERMANENT  # as the supervisor of the instances is
         spec = ChildSpec("", CommandStart(()), Restart(restart), significant=True)
         if why := bad_combination(spec, AutoShutdown(auto_shutdown)):
             yield Mistake((*at, "significant"), f"got true, but {why}")

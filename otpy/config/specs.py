@@ -1,13 +1,22 @@
 """From checked fields to specs, and from a spec back to the fields it is written with."""
 
-from otpy.config.model import Child, CommandChild, ServerChild, SupervisorChild, SupervisorFields
+from otpy.config.model import (
+    Child,
+    CommandChild,
+    InstancesChild,
+    ServerChild,
+    SupervisorChild,
+    SupervisorFields,
+)
 from otpy.core.spec import (
+    INFINITY,
     ChildSpec,
     CommandStart,
     RestartIntensity,
     ServerStart,
     Start,
     SupervisorSpec,
+    supervisor_of_instances,
 )
 
 
@@ -15,7 +24,7 @@ def supervisor_spec(fields: SupervisorFields) -> SupervisorSpec:
     """Make the spec of a supervisor and of all below it."""
     return SupervisorSpec(
         strategy=fields.strategy,
-        intensity=RestartIntensity(fields.max_restarts, fields.max_seconds),
+        intensity=_intensity(fields),
         auto_shutdown=fields.auto_shutdown,
         children=tuple(child_spec(child) for child in fields.children),
         max_children=fields.max_children,
@@ -25,6 +34,9 @@ def supervisor_spec(fields: SupervisorFields) -> SupervisorSpec:
 
 def child_spec(fields: Child) -> ChildSpec:
     """Make the spec of a child and of all below it."""
+    if isinstance(fields, InstancesChild):
+        # What is said of restart and shutdown is said of each instance.
+        return ChildSpec(fields.id, _instances(fields), shutdown=INFINITY)
     return ChildSpec(fields.id, _start(fields), fields.restart, fields.shutdown, fields.significant)
 
 
@@ -34,7 +46,20 @@ def _start(fields: Child) -> Start:
             return supervisor_spec(fields)
         case CommandChild():
             return CommandStart(tuple(fields.command))
-        case ServerChild(args=dict(keywords)):
-            return ServerStart(fields.start, kwargs=dict(keywords))
         case ServerChild():
-            return ServerStart(fields.start, args=tuple(fields.args))
+            return _server_start(fields)
+
+
+def _server_start(fields: ServerChild) -> ServerStart:
+    if isinstance(fields.args, dict):
+        return ServerStart(fields.start, kwargs=dict(fields.args))
+    return ServerStart(fields.start, args=tuple(fields.args))
+
+
+def _instances(fields: InstancesChild) -> SupervisorSpec:
+    start, limit = _server_start(fields), _intensity(fields)
+    return supervisor_of_instances(start, fields.instances, limit, fields.restart, fields.shutdown)
+
+
+def _intensity(fields: SupervisorFields | InstancesChild) -> RestartIntensity:
+    return RestartIntensity(fields.max_restarts, fields.max_seconds)

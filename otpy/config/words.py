@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from otpy.config.mistakes import Loc, Mistake, did_you_mean, one_of, quotes_help, show
-from otpy.config.model import KINDS, Tree
+from otpy.config.model import KINDS, MODELS, Tree
 from otpy.config.parsers import A_TARGET, MAX_NUMBER
 from otpy.core.spec import AutoShutdown, Restart, Strategy
 
@@ -114,13 +114,23 @@ def _missing(key: str, *, in_template: bool) -> str:
 def _unknown_key(key: str, kind: str | None, *, in_template: bool) -> str:
     if in_template and key == "children":
         return "'children' in a template, expected one of start or command"
+    if in_template and key == "instances":
+        return "'instances' in a template, expected only in a child with 'start'"
     if kind is None:
         known = list(Tree.model_fields)
     elif key in KINDS:
         return f"{key!r} beside {kind!r}, expected exactly one of {A_KIND}"
-    elif owners := [k for k, fields in KINDS.items() if key in fields.model_fields]:
+    elif key in MODELS:
+        return f"{key!r} with {kind!r}, expected only with 'start'"
+    elif owners := _owners(key):
         return f"{key!r} with {kind!r}, expected only with {one_of(repr(k) for k in owners)}"
     else:
-        known = [*KINDS[kind].model_fields]
-    meant = did_you_mean(key, dict.fromkeys([*known, *(KINDS if kind else ())]))
+        known = [*MODELS[kind].model_fields]
+    meant = did_you_mean(key, dict.fromkeys([*known, *(MODELS if kind else ())]))
     return f"unknown key {key!r}, expected {one_of(known)}{meant}"
+
+
+def _owners(key: str) -> list[str]:
+    """Tell which keys of a child allow this one; what `start` does, `instances` does not add."""
+    owners = [k for k, fields in MODELS.items() if key in fields.model_fields]
+    return [k for k in owners if k != "instances" or "start" not in owners]

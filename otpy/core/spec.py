@@ -4,7 +4,7 @@ Source: supervisor.erl (``default_flags``, ``do_check_childspec``); the defaults
 `max_restarts` and `max_seconds` are Elixir's.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, TypeAlias
 
@@ -66,12 +66,14 @@ class RestartIntensity:
 class ServerStart:
     """Run ``module:attribute``, a GenServer subclass or a function.
 
-    `args` are positional, `kwargs` keyword arguments for init or the function.
+    `args` are positional, `kwargs` keyword arguments for init or the function. `instance` is the
+    number of one of several instances.
     """
 
     target: str
     args: tuple[object, ...] = ()
     kwargs: dict[str, object] = field(default_factory=dict)
+    instance: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,8 @@ class SupervisorSpec:
             number.
         template: What all children of a dynamic one are made from, if given; its `id` is what
             theirs begin with.
+        instances: How many children are instances of one spec that share its messages, as
+            Elixir's PartitionSupervisor has them; 0 for none.
     """
 
     strategy: Strategy = Strategy.ONE_FOR_ONE
@@ -98,6 +102,7 @@ class SupervisorSpec:
     children: "tuple[ChildSpec, ...]" = ()
     max_children: int | None = None
     template: "ChildSpec | None" = None
+    instances: int = 0
 
     @property
     def is_dynamic(self) -> bool:
@@ -129,6 +134,21 @@ class ChildSpec:
     def is_supervisor(self) -> bool:
         """Whether the child is a supervisor."""
         return isinstance(self.start, SupervisorSpec)
+
+
+def supervisor_of_instances(
+    start: ServerStart,
+    count: int,
+    intensity: RestartIntensity,
+    restart: Restart = Restart.PERMANENT,
+    shutdown: ShutdownBudget = DEFAULT_SHUTDOWN_S,
+) -> SupervisorSpec:
+    """Make the supervisor of `count` instances of one child; their ids are their numbers."""
+    instances = (
+        ChildSpec(str(number), replace(start, instance=number), restart, shutdown)
+        for number in range(count)
+    )
+    return SupervisorSpec(intensity=intensity, children=tuple(instances), instances=count)
 
 
 def default_shutdown(start: Start) -> ShutdownBudget:

@@ -72,6 +72,11 @@ class Link(Channel[Reply | Failure]):
         greeting = self.protocol.greeting
         return None if greeting is None else greeting.incarnation
 
+    @property
+    def under_way(self) -> int:
+        """How many requests were sent here, and nobody has taken the answer yet."""
+        return len(self._seats)
+
     def call(self, request: object, deadline: float | None) -> Reply | Failure:
         """Send a call and wait for its answer; raises as `exchange` and `LinkProtocol.call`."""
         number = self.protocol.next_number()

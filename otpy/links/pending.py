@@ -22,8 +22,10 @@ class Pending:
     next incarnation, when `result` or `done` is asked. For one thread at a time.
     """
 
-    def __init__(self, ref: "Ref", message: object, deadline: float | None) -> None:
-        self._ref, self._message = ref, message
+    def __init__(
+        self, ref: "Ref", message: object, deadline: float | None, key: object = None
+    ) -> None:
+        self._ref, self._message, self._key = ref, message, key
         self._link: Link | None = None
         self._number = 0
         self._seat: Seat[Reply | Failure] | None = None
@@ -75,7 +77,7 @@ class Pending:
 
     def _send(self, deadline: float | None) -> None:
         while True:
-            link = self._ref.greeted(deadline)
+            link = self._ref.greeted(deadline, self._key)
             try:
                 self._number, self._seat = link.begin_call(self._message, deadline)
             except NotDelivered:

@@ -3,11 +3,19 @@
 import threading
 from typing import Any, Final, Protocol
 
-from otpy.errors import CallTimeout, NodeNotFound, NoProcess, ProcessDown, ProtocolError
+from otpy.errors import (
+    CallTimeout,
+    NodeNotFound,
+    NoProcess,
+    ProcessDown,
+    ProtocolError,
+    SeveralInstances,
+)
 from otpy.links.channel import Lost, NotDelivered
 from otpy.links.deadline import DEFAULT_TIMEOUT_S, TooLate, deadline_of, lock_timeout
 from otpy.links.link import Link
 from otpy.links.pending import Pending
+from otpy.links.pool import Pool
 from otpy.links.protocol import LinkProtocol, Reply, error_of
 
 _STRANGERS: Final = 10
@@ -49,13 +57,28 @@ class Ref:
         self.name = name
         self.node = node
         self._link: Link | None = None
+        self._pool: Pool | None = None
         self._resolving = threading.Lock()
 
     def __repr__(self) -> str:
         return f"<Ref {self.name} of {self.node.name}>"
 
+    @property
+    def link(self) -> Link | None:
+        """The link to the process, if there is one; it may have ended."""
+        return self._link
+
+    @property
+    def under_way(self) -> int:
+        """How many requests of this process are under way there."""
+        return 0 if self._link is None else self._link.under_way
+
     def call(
-        self, request: object, *args: object, timeout: float | None = DEFAULT_TIMEOUT_S
+        self,
+        request: object,
+        *args: object,
+        key: object = None,
+        timeout: float | None = DEFAULT_TIMEOUT_S,
     ) -> Any:
         """Send a request and wait for the reply; wait for a process that is being restarted.
 
@@ -65,6 +88,8 @@ class Ref:
         Args:
             request: Any value that MessagePack can carry.
             args: If there are any, ``(request, *args)`` is sent.
+            key: If the process has `instances`: the same key goes to the same instance, and
+                without one (None) the least busy is picked. Others take no notice of it.
             timeout: Seconds above zero, or None for ever.
 
         Raises:
@@ -74,14 +99,14 @@ class Ref:
             NodeNotFound: The node is gone.
             Refused: The server said no.
             UnknownRequest: The server has no handler for this request.
-            NotSendable: MessagePack cannot carry the request or the reply.
+            NotSendable: MessagePack cannot carry the request, the key or the reply.
             FrameTooLarge: The request or the reply is over `max_frame`.
         """
         deadline = deadline_of(timeout)
         message = (request, *args) if args else request
         try:
             while True:
-                link = self.greeted(deadline)
+                link = self.greeted(deadline, key)
                 try:
                     answer = link.call(message, deadline)
                     break
@@ -97,13 +122,18 @@ class Ref:
         raise error_of(answer.error, answer.arguments)
 
     def send_request(
-        self, request: object, *args: object, timeout: float | None = DEFAULT_TIMEOUT_S
+        self,
+        request: object,
+        *args: object,
+        key: object = None,
+        timeout: float | None = DEFAULT_TIMEOUT_S,
     ) -> Pending:
         """Send a request, and go on; any number may be under way.
 
         Args:
             request: As `call`'s.
             args: As `call`'s.
+            key: As `call`'s.
             timeout: Seconds to wait while the process takes no messages, or None for ever.
 
         Returns:
@@ -115,16 +145,21 @@ class Ref:
             FrameTooLarge: It is over `max_frame`.
         """
         message = (request, *args) if args else request
-        return Pending(self, message, deadline_of(timeout))
+        return Pending(self, message, deadline_of(timeout), key)
 
     def cast(
-        self, request: object, *args: object, timeout: float | None = DEFAULT_TIMEOUT_S
+        self,
+        request: object,
+        *args: object,
+        key: object = None,
+        timeout: float | None = DEFAULT_TIMEOUT_S,
     ) -> None:
         """Send a request that has no answer. One to a process that is down is dropped.
 
         Args:
             request: Any value that MessagePack can carry.
             args: If there are any, ``(request, *args)`` is sent.
+            key: As `call`'s.
             timeout: Seconds to wait while the process takes no messages, or None for ever.
 
         Raises:
@@ -137,9 +172,11 @@ class Ref:
         try:
             while True:
                 link = self._link
+                if link is None and self._pool is not None:
+                    link = self._pool.choose(key).link
                 if link is None or not link.open:
                     self.node.protocol().cast(message)  # what cannot be sent is told in any case
-                    link = self._introduced_if_up(deadline)
+                    link = self._introduced_if_up(deadline, key)
                     if link is None:
                         return
                 try:
@@ -154,13 +191,38 @@ class Ref:
     def abandon(self) -> None:
         """Forget the link: to be called in the child after a fork."""
         self._resolving = threading.Lock()
-        self._link = None
+        self._link = self._pool = None
 
-    def greeted(self, deadline: float | None) -> Link:
+    def greeted(self, deadline: float | None, key: object = None) -> Link:
         """Return a link that counts, since the worker has greeted on it."""
         known = self._link
+        if known is None and self._pool is not None:
+            known = self._pool.choose(key).link
         if known is not None and known.open and known.greeted:
             return known
+        return self._target(deadline, key)._greeted_alone(deadline)  # noqa: SLF001  # of this class
+
+    def drop(self, link: Link) -> None:
+        """Do not use a link any more."""
+        link.retire()
+        if self._link is link:
+            self._link = None
+
+    def _target(self, deadline: float | None, key: object) -> "Ref":
+        """Return the instance to send to, or this very reference if there are no instances."""
+        try:
+            self._introduced(deadline)
+        except SeveralInstances as several:
+            pool = self._pool
+            if pool is None or (pool.path, len(pool)) != (several.path, several.count):
+                paths = (f"{several.path}/{number}" for number in range(several.count))
+                pool = Pool(several.path, [Ref(self.node, path) for path in paths])
+                self._pool = pool
+            return pool.choose_running(key, deadline)
+        self._pool = None
+        return self
+
+    def _greeted_alone(self, deadline: float | None) -> Link:
         for _ in range(_STRANGERS):
             link = self._introduced(deadline)
             while not link.await_greeting(deadline):
@@ -186,20 +248,18 @@ class Ref:
         finally:
             self._resolving.release()
 
-    def _introduced_if_up(self, deadline: float | None) -> Link | None:
+    def _introduced_if_up(self, deadline: float | None, key: object = None) -> Link | None:
         """Return an open link, or None if the process is down: a cast does not wait for it.
 
         The greeting is not waited for either: a busy worker greets when it is done, and a cast
         that dies with its link is a cast to a process that went down.
         """
         try:
-            running = self.node.is_running(self.name, deadline)
-            return self._introduced(deadline) if running else None
+            if not self.node.is_running(self.name, deadline):
+                return None
+            target = self._target(deadline, key)
+            if target is not self:
+                return target._introduced_if_up(deadline)  # noqa: SLF001  # of this class
+            return self._introduced(deadline)
         except (NoProcess, NodeNotFound, ProcessDown, CallTimeout, TooLate):
             return None
-
-    def drop(self, link: Link) -> None:
-        """Do not use a link any more."""
-        link.retire()
-        if self._link is link:
-            self._link = None

@@ -15,8 +15,9 @@ from typing import Protocol
 
 from otpy.core.exits import Raised
 from otpy.core.messages import Answer, Denied, Done, NotStarted, Request, Results, StartMany
+from otpy.core.spec import SupervisorSpec
 from otpy.core.state import Outlook
-from otpy.errors import NoProcess, OtpyError, ProcessDown, SupervisorError
+from otpy.errors import NoProcess, OtpyError, ProcessDown, SeveralInstances, SupervisorError
 from otpy.runtime.child import Child
 from otpy.system.channel import Channel, ChannelFull
 from otpy.system.exits import send_signal
@@ -69,6 +70,9 @@ class _Batch:
 
 class Family(Protocol):
     """What the router needs to know of the supervisor that it serves."""
+
+    path: str
+    spec: SupervisorSpec
 
     def outlook(self, id_: str) -> Outlook:
         """What somebody who looks for this child may expect."""
@@ -186,7 +190,7 @@ class Router:
 
     def _serve(self, origin: Channel, message: Introduce | Ask, fds: Sequence[int]) -> None:
         if isinstance(message, Introduce) or isinstance(message.request, SendSignal):
-            self._refuse(origin, message, fds, NoProcess("a supervisor takes no messages"))
+            self._refuse(origin, message, fds, self._no_server())
             return
         if isinstance(message.request, StartMany):
             self._serve_many(origin, message.token, message.request)
@@ -194,6 +198,11 @@ class Router:
         token = next(self._tokens)
         self._asked[token] = (origin, message.token)
         self._family.ask(token, message.request)
+
+    def _no_server(self) -> NoProcess:
+        if self._family.spec.instances:
+            return SeveralInstances(self._family.path, self._family.spec.instances)
+        return NoProcess("a supervisor takes no messages")
 
     def _serve_many(self, origin: Channel, original: int, many: StartMany) -> None:
         if not many.requests:

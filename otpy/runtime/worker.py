@@ -80,7 +80,7 @@ def _serve(
     target: type[GenServer], child: BeWorker, mailbox: WorkerMailbox
 ) -> tuple[ExitReason, str]:
     server = target()
-    server.name = child.path
+    server.name, server.instance = child.path, child.instance
     serving = _serving_for(server, mailbox)
     serving.init(child.args, child.kwargs)
     if serving.failed is not None:

@@ -25,10 +25,13 @@ class GenServer:
         trap_exit: With True, `terminate` runs when the supervisor stops the process. With
             False the process ends at once then, as an Erlang process that does not trap exits.
         name: The process's path in the tree; set before `init` runs.
+        instance: Its number, from 0 on, if the tree has `instances` of it, else None; set before
+            `init` runs.
     """
 
     trap_exit: ClassVar[bool] = True
     name: str = ""
+    instance: int | None = None
 
     def init(self, *args: Any, **kwargs: Any) -> Any:
         """Set up the state; the arguments are the tree's `args`.

@@ -26,6 +26,7 @@ class BeWorker(NamedTuple):
     args: tuple[object, ...] = ()
     kwargs: dict[str, object] = {}  # noqa: RUF012  # never changed
     argv: tuple[str, ...] = ()
+    instance: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

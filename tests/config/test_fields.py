@@ -198,7 +198,10 @@ def test_id(told: Told, written: str, text: str) -> None:
             "9: args: got a mapping, expected keyword arguments whose names are all strings",
         ),
         ("backoff: 5", f"3: unknown key 'backoff', expected {SERVER_KEYS}"),
-        ("instances: 2", f"3: unknown key 'instances', expected {SERVER_KEYS}"),
+        (
+            "max_restarts: 2",
+            "3: 'max_restarts' with 'start', expected only with 'children' or 'instances'",
+        ),
         ("env: {}", f"3: unknown key 'env', expected {SERVER_KEYS}"),
         (
             "shutdwn: 2",

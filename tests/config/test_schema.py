@@ -24,16 +24,21 @@ def test_the_top() -> None:
 
 def test_no_other_keys_anywhere() -> None:
     objects = [schema(), *(d for d in schema()["$defs"].values() if d.get("type") == "object")]
-    assert len(objects) == 6
+    assert len(objects) == 7
     assert all(fields["additionalProperties"] is False for fields in objects)
 
 
-def test_a_child_is_one_of_three_kinds() -> None:
+def test_a_child_is_one_of_four_kinds() -> None:
     kinds = [
         kind["$ref"].split("/")[-1] for kind in schema()["properties"]["children"]["items"]["oneOf"]
     ]
     required = [set(schema()["$defs"][kind]["required"]) for kind in kinds]
-    assert required == [{"id", "start"}, {"id", "command"}, {"id"}]
+    assert required == [
+        {"id", "start"},
+        {"id", "start", "instances"},
+        {"id", "command"},
+        {"id"},
+    ]
     assert schema()["$defs"]["SupervisorChild"]["anyOf"] == schema()["anyOf"]
 
 

@@ -135,6 +135,14 @@ class Remote(GenServer):
     def identity(self) -> list[int]:
         return [os.getpid(), current().incarnation]
 
+    @call
+    def number(self) -> list[object]:
+        return [self.instance, self.name, current().incarnation]
+
+    @cast
+    def note_number(self, text: str) -> None:
+        note(self.log, text, self.instance)
+
     # ---- ends --------------------------------------------------------------------------------
 
     @call

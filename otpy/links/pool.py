@@ -1,0 +1,114 @@
+"""Several instances of one child, and which of them gets a message."""
+
+import time
+import zlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from otpy.errors import NoProcess
+from otpy.wire.packing import pack
+
+if TYPE_CHECKING:
+    from otpy.links.ref import Ref
+
+_DOWN_S: Final = 1.0
+"""How long an instance that was seen to be down is passed over."""
+
+_SMALLEST, _LARGEST = -(1 << 63), (1 << 64) - 1
+
+_encoder: Final = msgspec.msgpack.Encoder(order="deterministic")
+
+
+def instance_of(key: object, count: int) -> int:
+    """Tell which of `count` instances a key belongs to.
+
+    The same for ever, in every process and with every version of Python: an integer by its
+    remainder, as in Elixir's PartitionSupervisor, anything else by the CRC-32 of its
+    MessagePack, with the keys of mappings sorted.
+
+    Raises:
+        NotSendable: MessagePack cannot carry the key.
+    """
+    if isinstance(key, int) and not isinstance(key, bool) and _SMALLEST <= key <= _LARGEST:
+        return abs(key) % count
+    try:
+        data = _encoder.encode(key)
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        data = pack(key)  # tells what is wrong with it
+    return zlib.crc32(data) % count
+
+
+class Pool:
+    """The instances of one child.
+
+    Args:
+        path: Of the child.
+        refs: To its instances, in their order.
+    """
+
+    def __init__(self, path: str, refs: "list[Ref]") -> None:
+        self.path, self._refs = path, refs
+        self._next = 0
+        self._down_until: dict[int, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._refs)
+
+    def choose(self, key: object) -> "Ref":
+        """Give the instance that a key belongs to, or without one (None) the least busy.
+
+        That is the one with the fewest requests of this process under way; of those with as
+        many, the one whose turn it is.
+        """
+        if key is not None:
+            return self._refs[instance_of(key, len(self._refs))]
+        best, fewest = -1, -1
+        for number in self._in_turn():
+            under_way = self._refs[number].under_way
+            if best < 0 or under_way < fewest:
+                best, fewest = number, under_way
+            if not fewest:
+                break
+        instance = self._refs[best]
+        if instance.link is not None and instance.link.open:
+            self._next = best + 1  # else it is looked at first, and chosen once more
+        return instance
+
+    def choose_running(self, key: object, deadline: float | None) -> "Ref":
+        """Choose, and look whether it runs: who has no key need not wait for a restart.
+
+        Raises as `Introducer.is_running` does, but not `NoProcess`.
+        """
+        if key is not None:
+            return self.choose(key)
+        for _ in self._refs:
+            instance = self.choose(None)
+            number = self._refs.index(instance)
+            if self._runs(instance, deadline):
+                self._next = number + 1
+                return instance
+            self._down_until[number] = time.monotonic() + _DOWN_S
+        self._down_until.clear()
+        return self.choose(None)
+
+    def _in_turn(self) -> Iterator[int]:
+        """Give the numbers of the instances, beginning with the next; those that are down last."""
+        first, count = self._next, len(self._refs)
+        numbers = ((first + i) % count for i in range(count))
+        if not self._down_until:
+            return numbers
+        now = time.monotonic()
+        self._down_until = {n: until for n, until in self._down_until.items() if until > now}
+        down = self._down_until
+        listed = list(numbers)
+        return iter([n for n in listed if n not in down] or listed)
+
+    def _runs(self, instance: "Ref", deadline: float | None) -> bool:
+        try:
+            link = instance.link
+            known = link is not None and link.open
+            return known or instance.node.is_running(instance.name, deadline)
+        except NoProcess:
+            return False
