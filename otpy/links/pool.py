@@ -1,13 +1,12 @@
 """Several instances of one child, and which of them gets a message."""
 
 import time
-import zlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from otpy.errors import NoProcess
+from otpy.errors import CallingSelf, NoProcess
 from otpy.wire.packing import pack
 
 if TYPE_CHECKING:
@@ -33,6 +32,8 @@ def instance_of(key: object, count: int) -> int:
     """
     if isinstance(key, int) and not isinstance(key, bool) and _SMALLEST <= key <= _LARGEST:
         return abs(key) % count
+    import zlib  # noqa: PLC0415  # a library of its own, which most workers never need
+
     try:
         data = _encoder.encode(key)
     except (TypeError, ValueError, OverflowError, RecursionError):
@@ -110,5 +111,5 @@ class Pool:
             link = instance.link
             known = link is not None and link.open
             return known or instance.node.is_running(instance.name, deadline)
-        except NoProcess:
+        except (NoProcess, CallingSelf):
             return False

@@ -49,13 +49,13 @@ class Peers:
         ref = self._refs.get(name)
         return self._refs.setdefault(name, Ref(self, name)) if ref is None else ref
 
-    def cast(self, name: str, message: object, timeout: float | None) -> None:
+    def cast(self, name: str, message: object, timeout: float | None, key: object = None) -> None:
         """Send a request that has no answer, to oneself, too."""
         if name == self._me.path:
             self._mailbox.cast_to_self(message)
             return
         try:
-            self[name].cast(message, timeout=timeout)
+            self[name].cast(message, key=key, timeout=timeout)
         except CallingSelf:
             self._mailbox.cast_to_self(message)
 

@@ -62,7 +62,7 @@ class Petitions:
         entry = self._directory.resolve(name)
         if entry.path == petition.sender.path:
             raise CallingSelf(f"{name!r} would wait for itself")
-        if entry.kind != "worker":
+        if entry.kind not in ("worker", "supervisor"):  # of instances, maybe
             raise NoProcess(f"{name!r} is a {entry.kind}; it takes no messages")
         return entry
 

@@ -39,7 +39,7 @@ class Peers(Protocol):
     def __getitem__(self, name: str) -> Ref:
         """Return the reference to a process by its name."""
 
-    def cast(self, name: str, message: object, timeout: float | None) -> None:
+    def cast(self, name: str, message: object, timeout: float | None, key: object) -> None:
         """Send a request that has no answer, to oneself, too."""
 
     def whereis(self, name: str, timeout: float | None) -> int | None:

@@ -19,9 +19,16 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 def call(name: Method, /) -> Method: ...
 @overload
 def call(
-    name: str, request: object, /, *args: object, timeout: float | None = DEFAULT_TIMEOUT_S
+    name: str,
+    request: object,
+    /,
+    *args: object,
+    key: object = None,
+    timeout: float | None = DEFAULT_TIMEOUT_S,
 ) -> Any: ...
-def call(name: Any, /, *request: object, timeout: float | None = DEFAULT_TIMEOUT_S) -> Any:
+def call(
+    name: Any, /, *request: object, key: object = None, timeout: float | None = DEFAULT_TIMEOUT_S
+) -> Any:
     """Call another worker of this tree, and wait for the reply; or mark a method, as ``@call``.
 
     A marked method answers calls of its own name: ``("increment", 5)`` or ``"get_count"``.
@@ -29,6 +36,8 @@ def call(name: Any, /, *request: object, timeout: float | None = DEFAULT_TIMEOUT
     Args:
         name: An id that is unique in the tree, or a path.
         request: Any value; with more arguments, ``(request, *args)`` is sent.
+        key: If the process has `instances`: the same key goes to the same instance, and without
+            one (None) the least busy is picked.
         timeout: Seconds above zero, or None for ever. Meanwhile this process serves nobody.
 
     Raises:
@@ -44,16 +53,23 @@ def call(name: Any, /, *request: object, timeout: float | None = DEFAULT_TIMEOUT
     """
     if not request and callable(name):
         return _marked(name, "call")
-    return current().peers[_name(name)].call(_message(request), timeout=timeout)
+    return current().peers[_name(name)].call(_message(request), key=key, timeout=timeout)
 
 
 @overload
 def cast(name: Method, /) -> Method: ...
 @overload
 def cast(
-    name: str, request: object, /, *args: object, timeout: float | None = DEFAULT_TIMEOUT_S
+    name: str,
+    request: object,
+    /,
+    *args: object,
+    key: object = None,
+    timeout: float | None = DEFAULT_TIMEOUT_S,
 ) -> None: ...
-def cast(name: Any, /, *request: object, timeout: float | None = DEFAULT_TIMEOUT_S) -> Any:
+def cast(
+    name: Any, /, *request: object, key: object = None, timeout: float | None = DEFAULT_TIMEOUT_S
+) -> Any:
     """Send a request that has no answer, or mark a method, as ``@cast``.
 
     One to a process that is down is dropped. One to oneself is handled after this message.
@@ -61,6 +77,7 @@ def cast(name: Any, /, *request: object, timeout: float | None = DEFAULT_TIMEOUT
     Args:
         name: An id that is unique in the tree, or a path.
         request: Any value; with more arguments, ``(request, *args)`` is sent.
+        key: As `call`'s.
         timeout: Seconds to wait while the process takes no messages, or None for ever.
 
     Raises:
@@ -71,11 +88,16 @@ def cast(name: Any, /, *request: object, timeout: float | None = DEFAULT_TIMEOUT
     """
     if not request and callable(name):
         return _marked(name, "cast")
-    return current().peers.cast(_name(name), _message(request), timeout)
+    return current().peers.cast(_name(name), _message(request), timeout, key)
 
 
 def send_request(
-    name: str, request: object, /, *args: object, timeout: float | None = DEFAULT_TIMEOUT_S
+    name: str,
+    request: object,
+    /,
+    *args: object,
+    key: object = None,
+    timeout: float | None = DEFAULT_TIMEOUT_S,
 ) -> Pending:
     """Send a request to another worker, and go on; any number may be under way.
 
@@ -83,6 +105,7 @@ def send_request(
         name: As `call`'s.
         request: As `call`'s.
         args: As `call`'s.
+        key: As `call`'s.
         timeout: Seconds to wait while the process takes no messages, or None for ever.
 
     Returns:
@@ -93,7 +116,8 @@ def send_request(
         NotSendable: Pickle cannot carry the request.
         FrameTooLarge: It is over `max_frame`.
     """
-    return current().peers[_name(name)].send_request(request, *args, timeout=timeout)
+    peer = current().peers[_name(name)]
+    return peer.send_request(request, *args, key=key, timeout=timeout)
 
 
 def whereis(name: str, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> int | None:

@@ -164,3 +164,25 @@ def test_a_key_that_cannot_be_one(nodes: Nodes) -> None:
         with pytest.raises(NotSendable):
             send("number", key=object())
     assert number(node, "alone", key="whatever") == [None, "alone", 1]
+
+
+def test_workers_find_the_same_instance_as_clients(nodes: Nodes) -> None:
+    node = nodes.run("""
+        name: pools
+        children:
+          - {id: pool, start: "tests.support.pool_workers:Sibling", args: [WORK/log],
+             instances: 3}
+          - {id: asker, start: "tests.support.pool_workers:Sibling", args: [WORK/log]}
+        """)
+    for key in (0, 4, "ann", "eve", [1, {"a": 2}]):
+        there = number(node, key=key)
+        assert node.call("asker", "ask", "pool", key) == there
+        assert node.call("asker", "ask_later", "pool", key) == there
+        node.call("asker", "tell", "pool", f"told {key}", key)
+        node.logged(f"told {key}", there[0])
+    assert {str(node.call("asker", "ask", "pool")[0]) for _ in range(3)} == {"0", "1", "2"}
+    # One of them asks its siblings; it cannot answer itself, but cast to itself.
+    assert {node.call("pool/1", "ask", "pool")[0] for _ in range(4)} == {0, 2}
+    assert node.call("pool/1", "ask", "pool", 1) == "calling itself"
+    node.call("pool/1", "tell", "pool", "to myself", 1)
+    node.logged("to myself", 1)
