@@ -29,6 +29,12 @@ from otpy.wire.control import (
 
 _SUPERVISOR_S: Final = 60.0
 
+# Of the module, and made before a worker is forked: there is one pipe a process, and what a
+# worker need not make is on no page of its own.
+_lock: Final = threading.Lock()
+_tokens: Final = itertools.count(1)
+_awaited: Final[dict[int, "_Awaited"]] = {}
+
 NodeAnswer: TypeAlias = Answered | Introduced | Granted
 
 
@@ -53,13 +59,10 @@ class Control:
         self.fd = fd
         self._channel: Channel = control_channel(fd)
         self._heard = heard
-        self._tokens = itertools.count(1)
-        self._awaited: dict[int, _Awaited] = {}
-        self._lock = threading.Lock()
 
     def hear(self) -> None:
         """Take what there is to read."""
-        with self._lock:
+        with _lock:
             alive = self._channel.receive(self._hear)
         if not alive:
             # It is dead, and the kernel is about to end this process too: at once, not with a
@@ -68,7 +71,7 @@ class Control:
 
     def tell(self, message: object, fds: Sequence[int] = ()) -> None:
         """Send a message that the supervisor waits for."""
-        with self._lock:
+        with _lock:
             self._channel.send(message, fds)
             self._channel.flush_within(_SUPERVISOR_S)
 
@@ -81,13 +84,13 @@ class Control:
             OtpyError: What the node answered.
             TooLate: The deadline has passed.
         """
-        token = next(self._tokens)
-        awaited = self._awaited[token] = _Awaited(os.eventfd(0))
+        token = next(_tokens)
+        awaited = _awaited[token] = _Awaited(os.eventfd(0))
         try:
             self.tell(Petition(token, sender, wish), fds)
             self._await(awaited, deadline)
         finally:
-            del self._awaited[token]
+            del _awaited[token]
             os.close(awaited.wake)
         assert awaited.message is not None
         if not isinstance(awaited.message, Introduced) and isinstance(
@@ -113,7 +116,7 @@ class Control:
         if not isinstance(message, Answered | Introduced | Granted):
             self._heard(message, fds)
             return
-        awaited = self._awaited.get(message.token)
+        awaited = _awaited.get(message.token)
         if awaited is None:
             close_fds(fds)  # too late
             return

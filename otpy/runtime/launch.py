@@ -16,6 +16,7 @@ from otpy.errors import OtpyError
 from otpy.runtime.journal import Journal
 from otpy.runtime.lock import acquire
 from otpy.runtime.node import Node, NodeTree
+from otpy.runtime.rehearsal import rehearse
 from otpy.system.nodedir import NodeDir
 from otpy.system.prctl import become_subreaper
 from otpy.system.procfs import children_of
@@ -60,6 +61,7 @@ def _run_node(tree: NodeTree) -> int:
     journal = Journal(directory.events)
     with _listen(directory) as listener:
         node = Node(tree, lock, listener, journal, strangers)
+        rehearse()
         # What exists now is never garbage: collecting would only unshare its pages.
         gc.collect()
         gc.freeze()

@@ -60,8 +60,8 @@ class WorkerMailbox:
         self._links: dict[int, Link] = {}
         self._blocked: dict[int, Link] = {}
         self._ready: deque[Message] = deque()
-        self._timers = Timers()
-        self._heap = self._timers.heap
+        self._timers: Timers | None = None  # many a worker has none
+        self._heap: list[tuple[float, int, TimerRef]] = []
 
     def assigned(self) -> BeWorker:
         """Wait for the supervisor to say which child this process is.
@@ -78,13 +78,15 @@ class WorkerMailbox:
         """Put `message` into this mailbox after `seconds`."""
         if not seconds >= 0:
             raise ValueError(f"send_after takes seconds from zero on, got {seconds!r}")
+        if self._timers is None:
+            self._timers = Timers(self._heap)
         return self._timers.start(time.monotonic() + seconds, Info(message))
 
     def cancel_timer(self, timer: TimerRef) -> float | None:
         """Take a message back that was to come later; None if it has been handed out."""
         if not isinstance(timer, TimerRef):
             raise TypeError(f"cancel_timer takes what send_after returned, got {timer!r:.100}")
-        if timer.set:
+        if timer.set and self._timers is not None:
             self._timers.cancel(timer)
             return max(0.0, timer.due - time.monotonic())
         if timer.message in self._ready:
@@ -182,6 +184,7 @@ class WorkerMailbox:
                 self._hear_supervisor()
 
     def _take_due_timers(self) -> None:
+        assert self._timers is not None
         self._ready.extend(self._timers.take_due(time.monotonic()))
 
     def _wait(self, seconds: float) -> None:

@@ -4,6 +4,7 @@ import contextlib
 import importlib
 import os
 import sys
+from functools import partial
 from inspect import CO_COROUTINE as _CO_COROUTINE
 from inspect import iscoroutine
 from typing import Any
@@ -31,16 +32,16 @@ def be_blank(pipes: Pipes, leashes: tuple[int, ...], supervisor: int) -> int:
     become_child("otpy: worker", (pipes.their_control, *leashes), pipes.their_output)
     become_worker(supervisor)
     mailbox = WorkerMailbox(pipes.their_control)
-    os.register_at_fork(after_in_child=mailbox.close_all)
-    os.register_at_fork(after_in_child=context.leave)
     child = mailbox.assigned()
     name_process(f"otpy: {child.path}")
-    peers = Peers(Address(child.path, child.incarnation), mailbox)
+    peers = partial(Peers, Address(child.path, child.incarnation), mailbox)
     context.enter(context.Context(child.path, child.incarnation, mailbox, peers))
-    return _be_child(child, mailbox, leashes)
+    os.register_at_fork(after_in_child=context.leave)
+    return be_child(child, mailbox, leashes)
 
 
-def _be_child(child: BeWorker, mailbox: WorkerMailbox, leashes: tuple[int, ...]) -> int:
+def be_child(child: BeWorker, mailbox: WorkerMailbox, leashes: tuple[int, ...]) -> int:
+    """Be `child` from its first moment to its last; tell the exit status."""
     in_hand = ""
     try:
         if child.argv:

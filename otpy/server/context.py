@@ -1,7 +1,8 @@
 """The process that this code runs in, when it is a worker of a tree."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from otpy.errors import OtpyError
 from otpy.links.ref import Ref
@@ -32,6 +33,9 @@ class Mailbox(Protocol):
     def reply(self, link: int, number: int, value: object) -> None:
         """Answer a call that came on a link of this process's."""
 
+    def close_all(self) -> None:
+        """Close everything: this is a process that the worker forked."""
+
 
 class Peers(Protocol):
     """The other workers of the tree."""
@@ -54,13 +58,37 @@ class Peers(Protocol):
         """Close every link: this is a process that the worker forked."""
 
 
-class Context(NamedTuple):
-    """Who this worker is."""
+class Context:
+    """Who this worker is.
 
-    name: str
-    incarnation: int
-    mailbox: Mailbox
-    peers: Peers
+    Args:
+        name: Its path.
+        incarnation: Which one it is.
+        mailbox: Its own.
+        peers: Makes what it reaches the others by; many a worker never does.
+    """
+
+    __slots__ = ("_make_peers", "_peers", "incarnation", "mailbox", "name")
+
+    def __init__(
+        self, name: str, incarnation: int, mailbox: Mailbox, peers: Callable[[], Peers]
+    ) -> None:
+        self.name, self.incarnation, self.mailbox = name, incarnation, mailbox
+        self._make_peers = peers
+        self._peers: Peers | None = None
+
+    @property
+    def peers(self) -> Peers:
+        """The other workers of the tree."""
+        if self._peers is None:
+            self._peers = self._make_peers()
+        return self._peers
+
+    def abandon(self) -> None:
+        """Close everything: this is a process that the worker forked."""
+        self.mailbox.close_all()
+        if self._peers is not None:
+            self._peers.abandon()
 
 
 _contexts: list[Context] = []
@@ -74,7 +102,7 @@ def enter(context: Context) -> None:
 def leave() -> None:
     """Say that this process is no worker: one that a worker forked."""
     if _contexts:
-        _contexts.pop().peers.abandon()
+        _contexts.pop().abandon()
 
 
 def current() -> Context:

@@ -3,6 +3,7 @@
 import pytest
 
 import otpy
+from otpy import TimerRef
 from otpy.runtime.timers import Timers
 from tests.support.node import Nodes, NodeUnderTest
 
@@ -62,22 +63,23 @@ def test_only_a_timer_can_be_cancelled(nodes: Nodes) -> None:
 
 
 def test_cancelled_timers_take_no_room_and_wake_nobody() -> None:
-    timers = Timers()
+    heap: list[tuple[float, int, TimerRef]] = []
+    timers = Timers(heap)
     kept = [timers.start(1000.0 + n, n) for n in range(10)]
     for n in range(1000):
         timers.cancel(timers.start(2000.0 + n, "cancelled"))
-    assert len(timers.heap) <= 2 * len(kept)
+    assert len(heap) <= 2 * len(kept)
     timers.cancel(kept[0])
-    assert timers.heap[0][0] == 1001.0
+    assert heap[0][0] == 1001.0
     assert list(timers.take_due(1002.0)) == [1, 2]
     for timer in kept[3:]:
         timers.cancel(timer)
-    assert timers.heap == []
+    assert heap == []
     assert list(timers.take_due(9000.0)) == []
 
 
 def test_messages_of_one_time_come_in_the_order_they_were_sent() -> None:
-    timers = Timers()
+    timers = Timers([])
     set_ = [timers.start(5.0, n) for n in range(5)]
     timers.cancel(set_[2])
     assert list(timers.take_due(4.0)) == []
