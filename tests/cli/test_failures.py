@@ -69,6 +69,7 @@ def test_every_error_of_the_family_is_one_line(capsys: pytest.CaptureFixture[str
     arguments: dict[str, tuple[object, ...]] = {
         "NodeAlreadyRunning": ("x", 7),
         "FrameTooLarge": (9, 5),
+        "SeveralInstances": ("pool", 4),
         "SpecError": (["one"],),
     }
     family = [e for e in vars(errors).values() if isinstance(e, type) and issubclass(e, Exception)]
