@@ -29,6 +29,7 @@ from otpy.errors import (
     UnknownRequest,
 )
 from otpy.server import (
+    Agent,
     Call,
     Caller,
     Continue,
@@ -47,6 +48,7 @@ from otpy.server import (
 )
 
 __all__ = [
+    "Agent",
     "Call",
     "CallTimeout",
     "Caller",

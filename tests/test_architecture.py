@@ -70,6 +70,7 @@ def test_imports_go_one_way(package: str) -> None:
 
 def test_the_public_surface_is_this() -> None:
     assert sorted(otpy.__all__) == [
+        "Agent",
         "Call",
         "CallTimeout",
         "Caller",

@@ -1,7 +1,6 @@
 """A worker as a process: a GenServer, a function or a program that is not Python."""
 
 import contextlib
-import importlib
 import os
 import sys
 from functools import partial
@@ -15,6 +14,7 @@ from otpy.runtime.peers import Peers
 from otpy.runtime.pipes import Pipes
 from otpy.runtime.serving import NotNeeded, Serving, raised
 from otpy.server import GenServer, context
+from otpy.server.functions import resolve
 from otpy.system.spawn import become_child, become_worker, exec_command
 from otpy.system.title import name_process
 from otpy.wire.control import Address, BeWorker, IgnoreStart, LastWord, Ready
@@ -61,20 +61,6 @@ def be_child(child: BeWorker, mailbox: WorkerMailbox, leashes: tuple[int, ...]) 
     mailbox.last_words(str(reason), reason.traceback if isinstance(reason, Raised) else "")
     mailbox.tell_supervisor(LastWord(reason, in_hand))
     return 0 if is_clean(reason) else 1
-
-
-def resolve(target: str) -> Any:
-    """Import ``module:attribute``.
-
-    Raises:
-        ImportError: There is no such module, or it raised while it was imported.
-        AttributeError: The module has no such attribute.
-    """
-    module, _, names = target.partition(":")
-    value: Any = importlib.import_module(module)
-    for name in names.split("."):
-        value = getattr(value, name)
-    return value
 
 
 def _serve(

@@ -1,5 +1,6 @@
 """GenServers: the behaviour, its results, and what each callback result means."""
 
+from otpy.server.agent import Agent
 from otpy.server.caller import Caller
 from otpy.server.context import Call, receive
 from otpy.server.dispatch import handles
@@ -9,6 +10,7 @@ from otpy.server.talking import call, cast, send_request, whereis
 from otpy.server.timer import TimerRef
 
 __all__ = [
+    "Agent",
     "Call",
     "Caller",
     "Continue",
