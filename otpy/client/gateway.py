@@ -16,9 +16,10 @@ from typing import Any, Final, TypeAlias
 
 from otpy.client.protocol import GatewayAnswer, GatewayProtocol
 from otpy.errors import NodeNotFound, ProcessDown, ProtocolError, RuntimeDirError
-from otpy.links.channel import Channel, Lost, NotDelivered, Seat
+from otpy.links.channel import Channel
 from otpy.links.deadline import TooLate, has_passed, lock_timeout, seconds_left
 from otpy.links.protocol import error_of
+from otpy.links.seat import Lost, NotDelivered, Seat
 from otpy.system.fdpass import close_fds, recv_fds
 from otpy.system.nodedir import node_names, runtime_dir
 from otpy.wire import gateway

@@ -9,51 +9,15 @@ import abc
 import os
 import select
 import threading
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic
 
-from otpy.errors import OtpyError, ProtocolError
+from otpy.errors import ProtocolError
 from otpy.links.deadline import TooLate, has_passed, lock_timeout, poll_ms
-
-AnswerT = TypeVar("AnswerT")
+from otpy.links.seat import AnswerT, Lost, NotDelivered, Seat
 
 _GONE: Final = select.POLLHUP | select.POLLERR | select.POLLNVAL
 _CAN_READ: Final = select.POLLIN | _GONE
 _CAN_WRITE: Final = select.POLLOUT | _GONE
-
-
-class NotDelivered(OtpyError):
-    """The connection ended before the other end had the whole request: it never ran."""
-
-
-class Lost(OtpyError):
-    """The connection ended after the request was sent: nobody knows whether it ran."""
-
-
-class Seat(Generic[AnswerT]):
-    """Where an answer is waited for.
-
-    Attributes:
-        answer: It, once it is there.
-        end: How many bytes were written with the request, and all before.
-        left: Nobody will look at the answer.
-        wake: Set while the thread that waits sleeps.
-    """
-
-    __slots__ = ("answer", "end", "left", "wake")
-
-    def __init__(self) -> None:
-        self.answer: AnswerT | None = None
-        self.end = 0
-        self.left = False
-        self.wake: threading.Lock | None = None
-
-    def rouse(self) -> None:
-        """Wake the thread up, if it sleeps; once too often does no harm."""
-        if self.wake is not None:
-            try:
-                self.wake.release()
-            except RuntimeError:
-                return  # it is awake already
 
 
 class Channel(abc.ABC, Generic[AnswerT]):
@@ -165,8 +129,7 @@ class Channel(abc.ABC, Generic[AnswerT]):
         """Send nothing new here. The last request under way closes the descriptors."""
         self.open = False
         self._retired = True
-        if not self._seats:
-            self._release()
+        self._release_if_idle()
 
     def abandon(self) -> None:
         """Close the descriptors at once: to be called in the child after a fork.
@@ -215,7 +178,16 @@ class Channel(abc.ABC, Generic[AnswerT]):
 
     def _unseat(self, number: int) -> None:
         del self._seats[number]
-        if self._retired and not self._seats:
+        if self._retired:
+            self._release_if_idle()
+
+    def _release_if_idle(self) -> None:
+        """Close the descriptors of a retired connection, unless somebody uses them.
+
+        Called by `retire`, and by everybody who stops using them. Who has no seat there holds one
+        of the locks, and looks at `open` only after he took it.
+        """
+        if not (self._seats or self._baton.locked() or self._sending.locked()):
             self._release()
 
     def _release(self) -> None:

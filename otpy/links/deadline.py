@@ -25,6 +25,8 @@ def deadline_of(timeout: float | None) -> float | None:
     Raises:
         ValueError: The timeout is not a number of seconds above zero.
     """
+    if type(timeout) is float and 0.0 < timeout < math.inf:
+        return time.monotonic() + timeout  # as nearly always
     if timeout is None:
         return None
     if not isinstance(timeout, (int, float)) or not 0 < timeout < math.inf:

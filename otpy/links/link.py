@@ -5,21 +5,27 @@ the pipe open. So whoever waits for a reply waits for the pidfd, too.
 """
 
 import fcntl
+import itertools
 import os
 import struct
 import termios
 import threading
 import time
 from collections.abc import Callable
+from select import PIPE_BUF
 from typing import Final
 
 from otpy.errors import ProcessDown
-from otpy.links.channel import Channel, Lost, Seat
+from otpy.links.channel import Channel
 from otpy.links.deadline import TooLate, has_passed, lock_timeout, poll_ms
 from otpy.links.protocol import Failure, LinkProtocol, Reply
+from otpy.links.seat import Lost, NotDelivered, Seat
 from otpy.system.fdpass import close_fds
 
 _READ_BYTES: Final = 1 << 16
+_FIRST_BYTES: Final = 479
+"""What Python allocates by itself (512 bytes with the object's head): most answers are smaller."""
+
 _GREETING: Final = 0
 """The seat of whoever waits for the greeting; calls count from 1."""
 
@@ -60,6 +66,9 @@ class Link(Channel[Reply | Failure]):
         self._eof_at: float | None = None
         self.path, self.pid, self.incarnation, self.node_pid = path, pid, incarnation, node_pid
         self.protocol = protocol
+        self.next_number = itertools.count(1).__next__
+        self._peeked = b""
+        self._alone = 0
         self.greeted = False
         self.dead = False
         self._welcome = threading.Lock()
@@ -75,23 +84,39 @@ class Link(Channel[Reply | Failure]):
     @property
     def under_way(self) -> int:
         """How many requests were sent here, and nobody has taken the answer yet."""
-        return len(self._seats)
+        return len(self._seats) + self._alone
 
     def call(self, request: object, deadline: float | None) -> Reply | Failure:
         """Send a call and wait for its answer; raises as `exchange` and `LinkProtocol.call`."""
-        number = self.protocol.next_number()
-        return self.exchange(number, self.protocol.call(number, request), deadline)
+        number = self.next_number()
+        data = self.protocol.call(number, request)
+        if len(data) <= PIPE_BUF and self._baton.acquire(False):
+            # Nobody else reads, so that no seat is needed as long as the baton is held.
+            try:
+                self._alone = 1
+                if end := self._put_at_once(data):
+                    return self._answer_at_once(number, deadline) or self._answer(
+                        number, end, deadline
+                    )
+            finally:
+                self._alone = 0
+                self._baton.release()
+                if self._followers:
+                    self._hand_on()
+                if self._retired:
+                    self._release_if_idle()
+        return self.exchange(number, data, deadline)
 
     def begin_call(
         self, request: object, deadline: float | None
     ) -> tuple[int, Seat[Reply | Failure]]:
         """Send a call; return its number, and the seat to `finish` it."""
-        number = self.protocol.next_number()
+        number = self.next_number()
         return number, self.begin(number, self.protocol.call(number, request), deadline)
 
     def cast(self, request: object, deadline: float | None) -> None:
         """Send a cast; raises as `post` and `LinkProtocol.cast`."""
-        self.post(self.protocol.next_number(), self.protocol.cast(request), deadline)
+        self.post(self.next_number(), self.protocol.cast(request), deadline)
 
     def await_greeting(self, deadline: float | None) -> bool:
         """Wait for the greeting; False if the worker is dead or has hung up without one.
@@ -120,11 +145,61 @@ class Link(Channel[Reply | Failure]):
             self._welcome.release()
         return True
 
+    # --- a thread alone --------------------------------------------------------------------
+
+    def _put_at_once(self, data: bytes) -> int:
+        """Write a small frame as a whole, and return as `_send`; 0 if it has to be sent slowly."""
+        if not self._sending.acquire(False):
+            return 0
+        try:
+            if self.open and self._rest is None and self._write(data):
+                return self._written
+            return 0
+        finally:
+            self._sending.release()
+
+    def _answer_at_once(self, number: int, deadline: float | None) -> Reply | Failure | None:
+        """Wait for the answer; None if it was not what came next."""
+        if self._eof_at is not None:
+            return None
+        ready = self._reads.poll(poll_ms(deadline))
+        if not ready or ready[0][0] != self._reader:
+            return None
+        try:
+            data = os.read(self._reader, _FIRST_BYTES)
+        except OSError:
+            return None  # as it will be the next time
+        except BaseException:
+            self._end()  # as in `_read`
+            raise
+        answer = self.protocol.sole_answer(data)
+        if answer is not None and answer.number == number:
+            return answer
+        self._peeked = data
+        return None
+
+    def _answer(self, number: int, end: int, deadline: float | None) -> Reply | Failure:
+        """Wait for the answer, as `exchange` does once it has sent the request."""
+        seat: Seat[Reply | Failure] = Seat()
+        self._seats[number] = seat
+        try:
+            if self._peeked:
+                self._read()
+            return self._lead(seat, deadline)
+        except Lost:
+            if self._delivered(end):
+                raise
+            raise NotDelivered from None
+        finally:
+            self._unseat(number)
+
+    # --- reading and writing ---------------------------------------------------------------
+
     def _put(self, data: bytes | memoryview) -> int:
         return os.write(self._writer, data)
 
     def _take(self) -> bool:
-        data = os.read(self._reader, _READ_BYTES)
+        data, self._peeked = self._peeked or os.read(self._reader, _READ_BYTES), b""
         if not data:
             if self._eof_at is None:
                 self._eof_at = time.monotonic()

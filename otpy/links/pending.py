@@ -3,10 +3,10 @@
 from typing import TYPE_CHECKING, Any
 
 from otpy.errors import CallTimeout, FrameTooLarge, NotSendable, OtpyError
-from otpy.links.channel import Lost, NotDelivered, Seat
 from otpy.links.deadline import DEFAULT_TIMEOUT_S, TooLate, deadline_of
 from otpy.links.link import Link
 from otpy.links.protocol import Failure, Reply, error_of
+from otpy.links.seat import Lost, NotDelivered, Seat
 
 if TYPE_CHECKING:
     from otpy.links.ref import Ref

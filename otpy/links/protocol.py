@@ -3,16 +3,15 @@
 Whoever owns the descriptors feeds it what was read, and writes what it returns.
 """
 
-import itertools
 from typing import Any, Final, TypeAlias
 
 import msgspec
 
 from otpy import errors
-from otpy.errors import NotSendable, OtpyError, ProtocolError
+from otpy.errors import OtpyError, ProtocolError
 from otpy.wire import link
-from otpy.wire.frames import MAX_FRAME, FrameDecoder, frame
-from otpy.wire.packing import pack
+from otpy.wire.frames import HEADER, MAX_FRAME, FrameDecoder
+from otpy.wire.packing import pack_frame
 
 
 class Greeting(msgspec.Struct, array_like=True, tag=link.GREETING, frozen=True):
@@ -47,7 +46,10 @@ class Down(msgspec.Struct, array_like=True, tag=link.DOWN, frozen=True):
 
 LinkAnswer: TypeAlias = Reply | Failure
 
-_link_decoder: Final = msgspec.msgpack.Decoder(Greeting | Reply | Failure | Down)
+_decode: Final = msgspec.msgpack.Decoder(Greeting | Reply | Failure | Down).decode
+
+_HEAD: Final = HEADER.size
+_length: Final = HEADER.unpack_from
 
 
 class LinkProtocol:
@@ -64,11 +66,6 @@ class LinkProtocol:
         self.down: Down | None = None
         self.max_frame = MAX_FRAME
         self._frames = FrameDecoder()
-        self._numbers = itertools.count(1)
-
-    def next_number(self) -> int:
-        """Return a number that no other request of this link has."""
-        return next(self._numbers)
 
     def call(self, number: int, request: object) -> bytes:
         """Return the bytes of a call.
@@ -77,19 +74,11 @@ class LinkProtocol:
             NotSendable: MessagePack cannot carry the request.
             FrameTooLarge: It is over `max_frame`.
         """
-        try:
-            return frame(pack((link.CALL, number, request)), self.max_frame)
-        except NotSendable:
-            pack(request)  # alone, so that the error names its type and not the envelope's
-            raise
+        return pack_frame((link.CALL, number, request), self.max_frame)
 
     def cast(self, request: object) -> bytes:
         """Return the bytes of a cast; raises as `call` does."""
-        try:
-            return frame(pack((link.CAST, request)), self.max_frame)
-        except NotSendable:
-            pack(request)
-            raise
+        return pack_frame((link.CAST, request), self.max_frame)
 
     def receive(self, data: bytes) -> list[LinkAnswer]:
         """Take bytes that the worker sent; return the answers to calls among them.
@@ -108,9 +97,23 @@ class LinkProtocol:
                 self._greeted(message)
         return answers
 
+    def sole_answer(self, data: bytes) -> LinkAnswer | None:
+        """Return the answer that `data` is from its first byte to its last.
+
+        None if it is anything else; nothing was taken then, and `receive` is to be given it.
+        """
+        received = len(data)
+        if received <= _HEAD or _length(data)[0] != received - _HEAD or self._frames.partial:
+            return None
+        try:
+            message = self._decoded(data[_HEAD:])
+        except ProtocolError:
+            return None
+        return message if isinstance(message, (Reply, Failure)) else None
+
     def _decoded(self, body: bytes) -> Greeting | Reply | Failure | Down:
         try:
-            message: Greeting | Reply | Failure | Down = _link_decoder.decode(body)
+            message: Greeting | Reply | Failure | Down = _decode(body)
         except (ValueError, RecursionError) as error:
             raise ProtocolError(f"not a message of a worker: {error}") from None
         return message

@@ -11,12 +11,12 @@ from otpy.errors import (
     ProtocolError,
     SeveralInstances,
 )
-from otpy.links.channel import Lost, NotDelivered
 from otpy.links.deadline import DEFAULT_TIMEOUT_S, TooLate, deadline_of, lock_timeout
 from otpy.links.link import Link
 from otpy.links.pending import Pending
 from otpy.links.pool import Pool
 from otpy.links.protocol import LinkProtocol, Reply, error_of
+from otpy.links.seat import Lost, NotDelivered
 
 _STRANGERS: Final = 10
 """Greetings of another incarnation than the gateway named, before it is an error."""
@@ -104,9 +104,11 @@ class Ref:
         """
         deadline = deadline_of(timeout)
         message = (request, *args) if args else request
+        link = self._link
         try:
             while True:
-                link = self.greeted(deadline, key)
+                if link is None or not link.open or not link.greeted:
+                    link = self.greeted(deadline, key)
                 try:
                     answer = link.call(message, deadline)
                     break

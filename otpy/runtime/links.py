@@ -9,7 +9,7 @@ import struct
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
 
@@ -17,8 +17,11 @@ from otpy.errors import FrameTooLarge, NotSendable, OtpyError, ProtocolError
 from otpy.server.context import current
 from otpy.wire import link as say
 from otpy.wire import peer
-from otpy.wire.frames import FrameDecoder, frame
-from otpy.wire.packing import pack, printable
+from otpy.wire.frames import FrameDecoder
+from otpy.wire.packing import pack_frame, printable
+
+_FIRST_BYTES: Final = 479
+"""What Python allocates by itself (512 bytes with the object's head): most reads bring less."""
 
 _READ_BYTES: Final = 1 << 16
 _REFUSAL_CHARS: Final = 50_000
@@ -32,49 +35,50 @@ class Cast(msgspec.Struct, array_like=True, tag=say.CAST, forbid_unknown_fields=
     request: Any
 
 
-class _Call(msgspec.Struct, array_like=True, tag=say.CALL, forbid_unknown_fields=True):
+if TYPE_CHECKING:
+    _NotSent: TypeAlias = Any
+else:
+    _NotSent = None
+
+
+class LinkCall(msgspec.Struct, array_like=True, tag=say.CALL, forbid_unknown_fields=True):
+    """A call that came over a link, and who made it.
+
+    It is what the decoder makes, so that a call is one object; nobody can send more than nil for
+    what comes behind the request.
+    """
+
     number: int
     request: Any
-
-
-_decode: Final = msgspec.msgpack.Decoder(_Call | Cast).decode
-
-
-class LinkCall:
-    """A call that came over a link, and who made it."""
-
-    __slots__ = ("_answered", "_link", "_number", "request")
-
-    def __init__(self, link: "Link", number: int, request: object) -> None:
-        self._link, self._number, self.request = link, number, request
-        self._answered = False
+    link: _NotSent = None
+    answered: _NotSent = None
 
     def __reduce__(self) -> tuple[object, ...]:
         # In another process it answers by way of this one, which holds the link.
         me = current()
-        return RemoteCaller, (me.name, me.incarnation, self._link.id, self._number)
+        return RemoteCaller, (me.name, me.incarnation, self.link.id, self.number)
 
     def reply(self, value: object) -> None:
         """Answer the call; what cannot be sent is an error to the caller, not to the server."""
-        if self._answered:
+        if self.answered:
             return
         try:
-            self._link.send((say.REPLY, self._number, value))
+            self.link.send((say.REPLY, self.number, value))
         except (NotSendable, FrameTooLarge) as error:
             self.refuse(error)
-        self._answered = True
+        self.answered = True
 
     def refuse(self, error: OtpyError) -> None:
         """Answer the call with an error; one of a class of the user's is what it is based on."""
-        if self._answered:
+        if self.answered:
             return
         bases = (base for base in type(error).__mro__ if base.__module__ == OtpyError.__module__)
-        answer = (say.ERROR, self._number, next(bases).__name__)
+        answer = (say.ERROR, self.number, next(bases).__name__)
         try:
-            self._link.send((*answer, list(error.args)))
+            self.link.send((*answer, list(error.args)))
         except (NotSendable, FrameTooLarge):
-            self._link.send((*answer, [printable(error, _REFUSAL_CHARS)]))
-        self._answered = True
+            self.link.send((*answer, [printable(error, _REFUSAL_CHARS)]))
+        self.answered = True
 
 
 @dataclass(slots=True)
@@ -101,6 +105,8 @@ class RemoteCaller:
 
 Received: TypeAlias = LinkCall | Cast
 
+_decode: Final = msgspec.msgpack.Decoder(LinkCall | Cast).decode
+
 
 class Link:
     """The worker's end of the pipes to one client.
@@ -110,6 +116,8 @@ class Link:
         write: Write end of the pipe to it.
         blocked: Told when an answer did not fit; `flush` is to be called when there is room.
     """
+
+    _framed: Callable[[tuple[Any, ...]], bytes] = staticmethod(pack_frame)
 
     def __init__(self, read: int, write: int, blocked: Callable[["Link"], None]) -> None:
         self.id = next(_ids)
@@ -127,7 +135,9 @@ class Link:
             ProtocolError: It is not what a client says.
         """
         try:
-            data = os.read(self.read, _READ_BYTES)
+            data = os.read(self.read, _FIRST_BYTES)
+            if len(data) == _FIRST_BYTES:
+                data += self._read_on()
         except BlockingIOError:
             return True
         except OSError:
@@ -139,15 +149,21 @@ class Link:
                 deliver(message)
         return True
 
+    def _read_on(self) -> bytes:
+        try:
+            return os.read(self.read, _READ_BYTES)
+        except BlockingIOError:
+            return b""
+
     def _received(self, body: bytes) -> Received | None:
         try:
-            message: _Call | Cast = _decode(body)
+            message: Received = _decode(body)
         except (ValueError, RecursionError) as error:
             raise ProtocolError(f"neither a call nor a cast: {error}") from None
-        request = say.request_value(message.request)
-        if isinstance(message, _Call):
-            return LinkCall(self, message.number, request)
-        message.request = request
+        if type(message.request) is list:
+            message.request = tuple(message.request)
+        if type(message) is LinkCall:
+            message.link = self
         return message
 
     def send(self, message: tuple[object, ...]) -> None:
@@ -172,9 +188,6 @@ class Link:
         if sent != len(data):
             self._out += data[sent:]
             self._blocked(self)
-
-    def _framed(self, message: tuple[Any, ...]) -> bytes:
-        return frame(pack(message))
 
     def flush(self) -> bool:
         """Send what is queued; tell whether all of it was sent."""
@@ -208,7 +221,7 @@ class PeerLink(Link):
         except NotSendable as error:
             # The sender's value, or its class, is at fault: this process goes on.
             if kind == peer.CALL:
-                LinkCall(self, number, None).refuse(error)
+                LinkCall(number, None, self).refuse(error)
             else:
                 sys.stderr.write(f"NotSendable: {error}\n")
             return None
@@ -216,7 +229,7 @@ class PeerLink(Link):
     def _message(self, kind: int, number: int, value: Any) -> Received | None:
         match kind:
             case peer.CALL:
-                return LinkCall(self, number, value)
+                return LinkCall(number, value, self)
             case peer.CAST:
                 return Cast(value)
             case peer.REPLY_FOR:
@@ -225,7 +238,8 @@ class PeerLink(Link):
             case _:
                 raise ProtocolError(f"not a message of a worker: kind {kind}")
 
-    def _framed(self, message: tuple[Any, ...]) -> bytes:
+    @staticmethod
+    def _framed(message: tuple[Any, ...]) -> bytes:
         match message:
             case (say.REPLY, number, value):
                 return peer.peer_frame(peer.REPLY, number, value)

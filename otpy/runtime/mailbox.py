@@ -117,9 +117,18 @@ class WorkerMailbox:
         """
         if self._stopping:
             raise ShutDownAsked
-        if self._ready or self._heap:
+        if timeout is not None or self._heap:
+            return self._next_until(None if timeout is None else time.monotonic() + timeout)
+        ready = self._ready
+        if ready and time.monotonic() - self._looked_at > _CONTROL_EVERY_S:
             self._look_at_control()  # else the wait does
-        deadline = None if timeout is None else time.monotonic() + timeout
+        while not ready:
+            self._wait(-1.0)
+        return ready.popleft()
+
+    def _next_until(self, deadline: float | None) -> Message | None:
+        if self._ready or self._heap:
+            self._look_at_control()
         while True:
             if self._heap:
                 self._take_due_timers()
@@ -151,7 +160,7 @@ class WorkerMailbox:
         """Answer a call that came on a link; nobody may be there any more."""
         for each in self._links.values():
             if each.id == link:
-                LinkCall(each, number, None).reply(value)
+                LinkCall(number, None, each).reply(value)
 
     def last_words(self, reason: str, traceback: str) -> None:
         """Tell every client why the worker ends."""

@@ -1,12 +1,12 @@
 """The other workers of the tree, as a worker reaches them."""
 
 from otpy.errors import CallingSelf, CallTimeout, NoProcess, OtpyError, ProcessDown
-from otpy.links.channel import NotDelivered
 from otpy.links.deadline import TooLate, deadline_of, earlier
 from otpy.links.link import Link, link_pipes
 from otpy.links.peer import PeerProtocol
 from otpy.links.protocol import LinkProtocol
 from otpy.links.ref import Ref
+from otpy.links.seat import NotDelivered
 from otpy.links.table import LinkTable
 from otpy.runtime.mailbox import WorkerMailbox
 from otpy.system.fdpass import close_fds
@@ -81,7 +81,7 @@ class Peers:
         try:
             there = self[server].greeted(deadline)
             if there.incarnation == incarnation:
-                there.post(there.protocol.next_number(), data, deadline)
+                there.post(there.next_number(), data, deadline)
         except (OtpyError, NotDelivered, TooLate):
             return  # it has gone, and whoever called it knows
 

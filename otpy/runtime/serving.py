@@ -22,6 +22,11 @@ _TRACEBACK_CHARS = 50_000
 _RESULTS: Final = (Reply, Stop, Continue, Timeout)
 """What a `handle_call` may return that is not the reply, right or wrong."""
 
+_PLAIN: Final = frozenset({int, str, bool, float, bytes, tuple, list, dict, type(None)})
+"""What it returns mostly: surely the reply."""
+
+_IDLE: Final = Info("timeout")
+
 _shortened = reprlib.Repr()
 _shortened.maxstring = _shortened.maxother = _shortened.maxlong = _MESSAGE_CHARS
 
@@ -130,20 +135,24 @@ class Serving:
         if self._continues:
             self._hand = Continue(self._continues.pop())
         else:
-            self._hand = self._mailbox.next(self._idle_s) or Info("timeout")
+            self._hand = self._mailbox.next(self._idle_s) or _IDLE
             self._idle_s = None
         self._handle(self._hand)
 
     def _handle(self, message: Message | Continue) -> None:
+        # All messages come this way: the commonest kinds and results first, few steps for each.
+        server = self._server
         try:
             if type(message) is LinkCall:
-                self._answer(message, self._server.handle_call(message.request, message))
+                self._answer(message, server.handle_call(message.request, message))
             elif type(message) is Cast:
-                self._carry_out("handle_cast", self._server.handle_cast(message.request))
+                if (result := server.handle_cast(message.request)) is not None:
+                    self._carry_out("handle_cast", result)
             elif type(message) is Info:
-                self._carry_out("handle_info", self._server.handle_info(message.message))
-            elif type(message) is Continue:
-                self._carry_out("handle_continue", self._server.handle_continue(message.argument))
+                self._carry_out("handle_info", server.handle_info(message.message))
+            else:
+                assert type(message) is Continue
+                self._carry_out("handle_continue", server.handle_continue(message.argument))
         except (Refused, UnknownRequest) as error:
             self._refuse(message, error)
         except ShutDownAsked:
@@ -162,7 +171,7 @@ class Serving:
             sys.stderr.write(f"{type(error).__name__}: {error}\n")
 
     def _answer(self, caller: LinkCall, result: object) -> None:
-        if not isinstance(result, _RESULTS) and result is not NoReply:
+        if type(result) in _PLAIN or (not isinstance(result, _RESULTS) and result is not NoReply):
             caller.reply(result)
             return
         match result:

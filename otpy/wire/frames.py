@@ -34,6 +34,7 @@ class FrameDecoder:
 
     def __init__(self, max_frame: int = MAX_FRAME) -> None:
         self._buffer = bytearray()
+        self._wanted = _SIZE
         self.max_frame = max_frame
 
     @property
@@ -48,23 +49,28 @@ class FrameDecoder:
             FrameTooLarge: A header announces more than `max_frame` bytes. Nothing after it
                 can be read: the connection has to be closed.
         """
-        buffer = self._buffer
-        if not buffer and len(data) >= _SIZE:
-            (size,) = _unpack_from(data)
-            if size == len(data) - _SIZE and size <= self.max_frame:
-                return [data[_SIZE:]]  # exactly one frame, as nearly always
-        buffer += data
+        received = len(data)
+        if self._buffer:
+            self._buffer += data
+            received = len(self._buffer)
+            if received < self._wanted:
+                return []
+            data = bytes(self._buffer)
+            self._buffer.clear()
+        elif received >= _SIZE and _unpack_from(data)[0] == received - _SIZE <= self.max_frame:
+            return [data[_SIZE:]]  # exactly one frame, as nearly always
         bodies: list[bytes] = []
-        start = 0
-        while len(buffer) - start >= _SIZE:
-            (size,) = _unpack_from(buffer, start)
+        start, wanted = 0, _SIZE
+        while start + wanted <= received:
+            (size,) = _unpack_from(data, start)
             if size > self.max_frame:
                 raise FrameTooLarge(size, self.max_frame)
             end = start + _SIZE + size
-            if len(buffer) < end:
+            if end > received:
+                wanted = _SIZE + size
                 break
-            bodies.append(bytes(buffer[start + _SIZE : end]))
+            bodies.append(data[start + _SIZE : end])
             start = end
-        if start:
-            del buffer[:start]
+        self._buffer += data[start:]
+        self._wanted = wanted
         return bodies

@@ -4,10 +4,14 @@ from typing import Final
 
 import msgspec
 
-from otpy.errors import NotSendable, ProtocolError
+from otpy.errors import FrameTooLarge, NotSendable, ProtocolError
+from otpy.wire.frames import HEADER, MAX_FRAME
 
-_encoder: Final = msgspec.msgpack.Encoder()
-_decoder: Final = msgspec.msgpack.Decoder()
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode: Final = msgspec.msgpack.Decoder().decode
+_header: Final = HEADER.pack
+
+_UNSENDABLE: Final = (TypeError, ValueError, OverflowError, RecursionError)
 
 
 def pack(value: object) -> bytes:
@@ -17,9 +21,31 @@ def pack(value: object) -> bytes:
         NotSendable: It holds something that MessagePack cannot carry.
     """
     try:
-        return _encoder.encode(value)
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise NotSendable(f"cannot send a {type(value).__qualname__}: {error}") from None
+        return _encode(value)
+    except _UNSENDABLE as error:
+        raise _not_sendable(value, error) from None
+
+
+def pack_frame(message: tuple[object, ...], max_frame: int = MAX_FRAME) -> bytes:
+    """Encode `message`, whose last part is a value of the user's, as a frame.
+
+    Raises:
+        NotSendable: The value holds something that MessagePack cannot carry.
+        FrameTooLarge: The message has more than `max_frame` bytes.
+    """
+    # Each call and each answer comes this way: so nothing is called that need not be.
+    try:
+        body = _encode(message)
+    except _UNSENDABLE as error:
+        raise _not_sendable(message[-1], error) from None
+    size = len(body)
+    if size > max_frame:
+        raise FrameTooLarge(size, max_frame)
+    return _header(size) + body
+
+
+def _not_sendable(value: object, error: Exception) -> NotSendable:
+    return NotSendable(f"cannot send a {type(value).__qualname__}: {error}")
 
 
 def printable(value: object, limit: int) -> str:
@@ -45,6 +71,6 @@ def unpack(body: bytes) -> object:
         ProtocolError: It is not MessagePack.
     """
     try:
-        return _decoder.decode(body)
+        return _decode(body)
     except (ValueError, RecursionError) as error:
         raise ProtocolError(f"not MessagePack: {error}") from None
