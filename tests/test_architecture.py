@@ -20,6 +20,7 @@ MAY_KNOW = {
     "server": {"wire", "errors", "links"},
     "links": {"wire", "errors", "system"},
     "client": {"wire", "errors", "events", "system", "links", "server"},
+    "aio": {"client", "wire", "errors", "events", "system", "links"},
     "runtime": {"core", "errors", "events", "wire", "config", "system", "server", "links"},
     "cli": {"client", "config", "core", "errors", "events", "wire", "system"},
     "examples": {"otpy"},
@@ -112,6 +113,17 @@ def test_the_public_surface_is_this() -> None:
         "whereis",
     ]
     assert all(hasattr(otpy, name) for name in otpy.__all__)
+
+
+def test_who_does_not_import_the_asyncio_client_does_without_asyncio() -> None:
+    import subprocess
+    import sys
+
+    script = "import sys, otpy; print('asyncio' in sys.modules)"
+    result = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == "False"
 
 
 def test_files_stay_short() -> None:

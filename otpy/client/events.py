@@ -3,18 +3,14 @@
 import contextlib
 import socket
 import threading
-from collections import deque
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-import msgspec
-
+from otpy.client.feed import EventFeed
 from otpy.client.gateway import READ_BYTES
 from otpy.client.protocol import GatewayProtocol
-from otpy.errors import NodeNotFound, ProtocolError
-from otpy.events import Event, NodeStopped, event_from_data
-from otpy.links.protocol import error_of
-from otpy.wire import gateway
+from otpy.errors import NodeNotFound
+from otpy.events import Event
 
 if TYPE_CHECKING:
     from otpy.client.gateway import Gateway
@@ -29,12 +25,9 @@ class EventStream:
 
     def __init__(self, source: "Gateway", *, follow: bool) -> None:
         self._source, self._follow = source, follow
-        self._waiting: deque[Event] = deque()
-        self._seen: list[Event] = []
-        self._done = False
-        self._replayed = False
         self._reading = threading.Lock()
-        self._sock, self._protocol = self._subscribe()
+        self._sock, protocol = self._subscribe()
+        self._feed = EventFeed(protocol)
 
     def __iter__(self) -> Self:
         return self
@@ -56,17 +49,16 @@ class EventStream:
 
     def __next__(self) -> Event:
         with self._reading:
-            while not self._waiting:
-                if self._done:
+            while not self._feed.waiting:
+                if self._feed.done:
                     self._sock.close()
                     raise StopIteration
                 self._receive()
-            return self._waiting.popleft()
+            return self._feed.waiting.popleft()
 
     def close(self) -> None:
         """End the subscription; a thread that waits for the next event gets StopIteration."""
-        self._done = True
-        self._waiting.clear()
+        self._feed.end()
         with contextlib.suppress(OSError):
             self._sock.shutdown(socket.SHUT_RDWR)
         if self._reading.acquire(blocking=False):
@@ -80,8 +72,7 @@ class EventStream:
 
         It is the parent's: no shutdown, which would end it for both.
         """
-        self._done = True
-        self._waiting.clear()
+        self._feed.end()
         self._reading = threading.Lock()
         self._sock.close()
 
@@ -93,45 +84,21 @@ class EventStream:
             data = self._sock.recv(READ_BYTES)
         except OSError:
             data = b""
-        if self._done:
+        if self._feed.done:
             return
-        if not data:
+        if data:
+            self._feed.receive(data)
+        else:
             self._resume()
-            return
-        for answer, _ in self._protocol.receive(data):
-            if answer.status == gateway.EVENT:
-                self._take(answer.value)
-            elif answer.status == gateway.ERROR:
-                self._done = True
-                raise error_of(str(answer.value), answer.arguments)
-            elif answer.number != 1:  # the first answer is the one to hello
-                self._done = True
-
-    def _take(self, data: object) -> None:
-        try:
-            event = event_from_data(data)
-        except msgspec.ValidationError as error:
-            raise ProtocolError(f"not an event: {error}") from None
-        if self._replayed and self._is_repeated(event):
-            return
-        self._replayed = False
-        if not self._seen or event.at > self._seen[-1].at:
-            self._seen = []
-        self._seen.append(event)
-        self._waiting.append(event)
-
-    def _is_repeated(self, event: Event) -> bool:
-        """Tell whether the next gateway repeats what the last one said."""
-        return bool(self._seen) and (event.at < self._seen[-1].at or event in self._seen)
 
     def _resume(self) -> None:
         """Subscribe with the next gateway, unless the node has ended."""
         self._sock.close()
-        if self._seen and isinstance(self._seen[-1], NodeStopped):
-            self._done = True
+        if self._feed.node_has_stopped:
+            self._feed.done = True
             return
         try:
-            self._sock, self._protocol = self._subscribe()
-            self._replayed = True
+            self._sock, protocol = self._subscribe()
+            self._feed.go_on(protocol)
         except NodeNotFound:
-            self._done = True
+            self._feed.done = True

@@ -27,10 +27,10 @@ from otpy.wire import gateway
 READ_BYTES: Final = 1 << 16
 _TIMEVAL: Final = struct.Struct("@ll")
 
-_ATTEMPTS: Final = 100
+ATTEMPTS: Final = 100
 """Gateways that may die on one request before it is taken personally."""
 
-_NO_ONE_LISTENS: Final = (errno.ENOENT, errno.ECONNREFUSED, errno.ENOTDIR)
+NO_ONE_LISTENS: Final = (errno.ENOENT, errno.ECONNREFUSED, errno.ENOTDIR)
 
 Answered: TypeAlias = tuple[GatewayAnswer, tuple[int, ...]]
 
@@ -156,7 +156,7 @@ class Gateway:
             TooLate: The deadline has passed.
             OtpyError: The error that the gateway answered.
         """
-        for _ in range(_ATTEMPTS):
+        for _ in range(ATTEMPTS):
             channel = self.connect(deadline)
             if operation == "connect":
                 arguments = {**arguments, "timeout": seconds_left(deadline)}
@@ -194,7 +194,7 @@ class Gateway:
             self._connecting.release()
 
     def _greet(self, deadline: float | None) -> tuple[GatewayChannel, Hello]:
-        for _ in range(_ATTEMPTS):
+        for _ in range(ATTEMPTS):
             channel = GatewayChannel(open_socket(self.name, self._path, deadline))
             try:
                 value, _ = channel.ask("hello", {}, deadline)
@@ -259,7 +259,7 @@ def open_socket(name: str, path: str, deadline: float | None) -> socket.socket:
         sock.connect(path)
     except OSError as error:
         sock.close()
-        if error.errno in _NO_ONE_LISTENS:
+        if error.errno in NO_ONE_LISTENS:
             raise NodeNotFound(not_running(name)) from None
         if error.errno == errno.EAGAIN and has_passed(deadline):
             raise TooLate from None

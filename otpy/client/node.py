@@ -8,8 +8,7 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar, cast
 
-import msgspec
-
+from otpy.client.answers import FATE_S, Introduction, converted
 from otpy.client.events import EventStream
 from otpy.client.gateway import Gateway, not_running, only_node
 from otpy.client.proxy import Proxy
@@ -42,9 +41,6 @@ from otpy.wire.gateway import TreeRow
 ShapeT = TypeVar("ShapeT")
 ServerT = TypeVar("ServerT")
 
-_FATE_S: Final = 1.0
-"""How long to ask why a process died; what it was asked has waited long enough."""
-
 
 def connect(node: str | None = None, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> "Node":
     """Connect to a running node.
@@ -68,12 +64,6 @@ def connect(node: str | None = None, *, timeout: float | None = DEFAULT_TIMEOUT_
     except TooLate:
         raise CallTimeout(f"node {name!r} did not answer within {timeout:g} s") from None
     return Node(gateway)
-
-
-class _Introduction(msgspec.Struct):
-    path: str
-    pid: int
-    incarnation: int
 
 
 class Node:
@@ -282,12 +272,8 @@ class Node:
         repeatable: bool = True,
     ) -> ShapeT:
         """Ask the gateway, and make the answer a `shape`; raises `TooLate`."""
-        value, fds = self._gateway.ask(operation, arguments, deadline, repeatable=repeatable)
-        try:
-            return msgspec.convert(value, shape)
-        except msgspec.ValidationError as error:
-            close_fds(fds)
-            raise ProtocolError(f"not what {operation!r} answers: {error}") from None
+        answer = self._gateway.ask(operation, arguments, deadline, repeatable=repeatable)
+        return converted(operation, answer, shape)
 
     def is_running(self, name: str, deadline: float | None) -> bool:
         """Tell whether the process runs at this moment; raises `NoProcess` and `TooLate`."""
@@ -298,13 +284,9 @@ class Node:
 
         Two names of one process share a link, so that messages keep their order.
         """
-        value, fds = self._gateway.ask("connect", {"name": name}, deadline)
-        try:
-            who = msgspec.convert(value, _Introduction)
-        except msgspec.ValidationError as error:
-            close_fds(fds)
-            raise ProtocolError(f"not what 'connect' answers: {error}") from None
-        reader, writer, pidfd = fds
+        answer = self._gateway.ask("connect", {"name": name}, deadline)
+        who = converted("connect", answer, Introduction)
+        reader, writer, pidfd = answer[1]
         ends = (reader, writer, pidfd)
         link = Link(
             ends,
@@ -329,7 +311,7 @@ class Node:
 
     def _fate(self, link: Link, deadline: float | None) -> ProcessDown:
         # The process is dead, so the caller gets an answer; a better one is worth a moment.
-        until = max(earlier(deadline, _FATE_S), earlier(None, _FATE_S / 10))
+        until = max(earlier(deadline, FATE_S), earlier(None, FATE_S / 10))
         who = {"path": link.path, "incarnation": link.incarnation}
         try:
             told = self.ask_until("fate", who, until, shape=dict[str, str])

@@ -2,10 +2,21 @@
 
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
-from otpy.links.ref import Ref
 from otpy.server import handles
+
+
+class Sender(Protocol):
+    """A reference to a process."""
+
+    name: str
+
+    def call(self, request: object, *args: object, timeout: float | None) -> Any:
+        """Send a request and wait for the reply, or return what is to be awaited for it."""
+
+    def cast(self, request: object, *args: object, timeout: float | None) -> Any:
+        """Send a request that has no answer."""
 
 
 class Proxy:
@@ -17,11 +28,11 @@ class Proxy:
         timeout: Of each call and cast.
     """
 
-    def __init__(self, ref: Ref, cls: type, timeout: float | None) -> None:
+    def __init__(self, ref: Sender, cls: type, timeout: float | None) -> None:
         self._ref, self._cls, self._timeout = ref, cls, timeout
 
     def __repr__(self) -> str:
-        return f"<Proxy of {self._cls.__name__} {self._ref.name} of {self._ref.node.name}>"
+        return f"<Proxy of {self._cls.__name__} {self._ref.name}>"
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         method = getattr(self._cls, name, None)

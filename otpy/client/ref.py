@@ -49,21 +49,21 @@ class Ref(ref.Ref):
         try:
             while True:
                 info = self.info()
-                if info.pid is not None and _is_alive(info.pid):
+                if info.pid is not None and is_alive(info.pid):
                     return info.pid, info.incarnation
                 # It was killed just now, or is being restarted: an introduction waits for it.
                 try:
                     link = self._introduced(deadline)
                 except SeveralInstances:
                     continue  # their supervisor said so: it is up
-                if _is_alive(link.pid):
+                if is_alive(link.pid):
                     return link.pid, link.incarnation
                 self.drop(link)
         except TooLate:
             raise NoProcess(f"{self.name!r} has no process at present") from None
 
 
-def _is_alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
     """Tell whether a process runs; one that waits to be reaped does not."""
     try:
         pidfd = os.pidfd_open(pid)

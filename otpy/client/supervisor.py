@@ -49,15 +49,19 @@ class ChildCounts(msgspec.Struct, frozen=True, kw_only=True):
     workers: int
 
 
-class _Result(msgspec.Struct):
+class Result(msgspec.Struct):
+    """What became of one child of many."""
+
     child: ChildInfo | None = None
     error: str = ""
     arguments: list[Any] = []
 
     def value(self) -> ChildInfo | OtpyError:
+        """Tell the child, or why there is none."""
         return self.child if self.child is not None else error_of(self.error, self.arguments)
 
     def refusal(self) -> OtpyError | None:
+        """Tell why nothing was done; None if it was."""
         return None if self.child is not None else error_of(self.error, self.arguments)
 
 
@@ -121,12 +125,8 @@ class SupervisorRef:
                 ``max_children``.
             StartFailed: Its init failed; the spec is not kept.
         """
-        fields = dict(spec or {})
-        if args is not None:
-            fields["args"] = dict(args) if isinstance(args, Mapping) else list(args)
-        if id is not None:
-            fields["id"] = id
-        return self._ask("start_child", {"spec": fields}, timeout, shape=ChildInfo)
+        arguments = {"spec": spec_fields(spec, args, id)}
+        return self._ask("start_child", arguments, timeout, shape=ChildInfo)
 
     def start_children(
         self, specs: Iterable[Mapping[str, object]], *, timeout: float | None = None
@@ -144,7 +144,7 @@ class SupervisorRef:
             SpecError: A spec is wrong; nothing was started.
         """
         arguments = {"specs": [dict(spec) for spec in specs]}
-        results = self._ask("start_children", arguments, timeout, shape=list[_Result])
+        results = self._ask("start_children", arguments, timeout, shape=list[Result])
         return [result.value() for result in results]
 
     def terminate_child(self, child: str, *, timeout: float | None = None) -> None:
@@ -165,7 +165,7 @@ class SupervisorRef:
         that is not there the `SupervisorError` ``not_found``.
         """
         arguments = {"children": list(children)}
-        results = self._ask("terminate_children", arguments, timeout, shape=list[_Result])
+        results = self._ask("terminate_children", arguments, timeout, shape=list[Result])
         return [result.refusal() for result in results]
 
     def restart_child(self, child: str, *, timeout: float | None = None) -> ChildInfo:
@@ -196,3 +196,17 @@ class SupervisorRef:
     ) -> ShapeT:
         request = {"path": self.path, "op": op, **arguments}
         return self._node.ask("supervisor", request, timeout, shape=shape, repeatable=repeatable)
+
+
+def spec_fields(
+    spec: Mapping[str, object] | None,
+    args: Sequence[object] | Mapping[str, object] | None,
+    id_: str | None,
+) -> dict[str, object]:
+    """Put together what `start_child` is given."""
+    fields = dict(spec or {})
+    if args is not None:
+        fields["args"] = dict(args) if isinstance(args, Mapping) else list(args)
+    if id_ is not None:
+        fields["id"] = id_
+    return fields

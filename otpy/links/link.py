@@ -227,7 +227,7 @@ class Link(Channel[Reply | Failure]):
         else:
             # It is dead. What it said last came before the pidfd fired, so it is there by now.
             self.dead = True
-            while _unread(self._reader) and self._read():
+            while unread(self._reader) and self._read():
                 pass
             self._end()
 
@@ -246,7 +246,7 @@ class Link(Channel[Reply | Failure]):
         if not self._sending.acquire(timeout=_EOF_GRACE_S):
             return True
         try:
-            return self._written - _unread(self._writer) >= end
+            return self._written - unread(self._writer) >= end
         finally:
             self._sending.release()
 
@@ -282,7 +282,7 @@ class Link(Channel[Reply | Failure]):
         close_fds((self._reader, self._writer, self._pid_fd))
 
 
-def _unread(pipe: int) -> int:
+def unread(pipe: int) -> int:
     """Tell how many bytes are in a pipe; on Linux either end can be asked."""
     (count,) = _INT.unpack(fcntl.ioctl(pipe, termios.FIONREAD, bytes(_INT.size)))
     return int(count)

@@ -18,7 +18,7 @@ from otpy.links.pool import Pool
 from otpy.links.protocol import LinkProtocol, Reply, error_of
 from otpy.links.seat import Lost, NotDelivered
 
-_STRANGERS: Final = 10
+STRANGERS: Final = 10
 """Greetings of another incarnation than the gateway named, before it is an error."""
 
 
@@ -225,7 +225,7 @@ class Ref:
         return self
 
     def _greeted_alone(self, deadline: float | None) -> Link:
-        for _ in range(_STRANGERS):
+        for _ in range(STRANGERS):
             link = self._introduced(deadline)
             while not link.await_greeting(deadline):
                 self.drop(link)

@@ -44,7 +44,7 @@ def test_its_methods_are_calls_and_casts(fake: FakeNode, node: Node) -> None:
     assert proxy.get() == 7
     assert proxy.echo({"a": [1]}) == {"a": [1]}
     assert proxy.echo(value="v") == "v"
-    assert repr(proxy) == "<Proxy of Echoing counter of fake>"
+    assert repr(proxy) == "<Proxy of Echoing counter>"
     assert proxy.get.__doc__ == "Tell the count."
 
 

@@ -6,6 +6,7 @@ A ``type: ignore`` here says that a mistake has to be found: mypy complains of o
 from typing import Any, assert_type
 
 import otpy
+import otpy.aio
 from otpy import GenServer, call, cast
 from otpy.examples.counter import Counter
 
@@ -62,3 +63,30 @@ class Timed(GenServer):
         assert_type(self.cancel_timer(self.timer), float | None)
         self.cancel_timer("tick")  # type: ignore[arg-type]
         return otpy.Stop("normal") if message == "timeout" else None
+
+
+async def asyncio_clients() -> None:
+    async with otpy.aio.connect("node") as node:
+        assert_type(node, otpy.aio.Node)
+        assert_type(await node["a"].call("get"), Any)
+        assert_type(await node["a"].pid, int)
+        assert_type(await (await node["a"].send_request("get")).result(), Any)
+        assert_type(await node.tree(), otpy.ProcessInfo)
+        assert_type(await node.supervisor().count_children(), otpy.ChildCounts)
+        assert_type(await node.proxy("a", Awaiting).take("apple"), list[str])
+        async for event in node.events(follow=True):
+            assert_type(event.at, float)
+
+
+class Awaiting(GenServer):
+    """With async methods."""
+
+    async def init(self) -> otpy.Continue:
+        return otpy.Continue("later")
+
+    @call
+    async def take(self, item: str) -> list[str]:
+        return [item]
+
+    async def terminate(self, reason: str) -> None:
+        await self.take(reason)

@@ -1,0 +1,240 @@
+"""Requests and answers of many tasks over one connection, on an asyncio event loop."""
+
+import abc
+import asyncio
+from typing import Generic, TypeVar
+
+from otpy.errors import ProtocolError
+from otpy.links.channel import Lost, NotDelivered
+
+AnswerT = TypeVar("AnswerT")
+
+
+class Slot(Generic[AnswerT]):
+    """Where an answer is waited for.
+
+    Attributes:
+        outcome: The answer, or why there is none: as a value, since a future complains of an
+            exception that nobody took.
+        end: How many bytes were to be written with the request, and all before; None as long as
+            it waits for its turn.
+    """
+
+    __slots__ = ("end", "outcome")
+
+    def __init__(self, outcome: "asyncio.Future[AnswerT | NotDelivered | Lost]") -> None:
+        self.outcome = outcome
+        self.end: int | None = None
+
+
+class Connection(abc.ABC, Generic[AnswerT]):
+    """One connection, shared by the tasks of one event loop.
+
+    Args:
+        reader: The descriptor to read from, non-blocking.
+        writer: The descriptor to write to, non-blocking; may be the same.
+
+    Attributes:
+        open: Whether new requests may be sent here.
+        fault: What was wrong with what came, if that ended the connection.
+    """
+
+    def __init__(self, reader: int, writer: int) -> None:
+        self.open = True
+        self.fault: ProtocolError | OSError | None = None
+        self._loop = asyncio.get_running_loop()
+        self._reader, self._writer = reader, writer
+        self._slots: dict[int, Slot[AnswerT]] = {}
+        self._turn = asyncio.Lock()
+        self._written = 0
+        self._rest = memoryview(b"")
+        self._room: asyncio.Future[None] | None = None
+        self._retired = False
+        self._released = False
+        self._loop.add_reader(reader, self._readable)
+
+    def __del__(self) -> None:
+        if not getattr(self, "_released", True):
+            self._close()
+
+    async def exchange(self, number: int, data: bytes) -> AnswerT:
+        """Send a request and wait for the answer with its number.
+
+        Raises:
+            NotDelivered: The connection ended, and the other end never had the whole request.
+            Lost: The connection ended after it had, or may have had.
+        """
+        slot = await self.begin(number, data)
+        try:
+            outcome = await slot.outcome
+        except BaseException:
+            self.forget(number)
+            raise
+        self._unseat(number)
+        return _taken(outcome)
+
+    async def begin(self, number: int, data: bytes) -> Slot[AnswerT]:
+        """Send a request whose answer `finish` waits for; `forget` the number then."""
+        slot: Slot[AnswerT] = Slot(self._loop.create_future())
+        self._slots[number] = slot
+        try:
+            await self._send(data, slot)
+        except BaseException:
+            self.forget(number)
+            raise
+        return slot
+
+    async def finish(self, slot: Slot[AnswerT]) -> AnswerT:
+        """Wait for the answer to a request that was begun; raises as `exchange`."""
+        # Shielded: who is cancelled does not take the answer away from who asks again.
+        return _taken(await asyncio.shield(slot.outcome))
+
+    async def post(self, data: bytes) -> None:
+        """Send a message that has no answer; raises `NotDelivered`."""
+        await self._send(data, None)
+
+    def forget(self, number: int) -> None:
+        """Drop the answer to a request, whether it has come or not."""
+        if (slot := self._slots.get(number)) is not None:
+            if not slot.outcome.cancel() and not slot.outcome.cancelled():
+                self._discard(slot.outcome.result())
+            self._unseat(number)
+
+    def _unseat(self, number: int) -> None:
+        del self._slots[number]
+        if self._retired and not self._slots:
+            self._end()
+
+    def retire(self) -> None:
+        """Send nothing new here. The last request under way closes the descriptors."""
+        self.open = False
+        self._retired = True
+        if not self._slots:
+            self._end()
+
+    def abandon(self) -> None:
+        """Close the descriptors and leave the loop alone: for the child after a fork.
+
+        What the loop watches is the parent's, by descriptors that are still open there.
+        """
+        self.open = False
+        if not self._released:
+            self._released = True
+            self._close()
+
+    @abc.abstractmethod
+    def _readable(self) -> None:
+        """Read once, and deliver what came."""
+
+    @abc.abstractmethod
+    def _put(self, data: memoryview) -> int:
+        """Write what fits; raises BlockingIOError if nothing does, another OSError if gone."""
+
+    @abc.abstractmethod
+    def _close(self) -> None:
+        """Close the descriptors."""
+
+    def _unwatch(self) -> None:
+        self._loop.remove_reader(self._reader)
+        self._loop.remove_writer(self._writer)
+
+    def _delivered(self, end: int) -> bool:  # noqa: ARG002  # a link can tell
+        """Tell whether the other end may have read the first `end` bytes that were written."""
+        return True
+
+    def _discard(self, outcome: AnswerT | NotDelivered | Lost) -> None:
+        """Give back what an answer holds that nobody takes."""
+
+    def _deliver(self, number: int, answer: AnswerT) -> bool:
+        """Hand an answer to who waits for it; False if nobody does."""
+        slot = self._slots.get(number)
+        if slot is None or slot.outcome.done():
+            return False
+        slot.outcome.set_result(answer)
+        return True
+
+    def _end(self) -> None:
+        """Take note that no more answers come, tell everybody who waits, and close."""
+        self.open = False
+        if self._released:
+            return
+        self._released = True
+        for slot in self._slots.values():
+            if slot.end is not None and not slot.outcome.done():
+                lost = self._delivered(slot.end)
+                slot.outcome.set_result(Lost() if lost else NotDelivered())
+        self._unwatch()
+        self._close()
+        self._rest = memoryview(b"")
+        self._make_room()
+
+    # ---- sending -----------------------------------------------------------------------------
+
+    async def _send(self, data: bytes, slot: Slot[AnswerT] | None) -> None:
+        """Write a whole frame, in turn; wait while the other end takes nothing."""
+        async with self._turn:
+            await self._flushed()
+            while (sent := self._write(memoryview(data))) == 0:
+                await self._may_write()
+            if slot is not None:
+                slot.end = self._written + len(data) - sent
+            # From here on it is sent to its end, whatever becomes of this task.
+            self._rest = memoryview(data)[sent:]
+            if self._rest:
+                self._loop.add_writer(self._writer, self._push)
+                await self._flushed()
+
+    async def _flushed(self) -> None:
+        """Wait until the frame before is written."""
+        while self._rest:
+            await self._wait_for_room()
+        if not self.open:
+            raise NotDelivered
+
+    async def _may_write(self) -> None:
+        self._loop.add_writer(self._writer, self._make_room)
+        try:
+            await self._wait_for_room()
+        finally:
+            if not self._released:
+                self._loop.remove_writer(self._writer)
+        if not self.open:
+            raise NotDelivered
+
+    async def _wait_for_room(self) -> None:
+        self._room = self._loop.create_future()
+        try:
+            await self._room
+        finally:
+            self._room = None
+
+    def _make_room(self) -> None:
+        if self._room is not None and not self._room.done():
+            self._room.set_result(None)
+
+    def _write(self, data: memoryview) -> int:
+        try:
+            sent = self._put(data)
+        except BlockingIOError:
+            return 0
+        except OSError:
+            self.open = False
+            raise NotDelivered from None
+        self._written += sent
+        return sent
+
+    def _push(self) -> None:
+        """Write more of the frame that did not fit."""
+        try:
+            self._rest = self._rest[self._write(self._rest) :]
+        except NotDelivered:
+            self._rest = memoryview(b"")
+        if not self._rest:
+            self._loop.remove_writer(self._writer)
+            self._make_room()
+
+
+def _taken(outcome: AnswerT | NotDelivered | Lost) -> AnswerT:
+    if isinstance(outcome, NotDelivered | Lost):
+        raise outcome
+    return outcome

@@ -1,0 +1,26 @@
+"""Timeouts of awaiting callers."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from otpy.errors import CallTimeout
+from otpy.links.deadline import deadline_of
+
+
+@contextlib.asynccontextmanager
+async def within(timeout: float | None, what: str) -> AsyncIterator[float | None]:
+    """Give what is in the block so many seconds, and tell it the deadline.
+
+    Raises:
+        ValueError: The timeout is not a number of seconds above zero, or None for ever.
+        CallTimeout: It was not done in time; the text is `what` and the time.
+    """
+    deadline = deadline_of(timeout)
+    try:
+        async with asyncio.timeout(timeout) as scope:
+            yield deadline
+    except TimeoutError:
+        if scope.expired():
+            raise CallTimeout(f"{what} within {timeout:g} s") from None
+        raise

@@ -1,0 +1,115 @@
+"""The stream of a node's events, for ``async for``."""
+
+import asyncio
+import contextlib
+import socket
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from otpy.client.feed import EventFeed
+from otpy.client.gateway import READ_BYTES
+from otpy.errors import NodeNotFound
+from otpy.events import Event
+
+if TYPE_CHECKING:
+    from otpy.aio.gateway import Gateway
+
+
+class EventStream:
+    """An async iterator of events, oldest first. Closing it ends the subscription.
+
+    It subscribes when the first event is asked for, goes on when the gateway is killed and comes
+    back, and ends when the node does. One task iterates; any may close.
+
+    Raises:
+        NodeNotFound: The node is gone when the first event is asked for.
+    """
+
+    def __init__(self, source: "Gateway", *, follow: bool) -> None:
+        self._source, self._follow = source, follow
+        self._sock: socket.socket | None = None
+        self._feed: EventFeed | None = None
+        self._closed = False
+        self._reading = False
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def __del__(self) -> None:
+        self.abandon()
+
+    async def __anext__(self) -> Event:
+        while not self._closed:
+            if self._feed is None:
+                self._source.check_open()
+                await self._subscribe()
+            elif self._feed.waiting:
+                return self._feed.waiting.popleft()
+            elif self._feed.done:
+                break
+            else:
+                await self._receive(self._feed)
+        await self.aclose()
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        """End the subscription; a task that waits for the next event gets StopAsyncIteration."""
+        self._closed = True
+        self._feed = None
+        if self._sock is not None and self._reading:
+            # Not closed while the loop watches it: whoever reads is told of its end, and closes.
+            with contextlib.suppress(OSError):
+                self._sock.shutdown(socket.SHUT_RDWR)
+        elif self._sock is not None:
+            self._sock.close()
+
+    def abandon(self) -> None:
+        """Forget the subscription: to be called in the child after a fork."""
+        self._closed = True
+        if (sock := getattr(self, "_sock", None)) is not None:
+            sock.close()
+
+    async def _subscribe(self) -> None:
+        self._sock, protocol = await self._source.stream("events", {"follow": self._follow})
+        if self._feed is None:
+            self._feed = EventFeed(protocol)
+        else:
+            self._feed.go_on(protocol)
+
+    async def _receive(self, feed: EventFeed) -> None:
+        assert self._sock is not None
+        self._reading = True
+        try:
+            data = await asyncio.get_running_loop().sock_recv(self._sock, READ_BYTES)
+        except OSError:
+            data = b""
+        finally:
+            self._reading = False
+        if self._closed:
+            return
+        if data:
+            feed.receive(data)
+        else:
+            await self._resume(feed)
+
+    async def _resume(self, feed: EventFeed) -> None:
+        """Subscribe with the next gateway, unless the node has ended."""
+        if self._sock is not None:
+            self._sock.close()
+        feed.done = feed.node_has_stopped
+        if not feed.done:
+            try:
+                await self._subscribe()
+            except NodeNotFound:
+                feed.done = True

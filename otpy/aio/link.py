@@ -1,0 +1,162 @@
+"""The link to one incarnation of a worker, on an event loop: two pipes and the worker's pidfd."""
+
+import asyncio
+import os
+import select
+from typing import Final
+
+from otpy.aio.connection import Connection, Slot
+from otpy.errors import ProcessDown, ProtocolError
+from otpy.links.link import unread
+from otpy.links.protocol import Failure, LinkProtocol, Reply
+from otpy.system.fdpass import close_fds
+
+_READ_BYTES: Final = 1 << 16
+
+_EOF_GRACE_S: Final = 1.0
+"""From the end-of-file of a dying process to its pidfd; after that it lives, and hung up."""
+
+
+class Link(Connection[Reply | Failure]):
+    """One link; it owns the three descriptors.
+
+    Attributes:
+        path: The worker's path in the tree.
+        pid: The worker's pid.
+        incarnation: The worker's incarnation, as the gateway said.
+        node_pid: The node that introduced us, so that its successor is not asked why.
+        protocol: What was said.
+        dead: Whether the worker is known to be dead.
+        fate: Why it ended, once the gateway was asked; to be used with `asking_fate` held.
+    """
+
+    def __init__(
+        self, fds: tuple[int, int, int], path: str, pid: int, incarnation: int, node_pid: int
+    ) -> None:
+        reader, writer, self._pidfd = fds
+        os.set_blocking(reader, False)
+        os.set_blocking(writer, False)
+        self.path, self.pid, self.incarnation, self.node_pid = path, pid, incarnation, node_pid
+        self.protocol = LinkProtocol()
+        self.dead = False
+        self.fate: ProcessDown | None = None
+        self.asking_fate = asyncio.Lock()
+        self._welcome = asyncio.Event()
+        self._grace: asyncio.TimerHandle | None = None
+        super().__init__(reader, writer)
+        self._loop.add_reader(self._pidfd, self._died)
+
+    @property
+    def greeted_by(self) -> int | None:
+        """The incarnation that greeted; None until one has: before, a link does not count."""
+        greeting = self.protocol.greeting
+        return None if greeting is None else greeting.incarnation
+
+    async def call(self, request: object) -> Reply | Failure:
+        """Send a call and wait for its answer; raises as `exchange` and `LinkProtocol.call`."""
+        number = self.protocol.next_number()
+        return await self.exchange(number, self.protocol.call(number, request))
+
+    async def begin_call(self, request: object) -> tuple[int, Slot[Reply | Failure]]:
+        """Send a call; return its number, and the slot to `finish` it."""
+        number = self.protocol.next_number()
+        return number, await self.begin(number, self.protocol.call(number, request))
+
+    async def cast(self, request: object) -> None:
+        """Send a cast; raises as `post` and `LinkProtocol.cast`."""
+        data = self.protocol.cast(request)
+        if self.open and _is_readable(self._pidfd):
+            self._died()  # the loop has not come to it yet
+        await self.post(data)
+
+    async def await_greeting(self) -> bool:
+        """Wait for the greeting; False if the worker is dead or has hung up without one.
+
+        Raises:
+            ProtocolError: The worker did not speak the protocol.
+        """
+        if self.greeted_by is None:
+            await self._welcome.wait()
+        if self.greeted_by is None and self.fault is not None:
+            raise self._copied_fault()
+        return self.greeted_by is not None
+
+    def obituary(self) -> ProcessDown | None:
+        """Tell why the link has ended; None if only the worker's supervisor can know.
+
+        Raises:
+            ProtocolError: The worker did not speak the protocol.
+        """
+        if self.fault is not None:
+            raise self._copied_fault()
+        if self.protocol.down is not None:
+            return ProcessDown(self.protocol.down.reason, self.protocol.down.traceback)
+        return None if self.dead else ProcessDown("noconnection")
+
+    def _copied_fault(self) -> Exception:
+        # Every task raises an exception of its own, since raising writes into it.
+        fault = self.fault or ProcessDown("noconnection")
+        return type(fault)(*fault.args)
+
+    def _put(self, data: memoryview) -> int:
+        return os.write(self._writer, data)
+
+    def _readable(self) -> None:
+        if not self._read():
+            # Its end, or a process that it forked has not closed it: the pidfd tells.
+            self._loop.remove_reader(self._reader)
+            self._grace = self._loop.call_later(_EOF_GRACE_S, self._end)
+
+    def _read(self) -> bool:
+        """Read once; False at the end."""
+        try:
+            data = os.read(self._reader, _READ_BYTES)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        if not data:
+            return False
+        try:
+            for answer in self.protocol.receive(data):
+                self._deliver(answer.number, answer)
+        except ProtocolError as error:
+            self.fault = error
+            self._end()
+        else:
+            if self.protocol.greeting is not None:
+                self._welcome.set()
+            if self.protocol.down is not None:
+                self._end()
+        return True
+
+    def _died(self) -> None:
+        # What it said last came before the pidfd fired, so it is there by now.
+        self.dead = True
+        while not self._released and unread(self._reader) and self._read():
+            pass
+        self._end()
+
+    def _delivered(self, end: int) -> bool:
+        # Nobody reads this pipe any more: what is still in it was never read. A frame that was
+        # not read to its end was never run.
+        return self._written - unread(self._writer) >= end
+
+    def _end(self) -> None:
+        super()._end()
+        self._welcome.set()
+
+    def _unwatch(self) -> None:
+        super()._unwatch()
+        self._loop.remove_reader(self._pidfd)
+        if self._grace is not None:
+            self._grace.cancel()
+
+    def _close(self) -> None:
+        close_fds((self._reader, self._writer, self._pidfd))
+
+
+def _is_readable(fd: int) -> bool:
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    return bool(poll.poll(0))

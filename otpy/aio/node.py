@@ -1,0 +1,324 @@
+"""A running node, as a client on an asyncio event loop sees it."""
+
+import asyncio
+import contextlib
+import os
+import weakref
+from collections.abc import Generator, Iterable
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar, cast
+
+from otpy.aio.deadline import within
+from otpy.aio.events import EventStream
+from otpy.aio.gateway import Gateway
+from otpy.aio.link import Link
+from otpy.aio.ref import Ref
+from otpy.aio.supervisor import SupervisorRef
+from otpy.client.answers import FATE_S, Introduction, converted
+from otpy.client.gateway import not_running, only_node
+from otpy.client.proxy import Proxy
+from otpy.client.tree import ProcessInfo, tree_of
+from otpy.errors import CallTimeout, NodeNotFound, OtpyError, ProcessDown, ProtocolError
+from otpy.links.deadline import DEFAULT_TIMEOUT_S, seconds_left
+from otpy.links.protocol import LinkProtocol
+from otpy.system.fdpass import close_fds
+from otpy.system.nodedir import NodeDir, can_be_name
+from otpy.wire.gateway import TreeRow
+
+ShapeT = TypeVar("ShapeT")
+ServerT = TypeVar("ServerT")
+
+
+def connect(node: str | None = None, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> "Connecting":
+    """Connect to a running node; what comes back is to be awaited, or entered by ``async with``.
+
+    Args and what is raised are those of `otpy.connect`.
+    """
+    return Connecting(node, timeout)
+
+
+class Connecting:
+    """What `connect` returns: to be awaited, or entered."""
+
+    def __init__(self, name: str | None, timeout: float | None) -> None:
+        self._name, self._timeout = name, timeout
+        self._node: Node | None = None
+
+    def __await__(self) -> "Generator[Any, None, Node]":
+        return self._connect().__await__()
+
+    async def __aenter__(self) -> "Node":
+        self._node = await self._connect()
+        return self._node
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        assert self._node is not None
+        await self._node.close()
+
+    async def _connect(self) -> "Node":
+        name = only_node() if self._name is None else self._name
+        if not can_be_name(name):
+            raise NodeNotFound(not_running(name))
+        gateway = Gateway(name, NodeDir(name).control_sock)
+        async with within(self._timeout, f"node {name!r} did not answer"):
+            await gateway.connect()
+        return Node(gateway)
+
+
+class Node:
+    """A running node. Any number of tasks of the event loop that it was connected in may use it.
+
+    Get one by `connect`; close it, or use it as an async context manager. In a process forked
+    since, it is closed.
+    """
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._refs: dict[str, Ref] = {}
+        self._links: dict[str, Link] = {}
+        self._streams: weakref.WeakSet[EventStream] = weakref.WeakSet()
+        self._closed = False
+        _nodes.add(self)
+
+    def __repr__(self) -> str:
+        return f"<Node {self.name}>"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    def __getitem__(self, name: str) -> Ref:
+        """Return a reference to a process by its path, or by its id if only one has it.
+
+        Whether there is such a process shows when it is used.
+        """
+        ref = self._refs.get(name)
+        return self._refs.setdefault(name, Ref(self, name)) if ref is None else ref
+
+    def proxy(
+        self, name: str, cls: type[ServerT], *, timeout: float | None = DEFAULT_TIMEOUT_S
+    ) -> ServerT:
+        """Return the `call` and `cast` methods of a server, each to be awaited.
+
+        A type checker knows that of ``async def`` methods only.
+        """
+        return cast(ServerT, Proxy(self[name], cls, timeout))
+
+    async def multi_call(
+        self,
+        names: Iterable[str],
+        request: object,
+        *args: object,
+        timeout: float | None = DEFAULT_TIMEOUT_S,
+    ) -> tuple[dict[str, Any], dict[str, OtpyError]]:
+        """Call several processes at the same time; as `otpy.Node.multi_call`."""
+        LinkProtocol().call(0, (request, *args))  # what cannot be sent is an error at once
+        unique = list(dict.fromkeys(names))
+        calls = (self[name].call(request, *args, timeout=timeout) for name in unique)
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
+        replies: dict[str, Any] = {}
+        bad: dict[str, OtpyError] = {}
+        for name, outcome in zip(unique, outcomes, strict=True):
+            if isinstance(outcome, OtpyError):
+                bad[name] = outcome
+            elif isinstance(outcome, BaseException):
+                raise outcome
+            else:
+                replies[name] = outcome
+        return replies, bad
+
+    async def abcast(
+        self,
+        names: Iterable[str],
+        request: object,
+        *args: object,
+        timeout: float | None = DEFAULT_TIMEOUT_S,
+    ) -> None:
+        """Cast to several processes; who takes no messages within the time gets none."""
+
+        async def cast_to(name: str) -> None:
+            with contextlib.suppress(CallTimeout):
+                await self[name].cast(request, *args, timeout=timeout)
+
+        await asyncio.gather(*(cast_to(name) for name in dict.fromkeys(names)))
+
+    @property
+    def name(self) -> str:
+        """The node's name."""
+        return self._gateway.name
+
+    @property
+    def pid(self) -> int:
+        """The pid of the node."""
+        return self._gateway.hello.pid
+
+    @property
+    def config(self) -> str:
+        """The path of the YAML file that the node runs."""
+        return self._gateway.hello.config
+
+    async def tree(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> ProcessInfo:
+        """Return the root supervisor with everything below it."""
+        rows = await self.ask("tree", {}, timeout, shape=list[TreeRow])
+        if not rows:
+            raise ProtocolError("the gateway answered with a tree of nothing")
+        return tree_of(rows)
+
+    def supervisor(self, path: str = "") -> SupervisorRef:
+        """Return a reference to a supervisor; "" is the root."""
+        return SupervisorRef(self, path)
+
+    def events(self, *, follow: bool = False) -> EventStream:
+        """Iterate over the node's events so far, and with `follow` over those to come."""
+        stream = EventStream(self._gateway, follow=follow)
+        self._streams.add(stream)
+        return stream
+
+    async def signal(
+        self, name: str, signum: int, *, timeout: float | None = DEFAULT_TIMEOUT_S
+    ) -> None:
+        """Send a signal to a process of the tree.
+
+        Raises:
+            NoProcess: There is no such process.
+        """
+        arguments = {"name": name, "number": int(signum)}
+        await self.ask("signal", arguments, timeout, repeatable=False, shape=Any)
+
+    async def shutdown(self, *, timeout: float | None = None) -> None:
+        """Stop the node in order, and wait until it is gone.
+
+        Raises:
+            CallTimeout: It is not gone yet; it goes on stopping.
+        """
+        async with within(timeout, f"node {self.name!r} did not end"):
+            _, fds = await self._gateway.ask("shutdown", {}, repeatable=False)
+            try:
+                await _readable(fds[0])
+            finally:
+                close_fds(fds)
+
+    async def close(self) -> None:
+        """Close the connection. Requests of other tasks that are under way finish first."""
+        self._closed = True
+        self._gateway.close()
+        for link in tuple(self._links.values()):
+            link.retire()
+        self._links.clear()
+        for stream in tuple(self._streams):
+            await stream.aclose()
+
+    # --- for the rest of this package --------------------------------------------------------
+
+    async def ask(
+        self,
+        operation: str,
+        arguments: dict[str, Any],
+        timeout: float | None,
+        *,
+        shape: type[ShapeT],
+        repeatable: bool = True,
+    ) -> ShapeT:
+        """Ask the gateway, and make the answer a `shape`; raises `CallTimeout`."""
+        async with within(timeout, f"node {self.name!r} did not answer"):
+            answer = await self._gateway.ask(operation, arguments, repeatable=repeatable)
+            return converted(operation, answer, shape)
+
+    async def is_running(self, name: str) -> bool:
+        """Tell whether the process runs at this moment; raises `NoProcess`."""
+        answer = await self._gateway.ask("whereis", {"name": name})
+        return converted("whereis", answer, TreeRow).state == "running"
+
+    async def introduce(self, name: str, deadline: float | None) -> Link:
+        """Get a link to a process; waits for one that is being restarted.
+
+        Two names of one process share a link, so that messages keep their order.
+        """
+        answer = await self._gateway.ask("connect", {"name": name}, deadline)
+        who = converted("connect", answer, Introduction)
+        reader, writer, pidfd = answer[1]
+        if self._closed:
+            close_fds(answer[1])
+            raise ValueError(f"the connection to node {self.name!r} is closed")
+        known = self._links.get(who.path)
+        if known is not None and known.open and known.incarnation == who.incarnation:
+            close_fds(answer[1])
+            return known
+        if known is not None:
+            known.retire()
+        link = Link((reader, writer, pidfd), who.path, who.pid, who.incarnation, self.pid)
+        self._links[who.path] = link
+        return link
+
+    async def obituary(self, link: Link, deadline: float | None) -> ProcessDown:
+        """Tell why a worker ended: it said so, or its supervisor knows.
+
+        Raises:
+            ProtocolError: The worker did not speak the protocol.
+        """
+        said = link.obituary()
+        if said is not None:
+            return said
+        async with link.asking_fate:
+            if link.fate is None:
+                link.fate = await self._fate(link, deadline)
+            return ProcessDown(*link.fate.args)
+
+    async def _fate(self, link: Link, deadline: float | None) -> ProcessDown:
+        # The process is dead, so the caller gets an answer; a better one is worth a moment.
+        left = seconds_left(deadline)
+        seconds = FATE_S if left is None else max(min(left, FATE_S), FATE_S / 10)
+        who = {"path": link.path, "incarnation": link.incarnation}
+        try:
+            told = await self.ask("fate", who, seconds, shape=dict[str, str])
+        except (OtpyError, OSError, ValueError):
+            return ProcessDown("killed")
+        if self.pid != link.node_pid:
+            return ProcessDown("killed")  # another node's process of the same path
+        return ProcessDown(told.get("reason") or "killed", told.get("traceback", ""))
+
+    def abandon(self) -> None:
+        """Close everything: to be called in the child after a fork."""
+        self._closed = True
+        self._gateway.abandon()
+        for link in self._links.values():
+            link.abandon()
+        self._links.clear()
+        for ref in self._refs.values():
+            ref.abandon()
+        for stream in tuple(self._streams):
+            stream.abandon()
+
+
+async def _readable(fd: int) -> None:
+    loop = asyncio.get_running_loop()
+    comes = asyncio.Event()
+    loop.add_reader(fd, comes.set)
+    try:
+        await comes.wait()
+    finally:
+        loop.remove_reader(fd)
+
+
+_nodes: Final[weakref.WeakSet[Node]] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    """Let go of what is the parent's: the child has no event loop to use it in."""
+    for node in list(_nodes):
+        node.abandon()
+
+
+os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,184 @@
+"""A reference to a process by name, for asyncio: it survives the process's restarts."""
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from otpy.aio.deadline import within
+from otpy.aio.link import Link
+from otpy.aio.pending import Pending
+from otpy.client.ref import is_alive
+from otpy.client.tree import ProcessInfo, process_info
+from otpy.errors import (
+    CallTimeout,
+    NodeNotFound,
+    NoProcess,
+    ProcessDown,
+    ProtocolError,
+)
+from otpy.links.channel import Lost, NotDelivered
+from otpy.links.deadline import DEFAULT_TIMEOUT_S
+from otpy.links.protocol import Failure, LinkProtocol, Reply, error_of
+from otpy.links.ref import STRANGERS
+from otpy.wire.gateway import TreeRow
+
+if TYPE_CHECKING:
+    from otpy.aio.node import Node
+
+
+class Ref:
+    """A process, by its name. Any number of tasks of one event loop may use it."""
+
+    def __init__(self, node: "Node", name: str) -> None:
+        self.name = name
+        self.node = node
+        self._link: Link | None = None
+        self._resolving = asyncio.Lock()
+
+    def __repr__(self) -> str:
+        return f"<Ref {self.name} of {self.node.name}>"
+
+    async def call(
+        self, request: object, *args: object, timeout: float | None = DEFAULT_TIMEOUT_S
+    ) -> Any:
+        """Send a request and wait for the reply; as `otpy.Ref.call`.
+
+        Cancelled, it leaves the server to its work; the late reply is dropped.
+        """
+        message = (request, *args) if args else request
+        lost: Link
+        async with within(timeout, f"{self.name!r} did not answer") as deadline:
+            while True:
+                link = await self.greeted(deadline)
+                try:
+                    return value_of(await link.call(message))
+                except NotDelivered:
+                    self.drop(link)
+                except Lost:
+                    self.drop(link)
+                    lost = link
+                    break
+        raise await self.node.obituary(lost, deadline)
+
+    async def send_request(
+        self, request: object, *args: object, timeout: float | None = DEFAULT_TIMEOUT_S
+    ) -> Pending:
+        """Send a request, and go on; any number may be under way. As `otpy.Ref.send_request`.
+
+        Returns:
+            What has the reply once it came: ``await pending.result(timeout=)``, ``.done()``.
+        """
+        message = (request, *args) if args else request
+        pending = Pending(self, message)
+        await pending.send(timeout)
+        return pending
+
+    async def cast(
+        self, request: object, *args: object, timeout: float | None = DEFAULT_TIMEOUT_S
+    ) -> None:
+        """Send a request that has no answer; as `otpy.Ref.cast`."""
+        message = (request, *args) if args else request
+        async with within(timeout, f"{self.name!r} took no messages") as deadline:
+            while True:
+                link = self._link
+                if link is None or not link.open:
+                    LinkProtocol().cast(message)  # what cannot be sent is told in any case
+                    link = await self._introduced_if_up(deadline)
+                    if link is None:
+                        return
+                try:
+                    await link.cast(message)
+                except NotDelivered:
+                    self.drop(link)
+                else:
+                    return
+
+    @property
+    async def pid(self) -> int:
+        """The pid of the present incarnation; waits for one that is being restarted.
+
+        Raises:
+            NoProcess: There is no such process, or it is stopped for good.
+        """
+        return (await self._present())[0]
+
+    @property
+    async def incarnation(self) -> int:
+        """How often the process was started; waits and raises as `pid` does."""
+        return (await self._present())[1]
+
+    async def info(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> ProcessInfo:
+        """Tell what the node knows of the process at this moment; its `children` are left out.
+
+        Raises:
+            NoProcess: There is no such process.
+        """
+        row = await self.node.ask("whereis", {"name": self.name}, timeout, shape=TreeRow)
+        return process_info(row)
+
+    # --- for the rest of this package --------------------------------------------------------
+
+    async def greeted(self, deadline: float | None) -> Link:
+        """Return a link that counts, since the worker has greeted on it."""
+        link = self._link
+        if link is not None and link.open and link.greeted_by is not None:
+            return link
+        for _ in range(STRANGERS):
+            link = await self._introduced(deadline)
+            while not await link.await_greeting():
+                self.drop(link)
+                link = await self._introduced(deadline)
+            if link.greeted_by == link.incarnation:
+                return link
+            self.drop(link)
+        assert link is not None
+        raise ProtocolError(
+            f"{self.name!r} greets as incarnation {link.greeted_by}, "
+            f"but the gateway knows incarnation {link.incarnation}"
+        )
+
+    def drop(self, link: Link) -> None:
+        """Do not use a link any more."""
+        link.retire()
+        if self._link is link:
+            self._link = None
+
+    def abandon(self) -> None:
+        """Forget the link: to be called in the child after a fork."""
+        self._link = None
+
+    async def _introduced(self, deadline: float | None) -> Link:
+        """Return an open link; the worker may not have greeted yet."""
+        async with self._resolving:
+            if self._link is None or not self._link.open:
+                self._link = await self.node.introduce(self.name, deadline)
+            return self._link
+
+    async def _introduced_if_up(self, deadline: float | None) -> Link | None:
+        """Return an open link, or None if the process is down: a cast does not wait for it."""
+        try:
+            running = await self.node.is_running(self.name)
+            return await self._introduced(deadline) if running else None
+        except (NoProcess, NodeNotFound, ProcessDown, CallTimeout):
+            return None
+
+    async def _present(self) -> tuple[int, int]:
+        info = await self.info()
+        if info.pid is not None and is_alive(info.pid):
+            return info.pid, info.incarnation
+        try:
+            async with within(DEFAULT_TIMEOUT_S, "") as deadline:
+                while True:
+                    # It was killed just now, or is being restarted: an introduction waits for it.
+                    link = await self._introduced(deadline)
+                    if is_alive(link.pid):
+                        return link.pid, link.incarnation
+                    self.drop(link)
+        except CallTimeout:
+            raise NoProcess(f"{self.name!r} has no process at present") from None
+
+
+def value_of(answer: Reply | Failure) -> Any:
+    """Return what the server replied, or raise the error that it answered."""
+    if isinstance(answer, Reply):
+        return answer.value
+    raise error_of(answer.error, answer.arguments)

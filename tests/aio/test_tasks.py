@@ -1,0 +1,189 @@
+"""Many tasks on one link: as tests/client/test_threads and test_pending."""
+
+import asyncio
+import os
+import signal
+
+import pytest
+
+from otpy.aio import Node
+from otpy.errors import CallTimeout, NoProcess, ProcessDown, Refused
+from tests.aio.loops import kept, on_a_loop
+from tests.aio.test_death import probe
+from tests.client.fake_node import WAIT_S, FakeNode
+
+
+@on_a_loop
+async def test_every_task_gets_its_own_answer(fake: FakeNode, node: Node) -> None:
+    fake.add("counter")
+    counter = node["counter"]
+    calls = [counter.call("echo", n, timeout=WAIT_S) for n in range(3000)]
+    assert await asyncio.gather(*calls) == list(range(3000))
+    assert await counter.call("links") == 1
+
+
+@on_a_loop
+async def test_large_requests_and_large_replies_cross(fake: FakeNode, node: Node) -> None:
+    fake.add("counter")
+    value = b"x" * 1_000_000
+    calls = [node["counter"].call("echo", value, timeout=WAIT_S) for _ in range(8)]
+    assert all(reply == value for reply in await asyncio.gather(*calls))
+
+
+@on_a_loop
+async def test_a_worker_that_floods_its_answers_does_not_block_one_who_sends(
+    fake: FakeNode, node: Node
+) -> None:
+    fake.add("counter")
+    assert len(await node["counter"].call("flood", 1_000_000, 50)) == 1_000_000
+    await node["counter"].cast("x" * 1_000_000, timeout=WAIT_S)
+    assert await node["counter"].call("get", timeout=WAIT_S) == 0
+
+
+@on_a_loop
+async def test_a_full_pipe_blocks_the_sender_for_its_timeout_and_the_stream_stays_whole(
+    fake: FakeNode, node: Node
+) -> None:
+    worker = fake.add("counter")
+    counter = node["counter"]
+    await counter.call("get")
+    worker.kill(signal.SIGSTOP)
+    sent = 0
+    with pytest.raises(CallTimeout, match=r"'counter' took no messages within 0.05 s"):  # noqa: PT012
+        while True:
+            await counter.cast("increment", sent, timeout=0.05)
+            sent += 1
+    for size in (10, 100_000):
+        with pytest.raises(CallTimeout):
+            await counter.call("echo", "x" * size, timeout=0.05)
+    worker.kill(signal.SIGCONT)
+    # The last cast may have been begun, and is sent to its end then.
+    total = sum(range(sent))
+    assert await counter.call("get", timeout=WAIT_S) in (total, total + sent)
+
+
+@on_a_loop
+async def test_a_frame_begun_is_finished_though_its_sender_was_cancelled(
+    fake: FakeNode, node: Node
+) -> None:
+    worker = fake.add("counter")
+    counter = node["counter"]
+    await counter.call("get")
+    worker.kill(signal.SIGSTOP)
+    with probe(counter) as pipe:
+        call = asyncio.create_task(counter.call("echo", "x" * 500_000, timeout=None))
+        await asyncio.sleep(0)
+        pipe.wait_for_bytes()
+        call.cancel()
+        await asyncio.wait([call])
+        assert call.cancelled()
+    after = asyncio.create_task(counter.call("increment", 1, timeout=WAIT_S))
+    await asyncio.sleep(0)
+    worker.kill(signal.SIGCONT)
+    assert await after == 1
+
+
+@on_a_loop
+async def test_a_sender_at_a_full_pipe_learns_of_the_death(fake: FakeNode, node: Node) -> None:
+    worker = fake.add("counter")
+    counter = node["counter"]
+    await counter.call("get")
+    worker.kill(signal.SIGSTOP)
+    with probe(counter) as pipe:  # it holds the pipe open, so that no EPIPE helps
+        casts = [asyncio.create_task(counter.cast("x" * 200_000, timeout=None)) for _ in range(5)]
+        await asyncio.sleep(0)
+        pipe.wait_for_bytes()
+        worker.kill()
+        assert await asyncio.gather(*casts) == [None] * 5
+    assert await counter.call("get") == 0
+
+
+@on_a_loop
+async def test_closing_lets_calls_under_way_finish(fake: FakeNode, node: Node) -> None:
+    fake.add("counter")
+    counter = node["counter"]
+    call = asyncio.create_task(counter.call("keep", timeout=WAIT_S))
+    await kept(counter, 1)
+    release = asyncio.create_task(counter.call("release", timeout=WAIT_S))
+    await asyncio.sleep(0)
+    await node.close()
+    assert await release == "released"
+    assert await call == "late"
+
+
+@on_a_loop
+async def test_many_are_under_way_on_one_link(fake: FakeNode, node: Node) -> None:
+    fake.add("counter")
+    counter = node["counter"]
+    pending = [await counter.send_request("increment", 1) for _ in range(300)]
+    assert await counter.call("get") == 300
+    assert [await each.result() for each in reversed(pending)] == list(range(300, 0, -1))
+
+
+@on_a_loop
+async def test_a_result_may_be_asked_for_again(fake: FakeNode, node: Node) -> None:
+    fake.add("counter")
+    counter = node["counter"]
+    waits, refused = await counter.send_request("keep"), await counter.send_request("refuse")
+    for _ in range(2):
+        with pytest.raises(CallTimeout, match="did not answer within"):
+            await waits.result(timeout=0.001)
+        with pytest.raises(Refused):
+            await refused.result()
+    assert (waits.done(), refused.done()) == (False, True)
+    await counter.call("release")
+    assert [await waits.result(), await waits.result()] == ["late", "late"]
+    assert waits.done()
+
+
+@on_a_loop
+async def test_a_pending_request_hears_of_the_death(fake: FakeNode, node: Node) -> None:
+    worker = fake.add("counter")
+    waits = await node["counter"].send_request("keep")
+    await kept(node["counter"], 1)
+    worker.kill()
+    for _ in range(2):
+        with pytest.raises(ProcessDown, match="killed"):
+            await waits.result()
+    nobody = await node["nobody"].send_request("get")
+    assert nobody.done()
+    with pytest.raises(NoProcess):
+        await nobody.result()
+
+
+@on_a_loop
+async def test_a_pending_request_that_was_not_read_goes_to_the_next_incarnation(
+    fake: FakeNode, node: Node
+) -> None:
+    fake.add("counter")
+    counter = node["counter"]
+    pid = await counter.call("pid")
+    os.kill(pid, signal.SIGSTOP)
+    pending = [await counter.send_request("increment", 1) for _ in range(3)]
+    os.kill(pid, signal.SIGKILL)
+    assert [await each.result() for each in pending] == [1, 2, 3]
+
+
+@on_a_loop
+async def test_what_is_forgotten_is_dropped(fake: FakeNode, node: Node) -> None:
+    fake.add("counter")
+    for _ in range(20):
+        await node["counter"].send_request("increment", 1)
+    assert await node["counter"].call("get") == 20
+    link = node["counter"]._link
+    assert link is not None
+    assert link._slots == {}
+
+
+@on_a_loop
+async def test_several_are_called_and_cast_to_at_the_same_time(fake: FakeNode, node: Node) -> None:
+    for name in ("a", "b", "stuck"):
+        fake.add(name)
+    os.kill(await node["stuck"].call("pid"), signal.SIGSTOP)
+    await node.abcast(["a", "nobody", "b", "a"], "increment", 5)
+    replies, bad = await node.multi_call(["a", "b", "nobody", "stuck"], "get", timeout=0.5)
+    assert replies == {"a": 5, "b": 5}
+    assert {name: type(error) for name, error in bad.items()} == {
+        "nobody": NoProcess,
+        "stuck": CallTimeout,
+    }
