@@ -57,6 +57,11 @@ class Connection(abc.ABC, Generic[AnswerT]):
         if not getattr(self, "_released", True):
             self._close()
 
+    @property
+    def under_way(self) -> int:
+        """How many requests wait for their answers."""
+        return len(self._slots)
+
     async def exchange(self, number: int, data: bytes) -> AnswerT:
         """Send a request and wait for the answer with its number.
 

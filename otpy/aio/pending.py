@@ -21,8 +21,8 @@ class Pending:
     next incarnation, when `result` is awaited. For one task at a time.
     """
 
-    def __init__(self, ref: "Ref", message: object) -> None:
-        self._ref, self._message = ref, message
+    def __init__(self, ref: "Ref", message: object, key: object) -> None:
+        self._ref, self._message, self._key = ref, message, key
         self._link: Link | None = None
         self._number = 0
         self._slot: Slot[Reply | Failure] | None = None
@@ -83,7 +83,7 @@ class Pending:
 
     async def _send(self, deadline: float | None) -> tuple[Link, Slot[Reply | Failure]]:
         while True:
-            link = await self._ref.greeted(deadline)
+            link = await self._ref.greeted(deadline, self._key)
             try:
                 self._number, self._slot = await link.begin_call(self._message)
             except NotDelivered:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from otpy.aio.deadline import within
 from otpy.aio.link import Link
 from otpy.aio.pending import Pending
+from otpy.aio.pool import RefPool
 from otpy.client.ref import is_alive
 from otpy.client.tree import ProcessInfo, process_info
 from otpy.errors import (
@@ -14,6 +15,7 @@ from otpy.errors import (
     NoProcess,
     ProcessDown,
     ProtocolError,
+    SeveralInstances,
 )
 from otpy.links.channel import Lost, NotDelivered
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
@@ -32,13 +34,28 @@ class Ref:
         self.name = name
         self.node = node
         self._link: Link | None = None
+        self._pool: RefPool | None = None
         self._resolving = asyncio.Lock()
 
     def __repr__(self) -> str:
         return f"<Ref {self.name} of {self.node.name}>"
 
+    @property
+    def link(self) -> Link | None:
+        """The link to the process, if there is one; it may have ended."""
+        return self._link
+
+    @property
+    def under_way(self) -> int:
+        """How many requests of this client are under way there."""
+        return 0 if self._link is None else self._link.under_way
+
     async def call(
-        self, request: object, *args: object, timeout: float | None = DEFAULT_TIMEOUT_S
+        self,
+        request: object,
+        *args: object,
+        key: object = None,
+        timeout: float | None = DEFAULT_TIMEOUT_S,
     ) -> Any:
         """Send a request and wait for the reply; as `otpy.Ref.call`.
 
@@ -48,7 +65,7 @@ class Ref:
         lost: Link
         async with within(timeout, f"{self.name!r} did not answer") as deadline:
             while True:
-                link = await self.greeted(deadline)
+                link = await self.greeted(deadline, key)
                 try:
                     return value_of(await link.call(message))
                 except NotDelivered:
@@ -60,7 +77,11 @@ class Ref:
         raise await self.node.obituary(lost, deadline)
 
     async def send_request(
-        self, request: object, *args: object, timeout: float | None = DEFAULT_TIMEOUT_S
+        self,
+        request: object,
+        *args: object,
+        key: object = None,
+        timeout: float | None = DEFAULT_TIMEOUT_S,
     ) -> Pending:
         """Send a request, and go on; any number may be under way. As `otpy.Ref.send_request`.
 
@@ -68,21 +89,25 @@ class Ref:
             What has the reply once it came: ``await pending.result(timeout=)``, ``.done()``.
         """
         message = (request, *args) if args else request
-        pending = Pending(self, message)
+        pending = Pending(self, message, key)
         await pending.send(timeout)
         return pending
 
     async def cast(
-        self, request: object, *args: object, timeout: float | None = DEFAULT_TIMEOUT_S
+        self,
+        request: object,
+        *args: object,
+        key: object = None,
+        timeout: float | None = DEFAULT_TIMEOUT_S,
     ) -> None:
         """Send a request that has no answer; as `otpy.Ref.cast`."""
         message = (request, *args) if args else request
         async with within(timeout, f"{self.name!r} took no messages") as deadline:
             while True:
-                link = self._link
+                link = self._known(key)
                 if link is None or not link.open:
                     LinkProtocol().cast(message)  # what cannot be sent is told in any case
-                    link = await self._introduced_if_up(deadline)
+                    link = await self._introduced_if_up(deadline, key)
                     if link is None:
                         return
                 try:
@@ -117,24 +142,13 @@ class Ref:
 
     # --- for the rest of this package --------------------------------------------------------
 
-    async def greeted(self, deadline: float | None) -> Link:
+    async def greeted(self, deadline: float | None, key: object = None) -> Link:
         """Return a link that counts, since the worker has greeted on it."""
-        link = self._link
+        link = self._known(key)
         if link is not None and link.open and link.greeted_by is not None:
             return link
-        for _ in range(STRANGERS):
-            link = await self._introduced(deadline)
-            while not await link.await_greeting():
-                self.drop(link)
-                link = await self._introduced(deadline)
-            if link.greeted_by == link.incarnation:
-                return link
-            self.drop(link)
-        assert link is not None
-        raise ProtocolError(
-            f"{self.name!r} greets as incarnation {link.greeted_by}, "
-            f"but the gateway knows incarnation {link.incarnation}"
-        )
+        target = await self._target(deadline, key)
+        return await target._greeted_alone(deadline)  # noqa: SLF001  # of this class
 
     def drop(self, link: Link) -> None:
         """Do not use a link any more."""
@@ -144,7 +158,40 @@ class Ref:
 
     def abandon(self) -> None:
         """Forget the link: to be called in the child after a fork."""
-        self._link = None
+        self._link = self._pool = None
+
+    def _known(self, key: object) -> Link | None:
+        if self._link is None and self._pool is not None:
+            return self._pool.choose(key).link
+        return self._link
+
+    async def _target(self, deadline: float | None, key: object) -> "Ref":
+        """Return the instance to send to, or this very reference if there are no instances."""
+        try:
+            await self._introduced(deadline)
+        except SeveralInstances as several:
+            pool = self._pool
+            if pool is None or (pool.path, len(pool)) != (several.path, several.count):
+                paths = (f"{several.path}/{number}" for number in range(several.count))
+                pool = RefPool(several.path, [Ref(self.node, path) for path in paths])
+                self._pool = pool
+            return await pool.choose_running(key)
+        self._pool = None
+        return self
+
+    async def _greeted_alone(self, deadline: float | None) -> Link:
+        for _ in range(STRANGERS):
+            link = await self._introduced(deadline)
+            while not await link.await_greeting():
+                self.drop(link)
+                link = await self._introduced(deadline)
+            if link.greeted_by == link.incarnation:
+                return link
+            self.drop(link)
+        raise ProtocolError(
+            f"{self.name!r} greets as incarnation {link.greeted_by}, "
+            f"but the gateway knows incarnation {link.incarnation}"
+        )
 
     async def _introduced(self, deadline: float | None) -> Link:
         """Return an open link; the worker may not have greeted yet."""
@@ -153,23 +200,30 @@ class Ref:
                 self._link = await self.node.introduce(self.name, deadline)
             return self._link
 
-    async def _introduced_if_up(self, deadline: float | None) -> Link | None:
+    async def _introduced_if_up(self, deadline: float | None, key: object = None) -> Link | None:
         """Return an open link, or None if the process is down: a cast does not wait for it."""
         try:
-            running = await self.node.is_running(self.name)
-            return await self._introduced(deadline) if running else None
+            if not await self.node.is_running(self.name):
+                return None
+            target = await self._target(deadline, key)
+            if target is not self:
+                return await target._introduced_if_up(deadline)  # noqa: SLF001  # of this class
+            return await self._introduced(deadline)
         except (NoProcess, NodeNotFound, ProcessDown, CallTimeout):
             return None
 
     async def _present(self) -> tuple[int, int]:
-        info = await self.info()
-        if info.pid is not None and is_alive(info.pid):
-            return info.pid, info.incarnation
         try:
             async with within(DEFAULT_TIMEOUT_S, "") as deadline:
                 while True:
+                    info = await self.info()
+                    if info.pid is not None and is_alive(info.pid):
+                        return info.pid, info.incarnation
                     # It was killed just now, or is being restarted: an introduction waits for it.
-                    link = await self._introduced(deadline)
+                    try:
+                        link = await self._introduced(deadline)
+                    except SeveralInstances:
+                        continue  # their supervisor said so: it is up
                     if is_alive(link.pid):
                         return link.pid, link.incarnation
                     self.drop(link)

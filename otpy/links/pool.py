@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
 import msgspec
 
@@ -41,7 +41,28 @@ def instance_of(key: object, count: int) -> int:
     return zlib.crc32(data) % count
 
 
-class Pool:
+class OpenOrNot(Protocol):
+    """A link."""
+
+    open: bool
+
+
+class Instance(Protocol):
+    """A reference to an instance."""
+
+    @property
+    def link(self) -> OpenOrNot | None:
+        """The link to it, if there is one; it may have ended."""
+
+    @property
+    def under_way(self) -> int:
+        """How many requests of this process are under way there."""
+
+
+InstanceT = TypeVar("InstanceT", bound=Instance)
+
+
+class Pool(Generic[InstanceT]):
     """The instances of one child.
 
     Args:
@@ -49,7 +70,7 @@ class Pool:
         refs: To its instances, in their order.
     """
 
-    def __init__(self, path: str, refs: "list[Ref]") -> None:
+    def __init__(self, path: str, refs: list[InstanceT]) -> None:
         self.path, self._refs = path, refs
         self._next = 0
         self._down_until: dict[int, float] = {}
@@ -57,7 +78,7 @@ class Pool:
     def __len__(self) -> int:
         return len(self._refs)
 
-    def choose(self, key: object) -> "Ref":
+    def choose(self, key: object) -> InstanceT:
         """Give the instance that a key belongs to, or without one (None) the least busy.
 
         That is the one with the fewest requests of this process under way; of those with as
@@ -77,20 +98,16 @@ class Pool:
             self._next = best + 1  # else it is looked at first, and chosen once more
         return instance
 
-    def choose_running(self, key: object, deadline: float | None) -> "Ref":
-        """Choose, and look whether it runs: who has no key need not wait for a restart.
-
-        Raises as `Introducer.is_running` does, but not `NoProcess`.
-        """
-        if key is not None:
-            return self.choose(key)
-        for _ in self._refs:
-            instance = self.choose(None)
-            number = self._refs.index(instance)
-            if self._runs(instance, deadline):
-                self._next = number + 1
-                return instance
+    def chose(self, instance: InstanceT, *, runs: bool) -> None:
+        """Take note whether the instance that was chosen runs."""
+        number = self._refs.index(instance)
+        if runs:
+            self._next = number + 1
+        else:
             self._down_until[number] = time.monotonic() + _DOWN_S
+
+    def choose_whatever(self) -> InstanceT:
+        """Choose though none was seen to run: who comes back first is not known."""
         self._down_until.clear()
         return self.choose(None)
 
@@ -105,6 +122,25 @@ class Pool:
         down = self._down_until
         listed = list(numbers)
         return iter([n for n in listed if n not in down] or listed)
+
+
+class RefPool(Pool["Ref"]):
+    """The instances of one child, for callers that block."""
+
+    def choose_running(self, key: object, deadline: float | None) -> "Ref":
+        """Choose, and look whether it runs: who has no key need not wait for a restart.
+
+        Raises as `Introducer.is_running` does, but not `NoProcess`.
+        """
+        if key is not None:
+            return self.choose(key)
+        for _ in range(len(self)):
+            instance = self.choose(None)
+            runs = self._runs(instance, deadline)
+            self.chose(instance, runs=runs)
+            if runs:
+                return instance
+        return self.choose_whatever()
 
     def _runs(self, instance: "Ref", deadline: float | None) -> bool:
         try:

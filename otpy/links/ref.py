@@ -14,7 +14,7 @@ from otpy.errors import (
 from otpy.links.deadline import DEFAULT_TIMEOUT_S, TooLate, deadline_of, lock_timeout
 from otpy.links.link import Link
 from otpy.links.pending import Pending
-from otpy.links.pool import Pool
+from otpy.links.pool import RefPool
 from otpy.links.protocol import LinkProtocol, Reply, error_of
 from otpy.links.seat import Lost, NotDelivered
 
@@ -57,7 +57,7 @@ class Ref:
         self.name = name
         self.node = node
         self._link: Link | None = None
-        self._pool: Pool | None = None
+        self._pool: RefPool | None = None
         self._resolving = threading.Lock()
 
     def __repr__(self) -> str:
@@ -218,7 +218,7 @@ class Ref:
             pool = self._pool
             if pool is None or (pool.path, len(pool)) != (several.path, several.count):
                 paths = (f"{several.path}/{number}" for number in range(several.count))
-                pool = Pool(several.path, [Ref(self.node, path) for path in paths])
+                pool = RefPool(several.path, [Ref(self.node, path) for path in paths])
                 self._pool = pool
             return pool.choose_running(key, deadline)
         self._pool = None

@@ -1,0 +1,34 @@
+"""Several instances of one child, for tasks."""
+
+from typing import TYPE_CHECKING
+
+from otpy.errors import NoProcess
+from otpy.links.pool import Pool
+
+if TYPE_CHECKING:
+    from otpy.aio.ref import Ref
+
+
+class RefPool(Pool["Ref"]):
+    """The instances of one child; as `otpy.links.pool.RefPool`."""
+
+    async def choose_running(self, key: object) -> "Ref":
+        """Choose, and look whether it runs: who has no key need not wait for a restart."""
+        if key is not None:
+            return self.choose(key)
+        for _ in range(len(self)):
+            instance = self.choose(None)
+            runs = await _runs(instance)
+            self.chose(instance, runs=runs)
+            if runs:
+                return instance
+        return self.choose_whatever()
+
+
+async def _runs(instance: "Ref") -> bool:
+    if instance.link is not None and instance.link.open:
+        return True
+    try:
+        return await instance.node.is_running(instance.name)
+    except NoProcess:
+        return False
