@@ -5,7 +5,7 @@ import asyncio
 from typing import Generic, TypeVar
 
 from otpy.errors import ProtocolError
-from otpy.links.channel import Lost, NotDelivered
+from otpy.links.seat import Lost, NotDelivered
 
 AnswerT = TypeVar("AnswerT")
 

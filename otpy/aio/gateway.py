@@ -17,9 +17,9 @@ from otpy.client.gateway import (
 )
 from otpy.client.protocol import GatewayProtocol
 from otpy.errors import NodeNotFound, ProcessDown, ProtocolError, RuntimeDirError
-from otpy.links.channel import Lost, NotDelivered
 from otpy.links.deadline import seconds_left
 from otpy.links.protocol import error_of
+from otpy.links.seat import Lost, NotDelivered
 from otpy.system.fdpass import close_fds, recv_fds
 from otpy.wire import gateway
 

@@ -1,6 +1,7 @@
 """The link to one incarnation of a worker, on an event loop: two pipes and the worker's pidfd."""
 
 import asyncio
+import itertools
 import os
 import select
 from typing import Final
@@ -38,6 +39,7 @@ class Link(Connection[Reply | Failure]):
         os.set_blocking(writer, False)
         self.path, self.pid, self.incarnation, self.node_pid = path, pid, incarnation, node_pid
         self.protocol = LinkProtocol()
+        self._next_number = itertools.count(1).__next__
         self.dead = False
         self.fate: ProcessDown | None = None
         self.asking_fate = asyncio.Lock()
@@ -54,12 +56,12 @@ class Link(Connection[Reply | Failure]):
 
     async def call(self, request: object) -> Reply | Failure:
         """Send a call and wait for its answer; raises as `exchange` and `LinkProtocol.call`."""
-        number = self.protocol.next_number()
+        number = self._next_number()
         return await self.exchange(number, self.protocol.call(number, request))
 
     async def begin_call(self, request: object) -> tuple[int, Slot[Reply | Failure]]:
         """Send a call; return its number, and the slot to `finish` it."""
-        number = self.protocol.next_number()
+        number = self._next_number()
         return number, await self.begin(number, self.protocol.call(number, request))
 
     async def cast(self, request: object) -> None:

@@ -6,9 +6,9 @@ from otpy.aio.connection import Slot
 from otpy.aio.deadline import within
 from otpy.aio.link import Link
 from otpy.errors import CallTimeout, FrameTooLarge, NotSendable, OtpyError
-from otpy.links.channel import Lost, NotDelivered
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
 from otpy.links.protocol import Failure, LinkProtocol, Reply, error_of
+from otpy.links.seat import Lost, NotDelivered
 
 if TYPE_CHECKING:
     from otpy.aio.ref import Ref

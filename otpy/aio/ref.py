@@ -17,10 +17,10 @@ from otpy.errors import (
     ProtocolError,
     SeveralInstances,
 )
-from otpy.links.channel import Lost, NotDelivered
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
 from otpy.links.protocol import Failure, LinkProtocol, Reply, error_of
 from otpy.links.ref import STRANGERS
+from otpy.links.seat import Lost, NotDelivered
 from otpy.wire.gateway import TreeRow
 
 if TYPE_CHECKING:
