@@ -7,6 +7,7 @@ from otpy.client import (
     Pending,
     ProcessInfo,
     Ref,
+    Statistics,
     SupervisorRef,
     connect,
 )
@@ -76,6 +77,7 @@ __all__ = [
     "RuntimeDirError",
     "SpecError",
     "StartFailed",
+    "Statistics",
     "Stop",
     "SupervisorError",
     "SupervisorRef",

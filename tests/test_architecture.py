@@ -99,6 +99,7 @@ def test_the_public_surface_is_this() -> None:
         "RuntimeDirError",
         "SpecError",
         "StartFailed",
+        "Statistics",
         "Stop",
         "SupervisorError",
         "SupervisorRef",

@@ -15,7 +15,7 @@ from otpy.cli.session import Session
 
 SECTIONS: Final = {
     "Trees": ("run", "check", "schema", "demo"),
-    "Look": ("tree", "status", "pid", "events"),
+    "Look": ("tree", "status", "top", "pid", "events"),
     "Talk": ("call", "cast"),
     "Operate": ("kill", "terminate", "start", "restart", "delete", "shutdown"),
     "Shell": ("completion",),

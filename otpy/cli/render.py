@@ -82,6 +82,13 @@ def duration(seconds: float) -> str:
     return f"{minutes}m{left}s" if minutes else f"{left}s"
 
 
+def elapsed(seconds: float) -> str:
+    """Write a time span that may be short: ``3ms``, ``1.5s``, ``3m12s``."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f}ms"
+    return f"{seconds:.1f}s" if seconds < 10 else duration(seconds)
+
+
 def size(count: int) -> str:
     """Write a number of bytes in the unit that fits."""
     if count < 1024:

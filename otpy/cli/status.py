@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
+import msgspec
 
 from otpy.cli.complete import child_names
 from otpy.cli.names import find, rows_of
@@ -13,6 +14,7 @@ from otpy.cli.processes import Process, measured
 from otpy.cli.render import (
     Column,
     duration,
+    elapsed,
     local_time,
     or_dash,
     record,
@@ -21,6 +23,10 @@ from otpy.cli.render import (
     to_pretty_json,
 )
 from otpy.cli.session import connected
+from otpy.errors import NoProcess
+
+if TYPE_CHECKING:
+    from otpy.client import Node, ProcessInfo, Statistics
 
 COLUMNS: Final = (
     Column("NAME"),
@@ -40,13 +46,37 @@ COLUMNS: Final = (
 @click.pass_context
 def status(ctx: click.Context, name: str | None, *, as_json: bool) -> None:
     """List all processes, or tell all about one."""
-    rows = rows_of(connected(ctx))
+    node = connected(ctx)
+    rows = rows_of(node)
     if name is None:
         processes = measured(rows, now=time.time())
         click.echo(to_pretty_json(processes) if as_json else listed(processes))
     else:
-        (process,) = measured([find(rows, name)], now=time.time())
-        click.echo(to_pretty_json(process) if as_json else detailed(process))
+        row = find(rows, name)
+        (process,) = measured([row], now=time.time())
+        does = statistics_of(node, row)
+        if as_json:
+            click.echo(to_pretty_json(with_statistics(process, does)))
+        else:
+            click.echo(detailed(process, does))
+
+
+def statistics_of(node: "Node", row: "ProcessInfo") -> "Statistics | None":
+    """Ask the supervisor of a worker what it does; None if there is no process."""
+    if row.kind != "worker" or row.pid is None:
+        return None
+    try:
+        return node[row.path].statistics()
+    except NoProcess:
+        return None
+
+
+def with_statistics(process: Process, does: "Statistics | None") -> dict[str, object]:
+    """Add what a worker does to what ``--json`` prints."""
+    fields = msgspec.structs.asdict(process)
+    if does is not None:
+        fields |= {"messages": does.messages, "busy": does.busy, "queue": does.queue}
+    return fields
 
 
 def listed(processes: Sequence[Process]) -> str:
@@ -68,8 +98,12 @@ def listed(processes: Sequence[Process]) -> str:
     )
 
 
-def detailed(p: Process) -> str:
+def detailed(p: Process, does: "Statistics | None") -> str:
     """Lay out one process, a line a fact."""
+    now = {}
+    if does is not None:
+        at_work = "no, it waits for messages" if does.busy is None else f"for {elapsed(does.busy)}"
+        now = {"messages": str(does.messages), "busy": at_work, "queue": str(does.queue)}
     return record(
         {
             "name": p.name,
@@ -81,6 +115,7 @@ def detailed(p: Process) -> str:
             "started": or_dash(p.started_at, local_time),
             "uptime": or_dash(p.uptime, duration),
             "memory": f"{or_dash(p.memory, size)} of its own, {or_dash(p.resident, size)} resident",
+            **now,
             "last exit": p.reason or "-",
         }
     )

@@ -6,6 +6,7 @@ from otpy.client.ref import Ref
 from otpy.client.supervisor import ChildCounts, ChildInfo, SupervisorRef
 from otpy.client.tree import ProcessInfo
 from otpy.links.pending import Pending
+from otpy.wire.gateway import Statistics
 
 __all__ = [
     "ChildCounts",
@@ -15,6 +16,7 @@ __all__ = [
     "Pending",
     "ProcessInfo",
     "Ref",
+    "Statistics",
     "SupervisorRef",
     "connect",
 ]

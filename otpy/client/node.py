@@ -13,6 +13,7 @@ from otpy.client.events import EventStream
 from otpy.client.gateway import Gateway, not_running, only_node
 from otpy.client.proxy import Proxy
 from otpy.client.ref import Ref
+from otpy.client.statistics import statistics_of
 from otpy.client.supervisor import SupervisorRef
 from otpy.client.tree import ProcessInfo, tree_of
 from otpy.errors import (
@@ -36,7 +37,7 @@ from otpy.links.protocol import LinkProtocol
 from otpy.links.table import LinkTable
 from otpy.system.fdpass import close_fds
 from otpy.system.nodedir import NodeDir, can_be_name
-from otpy.wire.gateway import TreeRow
+from otpy.wire.gateway import Statistics, TreeRow
 
 ShapeT = TypeVar("ShapeT")
 ServerT = TypeVar("ServerT")
@@ -199,6 +200,10 @@ class Node:
         if not rows:
             raise ProtocolError("the gateway answered with a tree of nothing")
         return tree_of(rows)
+
+    def statistics(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> dict[str, Statistics]:
+        """Tell by path what the workers do, as their supervisors see it; stuck ones included."""
+        return statistics_of(self, timeout)
 
     def supervisor(self, path: str = "") -> SupervisorRef:
         """Return a reference to a supervisor; "" is the root."""

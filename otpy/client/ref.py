@@ -8,7 +8,7 @@ from otpy.client.tree import ProcessInfo, process_info
 from otpy.errors import NoProcess, SeveralInstances
 from otpy.links import ref
 from otpy.links.deadline import DEFAULT_TIMEOUT_S, TooLate, deadline_of
-from otpy.wire.gateway import TreeRow
+from otpy.wire.gateway import Statistics, TreeRow
 
 if TYPE_CHECKING:
     from otpy.client.node import Node
@@ -43,6 +43,17 @@ class Ref(ref.Ref):
             NoProcess: There is no such process.
         """
         return process_info(self.node.ask("whereis", {"name": self.name}, timeout, shape=TreeRow))
+
+    def statistics(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> Statistics:
+        """Tell what the process does. Its supervisor answers, however stuck it is itself.
+
+        Raises:
+            NoProcess: There is no such process at this moment, or it is none that takes messages.
+            ProcessDown: Its supervisor died before it answered.
+        """
+        arguments = {"name": self.name}
+        (row,) = self.node.ask("statistics", arguments, timeout, shape=tuple[Statistics])
+        return row
 
     def _present(self) -> tuple[int, int]:
         deadline = deadline_of(DEFAULT_TIMEOUT_S)

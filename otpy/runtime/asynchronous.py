@@ -74,7 +74,7 @@ class AsyncServing(Serving):
         if self._continues:
             self._hand = Continue(self._continues.pop())
         else:
-            self._hand = await self._next() or Info("timeout")
+            self._hand = await self._next() or self._mailbox.timed_out()
             self._idle_s = None
         await self._handle_async(self._hand)
 

@@ -17,12 +17,14 @@ from otpy.core.exits import (
 )
 from otpy.core.spec import ChildSpec, CommandStart
 from otpy.events import ChildEnded, ChildStarting
+from otpy.runtime.gauges import QUEUE, TAKEN, busy_for
 from otpy.runtime.output import ChildOutput
 from otpy.system.channel import Channel, ChannelFull
 from otpy.system.exits import Status, kill_group, send_signal
 from otpy.system.loop import Timer
 from otpy.wire.control import HaltNow, LastWord, ShutDown
 from otpy.wire.frames import FrameDecoder, frame
+from otpy.wire.gateway import Statistics
 
 CONTROL_MAX_FRAME = 256 << 20
 
@@ -46,6 +48,7 @@ class Child:
         ready: Its init has returned.
         asked: It was told to stop.
         traps: It wants to be told to shut down, not signalled.
+        gauge: What a worker does at this moment; see `otpy.runtime.gauges`.
     """
 
     spec: ChildSpec
@@ -56,6 +59,7 @@ class Child:
     channel: Channel
     output: ChildOutput | None = None
     lifeline: int | None = None
+    gauge: memoryview | None = None
     starts: dict[str, int] = field(default_factory=dict)
     supervisors: dict[str, int] = field(default_factory=dict)
     ready: bool = False
@@ -150,6 +154,20 @@ class Child:
             output=output,
             peak_memory=status.peak_memory,
             uptime=time.monotonic() - self.started_at,
+        )
+
+    def statistics(self) -> Statistics | None:
+        """Read what it does; None if it is no worker that takes messages."""
+        if self.gauge is None or self.kind == "command":
+            return None
+        return Statistics(
+            path=self.path,
+            pid=self.pid,
+            incarnation=self.incarnation,
+            uptime=time.monotonic() - self.started_at,
+            messages=self.gauge[TAKEN],
+            busy=busy_for(self.gauge),
+            queue=self.gauge[QUEUE],
         )
 
     def close(self) -> None:

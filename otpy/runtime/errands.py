@@ -14,7 +14,17 @@ from otpy.runtime.translate import refusal
 from otpy.system.channel import Channel, ChannelFull
 from otpy.system.fdpass import close_fds
 from otpy.system.loop import Loop, Timer
-from otpy.wire.control import Answered, Ask, Introduce, Introduced, Lost, Path, SendSignal
+from otpy.wire.control import (
+    Answered,
+    Ask,
+    Introduce,
+    Introduced,
+    Lost,
+    Path,
+    Plain,
+    ReadGauges,
+    SendSignal,
+)
 
 
 @dataclass(slots=True)
@@ -68,7 +78,7 @@ class Errands:
             errand.timer = self._loop.call_later(timeout, partial(self._late, errand))
         self._send_introduction(errand)
 
-    def ask(self, errand: Errand, request: Request | StartMany | SendSignal) -> None:
+    def ask(self, errand: Errand, request: Request | StartMany | SendSignal | ReadGauges) -> None:
         """Get the client an answer."""
         self._send(errand, lambda token: Ask(token, errand.way, request))
 
@@ -106,6 +116,9 @@ class Errands:
                 self._try_again(errand)
             case OtpyError() as error:
                 self._fail(errand, error)
+            case Plain(value=value):
+                self._close(errand)
+                errand.client.reply(errand.number, value)
             case answer if (refused := refusal(answer)) is not None:
                 self._fail(errand, refused)
             case answer:

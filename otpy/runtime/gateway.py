@@ -33,6 +33,7 @@ from otpy.wire.control import (
     Answered,
     Introduced,
     Publish,
+    ReadGauges,
     Ready,
     SendSignal,
     ShutDown,
@@ -91,6 +92,7 @@ class Gateway:
             "connect": self._connect,
             "supervisor": self._supervisor,
             "signal": self._signal,
+            "statistics": self._statistics,
             "fate": self._fate,
             "events": self._events,
             "shutdown": self._shutdown,
@@ -216,6 +218,12 @@ class Gateway:
         entry = self._directory.resolve(str(arguments["name"]))
         order = SendSignal(_signal_number(arguments["number"]))
         self._errands.ask(Errand(client, number, entry.path, way_to(entry)), order)
+
+    def _statistics(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
+        entry = self._directory.resolve(str(arguments["name"]))
+        if entry.kind != ("supervisor" if arguments.get("below") else "worker"):
+            raise NoProcess(f"{entry.path or 'root'!r} is a {entry.kind}; it has no statistics")
+        self._errands.ask(Errand(client, number, entry.path, way_to(entry)), ReadGauges())
 
     def _shutdown(self, client: Client, number: int, _arguments: dict[str, Any]) -> None:
         client.reply(number, None, (os.dup(self._node_pidfd),))

@@ -14,6 +14,7 @@ from typing import Final, TypeAlias
 
 from otpy.errors import ProtocolError
 from otpy.runtime.control import Control
+from otpy.runtime.gauges import BUSY_SINCE, QUEUE, TAKEN, private_gauge
 from otpy.runtime.links import Cast, Link, LinkCall, PeerLink
 from otpy.runtime.timers import Timers
 from otpy.server import Call, TimerRef
@@ -47,10 +48,13 @@ class WorkerMailbox:
 
     Args:
         control: The worker's end of the pipe to its supervisor.
+        gauge: Where the supervisor sees what the worker does; see `otpy.runtime.gauges`.
     """
 
-    def __init__(self, control: int) -> None:
+    def __init__(self, control: int, gauge: memoryview) -> None:
         self.control = Control(control, self._heard)
+        self._gauge = gauge
+        self._taken = 0
         self._child: BeWorker | None = None
         self._stopping = False
         self._epoll = select.epoll()
@@ -72,6 +76,7 @@ class WorkerMailbox:
         while self._child is None:
             self._epoll.poll()
             self.control.hear()
+        self._gauge[BUSY_SINCE] = time.monotonic_ns()
         return self._child
 
     def send_after(self, seconds: float, message: object) -> TimerRef:
@@ -122,9 +127,11 @@ class WorkerMailbox:
         ready = self._ready
         if ready and time.monotonic() - self._looked_at > _CONTROL_EVERY_S:
             self._look_at_control()  # else the wait does
-        while not ready:
-            self._wait(-1.0)
-        return ready.popleft()
+        if not ready:
+            self._gauge[BUSY_SINCE] = 0
+            while not ready:
+                self._wait(-1.0)
+        return self._take()
 
     def _next_until(self, deadline: float | None) -> Message | None:
         if self._ready or self._heap:
@@ -133,10 +140,11 @@ class WorkerMailbox:
             if self._heap:
                 self._take_due_timers()
             if self._ready:
-                return self._ready.popleft()
+                return self._take()
+            self._gauge[BUSY_SINCE] = 0
             if deadline is not None and time.monotonic() >= deadline:
                 self._wait(0.0)
-                return self._ready.popleft() if self._ready else None
+                return self._take() if self._ready else None
             self._wait(self.seconds_until(deadline))
 
     def fileno(self) -> int:
@@ -162,6 +170,20 @@ class WorkerMailbox:
             if each.id == link:
                 LinkCall(number, None, each).reply(value)
 
+    def timed_out(self) -> Info:
+        """Make the message of a server's timeout, which is in hand now."""
+        self._gauge[BUSY_SINCE] = time.monotonic_ns()
+        return Info("timeout")
+
+    def _take(self) -> Message:
+        message = self._ready.popleft()
+        self._taken += 1
+        gauge = self._gauge
+        gauge[TAKEN] = self._taken
+        gauge[QUEUE] = len(self._ready)
+        gauge[BUSY_SINCE] = time.monotonic_ns()
+        return message
+
     def last_words(self, reason: str, traceback: str) -> None:
         """Tell every client why the worker ends."""
         for link in self._links.values():
@@ -176,6 +198,7 @@ class WorkerMailbox:
 
         Held open there, they would hide the worker's death from whoever waits for end-of-file.
         """
+        self._gauge = private_gauge()
         self._epoll.close()
         for link in self._links.values():
             link.close()

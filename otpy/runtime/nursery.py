@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from otpy.runtime.gauges import Board
 from otpy.runtime.pipes import Pipes, open_pipes
 from otpy.system.exits import reap, send_signal
 from otpy.system.spawn import fork_watched
@@ -30,6 +31,7 @@ class Blank:
     pid: int
     pidfd: int
     pipes: Pipes
+    gauge: memoryview
 
     @property
     def alive(self) -> bool:
@@ -48,14 +50,16 @@ class Nursery:
     """Forks blanks, a batch at a time.
 
     Args:
-        main: Is a blank, in the forked process, given its pipes; tells its exit status.
+        main: Is a blank, in the forked process, given its pipes and its gauge; tells its exit
+            status.
+        board: Where the gauges are from.
 
     Attributes:
         pids: Of the blanks that wait.
     """
 
-    def __init__(self, main: Callable[[Pipes], int]) -> None:
-        self._main = main
+    def __init__(self, main: Callable[[Pipes, memoryview], int], board: Board) -> None:
+        self._main, self._board = main, board
         self._blanks: deque[Blank] = deque()
         self.pids: set[int] = set()
 
@@ -73,7 +77,7 @@ class Nursery:
             self.pids.remove(blank.pid)
             if blank.alive:
                 return blank
-            blank.end()
+            self._discard(blank)
         first, *rest = self._fork(1 + min(ahead, BATCH - 1))
         self._blanks.extend(rest)
         self.pids.update(blank.pid for blank in rest)
@@ -82,22 +86,30 @@ class Nursery:
     def dismiss(self) -> None:
         """End the blanks that nobody needed."""
         while self._blanks:
-            self._blanks.popleft().end()
+            self._discard(self._blanks.popleft())
         self.pids.clear()
+
+    def _discard(self, blank: Blank) -> None:
+        blank.end()
+        self._board.give_back(blank.gauge)
 
     def _fork(self, count: int) -> list[Blank]:
         pipes = _open_up_to(count)
+        gauges: list[memoryview] = []
+        watched: list[tuple[int, int]] = []
         try:
-            watched = fork_watched([partial(self._main, each) for each in pipes])
-        except OSError:
-            for each in pipes:
-                each.close()
-            raise
-        for unused in pipes[len(watched) :]:
-            unused.close()
+            gauges.extend(self._board.take() for _ in pipes)
+            mains = [partial(self._main, *own) for own in zip(pipes, gauges, strict=True)]
+            watched = fork_watched(mains)
+        finally:
+            for unused in pipes[len(watched) :]:
+                unused.close()
+            for free in gauges[len(watched) :]:
+                self._board.give_back(free)
         for each in pipes[: len(watched)]:
             each.close_theirs()
-        return [Blank(*ids, each) for ids, each in zip(watched, pipes, strict=False)]
+        own = zip(watched, pipes, gauges, strict=False)
+        return [Blank(*ids, each, gauge) for ids, each, gauge in own]
 
 
 def _open_up_to(count: int) -> list[Pipes]:

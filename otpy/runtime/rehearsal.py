@@ -9,6 +9,7 @@ import sys
 from typing import Final
 
 from otpy.runtime.child import control_channel
+from otpy.runtime.gauges import private_gauge
 from otpy.runtime.mailbox import WorkerMailbox
 from otpy.runtime.worker import be_child
 from otpy.system.spawn import control_pipe
@@ -23,7 +24,7 @@ def rehearse() -> None:
     """Run what a worker runs, until its code is warm."""
     for _ in range(_ROUNDS):
         ours, theirs = control_pipe()
-        supervisor, mailbox = control_channel(ours), WorkerMailbox(theirs)
+        supervisor, mailbox = control_channel(ours), WorkerMailbox(theirs, private_gauge())
         supervisor.send(BeWorker("understudy", 1, f"{_UNDERSTUDY}:Understudy"))
         be_child(mailbox.assigned(), mailbox, leashes=())
         mailbox.close_all()

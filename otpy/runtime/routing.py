@@ -30,6 +30,8 @@ from otpy.wire.control import (
     Introduced,
     Lost,
     Petition,
+    Plain,
+    ReadGauges,
     SendSignal,
 )
 
@@ -92,6 +94,9 @@ class Family(Protocol):
     def send_up(self, message: object, fds: Sequence[int] = ()) -> None:
         """Send a message, and the descriptors beside it, to the supervisor above."""
 
+    def readings(self) -> Plain:
+        """What the workers do at this moment."""
+
     def pids(self) -> dict[str, int]:
         """The pids of the children that have a process."""
 
@@ -116,11 +121,14 @@ class Router:
             self._serve(origin, message, fds)
             return
         id_ = message.path[0]
-        # A signal is for a process in any state: one that hangs in its init, above all.
-        signalled = len(message.path) == 1 and _is_signal(message)
-        child = self._family.present(id_) if signalled else self._family.running(id_)
+        # These are for a process in any state: one that hangs in its init, above all.
+        at_once = isinstance(message, Ask) and isinstance(message.request, SendSignal | ReadGauges)
+        child = self._family.present(id_) if at_once else self._family.running(id_)
         if child is not None:
             self._pass_on(origin, message, tuple(fds), child)
+            return
+        if isinstance(message, Ask) and isinstance(message.request, ReadGauges):
+            self._refuse(origin, message, fds, NoProcess(f"{id_!r} has no process now"))
             return
         match self._family.outlook(id_):
             case Outlook.GONE:
@@ -195,6 +203,9 @@ class Router:
         if isinstance(message.request, StartMany):
             self._serve_many(origin, message.token, message.request)
             return
+        if isinstance(message.request, ReadGauges):
+            self._send(origin, Answered(message.token, self._family.readings(), {}))
+            return
         token = next(self._tokens)
         self._asked[token] = (origin, message.token)
         self._family.ask(token, message.request)
@@ -221,6 +232,8 @@ class Router:
         if not rest and isinstance(message, Ask) and isinstance(message.request, SendSignal):
             send_signal(child.pidfd, message.request.number)
             self._send(origin, Answered(message.token, Done(child.spec.id), {}))
+        elif (reading := _reading(message, rest, child)) is not None:
+            self._send(origin, Answered(message.token, reading, {}))
         elif child.is_supervisor:
             self._forward(origin, message, rest, fds, child)
         elif rest or isinstance(message, Ask):
@@ -298,5 +311,9 @@ def _within_bounds(answers: Iterable[Answer]) -> Iterator[Answer]:
         yield NotStarted(reason)
 
 
-def _is_signal(message: Introduce | Ask) -> bool:
-    return isinstance(message, Ask) and isinstance(message.request, SendSignal)
+def _reading(message: Introduce | Ask, rest: Sequence[str], child: Child) -> Plain | None:
+    """Read the gauge that a message is about; None if it is about something else."""
+    if rest or not isinstance(message, Ask) or not isinstance(message.request, ReadGauges):
+        return None
+    statistics = child.statistics()
+    return None if statistics is None else Plain((statistics,))

@@ -25,7 +25,6 @@ _RESULTS: Final = (Reply, Stop, Continue, Timeout)
 _PLAIN: Final = frozenset({int, str, bool, float, bytes, tuple, list, dict, type(None)})
 """What it returns mostly: surely the reply."""
 
-_IDLE: Final = Info("timeout")
 
 _shortened = reprlib.Repr()
 _shortened.maxstring = _shortened.maxother = _shortened.maxlong = _MESSAGE_CHARS
@@ -135,7 +134,7 @@ class Serving:
         if self._continues:
             self._hand = Continue(self._continues.pop())
         else:
-            self._hand = self._mailbox.next(self._idle_s) or _IDLE
+            self._hand = self._mailbox.next(self._idle_s) or self._mailbox.timed_out()
             self._idle_s = None
         self._handle(self._hand)
 

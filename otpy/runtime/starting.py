@@ -6,6 +6,7 @@ from functools import partial
 
 from otpy.core.spec import ChildSpec, CommandStart, ServerStart
 from otpy.runtime.child import Child, control_channel
+from otpy.runtime.gauges import Board
 from otpy.runtime.nursery import Nursery
 from otpy.runtime.output import ChildOutput, Terminal
 from otpy.runtime.pipes import Pipes, open_pipes
@@ -36,7 +37,8 @@ class Starter:
         self._loop, self._terminal = loop, terminal
         self._leashes, self._be_other = leashes, be_other
         self._pid = os.getpid()
-        self._nursery = Nursery(self._be_blank)
+        self._board = Board()
+        self._nursery = Nursery(self._be_blank, self._board)
         self.spare_pids = self._nursery.pids
 
     def dismiss(self) -> None:
@@ -57,11 +59,18 @@ class Starter:
             pid=blank.pid,
             pidfd=blank.pidfd,
             channel=control_channel(blank.pipes.control),
+            gauge=blank.gauge,
         )
         if blank.pipes.output is not None:
             child.output = ChildOutput(blank.pipes.output, path, self._terminal, self._loop)
         child.channel.send(_assignment(spec, path, incarnation))
         return child
+
+    def bury(self, child: Child) -> None:
+        """Give back what was held for a child that is gone."""
+        child.close()
+        if child.gauge is not None:
+            self._board.give_back(child.gauge)
 
     def other(
         self, spec: ChildSpec, path: str, incarnation: int, starts: Mapping[str, int]
@@ -104,8 +113,8 @@ class Starter:
             own = {p: n for p, n in starts.items() if p.startswith(below)}
         return Place(path, self._pid, pipes.their_control, leashes, own)
 
-    def _be_blank(self, pipes: Pipes) -> int:
-        return self._be_child(partial(be_blank, pipes, self._leashes, self._pid))
+    def _be_blank(self, pipes: Pipes, gauge: memoryview) -> int:
+        return self._be_child(partial(be_blank, pipes, gauge, self._leashes, self._pid))
 
     def _be_child(self, main: Callable[[], int]) -> int:
         self._loop.close()

@@ -58,6 +58,7 @@ from otpy.wire.control import (
     Introduced,
     LastWord,
     Petition,
+    Plain,
     Publish,
     Ready,
 )
@@ -306,7 +307,7 @@ class Supervisor(abc.ABC):
         self._sweep_is_due = True
         del self._children[id_]
         self._starts = {**self._starts, **child.starts} if child.starts else self._starts
-        child.close()
+        self._starter.bury(child)
         if child.lifeline is not None:
             os.close(child.lifeline)
         self.router.child_ended(child, str(reason))
@@ -356,6 +357,11 @@ class Supervisor(abc.ABC):
     def ask(self, token: int, request: Request) -> None:
         """Have the core answer."""
         self.tell(Requested(token, request))
+
+    def readings(self) -> Plain:
+        """What the workers do at this moment."""
+        all_ = (child.statistics() for child in self._children.values())
+        return Plain(tuple(each for each in all_ if each is not None))
 
     def pids(self) -> dict[str, int]:
         """The pids of the children that have a process."""

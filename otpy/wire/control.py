@@ -67,12 +67,17 @@ class SendSignal:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadGauges:
+    """Tell what a worker does, or all the workers of a supervisor; they are not asked."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ask:
     """Answer `request`, or pass it on along `path`."""
 
     token: int
     path: Path
-    request: Request | StartMany | SendSignal
+    request: "Request | StartMany | SendSignal | ReadGauges"
 
 
 # ---- up: from a child to its supervisor ------------------------------------------------------
@@ -119,8 +124,15 @@ class Answered:
     """The answer to an `Ask`, or why an introduction failed. `pids` are the children's."""
 
     token: int
-    answer: "Answer | OtpyError | Lost"
+    answer: "Answer | Plain | OtpyError | Lost"
     pids: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """An answer that clients get as it is: `value` is what MessagePack carries."""
+
+    value: object
 
 
 @dataclass(frozen=True, slots=True)

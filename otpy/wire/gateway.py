@@ -16,6 +16,8 @@ Descriptors travel beside the first byte of the frame that they belong to. Opera
                                           Waits for a child that is being restarted
     supervisor  {path, op, ...}           the supervisor API; path "" is the root supervisor
     signal      {name, number}            sends a signal through the child's pidfd
+    statistics  {name, below}             [`Statistics`] of a worker, or with `below` of all the
+                                          workers that the supervisor `name` has at this moment
     fate        {path, incarnation}       {reason, traceback}: why that incarnation ended
     events      {follow}                  EVENT for each, then OK if not follow
     shutdown    {}                        None and the node's pidfd, as the node begins to stop
@@ -72,3 +74,26 @@ class TreeRow(msgspec.Struct, frozen=True, kw_only=True):
     restarts: int = 0
     started_at: float | None = None
     reason: str = ""
+
+
+class Statistics(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker has done and does, as its supervisor reads it without asking the worker.
+
+    Attributes:
+        path: Its path in the tree.
+        pid: Of this incarnation.
+        incarnation: How often it was started.
+        uptime: Seconds since its start.
+        messages: How many it took out of its mailbox, the one in hand included.
+        busy: For how many seconds it has been at work on what it has in hand, be it a message or
+            its init; None while it waits for messages.
+        queue: Messages that it has read and not yet taken; others wait in its senders' pipes.
+    """
+
+    path: str
+    pid: int
+    incarnation: int
+    uptime: float
+    messages: int
+    busy: float | None
+    queue: int

@@ -1,0 +1,113 @@
+"""``otpy top``."""
+
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from typing import Final
+
+import click
+
+from otpy.cli.load import ORDERS, Load, Meter, ordered
+from otpy.cli.options import json_option, node_option
+from otpy.cli.render import (
+    Column,
+    elapsed,
+    local_time,
+    or_dash,
+    size,
+    table,
+    to_json,
+    to_pretty_json,
+)
+from otpy.cli.session import connected
+from otpy.cli.words import SecondsType
+
+COLUMNS: Final = (
+    Column("NAME"),
+    Column("STATE"),
+    Column("PID", right=True),
+    Column("CPU%", right=True),
+    Column("MEMORY", right=True),
+    Column("MSG/S", right=True),
+    Column("BUSY", right=True),
+    Column("QUEUE", right=True),
+    Column("RESTARTS", right=True),
+)
+
+_HOME: Final = "\x1b[H\x1b[J"
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Print one table, measured over one interval.")
+@click.option(
+    "--interval",
+    type=SecondsType(),
+    default=1.0,
+    metavar="SECONDS",
+    show_default=True,
+    help="How long to measure.",
+)
+@click.option("--sort", type=click.Choice(ORDERS), default="tree", help="What comes first.")
+@node_option
+@json_option
+@click.pass_context
+def top(
+    ctx: click.Context, *, once: bool, interval: float | None, sort: str, as_json: bool
+) -> None:
+    """Show what all processes do, until Ctrl-C.
+
+    BUSY is how long a worker has been at work on the message in hand; its supervisor knows even
+    when the worker is stuck. --json prints one array a line, with --once one for people to read.
+    """
+    if interval is None:
+        raise click.BadParameter("it never ends", ctx, param_hint="--interval")
+    node = connected(ctx)
+    meter = Meter(node)
+    meter.sample()
+    try:
+        while True:
+            time.sleep(interval)
+            loads = ordered(meter.sample(), sort)
+            if once:
+                click.echo(to_pretty_json(loads) if as_json else listed(loads))
+                return
+            if as_json:
+                click.echo(to_json(loads))
+            else:
+                show(f"{node.name}  {local_time(time.time())[:-4]}", loads)
+    except KeyboardInterrupt:
+        click.echo()  # behind the ^C
+
+
+def show(title: str, loads: Sequence[Load]) -> None:
+    """Print a table: on a terminal in place of the last one, as far as it fits."""
+    lines = listed(loads).splitlines()
+    if not sys.stdout.isatty():
+        click.echo("\n".join([title, *lines, ""]))
+        return
+    room = max(2, shutil.get_terminal_size().lines - 3)
+    if len(lines) > room:
+        lines[room - 1 :] = [f"... and {len(lines) - room + 1} more"]
+    click.echo(_HOME + "\n".join([title, "", *lines]))
+
+
+def listed(loads: Sequence[Load]) -> str:
+    """Lay out one line a process."""
+    return table(
+        COLUMNS,
+        [
+            (
+                load.name,
+                load.state,
+                or_dash(load.pid),
+                or_dash(load.cpu, "{:.1f}".format),
+                or_dash(load.resident, size),
+                or_dash(load.rate, "{:.0f}".format),
+                or_dash(load.busy, elapsed),
+                or_dash(load.queue),
+                str(load.restarts),
+            )
+            for load in loads
+        ],
+    )
