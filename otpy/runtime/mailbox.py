@@ -9,6 +9,7 @@ import select
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -49,6 +50,10 @@ class WorkerMailbox:
     Args:
         control: The worker's end of the pipe to its supervisor.
         gauge: Where the supervisor sees what the worker does; see `otpy.runtime.gauges`.
+
+    Attributes:
+        rouse: Called when `next` may find something though its descriptor tells nothing: it was
+            put there by who waits outside of `next`, on an event loop.
     """
 
     def __init__(self, control: int, gauge: memoryview) -> None:
@@ -66,6 +71,7 @@ class WorkerMailbox:
         self._ready: deque[Message] = deque()
         self._timers: Timers | None = None  # many a worker has none
         self._heap: list[tuple[float, int, TimerRef]] = []
+        self.rouse: Callable[[], None] | None = None
 
     def assigned(self) -> BeWorker:
         """Wait for the supervisor to say which child this process is.
@@ -85,7 +91,10 @@ class WorkerMailbox:
             raise ValueError(f"send_after takes seconds from zero on, got {seconds!r}")
         if self._timers is None:
             self._timers = Timers(self._heap)
-        return self._timers.start(time.monotonic() + seconds, Info(message))
+        timer = self._timers.start(time.monotonic() + seconds, Info(message))
+        if self.rouse is not None:
+            self.rouse()
+        return timer
 
     def cancel_timer(self, timer: TimerRef) -> float | None:
         """Take a message back that was to come later; None if it has been handed out."""
@@ -163,6 +172,8 @@ class WorkerMailbox:
     def cast_to_self(self, request: object) -> None:
         """Put a cast of this process's to itself into its mailbox."""
         self._ready.append(Cast(request))
+        if self.rouse is not None:
+            self.rouse()
 
     def reply(self, link: int, number: int, value: object) -> None:
         """Answer a call that came on a link; nobody may be there any more."""
@@ -257,6 +268,8 @@ class WorkerMailbox:
         """Have the wait end, if it is another thread that heard why it should."""
         if threading.current_thread() is not threading.main_thread():
             self._epoll.register(os.eventfd(1), select.EPOLLIN)
+        elif self.rouse is not None:
+            self.rouse()
 
     def _greet(self, introduction: Introduce, fds: tuple[int, ...]) -> None:
         assert self._child is not None

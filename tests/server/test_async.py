@@ -77,6 +77,13 @@ def test_the_reply_of_a_stop_comes_after_an_async_terminate(nodes: Nodes) -> Non
     assert node.next(ChildEnded, path="a").reason == "done"
 
 
+def test_what_a_task_sends_to_its_own_server_arrives_while_it_waits(nodes: Nodes) -> None:
+    node = loops(nodes).up()
+    node.call("a", "background", "sends")
+    node.logged("info", "timeout")
+    assert node.log() == [["info", "from a task"], ["info", "timeout"]]
+
+
 def test_an_exception_of_a_task_is_reported_and_the_server_goes_on(nodes: Nodes) -> None:
     node = loops(nodes).up()
     node.call("a", "background", "raises")

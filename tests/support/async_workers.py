@@ -125,6 +125,12 @@ class Loops(GenServer):
     async def _raises(self) -> None:
         raise ValueError("in the background")
 
+    async def _sends(self) -> None:
+        await asyncio.sleep(0.05)  # the server waits for messages by now
+        self.send_after(0.0, "from a task")
+        await asyncio.sleep(0.05)
+        cast("a", "time_out", 0.01)
+
     async def _exits(self) -> None:
         sys.exit(3)
 
