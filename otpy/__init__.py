@@ -1,5 +1,6 @@
 """Erlang/OTP's supervision trees and GenServers for Python, each in a process of its own."""
 
+from otpy import tasks
 from otpy.client import (
     ChildCounts,
     ChildInfo,
@@ -89,5 +90,6 @@ __all__ = [
     "connect",
     "receive",
     "send_request",
+    "tasks",
     "whereis",
 ]

@@ -39,7 +39,12 @@ class ChildAdded(_Event, frozen=True, kw_only=True):
 
 
 class ChildRemoved(_Event, frozen=True, kw_only=True):
-    """A child's spec is gone: a temporary child ended, or ``delete_child``."""
+    """A child's spec is gone: a temporary child ended, or ``delete_child``.
+
+    With `once` the id is never given again: nobody needs its incarnation number any more.
+    """
+
+    once: bool = False
 
     def __str__(self) -> str:
         return f"{self.name}: removed"

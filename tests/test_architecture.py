@@ -17,6 +17,7 @@ MAY_KNOW = {
     "wire": {"core", "errors", "events"},
     "config": {"core", "errors"},
     "system": {"errors"},
+    "tasks": {"server"},
     "server": {"wire", "errors", "links"},
     "links": {"wire", "errors", "system"},
     "client": {"wire", "errors", "events", "system", "links", "server"},
@@ -111,6 +112,7 @@ def test_the_public_surface_is_this() -> None:
         "connect",
         "receive",
         "send_request",
+        "tasks",
         "whereis",
     ]
     assert all(hasattr(otpy, name) for name in otpy.__all__)

@@ -15,9 +15,13 @@ from otpy.core.spec import ChildSpec
 
 @dataclass(frozen=True, slots=True)
 class StartChild:
-    """Add `spec` at the end and start it."""
+    """Add `spec` at the end and start it.
+
+    With `once` its id is never given again, so that nothing of it has to be remembered.
+    """
 
     spec: ChildSpec
+    once: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,9 +366,10 @@ class Added:
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """The spec of `child` is gone."""
+    """The spec of `child` is gone; `once` as in `StartChild`."""
 
     child: str
+    once: bool = False
 
 
 Report: TypeAlias = Restarting | TooManyRestarts | AutoShutdownBegan | Added | Removed

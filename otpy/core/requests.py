@@ -38,8 +38,8 @@ def serve(turn: Turn, token: int, request: Request) -> None:
         case StartChild() if turn.spec.template is not None:
             detail = "its children are made from its template; expected args and id only"
             turn.reply(token, Denied("bad_combination", detail))
-        case StartChild(spec=spec):
-            _start_child(turn, token, spec)
+        case StartChild(spec=spec, once=once):
+            _start_child(turn, token, spec, once=once)
         case StartCopy():
             _start_copy(turn, token, request)
         case WhichChildren():
@@ -58,7 +58,7 @@ def serve(turn: Turn, token: int, request: Request) -> None:
             assert_never(request)
 
 
-def _start_child(turn: Turn, token: int, spec: ChildSpec) -> None:
+def _start_child(turn: Turn, token: int, spec: ChildSpec, *, once: bool = False) -> None:
     present = turn.children.get(spec.id)
     if detail := bad_combination(spec, turn.spec.auto_shutdown):
         turn.reply(token, Denied("bad_combination", detail))
@@ -66,7 +66,7 @@ def _start_child(turn: Turn, token: int, spec: ChildSpec) -> None:
         detail = f"{len(turn.children)} of {turn.spec.max_children} children"
         turn.reply(token, Denied("max_children", detail))
     elif present is None:
-        turn.children[spec.id] = Child(spec)
+        turn.children[spec.id] = Child(spec, once=once)
         turn.emit(Added(spec))
         turn.begin(StartingOne(token, spec.id, added=True), start=(spec.id,))
     elif STATES.get(present.status) == "running":

@@ -40,11 +40,15 @@ ALIVE = frozenset({Status.STARTING, Status.RUNNING, Status.STOPPING})
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A spec in the list, and how its present or last incarnation fares."""
+    """A spec in the list, and how its present or last incarnation fares.
+
+    With `once` its id is never given again.
+    """
 
     spec: ChildSpec
     status: Status = Status.UNDEFINED
     incarnation: int = 0
+    once: bool = False
 
 
 @dataclass(frozen=True, slots=True)

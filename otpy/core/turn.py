@@ -101,8 +101,10 @@ class Turn:
 
     def remove(self, id_: str) -> None:
         """Forget a child's spec."""
-        del self.children[id_]
-        self.emit(Removed(id_))
+        once = self.children.pop(id_).once
+        if once:
+            self.starts = {other: n for other, n in self.starts.items() if other != id_}
+        self.emit(Removed(id_, once))
 
     # ---- the work in hand --------------------------------------------------------------------
 

@@ -82,6 +82,11 @@ class Link(Channel[Reply | Failure]):
         return None if greeting is None else greeting.incarnation
 
     @property
+    def descriptors(self) -> tuple[int, int]:
+        """Readable when an answer has come, and when the process is dead."""
+        return self._reader, self._pid_fd
+
+    @property
     def under_way(self) -> int:
         """How many requests were sent here, and nobody has taken the answer yet."""
         return len(self._seats) + self._alone

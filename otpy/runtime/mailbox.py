@@ -181,6 +181,14 @@ class WorkerMailbox:
             if each.id == link:
                 LinkCall(number, None, each).reply(value)
 
+    def flush(self) -> None:
+        """Wait until whoever was answered has read it, or has gone."""
+        for link in tuple(self._blocked.values()):
+            room = select.poll()
+            room.register(link.write, select.POLLOUT)
+            while not link.flush():
+                room.poll()
+
     def timed_out(self) -> Info:
         """Make the message of a server's timeout, which is in hand now."""
         self._gauge[BUSY_SINCE] = time.monotonic_ns()

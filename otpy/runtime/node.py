@@ -30,6 +30,7 @@ from otpy.events import (
 )
 from otpy.events import (
     ChildEnded,
+    ChildRemoved,
     ChildrenDeclared,
     ChildStarting,
     ChildStopping,
@@ -233,6 +234,8 @@ class Node(Supervisor):
                 self._gave_up[path] = event
             case ChildEnded(path=path):
                 self._last_end[path] = event
+            case ChildRemoved(path=path, once=True):
+                self._last_end.pop(path, None)
             case AutoShutdownEvent(path=""):
                 self._ended_by = event
             case _:

@@ -1,5 +1,10 @@
 """The other workers of the tree, as a worker reaches them."""
 
+import contextlib
+import os
+
+from otpy.core.messages import TerminateChildren
+from otpy.core.spec import ChildSpec, Restart, ServerStart
 from otpy.errors import CallingSelf, CallTimeout, NoProcess, OtpyError, ProcessDown
 from otpy.links.deadline import TooLate, deadline_of, earlier
 from otpy.links.link import Link, link_pipes
@@ -15,8 +20,10 @@ from otpy.wire.control import (
     Address,
     Answered,
     AskFate,
+    AskSupervisor,
     Fate,
     Granted,
+    Hire,
     Introduced,
     Lost,
     Seek,
@@ -85,6 +92,32 @@ class Peers:
         except (OtpyError, NotDelivered, TooLate):
             return  # it has gone, and whoever called it knows
 
+    def hire(self, supervisor: str, id_: str, target: str, shutdown: float, *, tied: bool) -> Ref:
+        """Have a supervisor start a temporary child, and get a reference to that very process."""
+        spec = ChildSpec(id_, ServerStart(target), Restart.TEMPORARY, shutdown)
+        wish = AskSupervisor(supervisor, Hire(spec, self._me))
+        ours, theirs = link_pipes()
+        try:
+            beside = (*theirs, os.pidfd_open(os.getpid())) if tied else theirs
+        except OSError:
+            close_fds((*ours, *theirs))
+            raise
+        try:
+            answer, fds = self._control.ask(self._me, wish, None, beside)
+        except BaseException:
+            close_fds(ours)
+            raise
+        if not (isinstance(answer, Introduced) and fds):
+            close_fds(ours)
+            raise NoProcess("out of descriptors")
+        return _Hired(self, _link((*ours, fds[0]), answer))
+
+    def terminate_children(self, supervisor: str, ids: list[str]) -> None:
+        """Stop children; those that have ended, with their supervisor or alone, are no mistake."""
+        wish = AskSupervisor(supervisor, TerminateChildren(tuple(ids)))
+        with contextlib.suppress(NoProcess, ProcessDown):
+            self._control.ask(self._me, wish, None)
+
     def abandon(self) -> None:
         """Close every link: this is a process that the worker forked."""
         self._links.abandon()
@@ -106,15 +139,7 @@ class Peers:
             close_fds(ours)
             if not (isinstance(answer, Answered) and isinstance(answer.answer, Lost)):
                 raise NoProcess("out of descriptors")
-        link = Link(
-            (*ours, fds[0]),
-            answer.path,
-            answer.pid,
-            answer.incarnation,
-            node_pid=0,
-            protocol=PeerProtocol(),
-        )
-        shared = self._links.share(link)
+        shared = self._links.share(_link((*ours, fds[0]), answer))
         assert shared is not None
         return shared
 
@@ -144,3 +169,21 @@ class Peers:
         assert isinstance(answer, Granted)
         assert isinstance(answer.answer, Fate)
         return ProcessDown(*answer.answer)
+
+
+class _Hired(Ref):
+    """A process that was started for this one; nobody takes its place when it has ended."""
+
+    def __init__(self, peers: Peers, link: Link) -> None:
+        super().__init__(peers, link.path)
+        self._link = self._only_link = link
+
+    def _introduced(self, deadline: float | None) -> Link:
+        if self._only_link.open:
+            return self._only_link
+        raise self.node.obituary(self._only_link, deadline)
+
+
+def _link(fds: tuple[int, int, int], who: Introduced) -> Link:
+    where = (who.path, who.pid, who.incarnation)
+    return Link(fds, *where, node_pid=0, protocol=PeerProtocol())

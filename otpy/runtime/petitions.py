@@ -11,7 +11,9 @@ from otpy.system.channel import Channel, ChannelFull
 from otpy.system.fdpass import close_fds
 from otpy.wire.control import (
     Answered,
+    Ask,
     AskFate,
+    AskSupervisor,
     Granted,
     Introduce,
     Petition,
@@ -55,6 +57,11 @@ class Petitions:
                 entry = self._directory.resolve(name)
                 there = Whereabouts(entry.path, entry.state, entry.pid, entry.incarnation)
                 _send(origin, Granted(petition.token, there))
+            case AskSupervisor(name=name, request=request):
+                entry = self._directory.resolve(name)
+                if entry.kind != "supervisor":
+                    raise NoProcess(f"{name!r} is a {entry.kind}, not a supervisor")
+                self._router.route(origin, Ask(petition.token, way_to(entry), request), fds)
             case AskFate(who=who):
                 self._mourners.ask(who, lambda fate: _send(origin, Granted(petition.token, fate)))
 

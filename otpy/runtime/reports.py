@@ -66,7 +66,7 @@ def published(
             return AutoShutdown(at=now, path=path, child=id_)
         case Added(spec=child):
             return ChildAdded(at=now, path=path_of(child.id), kind=kind_of(child))
-        case Removed(child=id_):
-            return ChildRemoved(at=now, path=path_of(id_))
+        case Removed(child=id_, once=once):
+            return ChildRemoved(at=now, path=path_of(id_), once=once)
         case _:
             assert_never(report)

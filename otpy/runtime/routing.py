@@ -11,14 +11,24 @@ import itertools
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from otpy.core.exits import Raised
-from otpy.core.messages import Answer, Denied, Done, NotStarted, Request, Results, StartMany
+from otpy.core.messages import (
+    Answer,
+    Denied,
+    Done,
+    NotStarted,
+    Request,
+    Results,
+    StartChild,
+    StartMany,
+)
 from otpy.core.spec import SupervisorSpec
 from otpy.core.state import Outlook
 from otpy.errors import NoProcess, OtpyError, ProcessDown, SeveralInstances, SupervisorError
 from otpy.runtime.child import Child
+from otpy.runtime.translate import refusal
 from otpy.system.channel import Channel, ChannelFull
 from otpy.system.exits import send_signal
 from otpy.system.fdpass import close_fds
@@ -26,6 +36,7 @@ from otpy.wire.control import (
     Answered,
     Ask,
     Granted,
+    Hire,
     Introduce,
     Introduced,
     Lost,
@@ -34,6 +45,9 @@ from otpy.wire.control import (
     ReadGauges,
     SendSignal,
 )
+
+NOBODY: Final = 0
+"""The token of a question whose answer nobody waits for."""
 
 _MAX_HELD = 4096
 _FDS_OF_A_LINK = 2
@@ -58,6 +72,16 @@ class _Forwarded:
     token: int
     child: Child | None
     introduces: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Hiring:
+    """A child that is being started for somebody who is to be introduced to it."""
+
+    origin: Channel
+    message: Ask
+    hire: Hire
+    fds: tuple[int, ...]
 
 
 @dataclass(slots=True)
@@ -91,6 +115,9 @@ class Family(Protocol):
     def ask(self, token: int, request: Request) -> None:
         """Have the core answer; `Router.answer` is called with the same token."""
 
+    def tie(self, child: Child, owner: int) -> None:
+        """Stop a child when the process of this pidfd ends; the descriptor is taken."""
+
     def send_up(self, message: object, fds: Sequence[int] = ()) -> None:
         """Send a message, and the descriptors beside it, to the supervisor above."""
 
@@ -111,6 +138,7 @@ class Router:
         self._forwarded: dict[int, _Forwarded] = {}
         self._asked: dict[int, tuple[Channel, int]] = {}
         self._batches: dict[int, _Batch] = {}
+        self._hires: dict[int, _Hiring] = {}
 
     def route(self, origin: Channel, message: Introduce | Ask, fds: Sequence[int] = ()) -> None:
         """Pass a message one step on, or hold it until that can be done."""
@@ -148,8 +176,13 @@ class Router:
 
     def answer(self, token: int, answer: Answer) -> None:
         """Send what the core answered to where the question came from."""
+        if token == NOBODY:
+            return
         if (batch := self._batches.pop(token, None)) is not None:
             self._answer_one_of(batch, token, answer)
+            return
+        if (hiring := self._hires.pop(token, None)) is not None:
+            self._hired(hiring, answer)
             return
         origin, original = self._asked.pop(token)
         result = (
@@ -206,6 +239,9 @@ class Router:
         if isinstance(message.request, ReadGauges):
             self._send(origin, Answered(message.token, self._family.readings(), {}))
             return
+        if isinstance(message.request, Hire):
+            self._hire(origin, message, message.request, tuple(fds))
+            return
         token = next(self._tokens)
         self._asked[token] = (origin, message.token)
         self._family.ask(token, message.request)
@@ -224,6 +260,27 @@ class Router:
         self._batches.update(dict.fromkeys(tokens, batch))
         for token, request in zip(tokens, many.requests, strict=True):
             self._family.ask(token, request)
+
+    def _hire(self, origin: Channel, message: Ask, hire: Hire, fds: tuple[int, ...]) -> None:
+        if len(fds) < _FDS_OF_A_LINK:
+            self._refuse(origin, message, fds, NoProcess("out of descriptors"))
+            return
+        token = next(self._tokens)
+        self._hires[token] = _Hiring(origin, message, hire, fds)
+        self._family.ask(token, StartChild(hire.spec, once=True))
+
+    def _hired(self, hiring: _Hiring, answer: Answer) -> None:
+        origin, message, fds = hiring.origin, hiring.message, hiring.fds
+        child = self._family.running(hiring.hire.spec.id)
+        if (error := refusal(answer)) is not None:
+            self._refuse(origin, message, fds, error)
+        elif child is None:
+            self._refuse(origin, message, fds, ProcessDown("it ended as it was started"))
+        else:
+            for owner in fds[_FDS_OF_A_LINK:]:
+                self._family.tie(child, owner)
+            introduce = Introduce(message.token, (), hiring.hire.peer)
+            self._introduce(origin, introduce, fds[:_FDS_OF_A_LINK], child)
 
     def _pass_on(
         self, origin: Channel, message: Introduce | Ask, fds: tuple[int, ...], child: Child

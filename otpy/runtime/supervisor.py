@@ -25,6 +25,7 @@ from otpy.core.messages import (
     Started,
     StartFailed,
     Stop,
+    TerminateChild,
     TimedOut,
     Up,
 )
@@ -35,6 +36,7 @@ from otpy.core.supervisor import decide
 from otpy.events import (
     ChildEnded,
     ChildIgnored,
+    ChildRemoved,
     ChildStarted,
     ChildStartFailed,
     ChildStarting,
@@ -45,10 +47,11 @@ from otpy.runtime.child import Child
 from otpy.runtime.leftovers import Leftovers
 from otpy.runtime.nursery import BATCH
 from otpy.runtime.output import Terminal
+from otpy.runtime.owners import Owners
 from otpy.runtime.place import Place
 from otpy.runtime.publishing import Publisher
 from otpy.runtime.reports import child_path, declared, published
-from otpy.runtime.routing import Router
+from otpy.runtime.routing import NOBODY, Router
 from otpy.runtime.starting import Starter
 from otpy.system.exits import Status, kill_group, reap
 from otpy.system.loop import Loop
@@ -97,6 +100,7 @@ class Supervisor(abc.ABC):
         self._sweep_is_due = False
         others = (frozenset(strangers), self._starter.spare_pids)
         self.leftovers = Leftovers(self.loop, self._pids, others)
+        self._owners = Owners(self.loop, lambda id_: self.ask(NOBODY, TerminateChild(id_)))
         self.result: ExitReason | None = None
 
     # ---- what differs between the node and the supervisors below it --------------------------
@@ -284,6 +288,8 @@ class Supervisor(abc.ABC):
                         child.supervisors[path] = pid
                 case ChildEnded(path=path, kind="supervisor"):
                     child.supervisors.pop(path, None)
+                case ChildRemoved(path=path, once=True):
+                    child.starts.pop(path, None)
                 case _:
                     pass
 
@@ -291,6 +297,7 @@ class Supervisor(abc.ABC):
 
     def _ended(self, child: Child) -> None:
         self.loop.unwatch(child.pidfd)
+        self._owners.untie(child)
         # Its last frames come first: a message that it sent before it died counts.
         if not child.channel.receive(lambda message, fds: self._heard(child, message, fds)):
             self._hung_up(child)
@@ -362,6 +369,10 @@ class Supervisor(abc.ABC):
         """What the workers do at this moment."""
         all_ = (child.statistics() for child in self._children.values())
         return Plain(tuple(each for each in all_ if each is not None))
+
+    def tie(self, child: Child, owner: int) -> None:
+        """Stop a child when the process of this pidfd ends; the descriptor is taken."""
+        self._owners.tie(child, owner)
 
     def pids(self) -> dict[str, int]:
         """The pids of the children that have a process."""

@@ -33,6 +33,9 @@ class Mailbox(Protocol):
     def reply(self, link: int, number: int, value: object) -> None:
         """Answer a call that came on a link of this process's."""
 
+    def flush(self) -> None:
+        """Wait until whoever was answered has read it, or has gone."""
+
     def close_all(self) -> None:
         """Close everything: this is a process that the worker forked."""
 
@@ -53,6 +56,15 @@ class Peers(Protocol):
         self, server: str, incarnation: int, link: int, number: int, value: object
     ) -> None:
         """Answer a call that was made to `server`, by way of it."""
+
+    def hire(self, supervisor: str, id_: str, target: str, shutdown: float, *, tied: bool) -> Ref:
+        """Have a supervisor start a temporary child, and get a reference to that very process.
+
+        With `tied` it is stopped when this process ends.
+        """
+
+    def terminate_children(self, supervisor: str, ids: list[str]) -> None:
+        """Stop children; those that have ended, with their supervisor or alone, are no mistake."""
 
     def abandon(self) -> None:
         """Close every link: this is a process that the worker forked."""

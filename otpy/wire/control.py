@@ -5,6 +5,7 @@ from typing import NamedTuple, TypeAlias
 
 from otpy.core.exits import ExitReason
 from otpy.core.messages import Answer, Request, StartMany
+from otpy.core.spec import ChildSpec
 from otpy.errors import OtpyError
 from otpy.events import Event
 
@@ -72,12 +73,24 @@ class ReadGauges:
 
 
 @dataclass(frozen=True, slots=True)
+class Hire:
+    """Start `spec`, whose id is never given again, and introduce worker `peer` to it.
+
+    Beside it are the ends of a link; and the pidfd of the worker if the child is to end when
+    that does. Answered by `Introduced`, or by `Answered` with what is wrong.
+    """
+
+    spec: ChildSpec
+    peer: "Address"
+
+
+@dataclass(frozen=True, slots=True)
 class Ask:
     """Answer `request`, or pass it on along `path`."""
 
     token: int
     path: Path
-    request: "Request | StartMany | SendSignal | ReadGauges"
+    request: "Request | StartMany | SendSignal | ReadGauges | Hire"
 
 
 # ---- up: from a child to its supervisor ------------------------------------------------------
@@ -177,7 +190,14 @@ class Fate(NamedTuple):
     traceback: str
 
 
-Wish: TypeAlias = Seek | Whereis | AskFate
+class AskSupervisor(NamedTuple):
+    """Have supervisor `name` answer `request`; what is beside this goes with it."""
+
+    name: str
+    request: Request | Hire
+
+
+Wish: TypeAlias = Seek | Whereis | AskFate | AskSupervisor
 
 
 class Petition(NamedTuple):

@@ -366,3 +366,16 @@ def test_max_children_counts_copies() -> None:
     supervisor.started("worker-1")
     full = Denied("max_children", "1 of 1 children")
     assert supervisor.ask(2, StartCopy()) == (Reply(2, full),)
+
+
+def test_nothing_is_remembered_of_an_id_that_is_given_once() -> None:
+    machine = dynamic()
+    spec = child("task-1", Restart.TEMPORARY)
+    machine.ask(1, StartChild(spec, once=True))
+    machine.started("task-1")
+    assert machine.state.starts == {"task-1": 1}
+    assert machine.exited("task-1", Normal()) == (Emit(Removed("task-1", once=True)),)
+    assert machine.state.starts == {}
+    machine.ask(2, StartChild(spec, once=True))
+    assert Emit(Removed("task-1", once=True)) in machine.failed("task-1")
+    assert machine.state.starts == {}

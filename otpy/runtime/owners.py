@@ -1,0 +1,36 @@
+"""Children that end when the process does that began them."""
+
+import os
+from collections.abc import Callable
+
+from otpy.runtime.child import Child
+from otpy.system.loop import Loop
+
+
+class Owners:
+    """Watches the owners of children.
+
+    Args:
+        loop: The supervisor's.
+        stop: Has a child stopped, given its id; those ids are never given again.
+    """
+
+    def __init__(self, loop: Loop, stop: Callable[[str], None]) -> None:
+        self._loop, self._stop = loop, stop
+        self._pidfds: dict[int, int] = {}
+
+    def tie(self, child: Child, owner: int) -> None:
+        """Stop a child when the process of this pidfd ends; the descriptor is taken."""
+        self._pidfds[child.pid] = owner
+        self._loop.watch(owner, lambda _events: self._ended(child))
+
+    def untie(self, child: Child) -> None:
+        """Watch no more: the child has ended, or is told to."""
+        pidfd = self._pidfds.pop(child.pid, None)
+        if pidfd is not None:
+            self._loop.unwatch(pidfd)
+            os.close(pidfd)
+
+    def _ended(self, child: Child) -> None:
+        self.untie(child)
+        self._stop(child.spec.id)

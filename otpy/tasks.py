@@ -1,0 +1,23 @@
+"""Functions in processes of their own, below a supervisor of tasks (Elixir's Task.Supervisor)."""
+
+from otpy.server.streams import stream
+from otpy.server.tasks import (
+    Task,
+    async_,
+    async_nolink,
+    await_,
+    await_many,
+    shutdown,
+    start,
+)
+
+__all__ = [
+    "Task",
+    "async_",
+    "async_nolink",
+    "await_",
+    "await_many",
+    "shutdown",
+    "start",
+    "stream",
+]
