@@ -39,22 +39,17 @@ class Channel(abc.ABC, Generic[AnswerT]):
         self._reader, self._writer, self._pidfd = reader, writer, pidfd
         self._ended = False
         self._retired = False
-        self._released = False
+        self._released = threading.Lock()  # held from then on
         self._seats: dict[int, Seat[AnswerT]] = {}
         self._followers: set[Seat[AnswerT]] = set()
         self._baton = threading.Lock()
         self._sending = threading.Lock()
-        self._releasing = threading.Lock()
         self._written = 0
         self._rest: memoryview | None = None
-        self._push_poll: select.poll | None = None
         self._reads = select.poll()
         self._reads.register(reader, select.POLLIN)
-        self._life: select.poll | None = None
         if pidfd is not None:
             self._reads.register(pidfd, select.POLLIN)
-            self._life = select.poll()
-            self._life.register(pidfd, select.POLLIN)
 
     def exchange(self, number: int, data: bytes, deadline: float | None) -> AnswerT:
         """Send a request and wait for the answer with its number.
@@ -103,7 +98,7 @@ class Channel(abc.ABC, Generic[AnswerT]):
         """
         if seat.answer is not None:
             return seat.answer
-        if self._released:
+        if self._released.locked():
             raise Lost  # it is the parent's: this process was forked meanwhile
         try:
             return self._wait(seat, deadline)
@@ -114,8 +109,8 @@ class Channel(abc.ABC, Generic[AnswerT]):
 
     def forget(self, number: int) -> None:
         """Drop the answer to a request that was begun, whether it has come or not."""
-        if number in self._seats:
-            self._unseat(number)
+        if self._seats.pop(number, None) is not None and self._retired:
+            self._release_if_idle()
 
     def post(self, number: int, data: bytes, deadline: float | None) -> None:
         """Send a message that has no answer; raises `NotDelivered` or `TooLate`."""
@@ -137,13 +132,11 @@ class Channel(abc.ABC, Generic[AnswerT]):
         Threads that were using them, or held a lock, did not come along.
         """
         self.open, self._ended = False, True
-        if not self._released:
-            self._released = True
-            self._close()
+        self._release()
 
     def __del__(self) -> None:
-        if not getattr(self, "_released", True):
-            self._close()
+        if hasattr(self, "_reads"):
+            self._release()
 
     @abc.abstractmethod
     def _put(self, data: bytes | memoryview) -> int:
@@ -191,11 +184,8 @@ class Channel(abc.ABC, Generic[AnswerT]):
             self._release()
 
     def _release(self) -> None:
-        with self._releasing:
-            if self._released:
-                return
-            self._released = True
-        self._close()
+        if self._released.acquire(False):
+            self._close()
 
     # --- sending ---------------------------------------------------------------------------
 
@@ -209,7 +199,7 @@ class Channel(abc.ABC, Generic[AnswerT]):
         if not sending.acquire(False) and not sending.acquire(timeout=lock_timeout(deadline)):
             raise TooLate
         try:
-            if not self.open or (careful and self._life is not None and self._life.poll(0)):
+            if not self.open or (careful and self._is_dead()):
                 self.open = False
                 raise NotDelivered
             if self._rest is not None:
@@ -242,20 +232,26 @@ class Channel(abc.ABC, Generic[AnswerT]):
             raise
         return sent
 
+    def _is_dead(self) -> bool:
+        if self._pidfd is None:
+            return False
+        life = select.poll()
+        life.register(self._pidfd, select.POLLIN)
+        return bool(life.poll(0))
+
     def _push(self, deadline: float | None) -> None:
         """Write the rest of a frame as the other end makes room.
 
         Meanwhile read what it sends, if nobody else does: it may be waiting for room, too.
         """
-        if self._push_poll is None:
-            self._push_poll = select.poll()
-            self._push_poll.register(self._writer, select.POLLOUT)
-            both = self._reader == self._writer
-            self._push_poll.register(self._reader, select.POLLIN | (select.POLLOUT if both else 0))
-            if self._pidfd is not None:
-                self._push_poll.register(self._pidfd, select.POLLIN)
+        poll = select.poll()
+        poll.register(self._writer, select.POLLOUT)
+        both = self._reader == self._writer
+        poll.register(self._reader, select.POLLIN | (select.POLLOUT if both else 0))
+        if self._pidfd is not None:
+            poll.register(self._pidfd, select.POLLIN)
         while self._rest:
-            ready = self._push_poll.poll(poll_ms(deadline))
+            ready = poll.poll(poll_ms(deadline))
             if not ready and has_passed(deadline):
                 raise TooLate
             for fd, events in ready:
@@ -265,7 +261,7 @@ class Channel(abc.ABC, Generic[AnswerT]):
                 if fd == self._writer and events & _CAN_WRITE:
                     self._rest = self._rest[self._write(self._rest) :]
                 if fd == self._reader and events & _CAN_READ:
-                    self._read_on_the_side(self._push_poll)
+                    self._read_on_the_side(poll)
         self._rest = None
 
     def _read_on_the_side(self, poll: select.poll) -> None:

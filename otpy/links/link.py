@@ -32,6 +32,9 @@ _GREETING: Final = 0
 _EOF_GRACE_S: Final = 1.0
 """From the end-of-file of a dying process to its pidfd; after that it lives, and hung up."""
 
+_TRUST_S: Final = 0.001
+"""For how long casts go to a worker that was seen to live. To fork the next one takes longer."""
+
 _INT: Final = struct.Struct("i")
 
 
@@ -60,13 +63,14 @@ class Link(Channel[Reply | Failure]):
     ) -> None:
         reader, writer, pidfd = fds
         super().__init__(reader, writer, pidfd)
-        self._pid_fd: Final = pidfd
+        self._pidfd: int = pidfd
         os.set_blocking(reader, False)
         os.set_blocking(writer, False)
         self._eof_at: float | None = None
         self.path, self.pid, self.incarnation, self.node_pid = path, pid, incarnation, node_pid
         self.protocol = protocol
-        self.next_number = itertools.count(1).__next__
+        self._numbers = itertools.count(1)
+        self._trusted_until = 0.0
         self._peeked = b""
         self._alone = 0
         self.greeted = False
@@ -91,37 +95,67 @@ class Link(Channel[Reply | Failure]):
         """How many requests were sent here, and nobody has taken the answer yet."""
         return len(self._seats) + self._alone
 
+    def next_number(self) -> int:
+        """Return a number that no other request of this link has."""
+        return next(self._numbers)
+
     def call(self, request: object, deadline: float | None) -> Reply | Failure:
         """Send a call and wait for its answer; raises as `exchange` and `LinkProtocol.call`."""
-        number = self.next_number()
+        number = next(self._numbers)
         data = self.protocol.call(number, request)
-        if len(data) <= PIPE_BUF and self._baton.acquire(False):
-            # Nobody else reads, so that no seat is needed as long as the baton is held.
-            try:
-                self._alone = 1
-                if end := self._put_at_once(data):
-                    return self._answer_at_once(number, deadline) or self._answer(
-                        number, end, deadline
-                    )
-            finally:
-                self._alone = 0
-                self._baton.release()
-                if self._followers:
-                    self._hand_on()
-                if self._retired:
-                    self._release_if_idle()
+        if len(data) > PIPE_BUF or not self._baton.acquire(False):
+            return self.exchange(number, data, deadline)
+        # A thread alone, as nearly always. Nobody else reads as long as it has the baton, so that
+        # it needs no seat.
+        self._alone = 1
+        try:
+            if end := self._put_at_once(data):
+                return self._sole_answer(number, deadline) or self._answer(number, end, deadline)
+        finally:
+            self._alone = 0
+            self._baton.release()
+            if self._followers:
+                self._hand_on()
+            if self._retired:
+                self._release_if_idle()
         return self.exchange(number, data, deadline)
 
     def begin_call(
         self, request: object, deadline: float | None
     ) -> tuple[int, Seat[Reply | Failure]]:
-        """Send a call; return its number, and the seat to `finish` it."""
-        number = self.next_number()
-        return number, self.begin(number, self.protocol.call(number, request), deadline)
+        """Send a call; return its number, and the seat to `finish` it. Raises as `begin`."""
+        number = next(self._numbers)
+        data = self.protocol.call(number, request)
+        if len(data) > PIPE_BUF:
+            return number, self.begin(number, data, deadline)
+        seat: Seat[Reply | Failure] = Seat()
+        self._seats[number] = seat
+        try:
+            seat.end = self._put_at_once(data) or self._send(data, deadline)
+        except BaseException:
+            self._unseat(number)
+            raise
+        return number, seat
 
     def cast(self, request: object, deadline: float | None) -> None:
         """Send a cast; raises as `post` and `LinkProtocol.cast`."""
-        self.post(self.next_number(), self.protocol.cast(request), deadline)
+        self._cast(self.protocol.cast(request), deadline)
+
+    def cast_many(self, requests: list[object], deadline: float | None) -> None:
+        """Send casts together; raises as `post` and `LinkProtocol.casts`."""
+        self._cast(self.protocol.casts(requests), deadline)
+
+    def _cast(self, data: bytes, deadline: float | None) -> None:
+        # To look whether the worker lives is a system call: not for each of many casts. What is
+        # sent so shortly after its death that nobody can have seen the next one is dropped.
+        if len(data) <= PIPE_BUF and time.monotonic() < self._trusted_until:
+            sent = self._put_at_once(data)
+            if self._retired:
+                self._release_if_idle()
+            if sent:
+                return
+        self.post(next(self._numbers), data, deadline)
+        self._trusted_until = time.monotonic() + _TRUST_S
 
     def await_greeting(self, deadline: float | None) -> bool:
         """Wait for the greeting; False if the worker is dead or has hung up without one.
@@ -157,13 +191,24 @@ class Link(Channel[Reply | Failure]):
         if not self._sending.acquire(False):
             return 0
         try:
-            if self.open and self._rest is None and self._write(data):
-                return self._written
+            if not self.open or self._rest is not None:
+                return 0
+            # As `_write`, but up to PIPE_BUF bytes go as a whole or not at all (pipe(7)).
+            end = self._written + os.write(self._writer, data)
+            self._written = end
+        except BlockingIOError:
             return 0
+        except OSError:
+            self.open = False
+            raise NotDelivered from None
+        except BaseException:
+            self.open = False
+            raise
         finally:
             self._sending.release()
+        return end
 
-    def _answer_at_once(self, number: int, deadline: float | None) -> Reply | Failure | None:
+    def _sole_answer(self, number: int, deadline: float | None) -> Reply | Failure | None:
         """Wait for the answer; None if it was not what came next."""
         if self._eof_at is not None:
             return None
@@ -210,8 +255,12 @@ class Link(Channel[Reply | Failure]):
                 self._eof_at = time.monotonic()
                 self._reads.unregister(self._reader)  # it would be readable for ever
             return False
+        seats = self._seats
         for answer in self.protocol.receive(data):
-            self._deliver(answer.number, answer)
+            if (seat := seats.get(answer.number)) is not None:
+                seat.answer = answer
+                if seat.wake is not None:
+                    seat.rouse()
         if not self.greeted and self.protocol.greeting is not None:
             self.greeted = True
             self._deliver(_GREETING, Reply(_GREETING, None))
@@ -284,7 +333,7 @@ class Link(Channel[Reply | Failure]):
         return type(fault)(*fault.args)
 
     def _close(self) -> None:
-        close_fds((self._reader, self._writer, self._pid_fd))
+        close_fds((self._reader, self._writer, self._pidfd))
 
 
 def unread(pipe: int) -> int:

@@ -23,6 +23,10 @@ class PeerProtocol(LinkProtocol):
         """Return the bytes of a cast; raises as `call` does."""
         return peer.peer_frame(peer.CAST, 0, request, self.max_frame)
 
+    def casts(self, requests: list[object]) -> bytes:
+        """Return the bytes of several casts; raises as `call` does."""
+        return b"".join(map(self.cast, requests))
+
     def _decoded(self, body: bytes) -> Greeting | Reply | Failure | Down:
         try:
             kind, number = peer.peer_header(body)

@@ -22,14 +22,15 @@ class Pending:
     next incarnation, when `result` or `done` is asked. For one thread at a time.
     """
 
+    _link: Link | None = None
+    _seat: Seat[Reply | Failure] | None = None
+    _answer: Reply | Failure | OtpyError | None = None
+    _number = 0
+
     def __init__(
         self, ref: "Ref", message: object, deadline: float | None, key: object = None
     ) -> None:
         self._ref, self._message, self._key = ref, message, key
-        self._link: Link | None = None
-        self._number = 0
-        self._seat: Seat[Reply | Failure] | None = None
-        self._answer: Reply | Failure | OtpyError | None = None
         try:
             self._send(deadline)
         except (NotSendable, FrameTooLarge):
@@ -43,8 +44,8 @@ class Pending:
         return f"<Pending request to {self._ref.name}>"
 
     def __del__(self) -> None:
-        if (link := getattr(self, "_link", None)) is not None:
-            link.forget(self._number)
+        if self._link is not None:
+            self._link.forget(self._number)
 
     def done(self) -> bool:
         """Tell whether `result` would return, or raise what went wrong, at once."""
@@ -65,8 +66,11 @@ class Pending:
             OtpyError: Whatever else `Ref.call` raises.
         """
         deadline = deadline_of(timeout)
+        if self._seat is not None and self._seat.answer is not None:
+            self._answer = self._seat.answer  # it came while another one was waited for
+            self._unlinked()
         try:
-            answer = self._settle(deadline)
+            answer = self._answer or self._settle(deadline)
         except TooLate:
             raise CallTimeout(f"{self._ref.name!r} did not answer within {timeout:g} s") from None
         if isinstance(answer, Reply):

@@ -80,6 +80,10 @@ class LinkProtocol:
         """Return the bytes of a cast; raises as `call` does."""
         return pack_frame((link.CAST, request), self.max_frame)
 
+    def casts(self, requests: list[object]) -> bytes:
+        """Return the bytes of several casts; raises as `call` does."""
+        return pack_frame((link.CASTS, requests), self.max_frame)
+
     def receive(self, data: bytes) -> list[LinkAnswer]:
         """Take bytes that the worker sent; return the answers to calls among them.
 
@@ -89,11 +93,11 @@ class LinkProtocol:
         answers: list[LinkAnswer] = []
         for body in self._frames.feed(data):
             message = self._decoded(body)
-            if isinstance(message, (Reply, Failure)):
+            if type(message) is Reply or type(message) is Failure:
                 answers.append(message)
             elif isinstance(message, Down):
                 self.down = message
-            else:
+            elif isinstance(message, Greeting):
                 self._greeted(message)
         return answers
 
@@ -102,14 +106,14 @@ class LinkProtocol:
 
         None if it is anything else; nothing was taken then, and `receive` is to be given it.
         """
-        received = len(data)
-        if received <= _HEAD or _length(data)[0] != received - _HEAD or self._frames.partial:
+        size = len(data) - _HEAD
+        if size <= 0 or _length(data)[0] != size or self._frames.partial:
             return None
         try:
             message = self._decoded(data[_HEAD:])
         except ProtocolError:
             return None
-        return message if isinstance(message, (Reply, Failure)) else None
+        return message if type(message) is Reply or type(message) is Failure else None
 
     def _decoded(self, body: bytes) -> Greeting | Reply | Failure | Down:
         try:

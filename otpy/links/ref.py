@@ -1,12 +1,16 @@
 """A reference to a process by name: it survives the process's restarts."""
 
+import itertools
 import threading
+from collections.abc import Iterable
 from typing import Any, Final, Protocol
 
 from otpy.errors import (
     CallTimeout,
+    FrameTooLarge,
     NodeNotFound,
     NoProcess,
+    NotSendable,
     ProcessDown,
     ProtocolError,
     SeveralInstances,
@@ -20,6 +24,10 @@ from otpy.links.seat import Lost, NotDelivered
 
 STRANGERS: Final = 10
 """Greetings of another incarnation than the gateway named, before it is an error."""
+
+
+_GROUP: Final = 256
+"""Casts that go together, if there are so many."""
 
 
 class Introducer(Protocol):
@@ -172,23 +180,63 @@ class Ref:
         deadline = deadline_of(timeout)
         message = (request, *args) if args else request
         try:
-            while True:
-                link = self._link
-                if link is None and self._pool is not None:
-                    link = self._pool.choose(key).link
-                if link is None or not link.open:
-                    self.node.protocol().cast(message)  # what cannot be sent is told in any case
-                    link = self._introduced_if_up(deadline, key)
-                    if link is None:
-                        return
-                try:
-                    link.cast(message, deadline)
-                except NotDelivered:
-                    self.drop(link)
-                else:
-                    return
+            self._cast(message, deadline, key, many=False)
         except TooLate:
             raise CallTimeout(f"{self.name!r} took no messages within {timeout:g} s") from None
+
+    def cast_many(
+        self,
+        requests: Iterable[object],
+        *,
+        key: object = None,
+        timeout: float | None = DEFAULT_TIMEOUT_S,
+    ) -> None:
+        """Cast each of `requests` in turn, many to a write: several times as fast as one by one.
+
+        Args:
+            requests: Each as the one of `cast`; with arguments, a tuple. They go off in order and
+                in groups, as far as they have come, so that they may be without end.
+            key: As `call`'s; without one, each group goes to the least busy instance.
+            timeout: Seconds to wait altogether while the process takes no messages, or None.
+
+        Raises:
+            CallTimeout: The process lives, but took no messages in time; the first groups went.
+            NotSendable: MessagePack cannot carry a request; those before it went.
+            FrameTooLarge: A request is over `max_frame`; those before it went.
+        """
+        deadline = deadline_of(timeout)
+        rest = iter(requests)
+        try:
+            while group := list(itertools.islice(rest, _GROUP)):
+                try:
+                    self._cast(group, deadline, key, many=True)
+                except (NotSendable, FrameTooLarge):
+                    for message in group:
+                        self._cast(message, deadline, key, many=False)
+        except TooLate:
+            raise CallTimeout(f"{self.name!r} took no messages within {timeout:g} s") from None
+
+    def _cast(self, what: Any, deadline: float | None, key: object, *, many: bool) -> None:
+        while True:
+            link = self._link
+            if link is None and self._pool is not None:
+                link = self._pool.choose(key).link
+            if link is None or not link.open:
+                # What cannot be sent is told in any case.
+                protocol = self.node.protocol()
+                protocol.casts(what) if many else protocol.cast(what)
+                link = self._introduced_if_up(deadline, key)
+                if link is None:
+                    return
+            try:
+                if many:
+                    link.cast_many(what, deadline)
+                else:
+                    link.cast(what, deadline)
+            except NotDelivered:
+                self.drop(link)
+            else:
+                return
 
     def abandon(self) -> None:
         """Forget the link: to be called in the child after a fork."""

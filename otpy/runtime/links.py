@@ -35,6 +35,10 @@ class Cast(msgspec.Struct, array_like=True, tag=say.CAST, forbid_unknown_fields=
     request: Any
 
 
+class _Casts(msgspec.Struct, array_like=True, tag=say.CASTS, forbid_unknown_fields=True):
+    requests: list[Any]
+
+
 if TYPE_CHECKING:
     _NotSent: TypeAlias = Any
 else:
@@ -105,7 +109,7 @@ class RemoteCaller:
 
 Received: TypeAlias = LinkCall | Cast
 
-_decode: Final = msgspec.msgpack.Decoder(LinkCall | Cast).decode
+_decode: Final = msgspec.msgpack.Decoder(LinkCall | Cast | _Casts).decode
 
 
 class Link:
@@ -116,8 +120,6 @@ class Link:
         write: Write end of the pipe to it.
         blocked: Told when an answer did not fit; `flush` is to be called when there is room.
     """
-
-    _framed: Callable[[tuple[Any, ...]], bytes] = staticmethod(pack_frame)
 
     def __init__(self, read: int, write: int, blocked: Callable[["Link"], None]) -> None:
         self.id = next(_ids)
@@ -145,8 +147,7 @@ class Link:
         if not data:
             return False
         for body in self._frames.feed(data):
-            if (message := self._received(body)) is not None:
-                deliver(message)
+            self._take(body, deliver)
         return True
 
     def _read_on(self) -> bytes:
@@ -155,16 +156,20 @@ class Link:
         except BlockingIOError:
             return b""
 
-    def _received(self, body: bytes) -> Received | None:
+    def _take(self, body: bytes, deliver: Callable[[Received], None]) -> None:
         try:
-            message: Received = _decode(body)
+            message: Received | _Casts = _decode(body)
         except (ValueError, RecursionError) as error:
             raise ProtocolError(f"neither a call nor a cast: {error}") from None
+        if isinstance(message, _Casts):
+            for request in message.requests:
+                deliver(Cast(say.request_value(request)))
+            return
         if type(message.request) is list:
             message.request = tuple(message.request)
         if type(message) is LinkCall:
             message.link = self
-        return message
+        deliver(message)
 
     def send(self, message: tuple[object, ...]) -> None:
         """Send a message, or queue what does not fit.
@@ -189,6 +194,9 @@ class Link:
             self._out += data[sent:]
             self._blocked(self)
 
+    def _framed(self, message: tuple[Any, ...]) -> bytes:
+        return pack_frame(message)
+
     def flush(self) -> bool:
         """Send what is queued; tell whether all of it was sent."""
         try:
@@ -211,20 +219,22 @@ class Link:
 class PeerLink(Link):
     """The worker's end of the pipes to another worker of its tree, which sends any value."""
 
-    def _received(self, body: bytes) -> Received | None:
+    def _take(self, body: bytes, deliver: Callable[[Received], None]) -> None:
         try:
             kind, number = peer.peer_header(body)
         except struct.error as error:
             raise ProtocolError(f"not a message of a worker: {error}") from None
         try:
-            return self._message(kind, number, peer.peer_value(body))
+            message = self._message(kind, number, peer.peer_value(body))
         except NotSendable as error:
             # The sender's value, or its class, is at fault: this process goes on.
             if kind == peer.CALL:
                 LinkCall(number, None, self).refuse(error)
             else:
                 sys.stderr.write(f"NotSendable: {error}\n")
-            return None
+            return
+        if message is not None:
+            deliver(message)
 
     def _message(self, kind: int, number: int, value: Any) -> Received | None:
         match kind:
@@ -238,8 +248,7 @@ class PeerLink(Link):
             case _:
                 raise ProtocolError(f"not a message of a worker: kind {kind}")
 
-    @staticmethod
-    def _framed(message: tuple[Any, ...]) -> bytes:
+    def _framed(self, message: tuple[Any, ...]) -> bytes:
         match message:
             case (say.REPLY, number, value):
                 return peer.peer_frame(peer.REPLY, number, value)

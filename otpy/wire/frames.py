@@ -30,17 +30,14 @@ class FrameDecoder:
 
     Attributes:
         max_frame: Bytes that a body may have.
+        partial: Whether the bytes received so far end in the middle of a frame.
     """
 
     def __init__(self, max_frame: int = MAX_FRAME) -> None:
         self._buffer = bytearray()
         self._wanted = _SIZE
         self.max_frame = max_frame
-
-    @property
-    def partial(self) -> bool:
-        """Whether the bytes received so far end in the middle of a frame."""
-        return bool(self._buffer)
+        self.partial = False
 
     def feed(self, data: bytes) -> list[bytes]:
         """Take more bytes; return the bodies that are complete now, in order.
@@ -50,7 +47,7 @@ class FrameDecoder:
                 can be read: the connection has to be closed.
         """
         received = len(data)
-        if self._buffer:
+        if self.partial:
             self._buffer += data
             received = len(self._buffer)
             if received < self._wanted:
@@ -73,4 +70,5 @@ class FrameDecoder:
             start = end
         self._buffer += data[start:]
         self._wanted = wanted
+        self.partial = start != received
         return bodies

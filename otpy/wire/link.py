@@ -8,6 +8,7 @@ so as its last word; when it is killed, only its pidfd tells.
     worker → client   [GREETING, version, incarnation, max_frame]
     client → worker   [CALL, number, request]
                       [CAST, request]
+                      [CASTS, [request ...]]
     worker → client   [REPLY, number, value]
                       [ERROR, number, class name in otpy.errors, arguments]
                       [DOWN, reason, traceback]
@@ -19,6 +20,7 @@ VERSION: Final = 1
 
 CALL: Final = 0
 CAST: Final = 1
+CASTS: Final = 2
 
 GREETING: Final = 0
 REPLY: Final = 1

@@ -34,6 +34,7 @@ class Worker:
         self.control, self.incarnation, self.manner = control, incarnation, manner
         self.links: dict[int, Link] = {}
         self.count = 0
+        self.appended: list[int] = []
         self.poll = select.poll()
         self.poll.register(control, select.POLLIN)
         self.kept: list[tuple[Link, int]] = []
@@ -90,6 +91,9 @@ class Worker:
                     self.call(source, number, link.request_value(request))
                 case [link.CAST, request]:
                     self.cast(link.request_value(request))
+                case [link.CASTS, list(requests)]:
+                    for request in requests:
+                        self.cast(link.request_value(request))
 
     def call(self, source: Link, number: int, request: Any) -> None:  # noqa: C901, PLR0912
         match request:
@@ -100,6 +104,8 @@ class Worker:
                 source.send(link.REPLY, number, self.count)
             case ("echo", value):
                 source.send(link.REPLY, number, value)
+            case "appended":
+                source.send(link.REPLY, number, self.appended)
             case "pid":
                 source.send(link.REPLY, number, os.getpid())
             case "links":
@@ -154,6 +160,8 @@ class Worker:
         match request:
             case ("increment", int(amount)):
                 self.count += amount
+            case ("append", int(number)):
+                self.appended.append(number)
             case _:
                 pass
 

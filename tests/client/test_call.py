@@ -47,6 +47,36 @@ def test_a_cast_is_done_before_the_next_call(fake: FakeNode, node: Node) -> None
     assert node["counter"].call("get") == 100
 
 
+def test_many_casts_go_in_order_with_calls(fake: FakeNode, node: Node) -> None:
+    fake.add("counter")
+    counter = node["counter"]
+    counter.cast_many(("append", i) for i in range(1000))
+    counter.cast("append", 1000)
+    counter.cast_many([])
+    counter.cast_many([("append", 1001), "x" * 100_000, ("append", 1002)])
+    assert counter.call("appended") == list(range(1003))
+
+
+def test_of_many_casts_those_before_the_one_that_cannot_be_sent_go(
+    fake: FakeNode, node: Node
+) -> None:
+    fake.add("counter", "small frames")
+    counter = node["counter"]
+    assert counter.call("get") == 0
+    for wrong, error in ((object(), NotSendable), ("x" * 1000, FrameTooLarge)):
+        with pytest.raises(error):
+            counter.cast_many([("increment", 1)] * 300 + [wrong] + [("increment", 1)] * 300)
+    assert counter.call("get") == 600
+    counter.cast_many(["x" * 900] * 3 + [("increment", 1)])  # each is small enough by itself
+    assert counter.call("get") == 601
+
+
+def test_many_casts_to_nobody(node: Node) -> None:
+    node["nobody"].cast_many(["get", "get"])
+    with pytest.raises(NotSendable):
+        node["nobody"].cast_many([object()])
+
+
 def test_two_names_of_one_process_share_a_link(fake: FakeNode, node: Node) -> None:
     fake.add("pool/worker")
     node["worker"].cast("increment", 1)

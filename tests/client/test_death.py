@@ -70,6 +70,21 @@ def test_a_process_that_holds_the_pipes_open_does_not_hide_a_death(
     assert counter.call("get", timeout=None) in (0, 1)
 
 
+def test_casts_go_to_the_next_incarnation_though_somebody_holds_the_old_pipes_open(
+    fake: FakeNode, node: Node
+) -> None:
+    worker = fake.add("counter")
+    counter = node["counter"]
+    counter.call("fork", 30)
+    for _ in range(10):
+        counter.cast("increment", 1)
+    worker.kill()
+    worker.wait(lambda: (worker.state, worker.incarnation) == ("running", 2))
+    counter.cast("increment", 5)
+    counter.cast_many([("increment", 5)] * 2)
+    assert counter.call("get") == 15
+
+
 @pytest.mark.parametrize("size", [1, 300_000])
 def test_a_request_that_was_not_read_goes_to_the_next_incarnation(
     fake: FakeNode, node: Node, size: int
