@@ -30,6 +30,7 @@ GARBAGE: Final[dict[str, bytes]] = {
     "no array": frame(pack("call")),
     "unknown tag": frame(pack([9, 1, "x"])),
     "too short": frame(pack([0])),
+    "casts that are none": frame(pack([2, "x"])),
     "too long": frame(pack([0, 1, 2, 3])),
     "number is a string": frame(pack([0, "1", "x"])),
     "bad UTF-8": frame(b"\x93\x00\x01\xa2\xff\xff"),
