@@ -88,7 +88,7 @@ class Link(Channel[Reply | Failure]):
     @property
     def descriptors(self) -> tuple[int, int]:
         """Readable when an answer has come, and when the process is dead."""
-        return self._reader, self._pid_fd
+        return self._reader, self._pidfd
 
     @property
     def under_way(self) -> int:
