@@ -7,6 +7,7 @@ from otpy.aio.deadline import within
 from otpy.aio.link import Link
 from otpy.aio.pending import Pending
 from otpy.aio.pool import RefPool
+from otpy.client.answers import Stopped, stop_order
 from otpy.client.ref import is_alive
 from otpy.client.tree import ProcessInfo, process_info
 from otpy.errors import (
@@ -21,7 +22,7 @@ from otpy.links.deadline import DEFAULT_TIMEOUT_S
 from otpy.links.protocol import Failure, LinkProtocol, Reply, error_of
 from otpy.links.ref import STRANGERS
 from otpy.links.seat import Lost, NotDelivered
-from otpy.wire.gateway import TreeRow
+from otpy.wire.gateway import Statistics, TreeRow
 
 if TYPE_CHECKING:
     from otpy.aio.node import Node
@@ -139,6 +140,19 @@ class Ref:
         """
         row = await self.node.ask("whereis", {"name": self.name}, timeout, shape=TreeRow)
         return process_info(row)
+
+    async def statistics(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> Statistics:
+        """Tell what the process does; as `otpy.Ref.statistics`."""
+        arguments = {"name": self.name}
+        (row,) = await self.node.ask("statistics", arguments, timeout, shape=tuple[Statistics])
+        return row
+
+    async def stop(self, reason: object = "normal", *, timeout: float | None = None) -> None:
+        """Have the process end with `reason`, and wait until it is gone; as `otpy.Ref.stop`."""
+        async with within(timeout, f"{self.name!r} did not end"):
+            row = await self.node.ask("whereis", {"name": self.name}, None, shape=TreeRow)
+            told = await self.node.ask("stop", stop_order(row, reason), None, shape=Stopped)
+        told.check()
 
     # --- for the rest of this package --------------------------------------------------------
 

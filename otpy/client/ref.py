@@ -4,8 +4,9 @@ import os
 import select
 from typing import TYPE_CHECKING
 
+from otpy.client.answers import Stopped, stop_order
 from otpy.client.tree import ProcessInfo, process_info
-from otpy.errors import NoProcess, SeveralInstances
+from otpy.errors import CallTimeout, NoProcess, SeveralInstances
 from otpy.links import ref
 from otpy.links.deadline import DEFAULT_TIMEOUT_S, TooLate, deadline_of
 from otpy.wire.gateway import Statistics, TreeRow
@@ -54,6 +55,30 @@ class Ref(ref.Ref):
         arguments = {"name": self.name}
         (row,) = self.node.ask("statistics", arguments, timeout, shape=tuple[Statistics])
         return row
+
+    def stop(self, reason: object = "normal", *, timeout: float | None = None) -> None:
+        """Have the process end with `reason`, and wait until it is gone.
+
+        It handles what was sent to it before, then `terminate` runs. Its supervisor treats the
+        end as one of the process's own doing: a permanent child comes back.
+
+        Args:
+            reason: As in ``Stop(reason)``.
+            timeout: Seconds above zero, or None for as long as it takes.
+
+        Raises:
+            NoProcess: There is no such process at this moment, or it takes no messages.
+            ProcessDown: It ended with another reason than asked for.
+            CallTimeout: It is not gone yet. It ends all the same, unless it never comes to it.
+        """
+        deadline = deadline_of(timeout)
+        try:
+            row = self.node.ask_until("whereis", {"name": self.name}, deadline, shape=TreeRow)
+            order = stop_order(row, reason)
+            told = self.node.ask_until("stop", order, deadline, shape=Stopped)
+        except TooLate:
+            raise CallTimeout(f"{self.name!r} did not end within {timeout:g} s") from None
+        told.check()
 
     def _present(self) -> tuple[int, int]:
         deadline = deadline_of(DEFAULT_TIMEOUT_S)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
-from otpy.core.exits import ExitReason, Shutdown
+from otpy.core.exits import ExitReason
 from otpy.errors import Refused, UnknownRequest
 from otpy.runtime.links import Cast, LinkCall
 from otpy.runtime.mailbox import Info, Message, ShutDownAsked, WorkerMailbox
@@ -66,8 +66,8 @@ class AsyncServing(Serving):
         while self._end is None:
             try:
                 await self._step_async()
-            except ShutDownAsked:
-                self._end = End(Shutdown())
+            except ShutDownAsked as order:
+                self._end = End(order.reason)
         return self._end
 
     async def _step_async(self) -> None:
@@ -132,8 +132,8 @@ class AsyncServing(Serving):
                     self._carry_out("handle_continue", result)
         except (Refused, UnknownRequest) as error:
             self._refuse(message, error)
-        except ShutDownAsked:
-            self._end = End(Shutdown())
+        except ShutDownAsked as order:
+            self._end = End(order.reason)
         except BaseException as error:  # noqa: BLE001  # let it crash, but say why
             self._end = End(raised(error))
         else:

@@ -24,6 +24,7 @@ from otpy.wire.control import (
     Plain,
     ReadGauges,
     SendSignal,
+    StopProcess,
 )
 
 
@@ -37,6 +38,7 @@ class Errand:
         name: Path of the process that it is about, as the client is told.
         way: Ids from the node down to that process.
         fds: The client's ends of a link under way.
+        then: What is done once the tree has answered, whatever it was, in place of a reply.
     """
 
     client: Client
@@ -45,6 +47,7 @@ class Errand:
     way: Path
     fds: tuple[int, ...] = ()
     timer: Timer | None = None
+    then: Callable[[], None] | None = None
 
 
 class Translate(Protocol):
@@ -78,7 +81,9 @@ class Errands:
             errand.timer = self._loop.call_later(timeout, partial(self._late, errand))
         self._send_introduction(errand)
 
-    def ask(self, errand: Errand, request: Request | StartMany | SendSignal | ReadGauges) -> None:
+    def ask(
+        self, errand: Errand, request: Request | StartMany | SendSignal | ReadGauges | StopProcess
+    ) -> None:
         """Get the client an answer."""
         self._send(errand, lambda token: Ask(token, errand.way, request))
 
@@ -110,6 +115,10 @@ class Errands:
         """The tree has answered."""
         errand = self._open.pop(message.token, None)
         if errand is None:
+            return
+        if errand.then is not None:
+            self._close(errand)
+            errand.then()
             return
         match message.answer:
             case Lost():

@@ -13,6 +13,7 @@ import struct
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from otpy.core.messages import Answer
@@ -25,6 +26,7 @@ from otpy.runtime.errands import Errand, Errands
 from otpy.runtime.mourning import Mourners
 from otpy.runtime.place import Place
 from otpy.runtime.reports import child_path
+from otpy.runtime.serving import exit_reason
 from otpy.runtime.translate import core_request, plain
 from otpy.system.loop import Loop
 from otpy.system.spawn import become_child, become_worker, raise_descriptor_limit
@@ -38,8 +40,10 @@ from otpy.wire.control import (
     SendSignal,
     ShutDown,
     StopNode,
+    StopProcess,
 )
 from otpy.wire.gateway import VERSION, GatewayRequest
+from otpy.wire.link import request_value
 
 RECENT: Final = 1000
 """How many of the latest events a client is told when it asks for them."""
@@ -93,6 +97,7 @@ class Gateway:
             "supervisor": self._supervisor,
             "signal": self._signal,
             "statistics": self._statistics,
+            "stop": self._stop,
             "fate": self._fate,
             "events": self._events,
             "shutdown": self._shutdown,
@@ -224,6 +229,24 @@ class Gateway:
         if entry.kind != ("supervisor" if arguments.get("below") else "worker"):
             raise NoProcess(f"{entry.path or 'root'!r} is a {entry.kind}; it has no statistics")
         self._errands.ask(Errand(client, number, entry.path, way_to(entry)), ReadGauges())
+
+    def _stop(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
+        entry = self._directory.resolve(str(arguments["name"]))
+        if entry.kind != "worker":
+            raise NoProcess(f"{entry.path or 'root'!r} is a {entry.kind}; it takes no messages")
+        who = Address(entry.path, int(arguments["incarnation"]))
+        reason = exit_reason(request_value(arguments["reason"]))
+        errand = Errand(client, number, entry.path, way_to(entry))
+        errand.then = partial(self._mourn_stopped, client, number, who, str(reason))
+        self._errands.ask(errand, StopProcess(who.incarnation, reason))
+
+    def _mourn_stopped(self, client: Client, number: int, who: Address, asked: str) -> None:
+        try:
+            self._mourners.ask(
+                who, lambda fate: client.reply(number, {**fate._asdict(), "asked": asked})
+            )
+        except NoProcess as error:
+            client.fail(number, error)
 
     def _shutdown(self, client: Client, number: int, _arguments: dict[str, Any]) -> None:
         client.reply(number, None, (os.dup(self._node_pidfd),))

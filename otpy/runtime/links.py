@@ -23,7 +23,7 @@ from otpy.wire.packing import pack_frame, printable
 _FIRST_BYTES: Final = 479
 """What Python allocates by itself (512 bytes with the object's head): most reads bring less."""
 
-_READ_BYTES: Final = 1 << 16
+READ_BYTES: Final = 1 << 16
 _REFUSAL_CHARS: Final = 50_000
 
 _ids: Final = itertools.count(1)
@@ -152,7 +152,7 @@ class Link:
 
     def _read_on(self) -> bytes:
         try:
-            return os.read(self.read, _READ_BYTES)
+            return os.read(self.read, READ_BYTES)
         except BlockingIOError:
             return b""
 

@@ -11,17 +11,19 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, final
 
+from otpy.core.exits import ExitReason, Shutdown
 from otpy.errors import ProtocolError
+from otpy.links.link import unread
 from otpy.runtime.control import Control
 from otpy.runtime.gauges import BUSY_SINCE, QUEUE, TAKEN, private_gauge
-from otpy.runtime.links import Cast, Link, LinkCall, PeerLink
+from otpy.runtime.links import READ_BYTES, Cast, Link, LinkCall, PeerLink
 from otpy.runtime.timers import Timers
 from otpy.server import Call, TimerRef
 from otpy.system.fdpass import close_fds
 from otpy.wire import link as say
-from otpy.wire.control import BeWorker, Introduce, ShutDown
+from otpy.wire.control import BeWorker, Introduce, ShutDown, StopProcess
 from otpy.wire.frames import MAX_FRAME
 
 _CONTROL_EVERY_S: Final = 0.001
@@ -33,12 +35,30 @@ _LONGEST_WAIT_S: Final = 1_000_000.0
 class ShutDownAsked(BaseException):
     """The supervisor asked this worker to end; raised between two messages, never in one."""
 
+    reason: ExitReason = Shutdown()
+
+
+class StopAsked(ShutDownAsked):
+    """Somebody else asked it to, by `Ref.stop`; what he had sent before was handled."""
+
+    def __init__(self, reason: ExitReason) -> None:
+        super().__init__()
+        self.reason = reason
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Info:
     """A message of the process's own: a timer; equal only to itself, so that it can be found."""
 
     message: object
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """The place in the queue at which somebody asked this process to stop."""
+
+    reason: ExitReason
 
 
 Message: TypeAlias = LinkCall | Cast | Info
@@ -61,14 +81,14 @@ class WorkerMailbox:
         self._gauge = gauge
         self._taken = 0
         self._child: BeWorker | None = None
-        self._stopping = False
+        self._order: ShutDown | StopProcess | None = None
         self._epoll = select.epoll()
         self._epoll.register(control, select.EPOLLIN)
         self._control_poll: select.poll | None = None
         self._looked_at = 0.0
         self._links: dict[int, Link] = {}
         self._blocked: dict[int, Link] = {}
-        self._ready: deque[Message] = deque()
+        self._ready: deque[Message | Halt] = deque()
         self._timers: Timers | None = None  # many a worker has none
         self._heap: list[tuple[float, int, TimerRef]] = []
         self.rouse: Callable[[], None] | None = None
@@ -127,10 +147,10 @@ class WorkerMailbox:
         """Take the next message; None after `timeout` seconds without one.
 
         Raises:
-            ShutDownAsked: The supervisor wants the worker to end.
+            ShutDownAsked: The worker is to end, since its supervisor or somebody else wants it.
         """
-        if self._stopping:
-            raise ShutDownAsked
+        if self._order is not None:
+            self._obey(self._order)
         if timeout is not None or self._heap:
             return self._next_until(None if timeout is None else time.monotonic() + timeout)
         ready = self._ready
@@ -196,6 +216,8 @@ class WorkerMailbox:
 
     def _take(self) -> Message:
         message = self._ready.popleft()
+        if type(message) is Halt:
+            raise StopAsked(message.reason)
         self._taken += 1
         gauge = self._gauge
         gauge[TAKEN] = self._taken
@@ -249,28 +271,40 @@ class WorkerMailbox:
                 self._unblock(link)
             elif fd == self.control.fd:
                 self._hear_supervisor()
-        if self._stopping:
-            raise ShutDownAsked
+        if self._order is not None:
+            self._obey(self._order)
 
     def _control_first(self, ready: tuple[int, int]) -> bool:
         return ready[0] != self.control.fd
 
     def _hear_supervisor(self) -> None:
         self.control.hear()
-        if self._stopping:
-            raise ShutDownAsked
+        if self._order is not None:
+            self._obey(self._order)
 
     def _heard(self, message: object, fds: tuple[int, ...]) -> None:
         match message:
             case BeWorker():
                 self._child = message
-            case ShutDown():
-                self._stopping = True
+            case ShutDown() | StopProcess():
+                if not isinstance(self._order, ShutDown):
+                    self._order = message
                 self._wake()
             case Introduce() if len(fds) == _FDS_OF_A_LINK:
                 self._greet(message, fds)
             case _:
                 close_fds(fds)
+
+    def _obey(self, order: ShutDown | StopProcess) -> None:
+        if isinstance(order, ShutDown):
+            raise ShutDownAsked
+        # What who asks has sent before is in the pipes by now, and comes first.
+        self._order = None
+        for link in tuple(self._links.values()):
+            for _ in range(-(-unread(link.read) // READ_BYTES)):
+                if link.open and link.write not in self._blocked:
+                    self._read(link)
+        self._ready.append(Halt(order.reason))
 
     def _wake(self) -> None:
         """Have the wait end, if it is another thread that heard why it should."""

@@ -11,6 +11,7 @@ import itertools
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from types import UnionType
 from typing import Final, Protocol
 
 from otpy.core.exits import Raised
@@ -44,6 +45,7 @@ from otpy.wire.control import (
     Plain,
     ReadGauges,
     SendSignal,
+    StopProcess,
 )
 
 NOBODY: Final = 0
@@ -150,12 +152,12 @@ class Router:
             return
         id_ = message.path[0]
         # These are for a process in any state: one that hangs in its init, above all.
-        at_once = isinstance(message, Ask) and isinstance(message.request, SendSignal | ReadGauges)
+        at_once = _is(message, SendSignal | ReadGauges | StopProcess)
         child = self._family.present(id_) if at_once else self._family.running(id_)
         if child is not None:
             self._pass_on(origin, message, tuple(fds), child)
             return
-        if isinstance(message, Ask) and isinstance(message.request, ReadGauges):
+        if _is(message, ReadGauges | StopProcess):
             self._refuse(origin, message, fds, NoProcess(f"{id_!r} has no process now"))
             return
         match self._family.outlook(id_):
@@ -230,7 +232,7 @@ class Router:
                 self._send(forwarded.origin, Answered(forwarded.token, answer, {}))
 
     def _serve(self, origin: Channel, message: Introduce | Ask, fds: Sequence[int]) -> None:
-        if isinstance(message, Introduce) or isinstance(message.request, SendSignal):
+        if isinstance(message, Introduce) or isinstance(message.request, SendSignal | StopProcess):
             self._refuse(origin, message, fds, self._no_server())
             return
         if isinstance(message.request, StartMany):
@@ -289,6 +291,8 @@ class Router:
         if not rest and isinstance(message, Ask) and isinstance(message.request, SendSignal):
             send_signal(child.pidfd, message.request.number)
             self._send(origin, Answered(message.token, Done(child.spec.id), {}))
+        elif not rest and isinstance(message, Ask) and isinstance(message.request, StopProcess):
+            self._stop(origin, message.token, message.request, child)
         elif (reading := _reading(message, rest, child)) is not None:
             self._send(origin, Answered(message.token, reading, {}))
         elif child.is_supervisor:
@@ -301,6 +305,15 @@ class Router:
             self._refuse(origin, message, fds, error)
         else:
             self._introduce(origin, message, fds, child)
+
+    def _stop(self, origin: Channel, token: int, order: StopProcess, child: Child) -> None:
+        error = None
+        if child.incarnation == order.incarnation:  # else it has ended, which is all the same
+            try:
+                child.channel.send(order)
+            except ChannelFull:
+                error = NoProcess(f"{child.path!r} does not read")
+        self._send(origin, Answered(token, error or Done(child.spec.id), {}))
 
     def _forward(
         self,
@@ -374,3 +387,7 @@ def _reading(message: Introduce | Ask, rest: Sequence[str], child: Child) -> Pla
         return None
     statistics = child.statistics()
     return None if statistics is None else Plain((statistics,))
+
+
+def _is(message: Introduce | Ask, request: type | UnionType) -> bool:
+    return isinstance(message, Ask) and isinstance(message.request, request)

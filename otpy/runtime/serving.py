@@ -126,8 +126,8 @@ class Serving:
         while self._end is None:
             try:
                 self._step()
-            except ShutDownAsked:
-                self._end = End(Shutdown())
+            except ShutDownAsked as order:
+                self._end = End(order.reason)
         return self._terminate(self._end)
 
     def _step(self) -> None:
@@ -154,9 +154,9 @@ class Serving:
                 self._carry_out("handle_continue", server.handle_continue(message.argument))
         except (Refused, UnknownRequest) as error:
             self._refuse(message, error)
-        except ShutDownAsked:
+        except ShutDownAsked as order:
             # The callback itself was receiving when the order came.
-            self._end = End(Shutdown())
+            self._end = End(order.reason)
         except BaseException as error:  # noqa: BLE001  # let it crash, but say why
             self._end = End(raised(error))
         else:

@@ -1,6 +1,5 @@
 """A worker as a process: a GenServer, a function or a program that is not Python."""
 
-import contextlib
 import os
 import sys
 from functools import partial
@@ -9,7 +8,7 @@ from inspect import iscoroutine
 from typing import Any
 
 from otpy.core.exits import ExitReason, Normal, Raised, is_clean
-from otpy.runtime.mailbox import ShutDownAsked, WorkerMailbox
+from otpy.runtime.mailbox import ShutDownAsked, StopAsked, WorkerMailbox
 from otpy.runtime.peers import Peers
 from otpy.runtime.pipes import Pipes
 from otpy.runtime.serving import NotNeeded, Serving, raised
@@ -101,10 +100,14 @@ def _call(target: Any, child: BeWorker, mailbox: WorkerMailbox) -> ExitReason:
     if not callable(target) or isinstance(target, type):
         raise TypeError(f"{child.target} is neither a GenServer nor a function")
     mailbox.tell_supervisor(Ready(traps=False))
-    with contextlib.suppress(ShutDownAsked):
+    try:
         result = target(*child.args, **child.kwargs)
         if iscoroutine(result):
             from otpy.runtime.asynchronous import run  # noqa: PLC0415  # as above
 
             run(result)
+    except StopAsked as order:
+        return order.reason
+    except ShutDownAsked:
+        pass
     return Normal()

@@ -85,12 +85,20 @@ class Hire:
 
 
 @dataclass(frozen=True, slots=True)
+class StopProcess:
+    """End a worker in order and with `reason`, unless it is another incarnation by now."""
+
+    incarnation: int
+    reason: ExitReason
+
+
+@dataclass(frozen=True, slots=True)
 class Ask:
     """Answer `request`, or pass it on along `path`."""
 
     token: int
     path: Path
-    request: "Request | StartMany | SendSignal | ReadGauges | Hire"
+    request: "Request | StartMany | SendSignal | ReadGauges | Hire | StopProcess"
 
 
 # ---- up: from a child to its supervisor ------------------------------------------------------

@@ -18,6 +18,9 @@ Descriptors travel beside the first byte of the frame that they belong to. Opera
     signal      {name, number}            sends a signal through the child's pidfd
     statistics  {name, below}             [`Statistics`] of a worker, or with `below` of all the
                                           workers that the supervisor `name` has at this moment
+    stop        {name, incarnation, reason}
+                                          {reason, traceback, asked}: why that incarnation ended,
+                                          and the words of the reason that it was to end with
     fate        {path, incarnation}       {reason, traceback}: why that incarnation ended
     events      {follow}                  EVENT for each, then OK if not follow
     shutdown    {}                        None and the node's pidfd, as the node begins to stop

@@ -1,7 +1,10 @@
 """Servers for the rows of the GenServer contract that `workers.Contract` leaves out."""
 
-from otpy import GenServer, TimerRef, call
-from tests.support.workers import note
+import os
+from pathlib import Path
+
+from otpy import GenServer, Reply, Stop, Timeout, TimerRef, call, cast
+from tests.support.workers import Contract, note
 
 
 class Timed(GenServer):
@@ -48,3 +51,47 @@ class CancelsWhatIsDue(GenServer):
             note(self.log, "left", self.cancel_timer(self.timers["first"]))
             self.send_after(0.0, "last")
         return None
+
+
+class Stopping(GenServer):
+    """Notes what it handles; can be stuck until somebody writes into LOG.fifo."""
+
+    def init(self, log: str, terminate: str = "note") -> None:
+        self.log, self.how_to_end = log, terminate
+
+    @cast
+    def add(self, number: int) -> None:
+        note(self.log, number)
+
+    @call
+    def wait(self) -> str:
+        note(self.log, "waits")
+        Path(f"{self.log}.fifo").read_bytes()
+        return "waited"
+
+    @call
+    def timeout_soon(self) -> Reply:
+        return Reply("soon", then=Timeout(0.01))
+
+    def handle_info(self, message: object) -> object:
+        return Stop(message)
+
+    def terminate(self, reason: str) -> None:
+        note(self.log, "terminate", reason)
+        match self.how_to_end:
+            case "raise":
+                raise LookupError("terminate failed")
+            case "kill":
+                os.kill(os.getpid(), 9)
+
+
+class StoppingUntrapped(Stopping):
+    """Does not trap exits."""
+
+    trap_exit = False
+
+
+class ContractUntrapped(Contract):
+    """Does not trap exits."""
+
+    trap_exit = False

@@ -434,6 +434,7 @@ RESULTS: dict[str, object] = {
     "Continue": Continue("go on"),
     "Continue 2": Continue(2),
     "Continue stop": Continue("stop"),
+    "Continue raise": Continue("raise"),
     "Timeout": Timeout(0.01),
     "Timeout 0": Timeout(0),
     "long Timeout": Timeout(3600),
