@@ -66,7 +66,13 @@ class Link(Connection[Reply | Failure]):
 
     async def cast(self, request: object) -> None:
         """Send a cast; raises as `post` and `LinkProtocol.cast`."""
-        data = self.protocol.cast(request)
+        await self._post(self.protocol.cast(request))
+
+    async def cast_many(self, requests: list[object]) -> None:
+        """Send casts together; raises as `cast`."""
+        await self._post(self.protocol.casts(requests))
+
+    async def _post(self, data: bytes) -> None:
         if self.open and _is_readable(self._pidfd):
             self._died()  # the loop has not come to it yet
         await self.post(data)

@@ -1,6 +1,8 @@
 """A reference to a process by name, for asyncio: it survives the process's restarts."""
 
 import asyncio
+import itertools
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from otpy.aio.deadline import within
@@ -12,15 +14,17 @@ from otpy.client.ref import is_alive
 from otpy.client.tree import ProcessInfo, process_info
 from otpy.errors import (
     CallTimeout,
+    FrameTooLarge,
     NodeNotFound,
     NoProcess,
+    NotSendable,
     ProcessDown,
     ProtocolError,
     SeveralInstances,
 )
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
 from otpy.links.protocol import Failure, LinkProtocol, Reply, error_of
-from otpy.links.ref import STRANGERS
+from otpy.links.ref import GROUP, STRANGERS
 from otpy.links.seat import Lost, NotDelivered
 from otpy.wire.gateway import Statistics, TreeRow
 
@@ -104,19 +108,40 @@ class Ref:
         """Send a request that has no answer; as `otpy.Ref.cast`."""
         message = (request, *args) if args else request
         async with within(timeout, f"{self.name!r} took no messages") as deadline:
-            while True:
-                link = self._known(key)
-                if link is None or not link.open:
-                    LinkProtocol().cast(message)  # what cannot be sent is told in any case
-                    link = await self._introduced_if_up(deadline, key)
-                    if link is None:
-                        return
+            await self._cast(message, deadline, key, many=False)
+
+    async def cast_many(
+        self,
+        requests: Iterable[object],
+        *,
+        key: object = None,
+        timeout: float | None = DEFAULT_TIMEOUT_S,
+    ) -> None:
+        """Cast each of `requests` in turn, many to a write; as `otpy.Ref.cast_many`."""
+        rest = iter(requests)
+        async with within(timeout, f"{self.name!r} took no messages") as deadline:
+            while group := list(itertools.islice(rest, GROUP)):
                 try:
-                    await link.cast(message)
-                except NotDelivered:
-                    self.drop(link)
-                else:
+                    await self._cast(group, deadline, key, many=True)
+                except (NotSendable, FrameTooLarge):
+                    for message in group:
+                        await self._cast(message, deadline, key, many=False)
+
+    async def _cast(self, what: Any, deadline: float | None, key: object, *, many: bool) -> None:
+        while True:
+            link = self._known(key)
+            if link is None or not link.open:
+                # What cannot be sent is told in any case.
+                LinkProtocol().casts(what) if many else LinkProtocol().cast(what)
+                link = await self._introduced_if_up(deadline, key)
+                if link is None:
                     return
+            try:
+                await (link.cast_many(what) if many else link.cast(what))
+            except NotDelivered:
+                self.drop(link)
+            else:
+                return
 
     @property
     async def pid(self) -> int:

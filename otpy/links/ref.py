@@ -26,7 +26,7 @@ STRANGERS: Final = 10
 """Greetings of another incarnation than the gateway named, before it is an error."""
 
 
-_GROUP: Final = 256
+GROUP: Final = 256
 """Casts that go together, if there are so many."""
 
 
@@ -207,7 +207,7 @@ class Ref:
         deadline = deadline_of(timeout)
         rest = iter(requests)
         try:
-            while group := list(itertools.islice(rest, _GROUP)):
+            while group := list(itertools.islice(rest, GROUP)):
                 try:
                     self._cast(group, deadline, key, many=True)
                 except (NotSendable, FrameTooLarge):

@@ -51,6 +51,17 @@ async def test_a_cast_is_done_before_the_next_call(fake: FakeNode, node: Node) -
 
 
 @on_a_loop
+async def test_many_casts_go_together_in_order(fake: FakeNode, node: Node) -> None:
+    fake.add("counter")
+    await node["counter"].cast_many(("increment", n) for n in range(1000))
+    assert await node["counter"].call("get") == sum(range(1000))
+    with pytest.raises(NotSendable):
+        await node["counter"].cast_many([("increment", 1), object(), ("increment", 1)])
+    assert await node["counter"].call("get") == sum(range(1000)) + 1
+    await node["nobody"].cast_many(["get"])
+
+
+@on_a_loop
 async def test_two_names_of_one_process_share_a_link(fake: FakeNode, node: Node) -> None:
     fake.add("pool/worker")
     await node["worker"].cast("increment", 1)
