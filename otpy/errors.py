@@ -87,12 +87,13 @@ class NoProcess(OtpyError):
 class SeveralInstances(NoProcess):
     """The name is that of `count` instances, whose paths are ``path/0``, ``path/1`` ...
 
-    Who sends messages to it picks one of them; nobody else has to know of this error.
+    Who sends messages to it picks one of them; nobody else has to know of this error. `loads`
+    tells how many messages each has, as its supervisor sees it; -1 of one that is not up.
     """
 
-    def __init__(self, path: str, count: int) -> None:
-        super().__init__(path, count)
-        self.path, self.count = path, count
+    def __init__(self, path: str, count: int, loads: Sequence[int] = ()) -> None:
+        super().__init__(path, count, loads)
+        self.path, self.count, self.loads = path, count, loads
 
     def __str__(self) -> str:
         return f"{self.path!r} has {self.count} instances; name one of them"

@@ -200,7 +200,7 @@ class Ref:
         self._link = self._pool = None
 
     def _known(self, key: object) -> Link | None:
-        if self._link is None and self._pool is not None:
+        if self._link is None and self._pool is not None and not self._pool.has_to_ask(key):
             return self._pool.choose(key).link
         return self._link
 
@@ -214,6 +214,7 @@ class Ref:
                 paths = (f"{several.path}/{number}" for number in range(several.count))
                 pool = RefPool(several.path, [Ref(self.node, path) for path in paths])
                 self._pool = pool
+            pool.heard(several.loads)
             return await pool.choose_running(key)
         self._pool = None
         return self

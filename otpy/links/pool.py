@@ -1,7 +1,7 @@
 """Several instances of one child, and which of them gets a message."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
 import msgspec
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 _DOWN_S: Final = 1.0
 """How long an instance that was seen to be down is passed over."""
+
+_LOADS_S: Final = 0.1
+"""For how long the loads that their supervisor told are believed."""
 
 _SMALLEST, _LARGEST = -(1 << 63), (1 << 64) - 1
 
@@ -72,8 +75,11 @@ class Pool(Generic[InstanceT]):
 
     def __init__(self, path: str, refs: list[InstanceT]) -> None:
         self.path, self._refs = path, refs
-        self._next = 0
+        # Not 0, so that clients of one request each do not all begin with the first instance.
+        self._next = time.monotonic_ns() % len(refs)
         self._down_until: dict[int, float] = {}
+        self._loads: Sequence[int] = ()
+        self._loads_until = 0.0
 
     def __len__(self) -> int:
         return len(self._refs)
@@ -81,22 +87,35 @@ class Pool(Generic[InstanceT]):
     def choose(self, key: object) -> InstanceT:
         """Give the instance that a key belongs to, or without one (None) the least busy.
 
-        That is the one with the fewest requests of this process under way; of those with as
-        many, the one whose turn it is.
+        That is the one with the fewest messages, as their supervisor told lately, or with the
+        fewest requests of this process under way, if those are more; of those with as many, the
+        one whose turn it is.
         """
         if key is not None:
             return self._refs[instance_of(key, len(self._refs))]
         best, fewest = -1, -1
         for number in self._in_turn():
-            under_way = self._refs[number].under_way
-            if best < 0 or under_way < fewest:
-                best, fewest = number, under_way
+            messages = max(self._refs[number].under_way, self._loads[number] if self._loads else 0)
+            if best < 0 or messages < fewest:
+                best, fewest = number, messages
             if not fewest:
                 break
         instance = self._refs[best]
         if instance.link is not None and instance.link.open:
             self._next = best + 1  # else it is looked at first, and chosen once more
         return instance
+
+    def heard(self, loads: Sequence[int]) -> None:
+        """Take in how many messages each instance has; -1 says that it is not up."""
+        if len(loads) != len(self._refs):
+            return
+        now = time.monotonic()
+        self._loads, self._loads_until = loads, now + _LOADS_S
+        self._down_until = {n: now + _DOWN_S for n, load in enumerate(loads) if load < 0}
+
+    def has_to_ask(self, key: object) -> bool:
+        """Tell whether the loads have to be told anew before an instance is chosen."""
+        return key is None and time.monotonic() > self._loads_until
 
     def chose(self, instance: InstanceT, *, runs: bool) -> None:
         """Take note whether the instance that was chosen runs."""

@@ -219,7 +219,7 @@ class Ref:
     def _cast(self, what: Any, deadline: float | None, key: object, *, many: bool) -> None:
         while True:
             link = self._link
-            if link is None and self._pool is not None:
+            if link is None and self._pool is not None and not self._pool.has_to_ask(key):
                 link = self._pool.choose(key).link
             if link is None or not link.open:
                 # What cannot be sent is told in any case.
@@ -246,7 +246,7 @@ class Ref:
     def greeted(self, deadline: float | None, key: object = None) -> Link:
         """Return a link that counts, since the worker has greeted on it."""
         known = self._link
-        if known is None and self._pool is not None:
+        if known is None and self._pool is not None and not self._pool.has_to_ask(key):
             known = self._pool.choose(key).link
         if known is not None and known.open and known.greeted:
             return known
@@ -268,6 +268,7 @@ class Ref:
                 paths = (f"{several.path}/{number}" for number in range(several.count))
                 pool = RefPool(several.path, [Ref(self.node, path) for path in paths])
                 self._pool = pool
+            pool.heard(several.loads)
             return pool.choose_running(key, deadline)
         self._pool = None
         return self

@@ -170,6 +170,13 @@ class Child:
             queue=self.gauge[QUEUE],
         )
 
+    @property
+    def load(self) -> int:
+        """How many messages it has, the one in hand included."""
+        if self.gauge is None:
+            return 0
+        return self.gauge[QUEUE] + (busy_for(self.gauge) is not None)
+
     def close(self) -> None:
         """Give back everything that its supervisor held for it."""
         if self.timer is not None:

@@ -250,8 +250,13 @@ class Router:
 
     def _no_server(self) -> NoProcess:
         if self._family.spec.instances:
-            return SeveralInstances(self._family.path, self._family.spec.instances)
+            return self._several(self._family.spec.instances)
         return NoProcess("a supervisor takes no messages")
+
+    def _several(self, count: int) -> SeveralInstances:
+        children = (self._family.running(str(number)) for number in range(count))
+        loads = tuple(-1 if child is None else child.load for child in children)
+        return SeveralInstances(self._family.path, count, loads)
 
     def _serve_many(self, origin: Channel, original: int, many: StartMany) -> None:
         if not many.requests:
