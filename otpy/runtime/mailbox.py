@@ -26,7 +26,7 @@ from otpy.wire import link as say
 from otpy.wire.control import BeWorker, Introduce, ShutDown, StopProcess
 from otpy.wire.frames import MAX_FRAME
 
-_CONTROL_EVERY_S: Final = 0.001
+_CONTROL_EVERY_NS: Final = 1_000_000
 _FDS_OF_A_LINK: Final = 2
 _LONGEST_WAIT_S: Final = 1_000_000.0
 """epoll_wait(2) takes a C int of milliseconds; what is due later is waited for again."""
@@ -85,7 +85,7 @@ class WorkerMailbox:
         self._epoll = select.epoll()
         self._epoll.register(control, select.EPOLLIN)
         self._control_poll: select.poll | None = None
-        self._looked_at = 0.0
+        self._looked_at = 0
         self._links: dict[int, Link] = {}
         self._blocked: dict[int, Link] = {}
         self._ready: deque[Message | Halt] = deque()
@@ -153,27 +153,27 @@ class WorkerMailbox:
             self._obey(self._order)
         if timeout is not None or self._heap:
             return self._next_until(None if timeout is None else time.monotonic() + timeout)
-        ready = self._ready
-        if ready and time.monotonic() - self._looked_at > _CONTROL_EVERY_S:
-            self._look_at_control()  # else the wait does
-        if not ready:
+        if self._ready:
+            self._look_at_control(now := time.monotonic_ns())  # else the wait does
+        else:
             self._gauge[BUSY_SINCE] = 0
-            while not ready:
+            while not self._ready:
                 self._wait(-1.0)
-        return self._take()
+            now = time.monotonic_ns()
+        return self._take(now)
 
     def _next_until(self, deadline: float | None) -> Message | None:
         if self._ready or self._heap:
-            self._look_at_control()
+            self._look_at_control(time.monotonic_ns())
         while True:
             if self._heap:
                 self._take_due_timers()
             if self._ready:
-                return self._take()
+                return self._take(time.monotonic_ns())
             self._gauge[BUSY_SINCE] = 0
             if deadline is not None and time.monotonic() >= deadline:
                 self._wait(0.0)
-                return self._take() if self._ready else None
+                return self._take(time.monotonic_ns()) if self._ready else None
             self._wait(self.seconds_until(deadline))
 
     def fileno(self) -> int:
@@ -214,15 +214,14 @@ class WorkerMailbox:
         self._gauge[BUSY_SINCE] = time.monotonic_ns()
         return Info("timeout")
 
-    def _take(self) -> Message:
+    def _take(self, now: int) -> Message:
         message = self._ready.popleft()
         if type(message) is Halt:
             raise StopAsked(message.reason)
-        self._taken += 1
         gauge = self._gauge
-        gauge[TAKEN] = self._taken
+        gauge[TAKEN] = self._taken = self._taken + 1
         gauge[QUEUE] = len(self._ready)
-        gauge[BUSY_SINCE] = time.monotonic_ns()
+        gauge[BUSY_SINCE] = now
         return message
 
     def last_words(self, reason: str, traceback: str) -> None:
@@ -245,10 +244,9 @@ class WorkerMailbox:
             link.close()
         self.control.close()
 
-    def _look_at_control(self) -> None:
+    def _look_at_control(self, now: int) -> None:
         """Serve the supervisor, if a while has passed since it was last looked at."""
-        now = time.monotonic()
-        if now - self._looked_at > _CONTROL_EVERY_S:
+        if now - self._looked_at > _CONTROL_EVERY_NS:
             self._looked_at = now
             if self._control_poll is None:  # a worker that was never busy has none
                 self._control_poll = select.poll()
