@@ -92,6 +92,16 @@ class ChildIgnored(_Event, frozen=True, kw_only=True):
         return f"{self.name}: ignored its start"
 
 
+class NameTaken(_Event, frozen=True, kw_only=True):
+    """A process is known by a name of its own, beside its path."""
+
+    incarnation: int
+    taken: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: is {self.taken!r}"
+
+
 class ChildStartFailed(_Event, frozen=True, kw_only=True):
     """A child ended before it was up."""
 
@@ -215,6 +225,7 @@ Event: TypeAlias = (
     | ChildStarted
     | ChildStopping
     | ChildIgnored
+    | NameTaken
     | ChildStartFailed
     | ChildEnded
     | ChildRestarting

@@ -8,9 +8,9 @@ from typing import Final
 
 from otpy.aio.connection import Connection, Slot
 from otpy.errors import ProcessDown, ProtocolError
-from otpy.links.link import unread
 from otpy.links.protocol import Failure, LinkProtocol, Reply
 from otpy.system.fdpass import close_fds
+from otpy.system.pipes import unread_bytes
 
 _READ_BYTES: Final = 1 << 16
 
@@ -141,14 +141,14 @@ class Link(Connection[Reply | Failure]):
     def _died(self) -> None:
         # What it said last came before the pidfd fired, so it is there by now.
         self.dead = True
-        while not self._released and unread(self._reader) and self._read():
+        while not self._released and unread_bytes(self._reader) and self._read():
             pass
         self._end()
 
     def _delivered(self, end: int) -> bool:
         # Nobody reads this pipe any more: what is still in it was never read. A frame that was
         # not read to its end was never run.
-        return self._written - unread(self._writer) >= end
+        return self._written - unread_bytes(self._writer) >= end
 
     def _end(self) -> None:
         super()._end()

@@ -10,7 +10,6 @@ from otpy.aio.link import Link
 from otpy.aio.pending import Pending
 from otpy.aio.pool import RefPool
 from otpy.client.answers import Stopped, stop_order
-from otpy.client.ref import is_alive
 from otpy.client.tree import ProcessInfo, process_info
 from otpy.errors import (
     CallTimeout,
@@ -26,6 +25,7 @@ from otpy.links.deadline import DEFAULT_TIMEOUT_S
 from otpy.links.protocol import Failure, LinkProtocol, Reply, error_of
 from otpy.links.ref import GROUP, STRANGERS
 from otpy.links.seat import Lost, NotDelivered
+from otpy.system.exits import is_alive
 from otpy.wire.gateway import Statistics, TreeRow
 
 if TYPE_CHECKING:

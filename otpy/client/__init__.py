@@ -3,6 +3,7 @@
 from otpy.client.events import EventStream
 from otpy.client.node import Node, connect
 from otpy.client.ref import Ref
+from otpy.client.registry import Monitor
 from otpy.client.supervisor import ChildCounts, ChildInfo, SupervisorRef
 from otpy.client.tree import ProcessInfo
 from otpy.links.pending import Pending
@@ -12,6 +13,7 @@ __all__ = [
     "ChildCounts",
     "ChildInfo",
     "EventStream",
+    "Monitor",
     "Node",
     "Pending",
     "ProcessInfo",

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar, cast
 
+from otpy.client import registry
 from otpy.client.answers import FATE_S, Introduction, converted
 from otpy.client.events import EventStream
 from otpy.client.gateway import Gateway, not_running, only_node
@@ -33,6 +34,7 @@ from otpy.links.deadline import (
     share_of,
 )
 from otpy.links.link import Link
+from otpy.links.notices import Registered
 from otpy.links.protocol import LinkProtocol
 from otpy.links.table import LinkTable
 from otpy.system.fdpass import close_fds
@@ -178,6 +180,23 @@ class Node:
         for i, ref in enumerate(refs):
             with contextlib.suppress(CallTimeout):
                 ref.cast(request, *args, timeout=share_of(deadline, len(refs) - i))
+
+    def lookup(self, key: object, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> list[Registered]:
+        """Tell which processes are registered under `key`, the first to register first."""
+        return registry.lookup(self, key, timeout)
+
+    def dispatch(
+        self, key: object, message: object, *, timeout: float | None = DEFAULT_TIMEOUT_S
+    ) -> int:
+        """Send `message` to the `handle_info` of every process that is registered under `key`.
+
+        Returns:
+            How many got it.
+
+        Raises:
+            NotSendable: MessagePack cannot carry the key or the message.
+        """
+        return registry.dispatch(self, key, message, timeout)
 
     @property
     def name(self) -> str:

@@ -1,14 +1,14 @@
 """A reference to a process by name, as a client has it."""
 
-import os
-import select
 from typing import TYPE_CHECKING
 
 from otpy.client.answers import Stopped, stop_order
+from otpy.client.registry import Monitor
 from otpy.client.tree import ProcessInfo, process_info
 from otpy.errors import CallTimeout, NoProcess, SeveralInstances
 from otpy.links import ref
 from otpy.links.deadline import DEFAULT_TIMEOUT_S, TooLate, deadline_of
+from otpy.system.exits import is_alive
 from otpy.wire.gateway import Statistics, TreeRow
 
 if TYPE_CHECKING:
@@ -80,6 +80,13 @@ class Ref(ref.Ref):
             raise CallTimeout(f"{self.name!r} did not end within {timeout:g} s") from None
         told.check()
 
+    def monitor(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> Monitor:
+        """Watch the present incarnation: `Monitor.wait` tells why it ended.
+
+        One that has no process at the moment has ended already, with ``noproc``.
+        """
+        return Monitor(self.node, self.name, timeout)
+
     def _present(self) -> tuple[int, int]:
         deadline = deadline_of(DEFAULT_TIMEOUT_S)
         try:
@@ -89,7 +96,7 @@ class Ref(ref.Ref):
                     return info.pid, info.incarnation
                 # It was killed just now, or is being restarted: an introduction waits for it.
                 try:
-                    link = self._introduced(deadline)
+                    link = self.introduced(deadline)
                 except SeveralInstances:
                     continue  # their supervisor said so: it is up
                 if is_alive(link.pid):
@@ -97,17 +104,3 @@ class Ref(ref.Ref):
                 self.drop(link)
         except TooLate:
             raise NoProcess(f"{self.name!r} has no process at present") from None
-
-
-def is_alive(pid: int) -> bool:
-    """Tell whether a process runs; one that waits to be reaped does not."""
-    try:
-        pidfd = os.pidfd_open(pid)
-    except OSError:
-        return False
-    try:
-        ends = select.poll()
-        ends.register(pidfd, select.POLLIN)
-        return not ends.poll(0)
-    finally:
-        os.close(pidfd)

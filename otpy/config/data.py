@@ -84,9 +84,10 @@ def _instances_to_data(id_: str, pool: SupervisorSpec) -> dict[str, object]:
 
 def _start_to_data(spec: ChildSpec) -> dict[str, object]:
     match spec.start:
-        case ServerStart(target, args, kwargs):
+        case ServerStart(target, args, kwargs, name=name):
             assert not (args and kwargs), "YAML has no words for both"
-            return {"start": target, "args": dict(kwargs) if kwargs else list(args)}
+            named = {"name": name} if name else {}
+            return {"start": target, "args": dict(kwargs) if kwargs else list(args), **named}
         case CommandStart(argv):
             return {"command": list(argv)}
         case SupervisorSpec():

@@ -156,8 +156,8 @@ class WorkerFields(ChildFields):
     )
 
 
-class ServerChild(WorkerFields):
-    """A GenServer or a function."""
+class ServerFields(WorkerFields):
+    """What a GenServer or a function has, however many there are of it."""
 
     start: Target = Field(description="module:attribute of a GenServer subclass or a function.")
     args: Arguments = Field(
@@ -165,7 +165,13 @@ class ServerChild(WorkerFields):
     )
 
 
-class InstancesChild(ServerChild):
+class ServerChild(ServerFields):
+    """A GenServer or a function."""
+
+    name: Name = Field("", description="A name in the whole tree, which it alone has.")
+
+
+class InstancesChild(ServerFields):
     """A GenServer or a function in several instances, below a supervisor of their own.
 
     `restart` and `shutdown` are those of each instance, the intensity is their supervisor's.
@@ -182,7 +188,7 @@ class CommandChild(WorkerFields):
     command: Command = Field(description="The program and its arguments, such as [caddy, run].")
 
 
-class ServerTemplate(ServerChild):
+class ServerTemplate(ServerFields):
     """A GenServer or a function, as often as it is asked for."""
 
     id: Name = Field("worker", description="What the ids begin with that are not given.")

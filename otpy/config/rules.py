@@ -61,6 +61,7 @@ def check(top: Mapping) -> Iterator[Mistake]:
     """Find every breach in the tree below and including `top`."""
     for at, mapping in templates(top):
         yield from _keys(at, mapping)
+    yield from _unique_names(top)
     for at, mapping in descendants(top):
         yield from _keys(at, mapping)
         below = list(children(at, mapping))
@@ -92,6 +93,18 @@ def _unique_ids(siblings: Iterable[tuple[Loc, Mapping]]) -> Iterator[Mistake]:
             text = f"got {show(id_)} again, expected an id that is unique among its siblings"
             yield Mistake((*at, "id"), text)
         seen.add(id_)
+
+
+def _unique_names(top: Mapping) -> Iterator[Mistake]:
+    seen: set[str] = set()
+    for at, mapping in descendants(top):
+        name = mapping.get("name")
+        if not at or not isinstance(name, str):
+            continue  # at the top it is the node's
+        if name in seen:
+            text = f"got {show(name)} again, expected a name that is unique in the tree"
+            yield Mistake((*at, "name"), text)
+        seen.add(name)
 
 
 def _significance(

@@ -1,12 +1,16 @@
 """From checked fields to specs, and from a spec back to the fields it is written with."""
 
+from dataclasses import replace
+
 from otpy.config.model import (
     Child,
     CommandChild,
     InstancesChild,
     ServerChild,
+    ServerFields,
     SupervisorChild,
     SupervisorFields,
+    Template,
 )
 from otpy.core.spec import (
     INFINITY,
@@ -32,7 +36,7 @@ def supervisor_spec(fields: SupervisorFields) -> SupervisorSpec:
     )
 
 
-def child_spec(fields: Child) -> ChildSpec:
+def child_spec(fields: Child | Template) -> ChildSpec:
     """Make the spec of a child and of all below it."""
     if isinstance(fields, InstancesChild):
         # What is said of restart and shutdown is said of each instance.
@@ -40,17 +44,19 @@ def child_spec(fields: Child) -> ChildSpec:
     return ChildSpec(fields.id, _start(fields), fields.restart, fields.shutdown, fields.significant)
 
 
-def _start(fields: Child) -> Start:
+def _start(fields: Child | Template) -> Start:
     match fields:
         case SupervisorChild():
             return supervisor_spec(fields)
         case CommandChild():
             return CommandStart(tuple(fields.command))
-        case ServerChild():
+        case ServerChild(name=name):
+            return replace(_server_start(fields), name=name)
+        case _:
             return _server_start(fields)
 
 
-def _server_start(fields: ServerChild) -> ServerStart:
+def _server_start(fields: ServerFields) -> ServerStart:
     if isinstance(fields.args, dict):
         return ServerStart(fields.start, kwargs=dict(fields.args))
     return ServerStart(fields.start, args=tuple(fields.args))

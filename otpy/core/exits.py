@@ -95,3 +95,16 @@ ExitReason: TypeAlias = (
 def is_clean(reason: ExitReason) -> bool:
     """Tell whether a transient child that ended with `reason` stays down."""
     return isinstance(reason, Normal | Shutdown)
+
+
+def reason_of(text: str) -> ExitReason:
+    """Read a reason that was written down: as clean or abnormal as it was."""
+    match text.partition(": "):
+        case ("normal", "", ""):
+            return Normal()
+        case ("killed", "", ""):
+            return Killed()
+        case ("shutdown", _, detail):
+            return Shutdown(detail)
+        case _:
+            return Stopped(text)

@@ -67,13 +67,14 @@ class ServerStart:
     """Run ``module:attribute``, a GenServer subclass or a function.
 
     `args` are positional, `kwargs` keyword arguments for init or the function. `instance` is the
-    number of one of several instances.
+    number of one of several instances. `name` is one in the whole tree, if it has one.
     """
 
     target: str
     args: tuple[object, ...] = ()
     kwargs: dict[str, object] = field(default_factory=dict)
     instance: int | None = None
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,8 @@ End-of-file alone does not tell that a worker is dead, since a process that it f
 the pipe open. So whoever waits for a reply waits for the pidfd, too.
 """
 
-import fcntl
 import itertools
 import os
-import struct
-import termios
 import threading
 import time
 from collections.abc import Callable
@@ -21,6 +18,7 @@ from otpy.links.deadline import TooLate, has_passed, lock_timeout, poll_ms
 from otpy.links.protocol import Failure, LinkProtocol, Reply
 from otpy.links.seat import Lost, NotDelivered, Seat
 from otpy.system.fdpass import close_fds
+from otpy.system.pipes import unread_bytes
 
 _READ_BYTES: Final = 1 << 16
 _FIRST_BYTES: Final = 479
@@ -34,8 +32,6 @@ _EOF_GRACE_S: Final = 1.0
 
 _TRUST_S: Final = 0.001
 """For how long casts go to a worker that was seen to live. To fork the next one takes longer."""
-
-_INT: Final = struct.Struct("i")
 
 
 class Link(Channel[Reply | Failure]):
@@ -281,7 +277,7 @@ class Link(Channel[Reply | Failure]):
         else:
             # It is dead. What it said last came before the pidfd fired, so it is there by now.
             self.dead = True
-            while unread(self._reader) and self._read():
+            while unread_bytes(self._reader) and self._read():
                 pass
             self._end()
 
@@ -300,7 +296,7 @@ class Link(Channel[Reply | Failure]):
         if not self._sending.acquire(timeout=_EOF_GRACE_S):
             return True
         try:
-            return self._written - unread(self._writer) >= end
+            return self._written - unread_bytes(self._writer) >= end
         finally:
             self._sending.release()
 
@@ -334,12 +330,6 @@ class Link(Channel[Reply | Failure]):
 
     def _close(self) -> None:
         close_fds((self._reader, self._writer, self._pidfd))
-
-
-def unread(pipe: int) -> int:
-    """Tell how many bytes are in a pipe; on Linux either end can be asked."""
-    (count,) = _INT.unpack(fcntl.ioctl(pipe, termios.FIONREAD, bytes(_INT.size)))
-    return int(count)
 
 
 def link_pipes() -> tuple[tuple[int, int], tuple[int, int]]:

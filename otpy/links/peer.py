@@ -27,6 +27,10 @@ class PeerProtocol(LinkProtocol):
         """Return the bytes of several casts; raises as `call` does."""
         return b"".join(map(self.cast, requests))
 
+    def info(self, message: object) -> bytes:
+        """Return the bytes of a message for `handle_info`; raises as `call` does."""
+        return peer.peer_frame(peer.INFO, 0, message, self.max_frame)
+
     def _decoded(self, body: bytes) -> Greeting | Reply | Failure | Down:
         try:
             kind, number = peer.peer_header(body)

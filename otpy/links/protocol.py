@@ -84,6 +84,10 @@ class LinkProtocol:
         """Return the bytes of several casts; raises as `call` does."""
         return pack_frame((link.CASTS, requests), self.max_frame)
 
+    def info(self, message: object) -> bytes:
+        """Return the bytes of a message for `handle_info`; raises as `call` does."""
+        return pack_frame((link.INFO, message), self.max_frame)
+
     def receive(self, data: bytes) -> list[LinkAnswer]:
         """Take bytes that the worker sent; return the answers to calls among them.
 

@@ -11,6 +11,7 @@ from otpy.errors import (
     NodeNotFound,
     NoProcess,
     NotSendable,
+    OtpyError,
     ProcessDown,
     ProtocolError,
     SeveralInstances,
@@ -243,6 +244,20 @@ class Ref:
         self._resolving = threading.Lock()
         self._link = self._pool = None
 
+    def post(self, incarnation: int, data: bytes, deadline: float | None) -> bool:
+        """Send a frame to one incarnation of the process; False if that is gone, or takes none.
+
+        The greeting is not waited for: a busy worker greets when it is done.
+        """
+        try:
+            link = self.introduced(deadline)
+            if link.incarnation != incarnation:
+                return False
+            link.post(link.next_number(), data, deadline)
+        except (OtpyError, OSError):
+            return False
+        return True
+
     def greeted(self, deadline: float | None, key: object = None) -> Link:
         """Return a link that counts, since the worker has greeted on it."""
         known = self._link
@@ -261,7 +276,7 @@ class Ref:
     def _target(self, deadline: float | None, key: object) -> "Ref":
         """Return the instance to send to, or this very reference if there are no instances."""
         try:
-            self._introduced(deadline)
+            self.introduced(deadline)
         except SeveralInstances as several:
             pool = self._pool
             if pool is None or (pool.path, len(pool)) != (several.path, several.count):
@@ -275,10 +290,10 @@ class Ref:
 
     def _greeted_alone(self, deadline: float | None) -> Link:
         for _ in range(STRANGERS):
-            link = self._introduced(deadline)
+            link = self.introduced(deadline)
             while not link.await_greeting(deadline):
                 self.drop(link)
-                link = self._introduced(deadline)
+                link = self.introduced(deadline)
             if link.greeted_by == link.incarnation:
                 return link
             self.drop(link)
@@ -287,7 +302,7 @@ class Ref:
             f"but the gateway knows incarnation {link.incarnation}"
         )
 
-    def _introduced(self, deadline: float | None) -> Link:
+    def introduced(self, deadline: float | None) -> Link:
         """Return an open link; the worker may not have greeted yet."""
         if not self._resolving.acquire(timeout=lock_timeout(deadline)):
             raise TooLate
@@ -311,6 +326,6 @@ class Ref:
             target = self._target(deadline, key)
             if target is not self:
                 return target._introduced_if_up(deadline)  # noqa: SLF001  # of this class
-            return self._introduced(deadline)
+            return self.introduced(deadline)
         except (NoProcess, NodeNotFound, ProcessDown, CallTimeout, TooLate):
             return None

@@ -15,8 +15,8 @@ from typing import Any, Final
 
 from otpy.core.exits import ExitReason
 from otpy.errors import Refused, UnknownRequest
-from otpy.runtime.links import Cast, LinkCall
-from otpy.runtime.mailbox import Info, Message, ShutDownAsked, WorkerMailbox
+from otpy.runtime.links import Cast, Info, LinkCall
+from otpy.runtime.mailbox import Message, ShutDownAsked, WorkerMailbox
 from otpy.runtime.serving import End, NotNeeded, Serving, raised
 from otpy.server import Continue, GenServer, Ignore
 

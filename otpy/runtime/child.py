@@ -14,6 +14,7 @@ from otpy.core.exits import (
     Raised,
     Shutdown,
     Signaled,
+    reason_of,
 )
 from otpy.core.spec import ChildSpec, CommandStart
 from otpy.events import ChildEnded, ChildStarting
@@ -22,7 +23,7 @@ from otpy.runtime.output import ChildOutput
 from otpy.system.channel import Channel, ChannelFull
 from otpy.system.exits import Status, kill_group, send_signal
 from otpy.system.loop import Timer
-from otpy.wire.control import HaltNow, LastWord, ShutDown
+from otpy.wire.control import Down, Exit, HaltNow, LastWord, ShutDown
 from otpy.wire.frames import FrameDecoder, frame
 from otpy.wire.gateway import Statistics
 
@@ -49,6 +50,7 @@ class Child:
         asked: It was told to stop.
         traps: It wants to be told to shut down, not signalled.
         gauge: What a worker does at this moment; see `otpy.runtime.gauges`.
+        taken_along: Why it was killed, if that was the end of a process that it is linked to.
     """
 
     spec: ChildSpec
@@ -67,6 +69,7 @@ class Child:
     asked: bool = False
     traps: bool = False
     last_word: LastWord | None = None
+    taken_along: ExitReason | None = None
     timer: Timer | None = None
     started_at: float = field(default_factory=time.monotonic)
 
@@ -93,6 +96,9 @@ class Child:
     def kill(self) -> None:
         """SIGKILL its whole process group."""
         self.asked = True
+        self._kill()
+
+    def _kill(self) -> None:
         # The group may not exist yet: the child calls setsid only after it was forked.
         send_signal(self.pidfd, signal.SIGKILL)
         kill_group(self.pid, signal.SIGKILL)
@@ -105,6 +111,19 @@ class Child:
         else:
             self.kill()
 
+    def take_notice(self, notice: Down | Exit) -> None:
+        """Take the news of another process's end to it.
+
+        What it is linked to takes it along unless it traps exits: at once, whatever it is doing,
+        and with the same reason; only ``normal`` does nothing (Erlang reference manual,
+        "Receiving Exit Signals"). One that is not up yet traps: nobody knows better.
+        """
+        if isinstance(notice, Down) or self.traps or not self.ready:
+            self._tell(notice)
+        elif not isinstance(reason := reason_of(notice.reason), Normal):
+            self.taken_along = reason
+            self._kill()
+
     def _tell(self, message: object) -> None:
         try:
             self.channel.send(message)
@@ -115,7 +134,7 @@ class Child:
     def reason(self, status: Status) -> ExitReason:
         """Judge its end: by the signal, then by its last word, then by the exit status."""
         if status.signal == "SIGKILL":
-            return Killed()
+            return self.taken_along or Killed()
         if status.signal:
             asked = self.asked and status.signal == "SIGTERM"
             return Shutdown() if asked else Signaled(status.signal)

@@ -35,7 +35,7 @@ _lock: Final = threading.Lock()
 _tokens: Final = itertools.count(1)
 _awaited: Final[dict[int, "_Awaited"]] = {}
 
-NodeAnswer: TypeAlias = Answered | Introduced | Granted
+_Answer: TypeAlias = Answered | Introduced | Granted
 
 
 @dataclass(slots=True)
@@ -43,7 +43,7 @@ class _Awaited:
     """An answer that somebody waits for; `wake` is an eventfd of his."""
 
     wake: int
-    message: NodeAnswer | None = None
+    message: _Answer | None = None
     fds: tuple[int, ...] = ()
 
 
@@ -77,7 +77,7 @@ class Control:
 
     def ask(
         self, sender: Address, wish: Wish, deadline: float | None, fds: Sequence[int] = ()
-    ) -> tuple[NodeAnswer, tuple[int, ...]]:
+    ) -> tuple[_Answer, tuple[int, ...]]:
         """Ask the node, and wait for its answer and the descriptors beside it.
 
         Raises:

@@ -18,7 +18,9 @@ from otpy.events import (
     ChildStarting,
     ChildStopping,
     Event,
+    NameTaken,
 )
+from otpy.system.exits import is_alive
 from otpy.wire.control import Address, Fate, Path
 from otpy.wire.gateway import TreeRow
 
@@ -77,6 +79,7 @@ class Directory:
     def __init__(self) -> None:
         self._root = Entry("", "supervisor")
         self._gateway = Entry(GATEWAY, "gateway")
+        self._names: dict[str, Address] = {}
         self._fates: OrderedDict[Address, Fate] = OrderedDict()
 
     def apply(self, event: Event) -> list[Ended]:
@@ -90,6 +93,8 @@ class Directory:
                 self._remove(event.path)
             case ChildEnded() | ChildStartFailed():
                 return self._ended(event)
+            case NameTaken(taken=name, incarnation=incarnation):
+                self._names[name] = Address(event.path, incarnation)
             case _:
                 if (entry := self.find(event.path)) is not None:
                     self._update(entry, event)
@@ -140,13 +145,40 @@ class Directory:
             entry = entry.children.get(id_) if entry is not None else None
         return entry
 
+    def holder(self, name: str) -> Entry | None:
+        """Tell which running process is known by `name`: a path, a name it took, a unique id."""
+        try:
+            entry = self.resolve(name)
+        except NoProcess:
+            return None
+        taken = self._names.get(name)
+        if (
+            taken is not None
+            and taken.path == entry.path
+            and taken.incarnation != entry.incarnation
+        ):
+            return None  # its successor has not taken it
+        return entry if entry.pid is not None and is_alive(entry.pid) else None
+
+    def _named(self, name: str) -> Entry | None:
+        """Find who took a name; between two incarnations the next one is expected to take it."""
+        if (taken := self._names.get(name)) is None:
+            return None
+        entry = self.find(taken.path)
+        if entry is None or (entry.state == "running" and entry.incarnation != taken.incarnation):
+            del self._names[name]
+            return None
+        return entry
+
     def resolve(self, name: str) -> Entry:
-        """Find a process by its path, or by its id if that is unique in the tree.
+        """Find a process by its path, a name that it took, or its id if that is unique in the tree.
 
         Raises:
             NoProcess: There is none, or more than one.
         """
         if (entry := self.find(name)) is not None:
+            return entry
+        if (entry := self._named(name)) is not None:
             return entry
         found = [entry for entry in _below(self._root) if entry.path.endswith(f"/{name}")]
         if len(found) == 1:
@@ -209,8 +241,8 @@ def _below(entry: Entry) -> Iterator[Entry]:
         yield from _below(child)
 
 
-def way_to(entry: Entry) -> Path:
-    """Tell the ids from the node down to a process."""
-    if entry.path == GATEWAY:
+def way_to(path: str) -> Path:
+    """Tell the ids from the node down to the process at `path`."""
+    if path == GATEWAY:
         return ("gateway",)
-    return ("tree", *entry.path.split("/")) if entry.path else ("tree",)
+    return ("tree", *path.split("/")) if path else ("tree",)

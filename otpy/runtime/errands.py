@@ -10,17 +10,23 @@ from otpy.core.messages import Answer, Request, StartMany
 from otpy.errors import CallTimeout, NoProcess, OtpyError
 from otpy.links.link import link_pipes
 from otpy.runtime.clients import Client
+from otpy.runtime.directory import GATEWAY
 from otpy.runtime.translate import refusal
 from otpy.system.channel import Channel, ChannelFull
 from otpy.system.fdpass import close_fds
 from otpy.system.loop import Loop, Timer
 from otpy.wire.control import (
+    Address,
     Answered,
     Ask,
+    Entries,
+    Granted,
     Introduce,
     Introduced,
+    Lookup,
     Lost,
     Path,
+    Petition,
     Plain,
     ReadGauges,
     SendSignal,
@@ -86,6 +92,18 @@ class Errands:
     ) -> None:
         """Get the client an answer."""
         self._send(errand, lambda token: Ask(token, errand.way, request))
+
+    def look_up(self, errand: Errand, key: bytes) -> None:
+        """Get the client to know who is registered under a key."""
+        self._send(errand, lambda token: Petition(token, Address(GATEWAY, 0), Lookup(key)))
+
+    def found(self, message: Granted) -> None:
+        """The node has told who is registered."""
+        errand = self._open.pop(message.token, None)
+        if errand is not None:
+            assert isinstance(message.answer, Entries)
+            self._close(errand)
+            errand.client.reply(errand.number, message.answer.entries)
 
     def forget(self, client: Client) -> None:
         """The client has gone."""

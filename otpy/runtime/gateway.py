@@ -21,7 +21,7 @@ from otpy.errors import NoProcess, OtpyError, ProtocolError
 from otpy.events import Event, event_to_data
 from otpy.runtime.child import control_channel
 from otpy.runtime.clients import Client
-from otpy.runtime.directory import Directory, way_to
+from otpy.runtime.directory import GATEWAY, Directory, way_to
 from otpy.runtime.errands import Errand, Errands
 from otpy.runtime.mourning import Mourners
 from otpy.runtime.place import Place
@@ -33,6 +33,7 @@ from otpy.system.spawn import become_child, become_worker, raise_descriptor_limi
 from otpy.wire.control import (
     Address,
     Answered,
+    Granted,
     Introduced,
     Publish,
     ReadGauges,
@@ -100,6 +101,7 @@ class Gateway:
             "stop": self._stop,
             "fate": self._fate,
             "events": self._events,
+            "lookup": self._lookup,
             "shutdown": self._shutdown,
         }
 
@@ -208,7 +210,7 @@ class Gateway:
     def _connect(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
         entry = self._directory.resolve(str(arguments["name"]))
         timeout = _seconds(arguments.get("timeout"))
-        errand = Errand(client, number, entry.path, way_to(entry))
+        errand = Errand(client, number, entry.path, way_to(entry.path))
         self._errands.introduce(errand, timeout)
 
     def _supervisor(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
@@ -217,18 +219,24 @@ class Gateway:
         if entry.kind != "supervisor":
             raise NoProcess(f"{path!r} is a {entry.kind}, not a supervisor")
         request = core_request(str(arguments["op"]), arguments)
-        self._errands.ask(Errand(client, number, entry.path, way_to(entry)), request)
+        self._errands.ask(Errand(client, number, entry.path, way_to(entry.path)), request)
 
     def _signal(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
         entry = self._directory.resolve(str(arguments["name"]))
         order = SendSignal(_signal_number(arguments["number"]))
-        self._errands.ask(Errand(client, number, entry.path, way_to(entry)), order)
+        self._errands.ask(Errand(client, number, entry.path, way_to(entry.path)), order)
+
+    def _lookup(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
+        key = arguments["key"]
+        if not isinstance(key, bytes):
+            raise TypeError(f"key is the bytes of a value, got {key!r:.100}")
+        self._errands.look_up(Errand(client, number, GATEWAY, ()), key)
 
     def _statistics(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
         entry = self._directory.resolve(str(arguments["name"]))
         if entry.kind != ("supervisor" if arguments.get("below") else "worker"):
             raise NoProcess(f"{entry.path or 'root'!r} is a {entry.kind}; it has no statistics")
-        self._errands.ask(Errand(client, number, entry.path, way_to(entry)), ReadGauges())
+        self._errands.ask(Errand(client, number, entry.path, way_to(entry.path)), ReadGauges())
 
     def _stop(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
         entry = self._directory.resolve(str(arguments["name"]))
@@ -236,7 +244,7 @@ class Gateway:
             raise NoProcess(f"{entry.path or 'root'!r} is a {entry.kind}; it takes no messages")
         who = Address(entry.path, int(arguments["incarnation"]))
         reason = exit_reason(request_value(arguments["reason"]))
-        errand = Errand(client, number, entry.path, way_to(entry))
+        errand = Errand(client, number, entry.path, way_to(entry.path))
         errand.then = partial(self._mourn_stopped, client, number, who, str(reason))
         self._errands.ask(errand, StopProcess(who.incarnation, reason))
 
@@ -270,6 +278,8 @@ class Gateway:
                 self._errands.introduced(message, fds)
             case Answered():
                 self._errands.answered(message)
+            case Granted():
+                self._errands.found(message)
             case ShutDown():
                 self._loop.stop()
             case _:

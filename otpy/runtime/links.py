@@ -17,6 +17,7 @@ from otpy.errors import FrameTooLarge, NotSendable, OtpyError, ProtocolError
 from otpy.server.context import current
 from otpy.wire import link as say
 from otpy.wire import peer
+from otpy.wire.control import Address
 from otpy.wire.frames import FrameDecoder
 from otpy.wire.packing import pack_frame, printable
 
@@ -107,9 +108,18 @@ class RemoteCaller:
         current().peers.reply_for(self.server, self.incarnation, self.link, self.number, value)
 
 
-Received: TypeAlias = LinkCall | Cast
+class Info(msgspec.Struct, array_like=True, tag=say.INFO, forbid_unknown_fields=True, eq=False):
+    """Any other message: a timer's, the news of a process's end, what was dispatched.
 
-_decode: Final = msgspec.msgpack.Decoder(LinkCall | Cast | _Casts).decode
+    Equal only to itself, so that it can be found.
+    """
+
+    message: Any
+
+
+Received: TypeAlias = LinkCall | Cast | Info
+
+_decode: Final = msgspec.msgpack.Decoder(LinkCall | Cast | _Casts | Info).decode
 
 
 class Link:
@@ -120,6 +130,8 @@ class Link:
         write: Write end of the pipe to it.
         blocked: Told when an answer did not fit; `flush` is to be called when there is room.
     """
+
+    peer: Address | None = None
 
     def __init__(self, read: int, write: int, blocked: Callable[["Link"], None]) -> None:
         self.id = next(_ids)
@@ -165,7 +177,9 @@ class Link:
             for request in message.requests:
                 deliver(Cast(say.request_value(request)))
             return
-        if type(message.request) is list:
+        if isinstance(message, Info):
+            message.message = say.request_value(message.message)
+        elif type(message.request) is list:
             message.request = tuple(message.request)
         if type(message) is LinkCall:
             message.link = self
@@ -217,7 +231,20 @@ class Link:
 
 
 class PeerLink(Link):
-    """The worker's end of the pipes to another worker of its tree, which sends any value."""
+    """The worker's end of the pipes to another worker of its tree, which sends any value.
+
+    Args:
+        read: As a `Link`'s.
+        write: As a `Link`'s.
+        blocked: As a `Link`'s.
+        peer: Who is at the other end.
+    """
+
+    def __init__(
+        self, read: int, write: int, blocked: Callable[[Link], None], peer: Address
+    ) -> None:
+        super().__init__(read, write, blocked)
+        self.peer = peer
 
     def _take(self, body: bytes, deliver: Callable[[Received], None]) -> None:
         try:
@@ -242,6 +269,8 @@ class PeerLink(Link):
                 return LinkCall(number, value, self)
             case peer.CAST:
                 return Cast(value)
+            case peer.INFO:
+                return Info(value)
             case peer.REPLY_FOR:
                 current().mailbox.reply(*value)
                 return None

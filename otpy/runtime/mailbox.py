@@ -15,15 +15,17 @@ from typing import Final, TypeAlias, final
 
 from otpy.core.exits import ExitReason, Shutdown
 from otpy.errors import ProtocolError
-from otpy.links.link import unread
+from otpy.links.notices import Down, Exit
 from otpy.runtime.control import Control
 from otpy.runtime.gauges import BUSY_SINCE, QUEUE, TAKEN, private_gauge
-from otpy.runtime.links import READ_BYTES, Cast, Link, LinkCall, PeerLink
+from otpy.runtime.links import READ_BYTES, Cast, Info, Link, LinkCall, PeerLink
 from otpy.runtime.timers import Timers
 from otpy.server import Call, TimerRef
 from otpy.system.fdpass import close_fds
+from otpy.system.pipes import unread_bytes
+from otpy.wire import control
 from otpy.wire import link as say
-from otpy.wire.control import BeWorker, Introduce, ShutDown, StopProcess
+from otpy.wire.control import Address, BeWorker, Introduce, ShutDown, StopProcess
 from otpy.wire.frames import MAX_FRAME
 
 _CONTROL_EVERY_NS: Final = 1_000_000
@@ -44,13 +46,6 @@ class StopAsked(ShutDownAsked):
     def __init__(self, reason: ExitReason) -> None:
         super().__init__()
         self.reason = reason
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Info:
-    """A message of the process's own: a timer; equal only to itself, so that it can be found."""
-
-    message: object
 
 
 @final
@@ -189,6 +184,17 @@ class WorkerMailbox:
             return -1.0
         return min(_LONGEST_WAIT_S, max(0.0, deadline - time.monotonic()))
 
+    def tell_self(self, message: object) -> None:
+        """Put a message of this process's own into its mailbox."""
+        self._ready.append(Info(message))
+        self._wake()
+
+    def drop(self, unwanted: Callable[[object], bool]) -> None:
+        """Take messages out of the mailbox that arrived, and were not asked to be handled yet."""
+        for message in tuple(self._ready):
+            if isinstance(message, Info) and unwanted(message.message):
+                self._ready.remove(message)
+
     def cast_to_self(self, request: object) -> None:
         """Put a cast of this process's to itself into its mailbox."""
         self._ready.append(Cast(request))
@@ -269,6 +275,9 @@ class WorkerMailbox:
                 self._unblock(link)
             elif fd == self.control.fd:
                 self._hear_supervisor()
+            else:
+                self._epoll.unregister(fd)  # it has woken us
+                os.close(fd)
         if self._order is not None:
             self._obey(self._order)
 
@@ -290,6 +299,12 @@ class WorkerMailbox:
                 self._wake()
             case Introduce() if len(fds) == _FDS_OF_A_LINK:
                 self._greet(message, fds)
+            case control.Down(number=number, who=who, reason=reason):
+                self._read_all_of(who)
+                self.tell_self(Down(number, who.path, who.incarnation, reason))
+            case control.Exit(who=who, reason=reason):
+                self._read_all_of(who)
+                self.tell_self(Exit(who.path, who.incarnation, reason))
             case _:
                 close_fds(fds)
 
@@ -299,7 +314,7 @@ class WorkerMailbox:
         # What who asks has sent before is in the pipes by now, and comes first.
         self._order = None
         for link in tuple(self._links.values()):
-            for _ in range(-(-unread(link.read) // READ_BYTES)):
+            for _ in range(-(-unread_bytes(link.read) // READ_BYTES)):
                 if link.open and link.write not in self._blocked:
                     self._read(link)
         self._ready.append(Halt(order.reason))
@@ -313,12 +328,21 @@ class WorkerMailbox:
 
     def _greet(self, introduction: Introduce, fds: tuple[int, ...]) -> None:
         assert self._child is not None
-        kind = Link if introduction.peer is None else PeerLink
         read, write = fds
-        link = kind(read, write, self._block)
+        link = (
+            Link(read, write, self._block)
+            if introduction.peer is None
+            else PeerLink(read, write, self._block, introduction.peer)
+        )
         self._links[link.read] = link
         self._epoll.register(link.read, select.EPOLLIN)
         link.send((say.GREETING, say.VERSION, self._child.incarnation, MAX_FRAME))
+
+    def _read_all_of(self, who: Address) -> None:
+        """Read what a process sent before it ended: that comes before the news of its end."""
+        for link in tuple(self._links.values()):
+            while link.peer == who and link.open and unread_bytes(link.read):
+                self._read(link)
 
     def _read(self, link: Link) -> None:
         try:

@@ -36,6 +36,7 @@ from otpy.events import (
     ChildStopping,
     Event,
     GaveUp,
+    NameTaken,
     NodeStarted,
     NodeStopped,
     NodeStopping,
@@ -57,7 +58,7 @@ from otpy.wire.control import Ask, Introduce, Petition, Publish, StopNode
 
 _MIN_RESTARTS: Final = 10
 
-_QUIET = (ChildrenDeclared, ChildStarting, ChildStopping)
+_QUIET = (ChildrenDeclared, ChildStarting, ChildStopping, NameTaken)
 
 
 def node_spec(tree: SupervisorSpec) -> SupervisorSpec:
@@ -115,8 +116,8 @@ class Node(Supervisor):
         self._name, self._listener, self._journal = tree.name, listener, journal
         self._facts = NodeFacts(tree.name, os.getpid(), tree.config)
         self._directory = Directory()
-        self._mourners = Mourners(self._directory)
-        self._petitions = Petitions(self._directory, self._mourners, self.router)
+        mourners = Mourners(self._directory)
+        self._petitions = Petitions(self._directory, mourners, self.router, self._publish_now)
         self._recent: deque[Event] = deque(maxlen=RECENT)
         self._gave_up: dict[str, GaveUp] = {}
         self._last_end: dict[str, ChildEnded] = {}
@@ -192,6 +193,10 @@ class Node(Supervisor):
         self.send_published()
         self._petitions.hear(child.channel, message, fds)
 
+    def _publish_now(self, event: Event) -> None:
+        self.publish(event)
+        self.send_published()
+
     def send_up(self, message: object, fds: Sequence[int] = ()) -> None:
         """There is nobody above."""
         raise AssertionError(message, fds)
@@ -210,7 +215,8 @@ class Node(Supervisor):
     def deliver(self, events: tuple[Event, ...]) -> None:
         """Note, write, print and pass on what happened."""
         for event in events:
-            self._mourners.ended(self._directory.apply(event))
+            if ended := self._directory.apply(event):
+                self._petitions.ended(ended)
             self._recent.append(event)
             self._remember(event)
         # From its fork on, not only once it is ready: it was forked with what is known so far.

@@ -11,7 +11,6 @@ from otpy.links.link import Link, link_pipes
 from otpy.links.peer import PeerProtocol
 from otpy.links.protocol import LinkProtocol
 from otpy.links.ref import Ref
-from otpy.links.seat import NotDelivered
 from otpy.links.table import LinkTable
 from otpy.runtime.mailbox import WorkerMailbox
 from otpy.system.fdpass import close_fds
@@ -26,9 +25,11 @@ from otpy.wire.control import (
     Hire,
     Introduced,
     Lost,
+    NodeAnswer,
     Seek,
     Whereabouts,
     Whereis,
+    Wish,
 )
 
 _FATE_S = 1.0
@@ -66,15 +67,22 @@ class Peers:
         except CallingSelf:
             self._mailbox.cast_to_self(message)
 
-    def whereis(self, name: str, timeout: float | None) -> int | None:
-        """Tell the pid of a process that runs; None if there is no such process."""
+    def ask_node(self, wish: Wish, timeout: float | None) -> NodeAnswer:
+        """Ask the node, which knows who is where; raises what it answers, and `CallTimeout`."""
         try:
-            there = self._whereabouts(name, deadline_of(timeout))
-        except NoProcess:
-            return None
+            answer, _ = self._control.ask(self._me, wish, deadline_of(timeout))
         except TooLate:
             raise CallTimeout(f"the node did not answer within {timeout:g} s") from None
-        return there.pid if there.state == "running" else None
+        assert isinstance(answer, Granted)
+        return answer.answer
+
+    def send(self, who: Address, message: object, timeout: float | None) -> bool:
+        """Have the `handle_info` of one incarnation called; False if that is gone."""
+        if who == self._me:
+            self._mailbox.tell_self(message)
+            return True
+        data = PeerProtocol().info(message)
+        return self[who.path].post(who.incarnation, data, deadline_of(timeout))
 
     def reply_for(
         self, server: str, incarnation: int, link: int, number: int, value: object
@@ -84,13 +92,8 @@ class Peers:
             self._mailbox.reply(link, number, value)
             return
         data = peer.peer_frame(peer.REPLY_FOR, 0, (link, number, value))
-        deadline = deadline_of(_FATE_S)
-        try:
-            there = self[server].greeted(deadline)
-            if there.incarnation == incarnation:
-                there.post(there.next_number(), data, deadline)
-        except (OtpyError, NotDelivered, TooLate):
-            return  # it has gone, and whoever called it knows
+        # If it has gone, whoever called it knows.
+        self[server].post(incarnation, data, deadline_of(_FATE_S))
 
     def hire(self, supervisor: str, id_: str, target: str, shutdown: float, *, tied: bool) -> Ref:
         """Have a supervisor start a temporary child, and get a reference to that very process."""

@@ -1,25 +1,43 @@
 """What workers ask the node, which knows who is where."""
 
 import contextlib
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
-from otpy.errors import CallingSelf, NoProcess, OtpyError
-from otpy.runtime.directory import Directory, Entry, way_to
+from otpy.errors import CallingSelf, NoProcess, OtpyError, SupervisorError
+from otpy.events import Event, NameTaken
+from otpy.runtime.directory import Directory, Ended, Entry, way_to
 from otpy.runtime.mourning import Mourners
+from otpy.runtime.registry import Registry
+from otpy.runtime.relations import Relations
 from otpy.runtime.routing import Router
 from otpy.system.channel import Channel, ChannelFull
 from otpy.system.fdpass import close_fds
 from otpy.wire.control import (
+    Address,
     Answered,
     Ask,
     AskFate,
     AskSupervisor,
+    Demonitor,
+    Down,
+    Entries,
+    Exit,
     Granted,
     Introduce,
+    LinkTo,
+    Lookup,
+    Monitor,
+    Notify,
     Petition,
+    Register,
+    RegisterName,
     Seek,
+    Unlink,
+    Unregister,
     Whereabouts,
     Whereis,
+    Wish,
 )
 
 
@@ -30,10 +48,26 @@ class Petitions:
         directory: Who is where.
         mourners: Who is told of deaths.
         router: The way down the tree.
+        publish: Tells everybody that a name has a new holder.
     """
 
-    def __init__(self, directory: Directory, mourners: Mourners, router: Router) -> None:
+    def __init__(
+        self,
+        directory: Directory,
+        mourners: Mourners,
+        router: Router,
+        publish: Callable[[Event], None],
+    ) -> None:
         self._directory, self._mourners, self._router = directory, mourners, router
+        self._publish = publish
+        self._relations = Relations(directory, mourners, self._notify)
+        self._registry = Registry(directory)
+
+    def ended(self, ended: Sequence[Ended]) -> None:
+        """Take in which processes have ended."""
+        self._mourners.ended(ended)
+        self._relations.ended(ended)
+        self._registry.ended(ended)
 
     def hear(self, origin: Channel, petition: Petition, fds: Sequence[int]) -> None:
         """Answer a petition to where it came from, now or later."""
@@ -50,20 +84,60 @@ class Petitions:
         match petition.wish:
             case Seek(name=name):
                 entry = self._other(petition, name)
-                self._router.route(
-                    origin, Introduce(petition.token, way_to(entry), petition.sender), fds
-                )
-            case Whereis(name=name):
-                entry = self._directory.resolve(name)
-                there = Whereabouts(entry.path, entry.state, entry.pid, entry.incarnation)
-                _send(origin, Granted(petition.token, there))
+                introduce = Introduce(petition.token, way_to(entry.path), petition.sender)
+                self._router.route(origin, introduce, fds)
             case AskSupervisor(name=name, request=request):
                 entry = self._directory.resolve(name)
                 if entry.kind != "supervisor":
                     raise NoProcess(f"{name!r} is a {entry.kind}, not a supervisor")
-                self._router.route(origin, Ask(petition.token, way_to(entry), request), fds)
+                self._router.route(origin, Ask(petition.token, way_to(entry.path), request), fds)
             case AskFate(who=who):
                 self._mourners.ask(who, lambda fate: _send(origin, Granted(petition.token, fate)))
+            case wish:
+                answer = self._granted(petition.sender, wish)
+                _send(origin, Granted(petition.token, answer))
+
+    def _granted(self, sender: Address, wish: Wish) -> Whereabouts | Entries | None:
+        match wish:
+            case Whereis(name=name):
+                entry = self._directory.resolve(name)
+                return Whereabouts(entry.path, entry.state, entry.pid, entry.incarnation)
+            case Monitor(number=number, name=name):
+                self._relations.monitor(sender, number, name)
+            case Demonitor(number=number):
+                self._relations.demonitor(sender, number)
+            case LinkTo(name=name, traps=traps):
+                self._relations.link(sender, name, traps=traps)
+            case Unlink(name=name):
+                self._relations.unlink(sender, name)
+            case RegisterName(name=name):
+                self._register_name(sender, name)
+            case _:
+                return self._about_keys(sender, wish)
+        return None
+
+    def _about_keys(self, sender: Address, wish: Wish) -> Entries | None:
+        match wish:
+            case Register(key=key, value=value):
+                self._registry.register(sender, key, value)
+            case Unregister(key=key):
+                self._registry.unregister(sender, key)
+            case Lookup(key=key):
+                return Entries(self._registry.lookup(key))
+            case _:
+                raise AssertionError(wish)
+        return None
+
+    def _register_name(self, sender: Address, name: str) -> None:
+        holder = self._directory.holder(name)
+        if holder is not None and holder.path != sender.path:
+            detail = f"{name!r} is {holder.path!r}, pid {holder.pid}"
+            raise SupervisorError("already_started", detail)
+        path, incarnation = sender
+        self._publish(NameTaken(at=time.time(), path=path, incarnation=incarnation, taken=name))
+
+    def _notify(self, who: Address, notice: Down | Exit) -> None:
+        self._router.notify(Notify(way_to(who.path), who.incarnation, notice))
 
     def _other(self, petition: Petition, name: str) -> Entry:
         entry = self._directory.resolve(name)

@@ -11,7 +11,8 @@ from typing import Final
 from otpy.runtime.child import control_channel
 from otpy.runtime.gauges import private_gauge
 from otpy.runtime.mailbox import WorkerMailbox
-from otpy.runtime.worker import be_child
+from otpy.runtime.worker import be_child, enter
+from otpy.server import context
 from otpy.system.spawn import control_pipe
 from otpy.wire.control import BeWorker
 
@@ -26,7 +27,10 @@ def rehearse() -> None:
         ours, theirs = control_pipe()
         supervisor, mailbox = control_channel(ours), WorkerMailbox(theirs, private_gauge())
         supervisor.send(BeWorker("understudy", 1, f"{_UNDERSTUDY}:Understudy"))
-        be_child(mailbox.assigned(), mailbox, leashes=())
-        mailbox.close_all()
+        child = mailbox.assigned()
+        enter(child, mailbox)
+        status = be_child(child, mailbox, leashes=())
+        assert status == 0
+        context.leave()
         supervisor.close()
         del sys.modules[_UNDERSTUDY]

@@ -41,6 +41,7 @@ from otpy.wire.control import (
     Introduce,
     Introduced,
     Lost,
+    Notify,
     Petition,
     Plain,
     ReadGauges,
@@ -207,6 +208,18 @@ class Router:
         # The node is to know what happened here before it is asked about it.
         self._family.send_published()
         self._family.send_up(message._replace(token=token), fds)
+
+    def notify(self, message: Notify) -> None:
+        """Take a notice to a worker, if it is still that incarnation: one step."""
+        id_, *rest = message.path
+        child = self._family.present(id_)
+        if child is None:
+            return  # whoever is to be told has ended itself
+        if rest:
+            with contextlib.suppress(ChannelFull):
+                child.channel.send(message._replace(path=tuple(rest)))
+        elif child.incarnation == message.incarnation:
+            child.take_notice(message.notice)
 
     def answered(self, message: Answered | Introduced | Granted, fds: Sequence[int]) -> None:
         """Send on what a supervisor below, or the node above, answered."""

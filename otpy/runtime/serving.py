@@ -10,8 +10,8 @@ from typing import Final
 
 from otpy.core.exits import ExitReason, ExitStatus, Normal, Raised, Shutdown, Stopped
 from otpy.errors import OtpyError, Refused, UnknownRequest
-from otpy.runtime.links import Cast, LinkCall
-from otpy.runtime.mailbox import Info, Message, ShutDownAsked, WorkerMailbox
+from otpy.runtime.links import Cast, Info, LinkCall
+from otpy.runtime.mailbox import Message, ShutDownAsked, WorkerMailbox
 from otpy.server import Continue, GenServer, Ignore, NoReply, Reply, Stop, Timeout
 from otpy.wire.packing import printable
 

@@ -125,7 +125,7 @@ def _assignment(spec: ChildSpec, path: str, incarnation: int) -> BeWorker:
     match spec.start:
         case CommandStart(argv=argv):
             return BeWorker(path, incarnation, argv=argv)
-        case ServerStart(target=target, args=args, kwargs=kwargs, instance=instance):
-            return BeWorker(path, incarnation, target, args, kwargs, instance=instance)
+        case ServerStart(target, args, kwargs, instance, name):
+            return BeWorker(path, incarnation, target, args, kwargs, instance=instance, name=name)
         case _:
             raise AssertionError(spec)

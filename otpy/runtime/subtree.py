@@ -23,6 +23,7 @@ from otpy.wire.control import (
     Introduce,
     Introduced,
     LastWord,
+    Notify,
     Petition,
     Publish,
     Ready,
@@ -81,6 +82,8 @@ class TreeSupervisor(Supervisor):
                 self.tell(HaltAsked())
             case Introduce() | Ask():
                 self.router.route(self._parent, message, fds)
+            case Notify():
+                self.router.notify(message)
             case Introduced() | Answered() | Granted():
                 self.router.answered(message, fds)
             case _:

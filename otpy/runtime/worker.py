@@ -12,7 +12,7 @@ from otpy.runtime.mailbox import ShutDownAsked, StopAsked, WorkerMailbox
 from otpy.runtime.peers import Peers
 from otpy.runtime.pipes import Pipes
 from otpy.runtime.serving import NotNeeded, Serving, raised
-from otpy.server import GenServer, context
+from otpy.server import GenServer, context, register_name
 from otpy.server.functions import resolve
 from otpy.system.spawn import become_child, become_worker, exec_command
 from otpy.system.title import name_process
@@ -34,10 +34,15 @@ def be_blank(pipes: Pipes, gauge: memoryview, leashes: tuple[int, ...], supervis
     mailbox = WorkerMailbox(pipes.their_control, gauge)
     child = mailbox.assigned()
     name_process(f"otpy: {child.path}")
-    peers = partial(Peers, Address(child.path, child.incarnation), mailbox)
-    context.enter(context.Context(child.path, child.incarnation, mailbox, peers))
+    enter(child, mailbox)
     os.register_at_fork(after_in_child=context.leave)
     return be_child(child, mailbox, leashes)
+
+
+def enter(child: BeWorker, mailbox: WorkerMailbox) -> None:
+    """Have what runs in this process know who it is."""
+    peers = partial(Peers, Address(child.path, child.incarnation), mailbox)
+    context.enter(context.Context(child.path, child.incarnation, mailbox, peers))
 
 
 def be_child(child: BeWorker, mailbox: WorkerMailbox, leashes: tuple[int, ...]) -> int:
@@ -46,6 +51,8 @@ def be_child(child: BeWorker, mailbox: WorkerMailbox, leashes: tuple[int, ...]) 
     try:
         if child.argv:
             exec_command(child.argv, leashes)
+        if child.name:
+            register_name(child.name)  # before init, as gen_server does
         target = resolve(child.target)
         if isinstance(target, type) and issubclass(target, GenServer):
             reason, in_hand = _serve(target, child, mailbox)
@@ -68,6 +75,7 @@ def _serve(
 ) -> tuple[ExitReason, str]:
     server = target()
     server.name, server.instance = child.path, child.instance
+    context.current().traps = server.trap_exit
     serving = _serving_for(server, mailbox)
     serving.init(child.args, child.kwargs)
     if serving.failed is not None:

@@ -5,9 +5,17 @@ from otpy.server.caller import Caller
 from otpy.server.context import Call, receive
 from otpy.server.dispatch import handles
 from otpy.server.genserver import GenServer
+from otpy.server.registry import (
+    dispatch,
+    lookup,
+    register,
+    register_name,
+    unregister,
+)
 from otpy.server.results import Continue, Ignore, NoReply, Reply, Stop, Timeout
 from otpy.server.talking import call, cast, send_request, whereis
 from otpy.server.timer import TimerRef
+from otpy.server.watching import demonitor, link, monitor, unlink
 
 __all__ = [
     "Agent",
@@ -23,8 +31,17 @@ __all__ = [
     "TimerRef",
     "call",
     "cast",
+    "demonitor",
+    "dispatch",
     "handles",
+    "link",
+    "lookup",
+    "monitor",
     "receive",
+    "register",
+    "register_name",
     "send_request",
+    "unlink",
+    "unregister",
     "whereis",
 ]

@@ -8,6 +8,7 @@ from otpy.errors import OtpyError
 from otpy.links.ref import Ref
 from otpy.server.caller import Caller
 from otpy.server.timer import TimerRef
+from otpy.wire.control import Address, NodeAnswer, Wish
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,9 @@ class Mailbox(Protocol):
     def flush(self) -> None:
         """Wait until whoever was answered has read it, or has gone."""
 
+    def drop(self, unwanted: Callable[[object], bool]) -> None:
+        """Take messages for `handle_info` back that have come and were not handled."""
+
     def close_all(self) -> None:
         """Close everything: this is a process that the worker forked."""
 
@@ -49,8 +53,11 @@ class Peers(Protocol):
     def cast(self, name: str, message: object, timeout: float | None, key: object) -> None:
         """Send a request that has no answer, to oneself, too."""
 
-    def whereis(self, name: str, timeout: float | None) -> int | None:
-        """Tell the pid of a process that runs; None if there is no such process."""
+    def ask_node(self, wish: Wish, timeout: float | None) -> NodeAnswer:
+        """Ask the node, which knows who is where; raises what it answers, and `CallTimeout`."""
+
+    def send(self, who: Address, message: object, timeout: float | None) -> bool:
+        """Have the `handle_info` of one incarnation called; False if that is gone."""
 
     def reply_for(
         self, server: str, incarnation: int, link: int, number: int, value: object
@@ -78,14 +85,18 @@ class Context:
         incarnation: Which one it is.
         mailbox: Its own.
         peers: Makes what it reaches the others by; many a worker never does.
+
+    Attributes:
+        traps: Whether the death of a linked process arrives as a message.
     """
 
-    __slots__ = ("_make_peers", "_peers", "incarnation", "mailbox", "name")
+    __slots__ = ("_make_peers", "_peers", "incarnation", "mailbox", "name", "traps")
 
     def __init__(
         self, name: str, incarnation: int, mailbox: Mailbox, peers: Callable[[], Peers]
     ) -> None:
         self.name, self.incarnation, self.mailbox = name, incarnation, mailbox
+        self.traps = False
         self._make_peers = peers
         self._peers: Peers | None = None
 

@@ -7,10 +7,12 @@ value that pickle carries passes between two workers.
 from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
+from otpy.errors import NoProcess
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
 from otpy.links.pending import Pending
 from otpy.server.context import current
 from otpy.server.dispatch import MARK
+from otpy.wire.control import Whereabouts, Whereis
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -126,7 +128,12 @@ def whereis(name: str, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> int | No
     Raises:
         CallTimeout: The node did not answer in time.
     """
-    return current().peers.whereis(_name(name), timeout)
+    try:
+        there = current().peers.ask_node(Whereis(_name(name)), timeout)
+    except NoProcess:
+        return None
+    assert isinstance(there, Whereabouts)
+    return there.pid if there.state == "running" else None
 
 
 def _marked(method: Callable[..., Any], kind: str) -> Callable[..., Any]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import select
 import signal
 from dataclasses import dataclass
 
@@ -53,3 +54,17 @@ def left_in_group(leader: int) -> bool:
     except ChildProcessError:
         return False
     return True
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether a process runs; one that waits to be reaped does not."""
+    try:
+        pidfd = os.pidfd_open(pid)
+    except OSError:
+        return False
+    try:
+        ends = select.poll()
+        ends.register(pidfd, select.POLLIN)
+        return not ends.poll(0)
+    finally:
+        os.close(pidfd)

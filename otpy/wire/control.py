@@ -28,6 +28,7 @@ class BeWorker(NamedTuple):
     kwargs: dict[str, object] = {}  # noqa: RUF012  # never changed
     argv: tuple[str, ...] = ()
     instance: int | None = None
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,29 @@ class Introduce:
     token: int
     path: Path
     peer: Address | None = None
+
+
+class Down(NamedTuple):
+    """Process `who`, which the receiver monitors by `number`, has ended."""
+
+    number: int
+    who: Address
+    reason: str
+
+
+class Exit(NamedTuple):
+    """Process `who`, which the receiver is linked to, has ended."""
+
+    who: Address
+    reason: str
+
+
+class Notify(NamedTuple):
+    """Give `notice` to a worker, if it is still that incarnation."""
+
+    path: Path
+    incarnation: int
+    notice: Down | Exit
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +229,88 @@ class AskSupervisor(NamedTuple):
     request: Request | Hire
 
 
-Wish: TypeAlias = Seek | Whereis | AskFate | AskSupervisor
+class Monitor(NamedTuple):
+    """Send a `Down` with this number once process `name` has ended; at once if it has none."""
+
+    number: int
+    name: str
+
+
+class Demonitor(NamedTuple):
+    """Send no `Down` with this number any more."""
+
+    number: int
+
+
+class LinkTo(NamedTuple):
+    """When the sender or process `name` ends, the other gets an `Exit`.
+
+    If there is none, the sender gets one at once if it `traps` exits; else that is an error.
+    """
+
+    name: str
+    traps: bool
+
+
+class Unlink(NamedTuple):
+    """Undo `LinkTo`."""
+
+    name: str
+
+
+class RegisterName(NamedTuple):
+    """Have the sender alone known by `name`."""
+
+    name: str
+
+
+class Register(NamedTuple):
+    """Have the sender found under `key`, with `value`; both are MessagePack."""
+
+    key: bytes
+    value: bytes
+
+
+class Unregister(NamedTuple):
+    """Have the sender not found under `key` any more."""
+
+    key: bytes
+
+
+class Lookup(NamedTuple):
+    """Say who is registered under `key`: answered with `Entries`."""
+
+    key: bytes
+
+
+class Entry(NamedTuple):
+    """A process that is registered under a key, with a value in MessagePack."""
+
+    who: Address
+    pid: int
+    value: bytes
+
+
+class Entries(NamedTuple):
+    """Who is registered under a key, the first to register first."""
+
+    entries: tuple[Entry, ...]
+
+
+Wish: TypeAlias = (
+    Seek
+    | Whereis
+    | AskFate
+    | AskSupervisor
+    | Monitor
+    | Demonitor
+    | LinkTo
+    | Unlink
+    | RegisterName
+    | Register
+    | Unregister
+    | Lookup
+)
 
 
 class Petition(NamedTuple):
@@ -216,11 +321,14 @@ class Petition(NamedTuple):
     wish: Wish
 
 
+NodeAnswer: TypeAlias = Whereabouts | Fate | Entries | OtpyError | None
+
+
 class Granted(NamedTuple):
     """The node's answer to a `Petition` that is no `Seek`."""
 
     token: int
-    answer: Whereabouts | Fate | OtpyError | None
+    answer: NodeAnswer
 
 
 @dataclass(frozen=True, slots=True)

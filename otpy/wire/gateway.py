@@ -23,6 +23,8 @@ Descriptors travel beside the first byte of the frame that they belong to. Opera
                                           and the words of the reason that it was to end with
     fate        {path, incarnation}       {reason, traceback}: why that incarnation ended
     events      {follow}                  EVENT for each, then OK if not follow
+    lookup      {key}                     who is registered under a key, which is MessagePack
+                                          itself: [[path, incarnation], pid, value], ... as bytes
     shutdown    {}                        None and the node's pidfd, as the node begins to stop
 
 `name` is an id that is unique in the tree, or a path, or "" for the root supervisor. The

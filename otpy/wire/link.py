@@ -9,6 +9,7 @@ so as its last word; when it is killed, only its pidfd tells.
     client → worker   [CALL, number, request]
                       [CAST, request]
                       [CASTS, [request ...]]
+                      [INFO, message]
     worker → client   [REPLY, number, value]
                       [ERROR, number, class name in otpy.errors, arguments]
                       [DOWN, reason, traceback]
@@ -21,6 +22,7 @@ VERSION: Final = 1
 CALL: Final = 0
 CAST: Final = 1
 CASTS: Final = 2
+INFO: Final = 3
 
 GREETING: Final = 0
 REPLY: Final = 1

@@ -6,8 +6,8 @@ processes of one tree, which run one code base, ever get such a link.
 
     caller → server   CALL number request        server → caller   GREETING 0 (version, ...)
                       CAST 0 request                               REPLY number value
-                      REPLY_FOR 0 (link, number, value)            ERROR number (class, arguments)
-                                                                   DOWN 0 (reason, traceback)
+                      INFO 0 message                               ERROR number (class, arguments)
+                      REPLY_FOR 0 (link, number, value)            DOWN 0 (reason, traceback)
 
 REPLY_FOR answers a call that another process made to the server, which handed it on.
 """
@@ -22,6 +22,7 @@ from otpy.wire.frames import MAX_FRAME, frame
 CALL: Final = 0
 CAST: Final = 1
 REPLY_FOR: Final = 2
+INFO: Final = 7
 GREETING: Final = 3
 REPLY: Final = 4
 ERROR: Final = 5

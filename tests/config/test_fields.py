@@ -11,7 +11,7 @@ BUDGET = f"{DURATION}; or brutal_kill or infinity"
 TOP_KEYS = (
     "strategy, max_restarts, max_seconds, auto_shutdown, max_children, template, children or name"
 )
-SERVER_KEYS = "id, restart, significant, shutdown, start or args"
+SERVER_KEYS = "id, restart, significant, shutdown, start, args or name"
 KINDS = "start, command or children"
 
 
@@ -307,6 +307,19 @@ def test_a_child_without_an_id(told: Told) -> None:
 def test_an_id_twice(told: Told) -> None:
     assert told("children:\n- {id: a, start: 'm:f'}\n- {id: a, children: []}\n") == [
         "3:8: id: got 'a' again, expected an id that is unique among its siblings"
+    ]
+
+
+def test_a_name_twice_anywhere_in_the_tree(told: Told) -> None:
+    text = """\
+name: a
+children:
+  - {id: b, name: a, start: 'm:f'}
+  - id: c
+    children: [{id: d, name: a, start: 'm:f'}]
+"""
+    assert told(text) == [
+        "5:30: name: got 'a' again, expected a name that is unique in the tree",
     ]
 
 

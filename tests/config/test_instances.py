@@ -120,8 +120,8 @@ def test_it_comes_back_from_its_data() -> None:
         (
             "instance: 2, start: 'm:f'",
             (
-                "1:20: unknown key 'instance', expected id, restart, significant, shutdown, start"
-                " or args; did you mean 'instances'?"
+                "1:20: unknown key 'instance', expected id, restart, significant, shutdown, start,"
+                " args or name; did you mean 'instances'?"
             ),
         ),
     ],

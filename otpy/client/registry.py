@@ -1,0 +1,74 @@
+"""The tree's registry and its processes' ends, as a client sees them."""
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from otpy.errors import CallTimeout, NoProcess
+from otpy.links.deadline import DEFAULT_TIMEOUT_S, TooLate, deadline_of
+from otpy.links.notices import Down, Registered
+from otpy.links.protocol import LinkProtocol
+from otpy.wire.gateway import TreeRow
+from otpy.wire.packing import pack, unpack
+
+if TYPE_CHECKING:
+    from otpy.client.node import Node
+
+
+class _Entry(msgspec.Struct, array_like=True, frozen=True):
+    who: tuple[str, int]
+    pid: int
+    value: bytes
+
+
+def lookup(node: "Node", key: object, timeout: float | None) -> list[Registered]:
+    """Tell which processes are registered under `key`."""
+    return [
+        Registered(entry.who[0], entry.pid, unpack(entry.value))
+        for entry in _entries(node, key, timeout)
+    ]
+
+
+def dispatch(node: "Node", key: object, message: object, timeout: float | None) -> int:
+    """Send `message` to the `handle_info` of all registered under `key`; tell how many got it."""
+    data = LinkProtocol().info(message)
+    entries = _entries(node, key, timeout)
+    return sum(node[e.who[0]].post(e.who[1], data, deadline_of(timeout)) for e in entries)
+
+
+def _entries(node: "Node", key: object, timeout: float | None) -> list[_Entry]:
+    return node.ask("lookup", {"key": pack(key)}, timeout, shape=list[_Entry])
+
+
+class Monitor:
+    """Tells of the end of one incarnation of a process; made by `Ref.monitor`."""
+
+    def __init__(self, node: "Node", name: str, timeout: float | None) -> None:
+        self._node = node
+        try:
+            row = node.ask("whereis", {"name": name}, timeout, shape=TreeRow)
+        except NoProcess:
+            row = None
+        self._down: Down | None = None
+        self._path, self._incarnation = (row.path, row.incarnation) if row else (name, 0)
+        if row is None or row.pid is None:
+            self._down = Down(0, self._path, 0, "noproc")
+
+    def wait(self, timeout: float | None = DEFAULT_TIMEOUT_S) -> Down:
+        """Wait for the end; once it has come, every time the same.
+
+        Args:
+            timeout: Seconds above zero, or None for ever.
+
+        Raises:
+            CallTimeout: It has not ended.
+            NodeNotFound: The node is gone.
+        """
+        if self._down is None:
+            who = {"path": self._path, "incarnation": self._incarnation}
+            try:
+                told = self._node.ask_until("fate", who, deadline_of(timeout), shape=dict[str, str])
+            except TooLate:
+                raise CallTimeout(f"{self._path!r} has not ended within {timeout:g} s") from None
+            self._down = Down(0, self._path, self._incarnation, told["reason"])
+        return self._down

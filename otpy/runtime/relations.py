@@ -1,0 +1,100 @@
+"""Monitors and links between processes (erlang:monitor/2, link/1), as the node keeps them.
+
+A monitor is one-way, and there may be many; a link is symmetric, and there is one. Both end with
+either process.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from otpy.errors import NoProcess
+from otpy.runtime.directory import Directory, Ended
+from otpy.runtime.directory import Entry as Process
+from otpy.runtime.mourning import Mourners
+from otpy.wire.control import Address, Down, Exit, Fate
+
+NO_PROCESS: Final = "noproc"
+"""The reason of what was dead before it was monitored or linked to."""
+
+
+class Relations:
+    """Who is to be told when a process ends.
+
+    Args:
+        directory: Who is where.
+        mourners: Who is told of deaths.
+        notify: Takes a message to one incarnation of a process.
+    """
+
+    def __init__(
+        self,
+        directory: Directory,
+        mourners: Mourners,
+        notify: Callable[[Address, Down | Exit], None],
+    ) -> None:
+        self._directory, self._mourners, self._notify = directory, mourners, notify
+        self._monitors: dict[Address, dict[int, Address]] = defaultdict(dict)
+        self._links: dict[Address, set[Address]] = defaultdict(set)
+
+    def monitor(self, watcher: Address, number: int, name: str) -> None:
+        """Have `watcher` told when process `name` ends; at once if it has no process."""
+        process = self._living(name)
+        if process is None:
+            self._notify(watcher, Down(number, Address(name, 0), NO_PROCESS))
+            return
+        who = Address(process.path, process.incarnation)
+        self._monitors[watcher][number] = who
+
+        def tell(fate: Fate) -> None:
+            self._monitors[watcher].pop(number, None)
+            self._notify(watcher, Down(number, who, fate.reason))
+
+        self._mourners.ask(who, tell, key=(watcher, number))
+
+    def demonitor(self, watcher: Address, number: int) -> None:
+        """Undo `monitor`; nothing happens if it has been told already."""
+        who = self._monitors[watcher].pop(number, None)
+        if who is not None:
+            self._mourners.forget(who, (watcher, number))
+
+    def link(self, one: Address, name: str, *, traps: bool) -> None:
+        """Link two processes; one that traps exits gets an `Exit` if the other has ended.
+
+        Raises:
+            NoProcess: The other has ended, and this one does not trap exits.
+        """
+        process = self._living(name)
+        if process is None:
+            if not traps:
+                raise NoProcess(f"{name!r} is not running")
+            self._notify(one, Exit(Address(name, 0), NO_PROCESS))
+            return
+        other = Address(process.path, process.incarnation)
+        if other != one:  # a link to oneself is none
+            self._links[one].add(other)
+            self._links[other].add(one)
+
+    def unlink(self, one: Address, name: str) -> None:
+        """Undo `link`."""
+        path = self._directory.resolve(name).path
+        for other in tuple(self._links[one]):
+            if other.path == path:
+                self._links[one].discard(other)
+                self._links[other].discard(one)
+
+    def ended(self, ended: Iterable[Ended]) -> None:
+        """Take in which processes have ended, and tell those that are linked to them."""
+        for who, fate in ended:
+            for number, watched in self._monitors.pop(who, {}).items():
+                self._mourners.forget(watched, (who, number))
+            for other in self._links.pop(who, ()):
+                self._links[other].discard(who)
+                self._notify(other, Exit(who, fate.reason))
+
+    def _living(self, name: str) -> Process | None:
+        try:
+            process = self._directory.resolve(name)
+        except NoProcess:
+            return None
+        return process if process.pid is not None else None

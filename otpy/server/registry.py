@@ -1,0 +1,82 @@
+"""The tree's registry: names that one process has, and keys that many share.
+
+An entry goes with its process, before anybody can see it dangle.
+"""
+
+from otpy.links.deadline import DEFAULT_TIMEOUT_S
+from otpy.links.notices import Registered
+from otpy.server.context import current
+from otpy.wire.control import (
+    Entries,
+    Lookup,
+    NodeAnswer,
+    Register,
+    RegisterName,
+    Unregister,
+    Wish,
+)
+from otpy.wire.packing import pack, unpack
+
+
+def register_name(name: str) -> None:
+    """Have this process alone known by `name`, beside its path, for as long as it lives.
+
+    Raises:
+        SupervisorError: Another process that lives has it: ``already_started``.
+        OtpyError: This process is not a worker of a tree.
+    """
+    _ask(RegisterName(name))
+
+
+def register(key: object, value: object = None) -> None:
+    """Have this process found under `key`, with others; once more changes its value.
+
+    Args:
+        key: Any value that MessagePack carries; a list and a tuple are the same.
+        value: Likewise.
+
+    Raises:
+        NotSendable: MessagePack cannot carry the key or the value.
+        OtpyError: This process is not a worker of a tree.
+    """
+    _ask(Register(pack(key), pack(value)))
+
+
+def unregister(key: object) -> None:
+    """Undo `register`; nothing happens if this process is not there."""
+    _ask(Unregister(pack(key)))
+
+
+def lookup(key: object) -> list[Registered]:
+    """Tell which processes are registered under `key`, the first to register first."""
+    return [
+        Registered(entry.who.path, entry.pid, unpack(entry.value)) for entry in _found(key).entries
+    ]
+
+
+def dispatch(key: object, message: object, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> int:
+    """Send `message` to the `handle_info` of every process that is registered under `key`.
+
+    Args:
+        key: As `register`'s.
+        message: Any value that pickle carries.
+        timeout: Seconds to wait for each that takes no messages, or None for ever.
+
+    Returns:
+        How many got it.
+
+    Raises:
+        NotSendable: Pickle cannot carry the message.
+    """
+    peers = current().peers
+    return sum(peers.send(entry.who, message, timeout) for entry in _found(key).entries)
+
+
+def _found(key: object) -> Entries:
+    found = _ask(Lookup(pack(key)))
+    assert isinstance(found, Entries)
+    return found
+
+
+def _ask(wish: Wish) -> NodeAnswer:
+    return current().peers.ask_node(wish, DEFAULT_TIMEOUT_S)

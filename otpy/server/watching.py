@@ -1,0 +1,63 @@
+"""Monitors and links to other workers of the tree (erlang:monitor/2, link/1)."""
+
+import itertools
+from typing import Final
+
+from otpy.links.deadline import DEFAULT_TIMEOUT_S
+from otpy.links.notices import Down, Exit
+from otpy.server.context import current
+from otpy.wire.control import Demonitor, LinkTo, Monitor, Unlink, Whereabouts, Whereis
+
+_numbers: Final = itertools.count(1)
+
+
+def monitor(name: str) -> int:
+    """Have a `Down` arrive in `handle_info` once the process has ended; at once if it has none.
+
+    What it sent before its end arrives before. It is of the present incarnation: the next one is
+    not monitored. Several monitors of one process are several `Down`.
+
+    Returns:
+        A reference: `Down.monitor`, and what `demonitor` takes.
+
+    Raises:
+        OtpyError: This process is not a worker of a tree.
+    """
+    number = next(_numbers)
+    current().peers.ask_node(Monitor(number, name), DEFAULT_TIMEOUT_S)
+    return number
+
+
+def demonitor(reference: int) -> None:
+    """Undo `monitor`: no `Down` of it arrives any more, not even one that is here already."""
+    me = current()
+    me.peers.ask_node(Demonitor(reference), DEFAULT_TIMEOUT_S)
+    me.mailbox.drop(lambda message: isinstance(message, Down) and message.monitor == reference)
+
+
+def link(name: str) -> None:
+    """Link this process and another, for as long as both live; a second link is none.
+
+    When one ends, the other ends with the same reason, unless it traps exits
+    (`GenServer.trap_exit`): then an `Exit` arrives in its `handle_info`. The reason ``normal``
+    ends nobody. A link to a process that has ended is an `Exit` with ``noproc``.
+
+    Raises:
+        NoProcess: The other has ended, and this process does not trap exits.
+        OtpyError: This process is not a worker of a tree.
+    """
+    me = current()
+    me.peers.ask_node(LinkTo(name, me.traps), DEFAULT_TIMEOUT_S)
+
+
+def unlink(name: str) -> None:
+    """Undo `link`: no `Exit` of it arrives any more, not even one that is here already.
+
+    Raises:
+        NoProcess: There is no such name in the tree.
+    """
+    me = current()
+    there = me.peers.ask_node(Whereis(name), DEFAULT_TIMEOUT_S)
+    assert isinstance(there, Whereabouts)
+    me.peers.ask_node(Unlink(name), DEFAULT_TIMEOUT_S)
+    me.mailbox.drop(lambda message: isinstance(message, Exit) and message.path == there.path)
