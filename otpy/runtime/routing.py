@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from types import UnionType
-from typing import Final, Protocol
+from typing import Final
 
 from otpy.core.exits import Raised
 from otpy.core.messages import (
@@ -20,15 +20,14 @@ from otpy.core.messages import (
     Denied,
     Done,
     NotStarted,
-    Request,
     Results,
     StartChild,
     StartMany,
 )
-from otpy.core.spec import SupervisorSpec
 from otpy.core.state import Outlook
 from otpy.errors import NoProcess, OtpyError, ProcessDown, SeveralInstances, SupervisorError
 from otpy.runtime.child import Child
+from otpy.runtime.family import Family
 from otpy.runtime.translate import refusal
 from otpy.system.channel import Channel, ChannelFull
 from otpy.system.exits import send_signal
@@ -95,40 +94,6 @@ class _Batch:
     token: int
     open: int
     answers: dict[int, Answer]
-
-
-class Family(Protocol):
-    """What the router needs to know of the supervisor that it serves."""
-
-    path: str
-    spec: SupervisorSpec
-
-    def outlook(self, id_: str) -> Outlook:
-        """What somebody who looks for this child may expect."""
-
-    def running(self, id_: str) -> Child | None:
-        """The present incarnation, if it is up."""
-
-    def present(self, id_: str) -> Child | None:
-        """The present incarnation, up or not."""
-
-    def send_published(self) -> None:
-        """Deliver the events that were published so far."""
-
-    def ask(self, token: int, request: Request) -> None:
-        """Have the core answer; `Router.answer` is called with the same token."""
-
-    def tie(self, child: Child, owner: int) -> None:
-        """Stop a child when the process of this pidfd ends; the descriptor is taken."""
-
-    def send_up(self, message: object, fds: Sequence[int] = ()) -> None:
-        """Send a message, and the descriptors beside it, to the supervisor above."""
-
-    def readings(self) -> Plain:
-        """What the workers do at this moment."""
-
-    def pids(self) -> dict[str, int]:
-        """The pids of the children that have a process."""
 
 
 class Router:

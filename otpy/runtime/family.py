@@ -1,0 +1,44 @@
+"""What the router needs to know of the supervisor that it serves."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from otpy.core.messages import Request
+from otpy.core.spec import SupervisorSpec
+from otpy.core.state import Outlook
+from otpy.runtime.child import Child
+from otpy.wire.control import Plain
+
+
+class Family(Protocol):
+    """A supervisor, to its router."""
+
+    path: str
+    spec: SupervisorSpec
+
+    def outlook(self, id_: str) -> Outlook:
+        """What somebody who looks for this child may expect."""
+
+    def running(self, id_: str) -> Child | None:
+        """The present incarnation, if it is up."""
+
+    def present(self, id_: str) -> Child | None:
+        """The present incarnation, up or not."""
+
+    def send_published(self) -> None:
+        """Deliver the events that were published so far."""
+
+    def ask(self, token: int, request: Request) -> None:
+        """Have the core answer; `Router.answer` is called with the same token."""
+
+    def tie(self, child: Child, owner: int) -> None:
+        """Stop a child when the process of this pidfd ends; the descriptor is taken."""
+
+    def send_up(self, message: object, fds: Sequence[int] = ()) -> None:
+        """Send a message, and the descriptors beside it, to the supervisor above."""
+
+    def readings(self) -> Plain:
+        """What the workers do at this moment."""
+
+    def pids(self) -> dict[str, int]:
+        """The pids of the children that have a process."""
