@@ -22,9 +22,13 @@ FORK: Final = multiprocessing.get_context("fork")
 NAME: Final = "bench"
 UNDER_WAY: Final = 64
 _REQUEST: Final = ("call", 17, ("increment", 1))
-_TREE: Final = (
-    f"name: {NAME}\nchildren:\n  - {{id: counter, start: 'otpy.examples.counter:Counter'}}\n"
-)
+_TREE: Final = f"""
+name: {NAME}
+children:
+  - {{id: counter, start: 'scripts.benchlib.counters:CastCounter'}}
+  - {{id: customer, start: 'scripts.benchlib.counters:Customer'}}
+"""
+_ROOT: Final = Path(__file__).resolve().parent.parent.parent
 
 
 class Talker(ABC):
@@ -118,7 +122,11 @@ def _count(connections: "tuple[Connection[Any, Any], ...]") -> None:
 
 
 class Otpy(Talker):
-    """``otpy run`` of a tree with README's counter."""
+    """``otpy run`` of a tree with README's counter, and with a worker that calls it.
+
+    Attributes:
+        customer: The pid of that worker.
+    """
 
     name = "otpy"
 
@@ -129,13 +137,13 @@ class Otpy(Talker):
         tree = self._folder / "bench.yaml"
         tree.write_text(_TREE)
         self._node = subprocess.Popen(
-            [sys.executable, "-P", "-m", "otpy", "run", tree], stdout=subprocess.PIPE
+            [sys.executable, "-P", "-m", "otpy", "run", tree], stdout=subprocess.PIPE, cwd=_ROOT
         )
         assert self._node.stdout is not None
         while b" is up" not in self._node.stdout.readline():
             pass
         with otpy.connect(NAME) as node:
-            self.pid = node["counter"].pid
+            self.pid, self.customer = node["counter"].pid, node["customer"].pid
 
     def connect(self, number: int) -> Increment:
         """Call by name, as users do: with the timeout that a call has unless told otherwise."""
@@ -196,6 +204,7 @@ class Crowd:
 def _client(
     connect: Callable[[int], Increment], number: int, orders: "Connection[Any, Any]"
 ) -> None:
+    os.setsid()  # a program of its own, for the scheduler: sessions share the processors
     increment = connect(number)
     increment()
     orders.send("ready")
