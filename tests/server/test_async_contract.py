@@ -9,8 +9,10 @@ from tests.server.test_genserver import (  # noqa: F401  # collected here a seco
     test_a_message_for_the_far_future_disturbs_nobody,
     test_a_refusal_is_no_crash,
     test_a_timeout_comes_if_nothing_else_does,
+    test_a_timeout_comes_once,
     test_a_type_error_inside_a_method_is_a_crash_of_the_server,
     test_an_answer_may_come_before_the_crash,
+    test_any_message_ends_a_timeout_for_good,
     test_casts_and_messages_may_stop_the_server,
     test_init_may_ask_for_a_timeout,
     test_init_may_fail,
@@ -21,6 +23,7 @@ from tests.server.test_genserver import (  # noqa: F401  # collected here a seco
     test_stop_with_a_reply_answers_after_terminate,
     test_stop_without_a_reply_is_told_to_the_caller,
     test_what_init_continues_with_comes_before_any_message,
+    test_what_is_continued_with_comes_before_messages_that_wait,
     test_who_waits_for_a_later_answer_hears_of_the_end,
 )
 

@@ -260,6 +260,32 @@ def test_a_timeout_comes_if_nothing_else_does(nodes: Nodes) -> None:
     assert node.log() == [["cast", "long Timeout"], ["cast", "Timeout 0"], ["info", "timeout"]]
 
 
+@pytest.mark.parametrize("message", [("note", "x"), ("refuse", "no"), "unknown"])
+def test_any_message_ends_a_timeout_for_good(nodes: Nodes, message: object) -> None:
+    node = contract(nodes).up()
+    # Together, so that the second is there when the first asks for a timeout.
+    node.client["a"].cast_many([("return", "Timeout"), message])
+    node.call("a", "after", 0.1, "later")
+    node.logged("info", "later")
+    assert ["info", "timeout"] not in node.log()
+
+
+def test_a_timeout_comes_once(nodes: Nodes) -> None:
+    node = contract(nodes).up()
+    node.client["a"].cast("return", "Timeout")
+    node.logged("info", "timeout")
+    node.call("a", "after", 0.1, "later")
+    node.logged("info", "later")
+    assert node.log() == [["cast", "Timeout"], ["info", "timeout"], ["info", "later"]]
+
+
+def test_what_is_continued_with_comes_before_messages_that_wait(nodes: Nodes) -> None:
+    node = contract(nodes).up()
+    node.client["a"].cast_many([("return", "Continue 2"), ("note", "x"), ("return", "Continue 2")])
+    continued = [["cast", "Continue 2"], ["continue", 2], ["continue", 1], ["continue", 0]]
+    node.until(lambda: node.log() == [*continued, ["cast", "x"], *continued], "all in order")
+
+
 def test_messages_that_were_sent_for_later_come_in_order_of_their_time(nodes: Nodes) -> None:
     node = contract(nodes).up()
     for seconds, text in ((0.2, "third"), (0.1, "second"), (0.0, "first")):
