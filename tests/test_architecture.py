@@ -21,8 +21,8 @@ MAY_KNOW = {
     "server": {"wire", "errors", "links"},
     "links": {"wire", "errors", "system"},
     "client": {"wire", "errors", "events", "system", "links", "server"},
-    "aio": {"client", "wire", "errors", "events", "system", "links"},
-    "runtime": {"core", "errors", "events", "wire", "config", "system", "server", "links"},
+    "aio": {"client", "wire", "errors", "events", "system", "links", "server"},
+    "runtime": {"core", "errors", "events", "wire", "config", "system", "server", "links", "aio"},
     "cli": {"client", "config", "core", "errors", "events", "wire", "system"},
     "examples": {"otpy"},
 }

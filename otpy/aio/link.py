@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import os
 import select
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from otpy.aio.connection import Connection, Slot
@@ -28,21 +29,27 @@ class Link(Connection[Reply | Failure]):
         node_pid: The node that introduced us, so that its successor is not asked why.
         protocol: What was said.
         dead: Whether the worker is known to be dead.
-        fate: Why it ended, once the gateway was asked; to be used with `asking_fate` held.
     """
 
     def __init__(
-        self, fds: tuple[int, int, int], path: str, pid: int, incarnation: int, node_pid: int
+        self,
+        fds: tuple[int, int, int],
+        path: str,
+        pid: int,
+        incarnation: int,
+        *,
+        node_pid: int,
+        protocol: LinkProtocol,
     ) -> None:
         reader, writer, self._pidfd = fds
         os.set_blocking(reader, False)
         os.set_blocking(writer, False)
         self.path, self.pid, self.incarnation, self.node_pid = path, pid, incarnation, node_pid
-        self.protocol = LinkProtocol()
+        self.protocol = protocol
         self._next_number = itertools.count(1).__next__
         self.dead = False
-        self.fate: ProcessDown | None = None
-        self.asking_fate = asyncio.Lock()
+        self._fate: ProcessDown | None = None
+        self._asking_fate = asyncio.Lock()
         self._welcome = asyncio.Event()
         self._grace: asyncio.TimerHandle | None = None
         super().__init__(reader, writer)
@@ -89,8 +96,14 @@ class Link(Connection[Reply | Failure]):
             raise self._copied_fault()
         return self.greeted_by is not None
 
-    def obituary(self) -> ProcessDown | None:
-        """Tell why the link has ended; None if only the worker's supervisor can know.
+    async def obituary(
+        self, ask: Callable[["Link", float | None], Awaitable[ProcessDown]], deadline: float | None
+    ) -> ProcessDown:
+        """Tell why the link has ended: the worker said so, or its supervisor knows.
+
+        Args:
+            ask: Asks whoever knows; only once for all who want to know.
+            deadline: What it is told.
 
         Raises:
             ProtocolError: The worker did not speak the protocol.
@@ -99,7 +112,12 @@ class Link(Connection[Reply | Failure]):
             raise self._copied_fault()
         if self.protocol.down is not None:
             return ProcessDown(self.protocol.down.reason, self.protocol.down.traceback)
-        return None if self.dead else ProcessDown("noconnection")
+        if not self.dead:
+            return ProcessDown("noconnection")
+        async with self._asking_fate:
+            if self._fate is None:
+                self._fate = await ask(self, deadline)
+            return ProcessDown(*self._fate.args)
 
     def _copied_fault(self) -> Exception:
         # Every task raises an exception of its own, since raising writes into it.
@@ -162,6 +180,39 @@ class Link(Connection[Reply | Failure]):
 
     def _close(self) -> None:
         close_fds((self._reader, self._writer, self._pidfd))
+
+
+class LinkTable:
+    """Links by path: two names of one process share a link, so that messages keep their order."""
+
+    def __init__(self) -> None:
+        self._links: dict[str, Link] = {}
+
+    def share(self, link: Link) -> Link:
+        """Give the link to use to that process: this one, or one that was there before.
+
+        The other of the two is retired.
+        """
+        known = self._links.get(link.path)
+        if known is not None and known.open and known.incarnation == link.incarnation:
+            link.retire()
+            return known
+        if known is not None:
+            known.retire()
+        self._links[link.path] = link
+        return link
+
+    def close(self) -> None:
+        """Close every link; requests that are under way finish first."""
+        for link in tuple(self._links.values()):
+            link.retire()
+        self._links.clear()
+
+    def abandon(self) -> None:
+        """Forget every link at once: to be called in the child after a fork."""
+        for link in self._links.values():
+            link.abandon()
+        self._links.clear()
 
 
 def _is_readable(fd: int) -> bool:

@@ -11,7 +11,7 @@ from typing import Any, Final, Self, TypeVar, cast
 from otpy.aio.deadline import within
 from otpy.aio.events import EventStream
 from otpy.aio.gateway import Gateway
-from otpy.aio.link import Link
+from otpy.aio.link import Link, LinkTable
 from otpy.aio.ref import Ref
 from otpy.aio.supervisor import SupervisorRef
 from otpy.client.answers import FATE_S, Introduction, converted
@@ -77,10 +77,12 @@ class Node:
     since, it is closed.
     """
 
+    protocol = LinkProtocol
+
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
         self._refs: dict[str, Ref] = {}
-        self._links: dict[str, Link] = {}
+        self._links = LinkTable()
         self._streams: weakref.WeakSet[EventStream] = weakref.WeakSet()
         self._closed = False
         _nodes.add(self)
@@ -214,9 +216,7 @@ class Node:
         """Close the connection. Requests of other tasks that are under way finish first."""
         self._closed = True
         self._gateway.close()
-        for link in tuple(self._links.values()):
-            link.retire()
-        self._links.clear()
+        self._links.close()
         for stream in tuple(self._streams):
             await stream.aclose()
 
@@ -242,25 +242,16 @@ class Node:
         return converted("whereis", answer, TreeRow).state == "running"
 
     async def introduce(self, name: str, deadline: float | None) -> Link:
-        """Get a link to a process; waits for one that is being restarted.
-
-        Two names of one process share a link, so that messages keep their order.
-        """
+        """Get a link to a process; waits for one that is being restarted."""
         answer = await self._gateway.ask("connect", {"name": name}, deadline)
         who = converted("connect", answer, Introduction)
         reader, writer, pidfd = answer[1]
         if self._closed:
             close_fds(answer[1])
             raise ValueError(f"the connection to node {self.name!r} is closed")
-        known = self._links.get(who.path)
-        if known is not None and known.open and known.incarnation == who.incarnation:
-            close_fds(answer[1])
-            return known
-        if known is not None:
-            known.retire()
-        link = Link((reader, writer, pidfd), who.path, who.pid, who.incarnation, self.pid)
-        self._links[who.path] = link
-        return link
+        where = (who.path, who.pid, who.incarnation)
+        link = Link((reader, writer, pidfd), *where, node_pid=self.pid, protocol=self.protocol())
+        return self._links.share(link)
 
     async def obituary(self, link: Link, deadline: float | None) -> ProcessDown:
         """Tell why a worker ended: it said so, or its supervisor knows.
@@ -268,13 +259,7 @@ class Node:
         Raises:
             ProtocolError: The worker did not speak the protocol.
         """
-        said = link.obituary()
-        if said is not None:
-            return said
-        async with link.asking_fate:
-            if link.fate is None:
-                link.fate = await self._fate(link, deadline)
-            return ProcessDown(*link.fate.args)
+        return await link.obituary(self._fate, deadline)
 
     async def _fate(self, link: Link, deadline: float | None) -> ProcessDown:
         # The process is dead, so the caller gets an answer; a better one is worth a moment.
@@ -293,9 +278,7 @@ class Node:
         """Close everything: to be called in the child after a fork."""
         self._closed = True
         self._gateway.abandon()
-        for link in self._links.values():
-            link.abandon()
-        self._links.clear()
+        self._links.abandon()
         for ref in self._refs.values():
             ref.abandon()
         for stream in tuple(self._streams):

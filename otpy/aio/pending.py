@@ -7,11 +7,11 @@ from otpy.aio.deadline import within
 from otpy.aio.link import Link
 from otpy.errors import CallTimeout, FrameTooLarge, NotSendable, OtpyError
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
-from otpy.links.protocol import Failure, LinkProtocol, Reply, error_of
+from otpy.links.protocol import Failure, Reply, error_of
 from otpy.links.seat import Lost, NotDelivered
 
 if TYPE_CHECKING:
-    from otpy.aio.ref import Ref
+    from otpy.aio.reference import Reference
 
 
 class Pending:
@@ -21,7 +21,7 @@ class Pending:
     next incarnation, when `result` is awaited. For one task at a time.
     """
 
-    def __init__(self, ref: "Ref", message: object, key: object) -> None:
+    def __init__(self, ref: "Reference", message: object, key: object) -> None:
         self._ref, self._message, self._key = ref, message, key
         self._link: Link | None = None
         self._number = 0
@@ -77,7 +77,8 @@ class Pending:
         except (NotSendable, FrameTooLarge):
             raise
         except OtpyError as error:
-            LinkProtocol().call(0, self._message)  # what cannot be sent is told in any case
+            # What cannot be sent is told in any case.
+            self._ref.node.protocol().call(0, self._message)
             if not isinstance(error, CallTimeout):  # then `result` tries again
                 self._answer = error
 

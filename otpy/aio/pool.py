@@ -6,13 +6,13 @@ from otpy.errors import NoProcess
 from otpy.links.pool import Pool
 
 if TYPE_CHECKING:
-    from otpy.aio.ref import Ref
+    from otpy.aio.reference import Reference
 
 
-class RefPool(Pool["Ref"]):
+class RefPool(Pool["Reference"]):
     """The instances of one child; as `otpy.links.pool.RefPool`."""
 
-    async def choose_running(self, key: object) -> "Ref":
+    async def choose_running(self, key: object) -> "Reference":
         """Choose, and look whether it runs: who has no key need not wait for a restart."""
         if key is not None:
             return self.choose(key)
@@ -25,7 +25,7 @@ class RefPool(Pool["Ref"]):
         return self.choose_whatever()
 
 
-async def _runs(instance: "Ref") -> bool:
+async def _runs(instance: "Reference") -> bool:
     if instance.link is not None and instance.link.open:
         return True
     try:

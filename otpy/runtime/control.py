@@ -33,17 +33,18 @@ _SUPERVISOR_S: Final = 60.0
 # worker need not make is on no page of its own.
 _lock: Final = threading.Lock()
 _tokens: Final = itertools.count(1)
-_awaited: Final[dict[int, "_Awaited"]] = {}
+_awaited: Final[dict[int, "Awaited"]] = {}
 
-_Answer: TypeAlias = Answered | Introduced | Granted
+ControlAnswer: TypeAlias = Answered | Introduced | Granted
 
 
 @dataclass(slots=True)
-class _Awaited:
-    """An answer that somebody waits for; `wake` is an eventfd of his."""
+class Awaited:
+    """An answer that somebody waits for; `wake` is an eventfd, readable when it is there."""
 
+    token: int
     wake: int
-    message: _Answer | None = None
+    message: ControlAnswer | None = None
     fds: tuple[int, ...] = ()
 
 
@@ -77,33 +78,52 @@ class Control:
 
     def ask(
         self, sender: Address, wish: Wish, deadline: float | None, fds: Sequence[int] = ()
-    ) -> tuple[_Answer, tuple[int, ...]]:
+    ) -> tuple[ControlAnswer, tuple[int, ...]]:
         """Ask the node, and wait for its answer and the descriptors beside it.
 
         Raises:
             OtpyError: What the node answered.
             TooLate: The deadline has passed.
         """
-        token = next(_tokens)
-        awaited = _awaited[token] = _Awaited(os.eventfd(0))
+        awaited = self.begin(sender, wish, fds)
         try:
-            self.tell(Petition(token, sender, wish), fds)
             self._await(awaited, deadline)
+            return self.take(awaited)
         finally:
-            del _awaited[token]
-            os.close(awaited.wake)
+            self.end(awaited)
+
+    def begin(self, sender: Address, wish: Wish, fds: Sequence[int] = ()) -> Awaited:
+        """Ask the node; whoever begins has to `end` it."""
+        awaited = Awaited(next(_tokens), os.eventfd(0))
+        _awaited[awaited.token] = awaited
+        try:
+            self.tell(Petition(awaited.token, sender, wish), fds)
+        except BaseException:
+            self.end(awaited)
+            raise
+        return awaited
+
+    def take(self, awaited: Awaited) -> tuple[ControlAnswer, tuple[int, ...]]:
+        """Take an answer that is there; raises what the node answered."""
         assert awaited.message is not None
         if not isinstance(awaited.message, Introduced) and isinstance(
             awaited.message.answer, OtpyError
         ):
             raise awaited.message.answer
-        return awaited.message, awaited.fds
+        fds, awaited.fds = awaited.fds, ()
+        return awaited.message, fds
+
+    def end(self, awaited: Awaited) -> None:
+        """Wait no more; the descriptors of an answer that nobody took are closed."""
+        del _awaited[awaited.token]
+        os.close(awaited.wake)
+        close_fds(awaited.fds)
 
     def close(self) -> None:
         """Close it: this is a process that the worker forked."""
         self._channel.close()
 
-    def _await(self, awaited: _Awaited, deadline: float | None) -> None:
+    def _await(self, awaited: Awaited, deadline: float | None) -> None:
         poll = select.poll()
         poll.register(self.fd, select.POLLIN)
         poll.register(awaited.wake, select.POLLIN)

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from typing import TYPE_CHECKING
 
 from otpy.core.messages import TerminateChildren
 from otpy.core.spec import ChildSpec, Restart, ServerStart
@@ -35,6 +36,9 @@ from otpy.wire.control import (
 _FATE_S = 1.0
 """How long to ask why a process died; what it was asked has waited long enough."""
 
+if TYPE_CHECKING:
+    from otpy.runtime.async_peers import AsyncPeers
+
 
 class Peers:
     """Gets links to other workers, by way of the supervisors and the node.
@@ -51,6 +55,7 @@ class Peers:
         self._me, self._mailbox, self._control = me, mailbox, mailbox.control
         self._refs: dict[str, Ref] = {}
         self._links = LinkTable()
+        self._on_a_loop: AsyncPeers | None = None
 
     def __getitem__(self, name: str) -> Ref:
         """Return the reference to a process by its name."""
@@ -121,10 +126,21 @@ class Peers:
         with contextlib.suppress(NoProcess, ProcessDown):
             self._control.ask(self._me, wish, None)
 
+    def on_a_loop(self) -> "AsyncPeers":
+        """Give what reaches the others without blocking the event loop."""
+        if self._on_a_loop is None:
+            # Not above: only who has an event loop pays for asyncio.
+            from otpy.runtime.async_peers import AsyncPeers  # noqa: PLC0415
+
+            self._on_a_loop = AsyncPeers(self._me, self._mailbox)
+        return self._on_a_loop
+
     def abandon(self) -> None:
         """Close every link: this is a process that the worker forked."""
         self._links.abandon()
         self._refs.clear()
+        if self._on_a_loop is not None:
+            self._on_a_loop.abandon()
 
     # --- what a reference needs ---------------------------------------------------------------
 

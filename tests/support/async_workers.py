@@ -4,7 +4,18 @@ import asyncio
 import sys
 from typing import Any
 
-from otpy import Caller, GenServer, Refused, Stop, Timeout, call, cast, receive
+from otpy import (
+    Caller,
+    GenServer,
+    OtpyError,
+    Refused,
+    Stop,
+    Timeout,
+    aio,
+    call,
+    cast,
+    receive,
+)
 from tests.support.workers import Contract, note
 
 
@@ -161,3 +172,68 @@ async def function(log: str) -> None:
     """Be a function that awaits, and ends."""
     await asyncio.sleep(0)
     note(log, "received", receive())
+
+
+class Calling(GenServer):
+    """Calls other workers, and lets a task run meanwhile."""
+
+    def init(self, log: str) -> None:
+        self.log, self.ticks = log, 0
+        self.task: asyncio.Task[None] | None = None
+
+    @call
+    async def ask(self, name: str, request: Any, timeout: float | None = 30.0) -> object:
+        answer = await aio.call(name, request, timeout=timeout)
+        return sorted(answer) if isinstance(answer, set) else answer
+
+    @call
+    async def ask_and_tell_error(self, name: str, request: Any, timeout: float | None) -> list[str]:
+        note(self.log, "asks")
+        try:
+            await aio.call(name, tuple(request), timeout=timeout)
+        except OtpyError as error:
+            return [type(error).__name__, str(error)]
+        return []
+
+    @call
+    async def ask_often(self, name: str, count: int) -> int:
+        answers = await asyncio.gather(*(aio.call(name, ("echo", n)) for n in range(count)))
+        return sum(answers)
+
+    @call
+    async def ask_in_turn(self, name: str) -> list[int]:
+        pending = [await aio.send_request(name, "increment") for _ in range(5)]
+        await aio.cast(name, "increment_later")
+        return [await each.result() for each in pending] + [await aio.call(name, "get_count")]
+
+    @call
+    async def ask_while_ticking(self, name: str) -> bool:
+        self.task = asyncio.create_task(self._tick())
+        await aio.call(name, ("wait", 0.3))
+        self.task.cancel()
+        return self.ticks > 1
+
+    @call
+    async def cast_to_self(self) -> None:
+        await aio.cast(self.name, "later")
+
+    @cast
+    async def later(self) -> None:
+        note(self.log, "later")
+
+    async def _tick(self) -> None:
+        while True:
+            self.ticks += 1
+            await asyncio.sleep(0.01)
+
+
+class Patient(GenServer):
+    """Answers values that only pickle carries; and late."""
+
+    @call
+    def a_set(self) -> set[int]:
+        return {1, 2, 3}
+
+    @call
+    async def wait(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
