@@ -17,13 +17,16 @@ from otpy.aio.supervisor import SupervisorRef
 from otpy.client.answers import FATE_S, Introduction, converted
 from otpy.client.gateway import not_running, only_node
 from otpy.client.proxy import Proxy
+from otpy.client.registry import Entry
 from otpy.client.tree import ProcessInfo, tree_of
-from otpy.errors import CallTimeout, NodeNotFound, OtpyError, ProcessDown, ProtocolError
+from otpy.errors import CallTimeout, NodeNotFound, NoProcess, OtpyError, ProcessDown, ProtocolError
 from otpy.links.deadline import DEFAULT_TIMEOUT_S, seconds_left
+from otpy.links.notices import Registered
 from otpy.links.protocol import LinkProtocol
 from otpy.system.fdpass import close_fds
 from otpy.system.nodedir import NodeDir, can_be_name
-from otpy.wire.gateway import TreeRow
+from otpy.wire.gateway import Statistics, TreeRow
+from otpy.wire.packing import pack
 
 ShapeT = TypeVar("ShapeT")
 ServerT = TypeVar("ServerT")
@@ -155,6 +158,51 @@ class Node:
                 await self[name].cast(request, *args, timeout=timeout)
 
         await asyncio.gather(*(cast_to(name) for name in dict.fromkeys(names)))
+
+    async def lookup(
+        self, key: object, *, timeout: float | None = DEFAULT_TIMEOUT_S
+    ) -> list[Registered]:
+        """Tell which processes are registered under `key`, the first to register first."""
+        return [entry.told() for entry in await self._entries(key, timeout)]
+
+    async def dispatch(
+        self, key: object, message: object, *, timeout: float | None = DEFAULT_TIMEOUT_S
+    ) -> int:
+        """Send `message` to the `handle_info` of all registered under `key`; tell how many got it.
+
+        As `otpy.Node.dispatch`.
+        """
+        data = LinkProtocol().info(message)
+
+        async def post(entry: Entry) -> bool:
+            path, incarnation = entry.who
+            try:
+                async with within(timeout, ""):
+                    return await self[path].post(incarnation, data)
+            except CallTimeout:
+                return False
+
+        return sum(await asyncio.gather(*map(post, await self._entries(key, timeout))))
+
+    async def statistics(
+        self, *, timeout: float | None = DEFAULT_TIMEOUT_S
+    ) -> dict[str, Statistics]:
+        """Tell by path what the workers do; as `otpy.Node.statistics`."""
+        tree = await self.tree(timeout=timeout)
+        asked = [each.path for each in tree if each.kind == "supervisor" and each.pid is not None]
+
+        async def ask(path: str) -> list[Statistics]:
+            arguments = {"name": path, "below": True}
+            try:
+                return await self.ask("statistics", arguments, timeout, shape=list[Statistics])
+            except (CallTimeout, NoProcess, ProcessDown):
+                return []
+
+        answers = await asyncio.gather(*map(ask, asked))
+        return {row.path: row for rows in answers for row in rows}
+
+    async def _entries(self, key: object, timeout: float | None) -> list[Entry]:
+        return await self.ask("lookup", {"key": pack(key)}, timeout, shape=list[Entry])
 
     @property
     def name(self) -> str:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from otpy.errors import NoProcess
+from otpy.errors import CallingSelf, NoProcess
 from otpy.links.pool import Pool
 
 if TYPE_CHECKING:
@@ -30,5 +30,5 @@ async def _runs(instance: "Reference") -> bool:
         return True
     try:
         return await instance.node.is_running(instance.name)
-    except NoProcess:
+    except (NoProcess, CallingSelf):
         return False

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from otpy.aio.deadline import within
+from otpy.aio.monitor import Monitor
 from otpy.aio.reference import Reference
 from otpy.client.answers import Stopped, stop_order
 from otpy.client.tree import ProcessInfo, process_info
@@ -59,6 +60,17 @@ class Ref(Reference):
             told = await self.node.ask("stop", stop_order(row, reason), None, shape=Stopped)
         told.check()
 
+    async def monitor(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> Monitor:
+        """Watch the present incarnation: ``await monitor.wait()`` tells why it ended.
+
+        One that has no process at the moment has ended already, with ``noproc``.
+        """
+        try:
+            row = await self.node.ask("whereis", {"name": self.name}, timeout, shape=TreeRow)
+        except NoProcess:
+            return Monitor(self.node, self.name, None)
+        return Monitor(self.node, row.path, None if row.pid is None else row.incarnation)
+
     async def _present(self) -> tuple[int, int]:
         try:
             async with within(DEFAULT_TIMEOUT_S, "") as deadline:
@@ -68,7 +80,7 @@ class Ref(Reference):
                         return info.pid, info.incarnation
                     # It was killed just now, or is being restarted: an introduction waits for it.
                     try:
-                        link = await self._introduced(deadline)
+                        link = await self.introduced(deadline)
                     except SeveralInstances:
                         continue  # their supervisor said so: it is up
                     if is_alive(link.pid):

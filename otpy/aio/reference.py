@@ -15,6 +15,7 @@ from otpy.errors import (
     NodeNotFound,
     NoProcess,
     NotSendable,
+    OtpyError,
     ProcessDown,
     ProtocolError,
     SeveralInstances,
@@ -166,6 +167,20 @@ class Reference:
         target = await self._target(deadline, key)
         return await target._greeted_alone(deadline)  # noqa: SLF001  # of this class
 
+    async def post(self, incarnation: int, data: bytes) -> bool:
+        """Send a frame to one incarnation of the process; False if that is gone, or takes none.
+
+        The greeting is not waited for: a busy worker greets when it is done.
+        """
+        try:
+            link = await self.introduced(None)
+            if link.incarnation != incarnation:
+                return False
+            await link.post(data)
+        except (OtpyError, OSError):
+            return False
+        return True
+
     def drop(self, link: Link) -> None:
         """Do not use a link any more."""
         link.retire()
@@ -184,7 +199,7 @@ class Reference:
     async def _target(self, deadline: float | None, key: object) -> "Reference":
         """Return the instance to send to, or this very reference if there are no instances."""
         try:
-            await self._introduced(deadline)
+            await self.introduced(deadline)
         except SeveralInstances as several:
             pool = self._pool
             if pool is None or (pool.path, len(pool)) != (several.path, several.count):
@@ -198,10 +213,10 @@ class Reference:
 
     async def _greeted_alone(self, deadline: float | None) -> Link:
         for _ in range(STRANGERS):
-            link = await self._introduced(deadline)
+            link = await self.introduced(deadline)
             while not await link.await_greeting():
                 self.drop(link)
-                link = await self._introduced(deadline)
+                link = await self.introduced(deadline)
             if link.greeted_by == link.incarnation:
                 return link
             self.drop(link)
@@ -210,7 +225,7 @@ class Reference:
             f"but the gateway knows incarnation {link.incarnation}"
         )
 
-    async def _introduced(self, deadline: float | None) -> Link:
+    async def introduced(self, deadline: float | None) -> Link:
         """Return an open link; the worker may not have greeted yet."""
         async with self._resolving:
             if self._link is None or not self._link.open:
@@ -225,7 +240,7 @@ class Reference:
             target = await self._target(deadline, key)
             if target is not self:
                 return await target._introduced_if_up(deadline)  # noqa: SLF001  # of this class
-            return await self._introduced(deadline)
+            return await self.introduced(deadline)
         except (NoProcess, NodeNotFound, ProcessDown, CallTimeout):
             return None
 

@@ -15,18 +15,21 @@ if TYPE_CHECKING:
     from otpy.client.node import Node
 
 
-class _Entry(msgspec.Struct, array_like=True, frozen=True):
+class Entry(msgspec.Struct, array_like=True, frozen=True):
+    """One registered process."""
+
     who: tuple[str, int]
     pid: int
     value: bytes
 
+    def told(self) -> Registered:
+        """Tell it as clients see it."""
+        return Registered(self.who[0], self.pid, unpack(self.value))
+
 
 def lookup(node: "Node", key: object, timeout: float | None) -> list[Registered]:
     """Tell which processes are registered under `key`."""
-    return [
-        Registered(entry.who[0], entry.pid, unpack(entry.value))
-        for entry in _entries(node, key, timeout)
-    ]
+    return [entry.told() for entry in _entries(node, key, timeout)]
 
 
 def dispatch(node: "Node", key: object, message: object, timeout: float | None) -> int:
@@ -36,8 +39,8 @@ def dispatch(node: "Node", key: object, message: object, timeout: float | None) 
     return sum(node[e.who[0]].post(e.who[1], data, deadline_of(timeout)) for e in entries)
 
 
-def _entries(node: "Node", key: object, timeout: float | None) -> list[_Entry]:
-    return node.ask("lookup", {"key": pack(key)}, timeout, shape=list[_Entry])
+def _entries(node: "Node", key: object, timeout: float | None) -> list[Entry]:
+    return node.ask("lookup", {"key": pack(key)}, timeout, shape=list[Entry])
 
 
 class Monitor:

@@ -97,6 +97,35 @@ def test_instances_are_found_by_key_or_in_turn(nodes: Nodes) -> None:
         node.logged(f"cast {i}", instance)
 
 
+def test_what_is_registered_watched_and_counted(nodes: Nodes) -> None:
+    node = nodes.run("""
+        name: registered
+        children:
+          - {id: a, start: "tests.support.kin_workers:Kin", args: [WORK/log, "", news]}
+          - {id: b, start: "tests.support.kin_workers:Kin", args: [WORK/log, "", news]}
+        """)
+
+    async def ask(client: aio.Node) -> None:
+        found = await client.lookup("news")
+        assert [(each.path, each.value) for each in found] == [("a", "a"), ("b", "b")]
+        assert await client.dispatch("news", ["hello", 1]) == 2
+        assert await client.lookup("silence") == []
+        assert set(await client.statistics()) == {"a", "b"}
+        assert (await client["a"].statistics()).incarnation == 1
+        for name in ("a", "b"):
+            await asyncio.to_thread(node.logged, "info", name, ["hello", 1])
+        monitor = await client["a"].monitor()
+        with pytest.raises(otpy.CallTimeout):
+            await monitor.wait(timeout=0.01)
+        node.kill("a")
+        for _ in range(2):
+            assert await monitor.wait(timeout=None) == otpy.Down(0, "a", 1, "killed")
+        nobody = await client["nobody"].monitor()
+        assert await nobody.wait() == otpy.Down(0, "nobody", 0, "noproc")
+
+    on_a_loop(node, ask)
+
+
 def test_children_are_added_and_events_followed_until_the_end(nodes: Nodes) -> None:
     node = nodes.run(TREE)
 
