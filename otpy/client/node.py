@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar, cast
 
-from otpy.client import registry
+from otpy.client import hiring, registry
 from otpy.client.answers import FATE_S, Introduction, converted
 from otpy.client.events import EventStream
 from otpy.client.gateway import Gateway, not_running, only_node
@@ -33,6 +33,7 @@ from otpy.links.deadline import (
     poll_ms,
     share_of,
 )
+from otpy.links.hired import HiredRef
 from otpy.links.link import Link
 from otpy.links.notices import Registered
 from otpy.links.protocol import LinkProtocol
@@ -265,6 +266,14 @@ class Node:
         self._links.close()
         for stream in list(self._streams):
             stream.close()
+
+    def hire(self, supervisor: str, shutdown: float, *, tied: bool) -> HiredRef:
+        """Have a supervisor start a task; `otpy.tasks` is what to use."""
+        return hiring.hire(self, self._gateway, supervisor, shutdown, tied=tied)
+
+    def terminate_children(self, supervisor: str, ids: list[str]) -> None:
+        """Stop tasks; those that have ended already are no mistake."""
+        hiring.terminate_children(self, supervisor, ids)
 
     # --- for the rest of this package --------------------------------------------------------
 

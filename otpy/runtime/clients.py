@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+import struct
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -21,6 +22,7 @@ _MAX_GREETING: Final = 1 << 12
 PATIENCE_S: Final = 10.0
 """How long a client may take to say hello, and to finish a frame that it began."""
 
+_CREDENTIALS: Final = struct.Struct("3i")
 _requests: Final = msgspec.msgpack.Decoder(GatewayRequest)
 
 
@@ -52,6 +54,11 @@ class Client:
         self._impatience: Timer | None = loop.call_later(PATIENCE_S, self.close)
         connection.setblocking(False)
         loop.watch(connection.fileno(), self._ready, READABLE)
+
+    @property
+    def peer(self) -> tuple[int, int]:
+        """The pid and the uid of the process that made the connection."""
+        return peer_of(self._socket)
 
     def greet(self) -> None:
         """It said hello: larger requests are welcome."""
@@ -160,3 +167,10 @@ class Client:
         else:
             self._impatience.cancel()
             self._impatience = None
+
+
+def peer_of(connection: socket.socket) -> tuple[int, int]:
+    """Tell the pid and the uid of the process at the other end."""
+    option = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    pid, uid, _gid = _CREDENTIALS.unpack(option)
+    return int(pid), int(uid)

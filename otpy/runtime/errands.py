@@ -21,6 +21,7 @@ from otpy.wire.control import (
     Ask,
     Entries,
     Granted,
+    Hire,
     Introduce,
     Introduced,
     Lookup,
@@ -105,6 +106,20 @@ class Errands:
             self._close(errand)
             errand.client.reply(errand.number, message.answer.entries)
 
+    def hire(self, errand: Errand, hire: Hire, owner: int | None) -> None:
+        """Get the client a process of its own; it ends with that of the pidfd `owner`.
+
+        Raises:
+            OSError: There are too many open files.
+        """
+        beside = () if owner is None else (owner,)
+        try:
+            errand.fds, theirs = link_pipes()
+        except OSError:
+            close_fds(beside)
+            raise
+        self._send(errand, lambda token: Ask(token, errand.way, hire), (*theirs, *beside))
+
     def forget(self, client: Client) -> None:
         """The client has gone."""
         for token, errand in tuple(self._open.items()):
@@ -121,7 +136,7 @@ class Errands:
             self._fail(errand, NoProcess("out of descriptors"))
         else:
             value = {
-                "path": errand.name,
+                "path": message.path,
                 "pid": message.pid,
                 "incarnation": message.incarnation,
             }

@@ -9,7 +9,7 @@ import math
 import os
 import signal
 import socket
-import struct
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -17,15 +17,17 @@ from functools import partial
 from typing import Any, Final
 
 from otpy.core.messages import Answer
+from otpy.core.spec import INFINITY
 from otpy.errors import NoProcess, OtpyError, ProtocolError
 from otpy.events import Event, event_to_data
 from otpy.runtime.child import control_channel
-from otpy.runtime.clients import Client
-from otpy.runtime.directory import GATEWAY, Directory, way_to
+from otpy.runtime.clients import Client, peer_of
+from otpy.runtime.directory import GATEWAY, Directory, Entry, way_to
 from otpy.runtime.errands import Errand, Errands
 from otpy.runtime.mourning import Mourners
 from otpy.runtime.place import Place
 from otpy.runtime.reports import child_path
+from otpy.runtime.runner import task_spec
 from otpy.runtime.serving import exit_reason
 from otpy.runtime.translate import core_request, plain
 from otpy.system.loop import Loop
@@ -34,6 +36,7 @@ from otpy.wire.control import (
     Address,
     Answered,
     Granted,
+    Hire,
     Introduced,
     Publish,
     ReadGauges,
@@ -48,8 +51,6 @@ from otpy.wire.link import request_value
 
 RECENT: Final = 1000
 """How many of the latest events a client is told when it asks for them."""
-
-_PEER_CREDENTIALS: Final = struct.Struct("3i")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,7 @@ class Gateway:
             "tree": self._tree,
             "connect": self._connect,
             "supervisor": self._supervisor,
+            "hire": self._hire,
             "signal": self._signal,
             "statistics": self._statistics,
             "stop": self._stop,
@@ -124,7 +126,7 @@ class Gateway:
         except OSError:
             self._make_room()
             return
-        if _peer_uid(connection) not in (os.geteuid(), 0):
+        if peer_of(connection)[1] not in (os.geteuid(), 0):
             connection.close()
             return
         client = Client(connection, self._loop, self._requested, self._closed)
@@ -214,12 +216,24 @@ class Gateway:
         self._errands.introduce(errand, timeout)
 
     def _supervisor(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
-        path = str(arguments.get("path", ""))
+        entry = self._supervisor_at(str(arguments.get("path", "")))
+        request = core_request(str(arguments["op"]), arguments)
+        self._errands.ask(Errand(client, number, entry.path, way_to(entry.path)), request)
+
+    def _hire(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
+        entry = self._supervisor_at(str(arguments["supervisor"]))
+        shutdown = _seconds(arguments["shutdown"])
+        pid, _ = client.peer
+        id_ = f"client-{pid}-{time.time_ns():x}"
+        hire = Hire(task_spec(id_, INFINITY if shutdown is None else shutdown), None)
+        owner = os.pidfd_open(pid) if arguments.get("tied") else None
+        self._errands.hire(Errand(client, number, entry.path, way_to(entry.path)), hire, owner)
+
+    def _supervisor_at(self, path: str) -> Entry:
         entry = self._directory.resolve(path)
         if entry.kind != "supervisor":
             raise NoProcess(f"{path!r} is a {entry.kind}, not a supervisor")
-        request = core_request(str(arguments["op"]), arguments)
-        self._errands.ask(Errand(client, number, entry.path, way_to(entry.path)), request)
+        return entry
 
     def _signal(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
         entry = self._directory.resolve(str(arguments["name"]))
@@ -300,12 +314,6 @@ def _signal_number(number: object) -> int:
     if not isinstance(number, int) or not 0 <= number < signal.NSIG:
         raise ValueError(f"{number!r:.100} is no signal's number")
     return number
-
-
-def _peer_uid(connection: socket.socket) -> int:
-    option = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER_CREDENTIALS.size)
-    _pid, uid, _gid = _PEER_CREDENTIALS.unpack(option)
-    return int(uid)
 
 
 def be_gateway(

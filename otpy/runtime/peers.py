@@ -5,15 +5,16 @@ import os
 from typing import TYPE_CHECKING
 
 from otpy.core.messages import TerminateChildren
-from otpy.core.spec import ChildSpec, Restart, ServerStart
 from otpy.errors import CallingSelf, CallTimeout, NoProcess, OtpyError, ProcessDown
 from otpy.links.deadline import TooLate, deadline_of, earlier
+from otpy.links.hired import HiredRef
 from otpy.links.link import Link, link_pipes
 from otpy.links.peer import PeerProtocol
 from otpy.links.protocol import LinkProtocol
 from otpy.links.ref import Ref
 from otpy.links.table import LinkTable
 from otpy.runtime.mailbox import WorkerMailbox
+from otpy.runtime.runner import new_id, task_spec
 from otpy.system.fdpass import close_fds
 from otpy.wire import peer
 from otpy.wire.control import (
@@ -100,10 +101,9 @@ class Peers:
         # If it has gone, whoever called it knows.
         self[server].post(incarnation, data, deadline_of(_FATE_S))
 
-    def hire(self, supervisor: str, id_: str, target: str, shutdown: float, *, tied: bool) -> Ref:
-        """Have a supervisor start a temporary child, and get a reference to that very process."""
-        spec = ChildSpec(id_, ServerStart(target), Restart.TEMPORARY, shutdown)
-        wish = AskSupervisor(supervisor, Hire(spec, self._me))
+    def hire(self, supervisor: str, shutdown: float, *, tied: bool) -> Ref:
+        """Have a supervisor start a task, and get a reference to that very process."""
+        wish = AskSupervisor(supervisor, Hire(task_spec(new_id(self._me), shutdown), self._me))
         ours, theirs = link_pipes()
         try:
             beside = (*theirs, os.pidfd_open(os.getpid())) if tied else theirs
@@ -118,7 +118,7 @@ class Peers:
         if not (isinstance(answer, Introduced) and fds):
             close_fds(ours)
             raise NoProcess("out of descriptors")
-        return _Hired(self, _link((*ours, fds[0]), answer))
+        return HiredRef(self, _link((*ours, fds[0]), answer))
 
     def terminate_children(self, supervisor: str, ids: list[str]) -> None:
         """Stop children; those that have ended, with their supervisor or alone, are no mistake."""
@@ -188,19 +188,6 @@ class Peers:
         assert isinstance(answer, Granted)
         assert isinstance(answer.answer, Fate)
         return ProcessDown(*answer.answer)
-
-
-class _Hired(Ref):
-    """A process that was started for this one; nobody takes its place when it has ended."""
-
-    def __init__(self, peers: Peers, link: Link) -> None:
-        super().__init__(peers, link.path)
-        self._link = self._only_link = link
-
-    def _introduced(self, deadline: float | None) -> Link:
-        if self._only_link.open:
-            return self._only_link
-        raise self.node.obituary(self._only_link, deadline)
 
 
 def _link(fds: tuple[int, int, int], who: Introduced) -> Link:

@@ -63,7 +63,20 @@ class AsyncPeers(Protocol):
         """Send a request that has no answer, to oneself, too."""
 
 
-class Peers(Protocol):
+class Employer(Protocol):
+    """Whoever gets tasks started."""
+
+    def hire(self, supervisor: str, shutdown: float, *, tied: bool) -> Ref:
+        """Have a supervisor start a task, and get a reference to that very process.
+
+        With `tied` it is stopped when this process ends.
+        """
+
+    def terminate_children(self, supervisor: str, ids: list[str]) -> None:
+        """Stop children; those that have ended, with their supervisor or alone, are no mistake."""
+
+
+class Peers(Employer, Protocol):
     """The other workers of the tree."""
 
     def on_a_loop(self) -> AsyncPeers:
@@ -85,15 +98,6 @@ class Peers(Protocol):
         self, server: str, incarnation: int, link: int, number: int, value: object
     ) -> None:
         """Answer a call that was made to `server`, by way of it."""
-
-    def hire(self, supervisor: str, id_: str, target: str, shutdown: float, *, tied: bool) -> Ref:
-        """Have a supervisor start a temporary child, and get a reference to that very process.
-
-        With `tied` it is stopped when this process ends.
-        """
-
-    def terminate_children(self, supervisor: str, ids: list[str]) -> None:
-        """Stop children; those that have ended, with their supervisor or alone, are no mistake."""
 
     def abandon(self) -> None:
         """Close every link: this is a process that the worker forked."""

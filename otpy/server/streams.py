@@ -10,7 +10,8 @@ from typing import Any, Final
 from otpy.errors import CallTimeout, OtpyError
 from otpy.links.deadline import DEFAULT_TIMEOUT_S, poll_ms
 from otpy.server import tasks
-from otpy.server.tasks import DEFAULT_SHUTDOWN_S, DEFAULT_SUPERVISOR, Task
+from otpy.server.context import Employer
+from otpy.server.tasks import DEFAULT_SHUTDOWN_S, DEFAULT_SUPERVISOR, Function, Task
 
 _AHEAD: Final = 4
 """For each task that may run, so many may be begun or done before the one whose turn it is."""
@@ -20,7 +21,7 @@ _ERRORS: Final = ("raise", "yield")
 
 
 def stream(
-    function: Callable[..., Any],
+    function: Function,
     items: Iterable[Any],
     *,
     max_concurrency: int | None = None,
@@ -30,6 +31,7 @@ def stream(
     linked: bool = True,
     supervisor: str = DEFAULT_SUPERVISOR,
     shutdown: float = DEFAULT_SHUTDOWN_S,
+    node: Employer | None = None,
 ) -> Iterator[Any]:
     """Run ``function(item)`` for each item in a task of its own, and yield the results.
 
@@ -46,6 +48,7 @@ def stream(
         linked: As `async_`; False as `async_nolink`.
         supervisor: As for `async_`.
         shutdown: As for `async_`.
+        node: As for `async_`.
 
     Raises:
         ValueError: An argument is wrong.
@@ -60,7 +63,7 @@ def stream(
     begin = tasks.async_ if linked else tasks.async_nolink
 
     def begin_one(item: Any) -> Task:
-        return begin(function, item, supervisor=supervisor, shutdown=shutdown)
+        return begin(function, item, supervisor=supervisor, shutdown=shutdown, node=node)
 
     return _yielded(_Stream(begin_one, iter(items), limit, ordered, timeout), on_error)
 

@@ -1,26 +1,27 @@
 """Functions in processes of their own, below a supervisor of tasks (Elixir's Task.Supervisor).
 
 A task is a temporary child of a supervisor of the tree, ``{id: tasks, strategy: dynamic}``
-unless another is named. It is for the worker that began it: only that one awaits it.
+unless another is named. It is for the process that began it, a worker of the tree or a client:
+only that one awaits it.
 """
 
-import itertools
+import contextlib
 import os
 import pickle
-from collections.abc import Callable, Iterable
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final, TypeAlias
 
 from otpy.errors import CallTimeout, NoProcess, NotSendable, OtpyError, ProcessDown
 from otpy.links.deadline import DEFAULT_TIMEOUT_S, deadline_of, share_of
 from otpy.links.ref import Ref
-from otpy.server.context import current
+from otpy.server.context import Employer, current
+from otpy.server.functions import name_of
 
 DEFAULT_SUPERVISOR: Final = "tasks"
 DEFAULT_SHUTDOWN_S: Final = 5.0
 
-_RUNNER: Final = "otpy.runtime.runner:Runner"
-_NAME_CHARS: Final = 60
-_numbers: Final = itertools.count(1)
+Function: TypeAlias = Callable[..., Any] | str
+"""A function, or its name: ``module:function``."""
 
 
 class Task:
@@ -28,20 +29,20 @@ class Task:
 
     Attributes:
         name: The path of that process.
-        supervisor: The name of its supervisor.
+        employer: Who had it started: what a worker reaches others by, or a client's node.
     """
 
-    def __init__(self, supervisor: str, ref: Ref, job: bytes) -> None:
-        self.supervisor, self.name = supervisor, ref.name
+    def __init__(self, employer: Employer, ref: Ref, request: tuple[object, ...]) -> None:
+        self.employer, self.name = employer, ref.name
         self._ref, self._link = ref, ref.link
         self._owner = os.getpid()
-        self._pending = ref.send_request("run", job, timeout=None)
+        self._pending = ref.send_request(*request, timeout=None)
 
     def __repr__(self) -> str:
         return f"<Task {self.name}>"
 
     def __reduce__(self) -> Any:
-        raise TypeError("a task is awaited by the worker that began it")
+        raise TypeError("a task is awaited by the process that began it")
 
     @property
     def pid(self) -> int:
@@ -78,57 +79,66 @@ class Task:
 
     def _check_owner(self) -> None:
         if os.getpid() != self._owner:
-            raise OtpyError(f"{self.name!r} is awaited by the worker that began it")
+            raise OtpyError(f"{self.name!r} is awaited by the process that began it")
 
 
 def async_(
-    function: Callable[..., Any],
+    function: Function,
     /,
     *args: Any,
     supervisor: str = DEFAULT_SUPERVISOR,
     shutdown: float = DEFAULT_SHUTDOWN_S,
+    node: Employer | None = None,
 ) -> Task:
     """Begin ``function(*args)`` in a process of its own, to be awaited; return at once.
 
-    When this worker ends, in whatever way, the task is ended.
+    When this process ends, in whatever way, the task is ended.
 
     Args:
-        function: One that pickle carries; keyword arguments by ``functools.partial``.
-        args: Its arguments.
+        function: One that pickle carries, or its name; keyword arguments by
+            ``functools.partial``. A client sends the name.
+        args: Its arguments; of a client what MessagePack carries.
         supervisor: The name of the supervisor that the task is a child of.
         shutdown: Seconds that it has to end when it is stopped.
+        node: Of a client's, what `otpy.connect` returned; a worker has none.
 
     Raises:
-        NotSendable: Pickle cannot carry the function or the arguments.
+        NotSendable: The function or the arguments cannot be sent.
         NoProcess: There is no such supervisor.
         SupervisorError: It does not take the task: ``max_children``.
-        OtpyError: This process is not a worker of a tree.
+        OtpyError: This process is not a worker of a tree, and no `node` is given.
     """
-    return _begin(supervisor, _job(function, args), shutdown, tied=True)
+    request = _request(function, args, node)
+    with _hired(node, supervisor, shutdown, tied=True) as (employer, ref):
+        return Task(employer, ref, request)
 
 
 def async_nolink(
-    function: Callable[..., Any],
+    function: Function,
     /,
     *args: Any,
     supervisor: str = DEFAULT_SUPERVISOR,
     shutdown: float = DEFAULT_SHUTDOWN_S,
+    node: Employer | None = None,
 ) -> Task:
-    """Do as `async_`, but the task goes on when this worker ends."""
-    return _begin(supervisor, _job(function, args), shutdown, tied=False)
+    """Do as `async_`, but the task goes on when this process ends."""
+    request = _request(function, args, node)
+    with _hired(node, supervisor, shutdown, tied=False) as (employer, ref):
+        return Task(employer, ref, request)
 
 
 def start(
-    function: Callable[..., Any],
+    function: Function,
     /,
     *args: Any,
     supervisor: str = DEFAULT_SUPERVISOR,
     shutdown: float = DEFAULT_SHUTDOWN_S,
+    node: Employer | None = None,
 ) -> str:
     """Begin a task that nobody awaits, for its effects; return its path. Raises as `async_`."""
-    job = _job(function, args)
-    ref = _hire(supervisor, shutdown, tied=False)
-    ref.cast("run", job, timeout=None)
+    request = _request(function, args, node)
+    with _hired(node, supervisor, shutdown, tied=False) as (_, ref):
+        ref.cast(*request, timeout=None)
     if ref.link is not None:
         ref.drop(ref.link)
     return ref.name
@@ -138,7 +148,7 @@ def await_(task: Task, timeout: float | None = DEFAULT_TIMEOUT_S) -> Any:
     """Wait until a task is done, and return what its function returned.
 
     Args:
-        task: One that this worker began.
+        task: One that this process began.
         timeout: Seconds above zero, or None for ever.
 
     Raises:
@@ -176,44 +186,56 @@ def shutdown(task: Task) -> Any:
 
 def end(tasks: Iterable[Task]) -> None:
     """Stop tasks that run, all at once; those that have ended already are no mistake."""
-    by_supervisor: dict[str, list[str]] = {}
+    names: dict[Employer, list[str]] = {}
     for task in tasks:
-        supervisor, _, id_ = task.name.rpartition("/")
+        names.setdefault(task.employer, []).append(task.name)
+    for employer, theirs in names.items():
+        _dismiss(employer, theirs)
+
+
+def _dismiss(employer: Employer, names: list[str]) -> None:
+    by_supervisor: dict[str, list[str]] = {}
+    for name in names:
+        supervisor, _, id_ = name.rpartition("/")
         by_supervisor.setdefault(supervisor, []).append(id_)
     for supervisor, ids in by_supervisor.items():
-        current().peers.terminate_children(supervisor, ids)
+        employer.terminate_children(supervisor, ids)
 
 
-def _begin(supervisor: str, job: bytes, shutdown: float, *, tied: bool) -> Task:
-    return Task(supervisor, _hire(supervisor, shutdown, tied=tied), job)
-
-
-def _job(function: Callable[..., Any], args: tuple[Any, ...]) -> bytes:
+def _request(
+    function: Function, args: tuple[Any, ...], node: Employer | None
+) -> tuple[object, ...]:
+    if isinstance(function, str):
+        return ("apply", function, *args)
     if not callable(function):
         raise TypeError(f"a task is a function, got {function!r:.100}")
+    if node is not None:
+        return ("apply", name_of(function), *args)
     try:
-        return pickle.dumps((function, args), 5)
+        return "run", pickle.dumps((function, args), 5)
     except Exception as error:  # noqa: BLE001  # whatever the user's code raised
         raise NotSendable(f"cannot send {function!r:.100} with its arguments: {error}") from None
 
 
-def _hire(supervisor: str, shutdown: float, *, tied: bool) -> Ref:
-    me = current()
+@contextlib.contextmanager
+def _hired(
+    node: Employer | None, supervisor: str, shutdown: float, *, tied: bool
+) -> Iterator[tuple[Employer, Ref]]:
+    """Have a process that is told what to do; it is ended again if that fails."""
+    employer = current().peers if node is None else node
+    ref = _hire(employer, supervisor, shutdown, tied=tied)
     try:
-        return me.peers.hire(supervisor, _new_id(), _RUNNER, shutdown, tied=tied)
+        yield employer, ref
+    except BaseException:
+        _dismiss(employer, [ref.name])
+        raise
+
+
+def _hire(employer: Employer, supervisor: str, shutdown: float, *, tied: bool) -> Ref:
+    try:
+        return employer.hire(supervisor, shutdown, tied=tied)
     except NoProcess as error:
         if supervisor != DEFAULT_SUPERVISOR:
             raise
         advice = f"tasks need a supervisor such as {{id: {supervisor}, strategy: dynamic}}"
         raise NoProcess(f"{error}; {advice}") from None
-
-
-def _new_id() -> str:
-    """Make an id that no task of this tree has had: the worker's name, its life, a number."""
-    me = current()
-    name = me.name.replace("/", ".")
-    if "." in me.name or len(name) > _NAME_CHARS:  # else two names might become one
-        import zlib  # noqa: PLC0415  # a library of its own, which most workers never need
-
-        name = f"{name[:_NAME_CHARS]}-{zlib.crc32(me.name.encode()):08x}"
-    return f"{name}-{me.incarnation}-{next(_numbers)}"

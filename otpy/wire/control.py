@@ -98,14 +98,14 @@ class ReadGauges:
 
 @dataclass(frozen=True, slots=True)
 class Hire:
-    """Start `spec`, whose id is never given again, and introduce worker `peer` to it.
+    """Start `spec`, whose id is never given again, and introduce worker `peer` to it, or a client.
 
     Beside it are the ends of a link; and the pidfd of the worker if the child is to end when
     that does. Answered by `Introduced`, or by `Answered` with what is wrong.
     """
 
     spec: ChildSpec
-    peer: "Address"
+    peer: "Address | None"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ Descriptors travel beside the first byte of the frame that they belong to. Opera
     connect     {name, timeout}           {path, pid, incarnation} and three descriptors: the
                                           link's read end, its write end, the worker's pidfd.
                                           Waits for a child that is being restarted
+    hire        {supervisor, shutdown,    as `connect`: to a temporary child that runs a function
+                 tied}                    once it is told to, and ends with the client if `tied`
     supervisor  {path, op, ...}           the supervisor API; path "" is the root supervisor
     signal      {name, number}            sends a signal through the child's pidfd
     statistics  {name, below}             [`Statistics`] of a worker, or with `below` of all the

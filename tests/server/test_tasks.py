@@ -2,11 +2,15 @@
 
 import os
 import signal
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 
+from otpy import NoProcess, NotSendable, OtpyError, ProcessDown, tasks
 from otpy.events import ChildEnded, ChildRemoved, ChildStarted
+from tests.support import task_workers
 from tests.support.node import Nodes, NodeUnderTest
 from tests.support.processes import await_end
 
@@ -184,7 +188,7 @@ def test_a_task_that_nobody_awaits(nodes: Nodes) -> None:
         ("no function", "TypeError", "a task is a function, got 5"),
         ("no supervisor", "NoProcess", "no process is named 'nowhere'"),
         ("a worker", "NoProcess", "'owner' is a worker, not a supervisor"),
-        ("elsewhere", "NotSendable", "a task is awaited by the worker that began it"),
+        ("elsewhere", "NotSendable", "a task is awaited by the process that began it"),
         ("concurrency", "ValueError", "max_concurrency is an integer from 1 on, got 0"),
         ("timeout", "ValueError", "timeout is seconds above zero or None, got 0"),
         ("on_error", "ValueError", "on_error is raise or yield, got 'ignore'"),
@@ -199,7 +203,7 @@ def test_bad_input_is_one_clear_error(nodes: Nodes, what: str, kind: str, text: 
 
 def test_only_the_owner_awaits(nodes: Nodes) -> None:
     node = nodes.run(TREE)
-    assert b"is awaited by the worker that began it" in node.call("owner", "in_a_fork")
+    assert b"is awaited by the process that began it" in node.call("owner", "in_a_fork")
 
 
 def test_without_a_supervisor_of_tasks_and_with_a_full_one(nodes: Nodes) -> None:
@@ -321,3 +325,64 @@ def test_a_stream_stops_at_max_children(nodes: Nodes) -> None:
         ["raised", "SupervisorError", "max_children: 2 of 2 children"]
     ]
     none_is_left(node)
+
+
+# ---- of a client -----------------------------------------------------------------------------
+
+
+def test_a_client_begins_tasks_by_the_names_of_functions(nodes: Nodes) -> None:
+    node = nodes.run(TREE)
+    task = tasks.async_("tests.support.task_workers:add", 2, 3, node=node.client)
+    assert task.name.startswith(f"tasks/client-{os.getpid()}-")
+    assert tasks.await_(task, timeout=60) == 5
+    gone(node, task.name)
+    assert tasks.await_(tasks.async_(task_workers.add, 5, node=node.client), timeout=60) == 5
+    path = tasks.start(task_workers.noted, str(nodes.work / "log"), "hi", node=node.client)
+    node.logged("runs", "hi")
+    gone(node, path)
+    results = tasks.stream(task_workers.one_is_killed, range(3), node=node.client, on_error="yield")
+    assert [str(result) for result in results] == ["0", "killed", "2"]
+    none_is_left(node)
+
+
+def test_what_goes_wrong_is_an_error_to_the_client(nodes: Nodes) -> None:
+    node = nodes.run(TREE)
+    with pytest.raises(ProcessDown, match="ZeroDivisionError") as caught:
+        tasks.await_(tasks.async_(task_workers.divide, 0, node=node.client), timeout=60)
+    assert "in divide" in caught.value.traceback
+    with pytest.raises(ProcessDown, match="ModuleNotFoundError"):
+        tasks.await_(tasks.async_("nowhere:f", node=node.client), timeout=60)
+    with pytest.raises(NotSendable):
+        tasks.async_(lambda: 5, node=node.client)
+    with pytest.raises(NotSendable):
+        tasks.async_(task_workers.add, object(), node=node.client)
+    with pytest.raises(NoProcess, match="not a supervisor"):
+        tasks.async_(task_workers.add, 1, node=node.client, supervisor="owner")
+    with pytest.raises(OtpyError, match="not a worker"):
+        tasks.async_(task_workers.add, 1)
+    log = str(nodes.work / "log")
+    task = tasks.async_(task_workers.hang, log, node=node.client)
+    assert tasks.shutdown(task) is None
+    none_is_left(node)
+
+
+def test_the_clients_end_ends_its_tasks(nodes: Nodes) -> None:
+    node = nodes.run(TREE)
+    log = str(nodes.work / "log")
+    script = f"""
+import otpy, signal
+from otpy import tasks
+from tests.support import task_workers
+with otpy.connect("tasks") as node:
+    for begin, name in ((tasks.async_, "linked"), (tasks.async_nolink, "not linked")):
+        begin(task_workers.hang, {log!r}, name, node=node)
+    signal.pause()
+"""
+    client = subprocess.Popen([sys.executable, "-c", script])
+    node.until(lambda: len(node.log()) == 2, "two that hang")
+    pids = {name: pid for _, name, pid in node.log()}
+    client.kill()
+    client.wait()
+    assert await_end(pids["linked"])
+    node.until(lambda: len(running(node)) == 1, "the other alone")
+    assert pids["not linked"] in node.pids().values()
