@@ -127,6 +127,7 @@ ODD: Final[tuple[Any, ...]] = (
 ARGUMENTS: Final[dict[str, dict[str, Any]]] = {
     "whereis": {"name": "a"},
     "connect": {"name": "a", "timeout": 5.0},
+    "hire": {"supervisor": "", "shutdown": 1.0, "tied": True},
     "signal": {"name": "a", "number": 0},
     "fate": {"path": "a", "incarnation": 1},
     "events": {"follow": False},
