@@ -138,6 +138,7 @@ class Link:
         self.read, self.write, self._blocked = read, write, blocked
         self.open = True
         self._frames = FrameDecoder()
+        self._framed: Callable[[tuple[Any, ...]], bytes] = pack_frame
         self._out = bytearray()
         os.set_blocking(read, False)
         os.set_blocking(write, False)
@@ -173,17 +174,17 @@ class Link:
             message: Received | _Casts = _decode(body)
         except (ValueError, RecursionError) as error:
             raise ProtocolError(f"neither a call nor a cast: {error}") from None
-        if isinstance(message, _Casts):
+        if type(message) is LinkCall or type(message) is Cast:
+            if type(message.request) is list:
+                message.request = tuple(message.request)
+            if type(message) is LinkCall:
+                message.link = self
+            deliver(message)
+        elif isinstance(message, _Casts):
             for request in message.requests:
-                deliver(Cast(say.request_value(request)))
-            return
-        if isinstance(message, Info):
-            message.message = say.request_value(message.message)
-        elif type(message.request) is list:
-            message.request = tuple(message.request)
-        if type(message) is LinkCall:
-            message.link = self
-        deliver(message)
+                deliver(Cast(tuple(request) if type(request) is list else request))
+        elif isinstance(message, Info):
+            deliver(Info(say.request_value(message.message)))
 
     def send(self, message: tuple[object, ...]) -> None:
         """Send a message, or queue what does not fit.
@@ -192,7 +193,8 @@ class Link:
             NotSendable: The link cannot carry it.
             FrameTooLarge: It is over `max_frame`.
         """
-        data = self._framed(message)
+        framed = self._framed
+        data = framed(message)
         if not self.open:
             return
         if self._out:
@@ -207,9 +209,6 @@ class Link:
         if sent != len(data):
             self._out += data[sent:]
             self._blocked(self)
-
-    def _framed(self, message: tuple[Any, ...]) -> bytes:
-        return pack_frame(message)
 
     def flush(self) -> bool:
         """Send what is queued; tell whether all of it was sent."""
@@ -245,6 +244,7 @@ class PeerLink(Link):
     ) -> None:
         super().__init__(read, write, blocked)
         self.peer = peer
+        self._framed = _peer_framed
 
     def _take(self, body: bytes, deliver: Callable[[Received], None]) -> None:
         try:
@@ -277,15 +277,16 @@ class PeerLink(Link):
             case _:
                 raise ProtocolError(f"not a message of a worker: kind {kind}")
 
-    def _framed(self, message: tuple[Any, ...]) -> bytes:
-        match message:
-            case (say.REPLY, number, value):
-                return peer.peer_frame(peer.REPLY, number, value)
-            case (say.ERROR, number, name, arguments):
-                return peer.peer_frame(peer.ERROR, number, (name, arguments))
-            case (say.GREETING, *facts):
-                return peer.peer_frame(peer.GREETING, 0, tuple(facts))
-            case (_, reason, traceback):
-                return peer.peer_frame(peer.DOWN, 0, (reason, traceback))
-            case _:
-                raise AssertionError(message)
+
+def _peer_framed(message: tuple[Any, ...]) -> bytes:
+    match message:
+        case (say.REPLY, number, value):
+            return peer.peer_frame(peer.REPLY, number, value)
+        case (say.ERROR, number, name, arguments):
+            return peer.peer_frame(peer.ERROR, number, (name, arguments))
+        case (say.GREETING, *facts):
+            return peer.peer_frame(peer.GREETING, 0, tuple(facts))
+        case (_, reason, traceback):
+            return peer.peer_frame(peer.DOWN, 0, (reason, traceback))
+        case _:
+            raise AssertionError(message)

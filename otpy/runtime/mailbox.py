@@ -149,7 +149,9 @@ class WorkerMailbox:
         if timeout is not None or self._heap:
             return self._next_until(None if timeout is None else time.monotonic() + timeout)
         if self._ready:
-            self._look_at_control(now := time.monotonic_ns())  # else the wait does
+            now = time.monotonic_ns()
+            if now - self._looked_at > _CONTROL_EVERY_NS:
+                self._look_at_control(now)  # else the wait does
         else:
             self._gauge[BUSY_SINCE] = 0
             while not self._ready:
@@ -268,8 +270,9 @@ class WorkerMailbox:
         ready = self._epoll.poll(seconds)
         if len(ready) > 1:
             ready.sort(key=self._control_first)
+        links = self._links
         for fd, _ in ready:
-            if (link := self._links.get(fd)) is not None:
+            if (link := links.get(fd)) is not None:
                 self._read(link)
             elif (link := self._blocked.get(fd)) is not None:
                 self._unblock(link)
