@@ -11,6 +11,8 @@ from otpy.client import (
     Ref,
     Statistics,
     SupervisorRef,
+    TraceEvent,
+    TraceStream,
     connect,
 )
 from otpy.errors import (
@@ -99,6 +101,8 @@ __all__ = [
     "SupervisorRef",
     "Timeout",
     "TimerRef",
+    "TraceEvent",
+    "TraceStream",
     "UnknownRequest",
     "call",
     "cast",

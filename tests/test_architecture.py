@@ -110,6 +110,8 @@ def test_the_public_surface_is_this() -> None:
         "SupervisorRef",
         "Timeout",
         "TimerRef",
+        "TraceEvent",
+        "TraceStream",
         "UnknownRequest",
         "call",
         "cast",

@@ -17,6 +17,7 @@ SECTIONS: Final = {
     "Trees": ("run", "check", "schema", "demo"),
     "Look": ("tree", "status", "top", "pid", "events"),
     "Talk": ("call", "cast"),
+    "Debug": ("state", "replace-state", "suspend", "resume", "trace"),
     "Operate": ("kill", "terminate", "start", "restart", "delete", "shutdown"),
     "Shell": ("completion",),
 }
@@ -39,7 +40,8 @@ class Commands(click.Group):
         """Import the subcommand; None if there is none of that name."""
         if cmd_name not in COMMANDS:
             return None
-        command = getattr(importlib.import_module(f"otpy.cli.{cmd_name}"), cmd_name)
+        module = cmd_name.replace("-", "_")
+        command = getattr(importlib.import_module(f"otpy.cli.{module}"), module)
         assert isinstance(command, click.Command)
         return command
 

@@ -7,7 +7,7 @@ import click
 
 from otpy.cli.complete import node_names
 from otpy.cli.session import Session
-from otpy.cli.words import json_or_string
+from otpy.cli.words import SecondsType, json_or_string
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -43,4 +43,13 @@ key_option: Final = click.option(
 
 json_option: Final = click.option(
     "--json", "as_json", is_flag=True, help="Print JSON, for programs to read."
+)
+
+timeout_option: Final = click.option(
+    "--timeout",
+    type=SecondsType(),
+    default=5.0,
+    metavar="SECONDS",
+    show_default=True,
+    help="How long to wait for the answer, or infinity.",
 )

@@ -75,7 +75,8 @@ def with_statistics(process: Process, does: "Statistics | None") -> dict[str, ob
     """Add what a worker does to what ``--json`` prints."""
     fields = msgspec.structs.asdict(process)
     if does is not None:
-        fields |= {"messages": does.messages, "busy": does.busy, "queue": does.queue}
+        facts = ("messages", "busy", "queue", "suspended")
+        fields |= {name: getattr(does, name) for name in facts}
     return fields
 
 
@@ -102,7 +103,8 @@ def detailed(p: Process, does: "Statistics | None") -> str:
     """Lay out one process, a line a fact."""
     now = {}
     if does is not None:
-        at_work = "no, it waits for messages" if does.busy is None else f"for {elapsed(does.busy)}"
+        idle = "no, it is suspended" if does.suspended else "no, it waits for messages"
+        at_work = idle if does.busy is None else f"for {elapsed(does.busy)}"
         now = {"messages": str(does.messages), "busy": at_work, "queue": str(does.queue)}
     return record(
         {

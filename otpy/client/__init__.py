@@ -5,9 +5,11 @@ from otpy.client.node import Node, connect
 from otpy.client.ref import Ref
 from otpy.client.registry import Monitor
 from otpy.client.supervisor import ChildCounts, ChildInfo, SupervisorRef
+from otpy.client.trace import TraceStream
 from otpy.client.tree import ProcessInfo
 from otpy.links.pending import Pending
 from otpy.wire.gateway import Statistics
+from otpy.wire.system import TraceEvent
 
 __all__ = [
     "ChildCounts",
@@ -20,5 +22,7 @@ __all__ = [
     "Ref",
     "Statistics",
     "SupervisorRef",
+    "TraceEvent",
+    "TraceStream",
     "connect",
 ]

@@ -16,6 +16,7 @@ from otpy.client.proxy import Proxy
 from otpy.client.ref import Ref
 from otpy.client.statistics import statistics_of
 from otpy.client.supervisor import SupervisorRef
+from otpy.client.trace import TraceStream
 from otpy.client.tree import ProcessInfo, tree_of
 from otpy.errors import (
     CallTimeout,
@@ -82,7 +83,7 @@ class Node:
         self._gateway = gateway
         self._refs: dict[str, Ref] = {}
         self._links = LinkTable()
-        self._streams: weakref.WeakSet[EventStream] = weakref.WeakSet()
+        self._streams: weakref.WeakSet[EventStream | TraceStream] = weakref.WeakSet()
         _nodes.add(self)
 
     def __repr__(self) -> str:
@@ -307,6 +308,13 @@ class Node:
         """Ask the gateway, and make the answer a `shape`; raises `TooLate`."""
         answer = self._gateway.ask(operation, arguments, deadline, repeatable=repeatable)
         return converted(operation, answer, shape)
+
+    def trace(self, name: str, deadline: float | None) -> TraceStream:
+        """Trace a process; raises `NoProcess`, `ProcessDown` and `TooLate`."""
+        _, fds = self._gateway.ask("trace", {"name": name}, deadline, repeatable=False)
+        stream = TraceStream(fds[0])
+        self._streams.add(stream)
+        return stream
 
     def is_running(self, name: str, deadline: float | None) -> bool:
         """Tell whether the process runs at this moment; raises `NoProcess` and `TooLate`."""

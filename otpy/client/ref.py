@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from otpy.client.answers import Stopped, stop_order
 from otpy.client.registry import Monitor
+from otpy.client.system import SystemCalls
 from otpy.client.tree import ProcessInfo, process_info
 from otpy.errors import CallTimeout, NoProcess, SeveralInstances
 from otpy.links import ref
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from otpy.client.node import Node
 
 
-class Ref(ref.Ref):
+class Ref(ref.Ref, SystemCalls):
     """A process, by its name. Any number of threads may use it."""
 
     node: "Node"

@@ -82,10 +82,14 @@ class AsyncServing(Serving):
         """Take the next message; None after the server's timeout without one."""
         await self._let_others_run()
         deadline = None if self._idle_s is None else time.monotonic() + self._idle_s
+        served = self._mailbox.interruptions.served
         while True:
             message = self._mailbox.next(0.0)
             if message is not None:
                 return message
+            if deadline is not None and served != self._mailbox.interruptions.served:
+                served = self._mailbox.interruptions.served
+                deadline = time.monotonic() + (self._idle_s or 0.0)
             if deadline is not None and time.monotonic() >= deadline:
                 return None
             await self._until_something_comes(deadline)

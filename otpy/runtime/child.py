@@ -18,7 +18,7 @@ from otpy.core.exits import (
 )
 from otpy.core.spec import ChildSpec, CommandStart
 from otpy.events import ChildEnded, ChildStarting
-from otpy.runtime.gauges import QUEUE, TAKEN, busy_for
+from otpy.runtime.gauges import QUEUE, SUSPENDED, TAKEN, busy_for
 from otpy.runtime.output import ChildOutput
 from otpy.system.channel import Channel, ChannelFull
 from otpy.system.exits import Status, kill_group, send_signal
@@ -49,6 +49,7 @@ class Child:
         ready: Its init has returned.
         asked: It was told to stop.
         traps: It wants to be told to shut down, not signalled.
+        served: It answers system messages.
         gauge: What a worker does at this moment; see `otpy.runtime.gauges`.
         taken_along: Why it was killed, if that was the end of a process that it is linked to.
     """
@@ -68,6 +69,7 @@ class Child:
     ignored: bool = False
     asked: bool = False
     traps: bool = False
+    served: bool = False
     last_word: LastWord | None = None
     taken_along: ExitReason | None = None
     timer: Timer | None = None
@@ -187,6 +189,7 @@ class Child:
             messages=self.gauge[TAKEN],
             busy=busy_for(self.gauge),
             queue=self.gauge[QUEUE],
+            suspended=bool(self.gauge[SUSPENDED]),
         )
 
     @property

@@ -1,6 +1,7 @@
 """What clients want from the tree, and the tree has not answered yet."""
 
 import itertools
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -33,6 +34,7 @@ from otpy.wire.control import (
     SendSignal,
     StopProcess,
 )
+from otpy.wire.system import SystemRequest, Trace
 
 
 @dataclass(slots=True)
@@ -89,7 +91,9 @@ class Errands:
         self._send_introduction(errand)
 
     def ask(
-        self, errand: Errand, request: Request | StartMany | SendSignal | ReadGauges | StopProcess
+        self,
+        errand: Errand,
+        request: Request | StartMany | SendSignal | ReadGauges | StopProcess | SystemRequest,
     ) -> None:
         """Get the client an answer."""
         self._send(errand, lambda token: Ask(token, errand.way, request))
@@ -119,6 +123,16 @@ class Errands:
             close_fds(beside)
             raise
         self._send(errand, lambda token: Ask(token, errand.way, hire), (*theirs, *beside))
+
+    def trace(self, errand: Errand) -> None:
+        """Get the client the read end of a pipe that a worker writes its trace into.
+
+        Raises:
+            OSError: There are too many open files.
+        """
+        ours, theirs = os.pipe()
+        errand.fds = (ours,)
+        self._send(errand, lambda token: Ask(token, errand.way, Trace()), (theirs,))
 
     def forget(self, client: Client) -> None:
         """The client has gone."""
@@ -159,8 +173,9 @@ class Errands:
             case OtpyError() as error:
                 self._fail(errand, error)
             case Plain(value=value):
+                fds, errand.fds = errand.fds, ()
                 self._close(errand)
-                errand.client.reply(errand.number, value)
+                errand.client.reply(errand.number, value, fds)
             case answer if (refused := refusal(answer)) is not None:
                 self._fail(errand, refused)
             case answer:

@@ -48,6 +48,7 @@ from otpy.wire.control import (
 )
 from otpy.wire.gateway import VERSION, GatewayRequest
 from otpy.wire.link import request_value
+from otpy.wire.system import GetState, ReplaceState, Resume, Suspend, SystemRequest
 
 RECENT: Final = 1000
 """How many of the latest events a client is told when it asks for them."""
@@ -60,6 +61,21 @@ class NodeFacts:
     node: str
     pid: int
     config: str
+
+
+def _replacement(arguments: dict[str, Any]) -> ReplaceState:
+    attributes = arguments["attributes"]
+    if not isinstance(attributes, dict) or not all(isinstance(name, str) for name in attributes):
+        raise TypeError("attributes is a mapping of names to values")
+    return ReplaceState(attributes)
+
+
+_SYSTEM: Final[Mapping[str, Callable[[dict[str, Any]], SystemRequest]]] = {
+    "get_state": lambda _: GetState(),
+    "replace_state": _replacement,
+    "suspend": lambda _: Suspend(),
+    "resume": lambda _: Resume(),
+}
 
 
 class Gateway:
@@ -101,6 +117,8 @@ class Gateway:
             "signal": self._signal,
             "statistics": self._statistics,
             "stop": self._stop,
+            "trace": self._trace,
+            **{name: partial(self._system, make) for name, make in _SYSTEM.items()},
             "fate": self._fate,
             "events": self._events,
             "lookup": self._lookup,
@@ -269,6 +287,24 @@ class Gateway:
             )
         except NoProcess as error:
             client.fail(number, error)
+
+    def _system(
+        self,
+        make: Callable[[dict[str, Any]], SystemRequest],
+        client: Client,
+        number: int,
+        arguments: dict[str, Any],
+    ) -> None:
+        self._errands.ask(self._about_server(client, number, arguments), make(arguments))
+
+    def _trace(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
+        self._errands.trace(self._about_server(client, number, arguments))
+
+    def _about_server(self, client: Client, number: int, arguments: dict[str, Any]) -> Errand:
+        entry = self._directory.resolve(str(arguments["name"]))
+        if entry.kind != "worker":
+            raise NoProcess(f"{entry.path or 'root'!r} is a {entry.kind}, not a server")
+        return Errand(client, number, entry.path, way_to(entry.path))
 
     def _shutdown(self, client: Client, number: int, _arguments: dict[str, Any]) -> None:
         client.reply(number, None, (os.dup(self._node_pidfd),))

@@ -15,6 +15,8 @@ BUSY_SINCE: Final = 1
 """When it took the message in hand (monotonic ns); 0 while it waits for one."""
 QUEUE: Final = 2
 """Messages read and not yet taken."""
+SUSPENDED: Final = 3
+"""1 while it takes no messages on purpose."""
 
 _SLOT_BYTES: Final = 64
 """A cache line, so that two workers never write to the same."""
@@ -52,7 +54,7 @@ class Board:
         if not self._free:
             return self._cut()
         gauge = self._free.pop()
-        for number in (TAKEN, BUSY_SINCE, QUEUE):
+        for number in (TAKEN, BUSY_SINCE, QUEUE, SUSPENDED):
             gauge[number] = 0
         return gauge
 

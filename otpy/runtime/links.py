@@ -129,6 +129,9 @@ class Link:
         read: Read end of the pipe from the client.
         write: Write end of the pipe to it.
         blocked: Told when an answer did not fit; `flush` is to be called when there is room.
+
+    Attributes:
+        sent: Told what is sent, if somebody traces it.
     """
 
     peer: Address | None = None
@@ -137,6 +140,7 @@ class Link:
         self.id = next(_ids)
         self.read, self.write, self._blocked = read, write, blocked
         self.open = True
+        self.sent: Callable[[int, tuple[Any, ...]], None] | None = None
         self._frames = FrameDecoder()
         self._framed: Callable[[tuple[Any, ...]], bytes] = pack_frame
         self._out = bytearray()
@@ -195,6 +199,8 @@ class Link:
         """
         framed = self._framed
         data = framed(message)
+        if self.sent is not None:
+            self.sent(self.id, message)
         if not self.open:
             return
         if self._out:

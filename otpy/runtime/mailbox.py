@@ -4,9 +4,7 @@ It reads no further while messages wait, so that a flood stays in the pipes and 
 senders; and it looks at the supervisor's pipe between messages, so that control overtakes.
 """
 
-import os
 import select
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -18,6 +16,7 @@ from otpy.errors import ProtocolError
 from otpy.links.notices import Down, Exit
 from otpy.runtime.control import Control
 from otpy.runtime.gauges import BUSY_SINCE, QUEUE, TAKEN, private_gauge
+from otpy.runtime.interruptions import Interruptions
 from otpy.runtime.links import READ_BYTES, Cast, Info, Link, LinkCall, PeerLink
 from otpy.runtime.timers import Timers
 from otpy.server import Call, TimerRef
@@ -25,7 +24,7 @@ from otpy.system.fdpass import close_fds
 from otpy.system.pipes import unread_bytes
 from otpy.wire import control
 from otpy.wire import link as say
-from otpy.wire.control import Address, BeWorker, Introduce, ShutDown, StopProcess
+from otpy.wire.control import Address, Ask, BeWorker, Introduce, ShutDown, StopProcess
 from otpy.wire.frames import MAX_FRAME
 
 _CONTROL_EVERY_NS: Final = 1_000_000
@@ -67,6 +66,7 @@ class WorkerMailbox:
         gauge: Where the supervisor sees what the worker does; see `otpy.runtime.gauges`.
 
     Attributes:
+        interruptions: What the supervisor asks beside the messages.
         rouse: Called when `next` may find something though its descriptor tells nothing: it was
             put there by who waits outside of `next`, on an event loop.
     """
@@ -87,6 +87,8 @@ class WorkerMailbox:
         self._timers: Timers | None = None  # many a worker has none
         self._heap: list[tuple[float, int, TimerRef]] = []
         self.rouse: Callable[[], None] | None = None
+        self._urgent = False
+        self.interruptions = Interruptions(self.control, self._epoll, gauge, self._links)
 
     def assigned(self) -> BeWorker:
         """Wait for the supervisor to say which child this process is.
@@ -144,10 +146,10 @@ class WorkerMailbox:
         Raises:
             ShutDownAsked: The worker is to end, since its supervisor or somebody else wants it.
         """
-        if self._order is not None:
-            self._obey(self._order)
+        if self._urgent:
+            self._attend()
         if timeout is not None or self._heap:
-            return self._next_until(None if timeout is None else time.monotonic() + timeout)
+            return self._next_within(timeout)
         if self._ready:
             now = time.monotonic_ns()
             if now - self._looked_at > _CONTROL_EVERY_NS:
@@ -159,10 +161,13 @@ class WorkerMailbox:
             now = time.monotonic_ns()
         return self._take(now)
 
-    def _next_until(self, deadline: float | None) -> Message | None:
+    def _next_within(self, timeout: float | None) -> Message | None:
         if self._ready or self._heap:
             self._look_at_control(time.monotonic_ns())
+        deadline, interruptions = None, -1
         while True:
+            if timeout is not None and interruptions != self.interruptions.served:
+                deadline, interruptions = time.monotonic() + timeout, self.interruptions.served
             if self._heap:
                 self._take_due_timers()
             if self._ready:
@@ -226,6 +231,8 @@ class WorkerMailbox:
         message = self._ready.popleft()
         if type(message) is Halt:
             raise StopAsked(message.reason)
+        if self.interruptions.tracing is not None:
+            self.interruptions.tracing.received(message)
         gauge = self._gauge
         gauge[TAKEN] = self._taken = self._taken + 1
         gauge[QUEUE] = len(self._ready)
@@ -250,6 +257,7 @@ class WorkerMailbox:
         self._epoll.close()
         for link in self._links.values():
             link.close()
+        self.interruptions.close()
         self.control.close()
 
     def _look_at_control(self, now: int) -> None:
@@ -260,7 +268,9 @@ class WorkerMailbox:
                 self._control_poll = select.poll()
                 self._control_poll.register(self.control.fd, select.POLLIN)
             if self._control_poll.poll(0):
-                self._hear_supervisor()
+                self.control.hear()
+            if self._urgent:
+                self._attend()
 
     def _take_due_timers(self) -> None:
         assert self._timers is not None
@@ -277,20 +287,25 @@ class WorkerMailbox:
             elif (link := self._blocked.get(fd)) is not None:
                 self._unblock(link)
             elif fd == self.control.fd:
-                self._hear_supervisor()
+                self.control.hear()
             else:
-                self._epoll.unregister(fd)  # it has woken us
-                os.close(fd)
-        if self._order is not None:
-            self._obey(self._order)
+                self.interruptions.handle(fd)
+        if self._urgent:
+            self._attend()
 
     def _control_first(self, ready: tuple[int, int]) -> bool:
         return ready[0] != self.control.fd
 
-    def _hear_supervisor(self) -> None:
-        self.control.hear()
-        if self._order is not None:
-            self._obey(self._order)
+    def _attend(self) -> None:
+        """Do what does not wait for messages; while suspended, do nothing else."""
+        while self._urgent:
+            self._urgent = False
+            self.interruptions.serve()
+            if self._order is not None:
+                self._obey(self._order)
+            if self.interruptions.suspended:
+                self.interruptions.stand_by()
+                self._urgent = True
 
     def _heard(self, message: object, fds: tuple[int, ...]) -> None:
         match message:
@@ -299,6 +314,9 @@ class WorkerMailbox:
             case ShutDown() | StopProcess():
                 if not isinstance(self._order, ShutDown):
                     self._order = message
+                self._wake()
+            case Ask():
+                self.interruptions.ask(message, fds)
                 self._wake()
             case Introduce() if len(fds) == _FDS_OF_A_LINK:
                 self._greet(message, fds)
@@ -313,7 +331,10 @@ class WorkerMailbox:
 
     def _obey(self, order: ShutDown | StopProcess) -> None:
         if isinstance(order, ShutDown):
+            self._urgent = True
             raise ShutDownAsked
+        if self.interruptions.suspended:
+            raise StopAsked(order.reason)
         # What who asks has sent before is in the pipes by now, and comes first.
         self._order = None
         for link in tuple(self._links.values()):
@@ -323,10 +344,9 @@ class WorkerMailbox:
         self._ready.append(Halt(order.reason))
 
     def _wake(self) -> None:
-        """Have the wait end, if it is another thread that heard why it should."""
-        if threading.current_thread() is not threading.main_thread():
-            self._epoll.register(os.eventfd(1), select.EPOLLIN)
-        elif self.rouse is not None:
+        """Have what was heard be done soon, whichever thread heard it."""
+        self._urgent = True
+        if not self.interruptions.wake() and self.rouse is not None:
             self.rouse()
 
     def _greet(self, introduction: Introduce, fds: tuple[int, ...]) -> None:
@@ -337,6 +357,8 @@ class WorkerMailbox:
             if introduction.peer is None
             else PeerLink(read, write, self._block, introduction.peer)
         )
+        if self.interruptions.tracing is not None:
+            link.sent = self.interruptions.tracing.sent
         self._links[link.read] = link
         self._epoll.register(link.read, select.EPOLLIN)
         link.send((say.GREETING, say.VERSION, self._child.incarnation, MAX_FRAME))

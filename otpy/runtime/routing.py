@@ -47,6 +47,7 @@ from otpy.wire.control import (
     SendSignal,
     StopProcess,
 )
+from otpy.wire.system import SystemRequest
 
 NOBODY: Final = 0
 """The token of a question whose answer nobody waits for."""
@@ -210,7 +211,9 @@ class Router:
                 self._send(forwarded.origin, Answered(forwarded.token, answer, {}))
 
     def _serve(self, origin: Channel, message: Introduce | Ask, fds: Sequence[int]) -> None:
-        if isinstance(message, Introduce) or isinstance(message.request, SendSignal | StopProcess):
+        if isinstance(message, Introduce) or isinstance(
+            message.request, SendSignal | StopProcess | SystemRequest
+        ):
             self._refuse(origin, message, fds, self._no_server())
             return
         if isinstance(message.request, StartMany):
@@ -278,8 +281,11 @@ class Router:
             self._stop(origin, message.token, message.request, child)
         elif (reading := _reading(message, rest, child)) is not None:
             self._send(origin, Answered(message.token, reading, {}))
-        elif child.is_supervisor:
+        elif child.is_supervisor or (not rest and _is_for(child, message)):
             self._forward(origin, message, rest, fds, child)
+        elif not rest and isinstance(message, Ask) and child.kind == "worker":
+            error = NoProcess(f"{message.path[0]!r} is a function, not a server")
+            self._refuse(origin, message, fds, error)
         elif rest or isinstance(message, Ask):
             error = NoProcess(f"{message.path[0]!r} is not a supervisor")
             self._refuse(origin, message, fds, error)
@@ -362,6 +368,11 @@ def _within_bounds(answers: Iterable[Answer]) -> Iterator[Answer]:
         room -= len(error) + len(traceback)
         reason = Raised(error, traceback) if room > 0 else Raised(error[:_ERROR_CHARS])
         yield NotStarted(reason)
+
+
+def _is_for(child: Child, message: Introduce | Ask) -> bool:
+    """Tell whether the worker itself is to answer a message."""
+    return child.served and isinstance(message, Ask) and isinstance(message.request, SystemRequest)
 
 
 def _reading(message: Introduce | Ask, rest: Sequence[str], child: Child) -> Plain | None:

@@ -1,9 +1,9 @@
 """A GenServer at work: one message after the other, until it stops (gen_server.erl, ``loop``)."""
 
-import reprlib
 import sys
 import traceback
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -12,11 +12,11 @@ from otpy.core.exits import ExitReason, ExitStatus, Normal, Raised, Shutdown, St
 from otpy.errors import OtpyError, Refused, UnknownRequest
 from otpy.runtime.links import Cast, Info, LinkCall
 from otpy.runtime.mailbox import Message, ShutDownAsked, WorkerMailbox
+from otpy.runtime.overseeing import answer, formatted, state_of
+from otpy.runtime.texts import MESSAGE_CHARS, REASON_CHARS, short
 from otpy.server import Continue, GenServer, Ignore, NoReply, Reply, Stop, Timeout
 from otpy.wire.packing import printable
 
-_MESSAGE_CHARS = 200
-_REASON_CHARS = 2000
 _TRACEBACK_CHARS = 50_000
 
 _RESULTS: Final = (Reply, Stop, Continue, Timeout)
@@ -24,10 +24,6 @@ _RESULTS: Final = (Reply, Stop, Continue, Timeout)
 
 _PLAIN: Final = frozenset({int, str, bool, float, bytes, tuple, list, dict, type(None)})
 """What it returns mostly: surely the reply."""
-
-
-_shortened = reprlib.Repr()
-_shortened.maxstring = _shortened.maxother = _shortened.maxlong = _MESSAGE_CHARS
 
 
 class NotNeeded(Exception):
@@ -51,9 +47,9 @@ def exit_reason(reason: object) -> ExitReason:
         case "shutdown":
             return Shutdown()
         case ("shutdown", detail):
-            return Shutdown(printable(detail, _REASON_CHARS))
+            return Shutdown(printable(detail, REASON_CHARS))
         case _:
-            return Stopped(printable(reason, _REASON_CHARS))
+            return Stopped(printable(reason, REASON_CHARS))
 
 
 def raised(error: BaseException) -> ExitReason:
@@ -63,7 +59,7 @@ def raised(error: BaseException) -> ExitReason:
         return Normal() if code == 0 else ExitStatus(code & 0xFF)
     lines = traceback.format_exception(type(error), error, _users_part(error.__traceback__))
     trace = printable("".join(lines), _TRACEBACK_CHARS)
-    name, text = type(error).__name__, printable(error, _REASON_CHARS)
+    name, text = type(error).__name__, printable(error, REASON_CHARS)
     return Raised(f"{name}: {text}" if text else name, trace)
 
 
@@ -75,8 +71,16 @@ def _users_part(trace: TracebackType | None) -> TracebackType | None:
     return trace
 
 
-def _short(value: object) -> str:
-    return printable(_shortened.repr(value), _REASON_CHARS)
+def _told(reason: ExitReason, text: object, trace: object) -> ExitReason:
+    """Give `reason` other words; it stays of its kind, since supervisors decide by that."""
+    match reason:
+        case Raised():
+            said = printable(text, REASON_CHARS).removeprefix("error: ")
+            return Raised(said, printable(trace, _TRACEBACK_CHARS))
+        case Stopped():
+            return Stopped(printable(text, REASON_CHARS))
+        case _:
+            return reason
 
 
 class Serving:
@@ -88,6 +92,7 @@ class Serving:
         self._idle_s: float | None = None
         self._end: End | None = None
         self._hand: Message | Continue | None = None
+        mailbox.interruptions.oversee = partial(answer, server)
 
     def init(self, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
         """Run `init`.
@@ -101,20 +106,37 @@ class Serving:
             raise NotNeeded
         self._carry_out("init", result)
 
-    @property
-    def in_hand(self) -> str:
-        """The message that the server ended with, shortened; empty if it had none."""
+    def report(self, reason: ExitReason) -> tuple[ExitReason, str]:
+        """Tell why the server ended, and with which message in hand, shortened.
+
+        What the server's `format_status` hides is not in it.
+        """
+        kind, content = self._in_hand()
+        server = self._server
+        if type(server).format_status is not GenServer.format_status:
+            trace = reason.traceback if isinstance(reason, Raised) else ""
+            status = {
+                "state": state_of(server),
+                "message": content,
+                "reason": str(reason),
+                "traceback": trace,
+            }
+            told = formatted(server, status)
+            content, reason = told["message"], _told(reason, told["reason"], told["traceback"])
+        return reason, f"{kind} {short(content)}" if kind else ""
+
+    def _in_hand(self) -> tuple[str, object]:
         match self._hand:
             case LinkCall(request=request):
-                return f"call {_short(request)}"
+                return "call", request
             case Cast(request=request):
-                return f"cast {_short(request)}"
+                return "cast", request
             case Info(message=content):
-                return f"info {_short(content)}"
+                return "info", content
             case Continue(argument=argument):
-                return f"continue {_short(argument)}"
+                return "continue", argument
             case None:
-                return ""
+                return "", None
 
     @property
     def failed(self) -> ExitReason | None:
@@ -181,7 +203,7 @@ class Serving:
                 self._end = End(exit_reason(reason), reply, caller)
             case Continue() | Timeout():
                 raise TypeError(
-                    f"handle_call returned {result!r:.{_MESSAGE_CHARS}}, expected a "
+                    f"handle_call returned {result!r:.{MESSAGE_CHARS}}, expected a "
                     "reply, NoReply, Stop or Reply(value, then=...)"
                 )
 
@@ -197,7 +219,7 @@ class Serving:
                 self._end = End(exit_reason(reason))
             case _:
                 raise TypeError(
-                    f"{name} returned {result!r:.{_MESSAGE_CHARS}}, expected None, Continue, "
+                    f"{name} returned {result!r:.{MESSAGE_CHARS}}, expected None, Continue, "
                     "Timeout or Stop"
                 )
 

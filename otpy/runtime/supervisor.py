@@ -227,8 +227,8 @@ class Supervisor(abc.ABC):
 
     def _heard(self, child: Child, message: object, fds: tuple[int, ...]) -> None:
         match message:
-            case Ready(traps=traps):
-                child.traps = traps
+            case Ready(traps=traps, served=served):
+                child.traps, child.served = traps, served
                 self._is_up(child)
             case IgnoreStart():
                 child.ignored = True

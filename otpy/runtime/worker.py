@@ -81,8 +81,7 @@ def _serve(
     if serving.failed is not None:
         return serving.failed, ""
     mailbox.tell_supervisor(Ready(traps=server.trap_exit))
-    reason = serving.serve()
-    return reason, serving.in_hand
+    return serving.report(serving.serve())
 
 
 def _is_async(target: type[GenServer]) -> bool:
@@ -107,7 +106,7 @@ def _serving_for(server: GenServer, mailbox: WorkerMailbox) -> Serving:
 def _call(target: Any, child: BeWorker, mailbox: WorkerMailbox) -> ExitReason:
     if not callable(target) or isinstance(target, type):
         raise TypeError(f"{child.target} is neither a GenServer nor a function")
-    mailbox.tell_supervisor(Ready(traps=False))
+    mailbox.tell_supervisor(Ready(traps=False, served=False))
     try:
         result = target(*child.args, **child.kwargs)
         if iscoroutine(result):

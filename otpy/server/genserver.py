@@ -93,6 +93,19 @@ class GenServer:
             reason: The exit reason, in the words of README's table.
         """
 
+    def format_status(self, status: dict[str, Any]) -> dict[str, Any]:
+        """Hide what is secret from those who look at this server, or at why it ended.
+
+        Args:
+            status: ``state``: the attributes by name; and at its end also ``message``: the one in
+                hand, ``reason`` and ``traceback``: as in the post-mortem. Copies: what is changed
+                here is only shown.
+
+        Returns:
+            What to show. If this raises, neither state nor message are shown.
+        """
+        return status
+
     def send_after(self, seconds: float, message: object) -> TimerRef:
         """Send `message` to this server's own `handle_info` after `seconds`.
 

@@ -8,6 +8,7 @@ from otpy.core.messages import Answer, Request, StartMany
 from otpy.core.spec import ChildSpec
 from otpy.errors import OtpyError
 from otpy.events import Event
+from otpy.wire.system import SystemRequest
 
 Path: TypeAlias = tuple[str, ...]
 """Ids from the receiver down to the process that is meant; empty for the receiver itself."""
@@ -122,16 +123,21 @@ class Ask:
 
     token: int
     path: Path
-    request: "Request | StartMany | SendSignal | ReadGauges | Hire | StopProcess"
+    request: "Request | StartMany | SendSignal | ReadGauges | Hire | StopProcess | SystemRequest"
 
 
 # ---- up: from a child to its supervisor ------------------------------------------------------
 
 
 class Ready(NamedTuple):
-    """Init has returned. `traps`: it wants to be told to shut down, and not be signalled."""
+    """Init has returned.
+
+    `traps`: it wants to be told to shut down, and not be signalled. `served`: it answers system
+    messages.
+    """
 
     traps: bool = True
+    served: bool = True
 
 
 @dataclass(frozen=True, slots=True)

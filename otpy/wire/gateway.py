@@ -23,6 +23,11 @@ Descriptors travel beside the first byte of the frame that they belong to. Opera
     stop        {name, incarnation, reason}
                                           {reason, traceback, asked}: why that incarnation ended,
                                           and the words of the reason that it was to end with
+    get_state   {name}                    the state of a server
+    replace_state {name, attributes}      the state then
+    suspend     {name}, resume {name}     None, when it is done
+    trace       {name}                    None and one descriptor: the read end of a pipe that
+                                          the worker writes frames into, each a `TraceEvent`
     fate        {path, incarnation}       {reason, traceback}: why that incarnation ended
     events      {follow}                  EVENT for each, then OK if not follow
     lookup      {key}                     who is registered under a key, which is MessagePack
@@ -95,6 +100,7 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True):
         busy: For how many seconds it has been at work on what it has in hand, be it a message or
             its init; None while it waits for messages.
         queue: Messages that it has read and not yet taken; others wait in its senders' pipes.
+        suspended: It takes no messages until it is resumed.
     """
 
     path: str
@@ -104,3 +110,4 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True):
     messages: int
     busy: float | None
     queue: int
+    suspended: bool = False

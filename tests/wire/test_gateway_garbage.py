@@ -129,6 +129,11 @@ ARGUMENTS: Final[dict[str, dict[str, Any]]] = {
     "connect": {"name": "a", "timeout": 5.0},
     "hire": {"supervisor": "", "shutdown": 1.0, "tied": True},
     "signal": {"name": "a", "number": 0},
+    "statistics": {"name": "a", "below": False},
+    "get_state": {"name": "a"},
+    "replace_state": {"name": "a", "attributes": {"x": 1}},
+    "resume": {"name": "a"},
+    "trace": {"name": "a"},
     "fate": {"path": "a", "incarnation": 1},
     "events": {"follow": False},
     "supervisor": {

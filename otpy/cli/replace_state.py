@@ -1,0 +1,45 @@
+"""``otpy replace-state``."""
+
+import click
+
+from otpy.cli.complete import child_names
+from otpy.cli.names import suggesting
+from otpy.cli.options import json_option, node_option, timeout_option
+from otpy.cli.session import connected
+from otpy.cli.state import shown
+from otpy.cli.words import json_or_string
+
+
+@click.command("replace-state")
+@click.argument("name", shell_complete=child_names)
+@click.argument("attributes", metavar="ATTRIBUTE=VALUE...", nargs=-1, required=True)
+@timeout_option
+@node_option
+@json_option
+@click.pass_context
+def replace_state(
+    ctx: click.Context,
+    name: str,
+    attributes: tuple[str, ...],
+    *,
+    timeout: float | None,
+    as_json: bool,
+) -> None:
+    """Give attributes of a server other values.
+
+    Prints its state then. A value is JSON where it parses as JSON, else a string:
+    "otpy replace-state counter count=5".
+    Either all attributes are replaced or none.
+    """
+    replaced = dict(map(_assignment, attributes))
+    node = connected(ctx)
+    with suggesting(node, name):
+        state = node[name].replace_state(replaced, timeout=timeout)
+    click.echo(shown(state, as_json=as_json))
+
+
+def _assignment(word: str) -> tuple[str, object]:
+    name, equals, value = word.partition("=")
+    if not name or not equals:
+        raise click.UsageError(f"{word!r} is not ATTRIBUTE=VALUE, for example count=5")
+    return name, json_or_string(value)

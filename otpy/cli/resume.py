@@ -1,0 +1,21 @@
+"""``otpy resume``."""
+
+import click
+
+from otpy.cli.complete import child_names
+from otpy.cli.names import suggesting
+from otpy.cli.options import node_option, timeout_option
+from otpy.cli.session import connected
+
+
+@click.command()
+@click.argument("name", shell_complete=child_names)
+@timeout_option
+@node_option
+@click.pass_context
+def resume(ctx: click.Context, name: str, *, timeout: float | None) -> None:
+    """Have a suspended server take messages again."""
+    node = connected(ctx)
+    with suggesting(node, name):
+        node[name].resume(timeout=timeout)
+    click.echo(f"{name}: resumed")

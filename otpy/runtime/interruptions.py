@@ -1,0 +1,136 @@
+"""System messages of a worker: served between two messages, however many wait (sys.erl)."""
+
+import os
+import select
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+
+from otpy.errors import NoProcess, OtpyError, UnknownRequest
+from otpy.runtime.control import Control
+from otpy.runtime.gauges import BUSY_SINCE, SUSPENDED
+from otpy.runtime.links import Link
+from otpy.runtime.tracing import Tracing
+from otpy.wire.control import Answered, Ask, Plain
+from otpy.wire.system import GetState, ReplaceState, Resume, Suspend, Trace
+
+
+def _no_server(_request: object) -> OtpyError:
+    return UnknownRequest("it is no server")
+
+
+class Interruptions:
+    """What was asked and not served yet, and what came of it.
+
+    Args:
+        control: The pipe to the supervisor.
+        epoll: What the worker waits with.
+        gauge: Where the supervisor sees what the worker does.
+        links: All links of the worker, which a trace listens to.
+
+    Attributes:
+        oversee: Answers what is asked about the server's state.
+        suspended: No messages are to be served.
+        served: How many were served so far; each restarts a server's timeout.
+        tracing: Those who trace the worker's messages, if anybody does.
+    """
+
+    def __init__(
+        self,
+        control: Control,
+        epoll: select.epoll,
+        gauge: memoryview,
+        links: Mapping[int, Link],
+    ) -> None:
+        self._control, self._epoll = control, epoll
+        self._gauge, self._links = gauge, links
+        self._asked: deque[tuple[Ask, tuple[int, ...]]] = deque()
+        self._alarm: int | None = None
+        self.oversee: Callable[[GetState | ReplaceState], Plain | OtpyError] = _no_server
+        self.suspended = False
+        self.served = 0
+        self.tracing: Tracing | None = None
+
+    def ask(self, message: Ask, fds: tuple[int, ...]) -> None:
+        """Have a request served when there is time for it."""
+        self._asked.append((message, fds))
+        if self._alarm is None:  # now, since it may be the one to suspend
+            self._alarm = self._new_alarm()
+
+    def wake(self) -> bool:
+        """Have the wait end, if it is another thread that calls this; tell whether it is."""
+        if threading.current_thread() is threading.main_thread():
+            return False
+        if self._alarm is None:
+            self._alarm = self._new_alarm()
+        os.eventfd_write(self._alarm, 1)
+        return True
+
+    def _new_alarm(self) -> int:
+        alarm = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._epoll.register(alarm, select.EPOLLIN)
+        return alarm
+
+    def handle(self, fd: int) -> None:
+        """Take note that `fd`, which may be one of these, is ready."""
+        if fd == self._alarm:
+            os.eventfd_read(fd)
+        elif self.tracing is not None and fd in self.tracing:
+            self._end_trace(self.tracing, fd)
+
+    def serve(self) -> None:
+        """Serve what was asked, one by one."""
+        while self._asked:
+            self.served += 1
+            message, fds = self._asked.popleft()
+            answer = Answered(message.token, self._answer(message, fds), {})
+            self._gauge[SUSPENDED] = self.suspended
+            self._control.tell(answer)
+
+    def stand_by(self) -> None:
+        """Wait until the supervisor has said something, and for nobody else."""
+        self._gauge[BUSY_SINCE] = 0
+        assert self._alarm is not None
+        poll = select.poll()
+        for fd in (self._control.fd, self._alarm):
+            poll.register(fd, select.POLLIN)
+        for fd, _ in poll.poll():
+            if fd == self._alarm:
+                os.eventfd_read(fd)
+            else:
+                self._control.hear()
+
+    def close(self) -> None:
+        """End all traces: this is a process that the worker forked."""
+        if self.tracing is not None:
+            self.tracing.close()
+
+    def _answer(self, message: Ask, fds: tuple[int, ...]) -> Plain | OtpyError:
+        match message.request:
+            case GetState() | ReplaceState() as request:
+                return self.oversee(request)
+            case Suspend() | Resume() as request:
+                self.suspended = isinstance(request, Suspend)
+            case Trace() if fds:
+                self._trace(fds[0])
+            case Trace():
+                return NoProcess("out of descriptors")
+            case request:
+                return UnknownRequest(f"no worker serves {request!r:.100}")
+        return Plain(None)
+
+    def _trace(self, fd: int) -> None:
+        if self.tracing is None:
+            self.tracing = Tracing()
+            for link in self._links.values():
+                link.sent = self.tracing.sent
+        self.tracing.add(fd)
+        self._epoll.register(fd, 0)  # which tells when nobody reads any more
+
+    def _end_trace(self, tracing: Tracing, fd: int) -> None:
+        self._epoll.unregister(fd)
+        tracing.remove(fd)
+        if not tracing:
+            self.tracing = None
+            for link in self._links.values():
+                link.sent = None

@@ -1,0 +1,133 @@
+"""What a server answers between two messages, however many wait: its state (sys.erl)."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from otpy.errors import OtpyError, Refused
+from otpy.runtime.texts import REASON_CHARS, short
+from otpy.server import GenServer
+from otpy.wire.control import Plain
+from otpy.wire.packing import printable
+from otpy.wire.system import GetState, ReplaceState
+
+_ITEMS: Final = 200_000
+"""What may be in an attribute that is shown in full, containers within it included."""
+
+_BYTES: Final = 4 << 20
+"""How large a state may be that is shown in full."""
+
+_OURS: Final = frozenset({"name", "instance"})
+"""Attributes that are the process's, not the state's."""
+
+_encode: Final = msgspec.msgpack.Encoder(enc_hook=short).encode
+_decode: Final = msgspec.msgpack.Decoder().decode
+
+
+def answer(server: GenServer, request: GetState | ReplaceState) -> Plain | OtpyError:
+    """Serve a request about the state; whatever fails is told to the one who asked."""
+    try:
+        if isinstance(request, ReplaceState):
+            _replace(server, request.attributes)
+        return Plain(_shown(formatted(server, {"state": state_of(server)})["state"]))
+    except OtpyError as error:
+        return error
+    except Exception as error:  # noqa: BLE001  # the user's properties may raise anything
+        return Refused(_said(error))
+
+
+def state_of(server: GenServer) -> dict[str, Any]:
+    """Give the attributes of a server's instance, those in slots included."""
+    slots = {name: getattr(server, name) for name in _slots(server) if hasattr(server, name)}
+    return {name: value for name, value in {**slots, **vars(server)}.items() if name not in _OURS}
+
+
+def _slots(server: GenServer) -> Iterator[str]:
+    for owner in type(server).__mro__:
+        names = owner.__dict__.get("__slots__", ())
+        yield from (names,) if isinstance(names, str) else names
+
+
+def formatted(server: GenServer, status: dict[str, Any]) -> dict[str, Any]:
+    """Have the server hide what is secret in `status`.
+
+    If its `format_status` fails, the state and the message are hidden altogether.
+    """
+    try:
+        told = server.format_status(dict(status))
+        if isinstance(told, Mapping):
+            return {**status, **told}
+        problem = f"returned {type(told).__name__}, expected a dict"
+    except Exception as error:  # noqa: BLE001  # a report is not to fail of it
+        problem = f"raised {type(error).__name__}"
+    hidden = f"hidden, since {type(server).__qualname__}.format_status {problem}"
+    return {**status, **{key: hidden for key in ("state", "message") if key in status}}
+
+
+def _replace(server: GenServer, attributes: dict[str, object]) -> None:
+    state = state_of(server)
+    if unknown := [name for name in attributes if name not in state]:
+        has = ", ".join(map(short, state)) or "none"
+        raise Refused(f"it has no attribute {unknown[0]!r:.100}; it has: {has}")
+    done: list[str] = []
+    try:
+        for name, value in attributes.items():
+            done.append(name)
+            setattr(server, name, value)
+    except Exception as error:  # noqa: BLE001  # a property may raise anything
+        for name in reversed(done):
+            object.__setattr__(server, name, state[name])
+        raise Refused(f"{_said(error)}; the state is as it was") from None
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {printable(error, REASON_CHARS)}"
+
+
+def _shown(state: object) -> msgspec.Raw:
+    """Write the state down, attribute by attribute; what does not fit by its text."""
+    if not isinstance(state, dict):
+        return msgspec.Raw(_value(state, _BYTES))
+    room = _BYTES
+    parts: dict[str, msgspec.Raw] = {}
+    for name, value in state.items():
+        part = _value(value, room)
+        room -= len(part)
+        parts[str(name)] = msgspec.Raw(part)
+    return msgspec.Raw(_encode(parts))
+
+
+def _value(value: object, room: int) -> bytes:
+    try:
+        if _is_moderate(value, room):
+            packed = _encode(value)
+            if len(packed) <= room:
+                _decode(packed)  # not every key that can be written can be read
+                return packed
+    except Exception:  # noqa: BLE001, S110  # whatever it is, its text is shown
+        pass
+    return _encode(short(value))
+
+
+def _is_moderate(value: object, room: int) -> bool:
+    """Tell, at bounded cost, whether writing a value down would not take too much memory."""
+    todo, items = [value], _ITEMS
+    while todo:
+        each = todo.pop()
+        items -= 1
+        if isinstance(each, str | bytes | bytearray):
+            room -= len(each)
+        elif isinstance(each, dict):
+            items -= len(each)
+            if items >= 0:
+                todo += (*each.keys(), *each.values())
+        elif isinstance(each, list | tuple | set | frozenset):
+            items -= len(each)
+            if items >= 0:
+                todo += each
+        elif hasattr(each, "__dict__") and not isinstance(each, type):
+            todo += vars(each).values()
+        if items < 0 or room < 0:
+            return False
+    return True

@@ -1,0 +1,54 @@
+"""What a server is asked beside its messages (sys.erl), and what a trace of it says."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import msgspec
+
+
+@dataclass(frozen=True, slots=True)
+class GetState:
+    """Tell your state."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceState:
+    """Give these attributes these values, all or none; tell the state then."""
+
+    attributes: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Suspend:
+    """Take no messages any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Take messages again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Write what you receive and answer into the pipe beside this."""
+
+
+SystemRequest: TypeAlias = GetState | ReplaceState | Suspend | Resume | Trace
+
+
+class TraceEvent(msgspec.Struct, frozen=True, array_like=True):
+    """A message that a traced process took out of its mailbox, or an answer that it sent.
+
+    Attributes:
+        at: Unix time in seconds.
+        kind: ``call``, ``cast``, ``info``, ``reply`` or ``error``.
+        call: The same for a call and for its answer; empty for the rest.
+        text: The request, the message or the answer, shortened.
+        dropped: How many events before this one are missing, since nobody read them in time.
+    """
+
+    at: float
+    kind: str
+    call: str
+    text: str
+    dropped: int = 0
