@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 
 from otpy.errors import ProtocolError
 from otpy.links.seat import Lost, NotDelivered
+from otpy.wire.frames import Frame, whole
 
 AnswerT = TypeVar("AnswerT")
 
@@ -62,7 +63,7 @@ class Connection(abc.ABC, Generic[AnswerT]):
         """How many requests wait for their answers."""
         return len(self._slots)
 
-    async def exchange(self, number: int, data: bytes) -> AnswerT:
+    async def exchange(self, number: int, data: Frame) -> AnswerT:
         """Send a request and wait for the answer with its number.
 
         Raises:
@@ -78,7 +79,7 @@ class Connection(abc.ABC, Generic[AnswerT]):
         self._unseat(number)
         return _taken(outcome)
 
-    async def begin(self, number: int, data: bytes) -> Slot[AnswerT]:
+    async def begin(self, number: int, data: Frame) -> Slot[AnswerT]:
         """Send a request whose answer `finish` waits for; `forget` the number then."""
         slot: Slot[AnswerT] = Slot(self._loop.create_future())
         self._slots[number] = slot
@@ -94,7 +95,7 @@ class Connection(abc.ABC, Generic[AnswerT]):
         # Shielded: who is cancelled does not take the answer away from who asks again.
         return _taken(await asyncio.shield(slot.outcome))
 
-    async def post(self, data: bytes) -> None:
+    async def post(self, data: Frame) -> None:
         """Send a message that has no answer; raises `NotDelivered`."""
         await self._send(data, None)
 
@@ -175,16 +176,17 @@ class Connection(abc.ABC, Generic[AnswerT]):
 
     # ---- sending -----------------------------------------------------------------------------
 
-    async def _send(self, data: bytes, slot: Slot[AnswerT] | None) -> None:
+    async def _send(self, data: Frame, slot: Slot[AnswerT] | None) -> None:
         """Write a whole frame, in turn; wait while the other end takes nothing."""
+        view = memoryview(whole(data))
         async with self._turn:
             await self._flushed()
-            while (sent := self._write(memoryview(data))) == 0:
+            while (sent := self._write(view)) == 0:
                 await self._may_write()
             if slot is not None:
-                slot.end = self._written + len(data) - sent
+                slot.end = self._written + len(view) - sent
             # From here on it is sent to its end, whatever becomes of this task.
-            self._rest = memoryview(data)[sent:]
+            self._rest = view[sent:]
             if self._rest:
                 self._loop.add_writer(self._writer, self._push)
                 await self._flushed()

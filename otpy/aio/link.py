@@ -12,6 +12,7 @@ from otpy.errors import ProcessDown, ProtocolError
 from otpy.links.protocol import Failure, LinkProtocol, Reply
 from otpy.system.fdpass import close_fds
 from otpy.system.pipes import unread_bytes
+from otpy.wire.frames import Frame
 
 _READ_BYTES: Final = 1 << 16
 
@@ -79,7 +80,7 @@ class Link(Connection[Reply | Failure]):
         """Send casts together; raises as `cast`."""
         await self._post(self.protocol.casts(requests))
 
-    async def _post(self, data: bytes) -> None:
+    async def _post(self, data: Frame) -> None:
         if self.open and _is_readable(self._pidfd):
             self._died()  # the loop has not come to it yet
         await self.post(data)

@@ -22,7 +22,7 @@ from otpy.client.tree import ProcessInfo, tree_of
 from otpy.errors import CallTimeout, NodeNotFound, NoProcess, OtpyError, ProcessDown, ProtocolError
 from otpy.links.deadline import DEFAULT_TIMEOUT_S, seconds_left
 from otpy.links.notices import Registered
-from otpy.links.protocol import LinkProtocol
+from otpy.links.protocol import ClientProtocol, LinkProtocol
 from otpy.system.fdpass import close_fds
 from otpy.system.nodedir import NodeDir, can_be_name
 from otpy.wire.gateway import Statistics, TreeRow
@@ -80,7 +80,7 @@ class Node:
     since, it is closed.
     """
 
-    protocol = LinkProtocol
+    protocol: type[LinkProtocol] = ClientProtocol
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
@@ -129,7 +129,7 @@ class Node:
         timeout: float | None = DEFAULT_TIMEOUT_S,
     ) -> tuple[dict[str, Any], dict[str, OtpyError]]:
         """Call several processes at the same time; as `otpy.Node.multi_call`."""
-        LinkProtocol().call(0, (request, *args))  # what cannot be sent is an error at once
+        ClientProtocol().call(0, (request, *args))  # what cannot be sent is an error at once
         unique = list(dict.fromkeys(names))
         calls = (self[name].call(request, *args, timeout=timeout) for name in unique)
         outcomes = await asyncio.gather(*calls, return_exceptions=True)
@@ -172,7 +172,7 @@ class Node:
 
         As `otpy.Node.dispatch`.
         """
-        data = LinkProtocol().info(message)
+        data = ClientProtocol().info(message)
 
         async def post(entry: Entry) -> bool:
             path, incarnation = entry.who

@@ -37,7 +37,7 @@ from otpy.links.deadline import (
 from otpy.links.hired import HiredRef
 from otpy.links.link import Link
 from otpy.links.notices import Registered
-from otpy.links.protocol import LinkProtocol
+from otpy.links.protocol import ClientProtocol, LinkProtocol
 from otpy.links.table import LinkTable
 from otpy.system.fdpass import close_fds
 from otpy.system.nodedir import NodeDir, can_be_name
@@ -77,7 +77,7 @@ class Node:
     Get one by `connect`; close it, or use it as a context manager.
     """
 
-    protocol = LinkProtocol
+    protocol: type[LinkProtocol] = ClientProtocol
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway

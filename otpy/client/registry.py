@@ -7,7 +7,7 @@ import msgspec
 from otpy.errors import CallTimeout, NoProcess
 from otpy.links.deadline import DEFAULT_TIMEOUT_S, TooLate, deadline_of
 from otpy.links.notices import Down, Registered
-from otpy.links.protocol import LinkProtocol
+from otpy.links.protocol import ClientProtocol
 from otpy.wire.gateway import TreeRow
 from otpy.wire.packing import pack, unpack
 
@@ -34,7 +34,7 @@ def lookup(node: "Node", key: object, timeout: float | None) -> list[Registered]
 
 def dispatch(node: "Node", key: object, message: object, timeout: float | None) -> int:
     """Send `message` to the `handle_info` of all registered under `key`; tell how many got it."""
-    data = LinkProtocol().info(message)
+    data = ClientProtocol().info(message)
     entries = _entries(node, key, timeout)
     return sum(node[e.who[0]].post(e.who[1], data, deadline_of(timeout)) for e in entries)
 

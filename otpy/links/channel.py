@@ -9,11 +9,14 @@ import abc
 import os
 import select
 import threading
+from collections.abc import Sequence
 from typing import Final, Generic
 
 from otpy.errors import ProtocolError
 from otpy.links.deadline import TooLate, has_passed, lock_timeout, poll_ms
 from otpy.links.seat import AnswerT, Lost, NotDelivered, Seat
+from otpy.system.pipes import widen
+from otpy.wire.frames import Frame, LargeFrame
 
 _GONE: Final = select.POLLHUP | select.POLLERR | select.POLLNVAL
 _CAN_READ: Final = select.POLLIN | _GONE
@@ -51,7 +54,7 @@ class Channel(abc.ABC, Generic[AnswerT]):
         if pidfd is not None:
             self._reads.register(pidfd, select.POLLIN)
 
-    def exchange(self, number: int, data: bytes, deadline: float | None) -> AnswerT:
+    def exchange(self, number: int, data: Frame, deadline: float | None) -> AnswerT:
         """Send a request and wait for the answer with its number.
 
         Raises:
@@ -76,7 +79,7 @@ class Channel(abc.ABC, Generic[AnswerT]):
         finally:
             self._unseat(number)
 
-    def begin(self, number: int, data: bytes, deadline: float | None) -> Seat[AnswerT]:
+    def begin(self, number: int, data: Frame, deadline: float | None) -> Seat[AnswerT]:
         """Send a request whose answer `finish` waits for; `forget` the number then.
 
         Raises as `post`; the number is forgotten then.
@@ -112,7 +115,7 @@ class Channel(abc.ABC, Generic[AnswerT]):
         if self._seats.pop(number, None) is not None and self._retired:
             self._release_if_idle()
 
-    def post(self, number: int, data: bytes, deadline: float | None) -> None:
+    def post(self, number: int, data: Frame, deadline: float | None) -> None:
         """Send a message that has no answer; raises `NotDelivered` or `TooLate`."""
         self._seats[number] = Seat()
         try:
@@ -189,7 +192,7 @@ class Channel(abc.ABC, Generic[AnswerT]):
 
     # --- sending ---------------------------------------------------------------------------
 
-    def _send(self, data: bytes, deadline: float | None, *, careful: bool = False) -> int:
+    def _send(self, data: Frame, deadline: float | None, *, careful: bool = False) -> int:
         """Write a whole frame; return how many bytes were written in all, it included.
 
         A `careful` sender looks first whether the other end lives. Who waits for an answer
@@ -204,6 +207,9 @@ class Channel(abc.ABC, Generic[AnswerT]):
                 raise NotDelivered
             if self._rest is not None:
                 self._push(deadline)  # another sender ran out of time within its frame
+            if isinstance(data, LargeFrame):
+                self._write_pieces(data.pieces, deadline)
+                return self._written
             sent = self._write(data)
             if sent != len(data):
                 self._rest = memoryview(data)[sent:]
@@ -216,6 +222,20 @@ class Channel(abc.ABC, Generic[AnswerT]):
             return self._written
         finally:
             sending.release()
+
+    def _write_pieces(self, pieces: Sequence[bytes | memoryview], deadline: float | None) -> None:
+        widen(self._writer)
+        for number, piece in enumerate(pieces):
+            view = memoryview(piece)
+            self._rest = view[self._write(view) :]
+            try:
+                self._push(deadline)
+            except TooLate:
+                begun = number or len(self._rest) < len(view)
+                # The next sender finishes what was begun.
+                rest = b"".join((self._rest, *pieces[number + 1 :]))
+                self._rest = memoryview(rest) if begun else None
+                raise
 
     def _write(self, data: bytes | memoryview) -> int:
         try:

@@ -19,6 +19,7 @@ from otpy.links.protocol import Failure, LinkProtocol, Reply
 from otpy.links.seat import Lost, NotDelivered, Seat
 from otpy.system.fdpass import close_fds
 from otpy.system.pipes import unread_bytes
+from otpy.wire.frames import Frame
 
 _READ_BYTES: Final = 1 << 16
 _FIRST_BYTES: Final = 479
@@ -99,7 +100,7 @@ class Link(Channel[Reply | Failure]):
         """Send a call and wait for its answer; raises as `exchange` and `LinkProtocol.call`."""
         number = next(self._numbers)
         data = self.protocol.call(number, request)
-        if len(data) > PIPE_BUF or not self._baton.acquire(False):
+        if not isinstance(data, bytes) or len(data) > PIPE_BUF or not self._baton.acquire(False):
             return self.exchange(number, data, deadline)
         # A thread alone, as nearly always. Nobody else reads as long as it has the baton, so that
         # it needs no seat.
@@ -122,7 +123,7 @@ class Link(Channel[Reply | Failure]):
         """Send a call; return its number, and the seat to `finish` it. Raises as `begin`."""
         number = next(self._numbers)
         data = self.protocol.call(number, request)
-        if len(data) > PIPE_BUF:
+        if not isinstance(data, bytes) or len(data) > PIPE_BUF:
             return number, self.begin(number, data, deadline)
         seat: Seat[Reply | Failure] = Seat()
         self._seats[number] = seat
@@ -141,10 +142,11 @@ class Link(Channel[Reply | Failure]):
         """Send casts together; raises as `post` and `LinkProtocol.casts`."""
         self._cast(self.protocol.casts(requests), deadline)
 
-    def _cast(self, data: bytes, deadline: float | None) -> None:
+    def _cast(self, data: Frame, deadline: float | None) -> None:
         # To look whether the worker lives is a system call: not for each of many casts. What is
         # sent so shortly after its death that nobody can have seen the next one is dropped.
-        if len(data) <= PIPE_BUF and time.monotonic() < self._trusted_until:
+        now = time.monotonic()
+        if isinstance(data, bytes) and len(data) <= PIPE_BUF and now < self._trusted_until:
             sent = self._put_at_once(data)
             if self._retired:
                 self._release_if_idle()
@@ -245,14 +247,14 @@ class Link(Channel[Reply | Failure]):
         return os.write(self._writer, data)
 
     def _take(self) -> bool:
-        data, self._peeked = self._peeked or os.read(self._reader, _READ_BYTES), b""
-        if not data:
+        answers = self._received()
+        if answers is None:
             if self._eof_at is None:
                 self._eof_at = time.monotonic()
                 self._reads.unregister(self._reader)  # it would be readable for ever
             return False
         seats = self._seats
-        for answer in self.protocol.receive(data):
+        for answer in answers:
             if (seat := seats.get(answer.number)) is not None:
                 seat.answer = answer
                 if seat.wake is not None:
@@ -263,6 +265,14 @@ class Link(Channel[Reply | Failure]):
         if self.protocol.down is not None:
             self._end()
         return True
+
+    def _received(self) -> list[Reply | Failure] | None:
+        """Read once, and give the answers that are complete; None at the end."""
+        if not self._peeked and (room := self.protocol.room) is not None:
+            count = os.readv(self._reader, [room])
+            return self.protocol.filled(count) if count else None
+        data, self._peeked = self._peeked or os.read(self._reader, _READ_BYTES), b""
+        return self.protocol.receive(data) if data else None
 
     def _pull(self, deadline: float | None) -> None:
         if self._eof_at is not None:

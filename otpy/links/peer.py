@@ -5,12 +5,13 @@ import struct
 from otpy.errors import NotSendable, ProtocolError
 from otpy.links.protocol import Down, Failure, Greeting, LinkProtocol, Reply
 from otpy.wire import peer
+from otpy.wire.frames import Body, Frame, whole
 
 
 class PeerProtocol(LinkProtocol):
     """The calling worker's end of a link: any value that pickle carries passes."""
 
-    def call(self, number: int, request: object) -> bytes:
+    def call(self, number: int, request: object) -> Frame:
         """Return the bytes of a call.
 
         Raises:
@@ -19,26 +20,26 @@ class PeerProtocol(LinkProtocol):
         """
         return peer.peer_frame(peer.CALL, number, request, self.max_frame)
 
-    def cast(self, request: object) -> bytes:
+    def cast(self, request: object) -> Frame:
         """Return the bytes of a cast; raises as `call` does."""
         return peer.peer_frame(peer.CAST, 0, request, self.max_frame)
 
     def casts(self, requests: list[object]) -> bytes:
         """Return the bytes of several casts; raises as `call` does."""
-        return b"".join(map(self.cast, requests))
+        return b"".join(whole(self.cast(request)) for request in requests)
 
-    def info(self, message: object) -> bytes:
+    def info(self, message: object) -> Frame:
         """Return the bytes of a message for `handle_info`; raises as `call` does."""
         return peer.peer_frame(peer.INFO, 0, message, self.max_frame)
 
-    def _decoded(self, body: bytes) -> Greeting | Reply | Failure | Down:
+    def _decoded(self, body: Body) -> Greeting | Reply | Failure | Down:
         try:
             kind, number = peer.peer_header(body)
             return self._message(kind, number, body)
         except (struct.error, TypeError, ValueError) as error:
             raise ProtocolError(f"not a message of a worker: {error}") from None
 
-    def _message(self, kind: int, number: int, body: bytes) -> Greeting | Reply | Failure | Down:
+    def _message(self, kind: int, number: int, body: Body) -> Greeting | Reply | Failure | Down:
         if kind == peer.REPLY:
             try:
                 return Reply(number, peer.peer_value(body))

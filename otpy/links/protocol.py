@@ -3,6 +3,8 @@
 Whoever owns the descriptors feeds it what was read, and writes what it returns.
 """
 
+import abc
+from collections.abc import Iterable
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -10,7 +12,7 @@ import msgspec
 from otpy import errors
 from otpy.errors import OtpyError, ProtocolError
 from otpy.wire import link
-from otpy.wire.frames import HEADER, MAX_FRAME, FrameDecoder
+from otpy.wire.frames import HEADER, MAX_FRAME, Body, Frame, FrameDecoder
 from otpy.wire.packing import pack_frame
 
 
@@ -52,8 +54,8 @@ _HEAD: Final = HEADER.size
 _length: Final = HEADER.unpack_from
 
 
-class LinkProtocol:
-    """A client's end of a link.
+class LinkProtocol(abc.ABC):
+    """The calling end of a link: a client's, or a worker's.
 
     Attributes:
         greeting: What the worker greeted with; None until it has.
@@ -67,26 +69,26 @@ class LinkProtocol:
         self.max_frame = MAX_FRAME
         self._frames = FrameDecoder()
 
-    def call(self, number: int, request: object) -> bytes:
-        """Return the bytes of a call.
+    @abc.abstractmethod
+    def call(self, number: int, request: object) -> Frame:
+        """Return a call.
 
         Raises:
-            NotSendable: MessagePack cannot carry the request.
+            NotSendable: The link cannot carry the request.
             FrameTooLarge: It is over `max_frame`.
         """
-        return pack_frame((link.CALL, number, request), self.max_frame)
 
-    def cast(self, request: object) -> bytes:
-        """Return the bytes of a cast; raises as `call` does."""
-        return pack_frame((link.CAST, request), self.max_frame)
+    @abc.abstractmethod
+    def cast(self, request: object) -> Frame:
+        """Return a cast; raises as `call` does."""
 
-    def casts(self, requests: list[object]) -> bytes:
-        """Return the bytes of several casts; raises as `call` does."""
-        return pack_frame((link.CASTS, requests), self.max_frame)
+    @abc.abstractmethod
+    def casts(self, requests: list[object]) -> Frame:
+        """Return several casts; raises as `call` does."""
 
-    def info(self, message: object) -> bytes:
-        """Return the bytes of a message for `handle_info`; raises as `call` does."""
-        return pack_frame((link.INFO, message), self.max_frame)
+    @abc.abstractmethod
+    def info(self, message: object) -> Frame:
+        """Return a message for `handle_info`; raises as `call` does."""
 
     def receive(self, data: bytes) -> list[LinkAnswer]:
         """Take bytes that the worker sent; return the answers to calls among them.
@@ -94,8 +96,20 @@ class LinkProtocol:
         Raises:
             ProtocolError: They are not what a worker says. Nothing after them can be read.
         """
+        return self._answers(self._frames.feed(data))
+
+    @property
+    def room(self) -> memoryview | None:
+        """Where the rest of a large answer may be read to, and told by `filled`."""
+        return self._frames.room
+
+    def filled(self, count: int) -> list[LinkAnswer]:
+        """Take note that `count` bytes were read into `room`; return as `receive`."""
+        return self._answers(self._frames.filled(count))
+
+    def _answers(self, bodies: Iterable[Body]) -> list[LinkAnswer]:
         answers: list[LinkAnswer] = []
-        for body in self._frames.feed(data):
+        for body in bodies:
             message = self._decoded(body)
             if type(message) is Reply or type(message) is Failure:
                 answers.append(message)
@@ -119,12 +133,9 @@ class LinkProtocol:
             return None
         return message if type(message) is Reply or type(message) is Failure else None
 
-    def _decoded(self, body: bytes) -> Greeting | Reply | Failure | Down:
-        try:
-            message: Greeting | Reply | Failure | Down = _decode(body)
-        except (ValueError, RecursionError) as error:
-            raise ProtocolError(f"not a message of a worker: {error}") from None
-        return message
+    @abc.abstractmethod
+    def _decoded(self, body: Body) -> Greeting | Reply | Failure | Down:
+        """Read a message; raises `ProtocolError`."""
 
     def _greeted(self, greeting: Greeting) -> None:
         if greeting.version != link.VERSION:
@@ -135,6 +146,33 @@ class LinkProtocol:
         self.greeting = greeting
         self.max_frame = greeting.max_frame
         self._frames.max_frame = max(MAX_FRAME, greeting.max_frame)
+
+
+class ClientProtocol(LinkProtocol):
+    """A client's end: everything is MessagePack."""
+
+    def call(self, number: int, request: object) -> bytes:
+        """Return a call."""
+        return pack_frame((link.CALL, number, request), self.max_frame)
+
+    def cast(self, request: object) -> bytes:
+        """Return a cast."""
+        return pack_frame((link.CAST, request), self.max_frame)
+
+    def casts(self, requests: list[object]) -> bytes:
+        """Return several casts."""
+        return pack_frame((link.CASTS, requests), self.max_frame)
+
+    def info(self, message: object) -> bytes:
+        """Return a message for `handle_info`."""
+        return pack_frame((link.INFO, message), self.max_frame)
+
+    def _decoded(self, body: Body) -> Greeting | Reply | Failure | Down:
+        try:
+            message: Greeting | Reply | Failure | Down = _decode(body)
+        except (ValueError, RecursionError) as error:
+            raise ProtocolError(f"not a message of a worker: {error}") from None
+        return message
 
 
 def error_of(name: str, arguments: list[Any]) -> OtpyError:

@@ -22,6 +22,7 @@ from otpy.links.pending import Pending
 from otpy.links.pool import RefPool
 from otpy.links.protocol import LinkProtocol, Reply, error_of
 from otpy.links.seat import Lost, NotDelivered
+from otpy.wire.frames import Frame
 
 STRANGERS: Final = 10
 """Greetings of another incarnation than the gateway named, before it is an error."""
@@ -244,7 +245,7 @@ class Ref:
         self._resolving = threading.Lock()
         self._link = self._pool = None
 
-    def post(self, incarnation: int, data: bytes, deadline: float | None) -> bool:
+    def post(self, incarnation: int, data: Frame, deadline: float | None) -> bool:
         """Send a frame to one incarnation of the process; False if that is gone, or takes none.
 
         The greeting is not waited for: a busy worker greets when it is done.

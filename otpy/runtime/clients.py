@@ -12,7 +12,7 @@ import msgspec
 from otpy.errors import FrameTooLarge, NotSendable, OtpyError, ProtocolError
 from otpy.system.fdpass import close_fds, send_fds
 from otpy.system.loop import READABLE, WRITABLE, Loop, Timer
-from otpy.wire.frames import FrameDecoder, frame
+from otpy.wire.frames import Body, FrameDecoder, frame
 from otpy.wire.gateway import ERROR, EVENT, MAX_REQUEST, OK, GatewayRequest
 from otpy.wire.packing import pack
 
@@ -154,7 +154,7 @@ class Client:
             self.close()
         self._be_patient(decoder.partial or not self.greeted)
 
-    def _take(self, body: bytes) -> None:
+    def _take(self, body: Body) -> None:
         if not self.closed:
             self._on_request(self, _requests.decode(body))
 

@@ -15,10 +15,11 @@ import msgspec
 
 from otpy.errors import FrameTooLarge, NotSendable, OtpyError, ProtocolError
 from otpy.server.context import current
+from otpy.system.pipes import widen
 from otpy.wire import link as say
 from otpy.wire import peer
 from otpy.wire.control import Address
-from otpy.wire.frames import FrameDecoder
+from otpy.wire.frames import Body, Frame, FrameDecoder, LargeFrame, whole
 from otpy.wire.packing import pack_frame, printable
 
 _FIRST_BYTES: Final = 479
@@ -142,7 +143,7 @@ class Link:
         self.open = True
         self.sent: Callable[[int, tuple[Any, ...]], None] | None = None
         self._frames = FrameDecoder()
-        self._framed: Callable[[tuple[Any, ...]], bytes] = pack_frame
+        self._framed: Callable[[tuple[Any, ...]], Frame] = pack_frame
         self._out = bytearray()
         os.set_blocking(read, False)
         os.set_blocking(write, False)
@@ -154,18 +155,26 @@ class Link:
             ProtocolError: It is not what a client says.
         """
         try:
-            data = os.read(self.read, _FIRST_BYTES)
-            if len(data) == _FIRST_BYTES:
-                data += self._read_on()
+            if self._frames.room is not None:
+                count = os.readv(self.read, [self._frames.room])
+                bodies = self._frames.filled(count) if count else None
+            else:
+                bodies = self._bodies()
         except BlockingIOError:
             return True
         except OSError:
             return False
-        if not data:
+        if bodies is None:
             return False
-        for body in self._frames.feed(data):
+        for body in bodies:
             self._take(body, deliver)
         return True
+
+    def _bodies(self) -> list[Body] | None:
+        data = os.read(self.read, _FIRST_BYTES)
+        if len(data) == _FIRST_BYTES:
+            data += self._read_on()
+        return self._frames.feed(data) if data else None
 
     def _read_on(self) -> bytes:
         try:
@@ -173,7 +182,7 @@ class Link:
         except BlockingIOError:
             return b""
 
-    def _take(self, body: bytes, deliver: Callable[[Received], None]) -> None:
+    def _take(self, body: Body, deliver: Callable[[Received], None]) -> None:
         try:
             message: Received | _Casts = _decode(body)
         except (ValueError, RecursionError) as error:
@@ -204,7 +213,10 @@ class Link:
         if not self.open:
             return
         if self._out:
-            self._out += data
+            self._out += whole(data)
+            return
+        if isinstance(data, LargeFrame):
+            self._send_pieces(data.pieces)
             return
         try:
             sent = os.write(self.write, data)
@@ -214,6 +226,20 @@ class Link:
             return
         if sent != len(data):
             self._out += data[sent:]
+            self._blocked(self)
+
+    def _send_pieces(self, pieces: list[bytes | memoryview]) -> None:
+        widen(self.write)
+        try:
+            sent = os.writev(self.write, pieces)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            return
+        for piece in pieces:
+            self._out += memoryview(piece)[sent:]
+            sent = max(0, sent - len(piece))
+        if self._out:
             self._blocked(self)
 
     def flush(self) -> bool:
@@ -252,7 +278,7 @@ class PeerLink(Link):
         self.peer = peer
         self._framed = _peer_framed
 
-    def _take(self, body: bytes, deliver: Callable[[Received], None]) -> None:
+    def _take(self, body: Body, deliver: Callable[[Received], None]) -> None:
         try:
             kind, number = peer.peer_header(body)
         except struct.error as error:
@@ -284,7 +310,7 @@ class PeerLink(Link):
                 raise ProtocolError(f"not a message of a worker: kind {kind}")
 
 
-def _peer_framed(message: tuple[Any, ...]) -> bytes:
+def _peer_framed(message: tuple[Any, ...]) -> Frame:
     match message:
         case (say.REPLY, number, value):
             return peer.peer_frame(peer.REPLY, number, value)

@@ -40,7 +40,7 @@ class Channel:
     def __init__(
         self,
         fd: int,
-        decode: Callable[[bytes], list[bytes]],
+        decode: Callable[[bytes], Sequence[bytes | bytearray]],
         encode: Callable[[bytes], bytes],
         max_queued: int = 4096,
     ) -> None:

@@ -1,12 +1,18 @@
 """The one frame format everywhere: a 4-byte big-endian length, then the body."""
 
 import struct
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, TypeAlias
 
 from otpy.errors import FrameTooLarge
 
 MAX_FRAME: Final = 64 << 20
 """Bytes that a body may have unless told otherwise."""
+
+Body: TypeAlias = bytes | bytearray
+
+_LARGE: Final = 1 << 16
+"""Bodies of more bytes are read into memory of their own, and not copied there."""
 
 HEADER: Final = struct.Struct(">I")
 _SIZE: Final = HEADER.size
@@ -25,27 +31,74 @@ def frame(body: bytes, max_frame: int = MAX_FRAME) -> bytes:
     return _pack(len(body)) + body
 
 
+class LargeFrame:
+    """A frame in pieces: to join them would be to copy what is large among them.
+
+    Raises:
+        FrameTooLarge: The body has more than `max_frame` bytes.
+    """
+
+    __slots__ = ("_size", "pieces")
+
+    def __init__(self, body: Sequence[bytes | memoryview], max_frame: int = MAX_FRAME) -> None:
+        size = sum(map(len, body))
+        if size > max_frame:
+            raise FrameTooLarge(size, max_frame)
+        self._size = _SIZE + size
+        self.pieces = [_pack(size), *body]
+
+    def __len__(self) -> int:
+        return self._size
+
+
+Frame: TypeAlias = bytes | LargeFrame
+
+
+def whole(data: Frame) -> bytes:
+    """Join a frame's pieces."""
+    return b"".join(data.pieces) if isinstance(data, LargeFrame) else data
+
+
 class FrameDecoder:
     """Turns received bytes into whole bodies; reads no socket.
 
     Attributes:
         max_frame: Bytes that a body may have.
         partial: Whether the bytes received so far end in the middle of a frame.
+        room: Where the rest of a large body may be read to, and told by `filled`; None without
+            one.
     """
 
     def __init__(self, max_frame: int = MAX_FRAME) -> None:
         self._buffer = bytearray()
         self._wanted = _SIZE
+        self._large = bytearray()
+        self.room: memoryview | None = None
         self.max_frame = max_frame
         self.partial = False
 
-    def feed(self, data: bytes) -> list[bytes]:
+    def filled(self, count: int) -> list[Body]:
+        """Take note that `count` bytes were read into `room`; return as `feed`."""
+        assert self.room is not None
+        self.room = self.room[count:]
+        if self.room:
+            return []
+        body, self._large = self._large, bytearray()
+        self.room, self.partial = None, False
+        return [body]
+
+    def feed(self, data: bytes) -> list[Body]:
         """Take more bytes; return the bodies that are complete now, in order.
 
         Raises:
             FrameTooLarge: A header announces more than `max_frame` bytes. Nothing after it
                 can be read: the connection has to be closed.
         """
+        if self.room is not None:
+            count = min(len(data), len(self.room))
+            self.room[:count] = data[:count]
+            first = self.filled(count)
+            return first + self.feed(data[count:]) if count < len(data) else first
         received = len(data)
         if self.partial:
             self._buffer += data
@@ -56,7 +109,7 @@ class FrameDecoder:
             self._buffer.clear()
         elif received >= _SIZE and _unpack_from(data)[0] == received - _SIZE <= self.max_frame:
             return [data[_SIZE:]]  # exactly one frame, as nearly always
-        bodies: list[bytes] = []
+        bodies: list[Body] = []
         start, wanted = 0, _SIZE
         while start + wanted <= received:
             (size,) = _unpack_from(data, start)
@@ -64,6 +117,9 @@ class FrameDecoder:
                 raise FrameTooLarge(size, self.max_frame)
             end = start + _SIZE + size
             if end > received:
+                if size > _LARGE:
+                    self._expect(size, data[start + _SIZE :])
+                    return bodies
                 wanted = _SIZE + size
                 break
             bodies.append(data[start + _SIZE : end])
@@ -72,3 +128,10 @@ class FrameDecoder:
         self._wanted = wanted
         self.partial = start != received
         return bodies
+
+    def _expect(self, size: int, beginning: bytes) -> None:
+        """Make room for a large body, of which the beginning is there."""
+        self._large = bytearray(size)
+        self.room = memoryview(self._large)[len(beginning) :]
+        self._large[: len(beginning)] = beginning
+        self.partial = True

@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from otpy.errors import FrameTooLarge, NotSendable, ProtocolError
-from otpy.wire.frames import HEADER, MAX_FRAME
+from otpy.wire.frames import HEADER, MAX_FRAME, Body
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder().decode
@@ -64,7 +64,7 @@ def printable(value: object, limit: int) -> str:
     return text.encode(errors="backslashreplace").decode()
 
 
-def unpack(body: bytes) -> object:
+def unpack(body: Body) -> object:
     """Decode `body`.
 
     Raises:

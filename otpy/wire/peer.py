@@ -14,10 +14,11 @@ REPLY_FOR answers a call that another process made to the server, which handed i
 
 import pickle
 import struct
+from collections.abc import Iterator
 from typing import Final
 
-from otpy.errors import NotSendable
-from otpy.wire.frames import MAX_FRAME, frame
+from otpy.errors import FrameTooLarge, NotSendable
+from otpy.wire.frames import MAX_FRAME, Body, Frame, LargeFrame, frame
 
 CALL: Final = 0
 CAST: Final = 1
@@ -29,10 +30,15 @@ ERROR: Final = 5
 DOWN: Final = 6
 
 _HEADER: Final = struct.Struct(">BQ")
+_COUNT: Final = struct.Struct(">I")
+_WITH_BUFFERS: Final = 0x80
+"""Flag of a kind: before the pickle stand a count and the sizes of it and of what follows it."""
+
+_LARGE: Final = 1 << 16
 _TEXT_CHARS: Final = 500
 
 
-def peer_frame(kind: int, number: int, value: object, max_frame: int = MAX_FRAME) -> bytes:
+def peer_frame(kind: int, number: int, value: object, max_frame: int = MAX_FRAME) -> Frame:
     """Put a message between two workers into a frame.
 
     Raises:
@@ -40,23 +46,55 @@ def peer_frame(kind: int, number: int, value: object, max_frame: int = MAX_FRAME
         FrameTooLarge: It is over `max_frame`.
     """
     try:
+        if _is_large(value):
+            return LargeFrame(_pieces(kind, number, value), max_frame)
         body = pickle.dumps(value, 5)
+    except FrameTooLarge:
+        raise
     except Exception as error:  # noqa: BLE001  # whatever the user's code raised
         name = type(value).__qualname__
         raise NotSendable(f"cannot send a {name}: {error!s:.{_TEXT_CHARS}}") from None
     return frame(_HEADER.pack(kind, number) + body, max_frame)
 
 
-def peer_header(body: bytes) -> tuple[int, int]:
+def _is_large(value: object) -> bool:
+    """Tell whether there is something large in a value: itself, or an argument of a request."""
+    parts = value if type(value) is tuple else (value,)
+    return any(
+        (len(part) if isinstance(part, bytes) else getattr(part, "nbytes", 0)) > _LARGE
+        for part in parts
+    )
+
+
+class _Pieces(list[bytes | memoryview]):
+    """What pickle writes, as it writes it: large bytes come as they are, and not as a copy."""
+
+    write = list.append
+
+
+def _pieces(kind: int, number: int, value: object) -> list[bytes | memoryview]:
+    pickled, buffers = _Pieces(), list[pickle.PickleBuffer]()
+    # What is large and knows how stays out of the pickle (PEP 574): numpy's arrays do.
+    pickle.Pickler(pickled, 5, buffer_callback=buffers.append).dump(value)
+    raw = [buffer.raw() for buffer in buffers]
+    if not raw:
+        return [_HEADER.pack(kind, number), *pickled]
+    sizes = [sum(map(len, pickled)), *map(len, raw)]
+    head = _HEADER.pack(kind | _WITH_BUFFERS, number) + _COUNT.pack(len(sizes))
+    return [head + struct.pack(f">{len(sizes)}Q", *sizes), *pickled, *raw]
+
+
+def peer_header(body: Body) -> tuple[int, int]:
     """Tell the kind and the number of a message.
 
     Raises:
         struct.error: It is too short for one.
     """
-    return _HEADER.unpack_from(body)
+    kind, number = _HEADER.unpack_from(body)
+    return kind & ~_WITH_BUFFERS, number
 
 
-def peer_value(body: bytes) -> object:
+def peer_value(body: Body) -> object:
     """Tell the value of a message.
 
     Raises:
@@ -64,7 +102,19 @@ def peer_value(body: bytes) -> object:
             not there.
     """
     try:
-        return pickle.loads(memoryview(body)[_HEADER.size :])  # noqa: S301  # of our own tree
+        if body[0] & _WITH_BUFFERS:
+            pickled, *buffers = _parts(memoryview(body)[_HEADER.size :])
+            return pickle.loads(pickled, buffers=buffers)  # noqa: S301  # of our own tree
+        return pickle.loads(memoryview(body)[_HEADER.size :])  # noqa: S301  # likewise
     except Exception as error:  # noqa: BLE001  # as above
         what = f"{type(error).__name__}: {error!s:.{_TEXT_CHARS}}"
         raise NotSendable(f"the receiver cannot read it: {what}") from None
+
+
+def _parts(body: memoryview) -> Iterator[memoryview]:
+    (count,) = _COUNT.unpack_from(body)
+    sizes = struct.unpack_from(f">{count}Q", body, _COUNT.size)
+    start = _COUNT.size + struct.calcsize(f">{count}Q")
+    for size in sizes:
+        yield body[start : start + size]
+        start += size

@@ -42,6 +42,18 @@ def test_a_worker_calls_any_other_by_id_or_path(
     assert node.call(caller, "whereis", name) == node.call(name, "pid")
 
 
+@pytest.mark.parametrize("kind", ["bytes", "bytearray", "array", "buffer", "list"])
+@pytest.mark.parametrize("size", [1 << 16, (1 << 16) + 256, 1 << 20, 20 << 20])
+def test_large_values_pass_as_they_are(node: NodeUnderTest, kind: str, size: int) -> None:
+    assert node.client["a"].call("pass_large", "c", kind, size, timeout=None) is True
+    assert node.call("a", "call_other", "c", "echo", 1) == ["answer", 1]
+
+
+def test_large_casts_come_in_order_and_whole(node: NodeUnderTest) -> None:
+    seen = node.client["a"].call("cast_large", "b", 3 << 20, 20, timeout=None)
+    assert seen == [[bytes([number]), 3 << 20, 1] for number in range(20)]
+
+
 def test_values_of_the_users_own_classes_pass(node: NodeUnderTest) -> None:
     assert node.call("a", "pass_point", "c") == ["Point", 2, 4]
 

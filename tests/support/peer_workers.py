@@ -1,7 +1,9 @@
 """Workers that talk to each other. Nodes under test import them."""
 
 import os
+import pickle
 import threading
+from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +19,17 @@ class Unpicklable:
 
     def __reduce__(self) -> Any:
         raise TypeError("not this one")
+
+
+class Buffer(bytearray):
+    """A value that leaves its bytes out of the pickle, as numpy's arrays do (PEP 574)."""
+
+    @property
+    def nbytes(self) -> int:
+        return len(self)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return Buffer, (pickle.PickleBuffer(self),)
 
 
 @dataclass
@@ -88,6 +101,27 @@ class Talker(GenServer):
         local = type("Local", (), {"__module__": __name__})
         globals()["Local"] = local
         return told(lambda: otpy.call(name, "echo", local()))
+
+    @call
+    def pass_large(self, name: str, kind: str, size: int) -> bool:
+        """Send something large there and tell whether it comes back the same."""
+        value: Any = bytes(range(256)) * (size // 256)
+        match kind:
+            case "bytearray":
+                value = bytearray(value)
+            case "array":
+                value = array("B", value)
+            case "buffer":
+                value = Buffer(value)
+            case "list":
+                value = [value, [value], None]
+        return bool(otpy.call(name, "echo", value, timeout=None) == value)
+
+    @call
+    def cast_large(self, name: str, size: int, count: int) -> list[Any]:
+        for number in range(count):
+            otpy.cast(name, "measure", bytes([number]) * size)
+        return otpy.call(name, "remembered")  # type: ignore[no-any-return]
 
     @call
     def call_in_threads(self, name: str, count: int) -> list[Any]:
@@ -173,6 +207,10 @@ class Listener(GenServer):
         for number, caller in enumerate(callers):
             caller.reply(number)
         return len(callers)
+
+    @cast
+    def measure(self, value: bytes) -> None:
+        self.seen.append([value[:1], len(value), len(set(value))])
 
     @cast
     def remember(self, value: Any) -> None:
