@@ -11,12 +11,11 @@ from otpy.errors import CallTimeout, OtpyError
 from otpy.links.deadline import DEFAULT_TIMEOUT_S, poll_ms
 from otpy.server import tasks
 from otpy.server.context import Employer
-from otpy.server.tasks import DEFAULT_SHUTDOWN_S, DEFAULT_SUPERVISOR, Function, Task
+from otpy.server.tasks import DEFAULT_SHUTDOWN_S, DEFAULT_SUPERVISOR, FATE_S, Function, Task
 
 _AHEAD: Final = 4
 """For each task that may run, so many may be begun or done before the one whose turn it is."""
 
-_FATE_S: Final = 1.0
 _ERRORS: Final = ("raise", "yield")
 
 
@@ -160,7 +159,7 @@ class _Stream:
         has_ended = task.descriptors()[1] in ready
         if has_ended or task.done():
             # Of one that has ended the supervisor is asked why.
-            self._settle(number, task, _FATE_S)
+            self._settle(number, task, FATE_S)
 
     def _settle(self, number: int, task: Task, timeout: float) -> None:
         try:

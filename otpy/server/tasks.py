@@ -8,14 +8,21 @@ only that one awaits it.
 import contextlib
 import os
 import pickle
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Final, TypeAlias
+import select
+from collections.abc import Callable, Generator, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from otpy.errors import CallTimeout, NoProcess, NotSendable, OtpyError, ProcessDown
 from otpy.links.deadline import DEFAULT_TIMEOUT_S, deadline_of, share_of
 from otpy.links.ref import Ref
 from otpy.server.context import Employer, current
 from otpy.server.functions import name_of
+
+if TYPE_CHECKING:
+    from asyncio import Future
+
+FATE_S: Final = 1.0
+"""How long to ask why a process died; what it was asked has waited long enough."""
 
 DEFAULT_SUPERVISOR: Final = "tasks"
 DEFAULT_SHUTDOWN_S: Final = 5.0
@@ -55,6 +62,34 @@ class Task:
         self._check_owner()
         return self._pending.done()
 
+    def __await__(self) -> Generator[Any, None, Any]:
+        """Wait for the result on an event loop, as `await_` does without one."""
+        return self._awaited().__await__()
+
+    async def _awaited(self) -> Any:
+        import asyncio  # noqa: PLC0415  # who awaits has it
+
+        self._check_owner()
+        loop = asyncio.get_running_loop()
+        while not self.has_ended() and not self.done():
+            ready = loop.create_future()
+            for descriptor in self.descriptors():
+                loop.add_reader(descriptor, _wake, ready)
+            try:
+                await ready
+            finally:
+                for descriptor in self.descriptors():
+                    loop.remove_reader(descriptor)
+        return self.result(FATE_S)
+
+    def has_ended(self) -> bool:
+        """Tell whether its process is dead; then its supervisor knows why."""
+        if self._link is None or not self._link.open:
+            return True
+        ends = select.poll()
+        ends.register(self.descriptors()[1], select.POLLIN)
+        return bool(ends.poll(0))
+
     def result(self, timeout: float | None = DEFAULT_TIMEOUT_S) -> Any:
         """Wait for the result, as `await_` does."""
         self._check_owner()
@@ -80,6 +115,11 @@ class Task:
     def _check_owner(self) -> None:
         if os.getpid() != self._owner:
             raise OtpyError(f"{self.name!r} is awaited by the process that began it")
+
+
+def _wake(ready: "Future[None]") -> None:
+    if not ready.done():
+        ready.set_result(None)
 
 
 def async_(

@@ -386,3 +386,14 @@ with otpy.connect("tasks") as node:
     assert await_end(pids["linked"])
     node.until(lambda: len(running(node)) == 1, "the other alone")
     assert pids["not linked"] in node.pids().values()
+
+
+def test_an_async_server_awaits_tasks_on_its_loop(nodes: Nodes) -> None:
+    node = nodes.run(TREE.replace(":Owner", ":AsyncOwner"))
+    assert node.call("owner", "run", "add", 2, 3) == 5
+    assert node.call("owner", "run", "kill_itself") == ["ProcessDown", "killed"]
+    assert node.call("owner", "run", "divide", 0)[1].startswith("error: ZeroDivisionError")
+    assert node.call("owner", "run", "many_bytes", 1 << 20) == bytes(1 << 20)
+    assert node.call("owner", "several", 5) == list(range(100, 105))
+    assert node.call("owner", "within", 0.05) == "too late None"
+    none_is_left(node)

@@ -1,5 +1,6 @@
 """Workers that begin tasks, and what those run."""
 
+import asyncio
 import os
 import signal
 from functools import partial
@@ -212,3 +213,34 @@ class Owner(GenServer):
         Path(f"{log}.fifo").read_bytes()
         stream.close()  # type: ignore[attr-defined]
         return [first, next(items)]
+
+
+class AsyncOwner(GenServer):
+    """Awaits tasks on an event loop."""
+
+    async def init(self, log: str) -> None:
+        self.log = log
+
+    @call
+    async def run(self, name: str, *args: Any) -> Any:
+        try:
+            return await tasks.async_(globals()[name], *args)
+        except OtpyError as error:
+            return told(error)
+
+    @call
+    async def several(self, count: int) -> Any:
+        return await asyncio.gather(*(_awaited(tasks.async_(add, n, 100)) for n in range(count)))
+
+    @call
+    async def within(self, seconds: float) -> str:
+        task = tasks.async_(hang, self.log)
+        try:
+            await asyncio.wait_for(task, seconds)
+        except TimeoutError:
+            return f"too late {tasks.shutdown(task)}"
+        return "done"
+
+
+async def _awaited(task: tasks.Task) -> Any:
+    return await task
