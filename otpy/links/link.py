@@ -104,8 +104,8 @@ class Link(Channel[Reply | Failure]):
             return self.exchange(number, data, deadline)
         # A thread alone, as nearly always. Nobody else reads as long as it has the baton, so that
         # it needs no seat.
-        self._alone = 1
         try:
+            self._alone = 1
             if end := self._put_at_once(data):
                 return self._sole_answer(number, deadline) or self._answer(number, end, deadline)
         finally:
