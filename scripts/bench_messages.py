@@ -20,6 +20,7 @@ from typing import Final, TypeAlias
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import otpy
+from scripts.benchlib.counters import LARGE
 from scripts.benchlib.peers import PEERS, Peer
 from scripts.benchlib.table import Row, paired, percentile, render
 from scripts.benchlib.talk import NAME, UNDER_WAY, BarePipe, Crowd, Increment, Otpy, Talker
@@ -48,10 +49,11 @@ class Effort:
     crowd_calls: int = 1500
     casts: int = 20_000
     contacts: int = 100
+    large: int = 200
     peer_calls: int = 1000
 
 
-_QUICK: Final = Effort(3, 600, 200, 2000, 10, 200)
+_QUICK: Final = Effort(3, 600, 200, 2000, 10, 20, 200)
 
 
 def pin(pids: Iterable[int], where: str) -> None:
@@ -107,8 +109,8 @@ def measure_one_client(effort: Effort, node: Otpy, where: str) -> Figures:
         pin([os.getpid(), node.pid, node.customer, pipe.pid], where)
         in_turns(increments, _CHUNK)
         ours, theirs = in_turns(increments, effort.calls)
-        client["customer"].call(_CHUNK)
-        between = client["customer"].call(effort.calls, timeout=None)
+        client["customer"].call("increment", _CHUNK)
+        between = client["customer"].call("increment", effort.calls, timeout=None)
     p50 = percentile(theirs, 50)
     return {
         Measure(f"one client, sequential calls, p50, {where}", at_most=0.75): (
@@ -184,6 +186,23 @@ def _rate(send: Callable[[], object], sync: Increment, count: int) -> float:
     return count / (time.perf_counter() - began)
 
 
+def measure_large(effort: Effort, node: Otpy, where: str) -> Figures:
+    """Send what is large from worker to worker, and wait until it was taken."""
+    with BarePipe() as pipe, otpy.connect(NAME) as client:
+        connection, data = pipe.connection(0), bytes(LARGE)
+        pin([os.getpid(), node.pid, node.customer, pipe.pid], where)
+
+        def send() -> None:
+            connection.send(("call", 17, ("measure", data)))
+            connection.recv()
+
+        theirs = latencies(send, effort.large)
+        ours = client["customer"].call("measure", effort.large, timeout=None)
+    measure = Measure(f"{LARGE >> 20} MiB of bytes, worker to worker, {where}", "MiB/s", None, 2.0)
+    mib_s = (LARGE / (1 << 20)) * 1e6
+    return {measure: (mib_s / median(ours), mib_s / median(theirs))}
+
+
 def measure_first_contact(effort: Effort, node: Otpy, where: str) -> Figures:
     """Find a process by its name and get the first answer, to a call over a link that is there."""
     pin([os.getpid(), node.pid], where)
@@ -199,6 +218,16 @@ def _first_contact() -> float:
         began = time.perf_counter_ns()
         client["counter"].call("get_count")
         return (time.perf_counter_ns() - began) / 1e3
+
+
+_KINDS: Final = (
+    (measure_one_client, (_ONE_CORE, _ANYWHERE)),
+    (measure_crowd, (_ONE_CORE, _ANYWHERE)),
+    (measure_casts, (_ONE_CORE, _ANYWHERE)),
+    (measure_large, (_ANYWHERE,)),
+    (measure_first_contact, (_ANYWHERE,)),
+)
+"""What is measured, and where: what two processes do in turns needs no pinning to be fair."""
 
 
 def measure_peers(effort: Effort) -> list[str]:
@@ -228,8 +257,8 @@ def measure_otpy(effort: Effort) -> list[Row]:
     rounds: dict[Measure, list[tuple[float, float]]] = {}
     for number in range(effort.rounds):
         _say(f"round {number + 1} of {effort.rounds}")
-        for kind in (measure_one_client, measure_crowd, measure_casts, measure_first_contact):
-            for where in (_ANYWHERE,) if kind is measure_first_contact else (_ONE_CORE, _ANYWHERE):
+        for kind, places in _KINDS:
+            for where in places:
                 with Otpy() as node:
                     figures = kind(effort, node, where)
                 pin([os.getpid()], _ANYWHERE)

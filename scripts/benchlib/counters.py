@@ -1,14 +1,24 @@
 """The servers that otpy runs in the benchmark of messages."""
 
 import time
-from typing import Any
+from typing import Any, Final
 
 import otpy
 from otpy.examples.counter import Counter
 
+LARGE: Final = 1 << 20
+"""Bytes of a large value."""
+
 
 class CastCounter(Counter):
-    """README's counter, which takes ``("increment", amount)`` as a cast, too."""
+    """README's counter, which takes ``("increment", amount)`` as a cast, too, and large values."""
+
+    def handle_call(self, request: object, caller: otpy.Caller) -> object:
+        """Count, or answer ``("measure", data)`` with the size of the data."""
+        match request:
+            case ("measure", bytes(data)):
+                return len(data)
+        return super().handle_call(request, caller)
 
     def handle_cast(self, request: object) -> object:
         """Count, without an answer."""
@@ -22,13 +32,19 @@ class CastCounter(Counter):
 class Customer(otpy.GenServer):
     """Calls the counter from another worker of the tree."""
 
+    def init(self) -> None:
+        """Make what is large."""
+        self.data = bytes(LARGE)
+
     def handle_call(self, request: Any, caller: otpy.Caller) -> object:
-        """Answer a number of calls with their times, in µs."""
+        """Answer ``(name, count)`` with the times of so many calls, in µs."""
         del caller
+        name, count = request
+        argument = self.data if name == "measure" else 1
         clock = time.perf_counter_ns
         times = []
-        for _ in range(request):
+        for _ in range(count):
             began = clock()
-            otpy.call("counter", "increment", 1)
+            otpy.call("counter", name, argument)
             times.append((clock() - began) / 1e3)
         return times

@@ -119,6 +119,8 @@ def _count(connections: "tuple[Connection[Any, Any], ...]") -> None:
                     connection.send(("reply", number, count))
                 case ("cast", ("increment", int(amount))):
                     count += amount
+                case ("call", number, ("measure", bytes(data))):
+                    connection.send(("reply", number, len(data)))
 
 
 class Otpy(Talker):
