@@ -296,9 +296,9 @@ class PeerLink(Link):
             deliver(message)
 
     def _message(self, kind: int, number: int, value: Any) -> Received | None:
+        if kind == peer.CALL:
+            return LinkCall(number, value, self)
         match kind:
-            case peer.CALL:
-                return LinkCall(number, value, self)
             case peer.CAST:
                 return Cast(value)
             case peer.INFO:
@@ -311,14 +311,12 @@ class PeerLink(Link):
 
 
 def _peer_framed(message: tuple[Any, ...]) -> Frame:
-    match message:
-        case (say.REPLY, number, value):
-            return peer.peer_frame(peer.REPLY, number, value)
-        case (say.ERROR, number, name, arguments):
-            return peer.peer_frame(peer.ERROR, number, (name, arguments))
-        case (say.GREETING, *facts):
-            return peer.peer_frame(peer.GREETING, 0, tuple(facts))
-        case (_, reason, traceback):
-            return peer.peer_frame(peer.DOWN, 0, (reason, traceback))
-        case _:
-            raise AssertionError(message)
+    kind = message[0]
+    if kind == say.REPLY:
+        return peer.peer_frame(peer.REPLY, message[1], message[2])
+    if kind == say.ERROR:
+        return peer.peer_frame(peer.ERROR, message[1], message[2:])
+    return peer.peer_frame(_PEER_KINDS[kind], 0, message[1:])
+
+
+_PEER_KINDS: Final = {say.GREETING: peer.GREETING, say.DOWN: peer.DOWN}

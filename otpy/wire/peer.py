@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from otpy.errors import FrameTooLarge, NotSendable
-from otpy.wire.frames import MAX_FRAME, Body, Frame, LargeFrame, frame
+from otpy.wire.frames import MAX_FRAME, Body, Frame, LargeFrame
 
 CALL: Final = 0
 CAST: Final = 1
@@ -30,11 +30,18 @@ ERROR: Final = 5
 DOWN: Final = 6
 
 _HEADER: Final = struct.Struct(">BQ")
+_HEAD: Final = _HEADER.size
+_FRAME: Final = struct.Struct(">IBQ")
+"""The length of a frame, and the header."""
+
 _COUNT: Final = struct.Struct(">I")
 _WITH_BUFFERS: Final = 0x80
 """Flag of a kind: before the pickle stand a count and the sizes of it and of what follows it."""
 
 _LARGE: Final = 1 << 16
+_SMALL: Final = frozenset({str, int, float, bool, type(None), list, dict})
+"""What stays within the pickle, however much it is."""
+
 _TEXT_CHARS: Final = 500
 
 
@@ -54,16 +61,21 @@ def peer_frame(kind: int, number: int, value: object, max_frame: int = MAX_FRAME
     except Exception as error:  # noqa: BLE001  # whatever the user's code raised
         name = type(value).__qualname__
         raise NotSendable(f"cannot send a {name}: {error!s:.{_TEXT_CHARS}}") from None
-    return frame(_HEADER.pack(kind, number) + body, max_frame)
+    size = _HEAD + len(body)
+    if size > max_frame:
+        raise FrameTooLarge(size, max_frame)
+    return _FRAME.pack(size, kind, number) + body
 
 
 def _is_large(value: object) -> bool:
     """Tell whether there is something large in a value: itself, or an argument of a request."""
-    parts = value if type(value) is tuple else (value,)
-    return any(
-        (len(part) if isinstance(part, bytes) else getattr(part, "nbytes", 0)) > _LARGE
-        for part in parts
-    )
+    for part in value if type(value) is tuple else (value,):
+        if type(part) in _SMALL:
+            continue
+        size = len(part) if isinstance(part, bytes) else getattr(part, "nbytes", 0)
+        if size > _LARGE:
+            return True
+    return False
 
 
 class _Pieces(list[bytes | memoryview]):
@@ -103,9 +115,11 @@ def peer_value(body: Body) -> object:
     """
     try:
         if body[0] & _WITH_BUFFERS:
-            pickled, *buffers = _parts(memoryview(body)[_HEADER.size :])
+            pickled, *buffers = _parts(memoryview(body)[_HEAD:])
             return pickle.loads(pickled, buffers=buffers)  # noqa: S301  # of our own tree
-        return pickle.loads(memoryview(body)[_HEADER.size :])  # noqa: S301  # likewise
+        if len(body) < _LARGE:  # it is copied sooner than a view of it is made
+            return pickle.loads(body[_HEAD:])  # noqa: S301  # likewise
+        return pickle.loads(memoryview(body)[_HEAD:])  # noqa: S301  # likewise
     except Exception as error:  # noqa: BLE001  # as above
         what = f"{type(error).__name__}: {error!s:.{_TEXT_CHARS}}"
         raise NotSendable(f"the receiver cannot read it: {what}") from None
