@@ -17,7 +17,7 @@ SECTIONS: Final = {
     "Trees": ("run", "check", "schema", "demo"),
     "Look": ("tree", "status", "top", "pid", "events"),
     "Talk": ("call", "cast"),
-    "Debug": ("state", "replace-state", "suspend", "resume", "trace"),
+    "Debug": ("state", "replace-state", "suspend", "resume", "trace", "stack"),
     "Operate": ("kill", "terminate", "start", "restart", "delete", "shutdown"),
     "Shell": ("completion",),
 }

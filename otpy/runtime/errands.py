@@ -20,6 +20,7 @@ from otpy.wire.control import (
     Address,
     Answered,
     Ask,
+    DumpStacks,
     Entries,
     Granted,
     Hire,
@@ -93,7 +94,13 @@ class Errands:
     def ask(
         self,
         errand: Errand,
-        request: Request | StartMany | SendSignal | ReadGauges | StopProcess | SystemRequest,
+        request: Request
+        | StartMany
+        | SendSignal
+        | ReadGauges
+        | DumpStacks
+        | StopProcess
+        | SystemRequest,
     ) -> None:
         """Get the client an answer."""
         self._send(errand, lambda token: Ask(token, errand.way, request))

@@ -7,6 +7,7 @@ from otpy.core.messages import Request
 from otpy.core.spec import SupervisorSpec
 from otpy.core.state import Outlook
 from otpy.runtime.child import Child
+from otpy.runtime.stacks import StackDumps
 from otpy.wire.control import Plain
 
 
@@ -15,6 +16,7 @@ class Family(Protocol):
 
     path: str
     spec: SupervisorSpec
+    stacks: StackDumps
 
     def outlook(self, id_: str) -> Outlook:
         """What somebody who looks for this child may expect."""

@@ -35,6 +35,7 @@ from otpy.system.spawn import become_child, become_worker, raise_descriptor_limi
 from otpy.wire.control import (
     Address,
     Answered,
+    DumpStacks,
     Granted,
     Hire,
     Introduced,
@@ -118,6 +119,7 @@ class Gateway:
             "statistics": self._statistics,
             "stop": self._stop,
             "trace": self._trace,
+            "stack": self._stack,
             **{name: partial(self._system, make) for name, make in _SYSTEM.items()},
             "fate": self._fate,
             "events": self._events,
@@ -299,6 +301,12 @@ class Gateway:
 
     def _trace(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
         self._errands.trace(self._about_server(client, number, arguments))
+
+    def _stack(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
+        entry = self._directory.resolve(str(arguments["name"]))
+        if entry.kind != "worker":
+            raise NoProcess(f"{entry.path or 'root'!r} is a {entry.kind}, not a worker")
+        self._errands.ask(Errand(client, number, entry.path, way_to(entry.path)), DumpStacks())
 
     def _about_server(self, client: Client, number: int, arguments: dict[str, Any]) -> Errand:
         entry = self._directory.resolve(str(arguments["name"]))

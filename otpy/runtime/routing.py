@@ -35,6 +35,7 @@ from otpy.system.fdpass import close_fds
 from otpy.wire.control import (
     Answered,
     Ask,
+    DumpStacks,
     Granted,
     Hire,
     Introduce,
@@ -119,12 +120,12 @@ class Router:
             return
         id_ = message.path[0]
         # These are for a process in any state: one that hangs in its init, above all.
-        at_once = _is(message, SendSignal | ReadGauges | StopProcess)
+        at_once = _is(message, SendSignal | ReadGauges | DumpStacks | StopProcess)
         child = self._family.present(id_) if at_once else self._family.running(id_)
         if child is not None:
             self._pass_on(origin, message, tuple(fds), child)
             return
-        if _is(message, ReadGauges | StopProcess):
+        if _is(message, ReadGauges | DumpStacks | StopProcess):
             self._refuse(origin, message, fds, NoProcess(f"{id_!r} has no process now"))
             return
         match self._family.outlook(id_):
@@ -212,7 +213,7 @@ class Router:
 
     def _serve(self, origin: Channel, message: Introduce | Ask, fds: Sequence[int]) -> None:
         if isinstance(message, Introduce) or isinstance(
-            message.request, SendSignal | StopProcess | SystemRequest
+            message.request, SendSignal | StopProcess | DumpStacks | SystemRequest
         ):
             self._refuse(origin, message, fds, self._no_server())
             return
@@ -274,14 +275,9 @@ class Router:
         self, origin: Channel, message: Introduce | Ask, fds: tuple[int, ...], child: Child
     ) -> None:
         rest = message.path[1:]
-        if not rest and isinstance(message, Ask) and isinstance(message.request, SendSignal):
-            send_signal(child.pidfd, message.request.number)
-            self._send(origin, Answered(message.token, Done(child.spec.id), {}))
-        elif not rest and isinstance(message, Ask) and isinstance(message.request, StopProcess):
-            self._stop(origin, message.token, message.request, child)
-        elif (reading := _reading(message, rest, child)) is not None:
-            self._send(origin, Answered(message.token, reading, {}))
-        elif child.is_supervisor or (not rest and _is_for(child, message)):
+        if not rest and isinstance(message, Ask) and self._do_to(child, origin, message):
+            return
+        if child.is_supervisor or (not rest and _is_for(child, message)):
             self._forward(origin, message, rest, fds, child)
         elif not rest and isinstance(message, Ask) and child.kind == "worker":
             error = NoProcess(f"{message.path[0]!r} is a function, not a server")
@@ -294,6 +290,25 @@ class Router:
             self._refuse(origin, message, fds, error)
         else:
             self._introduce(origin, message, fds, child)
+
+    def _do_to(self, child: Child, origin: Channel, message: Ask) -> bool:
+        """Do what can be done to a child without asking it; tell whether that was it."""
+        token = message.token
+        match message.request:
+            case SendSignal(number=number):
+                send_signal(child.pidfd, number)
+                self._send(origin, Answered(token, Done(child.spec.id), {}))
+            case StopProcess() as order:
+                self._stop(origin, token, order, child)
+            case ReadGauges() if (statistics := child.statistics()) is not None:
+                self._send(origin, Answered(token, Plain((statistics,)), {}))
+            case DumpStacks() if child.kind == "worker":
+                self._family.stacks.dump(
+                    child, lambda answer: self._send(origin, Answered(token, answer, {}))
+                )
+            case _:
+                return False
+        return True
 
     def _stop(self, origin: Channel, token: int, order: StopProcess, child: Child) -> None:
         error = None
@@ -373,14 +388,6 @@ def _within_bounds(answers: Iterable[Answer]) -> Iterator[Answer]:
 def _is_for(child: Child, message: Introduce | Ask) -> bool:
     """Tell whether the worker itself is to answer a message."""
     return child.served and isinstance(message, Ask) and isinstance(message.request, SystemRequest)
-
-
-def _reading(message: Introduce | Ask, rest: Sequence[str], child: Child) -> Plain | None:
-    """Read the gauge that a message is about; None if it is about something else."""
-    if rest or not isinstance(message, Ask) or not isinstance(message.request, ReadGauges):
-        return None
-    statistics = child.statistics()
-    return None if statistics is None else Plain((statistics,))
 
 
 def _is(message: Introduce | Ask, request: type | UnionType) -> bool:

@@ -11,6 +11,7 @@ from otpy.runtime.nursery import Nursery
 from otpy.runtime.output import ChildOutput, Terminal
 from otpy.runtime.pipes import Pipes, open_pipes
 from otpy.runtime.place import Place
+from otpy.runtime.stacks import StackDumps
 from otpy.runtime.worker import be_blank
 from otpy.system.loop import Loop
 from otpy.system.spawn import fork_watched
@@ -25,6 +26,9 @@ class Starter:
         terminal: Where the workers' output goes.
         leashes: Descriptors that every process below must hold.
         be_other: Is a child that is no worker, in the forked process; tells its exit status.
+
+    Attributes:
+        stacks: Of the workers.
     """
 
     def __init__(
@@ -38,6 +42,7 @@ class Starter:
         self._leashes, self._be_other = leashes, be_other
         self._pid = os.getpid()
         self._board = Board()
+        self.stacks = StackDumps(loop)
         self._nursery = Nursery(self._be_blank, self._board)
         self.spare_pids = self._nursery.pids
 
@@ -51,6 +56,7 @@ class Starter:
         Raises:
             OSError: There are too many processes or open files, or there is no memory.
         """
+        self.stacks.prepare()
         blank = self._nursery.take(ahead)
         child = Child(
             spec=spec,
@@ -66,8 +72,9 @@ class Starter:
         child.channel.send(_assignment(spec, path, incarnation))
         return child
 
-    def bury(self, child: Child) -> None:
-        """Give back what was held for a child that is gone."""
+    def bury(self, child: Child, reason: str) -> None:
+        """Give back what was held for a child that is gone, and why it went."""
+        self.stacks.forget(child, reason)
         child.close()
         if child.gauge is not None:
             self._board.give_back(child.gauge)
@@ -114,7 +121,8 @@ class Starter:
         return Place(path, self._pid, pipes.their_control, leashes, own)
 
     def _be_blank(self, pipes: Pipes, gauge: memoryview) -> int:
-        return self._be_child(partial(be_blank, pipes, gauge, self._leashes, self._pid))
+        kept = (self.stacks.prepare(),)
+        return self._be_child(partial(be_blank, pipes, gauge, kept, self._leashes, self._pid))
 
     def _be_child(self, main: Callable[[], int]) -> int:
         self._loop.close()

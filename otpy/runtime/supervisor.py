@@ -96,6 +96,7 @@ class Supervisor(abc.ABC):
         self._children: dict[str, Child] = {}
         self._pids: dict[int, Child] = {}
         self._starter = Starter(self.loop, self.terminal, leashes, self.child_main)
+        self.stacks = self._starter.stacks
         self._publisher = Publisher(self.loop, self.deliver, lambda: self._state.work is not None)
         self._sweep_is_due = False
         others = (frozenset(strangers), self._starter.spare_pids)
@@ -314,7 +315,7 @@ class Supervisor(abc.ABC):
         self._sweep_is_due = True
         del self._children[id_]
         self._starts = {**self._starts, **child.starts} if child.starts else self._starts
-        self._starter.bury(child)
+        self._starter.bury(child, str(reason))
         if child.lifeline is not None:
             os.close(child.lifeline)
         self.router.child_ended(child, str(reason))

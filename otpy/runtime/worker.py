@@ -19,17 +19,24 @@ from otpy.system.title import name_process
 from otpy.wire.control import Address, BeWorker, IgnoreStart, LastWord, Ready
 
 
-def be_blank(pipes: Pipes, gauge: memoryview, leashes: tuple[int, ...], supervisor: int) -> int:
+def be_blank(
+    pipes: Pipes,
+    gauge: memoryview,
+    kept: tuple[int, ...],
+    leashes: tuple[int, ...],
+    supervisor: int,
+) -> int:
     """Be a worker, in the process just forked; tell its exit status.
 
     Args:
         pipes: To the supervisor.
         gauge: Where it shows the supervisor what it does.
-        leashes: Descriptors that stay open; a program that the worker becomes gets them too.
+        kept: Descriptors that stay open.
+        leashes: More such; a program that the worker becomes gets them too.
         supervisor: Its pid.
     """
     assert pipes.their_output is not None
-    become_child("otpy: worker", (pipes.their_control, *leashes), pipes.their_output)
+    become_child("otpy: worker", (pipes.their_control, *kept, *leashes), pipes.their_output)
     become_worker(supervisor)
     mailbox = WorkerMailbox(pipes.their_control, gauge)
     child = mailbox.assigned()

@@ -1,6 +1,7 @@
 """What /proc tells about other processes."""
 
 import os
+from dataclasses import dataclass
 
 
 def children_of(parent: int) -> list[int]:
@@ -34,3 +35,40 @@ def _stat(pid: int) -> list[bytes] | None:
         return None
     # The command name stands in parentheses and may itself hold spaces and parentheses.
     return text[text.rindex(b")") + 2 :].split()
+
+
+@dataclass(frozen=True, slots=True)
+class SignalMasks:
+    """What a thread has to do with each signal: bit n - 1 of a mask is signal n's.
+
+    Attributes:
+        pending: Sent to it or to its process, and not delivered.
+        blocked: Not to be delivered now; those whose handler runs are among them.
+        caught: Of the process: those that have a handler.
+    """
+
+    pending: int
+    blocked: int
+    caught: int
+
+
+def signal_masks(pid: int) -> list[SignalMasks]:
+    """Read the masks of each thread; none if the process is gone."""
+    try:
+        with os.scandir(f"/proc/{pid}/task") as threads:
+            masks = [_masks(f"{thread.path}/status") for thread in threads]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+    return [each for each in masks if each is not None]
+
+
+def _masks(path: str) -> SignalMasks | None:
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123  # as above
+            fields = dict(line.split(b":", 1) for line in file.read().splitlines())
+    except (FileNotFoundError, ProcessLookupError):
+        return None  # this thread has just ended
+    own, shared, blocked, caught = (
+        int(fields[key], 16) for key in (b"SigPnd", b"ShdPnd", b"SigBlk", b"SigCgt")
+    )
+    return SignalMasks(own | shared, blocked, caught)

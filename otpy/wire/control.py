@@ -118,12 +118,22 @@ class StopProcess:
 
 
 @dataclass(frozen=True, slots=True)
+class DumpStacks:
+    """Tell the Python stacks of a worker; it is not asked."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ask:
     """Answer `request`, or pass it on along `path`."""
 
     token: int
     path: Path
-    request: "Request | StartMany | SendSignal | ReadGauges | Hire | StopProcess | SystemRequest"
+    request: "AskRequest"
+
+
+AskRequest: TypeAlias = (
+    Request | StartMany | SendSignal | ReadGauges | DumpStacks | Hire | StopProcess | SystemRequest
+)
 
 
 # ---- up: from a child to its supervisor ------------------------------------------------------

@@ -28,6 +28,7 @@ Descriptors travel beside the first byte of the frame that they belong to. Opera
     suspend     {name}, resume {name}     None, when it is done
     trace       {name}                    None and one descriptor: the read end of a pipe that
                                           the worker writes frames into, each a `TraceEvent`
+    stack       {name}                    the stacks of a worker, as `faulthandler` writes them
     fate        {path, incarnation}       {reason, traceback}: why that incarnation ended
     events      {follow}                  EVENT for each, then OK if not follow
     lookup      {key}                     who is registered under a key, which is MessagePack

@@ -78,3 +78,13 @@ def test_a_trace_goes_on_until_it_is_interrupted_or_the_server_ends(
 def test_a_line_of_a_trace() -> None:
     line = as_line(TraceEvent(0.0, "call", "1.2", "('increment', 5)", 3))
     assert line.endswith("  (3 events missed)  call   1.2       ('increment', 5)")
+
+
+def test_the_stack_of_a_worker(otpy: Run) -> None:
+    shown = otpy("stack", "counter").out
+    assert "(most recent call first):" in shown
+    assert 'mailbox.py", line ' in shown
+    told = otpy("stack", "counter", "--json").data
+    assert told["name"] == "counter"
+    assert told["stack"][0].endswith("(most recent call first):")
+    assert otpy("call", "counter", "get_count").data == 0

@@ -134,6 +134,7 @@ ARGUMENTS: Final[dict[str, dict[str, Any]]] = {
     "replace_state": {"name": "a", "attributes": {"x": 1}},
     "resume": {"name": "a"},
     "trace": {"name": "a"},
+    "stack": {"name": "a"},
     "fate": {"path": "a", "incarnation": 1},
     "events": {"follow": False},
     "supervisor": {

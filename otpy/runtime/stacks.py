@@ -1,0 +1,140 @@
+"""The Python stacks of workers, however stuck they are: in a handler, or in C code.
+
+Before it forks, a supervisor has `faulthandler` write the stacks of all threads into a file in
+memory when a certain signal comes. Workers inherit both, and pay nothing for it. Who is sent the
+signal writes; nobody says that it has finished, but the kernel tells: the signal is no longer
+pending, nor blocked, as it is while its handler runs.
+"""
+
+import faulthandler
+import os
+import signal
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from otpy.errors import CallTimeout, NoProcess, OtpyError, ProcessDown
+from otpy.runtime.child import Child
+from otpy.system.exits import send_signal
+from otpy.system.loop import Loop
+from otpy.system.procfs import signal_masks
+from otpy.wire.control import Plain
+
+SIGNAL: Final = int(signal.SIGRTMAX) - 1
+_BIT: Final = 1 << (SIGNAL - 1)
+
+_FIRST_LOOK_S: Final = 0.001
+_LONGEST_PAUSE_S: Final = 0.05
+_LOOKS: Final = 50
+"""With the longest pause between them, about two seconds."""
+
+_CALM_LOOKS: Final = 2
+"""Between the delivery of a signal and the start of its handler, neither mask shows it."""
+
+_MAX_WAITING: Final = 64
+_MAX_BYTES: Final = 1 << 20
+
+Tell = Callable[[Plain | OtpyError], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A stack that somebody waits for."""
+
+    child: Child
+    tell: Tell
+
+
+class StackDumps:
+    """Has workers write down their stacks, one at a time.
+
+    Args:
+        loop: The supervisor's; nothing is waited for while nobody wants a stack.
+    """
+
+    def __init__(self, loop: Loop) -> None:
+        self._loop = loop
+        self._fd: int | None = None
+        self._waiting: deque[_Wanted] = deque()
+        self._looks = 0
+        self._calm = 0
+
+    def prepare(self) -> int:
+        """Have the processes forked from now on be ready; tell the descriptor that they keep.
+
+        Raises:
+            OSError: There are too many open files.
+        """
+        if self._fd is None:
+            fd = os.memfd_create("otpy-stacks")
+            faulthandler.register(SIGNAL, file=fd, all_threads=True)
+            self._fd = fd
+        return self._fd
+
+    def dump(self, child: Child, tell: Tell) -> None:
+        """Tell the stacks of a worker, or why they cannot be told."""
+        if len(self._waiting) >= _MAX_WAITING:
+            tell(NoProcess("too many stacks are asked for at once"))
+            return
+        self._waiting.append(_Wanted(child, tell))
+        if len(self._waiting) == 1:
+            self._begin()
+
+    def forget(self, child: Child, reason: str) -> None:
+        """A child has ended."""
+        for wanted in tuple(self._waiting):
+            if wanted.child is child:
+                if wanted is self._waiting[0]:
+                    self._finish(ProcessDown(reason))
+                else:
+                    self._waiting.remove(wanted)
+                    wanted.tell(ProcessDown(reason))
+
+    def _begin(self) -> None:
+        child = self._waiting[0].child
+        if not any(each.caught & _BIT for each in signal_masks(child.pid)):
+            # The signal would end it.
+            self._finish(NoProcess(f"{child.path!r} runs no Python that could write its stacks"))
+            return
+        assert self._fd is not None
+        os.ftruncate(self._fd, 0)
+        os.lseek(self._fd, 0, os.SEEK_SET)  # of all who share it
+        send_signal(child.pidfd, SIGNAL)
+        self._looks = self._calm = 0
+        self._look_again(self._waiting[0], _FIRST_LOOK_S)
+
+    def _look_again(self, wanted: _Wanted, pause: float) -> None:
+        self._loop.call_later(pause, lambda: self._look(wanted, pause))
+
+    def _look(self, wanted: _Wanted, pause: float) -> None:
+        if not self._waiting or wanted is not self._waiting[0]:
+            return  # it has ended
+        threads = signal_masks(wanted.child.pid)
+        dead = not any(each.caught & _BIT for each in threads)  # of which we shall be told
+        at_it = dead or any((each.pending | each.blocked) & _BIT for each in threads)
+        self._calm = 0 if at_it else self._calm + 1
+        self._looks += 1
+        if self._calm >= _CALM_LOOKS:
+            self._finish(self._result(wanted.child))
+        elif self._looks >= _LOOKS:
+            path = wanted.child.path
+            self._finish(CallTimeout(f"{path!r} writes no stacks: it is stopped, or blocks them"))
+        else:
+            self._look_again(wanted, min(2 * pause, _LONGEST_PAUSE_S))
+
+    def _result(self, child: Child) -> Plain | OtpyError:
+        assert self._fd is not None
+        text = os.pread(self._fd, _MAX_BYTES, 0).decode(errors="backslashreplace")
+        if not text:
+            return NoProcess(f"{child.path!r} has written no stacks")
+        return Plain(text)
+
+    def _finish(self, answer: Plain | OtpyError) -> None:
+        self._waiting.popleft().tell(answer)
+        if self._waiting:
+            self._loop.call_soon(self._begin_next)
+
+    def _begin_next(self) -> None:
+        if self._waiting:
+            self._begin()
