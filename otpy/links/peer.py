@@ -1,11 +1,14 @@
 """What is said on a link between two workers, by the end that calls."""
 
 import struct
+from typing import Final
 
 from otpy.errors import NotSendable, ProtocolError
 from otpy.links.protocol import Down, Failure, Greeting, LinkProtocol, Reply
 from otpy.wire import peer
 from otpy.wire.frames import Body, Frame, whole
+
+_REPLY: Final = peer.REPLY
 
 
 class PeerProtocol(LinkProtocol):
@@ -35,16 +38,15 @@ class PeerProtocol(LinkProtocol):
     def _decoded(self, body: Body) -> Greeting | Reply | Failure | Down:
         try:
             kind, number = peer.peer_header(body)
-            return self._message(kind, number, body)
+            if kind == _REPLY:
+                return Reply(number, peer.peer_value(body))
+            return self._rarer(kind, number, body)
+        except NotSendable as error:
+            return Failure(number, type(error).__name__, [f"the reply: {error}"])
         except (struct.error, TypeError, ValueError) as error:
             raise ProtocolError(f"not a message of a worker: {error}") from None
 
-    def _message(self, kind: int, number: int, body: Body) -> Greeting | Reply | Failure | Down:
-        if kind == peer.REPLY:
-            try:
-                return Reply(number, peer.peer_value(body))
-            except NotSendable as error:
-                return Failure(number, type(error).__name__, [f"the reply: {error}"])
+    def _rarer(self, kind: int, number: int, body: Body) -> Greeting | Failure | Down:
         value = peer.peer_value(body)
         assert isinstance(value, tuple)
         match kind:

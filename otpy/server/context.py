@@ -160,9 +160,9 @@ def current() -> Context:
     Raises:
         OtpyError: It is not a worker of a tree.
     """
-    if not _contexts:
-        raise OtpyError("this process is not a worker of an otpy tree")
-    return _contexts[0]
+    for context in _contexts:
+        return context
+    raise OtpyError("this process is not a worker of an otpy tree")
 
 
 def receive(timeout: float | None = None) -> object:

@@ -53,6 +53,8 @@ def call(
         FrameTooLarge: The request or the reply is over `max_frame`.
         OtpyError: This process is not a worker of a tree.
     """
+    if len(request) > 1 and type(name) is str:  # as nearly always
+        return current().peers[name].call(request, timeout=timeout)
     if not request and callable(name):
         return _marked(name, "call")
     return current().peers[_name(name)].call(_message(request), key=key, timeout=timeout)

@@ -14,8 +14,9 @@ REPLY_FOR answers a call that another process made to the server, which handed i
 
 import pickle
 import struct
+from array import array
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from otpy.errors import FrameTooLarge, NotSendable
 from otpy.wire.frames import MAX_FRAME, Body, Frame, LargeFrame
@@ -55,7 +56,7 @@ def peer_frame(kind: int, number: int, value: object, max_frame: int = MAX_FRAME
     try:
         if _is_large(value):
             return LargeFrame(_pieces(kind, number, value), max_frame)
-        body = pickle.dumps(value, 5)
+        body = _dumps(value, 5)
     except FrameTooLarge:
         raise
     except Exception as error:  # noqa: BLE001  # whatever the user's code raised
@@ -71,11 +72,20 @@ def _is_large(value: object) -> bool:
     """Tell whether there is something large in a value: itself, or an argument of a request."""
     for part in value if type(value) is tuple else (value,):
         if type(part) in _SMALL:
-            continue
-        size = len(part) if isinstance(part, bytes) else getattr(part, "nbytes", 0)
-        if size > _LARGE:
+            continue  # as nearly always
+        if _size(part) > _LARGE:
             return True
     return False
+
+
+def _size(value: object) -> int:
+    match value:
+        case bytes() | bytearray():
+            return len(value)
+        case array():
+            return len(value) * value.itemsize
+        case _:
+            return int(getattr(value, "nbytes", 0))
 
 
 class _Pieces(list[bytes | memoryview]):
@@ -84,10 +94,25 @@ class _Pieces(list[bytes | memoryview]):
     write = list.append
 
 
+class _Pickler(pickle.Pickler):
+    """Keeps arrays out of the pickle, as numpy's keep themselves (PEP 574)."""
+
+    def reducer_override(self, value: object) -> Any:
+        """Tell how to make an array again; of anything else pickle knows better."""
+        if type(value) is array:
+            return _array, (value.typecode, pickle.PickleBuffer(value))
+        return NotImplemented
+
+
+def _array(typecode: str, content: memoryview) -> "array[Any]":
+    made = array(typecode)
+    made.frombytes(content)
+    return made
+
+
 def _pieces(kind: int, number: int, value: object) -> list[bytes | memoryview]:
     pickled, buffers = _Pieces(), list[pickle.PickleBuffer]()
-    # What is large and knows how stays out of the pickle (PEP 574): numpy's arrays do.
-    pickle.Pickler(pickled, 5, buffer_callback=buffers.append).dump(value)
+    _Pickler(pickled, 5, buffer_callback=buffers.append).dump(value)
     raw = [buffer.raw() for buffer in buffers]
     if not raw:
         return [_HEADER.pack(kind, number), *pickled]
@@ -102,7 +127,7 @@ def peer_header(body: Body) -> tuple[int, int]:
     Raises:
         struct.error: It is too short for one.
     """
-    kind, number = _HEADER.unpack_from(body)
+    kind, number = _unpack(body)
     return kind & ~_WITH_BUFFERS, number
 
 
