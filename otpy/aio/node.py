@@ -14,6 +14,7 @@ from otpy.aio.gateway import Gateway
 from otpy.aio.link import Link, LinkTable
 from otpy.aio.ref import Ref
 from otpy.aio.supervisor import SupervisorRef
+from otpy.aio.trace import TraceStream
 from otpy.client.answers import FATE_S, Introduction, converted
 from otpy.client.gateway import not_running, only_node
 from otpy.client.proxy import Proxy
@@ -86,7 +87,7 @@ class Node:
         self._gateway = gateway
         self._refs: dict[str, Ref] = {}
         self._links = LinkTable()
-        self._streams: weakref.WeakSet[EventStream] = weakref.WeakSet()
+        self._streams: weakref.WeakSet[EventStream | TraceStream] = weakref.WeakSet()
         self._closed = False
         _nodes.add(self)
 
@@ -283,6 +284,13 @@ class Node:
         async with within(timeout, f"node {self.name!r} did not answer"):
             answer = await self._gateway.ask(operation, arguments, repeatable=repeatable)
             return converted(operation, answer, shape)
+
+    async def trace(self, name: str) -> TraceStream:
+        """Trace a process; raises `NoProcess` and `ProcessDown`."""
+        _, fds = await self._gateway.ask("trace", {"name": name}, repeatable=False)
+        stream = TraceStream(fds[0])
+        self._streams.add(stream)
+        return stream
 
     async def is_running(self, name: str) -> bool:
         """Tell whether the process runs at this moment; raises `NoProcess`."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from otpy.aio.deadline import within
 from otpy.aio.monitor import Monitor
 from otpy.aio.reference import Reference
+from otpy.aio.system import SystemCalls
 from otpy.client.answers import Stopped, stop_order
 from otpy.client.tree import ProcessInfo, process_info
 from otpy.errors import CallTimeout, NoProcess, SeveralInstances
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from otpy.aio.node import Node
 
 
-class Ref(Reference):
+class Ref(SystemCalls, Reference):
     """A process, by its name. Any number of tasks of one event loop may use it."""
 
     node: "Node"

@@ -14,7 +14,7 @@ from otpy.wire.frames import FrameDecoder
 from otpy.wire.system import TraceEvent
 
 _READ_BYTES: Final = 1 << 16
-_decode: Final = msgspec.msgpack.Decoder(TraceEvent).decode
+decode: Final = msgspec.msgpack.Decoder(TraceEvent).decode
 
 
 class TraceStream:
@@ -96,7 +96,7 @@ class TraceStream:
         if not data:
             self._done = True
         try:
-            self._waiting.extend(_decode(body) for body in self._frames.feed(data))
+            self._waiting.extend(decode(body) for body in self._frames.feed(data))
         except (msgspec.MsgspecError, RecursionError) as error:
             self._done = True
             raise ProtocolError(f"not a trace: {error}") from None

@@ -118,7 +118,7 @@ def test_a_name_that_nobody_has_is_told_with_what_may_have_been_meant(
 
 def test_events_are_lines_in_local_time(otpy: Run, shop: Terminal) -> None:
     lines = otpy("events").out.splitlines()
-    assert lines[-1].endswith(f"  shop is up, pid {shop.node.pid}")
+    assert any(line.endswith(f"  shop is up, pid {shop.node.pid}") for line in lines)
     for line in lines:
         datetime.strptime(line[:23], "%Y-%m-%d %H:%M:%S.%f").astimezone()
 
@@ -139,4 +139,4 @@ def test_events_as_json_are_an_object_a_line(otpy: Run) -> None:
         "door",
         "",
     ]
-    assert events[-1]["event"] == "NodeStarted"
+    assert "NodeStarted" in {e["event"] for e in events}

@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
@@ -124,6 +125,44 @@ def test_what_is_registered_watched_and_counted(nodes: Nodes) -> None:
         assert await nobody.wait() == otpy.Down(0, "nobody", 0, "noproc")
 
     on_a_loop(node, ask)
+
+
+def test_system_messages_and_a_trace(nodes: Nodes) -> None:
+    node = nodes.run("""
+        name: stateful
+        children:
+          - {id: a, start: "tests.support.stateful:Keeper", args: [WORK/log]}
+        """)
+
+    async def ask(client: aio.Node) -> None:
+        a = client["a"]
+        assert (await a.get_state())["count"] == 0
+        assert (await a.replace_state({"count": 5}))["count"] == 5
+        with pytest.raises(otpy.Refused):
+            await a.replace_state({"nonsense": 5})
+        await a.suspend()
+        with pytest.raises(otpy.CallTimeout):
+            await a.call("increment", timeout=0.01)
+        await a.resume()
+        async with await a.trace() as trace:
+            assert await a.call("increment", timeout=None) == 7
+            kinds = [(await anext(trace)).kind for _ in range(2)]
+            assert kinds == ["call", "reply"]
+            waiting = asyncio.create_task(next_of(trace))
+            await asyncio.sleep(0)
+        assert await waiting == "the end"
+        ending = await a.trace()
+        node.kill("a")
+        assert [event async for event in ending] == []
+
+    on_a_loop(node, ask)
+
+
+async def next_of(trace: Any) -> Any:
+    try:
+        return await anext(trace)
+    except StopAsyncIteration:
+        return "the end"
 
 
 def test_children_are_added_and_events_followed_until_the_end(nodes: Nodes) -> None:
