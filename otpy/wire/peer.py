@@ -56,7 +56,7 @@ def peer_frame(kind: int, number: int, value: object, max_frame: int = MAX_FRAME
     try:
         if _is_large(value):
             return LargeFrame(_pieces(kind, number, value), max_frame)
-        body = _dumps(value, 5)
+        body = pickle.dumps(value, 5)
     except FrameTooLarge:
         raise
     except Exception as error:  # noqa: BLE001  # whatever the user's code raised
@@ -127,7 +127,7 @@ def peer_header(body: Body) -> tuple[int, int]:
     Raises:
         struct.error: It is too short for one.
     """
-    kind, number = _unpack(body)
+    kind, number = _HEADER.unpack_from(body)
     return kind & ~_WITH_BUFFERS, number
 
 
