@@ -1,6 +1,5 @@
 """A running node, as a client sees it."""
 
-import contextlib
 import os
 import select
 import weakref
@@ -32,10 +31,10 @@ from otpy.links.deadline import (
     earlier,
     has_passed,
     poll_ms,
-    share_of,
 )
 from otpy.links.hired import HiredRef
 from otpy.links.link import Link
+from otpy.links.many import abcast, multi_call
 from otpy.links.notices import Registered
 from otpy.links.protocol import ClientProtocol, LinkProtocol
 from otpy.links.table import LinkTable
@@ -146,23 +145,7 @@ class Node:
             NotSendable: MessagePack cannot carry the request.
             FrameTooLarge: It is over `max_frame`.
         """
-        deadline = deadline_of(timeout)
-        refs = [self[name] for name in dict.fromkeys(names)]
-        # Each may use its share of the time to be sent, so that nobody holds up all others.
-        pending = {
-            ref.name: ref.send_request(request, *args, timeout=share_of(deadline, len(refs) - i))
-            for i, ref in enumerate(refs)
-        }
-        replies: dict[str, Any] = {}
-        bad: dict[str, OtpyError] = {}
-        for name, each in pending.items():
-            try:
-                replies[name] = each.result(share_of(deadline, 1))
-            except CallTimeout:
-                bad[name] = CallTimeout(f"{name!r} did not answer within {timeout:g} s")
-            except OtpyError as error:
-                bad[name] = error
-        return replies, bad
+        return multi_call([self[name] for name in dict.fromkeys(names)], (request, *args), timeout)
 
     def abcast(
         self,
@@ -177,11 +160,7 @@ class Node:
             NotSendable: MessagePack cannot carry the request.
             FrameTooLarge: It is over `max_frame`.
         """
-        deadline = deadline_of(timeout)
-        refs = [self[name] for name in dict.fromkeys(names)]
-        for i, ref in enumerate(refs):
-            with contextlib.suppress(CallTimeout):
-                ref.cast(request, *args, timeout=share_of(deadline, len(refs) - i))
+        abcast([self[name] for name in dict.fromkeys(names)], (request, *args), timeout)
 
     def lookup(self, key: object, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> list[Registered]:
         """Tell which processes are registered under `key`, the first to register first."""

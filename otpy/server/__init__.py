@@ -13,7 +13,7 @@ from otpy.server.registry import (
     unregister,
 )
 from otpy.server.results import Continue, Ignore, NoReply, Reply, Stop, Timeout
-from otpy.server.talking import call, cast, send_request, whereis
+from otpy.server.talking import abcast, call, cast, multi_call, send_request, whereis
 from otpy.server.timer import TimerRef
 from otpy.server.watching import demonitor, link, monitor, unlink
 
@@ -29,6 +29,7 @@ __all__ = [
     "Stop",
     "Timeout",
     "TimerRef",
+    "abcast",
     "call",
     "cast",
     "demonitor",
@@ -37,6 +38,7 @@ __all__ = [
     "link",
     "lookup",
     "monitor",
+    "multi_call",
     "receive",
     "register",
     "register_name",

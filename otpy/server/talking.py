@@ -4,10 +4,12 @@
 value that pickle carries passes between two workers.
 """
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar, overload
 
-from otpy.errors import NoProcess
+from otpy.errors import CallTimeout, NoProcess, OtpyError
+from otpy.links import many
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
 from otpy.links.pending import Pending
 from otpy.server.context import current
@@ -122,6 +124,49 @@ def send_request(
     """
     peer = current().peers[_name(name)]
     return peer.send_request(request, *args, key=key, timeout=timeout)
+
+
+def multi_call(
+    names: Iterable[str],
+    request: object,
+    *args: object,
+    timeout: float | None = DEFAULT_TIMEOUT_S,
+) -> tuple[dict[str, Any], dict[str, OtpyError]]:
+    """Call several other workers of the tree at the same time.
+
+    Args:
+        names: Of the processes.
+        request: As `call`'s.
+        args: As `call`'s.
+        timeout: Seconds above zero for all of them together, or None for ever.
+
+    Returns:
+        The replies by name, and what went wrong by the names of the others.
+
+    Raises:
+        NotSendable: Pickle cannot carry the request.
+        FrameTooLarge: It is over `max_frame`.
+    """
+    peers = current().peers
+    refs = [peers[_name(name)] for name in dict.fromkeys(names)]
+    return many.multi_call(refs, (request, *args), timeout)
+
+
+def abcast(
+    names: Iterable[str],
+    request: object,
+    *args: object,
+    timeout: float | None = DEFAULT_TIMEOUT_S,
+) -> None:
+    """Cast to several workers of the tree; who takes no messages within the time gets none.
+
+    Raises:
+        NotSendable: Pickle cannot carry the request.
+        FrameTooLarge: It is over `max_frame`.
+    """
+    for name in dict.fromkeys(names):
+        with contextlib.suppress(CallTimeout):
+            cast(name, request, *args, timeout=timeout)
 
 
 def whereis(name: str, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> int | None:

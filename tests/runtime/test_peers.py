@@ -166,6 +166,21 @@ def test_a_call_to_a_temporary_process_that_is_gone_is_refused(node: NodeUnderTe
     assert node.call("a", "call_other", "e", "echo", 1)[0] == "NoProcess"
 
 
+def test_several_are_called_at_the_same_time(node: NodeUnderTest) -> None:
+    names = ["b", "deep/c", "nobody", "a", "b"]
+    assert node.call("d", "call_many", names, "echo", 7) == [
+        {"b": 7, "deep/c": 7},
+        {"nobody": "NoProcess", "a": "UnknownRequest"},
+    ]
+    assert node.call("a", "call_many", ["a"], "echo", 7) == [{}, {"a": "CallingSelf"}]
+
+
+def test_several_get_a_cast(node: NodeUnderTest) -> None:
+    node.call("a", "cast_many_others", ["b", "nobody", "deep/c"], "remember", 5)
+    node.logged("cast", 5)
+    node.logged("cast", 5)
+
+
 def test_late_replies_are_dropped(node: NodeUnderTest) -> None:
     assert node.call("a", "call_within", 0.01, "b", "later")[0] == "CallTimeout"
     node.logged("waits", "b")

@@ -124,6 +124,15 @@ class Talker(GenServer):
         return otpy.call(name, "remembered")  # type: ignore[no-any-return]
 
     @call
+    def call_many(self, names: list[str], *request: Any) -> list[Any]:
+        replies, bad = otpy.multi_call(names, *request)
+        return [replies, {name: type(error).__name__ for name, error in bad.items()}]
+
+    @call
+    def cast_many_others(self, names: list[str], *request: Any) -> None:
+        otpy.abcast(names, *request)
+
+    @call
     def call_in_threads(self, name: str, count: int) -> list[Any]:
         answers: list[Any] = []
 

@@ -1,0 +1,49 @@
+"""One request to several processes at the same time (gen_server:multi_call, abcast)."""
+
+import contextlib
+from collections.abc import Sequence
+from typing import Any
+
+from otpy.errors import CallTimeout, OtpyError
+from otpy.links.deadline import deadline_of, share_of
+from otpy.links.ref import Ref
+
+
+def multi_call(
+    refs: Sequence[Ref], request: tuple[object, ...], timeout: float | None
+) -> tuple[dict[str, Any], dict[str, OtpyError]]:
+    """Call all; return the replies by name, and what went wrong by the names of the others.
+
+    Args:
+        refs: Each process once.
+        request: The request, and its arguments if there are any.
+        timeout: Seconds above zero for all of them together, or None for ever.
+
+    Raises:
+        NotSendable: The request cannot be sent to anybody.
+        FrameTooLarge: It is over `max_frame`.
+    """
+    deadline = deadline_of(timeout)
+    # Each may use its share of the time to be sent, so that nobody holds up all others.
+    pending = {
+        ref.name: ref.send_request(*request, timeout=share_of(deadline, len(refs) - i))
+        for i, ref in enumerate(refs)
+    }
+    replies: dict[str, Any] = {}
+    bad: dict[str, OtpyError] = {}
+    for name, each in pending.items():
+        try:
+            replies[name] = each.result(share_of(deadline, 1))
+        except CallTimeout:
+            bad[name] = CallTimeout(f"{name!r} did not answer within {timeout:g} s")
+        except OtpyError as error:
+            bad[name] = error
+    return replies, bad
+
+
+def abcast(refs: Sequence[Ref], request: tuple[object, ...], timeout: float | None) -> None:
+    """Cast to all; arguments and errors as `multi_call`'s. Who takes no messages gets none."""
+    deadline = deadline_of(timeout)
+    for i, ref in enumerate(refs):
+        with contextlib.suppress(CallTimeout):
+            ref.cast(*request, timeout=share_of(deadline, len(refs) - i))
