@@ -43,6 +43,10 @@ class SystemCalls:
         async with within(timeout, f"{self.name!r} did not answer"):
             return await self.node.trace(self.name)
 
+    async def stack(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> str:
+        """Tell the Python stacks of all threads of a worker; as `otpy.Ref.stack`."""
+        return str(await self._system("stack", {}, timeout))
+
     async def _system(
         self,
         operation: str,

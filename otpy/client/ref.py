@@ -88,18 +88,6 @@ class Ref(ref.Ref, SystemCalls):
         """
         return Monitor(self.node, self.name, timeout)
 
-    def stack(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> str:
-        """Tell the Python stacks of all threads of a worker, even when it is stuck.
-
-        A signal has it write them, which ends a system call that C code may be in (EINTR).
-
-        Raises:
-            NoProcess: There is no such process at this moment, or it is no Python worker.
-            ProcessDown: It died meanwhile.
-            CallTimeout: It is stopped, or blocks the signal.
-        """
-        return self.node.ask("stack", {"name": self.name}, timeout, shape=str)
-
     def _present(self) -> tuple[int, int]:
         deadline = deadline_of(DEFAULT_TIMEOUT_S)
         try:

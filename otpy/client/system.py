@@ -61,6 +61,18 @@ class SystemCalls:
         """
         return self._within(timeout, lambda deadline: self.node.trace(self.name, deadline))
 
+    def stack(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> str:
+        """Tell the Python stacks of all threads of a worker, even when it is stuck.
+
+        A signal has it write them, which ends a system call that C code may be in (EINTR).
+
+        Raises:
+            NoProcess: There is no such process at this moment, or it is no Python worker.
+            ProcessDown: It died meanwhile.
+            CallTimeout: It is stopped, or blocks the signal.
+        """
+        return str(self._system("stack", {}, timeout))
+
     def _system(
         self,
         operation: str,
