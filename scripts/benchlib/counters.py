@@ -48,3 +48,19 @@ class Customer(otpy.GenServer):
             otpy.call("counter", name, argument)
             times.append((clock() - began) / 1e3)
         return times
+
+
+class Slow(otpy.GenServer):
+    """Takes casts more slowly than anybody sends them, or none."""
+
+    @otpy.cast
+    def wait_a_little(self, value: str) -> None:
+        """Take a millisecond."""
+        del value
+        time.sleep(0.001)
+
+    @otpy.cast
+    def stay_stuck(self) -> None:
+        """Never come back."""
+        while True:
+            time.sleep(1000)

@@ -27,6 +27,8 @@ name: {NAME}
 children:
   - {{id: counter, start: 'scripts.benchlib.counters:CastCounter'}}
   - {{id: customer, start: 'scripts.benchlib.counters:Customer'}}
+  - {{id: slow, start: 'scripts.benchlib.counters:Slow'}}
+  - {{id: stuck, start: 'scripts.benchlib.counters:Slow', shutdown: brutal_kill}}
 """
 _ROOT: Final = Path(__file__).resolve().parent.parent.parent
 

@@ -133,6 +133,19 @@ class Talker(GenServer):
         otpy.abcast(names, *request)
 
     @call
+    def fill_other(self, name: str, seconds: float) -> list[Any]:
+        payload = b"x" * (1 << 20)
+        for _ in range(1000):
+            said = told(lambda: otpy.cast(name, "ignored", payload, timeout=seconds))
+            if said != ["answer", None]:
+                return said
+        return ["it takes everything", ""]
+
+    @call
+    def pass_too_large(self, name: str) -> list[Any]:
+        return told(lambda: otpy.call(name, "echo", bytes(65 << 20)))
+
+    @call
     def call_in_threads(self, name: str, count: int) -> list[Any]:
         answers: list[Any] = []
 
@@ -188,6 +201,8 @@ class Listener(GenServer):
                 raise ZeroDivisionError("on purpose")
             case "unpicklable":
                 return Unpicklable()
+            case "too_large":
+                return bytes(65 << 20)
         return super().handle_call(request, caller)
 
     @call
