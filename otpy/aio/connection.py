@@ -51,6 +51,7 @@ class Connection(abc.ABC, Generic[AnswerT]):
         self._rest = memoryview(b"")
         self._room: asyncio.Future[None] | None = None
         self._retired = False
+        self._cut = False
         self._released = False
         self._loop.add_reader(reader, self._readable)
 
@@ -108,14 +109,16 @@ class Connection(abc.ABC, Generic[AnswerT]):
 
     def _unseat(self, number: int) -> None:
         del self._slots[number]
-        if self._retired and not self._slots:
-            self._end()
+        self._end_if_idle()
 
     def retire(self) -> None:
         """Send nothing new here. The last request under way closes the descriptors."""
         self.open = False
         self._retired = True
-        if not self._slots:
+        self._end_if_idle()
+
+    def _end_if_idle(self) -> None:
+        if self._retired and not (self._slots or self._rest or self._turn.locked()):
             self._end()
 
     def abandon(self) -> None:
@@ -171,6 +174,7 @@ class Connection(abc.ABC, Generic[AnswerT]):
                 slot.outcome.set_result(Lost() if lost else NotDelivered())
         self._unwatch()
         self._close()
+        self._cut = self._cut or bool(self._rest)
         self._rest = memoryview(b"")
         self._make_room()
 
@@ -179,23 +183,28 @@ class Connection(abc.ABC, Generic[AnswerT]):
     async def _send(self, data: Frame, slot: Slot[AnswerT] | None) -> None:
         """Write a whole frame, in turn; wait while the other end takes nothing."""
         view = memoryview(whole(data))
-        async with self._turn:
-            await self._flushed()
-            while (sent := self._write(view)) == 0:
-                await self._may_write()
-            if slot is not None:
-                slot.end = self._written + len(view) - sent
-            # From here on it is sent to its end, whatever becomes of this task.
-            self._rest = view[sent:]
-            if self._rest:
-                self._loop.add_writer(self._writer, self._push)
+        try:
+            async with self._turn:
                 await self._flushed()
+                if not self.open:
+                    raise NotDelivered
+                while (sent := self._write(view)) == 0:
+                    await self._may_write()
+                if slot is not None:
+                    slot.end = self._written + len(view) - sent
+                # From here on it is sent to its end, whatever becomes of this task.
+                self._rest = view[sent:]
+                if self._rest:
+                    self._loop.add_writer(self._writer, self._push)
+                    await self._flushed()
+        finally:
+            self._end_if_idle()
 
     async def _flushed(self) -> None:
-        """Wait until the frame before is written."""
+        """Wait until the frame that was begun is written."""
         while self._rest:
             await self._wait_for_room()
-        if not self.open:
+        if self._cut:
             raise NotDelivered
 
     async def _may_write(self) -> None:
@@ -235,10 +244,11 @@ class Connection(abc.ABC, Generic[AnswerT]):
         try:
             self._rest = self._rest[self._write(self._rest) :]
         except NotDelivered:
-            self._rest = memoryview(b"")
+            self._cut, self._rest = True, memoryview(b"")
         if not self._rest:
             self._loop.remove_writer(self._writer)
             self._make_room()
+            self._end_if_idle()
 
 
 def _taken(outcome: AnswerT | NotDelivered | Lost) -> AnswerT:

@@ -112,6 +112,21 @@ async def test_closing_lets_calls_under_way_finish(fake: FakeNode, node: Node) -
 
 
 @on_a_loop
+async def test_closing_lets_a_cast_that_was_begun_be_sent(fake: FakeNode, node: Node) -> None:
+    worker = fake.add("counter")
+    counter = node["counter"]
+    await counter.call("get")
+    worker.kill(signal.SIGSTOP)
+    with probe(counter) as pipe:
+        cast = asyncio.create_task(counter.cast(b"x" * 300_000, timeout=WAIT_S))
+        await asyncio.sleep(0)
+        pipe.wait_for_bytes()
+        await node.close()
+    worker.kill(signal.SIGCONT)
+    await cast
+
+
+@on_a_loop
 async def test_many_are_under_way_on_one_link(fake: FakeNode, node: Node) -> None:
     fake.add("counter")
     counter = node["counter"]
