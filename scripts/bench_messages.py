@@ -189,7 +189,7 @@ def _rate(send: Callable[[], object], sync: Increment, count: int) -> float:
 def measure_large(effort: Effort, node: Otpy, where: str) -> Figures:
     """Send what is large from worker to worker, and wait until it was taken."""
     with BarePipe() as pipe, otpy.connect(NAME) as client:
-        connection, data = pipe.connection(0), bytes(LARGE)
+        connection, data = pipe.connection(0), os.urandom(LARGE)
         pin([os.getpid(), node.pid, node.customer, pipe.pid], where)
 
         def send() -> None:

@@ -1,5 +1,6 @@
 """The one frame format everywhere: a 4-byte big-endian length, then the body."""
 
+import contextlib
 import struct
 from collections.abc import Sequence
 from typing import Final, TypeAlias
@@ -13,6 +14,9 @@ Body: TypeAlias = bytes | bytearray
 
 _LARGE: Final = 1 << 16
 """Bodies of more bytes are read into memory of their own, and not copied there."""
+
+_KEPT_BODY: Final = 4 << 20
+"""The memory of larger bodies goes back to the kernel each time."""
 
 HEADER: Final = struct.Struct(">I")
 _SIZE: Final = HEADER.size
@@ -131,7 +135,26 @@ class FrameDecoder:
 
     def _expect(self, size: int, beginning: bytes) -> None:
         """Make room for a large body, of which the beginning is there."""
+        _keep_memory(size)
         self._large = bytearray(size)
         self.room = memoryview(self._large)[len(beginning) :]
         self._large[: len(beginning)] = beginning
         self.partial = True
+
+
+_kept = 0
+
+
+def _keep_memory(size: int) -> None:
+    """Have the allocator keep the memory of bodies of `size` bytes for the next ones.
+
+    glibc gives what is free at the end of its heap back to the kernel, unless it is less than twice
+    the largest block that has been freed before (mallopt(3), M_MMAP_THRESHOLD); and to get it anew,
+    page by page, takes longer than all else that is done with a body. So a block is freed, in which
+    there was never anything, large enough for a body, what is made of it, and as much again.
+    """
+    global _kept  # noqa: PLW0603  # the allocator is the process's
+    if _kept < size <= _KEPT_BODY:
+        _kept = size
+        with contextlib.suppress(MemoryError):
+            bytes(4 * size)

@@ -1,5 +1,6 @@
 """The servers that otpy runs in the benchmark of messages."""
 
+import os
 import time
 from typing import Any, Final
 
@@ -34,7 +35,7 @@ class Customer(otpy.GenServer):
 
     def init(self) -> None:
         """Make what is large."""
-        self.data = bytes(LARGE)
+        self.data = os.urandom(LARGE)
 
     def handle_call(self, request: Any, caller: otpy.Caller) -> object:
         """Answer ``(name, count)`` with the times of so many calls, in µs."""
