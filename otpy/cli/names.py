@@ -53,8 +53,8 @@ def suggesting(node: "Node", name: str) -> Iterator[None]:
         yield
     except NoProcess as error:
         row = find(rows_of(node), name)
-        if row.kind not in ("worker", "command"):
-            raise
+        if row.kind not in ("worker", "command") or row.state == "running":
+            raise  # it is not that it does not run
         raise NoProcess(f"{error}; start it with `otpy start {name}`") from None
 
 

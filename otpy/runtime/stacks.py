@@ -16,6 +16,7 @@ from typing import Final
 
 from otpy.errors import CallTimeout, NoProcess, OtpyError, ProcessDown
 from otpy.runtime.child import Child
+from otpy.runtime.worker import be_blank
 from otpy.system.exits import send_signal
 from otpy.system.loop import Loop
 from otpy.system.procfs import signal_masks
@@ -44,6 +45,17 @@ class _Wanted:
 
     child: Child
     tell: Tell
+
+
+def _of_the_worker(text: str) -> str:
+    """Leave out what the supervisors were doing when they forked: it stands below."""
+    kept, below = [], False
+    for line in text.splitlines(keepends=True):
+        below = below and line.startswith("  ")
+        if not below:
+            kept.append(line)
+        below = below or line.rstrip().endswith(f" in {be_blank.__name__}")
+    return "".join(kept)
 
 
 class StackDumps:
@@ -128,7 +140,7 @@ class StackDumps:
         text = os.pread(self._fd, _MAX_BYTES, 0).decode(errors="backslashreplace")
         if not text:
             return NoProcess(f"{child.path!r} has written no stacks")
-        return Plain(text)
+        return Plain(_of_the_worker(text))
 
     def _finish(self, answer: Plain | OtpyError) -> None:
         self._waiting.popleft().tell(answer)

@@ -59,7 +59,9 @@ def test_a_worker_that_is_stuck_in_a_handler(nodes: Nodes, how: str, where: str)
 def test_a_worker_that_waits_is_not_disturbed(nodes: Nodes) -> None:
     node = nodes.run(TREE)
     for _ in range(5):
-        assert "next" in functions(stack_of(node))
+        shown = functions(stack_of(node))
+        assert "next" in shown
+        assert shown[-1] == "be_blank"  # and nothing of the supervisor's
         assert node.call("a", "ping") == "pong"
     assert "next" in functions(stack_of(node, "pool/b"))
     assert node.incarnations() == dict.fromkeys(node.incarnations(), 1)
