@@ -1,33 +1,51 @@
 """Tasks of a client: processes that are started for it."""
 
+import abc
 import contextlib
+import weakref
 from typing import TYPE_CHECKING
 
 from otpy.client.answers import Introduction, converted
 from otpy.errors import NoProcess, ProcessDown
 from otpy.links.hired import HiredRef
 from otpy.links.link import Link
+from otpy.links.ref import Introducer
 
 if TYPE_CHECKING:
     from otpy.client.gateway import Gateway
-    from otpy.client.node import Node
+    from otpy.client.supervisor import SupervisorRef
 
 
-def hire(
-    node: "Node", gateway: "Gateway", supervisor: str, shutdown: float, *, tied: bool
-) -> HiredRef:
-    """Have a supervisor start a task, and get a reference to that very process."""
-    arguments = {"supervisor": supervisor, "shutdown": shutdown, "tied": tied}
-    answer = gateway.ask("hire", arguments, None, repeatable=False)
-    who = converted("hire", answer, Introduction)
-    reader, writer, pidfd = answer[1]
-    where = (who.path, who.pid, who.incarnation)
-    ends = (reader, writer, pidfd)
-    link = Link(ends, *where, node_pid=node.pid, protocol=node.protocol())
-    return HiredRef(node, link)
+class ClientEmployer(Introducer, abc.ABC):
+    """What a node does for `otpy.tasks`, which is what to use."""
 
+    def __init__(self, gateway: "Gateway") -> None:
+        self._gateway = gateway
+        self._hired: weakref.WeakSet[Link] = weakref.WeakSet()
 
-def terminate_children(node: "Node", supervisor: str, ids: list[str]) -> None:
-    """Stop children; those that have ended, with their supervisor or alone, are no mistake."""
-    with contextlib.suppress(NoProcess, ProcessDown):
-        node.supervisor(supervisor).terminate_children(ids)
+    @abc.abstractmethod
+    def supervisor(self, path: str = "") -> "SupervisorRef":
+        """Return a reference to a supervisor; "" is the root."""
+
+    def hire(self, supervisor: str, shutdown: float, *, tied: bool) -> HiredRef:
+        """Have a supervisor start a task, and get a reference to that very process."""
+        arguments = {"supervisor": supervisor, "shutdown": shutdown, "tied": tied}
+        answer = self._gateway.ask("hire", arguments, None, repeatable=False)
+        who = converted("hire", answer, Introduction)
+        reader, writer, pidfd = answer[1]
+        where = (who.path, who.pid, who.incarnation)
+        node_pid = self._gateway.hello.pid
+        ends = (reader, writer, pidfd)
+        link = Link(ends, *where, node_pid=node_pid, protocol=self.protocol())
+        self._hired.add(link)
+        return HiredRef(self, link)
+
+    def terminate_children(self, supervisor: str, ids: list[str]) -> None:
+        """Stop children; those that have ended, with their supervisor or alone, are no mistake."""
+        with contextlib.suppress(NoProcess, ProcessDown):
+            self.supervisor(supervisor).terminate_children(ids)
+
+    def abandon_hired(self) -> None:
+        """Forget the links to tasks: to be called in the child after a fork."""
+        for link in list(self._hired):
+            link.abandon()

@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar, cast
 
-from otpy.client import hiring, registry
+from otpy.client import registry
 from otpy.client.answers import FATE_S, Introduction, converted
 from otpy.client.events import EventStream
 from otpy.client.gateway import Gateway, not_running, only_node
+from otpy.client.hiring import ClientEmployer
 from otpy.client.proxy import Proxy
 from otpy.client.ref import Ref
 from otpy.client.statistics import statistics_of
@@ -32,7 +33,6 @@ from otpy.links.deadline import (
     has_passed,
     poll_ms,
 )
-from otpy.links.hired import HiredRef
 from otpy.links.link import Link
 from otpy.links.many import abcast, multi_call
 from otpy.links.notices import Registered
@@ -70,7 +70,7 @@ def connect(node: str | None = None, *, timeout: float | None = DEFAULT_TIMEOUT_
     return Node(gateway)
 
 
-class Node:
+class Node(ClientEmployer):
     """A running node. Any number of threads may use it, and it goes on after a fork.
 
     Get one by `connect`; close it, or use it as a context manager.
@@ -79,7 +79,7 @@ class Node:
     protocol: type[LinkProtocol] = ClientProtocol
 
     def __init__(self, gateway: Gateway) -> None:
-        self._gateway = gateway
+        super().__init__(gateway)
         self._refs: dict[str, Ref] = {}
         self._links = LinkTable()
         self._streams: weakref.WeakSet[EventStream | TraceStream] = weakref.WeakSet()
@@ -247,14 +247,6 @@ class Node:
         for stream in list(self._streams):
             stream.close()
 
-    def hire(self, supervisor: str, shutdown: float, *, tied: bool) -> HiredRef:
-        """Have a supervisor start a task; `otpy.tasks` is what to use."""
-        return hiring.hire(self, self._gateway, supervisor, shutdown, tied=tied)
-
-    def terminate_children(self, supervisor: str, ids: list[str]) -> None:
-        """Stop tasks; those that have ended already are no mistake."""
-        hiring.terminate_children(self, supervisor, ids)
-
     # --- for the rest of this package --------------------------------------------------------
 
     def ask(
@@ -345,6 +337,7 @@ class Node:
         """Forget every connection: to be called in the child after a fork."""
         self._gateway.abandon()
         self._links.abandon()
+        self.abandon_hired()
         for ref in self._refs.values():
             ref.abandon()
         for stream in list(self._streams):

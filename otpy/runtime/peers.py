@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import weakref
 from typing import TYPE_CHECKING
 
 from otpy.core.messages import TerminateChildren
@@ -56,6 +57,7 @@ class Peers:
         self._me, self._mailbox, self._control = me, mailbox, mailbox.control
         self._refs: dict[str, Ref] = {}
         self._links = LinkTable()
+        self._hired: weakref.WeakSet[Link] = weakref.WeakSet()
         self._on_a_loop: AsyncPeers | None = None
 
     def __getitem__(self, name: str) -> Ref:
@@ -118,7 +120,9 @@ class Peers:
         if not (isinstance(answer, Introduced) and fds):
             close_fds(ours)
             raise NoProcess("out of descriptors")
-        return HiredRef(self, _link((*ours, fds[0]), answer))
+        link = _link((*ours, fds[0]), answer)
+        self._hired.add(link)
+        return HiredRef(self, link)
 
     def terminate_children(self, supervisor: str, ids: list[str]) -> None:
         """Stop children; those that have ended, with their supervisor or alone, are no mistake."""
@@ -138,6 +142,8 @@ class Peers:
     def abandon(self) -> None:
         """Close every link: this is a process that the worker forked."""
         self._links.abandon()
+        for link in list(self._hired):
+            link.abandon()
         self._refs.clear()
         if self._on_a_loop is not None:
             self._on_a_loop.abandon()

@@ -12,7 +12,7 @@ from otpy import NoProcess, NotSendable, OtpyError, ProcessDown, tasks
 from otpy.events import ChildEnded, ChildRemoved, ChildStarted
 from tests.support import task_workers
 from tests.support.node import Nodes, NodeUnderTest
-from tests.support.processes import await_end
+from tests.support.processes import await_end, descriptors
 
 TREE = """
     name: tasks
@@ -204,6 +204,16 @@ def test_bad_input_is_one_clear_error(nodes: Nodes, what: str, kind: str, text: 
 def test_only_the_owner_awaits(nodes: Nodes) -> None:
     node = nodes.run(TREE)
     assert b"is awaited by the process that began it" in node.call("owner", "in_a_fork")
+
+
+def test_a_fork_holds_nothing_of_its_parents_tasks(nodes: Nodes) -> None:
+    node = nodes.run(TREE)
+    before = node.call("owner", "descriptors")
+    node.call("owner", "fork_and_begin", str(nodes.work / "log"))
+    node.until(node.log, "the fork")
+    ((_, _, fork),) = node.log()
+    assert node.call("owner", "descriptors") > before
+    assert not [fd for fd in descriptors(fork).values() if "pidfd" in fd]
 
 
 def test_without_a_supervisor_of_tasks_and_with_a_full_one(nodes: Nodes) -> None:

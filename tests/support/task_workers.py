@@ -181,6 +181,13 @@ class Owner(GenServer):
         return text
 
     @call
+    def fork_and_begin(self, log: str) -> None:
+        """Begin a task, and fork a process that lives on."""
+        self.begin("many_bytes", 3 << 20)
+        if os.fork() == 0:
+            hang(log, "a fork")
+
+    @call
     def descriptors(self) -> int:
         return len(list(Path("/proc/self/fd").iterdir()))
 
