@@ -41,7 +41,7 @@ class Task:
 
     def __init__(self, employer: Employer, ref: Ref, request: tuple[object, ...]) -> None:
         self.employer, self.name = employer, ref.name
-        self._ref, self._link = ref, ref.link
+        self._link = ref.link
         self._owner = os.getpid()
         self._pending = ref.send_request(*request, timeout=None)
 
@@ -110,7 +110,7 @@ class Task:
 
     def _close(self) -> None:
         if self._link is not None:
-            self._ref.drop(self._link)
+            self._link.retire()
 
     def _check_owner(self) -> None:
         if os.getpid() != self._owner:
@@ -180,7 +180,7 @@ def start(
     with _hired(node, supervisor, shutdown, tied=False) as (_, ref):
         ref.cast(*request, timeout=None)
     if ref.link is not None:
-        ref.drop(ref.link)
+        ref.link.retire()
     return ref.name
 
 

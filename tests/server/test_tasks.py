@@ -376,6 +376,18 @@ def test_what_goes_wrong_is_an_error_to_the_client(nodes: Nodes) -> None:
     none_is_left(node)
 
 
+def test_nobody_takes_the_place_of_a_task_that_has_ended(nodes: Nodes) -> None:
+    node = nodes.run(TREE)
+    ref = node.client.hire("tasks", 5.0, tied=True)
+    os.kill(node.pids()[ref.name], signal.SIGKILL)
+    gone(node, ref.name)
+    with pytest.raises(ProcessDown, match="killed"):
+        ref.call("run")
+    with pytest.raises(ProcessDown, match="killed"):
+        ref.send_request("run").result()
+    ref.cast("run")  # a cast never fails
+
+
 def test_the_clients_end_ends_its_tasks(nodes: Nodes) -> None:
     node = nodes.run(TREE)
     log = str(nodes.work / "log")
