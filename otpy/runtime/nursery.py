@@ -20,7 +20,7 @@ from otpy.runtime.pipes import Pipes, open_pipes
 from otpy.system.exits import reap, send_signal
 from otpy.system.spawn import fork_watched
 
-BATCH: Final = 64
+BATCH: Final = 128
 """How many are forked at once, at most."""
 
 
