@@ -19,7 +19,7 @@ from otpy.runtime.child import Child
 from otpy.runtime.worker import be_blank
 from otpy.system.exits import send_signal
 from otpy.system.loop import Loop
-from otpy.system.procfs import signal_masks
+from otpy.system.procfs import SignalMasks, signal_masks
 from otpy.wire.control import Plain
 
 SIGNAL: Final = int(signal.SIGRTMAX) - 1
@@ -39,12 +39,19 @@ _MAX_BYTES: Final = 1 << 20
 Tell = Callable[[Plain | OtpyError], None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Wanted:
     """A stack that somebody waits for."""
 
     child: Child
     tell: Tell
+
+
+def _masks(child: Child) -> list[SignalMasks]:
+    try:
+        return signal_masks(child.pid)
+    except OSError:  # out of descriptors, for one: no reason for a supervisor to end
+        return []
 
 
 def _of_the_worker(text: str) -> str:
@@ -69,6 +76,7 @@ class StackDumps:
         self._loop = loop
         self._fd: int | None = None
         self._waiting: deque[_Wanted] = deque()
+        self._current: _Wanted | None = None
         self._looks = 0
         self._calm = 0
 
@@ -90,48 +98,55 @@ class StackDumps:
             tell(NoProcess("too many stacks are asked for at once"))
             return
         self._waiting.append(_Wanted(child, tell))
-        if len(self._waiting) == 1:
-            self._begin()
+        self._go_on()
 
     def forget(self, child: Child, reason: str) -> None:
         """A child has ended."""
         for wanted in tuple(self._waiting):
             if wanted.child is child:
-                if wanted is self._waiting[0]:
-                    self._finish(ProcessDown(reason))
-                else:
-                    self._waiting.remove(wanted)
-                    wanted.tell(ProcessDown(reason))
+                self._waiting.remove(wanted)
+                wanted.tell(ProcessDown(reason))
+        if self._current is not None and self._current.child is child:
+            self._finish(self._current, ProcessDown(reason))
 
-    def _begin(self) -> None:
-        child = self._waiting[0].child
-        if not any(each.caught & _BIT for each in signal_masks(child.pid)):
+    def _go_on(self) -> None:
+        if self._current is None and self._waiting:
+            self._current = self._waiting.popleft()
+            self._begin(self._current)
+
+    def _begin(self, wanted: _Wanted) -> None:
+        child = wanted.child
+        if not any(each.caught & _BIT for each in _masks(child)):
             # The signal would end it.
-            self._finish(NoProcess(f"{child.path!r} runs no Python that could write its stacks"))
+            self._finish(
+                wanted, NoProcess(f"{child.path!r} runs no Python that could write its stacks")
+            )
             return
         assert self._fd is not None
         os.ftruncate(self._fd, 0)
         os.lseek(self._fd, 0, os.SEEK_SET)  # of all who share it
         send_signal(child.pidfd, SIGNAL)
         self._looks = self._calm = 0
-        self._look_again(self._waiting[0], _FIRST_LOOK_S)
+        self._look_again(wanted, _FIRST_LOOK_S)
 
     def _look_again(self, wanted: _Wanted, pause: float) -> None:
         self._loop.call_later(pause, lambda: self._look(wanted, pause))
 
     def _look(self, wanted: _Wanted, pause: float) -> None:
-        if not self._waiting or wanted is not self._waiting[0]:
+        if wanted is not self._current:
             return  # it has ended
-        threads = signal_masks(wanted.child.pid)
+        threads = _masks(wanted.child)
         dead = not any(each.caught & _BIT for each in threads)  # of which we shall be told
         at_it = dead or any((each.pending | each.blocked) & _BIT for each in threads)
         self._calm = 0 if at_it else self._calm + 1
         self._looks += 1
         if self._calm >= _CALM_LOOKS:
-            self._finish(self._result(wanted.child))
+            self._finish(wanted, self._result(wanted.child))
         elif self._looks >= _LOOKS:
             path = wanted.child.path
-            self._finish(CallTimeout(f"{path!r} writes no stacks: it is stopped, or blocks them"))
+            self._finish(
+                wanted, CallTimeout(f"{path!r} writes no stacks: it is stopped, or blocks them")
+            )
         else:
             self._look_again(wanted, min(2 * pause, _LONGEST_PAUSE_S))
 
@@ -142,11 +157,7 @@ class StackDumps:
             return NoProcess(f"{child.path!r} has written no stacks")
         return Plain(_of_the_worker(text))
 
-    def _finish(self, answer: Plain | OtpyError) -> None:
-        self._waiting.popleft().tell(answer)
-        if self._waiting:
-            self._loop.call_soon(self._begin_next)
-
-    def _begin_next(self) -> None:
-        if self._waiting:
-            self._begin()
+    def _finish(self, wanted: _Wanted, answer: Plain | OtpyError) -> None:
+        self._current = None
+        wanted.tell(answer)
+        self._loop.call_soon(self._go_on)

@@ -60,10 +60,10 @@ def test_a_worker_that_waits_is_not_disturbed(nodes: Nodes) -> None:
     node = nodes.run(TREE)
     for _ in range(5):
         shown = functions(stack_of(node))
-        assert "next" in shown
+        assert "_serve" in shown
         assert shown[-1] == "be_blank"  # and nothing of the supervisor's
         assert node.call("a", "ping") == "pong"
-    assert "next" in functions(stack_of(node, "pool/b"))
+    assert "_serve" in functions(stack_of(node, "pool/b"))
     assert node.incarnations() == dict.fromkeys(node.incarnations(), 1)
 
 
