@@ -141,6 +141,22 @@ def test_who_dies_meanwhile_is_told(nodes: Nodes) -> None:
     assert node.call("a", "ping") == "pong"
 
 
+def test_who_waits_behind_one_that_died_has_its_own_stack_and_once(nodes: Nodes) -> None:
+    node = nodes.run("""
+        name: behind
+        children:
+          - {id: a, start: "tests.support.stuck_workers:Stuck", args: [WORK/log]}
+          - {id: b, start: "tests.support.stuck_workers:Stuck", args: [WORK/log]}
+        """)
+    os.kill(node.pids()["a"], signal.SIGSTOP)
+    client = node.client
+    asked = [Asked(partial(client[n].stack, timeout=DEADLINE_S)) for n in ("a", "a", "a", "b")]
+    node.kill("a")
+    for each in asked[:3]:
+        each.result()
+    assert asked[3].result().count("most recent call first") == 1
+
+
 @pytest.mark.parametrize(
     ("name", "complaint"),
     [
