@@ -13,16 +13,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from otpy.core.exits import Normal, reason_of
 from otpy.errors import OtpyError
+from otpy.links import notices
 from otpy.links.deadline import TooLate, has_passed, poll_ms
 from otpy.runtime.child import control_channel
+from otpy.server.context import current
 from otpy.system.channel import Channel
 from otpy.system.fdpass import close_fds
 from otpy.wire.control import (
     Address,
     Answered,
+    Down,
+    Exit,
     Granted,
     Introduced,
+    LastWord,
     Petition,
     Wish,
 )
@@ -94,7 +100,12 @@ class Control:
 
     def begin(self, sender: Address, wish: Wish, fds: Sequence[int] = ()) -> Awaited:
         """Ask the node; whoever begins has to `end` it."""
-        awaited = Awaited(next(_tokens), os.eventfd(0))
+        try:
+            wish, wake = _plain(wish), os.eventfd(0)
+        except BaseException:
+            close_fds(fds)
+            raise
+        awaited = Awaited(next(_tokens), wake)
         _awaited[awaited.token] = awaited
         try:
             self.tell(Petition(awaited.token, sender, wish), fds)
@@ -115,13 +126,16 @@ class Control:
 
     def end(self, awaited: Awaited) -> None:
         """Wait no more; the descriptors of an answer that nobody took are closed."""
-        del _awaited[awaited.token]
+        with _lock:  # who is just handing the answer over is not to find it closed
+            del _awaited[awaited.token]
         os.close(awaited.wake)
         close_fds(awaited.fds)
 
     def close(self) -> None:
         """Close it: this is a process that the worker forked."""
         self._channel.close()
+        if _lock.locked():
+            _lock.release()  # by a thread that did not come along
 
     def _await(self, awaited: Awaited, deadline: float | None) -> None:
         poll = select.poll()
@@ -132,7 +146,21 @@ class Control:
                 raise TooLate
             self.hear()
 
+    def _obey(self, order: Exit) -> None:
+        """Go along with a linked process, since this one does not trap exits.
+
+        Mostly the supervisor sees to that; but before this one is up, it does not know.
+        """
+        if isinstance(reason := reason_of(order.reason), Normal):
+            return
+        self._channel.send(LastWord(reason))
+        self._channel.flush_within(_SUPERVISOR_S)
+        os._exit(1)
+
     def _hear(self, message: object, fds: tuple[int, ...]) -> None:
+        if isinstance(message, Exit) and not current().traps:
+            self._obey(message)
+            return
         if not isinstance(message, Answered | Introduced | Granted):
             self._heard(message, fds)
             return
@@ -142,3 +170,21 @@ class Control:
             return
         awaited.message, awaited.fds = message, fds
         os.eventfd_write(awaited.wake, 1)
+
+
+def noticed(news: Down | Exit) -> notices.Down | notices.Exit:
+    """Tell of a process's end as users are told."""
+    path, incarnation = news.who
+    if isinstance(news, Down):
+        return notices.Down(news.number, path, incarnation, news.reason)
+    return notices.Exit(path, incarnation, news.reason)
+
+
+def _plain(wish: Wish) -> Wish:
+    """Keep what is no name, or is of a class of the user's, from those who do not know it."""
+    name = getattr(wish, "name", "")
+    if type(name) is str:
+        return wish
+    if not isinstance(name, str):
+        raise TypeError(f"a process is named by a string, got {name!r:.100}")
+    return wish._replace(name=str.__str__(name))  # type: ignore[call-arg]

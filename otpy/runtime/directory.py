@@ -30,6 +30,7 @@ GATEWAY: Final = "@gateway"
 _MAX_FATES: Final = 4096
 
 _WITH_SUPERVISOR: Final = Fate("killed", "")
+_NOT_NEEDED: Final = Fate("normal", "")
 
 
 @dataclass(slots=True)
@@ -92,7 +93,10 @@ class Directory:
             case ChildRemoved():
                 self._remove(event.path)
             case ChildEnded() | ChildStartFailed():
-                return self._ended(event)
+                fate = Fate(event.reason, event.traceback)
+                return self._ended(event, fate, event.reason)
+            case ChildIgnored():
+                return self._ended(event, _NOT_NEEDED, "ignored")
             case NameTaken(taken=name, incarnation=incarnation):
                 self._names[name] = Address(event.path, incarnation)
             case _:
@@ -100,18 +104,20 @@ class Directory:
                     self._update(entry, event)
         return []
 
-    def _ended(self, event: ChildEnded | ChildStartFailed) -> list[Ended]:
-        ended = [Ended(Address(event.path, event.incarnation), Fate(event.reason, event.traceback))]
+    def _ended(
+        self, event: ChildEnded | ChildStartFailed | ChildIgnored, fate: Fate, reason: str
+    ) -> list[Ended]:
+        ended = [Ended(Address(event.path, event.incarnation), fate)]
         entry = self.find(event.path)
         if entry is not None:
-            entry.ended(event.reason)
+            entry.ended(reason)
             for below in _below(entry):
                 # Its supervisor was killed before it could tell of its end.
                 if below.pid is not None:
                     ended.append(Ended(Address(below.path, below.incarnation), _WITH_SUPERVISOR))
                     below.ended(_WITH_SUPERVISOR.reason)
-        for who, fate in ended:
-            self._fates[who] = fate
+        for each in ended:
+            self._fates[each.who] = each.fate
         while len(self._fates) > _MAX_FATES:
             self._fates.popitem(last=False)
         return ended
@@ -129,8 +135,6 @@ class Directory:
                 entry.state = "stopping"
             case ChildRestarting():
                 entry.state = "restarting"
-            case ChildIgnored():
-                entry.ended("ignored")
             case _:
                 pass
 

@@ -13,8 +13,7 @@ from typing import Final, TypeAlias, final
 
 from otpy.core.exits import ExitReason, Shutdown
 from otpy.errors import ProtocolError
-from otpy.links.notices import Down, Exit
-from otpy.runtime.control import Control
+from otpy.runtime.control import Control, noticed
 from otpy.runtime.gauges import BUSY_SINCE, QUEUE, TAKEN, private_gauge
 from otpy.runtime.interruptions import Interruptions
 from otpy.runtime.links import READ_BYTES, Cast, Info, Link, LinkCall, PeerLink
@@ -22,9 +21,8 @@ from otpy.runtime.timers import Timers
 from otpy.server import Call, TimerRef
 from otpy.system.fdpass import close_fds
 from otpy.system.pipes import unread_bytes
-from otpy.wire import control
 from otpy.wire import link as say
-from otpy.wire.control import Address, Ask, BeWorker, Introduce, ShutDown, StopProcess
+from otpy.wire.control import Ask, BeWorker, Down, Exit, Introduce, ShutDown, StopProcess
 from otpy.wire.frames import MAX_FRAME
 
 _CONTROL_EVERY_NS: Final = 1_000_000
@@ -84,6 +82,7 @@ class WorkerMailbox:
         self._links: dict[int, Link] = {}
         self._blocked: dict[int, Link] = {}
         self._ready: deque[Message | Halt] = deque()
+        self._news: deque[Down | Exit] = deque()
         self._timers: Timers | None = None  # many a worker has none
         self._heap: list[tuple[float, int, TimerRef]] = []
         self.rouse: Callable[[], None] | None = None
@@ -91,11 +90,7 @@ class WorkerMailbox:
         self.interruptions = Interruptions(self.control, self._epoll, gauge, self._links)
 
     def assigned(self) -> BeWorker:
-        """Wait for the supervisor to say which child this process is.
-
-        Raises:
-            ShutDownAsked: The supervisor is gone.
-        """
+        """Wait for the supervisor to say which child this process is."""
         while self._child is None:
             self._epoll.poll()
             self.control.hear()
@@ -198,6 +193,8 @@ class WorkerMailbox:
 
     def drop(self, unwanted: Callable[[object], bool]) -> None:
         """Take messages out of the mailbox that arrived, and were not asked to be handled yet."""
+        for news in [news for news in tuple(self._news) if unwanted(noticed(news))]:
+            self._news.remove(news)
         for message in tuple(self._ready):
             if isinstance(message, Info) and unwanted(message.message):
                 self._ready.remove(message)
@@ -210,7 +207,7 @@ class WorkerMailbox:
 
     def reply(self, link: int, number: int, value: object) -> None:
         """Answer a call that came on a link; nobody may be there any more."""
-        for each in self._links.values():
+        for each in tuple(self._links.values()):
             if each.id == link:
                 LinkCall(number, None, each).reply(value)
 
@@ -241,7 +238,7 @@ class WorkerMailbox:
 
     def last_words(self, reason: str, traceback: str) -> None:
         """Tell every client why the worker ends."""
-        for link in self._links.values():
+        for link in tuple(self._links.values()):
             link.send((say.DOWN, reason, traceback))
 
     def tell_supervisor(self, message: object) -> None:
@@ -300,6 +297,8 @@ class WorkerMailbox:
         """Do what does not wait for messages; while suspended, do nothing else."""
         while self._urgent:
             self._urgent = False
+            while self._news:
+                self._bring(self._news.popleft())
             self.interruptions.serve()
             if self._order is not None:
                 self._obey(self._order)
@@ -320,12 +319,9 @@ class WorkerMailbox:
                 self._wake()
             case Introduce() if len(fds) == _FDS_OF_A_LINK:
                 self._greet(message, fds)
-            case control.Down(number=number, who=who, reason=reason):
-                self._read_all_of(who)
-                self.tell_self(Down(number, who.path, who.incarnation, reason))
-            case control.Exit(who=who, reason=reason):
-                self._read_all_of(who)
-                self.tell_self(Exit(who.path, who.incarnation, reason))
+            case Down() | Exit():
+                self._news.append(message)
+                self._wake()
             case _:
                 close_fds(fds)
 
@@ -363,11 +359,12 @@ class WorkerMailbox:
         self._epoll.register(link.read, select.EPOLLIN)
         link.send((say.GREETING, say.VERSION, self._child.incarnation, MAX_FRAME))
 
-    def _read_all_of(self, who: Address) -> None:
-        """Read what a process sent before it ended: that comes before the news of its end."""
+    def _bring(self, news: Down | Exit) -> None:
+        """Put the news of a process's end behind what it sent before."""
         for link in tuple(self._links.values()):
-            while link.peer == who and link.open and unread_bytes(link.read):
+            while link.peer == news.who and link.open and unread_bytes(link.read):
                 self._read(link)
+        self._ready.append(Info(noticed(news)))
 
     def _read(self, link: Link) -> None:
         try:

@@ -137,6 +137,9 @@ class Petitions:
         self._publish(NameTaken(at=time.time(), path=path, incarnation=incarnation, taken=name))
 
     def _notify(self, who: Address, notice: Down | Exit) -> None:
+        process = self._directory.find(who.path)
+        if process is not None and process.kind not in ("worker", "command"):
+            return  # they trap exits, and take no notice of whom they did not start
         self._router.notify(Notify(way_to(who.path), who.incarnation, notice))
 
     def _other(self, petition: Petition, name: str) -> Entry:

@@ -9,17 +9,15 @@ death, since nobody knows whether it was done.
 import contextlib
 import itertools
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import UnionType
 from typing import Final
 
-from otpy.core.exits import Raised
 from otpy.core.messages import (
     Answer,
     Denied,
     Done,
-    NotStarted,
     Results,
     StartChild,
     StartMany,
@@ -28,11 +26,12 @@ from otpy.core.state import Outlook
 from otpy.errors import NoProcess, OtpyError, ProcessDown, SeveralInstances, SupervisorError
 from otpy.runtime.child import Child
 from otpy.runtime.family import Family
-from otpy.runtime.translate import refusal
+from otpy.runtime.translate import refusal, within_bounds
 from otpy.system.channel import Channel, ChannelFull
 from otpy.system.exits import send_signal
 from otpy.system.fdpass import close_fds
 from otpy.wire.control import (
+    Address,
     Answered,
     Ask,
     DumpStacks,
@@ -55,8 +54,6 @@ NOBODY: Final = 0
 
 _MAX_HELD = 4096
 _FDS_OF_A_LINK = 2
-_BATCH_CHARS = 1 << 20
-_ERROR_CHARS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +118,7 @@ class Router:
         id_ = message.path[0]
         # These are for a process in any state: one that hangs in its init, above all.
         at_once = _is(message, SendSignal | ReadGauges | DumpStacks | StopProcess)
-        child = self._family.present(id_) if at_once else self._family.running(id_)
+        child = self._family.present(id_) if at_once else self._open(message)
         if child is not None:
             self._pass_on(origin, message, tuple(fds), child)
             return
@@ -135,6 +132,19 @@ class Router:
                 self._refuse(origin, message, fds, NoProcess(f"too many wait for {id_!r}"))
             case Outlook.UP | Outlook.COMING | Outlook.ENDING:
                 self._held.append(_Held(origin, message, tuple(fds)))
+
+    def _open(self, message: Introduce | Ask) -> Child | None:
+        """Find the child that takes a message: it is up, or a worker looks for one below it.
+
+        A worker in its init is to reach those that were started before it; clients wait.
+        """
+        child = self._family.present(message.path[0])
+        if child is None or child.asked:
+            return None
+        if child.ready:
+            return child
+        below = child.is_supervisor and len(message.path) > 1
+        return child if below and _peer(message) is not None else None
 
     def retry_held(self) -> None:
         """Look again at what waits; to be called whenever a child's fate has changed."""
@@ -165,7 +175,7 @@ class Router:
         batch.open -= 1
         if not batch.open:
             answers = (batch.answers[token] for token in sorted(batch.answers))
-            results = Results(tuple(_within_bounds(answers)))
+            results = Results(tuple(within_bounds(answers)))
             self._send(batch.origin, Answered(batch.token, results, self._family.pids()))
 
     def petition(self, origin: Channel, message: Petition, fds: Sequence[int]) -> None:
@@ -372,22 +382,15 @@ class Router:
             origin.send(message, fds)
 
 
-def _within_bounds(answers: Iterable[Answer]) -> Iterator[Answer]:
-    """Leave out what would make one answer of thousands too large to be sent."""
-    room = _BATCH_CHARS
-    for answer in answers:
-        if not isinstance(answer, NotStarted) or not isinstance(answer.reason, Raised):
-            yield answer
-            continue
-        error, traceback = answer.reason.error, answer.reason.traceback
-        room -= len(error) + len(traceback)
-        reason = Raised(error, traceback) if room > 0 else Raised(error[:_ERROR_CHARS])
-        yield NotStarted(reason)
-
-
 def _is_for(child: Child, message: Introduce | Ask) -> bool:
     """Tell whether the worker itself is to answer a message."""
     return child.served and isinstance(message, Ask) and isinstance(message.request, SystemRequest)
+
+
+def _peer(message: Introduce | Ask) -> Address | None:
+    if isinstance(message, Introduce):
+        return message.peer
+    return message.request.peer if isinstance(message.request, Hire) else None
 
 
 def _is(message: Introduce | Ask, request: type | UnionType) -> bool:

@@ -1,6 +1,6 @@
 """The supervisor API between plain data, as clients speak it, and the core's types."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -28,6 +28,9 @@ from otpy.core.messages import (
 )
 from otpy.core.spec import ChildSpec
 from otpy.errors import OtpyError, ProtocolError, StartFailed, SupervisorError
+
+_BATCH_CHARS: Final = 1 << 20
+_ERROR_CHARS: Final = 200
 
 _ABOUT_ONE_CHILD: Final[Mapping[str, Callable[[str], Request]]] = {
     "terminate_child": TerminateChild,
@@ -136,3 +139,16 @@ def _plain_result(
 def _plain_row(row: ChildRow, pids: Mapping[str, int]) -> dict[str, object]:
     pid = pids.get(row.id) if row.state == "running" else None
     return {**asdict(row), "pid": pid}
+
+
+def within_bounds(answers: Iterable[Answer]) -> Iterator[Answer]:
+    """Leave out what would make one answer of thousands too large to be sent."""
+    room = _BATCH_CHARS
+    for answer in answers:
+        if not isinstance(answer, NotStarted) or not isinstance(answer.reason, Raised):
+            yield answer
+            continue
+        error, traceback = answer.reason.error, answer.reason.traceback
+        room -= len(error) + len(traceback)
+        reason = Raised(error, traceback) if room > 0 else Raised(error[:_ERROR_CHARS])
+        yield NotStarted(reason)

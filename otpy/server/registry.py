@@ -23,8 +23,14 @@ def register_name(name: str) -> None:
 
     Raises:
         SupervisorError: Another process that lives has it: ``already_started``.
+        TypeError: The name is no string.
+        ValueError: It holds half a character.
         OtpyError: This process is not a worker of a tree.
     """
+    try:
+        str.encode(name)
+    except UnicodeEncodeError:
+        raise ValueError(f"a name is Unicode, got {name!r:.100}") from None
     _ask(RegisterName(name))
 
 

@@ -21,6 +21,7 @@ def monitor(name: str) -> int:
         A reference: `Down.monitor`, and what `demonitor` takes.
 
     Raises:
+        TypeError: The name is no string.
         OtpyError: This process is not a worker of a tree.
     """
     number = next(_numbers)
@@ -30,8 +31,10 @@ def monitor(name: str) -> int:
 
 def demonitor(reference: int) -> None:
     """Undo `monitor`: no `Down` of it arrives any more, not even one that is here already."""
+    if not isinstance(reference, int):
+        raise TypeError(f"demonitor takes what monitor returned, got {reference!r:.100}")
     me = current()
-    me.peers.ask_node(Demonitor(reference), DEFAULT_TIMEOUT_S)
+    me.peers.ask_node(Demonitor(int(reference)), DEFAULT_TIMEOUT_S)
     me.mailbox.drop(lambda message: isinstance(message, Down) and message.monitor == reference)
 
 

@@ -84,8 +84,12 @@ class Channel:
             if self.closed:
                 return
             raise ChannelFull
-        body = pickle.dumps((len(fds), message), protocol=5)
-        self._out.append((memoryview(self._encode(body)), tuple(fds)))
+        try:
+            data = self._encode(pickle.dumps((len(fds), message), protocol=5))
+        except BaseException:
+            close_fds(fds)
+            raise
+        self._out.append((memoryview(data), tuple(fds)))
         if len(self._out) == 1:
             self.flush()
 

@@ -217,3 +217,19 @@ def test_links_between_workers_leak_no_descriptor(node: NodeUnderTest) -> None:
         node.kill("b")
         assert node.call("a", "call_other", "b", "pid")[0] == "answer"
     assert descriptors() <= before
+
+
+def test_from_its_init_a_process_reaches_what_is_up_already(nodes: Nodes) -> None:
+    node = nodes.run(
+        """
+        name: early
+        children:
+          - id: deep
+            children:
+              - {id: b, start: "tests.support.peer_workers:Listener", args: [WORK/log]}
+              - {id: a, start: "tests.support.peer_workers:Early", args: [WORK/log, b]}
+        """
+    )
+    assert node.call("a", "answered") == ["answer", 1]
+    node.recover("deep")
+    assert node.call("a", "answered") == ["answer", 1]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from otpy.events import ChildEnded, ChildStarted
+from otpy.events import ChildEnded, ChildStarted, ChildStartFailed
 from tests.runtime.test_calls import ask
 from tests.support.node import Nodes, NodeUnderTest
 
@@ -219,3 +219,57 @@ def test_linked_processes_of_a_killed_supervisor(node: NodeUnderTest) -> None:
     node.kill("deep")
     assert node.next(ChildEnded, path="frail").reason == "killed"
     node.next(ChildStarted, path="frail")
+
+
+@pytest.mark.parametrize("name", ["deep", "root", "@gateway"])
+def test_supervisors_and_the_gateway_outlive_those_that_link_to_them(
+    node: NodeUnderTest, name: str
+) -> None:
+    pids = node.pids()
+    node.call("b", "link", name)
+    node.kill("b")
+    node.next(ChildEnded, path="b")
+    node.call("c", "sync")
+    pids.pop("b")
+    assert {path: pid for path, pid in node.pids().items() if path in pids} == pids
+
+
+def test_what_is_no_name_is_an_error_to_its_user_alone(node: NodeUnderTest) -> None:
+    pids = node.pids()
+    assert node.call("a", "misname") == ["TypeError"] * 20 + ["ValueError"]
+    node.call("c", "sync")
+    assert node.pids() == pids
+
+
+def test_names_may_be_of_a_class_that_supervisors_do_not_know(node: NodeUnderTest) -> None:
+    pids = node.pids()
+    assert node.call("a", "name_by_constant") == [pids["b"], None]
+    assert node.pids() == pids
+
+
+def test_a_process_that_is_not_needed_ended_normally(nodes: Nodes) -> None:
+    node = nodes.run(
+        """
+        name: ignored
+        children:
+          - {id: a, start: "tests.support.kin_workers:Kin", args: [WORK/log]}
+          - {id: n, start: "tests.support.kin_workers:NotNeeded", args: [WORK/log, a]}
+        """
+    )
+    node.logged("down", True, "n", 1, "normal")
+    node.logged("exit", "n", 1, "normal")
+    assert node.call("a", "lookup", "news") == []
+
+
+def test_one_that_does_not_trap_exits_goes_along_from_within_init(nodes: Nodes) -> None:
+    node = nodes.start(
+        """
+        name: doomed
+        children:
+          - {id: b, start: "tests.support.kin_workers:Kin", args: [WORK/log], restart: temporary}
+          - {id: d, start: "tests.support.kin_workers:Doomed", args: [WORK/log, b]}
+        """
+    )
+    assert node.next(ChildStartFailed, path="d").reason == "bad"
+    node.wait()
+    assert "survived" not in [entry[0] for entry in node.log()]

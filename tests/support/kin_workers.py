@@ -3,11 +3,19 @@
 import os
 import signal
 import threading
+from collections.abc import Callable
+from enum import StrEnum
 from typing import Any, ClassVar
 
 import otpy
 from otpy import Down, Exit, GenServer, call
 from tests.support.workers import note
+
+
+class Name(StrEnum):
+    """Names as constants of the user's own class."""
+
+    B = "b"
 
 
 class Kin(GenServer):
@@ -37,6 +45,38 @@ class Kin(GenServer):
     @call
     def monitor(self, name: str) -> None:
         self.refs.append(otpy.monitor(name))
+
+    @call
+    def misname(self) -> list[str]:
+        """Name processes by what is no name, and tell what came of each."""
+        told = []
+        names: list[Any] = [42, None, b"b", ["b"]]
+        asked: list[Callable[[Any], Any]] = [
+            otpy.monitor,
+            otpy.link,
+            otpy.unlink,
+            otpy.register_name,
+            lambda name: otpy.demonitor([name]),  # type: ignore[arg-type]
+        ]
+        for name in names:
+            for ask in asked:
+                try:
+                    ask(name)
+                except (TypeError, otpy.OtpyError) as error:
+                    told.append(type(error).__name__)
+        try:
+            otpy.register_name("\ud800")
+        except ValueError:
+            told.append("ValueError")
+        return told
+
+    @call
+    def name_by_constant(self) -> list[Any]:
+        self.refs.append(otpy.monitor(Name.B))
+        otpy.link(Name.B)
+        otpy.unlink(Name.B)
+        otpy.cast(Name.B, "hello")
+        return [otpy.whereis(Name.B), otpy.call(Name.B, "sync")]
 
     @call
     def demonitor(self) -> None:
@@ -70,6 +110,8 @@ class Kin(GenServer):
         return super().handle_call(request, caller)
 
     def handle_cast(self, request: object) -> object:
+        if isinstance(request, tuple) and request[0] == "end":
+            return otpy.Stop(request[1])
         note(self.log, "cast", self.name, request)
         return None
 
@@ -117,3 +159,26 @@ def watch(log: str, name: str) -> None:
     assert down.monitor == ref
     note(log, "heard", down.path, down.reason)
     otpy.receive()
+
+
+class NotNeeded(Kin):
+    """Registers, links and monitors itself in, and is not needed after all."""
+
+    def init(self, log: str, watcher: str = "") -> object:  # type: ignore[override]
+        super().init(log, key="news")
+        otpy.link(watcher)
+        otpy.call(watcher, "monitor", self.name)
+        return otpy.Ignore
+
+
+class Doomed(Frail):
+    """Does not trap exits, and is linked to a process that ends before its init has returned."""
+
+    def init(self, log: str, other: str = "", key: str = "") -> None:
+        super().init(log)
+        otpy.link(other)
+        reference = otpy.monitor(other)
+        otpy.cast(other, ("end", "bad"))
+        while otpy.whereis(other) is not None:
+            pass
+        note(self.log, "survived", reference)

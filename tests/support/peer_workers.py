@@ -245,3 +245,15 @@ class Listener(GenServer):
     def answer_for(self, caller: Caller) -> None:
         caller.reply(f"answered by {self.name}")
         caller.reply("again")
+
+
+class Early(GenServer):
+    """Calls another in its init."""
+
+    def init(self, log: str, other: str) -> None:
+        self.log = log
+        self.answer = told(lambda: otpy.call(other, "echo", 1))
+
+    @call
+    def answered(self) -> list[Any]:
+        return self.answer
