@@ -20,7 +20,7 @@ from typing import Final, TypeAlias
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import otpy
-from scripts.benchlib.counters import LARGE
+from scripts.benchlib.counters import LARGE, LARGE_VALUES
 from scripts.benchlib.peers import PEERS, Peer
 from scripts.benchlib.table import Row, paired, percentile, render
 from scripts.benchlib.talk import NAME, UNDER_WAY, BarePipe, Crowd, Increment, Otpy, Talker
@@ -198,9 +198,20 @@ def measure_large(effort: Effort, node: Otpy, where: str) -> Figures:
 
         theirs = latencies(send, effort.large)
         ours = client["customer"].call("measure", effort.large, timeout=None)
-    measure = Measure(f"{LARGE >> 20} MiB of bytes, worker to worker, {where}", "MiB/s", None, 2.0)
+        figures: Figures = {}
+        for kind, value in LARGE_VALUES.items():
+            message = ("cast", ("measure", value))
+            streams = _rate(partial(connection.send, message), pipe.connect(0), effort.large)
+            stream = client["customer"].call("stream", kind, effort.large, timeout=None)
+            measure = Measure(f"{_MIB} of {kind}, worker to worker, in a stream, {where}", *_MIB_S)
+            figures[measure] = stream, streams
+    measure = Measure(f"{_MIB} of bytes, worker to worker, one by one, {where}", *_MIB_S)
     mib_s = (LARGE / (1 << 20)) * 1e6
-    return {measure: (mib_s / median(ours), mib_s / median(theirs))}
+    return {**figures, measure: (mib_s / median(ours), mib_s / median(theirs))}
+
+
+_MIB: Final = "1 MiB"
+_MIB_S: Final = ("MiB/s", None, 2.0)
 
 
 def measure_first_contact(effort: Effort, node: Otpy, where: str) -> Figures:

@@ -2,6 +2,7 @@
 
 import os
 import time
+from array import array
 from typing import Any, Final
 
 import otpy
@@ -27,6 +28,8 @@ class CastCounter(Counter):
             case ("increment", int(amount)):
                 self.count += amount
                 return None
+            case ("measure", _):
+                return None
         return super().handle_cast(request)
 
 
@@ -38,8 +41,13 @@ class Customer(otpy.GenServer):
         self.data = os.urandom(LARGE)
 
     def handle_call(self, request: Any, caller: otpy.Caller) -> object:
-        """Answer ``(name, count)`` with the times of so many calls, in µs."""
+        """Answer ``(name, count)`` with the times of so many calls, in µs.
+
+        And ``("stream", kind, count)`` with how many casts of a large value are taken a second.
+        """
         del caller
+        if request[0] == "stream":
+            return _rate(LARGE_VALUES[request[1]], request[2])
         name, count = request
         argument = self.data if name == "measure" else 1
         clock = time.perf_counter_ns
@@ -49,6 +57,21 @@ class Customer(otpy.GenServer):
             otpy.call("counter", name, argument)
             times.append((clock() - began) / 1e3)
         return times
+
+
+LARGE_VALUES: Final[dict[str, Any]] = {
+    "bytes": os.urandom(LARGE),
+    "array": array("d", range(LARGE // 8)),
+}
+
+
+def _rate(value: object, casts: int) -> float:
+    otpy.call("counter", "get_count")
+    began = time.perf_counter()
+    for _ in range(casts):
+        otpy.cast("counter", "measure", value)
+    otpy.call("counter", "get_count")
+    return casts / (time.perf_counter() - began)
 
 
 class Slow(otpy.GenServer):

@@ -121,6 +121,8 @@ def _count(connections: "tuple[Connection[Any, Any], ...]") -> None:
                     connection.send(("reply", number, count))
                 case ("cast", ("increment", int(amount))):
                     count += amount
+                case ("cast", ("measure", _)):
+                    pass
                 case ("call", number, ("measure", bytes(data))):
                     connection.send(("reply", number, len(data)))
 
