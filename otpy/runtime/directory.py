@@ -81,6 +81,7 @@ class Directory:
         self._root = Entry("", "supervisor")
         self._gateway = Entry(GATEWAY, "gateway")
         self._names: dict[str, Address] = {}
+        self._taken: dict[str, set[str]] = {}
         self._fates: OrderedDict[Address, Fate] = OrderedDict()
 
     def apply(self, event: Event) -> list[Ended]:
@@ -99,6 +100,7 @@ class Directory:
                 return self._ended(event, _NOT_NEEDED, "ignored")
             case NameTaken(taken=name, incarnation=incarnation):
                 self._names[name] = Address(event.path, incarnation)
+                self._taken.setdefault(event.path, set()).add(name)
             case _:
                 if (entry := self.find(event.path)) is not None:
                     self._update(entry, event)
@@ -130,6 +132,7 @@ class Directory:
             case ChildStarted(incarnation=incarnation):
                 entry.state = "running"
                 entry.restarts += incarnation > 1
+                self._forget_names(entry.path, incarnation)
                 _drop_stale(entry)
             case ChildStopping():
                 entry.state = "stopping"
@@ -228,7 +231,21 @@ class Directory:
     def _remove(self, path: str) -> None:
         parent, _, id_ = path.rpartition("/")
         if (entry := self.find(parent)) is not None:
-            entry.children.pop(id_, None)
+            gone = entry.children.pop(id_, None)
+            for each in (gone, *_below(gone)) if gone is not None else ():
+                self._forget_names(each.path, 0)
+
+    def _forget_names(self, path: str, incarnation: int) -> None:
+        """Forget the names that other incarnations took, and this one has not taken."""
+        for name in tuple(self._taken.get(path, ())):
+            taken = self._names.get(name)
+            if taken == (path, incarnation):
+                continue
+            self._taken[path].discard(name)
+            if taken is not None and taken.path == path:
+                del self._names[name]
+        if path in self._taken and not self._taken[path]:
+            del self._taken[path]
 
 
 def _drop_stale(entry: Entry) -> None:

@@ -1,0 +1,21 @@
+"""The view of the tree: what it forgets."""
+
+from otpy.events import ChildAdded, ChildRemoved, ChildStarted, ChildStarting, NameTaken
+from otpy.runtime.directory import Directory
+
+
+def test_names_are_forgotten_with_those_who_took_them() -> None:
+    directory = Directory()
+    directory.apply(ChildAdded(at=0.0, path="a", kind="worker"))
+    for number in range(1, 4):
+        for event in (
+            ChildStarting(at=0.0, path="a", kind="worker", pid=1, incarnation=number),
+            NameTaken(at=0.0, path="a", incarnation=number, taken=f"name-{number}"),
+            NameTaken(at=0.0, path="a", incarnation=number, taken="main"),
+            ChildStarted(at=0.0, path="a", kind="worker", pid=1, incarnation=number),
+        ):
+            directory.apply(event)
+    assert set(directory._names) == {"main", "name-3"}
+    directory.apply(ChildRemoved(at=0.0, path="a"))
+    assert not directory._names
+    assert not directory._taken
