@@ -16,7 +16,7 @@ from otpy.wire.frames import Frame
 
 _READ_BYTES: Final = 1 << 16
 
-_EOF_GRACE_S: Final = 5.0
+_EOF_GRACE_S: Final = 3.0
 """From the end-of-file of a dying process to its pidfd; after that it lives, and hung up."""
 
 

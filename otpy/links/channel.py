@@ -202,7 +202,7 @@ class Channel(abc.ABC, Generic[AnswerT]):
         if not sending.acquire(False) and not sending.acquire(timeout=lock_timeout(deadline)):
             raise TooLate
         try:
-            if not self.open or (careful and self._is_dead()):
+            if not self.open or (careful and self.has_died):
                 self.open = False
                 raise NotDelivered
             if self._rest is not None:
@@ -252,7 +252,9 @@ class Channel(abc.ABC, Generic[AnswerT]):
             raise
         return sent
 
-    def _is_dead(self) -> bool:
+    @property
+    def has_died(self) -> bool:
+        """Whether the process at the other end is dead at this moment."""
         if self._pidfd is None:
             return False
         life = select.poll()

@@ -28,7 +28,7 @@ _FIRST_BYTES: Final = 479
 _GREETING: Final = 0
 """The seat of whoever waits for the greeting; calls count from 1."""
 
-_EOF_GRACE_S: Final = 5.0
+_EOF_GRACE_S: Final = 3.0
 """From the end-of-file of a dying process to its pidfd; after that it lives, and hung up."""
 
 _TRUST_S: Final = 0.001

@@ -1,8 +1,11 @@
 """The links that one process has to others, by path."""
 
 import threading
+from typing import Final
 
 from otpy.links.link import Link
+
+_FIRST_SWEEP: Final = 64
 
 
 class LinkTable:
@@ -12,6 +15,7 @@ class LinkTable:
         self._links: dict[str, Link] = {}
         self._changing = threading.Lock()
         self._closed = False
+        self._sweep_at = _FIRST_SWEEP
 
     def share(self, link: Link) -> Link | None:
         """Give the link to use to that process: this one, or one that was there before.
@@ -26,9 +30,20 @@ class LinkTable:
                 if known is not None:
                     known.retire()
                 self._links[link.path] = known = link
+                self._sweep()
         if known is not link:
             link.retire()
         return known
+
+    def _sweep(self) -> None:
+        """Let go of processes that died and were not talked to since, now and then."""
+        if len(self._links) < self._sweep_at:
+            return
+        for path, link in tuple(self._links.items()):
+            if not link.open or link.has_died:
+                link.retire()
+                del self._links[path]
+        self._sweep_at = max(_FIRST_SWEEP, 2 * len(self._links))
 
     def close(self) -> None:
         """Close every link; requests that are under way finish first."""

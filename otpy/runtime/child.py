@@ -123,7 +123,7 @@ class Child:
         if isinstance(notice, Down) or self.traps or not self.ready:
             self._tell(notice)
         elif not isinstance(reason := reason_of(notice.reason), Normal):
-            self.taken_along = reason
+            self.taken_along = self.taken_along or reason  # the first counts
             self._kill()
 
     def _tell(self, message: object) -> None:

@@ -112,10 +112,14 @@ class Errands:
     def found(self, message: Granted) -> None:
         """The node has told who is registered."""
         errand = self._open.pop(message.token, None)
-        if errand is not None:
-            assert isinstance(message.answer, Entries)
-            self._close(errand)
-            errand.client.reply(errand.number, message.answer.entries)
+        if errand is None:
+            return
+        if isinstance(message.answer, OtpyError):
+            self._fail(errand, message.answer)
+            return
+        assert isinstance(message.answer, Entries)
+        self._close(errand)
+        errand.client.reply(errand.number, message.answer.entries)
 
     def hire(self, errand: Errand, hire: Hire, owner: int | None) -> None:
         """Get the client a process of its own; it ends with that of the pidfd `owner`.

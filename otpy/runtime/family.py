@@ -36,8 +36,8 @@ class Family(Protocol):
     def tie(self, child: Child, owner: int) -> None:
         """Stop a child when the process of this pidfd ends; the descriptor is taken."""
 
-    def send_up(self, message: object, fds: Sequence[int] = ()) -> None:
-        """Send a message, and the descriptors beside it, to the supervisor above."""
+    def send_up(self, message: object, fds: Sequence[int] = ()) -> bool:
+        """Send a message, and the descriptors beside it, up; False if nobody has read for long."""
 
     def readings(self) -> Plain:
         """What the workers do at this moment."""

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from otpy.core.messages import Answer
 from otpy.core.spec import INFINITY
-from otpy.errors import NoProcess, OtpyError, ProtocolError
+from otpy.errors import FrameTooLarge, NoProcess, OtpyError, ProtocolError
 from otpy.events import Event, event_to_data
 from otpy.runtime.child import control_channel
 from otpy.runtime.clients import Client, peer_of
@@ -33,6 +33,7 @@ from otpy.runtime.translate import core_request, plain
 from otpy.system.loop import Loop
 from otpy.system.spawn import become_child, become_worker, raise_descriptor_limit
 from otpy.wire.control import (
+    MAX_REGISTERED,
     Address,
     Answered,
     DumpStacks,
@@ -264,6 +265,8 @@ class Gateway:
         key = arguments["key"]
         if not isinstance(key, bytes):
             raise TypeError(f"key is the bytes of a value, got {key!r:.100}")
+        if len(key) > MAX_REGISTERED:
+            raise FrameTooLarge(len(key), MAX_REGISTERED)
         self._errands.look_up(Errand(client, number, GATEWAY, ()), key)
 
     def _statistics(self, client: Client, number: int, arguments: dict[str, Any]) -> None:

@@ -197,7 +197,7 @@ class Node(Supervisor):
         self.publish(event)
         self.send_published()
 
-    def send_up(self, message: object, fds: Sequence[int] = ()) -> None:
+    def send_up(self, message: object, fds: Sequence[int] = ()) -> bool:
         """There is nobody above."""
         raise AssertionError(message, fds)
 

@@ -20,7 +20,7 @@ from otpy.runtime.pipes import Pipes, open_pipes
 from otpy.system.exits import reap, send_signal
 from otpy.system.spawn import fork_watched
 
-BATCH: Final = 128
+BATCH: Final = 256
 """How many are forked at once, at most."""
 
 

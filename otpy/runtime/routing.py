@@ -184,7 +184,10 @@ class Router:
         self._forwarded[token] = _Forwarded(origin, message.token, None, introduces=bool(fds))
         # The node is to know what happened here before it is asked about it.
         self._family.send_published()
-        self._family.send_up(message._replace(token=token), fds)
+        if not self._family.send_up(message._replace(token=token), fds):
+            del self._forwarded[token]
+            error, token = NoProcess("the node does not answer"), message.token
+            self._send(origin, Answered(token, error, {}) if fds else Granted(token, error))
 
     def notify(self, message: Notify) -> None:
         """Take a notice to a worker, if it is still that incarnation: one step."""

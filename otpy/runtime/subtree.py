@@ -1,6 +1,5 @@
 """A supervisor that the tree declares; its parent is another, or the node."""
 
-import contextlib
 import signal
 from collections.abc import Sequence
 
@@ -67,12 +66,14 @@ class TreeSupervisor(Supervisor):
         """Pass it on: the node knows who is where."""
         self.router.petition(child.channel, message, fds)
 
-    def send_up(self, message: object, fds: Sequence[int] = ()) -> None:
+    def send_up(self, message: object, fds: Sequence[int] = ()) -> bool:
         """Send a message, and the descriptors beside it, to the supervisor above."""
-        # A stopped parent must not make us grow: the tree view will be behind, and who waits for
-        # an answer runs into its timeout.
-        with contextlib.suppress(ChannelFull):
+        try:
             self._parent.send(message, fds)
+        except ChannelFull:
+            # A stopped parent must not make us grow: the tree view will be behind.
+            return False
+        return True
 
     def _heard_from_parent(self, message: object, fds: tuple[int, ...]) -> None:
         match message:

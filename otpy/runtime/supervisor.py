@@ -250,8 +250,8 @@ class Supervisor(abc.ABC):
         """Take what a worker below asks the node."""
 
     @abc.abstractmethod
-    def send_up(self, message: object, fds: Sequence[int] = ()) -> None:
-        """Send a message, and the descriptors beside it, to the supervisor above."""
+    def send_up(self, message: object, fds: Sequence[int] = ()) -> bool:
+        """Send a message, and the descriptors beside it, up; False if nobody has read for long."""
 
     def heard_else(self, child: Child, message: object, fds: tuple[int, ...]) -> None:
         """Take a message that only some supervisors expect."""

@@ -3,10 +3,12 @@
 An entry goes with its process, before anybody can see it dangle.
 """
 
+from otpy.errors import FrameTooLarge
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
 from otpy.links.notices import Registered
 from otpy.server.context import current
 from otpy.wire.control import (
+    MAX_REGISTERED,
     Entries,
     Lookup,
     NodeAnswer,
@@ -43,14 +45,15 @@ def register(key: object, value: object = None) -> None:
 
     Raises:
         NotSendable: MessagePack cannot carry the key or the value.
+        FrameTooLarge: Either is over 64 KiB.
         OtpyError: This process is not a worker of a tree.
     """
-    _ask(Register(pack(key), pack(value)))
+    _ask(Register(_packed(key), _packed(value)))
 
 
 def unregister(key: object) -> None:
     """Undo `register`; nothing happens if this process is not there."""
-    _ask(Unregister(pack(key)))
+    _ask(Unregister(_packed(key)))
 
 
 def lookup(key: object) -> list[Registered]:
@@ -78,8 +81,15 @@ def dispatch(key: object, message: object, *, timeout: float | None = DEFAULT_TI
     return sum(peers.send(entry.who, message, timeout) for entry in _found(key).entries)
 
 
+def _packed(value: object) -> bytes:
+    packed = pack(value)
+    if len(packed) > MAX_REGISTERED:
+        raise FrameTooLarge(len(packed), MAX_REGISTERED)
+    return packed
+
+
 def _found(key: object) -> Entries:
-    found = _ask(Lookup(pack(key)))
+    found = _ask(Lookup(_packed(key)))
     assert isinstance(found, Entries)
     return found
 

@@ -1,8 +1,10 @@
 """Monitors and links to other workers of the tree (erlang:monitor/2, link/1)."""
 
+import contextlib
 import itertools
 from typing import Final
 
+from otpy.errors import NoProcess
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
 from otpy.links.notices import Down, Exit
 from otpy.server.context import current
@@ -54,13 +56,13 @@ def link(name: str) -> None:
 
 
 def unlink(name: str) -> None:
-    """Undo `link`: no `Exit` of it arrives any more, not even one that is here already.
-
-    Raises:
-        NoProcess: There is no such name in the tree.
-    """
+    """Undo `link`: no `Exit` of it arrives any more, not even one that is here already."""
     me = current()
-    there = me.peers.ask_node(Whereis(name), DEFAULT_TIMEOUT_S)
-    assert isinstance(there, Whereabouts)
-    me.peers.ask_node(Unlink(name), DEFAULT_TIMEOUT_S)
-    me.mailbox.drop(lambda message: isinstance(message, Exit) and message.path == there.path)
+    path = name
+    # Who is gone for good has no name any more; an `Exit` of it may be here.
+    with contextlib.suppress(NoProcess):
+        there = me.peers.ask_node(Whereis(name), DEFAULT_TIMEOUT_S)
+        assert isinstance(there, Whereabouts)
+        path = there.path
+        me.peers.ask_node(Unlink(name), DEFAULT_TIMEOUT_S)
+    me.mailbox.drop(lambda message: isinstance(message, Exit) and message.path == path)

@@ -1,7 +1,7 @@
 """What the processes of a tree say on the pipes between them."""
 
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from otpy.core.exits import ExitReason
 from otpy.core.messages import Answer, Request, StartMany
@@ -272,6 +272,10 @@ class Unlink(NamedTuple):
     """Undo `LinkTo`."""
 
     name: str
+
+
+MAX_REGISTERED: Final = 1 << 16
+"""Bytes that a key of the registry, or a value there, may have: the node keeps them."""
 
 
 class RegisterName(NamedTuple):

@@ -234,3 +234,23 @@ def test_from_its_init_a_process_reaches_what_is_up_already(nodes: Nodes) -> Non
     assert node.call("a", "answered") == ["answer", 1]
     node.recover("deep")
     assert node.call("a", "answered") == ["answer", 1]
+
+
+def test_links_to_children_that_come_and_go_are_let_go_of(nodes: Nodes) -> None:
+    node = nodes.run(
+        """
+        name: passing
+        children:
+          - {id: a, start: "tests.support.peer_workers:Talker", args: [WORK/log]}
+          - {id: pool, strategy: dynamic}
+        """
+    )
+    pool = node.client.supervisor("pool")
+    spec = {"start": "tests.support.peer_workers:Listener", "args": [str(node.work / "log")]}
+    fds = Path(f"/proc/{node.client['a'].pid}/fd")
+    for number in range(100):
+        pool.start_child({"id": f"c{number}", "restart": "temporary", **spec})
+        assert node.call("a", "call_other", f"c{number}", "echo", 1) == ["answer", 1]
+        assert node.call(f"pool/c{number}", "echo", 2) == 2
+        pool.terminate_child(f"c{number}")
+    assert len(list(fds.iterdir())) < 64 * 3 + 20

@@ -140,3 +140,10 @@ def test_a_name_of_the_tree_is_taken_before_init(nodes: Nodes) -> None:
     node.next(ChildEnded, path="one")
     node.client["main"].call("sync")
     assert node.client["main"].incarnation == 2
+
+
+def test_what_is_too_large_for_the_registry_is_refused(node: NodeUnderTest) -> None:
+    assert node.call("a", "register_large") == "FrameTooLarge"
+    with pytest.raises(otpy.FrameTooLarge):
+        node.client.lookup("x" * 100_000)
+    assert registered(node, "news") == ["deep/c", "deep/t"]

@@ -197,6 +197,14 @@ def test_after_unlink_nothing_arrives(node: NodeUnderTest) -> None:
     assert node.client["frail"].pid == before
 
 
+def test_unlink_of_what_is_gone_never_fails(node: NodeUnderTest) -> None:
+    node.call("a", "link", "b")
+    node.kill("b")
+    node.logged("exit", "b", 1, "killed")
+    node.call("a", "unlink", "b")
+    node.call("a", "unlink", "nobody")
+
+
 def test_a_link_to_what_is_dead(node: NodeUnderTest) -> None:
     node.kill("b")
     node.next(ChildEnded, path="b")

@@ -128,6 +128,14 @@ class Kin(GenServer):
         otpy.register(key, value)
 
     @call
+    def register_large(self) -> str:
+        try:
+            otpy.register("large", "x" * 100_000)
+        except otpy.OtpyError as error:
+            return type(error).__name__
+        return "registered"
+
+    @call
     def unregister(self, key: Any) -> None:
         otpy.unregister(key)
 
