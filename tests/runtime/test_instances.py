@@ -20,6 +20,7 @@ POOL = """
         args: [WORK/log]
         instances: 3
         max_restarts: 20
+        shutdown: 1s
       - {id: alone, start: "tests.support.workers:Remote", args: [WORK/log]}
     """
 

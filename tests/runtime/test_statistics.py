@@ -16,7 +16,7 @@ TREE = """
 name: shown
 max_restarts: 100
 children:
-  - {id: a, start: "tests.support.workers:Remote", args: [WORK/log]}
+  - {id: a, start: "tests.support.workers:Remote", args: [WORK/log], shutdown: 1s}
   - id: pool
     max_restarts: 100
     children:

@@ -12,7 +12,7 @@ TREE = """
     children:
       - {id: a, start: "tests.support.async_workers:Calling", args: [WORK/log], shutdown: 100ms}
       - {id: patient, start: "tests.support.async_workers:Patient"}
-      - {id: b, start: "tests.support.workers:Remote", args: [WORK/log]}
+      - {id: b, start: "tests.support.workers:Remote", args: [WORK/log], shutdown: 1s}
     """
 
 
