@@ -9,15 +9,13 @@ from typing import Final
 
 from otpy.aio.connection import Connection, Slot
 from otpy.errors import ProcessDown, ProtocolError
+from otpy.links.link import EOF_GRACE_S
 from otpy.links.protocol import Failure, LinkProtocol, Reply
 from otpy.system.fdpass import close_fds
 from otpy.system.pipes import unread_bytes
 from otpy.wire.frames import Frame
 
 _READ_BYTES: Final = 1 << 16
-
-_EOF_GRACE_S: Final = 3.0
-"""From the end-of-file of a dying process to its pidfd; after that it lives, and hung up."""
 
 
 class Link(Connection[Reply | Failure]):
@@ -132,7 +130,7 @@ class Link(Connection[Reply | Failure]):
         if not self._read():
             # Its end, or a process that it forked has not closed it: the pidfd tells.
             self._loop.remove_reader(self._reader)
-            self._grace = self._loop.call_later(_EOF_GRACE_S, self._end)
+            self._grace = self._loop.call_later(EOF_GRACE_S, self._end)
 
     def _read(self) -> bool:
         """Read once; False at the end."""

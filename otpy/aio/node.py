@@ -15,13 +15,13 @@ from otpy.aio.link import Link, LinkTable
 from otpy.aio.ref import Ref
 from otpy.aio.supervisor import SupervisorRef
 from otpy.aio.trace import TraceStream
-from otpy.client.answers import FATE_S, Introduction, converted
+from otpy.client.answers import Introduction, converted
 from otpy.client.gateway import not_running, only_node
 from otpy.client.proxy import Proxy
 from otpy.client.registry import Entry
 from otpy.client.tree import ProcessInfo, tree_of
 from otpy.errors import CallTimeout, NodeNotFound, NoProcess, OtpyError, ProcessDown, ProtocolError
-from otpy.links.deadline import DEFAULT_TIMEOUT_S, seconds_left
+from otpy.links.deadline import DEFAULT_TIMEOUT_S, fate_deadline, seconds_left
 from otpy.links.notices import Registered
 from otpy.links.protocol import ClientProtocol, LinkProtocol
 from otpy.system.fdpass import close_fds
@@ -318,9 +318,7 @@ class Node:
         return await link.obituary(self._fate, deadline)
 
     async def _fate(self, link: Link, deadline: float | None) -> ProcessDown:
-        # The process is dead, so the caller gets an answer; a better one is worth a moment.
-        left = seconds_left(deadline)
-        seconds = FATE_S if left is None else max(min(left, FATE_S), FATE_S / 10)
+        seconds = seconds_left(fate_deadline(deadline))
         who = {"path": link.path, "incarnation": link.incarnation}
         try:
             told = await self.ask("fate", who, seconds, shape=dict[str, str])

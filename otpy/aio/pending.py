@@ -7,7 +7,7 @@ from otpy.aio.deadline import within
 from otpy.aio.link import Link
 from otpy.errors import CallTimeout, FrameTooLarge, NotSendable, OtpyError
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
-from otpy.links.protocol import Failure, Reply, error_of
+from otpy.links.protocol import Failure, Reply, value_of
 from otpy.links.seat import Lost, NotDelivered
 
 if TYPE_CHECKING:
@@ -60,9 +60,9 @@ class Pending:
                 self._answer = await self._ref.node.obituary(lost, deadline)
         answer = self._answer
         assert answer is not None
-        if isinstance(answer, Reply):
-            return answer.value
-        raise error_of(answer.error, answer.arguments) if isinstance(answer, Failure) else answer
+        if isinstance(answer, OtpyError):
+            raise answer
+        return value_of(answer)
 
     async def send(self, timeout: float | None) -> None:
         """Send it; what goes wrong with the process is told by `result`.

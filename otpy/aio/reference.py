@@ -21,7 +21,7 @@ from otpy.errors import (
     SeveralInstances,
 )
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
-from otpy.links.protocol import Failure, LinkProtocol, Reply, error_of
+from otpy.links.protocol import LinkProtocol, value_of
 from otpy.links.ref import GROUP, STRANGERS
 from otpy.links.seat import Lost, NotDelivered
 
@@ -243,10 +243,3 @@ class Reference:
             return await self.introduced(deadline)
         except (NoProcess, NodeNotFound, ProcessDown, CallTimeout):
             return None
-
-
-def value_of(answer: Reply | Failure) -> Any:
-    """Return what the server replied, or raise the error that it answered."""
-    if isinstance(answer, Reply):
-        return answer.value
-    raise error_of(answer.error, answer.arguments)

@@ -2,18 +2,11 @@
 
 import asyncio
 import os
-from collections import deque
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
-import msgspec
-
-from otpy.client.trace import decode
-from otpy.errors import ProtocolError
-from otpy.wire.frames import FrameDecoder
+from otpy.client.trace import READ_BYTES, TraceFeed
 from otpy.wire.system import TraceEvent
-
-_READ_BYTES: Final = 1 << 16
 
 
 class TraceStream:
@@ -24,10 +17,9 @@ class TraceStream:
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
-        self._frames = FrameDecoder()
-        self._waiting: deque[TraceEvent] = deque()
+        self._feed = TraceFeed()
         self._comes = asyncio.Event()
-        self._done = self._released = False
+        self._released = False
 
     def __aiter__(self) -> Self:
         return self
@@ -47,17 +39,16 @@ class TraceStream:
         self.abandon()
 
     async def __anext__(self) -> TraceEvent:
-        while not self._waiting:
-            if self._done:
+        while not self._feed.waiting:
+            if self._feed.done:
                 self.abandon()
                 raise StopAsyncIteration
             await self._receive()
-        return self._waiting.popleft()
+        return self._feed.waiting.popleft()
 
     async def aclose(self) -> None:
         """End the trace; a task that waits for the next event gets StopAsyncIteration."""
-        self._done = True
-        self._waiting.clear()
+        self._feed.end()
         if not self._released:
             asyncio.get_running_loop().remove_reader(self._fd)
         self._comes.set()
@@ -65,8 +56,8 @@ class TraceStream:
 
     def abandon(self) -> None:
         """Close the descriptor and no more: for the child after a fork."""
-        self._done = True
         if not getattr(self, "_released", True):
+            self._feed.done = True
             self._released = True
             os.close(self._fd)
 
@@ -79,12 +70,5 @@ class TraceStream:
         finally:
             if not self._released:
                 loop.remove_reader(self._fd)
-        if self._done:
-            return
-        data = os.read(self._fd, _READ_BYTES)
-        self._done = not data
-        try:
-            self._waiting.extend(decode(body) for body in self._frames.feed(data))
-        except (msgspec.MsgspecError, RecursionError) as error:
-            self._done = True
-            raise ProtocolError(f"not a trace: {error}") from None
+        if not self._feed.done:
+            self._feed.receive(os.read(self._fd, READ_BYTES))

@@ -1,6 +1,6 @@
 """What the gateway answers, as typed values."""
 
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -9,9 +9,6 @@ from otpy.system.fdpass import close_fds
 from otpy.wire.gateway import TreeRow
 
 ShapeT = TypeVar("ShapeT")
-
-FATE_S: Final = 1.0
-"""How long to ask why a process died; what it was asked has waited long enough."""
 
 
 class Introduction(msgspec.Struct):

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Final, Self, TypeVar, cast
 
 from otpy.client import registry
-from otpy.client.answers import FATE_S, Introduction, converted
+from otpy.client.answers import Introduction, converted
 from otpy.client.events import EventStream
 from otpy.client.gateway import Gateway, not_running, only_node
 from otpy.client.hiring import ClientEmployer
@@ -29,7 +29,7 @@ from otpy.links.deadline import (
     DEFAULT_TIMEOUT_S,
     TooLate,
     deadline_of,
-    earlier,
+    fate_deadline,
     has_passed,
     poll_ms,
 )
@@ -322,11 +322,9 @@ class Node(ClientEmployer):
         return link.obituary(self._fate, deadline)
 
     def _fate(self, link: Link, deadline: float | None) -> ProcessDown:
-        # The process is dead, so the caller gets an answer; a better one is worth a moment.
-        until = max(earlier(deadline, FATE_S), earlier(None, FATE_S / 10))
         who = {"path": link.path, "incarnation": link.incarnation}
         try:
-            told = self.ask_until("fate", who, until, shape=dict[str, str])
+            told = self.ask_until("fate", who, fate_deadline(deadline), shape=dict[str, str])
         except (OtpyError, OSError, ValueError):
             return ProcessDown("killed")
         if self.pid != link.node_pid:

@@ -13,8 +13,41 @@ from otpy.errors import ProtocolError
 from otpy.wire.frames import FrameDecoder
 from otpy.wire.system import TraceEvent
 
-_READ_BYTES: Final = 1 << 16
-decode: Final = msgspec.msgpack.Decoder(TraceEvent).decode
+READ_BYTES: Final = 1 << 16
+_decode: Final = msgspec.msgpack.Decoder(TraceEvent).decode
+
+
+class TraceFeed:
+    """What came of a trace: bytes in, events out; no I/O.
+
+    Attributes:
+        waiting: Events that nobody has taken yet, oldest first.
+        done: No more will come.
+    """
+
+    def __init__(self) -> None:
+        self.waiting: deque[TraceEvent] = deque()
+        self.done = False
+        self._frames = FrameDecoder()
+
+    def end(self) -> None:
+        """Want no more."""
+        self.done = True
+        self.waiting.clear()
+
+    def receive(self, data: bytes) -> None:
+        """Take bytes that the process sent; none are its end.
+
+        Raises:
+            ProtocolError: They are not a trace.
+        """
+        if not data:
+            self.done = True  # and never False again: another thread may have ended it
+        try:
+            self.waiting.extend(_decode(body) for body in self._frames.feed(data))
+        except (msgspec.MsgspecError, RecursionError) as error:
+            self.done = True
+            raise ProtocolError(f"not a trace: {error}") from None
 
 
 class TraceStream:
@@ -27,11 +60,10 @@ class TraceStream:
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
-        self._frames = FrameDecoder()
-        self._waiting: deque[TraceEvent] = deque()
+        self._feed = TraceFeed()
         self._reading = threading.Lock()
         self._closing = os.eventfd(0)
-        self._done = self._released = False
+        self._released = False
         self._poll = select.poll()
         self._poll.register(fd, select.POLLIN)
         self._poll.register(self._closing, select.POLLIN)
@@ -56,17 +88,16 @@ class TraceStream:
 
     def __next__(self) -> TraceEvent:
         with self._reading:
-            while not self._waiting:
-                if self._done:
+            while not self._feed.waiting:
+                if self._feed.done:
                     self._release()
                     raise StopIteration
                 self._receive()
-            return self._waiting.popleft()
+            return self._feed.waiting.popleft()
 
     def close(self) -> None:
         """End the trace; a thread that waits for the next event gets StopIteration."""
-        self._done = True
-        self._waiting.clear()
+        self._feed.end()
         if self._reading.acquire(blocking=False):
             try:
                 self._release()
@@ -77,8 +108,7 @@ class TraceStream:
 
     def abandon(self) -> None:
         """Forget the trace: to be called in the child after a fork."""
-        self._done = True
-        self._waiting.clear()
+        self._feed.end()
         self._reading = threading.Lock()
         self._release()
 
@@ -90,13 +120,5 @@ class TraceStream:
 
     def _receive(self) -> None:
         self._poll.poll()
-        if self._done:
-            return
-        data = os.read(self._fd, _READ_BYTES)
-        if not data:
-            self._done = True
-        try:
-            self._waiting.extend(decode(body) for body in self._frames.feed(data))
-        except (msgspec.MsgspecError, RecursionError) as error:
-            self._done = True
-            raise ProtocolError(f"not a trace: {error}") from None
+        if not self._feed.done:
+            self._feed.receive(os.read(self._fd, READ_BYTES))

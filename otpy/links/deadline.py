@@ -9,6 +9,9 @@ from otpy.errors import OtpyError
 DEFAULT_TIMEOUT_S: Final = 5.0
 """How long a call waits unless told otherwise, as in OTP."""
 
+FATE_S: Final = 1.0
+"""How long to ask why a process died; what it was asked has waited long enough."""
+
 _LEAST_S: Final = 1e-6
 
 _LONGEST_POLL_S: Final = 1_000_000.0
@@ -67,6 +70,14 @@ def earlier(deadline: float | None, seconds: float) -> float:
     """Tell the deadline, or the point `seconds` from now if that comes first."""
     bound = time.monotonic() + seconds
     return bound if deadline is None else min(deadline, bound)
+
+
+def fate_deadline(deadline: float | None) -> float:
+    """Tell until when to ask why a process died.
+
+    It is dead, so that the caller gets an answer; a better one is worth a moment, even a late one.
+    """
+    return max(earlier(deadline, FATE_S), earlier(None, FATE_S / 10))
 
 
 def share_of(deadline: float | None, shares: int) -> float | None:

@@ -28,7 +28,7 @@ _FIRST_BYTES: Final = 479
 _GREETING: Final = 0
 """The seat of whoever waits for the greeting; calls count from 1."""
 
-_EOF_GRACE_S: Final = 3.0
+EOF_GRACE_S: Final = 3.0
 """From the end-of-file of a dying process to its pidfd; after that it lives, and hung up."""
 
 _TRUST_S: Final = 0.001
@@ -276,7 +276,7 @@ class Link(Channel[Reply | Failure]):
 
     def _pull(self, deadline: float | None) -> None:
         if self._eof_at is not None:
-            self._await_death(self._eof_at + _EOF_GRACE_S, deadline)
+            self._await_death(self._eof_at + EOF_GRACE_S, deadline)
             return
         ready = self._reads.poll(poll_ms(deadline))
         if not ready:
@@ -303,7 +303,7 @@ class Link(Channel[Reply | Failure]):
     def _delivered(self, end: int) -> bool:
         # Nobody reads this pipe any more: what is still in it was never read. A frame that was
         # not read to its end was never run. Senders count under the lock; they leave at once.
-        if not self._sending.acquire(timeout=_EOF_GRACE_S):
+        if not self._sending.acquire(timeout=EOF_GRACE_S):
             return True
         try:
             return self._written - unread_bytes(self._writer) >= end

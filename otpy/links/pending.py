@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from otpy.errors import CallTimeout, FrameTooLarge, NotSendable, OtpyError
 from otpy.links.deadline import DEFAULT_TIMEOUT_S, TooLate, deadline_of
 from otpy.links.link import Link
-from otpy.links.protocol import Failure, Reply, error_of
+from otpy.links.protocol import Failure, Reply, value_of
 from otpy.links.seat import Lost, NotDelivered, Seat
 
 if TYPE_CHECKING:
@@ -73,11 +73,9 @@ class Pending:
             answer = self._answer or self._settle(deadline)
         except TooLate:
             raise CallTimeout(f"{self._ref.name!r} did not answer within {timeout:g} s") from None
-        if isinstance(answer, Reply):
-            return answer.value
-        if isinstance(answer, Failure):
-            raise error_of(answer.error, answer.arguments)
-        raise answer
+        if isinstance(answer, OtpyError):
+            raise answer
+        return value_of(answer)
 
     def _send(self, deadline: float | None) -> None:
         while True:

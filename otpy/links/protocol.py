@@ -184,3 +184,10 @@ def error_of(name: str, arguments: list[Any]) -> OtpyError:
         except TypeError:
             pass  # another version's arguments: say what there is to say
     return OtpyError(": ".join([name, *map(str, arguments)]))
+
+
+def value_of(answer: LinkAnswer) -> Any:
+    """Return what the server replied, or raise the error that it answered."""
+    if isinstance(answer, Reply):
+        return answer.value
+    raise error_of(answer.error, answer.arguments)

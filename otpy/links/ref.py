@@ -221,8 +221,8 @@ class Ref:
     def _cast(self, what: Any, deadline: float | None, key: object, *, many: bool) -> None:
         while True:
             link = self._link
-            if link is None and self._pool is not None and not self._pool.has_to_ask(key):
-                link = self._pool.choose(key).link
+            if link is None:
+                link = self._link_of_the_pool(key)
             if link is None or not link.open:
                 # What cannot be sent is told in any case.
                 protocol = self.node.protocol()
@@ -262,8 +262,8 @@ class Ref:
     def greeted(self, deadline: float | None, key: object = None) -> Link:
         """Return a link that counts, since the worker has greeted on it."""
         known = self._link
-        if known is None and self._pool is not None and not self._pool.has_to_ask(key):
-            known = self._pool.choose(key).link
+        if known is None:
+            known = self._link_of_the_pool(key)
         if known is not None and known.open and known.greeted:
             return known
         return self._target(deadline, key)._greeted_alone(deadline)  # noqa: SLF001  # of this class
@@ -273,6 +273,11 @@ class Ref:
         link.retire()
         if self._link is link:
             self._link = None
+
+    def _link_of_the_pool(self, key: object) -> Link | None:
+        if self._pool is None or self._pool.has_to_ask(key):
+            return None
+        return self._pool.choose(key).link
 
     def _target(self, deadline: float | None, key: object) -> "Ref":
         """Return the instance to send to, or this very reference if there are no instances."""

@@ -6,30 +6,24 @@ from typing import Any
 from otpy.aio.link import Link, LinkTable
 from otpy.aio.pending import Pending
 from otpy.aio.reference import Reference
-from otpy.errors import CallingSelf, NoProcess, OtpyError, ProcessDown
-from otpy.links.deadline import seconds_left
+from otpy.errors import CallingSelf, OtpyError, ProcessDown
+from otpy.links.deadline import fate_deadline, seconds_left
 from otpy.links.link import link_pipes
 from otpy.links.peer import PeerProtocol
 from otpy.links.protocol import LinkProtocol
 from otpy.runtime.control import ControlAnswer
 from otpy.runtime.mailbox import WorkerMailbox
+from otpy.runtime.peers import granted, introduction
 from otpy.system.fdpass import close_fds
 from otpy.wire.control import (
     Address,
-    Answered,
     AskFate,
     Fate,
-    Granted,
-    Introduced,
-    Lost,
     Seek,
     Whereabouts,
     Whereis,
     Wish,
 )
-
-_FATE_S = 1.0
-"""How long to ask why a process died; what it was asked has waited long enough."""
 
 
 class AsyncPeers:
@@ -99,39 +93,32 @@ class AsyncPeers:
             except BaseException:
                 close_fds(ours)
                 raise
-            if isinstance(answer, Introduced) and fds:
+            if (met := introduction(answer, fds, ours)) is not None:
                 break
-            close_fds(ours)
-            if not (isinstance(answer, Answered) and isinstance(answer.answer, Lost)):
-                raise NoProcess("out of descriptors")
-        where = (answer.path, answer.pid, answer.incarnation)
-        link = Link((*ours, fds[0]), *where, node_pid=0, protocol=PeerProtocol())
+        ends, who = met
+        where = (who.path, who.pid, who.incarnation)
+        link = Link(ends, *where, node_pid=0, protocol=PeerProtocol())
         return self._links.share(link)
 
     async def is_running(self, name: str) -> bool:
         """Tell whether a process runs at this moment."""
         answer, _ = await self._ask(Whereis(name))
-        assert isinstance(answer, Granted)
-        assert isinstance(answer.answer, Whereabouts)
-        if answer.answer.path == self._me.path:
+        there = granted(answer, Whereabouts)
+        if there.path == self._me.path:
             raise CallingSelf(name)
-        return answer.answer.state == "running"
+        return there.state == "running"
 
     async def obituary(self, link: Link, deadline: float | None) -> ProcessDown:
         """Tell why the process at the other end of `link` ended."""
         return await link.obituary(self._fate, deadline)
 
     async def _fate(self, link: Link, deadline: float | None) -> ProcessDown:
-        left = seconds_left(deadline)
-        seconds = _FATE_S if left is None else max(min(left, _FATE_S), _FATE_S / 10)
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(seconds_left(fate_deadline(deadline))):
                 answer, _ = await self._ask(AskFate(Address(link.path, link.incarnation)))
         except (OtpyError, OSError):
             return ProcessDown("killed")
-        assert isinstance(answer, Granted)
-        assert isinstance(answer.answer, Fate)
-        return ProcessDown(*answer.answer)
+        return ProcessDown(*granted(answer, Fate))
 
     async def _ask(
         self, wish: Wish, fds: tuple[int, ...] = ()

@@ -3,17 +3,18 @@
 import contextlib
 import os
 import weakref
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from otpy.core.messages import TerminateChildren
 from otpy.errors import CallingSelf, CallTimeout, NoProcess, OtpyError, ProcessDown
-from otpy.links.deadline import TooLate, deadline_of, earlier
+from otpy.links.deadline import FATE_S, TooLate, deadline_of, fate_deadline
 from otpy.links.hired import HiredRef
 from otpy.links.link import Link, link_pipes
 from otpy.links.peer import PeerProtocol
 from otpy.links.protocol import LinkProtocol
 from otpy.links.ref import Ref
 from otpy.links.table import LinkTable
+from otpy.runtime.control import ControlAnswer
 from otpy.runtime.mailbox import WorkerMailbox
 from otpy.runtime.runner import new_id, task_spec
 from otpy.system.fdpass import close_fds
@@ -35,11 +36,10 @@ from otpy.wire.control import (
     Wish,
 )
 
-_FATE_S = 1.0
-"""How long to ask why a process died; what it was asked has waited long enough."""
-
 if TYPE_CHECKING:
     from otpy.runtime.async_peers import AsyncPeers
+
+GrantedT = TypeVar("GrantedT", Whereabouts, Fate)
 
 
 class Peers:
@@ -101,7 +101,7 @@ class Peers:
             return
         data = peer.peer_frame(peer.REPLY_FOR, 0, (link, number, value))
         # If it has gone, whoever called it knows.
-        self[server].post(incarnation, data, deadline_of(_FATE_S))
+        self[server].post(incarnation, data, deadline_of(FATE_S))
 
     def hire(self, supervisor: str, shutdown: float, *, tied: bool) -> Ref:
         """Have a supervisor start a task, and get a reference to that very process."""
@@ -159,12 +159,9 @@ class Peers:
             except BaseException:
                 close_fds(ours)
                 raise
-            if isinstance(answer, Introduced) and fds:
+            if (met := introduction(answer, fds, ours)) is not None:
                 break
-            close_fds(ours)
-            if not (isinstance(answer, Answered) and isinstance(answer.answer, Lost)):
-                raise NoProcess("out of descriptors")
-        shared = self._links.share(_link((*ours, fds[0]), answer))
+        shared = self._links.share(_link(*met))
         assert shared is not None
         return shared
 
@@ -181,19 +178,41 @@ class Peers:
 
     def _whereabouts(self, name: str, deadline: float | None) -> Whereabouts:
         answer, _ = self._control.ask(self._me, Whereis(name), deadline)
-        assert isinstance(answer, Granted)
-        assert isinstance(answer.answer, Whereabouts)
-        return answer.answer
+        return granted(answer, Whereabouts)
 
     def _fate(self, link: Link, deadline: float | None) -> ProcessDown:
         who = AskFate(Address(link.path, link.incarnation))
         try:
-            answer, _ = self._control.ask(self._me, who, earlier(deadline, _FATE_S))
+            answer, _ = self._control.ask(self._me, who, fate_deadline(deadline))
         except (OtpyError, OSError):
             return ProcessDown("killed")
-        assert isinstance(answer, Granted)
-        assert isinstance(answer.answer, Fate)
-        return ProcessDown(*answer.answer)
+        return ProcessDown(*granted(answer, Fate))
+
+
+def introduction(
+    answer: ControlAnswer, fds: tuple[int, ...], ours: tuple[int, int]
+) -> tuple[tuple[int, int, int], Introduced] | None:
+    """Read the answer to a `Seek`: a link's three descriptors, and whom it leads to.
+
+    None if a supervisor on the way was lost: seek again. Unless there is a link, its ends on this
+    side, `ours`, are closed.
+
+    Raises:
+        NoProcess: The process's pidfd did not come along.
+    """
+    if isinstance(answer, Introduced) and fds:
+        return (*ours, fds[0]), answer
+    close_fds(ours)
+    if isinstance(answer, Answered) and isinstance(answer.answer, Lost):
+        return None
+    raise NoProcess("out of descriptors")
+
+
+def granted(answer: ControlAnswer, kind: type[GrantedT]) -> GrantedT:
+    """Read what the node granted."""
+    assert isinstance(answer, Granted)
+    assert isinstance(answer.answer, kind)
+    return answer.answer
 
 
 def _link(fds: tuple[int, int, int], who: Introduced) -> Link:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from otpy.errors import CallTimeout, OtpyError
-from otpy.links.deadline import DEFAULT_TIMEOUT_S, poll_ms
+from otpy.links.deadline import DEFAULT_TIMEOUT_S, FATE_S, poll_ms
 from otpy.server import tasks
 from otpy.server.context import Employer
-from otpy.server.tasks import DEFAULT_SHUTDOWN_S, DEFAULT_SUPERVISOR, FATE_S, Function, Task
+from otpy.server.tasks import DEFAULT_SHUTDOWN_S, DEFAULT_SUPERVISOR, Function, Task
 
 _AHEAD: Final = 4
 """For each task that may run, so many may be begun or done before the one whose turn it is."""

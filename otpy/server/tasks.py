@@ -13,16 +13,13 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from otpy.errors import CallTimeout, NoProcess, NotSendable, OtpyError, ProcessDown
-from otpy.links.deadline import DEFAULT_TIMEOUT_S, deadline_of, share_of
+from otpy.links.deadline import DEFAULT_TIMEOUT_S, FATE_S, deadline_of, share_of
 from otpy.links.ref import Ref
 from otpy.server.context import Employer, current
 from otpy.server.functions import name_of
 
 if TYPE_CHECKING:
     from asyncio import Future
-
-FATE_S: Final = 1.0
-"""How long to ask why a process died; what it was asked has waited long enough."""
 
 DEFAULT_SUPERVISOR: Final = "tasks"
 DEFAULT_SHUTDOWN_S: Final = 5.0
