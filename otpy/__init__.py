@@ -1,5 +1,6 @@
 """Erlang/OTP's supervision trees and GenServers for Python, each in a process of its own."""
 
+from otpy import sys as sys  # not in __all__: ``import *`` is not to hide the standard one
 from otpy import tasks
 from otpy.client import (
     ChildCounts,
@@ -55,10 +56,12 @@ from otpy.server import (
     lookup,
     monitor,
     multi_call,
+    proxy,
     receive,
     register,
     register_name,
     send_request,
+    stop,
     unlink,
     unregister,
     whereis,
@@ -116,10 +119,12 @@ __all__ = [
     "lookup",
     "monitor",
     "multi_call",
+    "proxy",
     "receive",
     "register",
     "register_name",
     "send_request",
+    "stop",
     "tasks",
     "unlink",
     "unregister",

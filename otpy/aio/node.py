@@ -17,13 +17,13 @@ from otpy.aio.supervisor import SupervisorRef
 from otpy.aio.trace import TraceStream
 from otpy.client.answers import Introduction, converted
 from otpy.client.gateway import not_running, only_node
-from otpy.client.proxy import Proxy
 from otpy.client.registry import Entry
 from otpy.client.tree import ProcessInfo, tree_of
 from otpy.errors import CallTimeout, NodeNotFound, NoProcess, OtpyError, ProcessDown, ProtocolError
 from otpy.links.deadline import DEFAULT_TIMEOUT_S, fate_deadline, seconds_left
 from otpy.links.notices import Registered
 from otpy.links.protocol import ClientProtocol, LinkProtocol
+from otpy.server.proxy import Proxy
 from otpy.system.fdpass import close_fds
 from otpy.system.nodedir import NodeDir, can_be_name
 from otpy.wire.gateway import Statistics, TreeRow

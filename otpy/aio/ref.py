@@ -6,12 +6,12 @@ from otpy.aio.deadline import within
 from otpy.aio.monitor import Monitor
 from otpy.aio.reference import Reference
 from otpy.aio.system import SystemCalls
-from otpy.client.answers import Stopped, stop_order
+from otpy.client.answers import stop_order
 from otpy.client.tree import ProcessInfo, process_info
 from otpy.errors import CallTimeout, NoProcess, SeveralInstances
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
 from otpy.system.exits import is_alive
-from otpy.wire.gateway import Statistics, TreeRow
+from otpy.wire.gateway import Statistics, Stopped, TreeRow
 
 if TYPE_CHECKING:
     from otpy.aio.node import Node

@@ -1,12 +1,15 @@
 """What the gateway answers, as typed values."""
 
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar
 
 import msgspec
 
-from otpy.errors import NoProcess, ProcessDown, ProtocolError
+from otpy.errors import NoProcess, ProtocolError
 from otpy.system.fdpass import close_fds
+from otpy.wire.control import DumpStacks, Inquiry, ReadGauges
 from otpy.wire.gateway import TreeRow
+from otpy.wire.system import GetState, ReplaceState, Resume, Suspend
 
 ShapeT = TypeVar("ShapeT")
 
@@ -19,17 +22,22 @@ class Introduction(msgspec.Struct):
     incarnation: int
 
 
-class Stopped(msgspec.Struct):
-    """How a process ended that was to be stopped."""
+_OPERATIONS: Final[Mapping[type[Inquiry], str]] = {
+    GetState: "get_state",
+    ReplaceState: "replace_state",
+    Suspend: "suspend",
+    Resume: "resume",
+    ReadGauges: "statistics",
+    DumpStacks: "stack",
+}
 
-    reason: str
-    traceback: str
-    asked: str
 
-    def check(self) -> None:
-        """Raise `ProcessDown` if that was not as asked."""
-        if self.reason != self.asked:
-            raise ProcessDown(self.reason, self.traceback)
+def inquiry(name: str, request: Inquiry) -> tuple[str, dict[str, Any]]:
+    """Say which operation of the gateway's that is, and with which arguments."""
+    arguments: dict[str, Any] = {"name": name}
+    if isinstance(request, ReplaceState):
+        arguments["attributes"] = request.attributes
+    return _OPERATIONS[type(request)], arguments
 
 
 def stop_order(row: TreeRow, reason: object) -> dict[str, Any]:

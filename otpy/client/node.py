@@ -8,11 +8,10 @@ from types import TracebackType
 from typing import Any, Final, Self, TypeVar, cast
 
 from otpy.client import registry
-from otpy.client.answers import Introduction, converted
+from otpy.client.answers import Introduction, converted, inquiry, stop_order
 from otpy.client.events import EventStream
 from otpy.client.gateway import Gateway, not_running, only_node
 from otpy.client.hiring import ClientEmployer
-from otpy.client.proxy import Proxy
 from otpy.client.ref import Ref
 from otpy.client.statistics import statistics_of
 from otpy.client.supervisor import SupervisorRef
@@ -38,9 +37,12 @@ from otpy.links.many import abcast, multi_call
 from otpy.links.notices import Registered
 from otpy.links.protocol import ClientProtocol, LinkProtocol
 from otpy.links.table import LinkTable
+from otpy.server.proxy import Proxy
 from otpy.system.fdpass import close_fds
 from otpy.system.nodedir import NodeDir, can_be_name
-from otpy.wire.gateway import Statistics, TreeRow
+from otpy.wire.control import Inquiry
+from otpy.wire.gateway import Statistics, Stopped, TreeRow
+from otpy.wire.system import ReplaceState
 
 ShapeT = TypeVar("ShapeT")
 ServerT = TypeVar("ServerT")
@@ -279,6 +281,19 @@ class Node(ClientEmployer):
         """Ask the gateway, and make the answer a `shape`; raises `TooLate`."""
         answer = self._gateway.ask(operation, arguments, deadline, repeatable=repeatable)
         return converted(operation, answer, shape)
+
+    def oversee(
+        self, name: str, request: Inquiry, deadline: float | None, shape: type[ShapeT]
+    ) -> ShapeT:
+        """Ask a server beside its messages; raises `TooLate`."""
+        operation, arguments = inquiry(name, request)
+        repeatable = not isinstance(request, ReplaceState)
+        return self.ask_until(operation, arguments, deadline, shape=shape, repeatable=repeatable)
+
+    def stop_process(self, name: str, reason: object, deadline: float | None) -> Stopped:
+        """Have a process end in order, and tell how it ended; raises `TooLate`."""
+        row = self.ask_until("whereis", {"name": name}, deadline, shape=TreeRow)
+        return self.ask_until("stop", stop_order(row, reason), deadline, shape=Stopped)
 
     def trace(self, name: str, deadline: float | None) -> TraceStream:
         """Trace a process; raises `NoProcess`, `ProcessDown` and `TooLate`."""

@@ -2,21 +2,21 @@
 
 from typing import TYPE_CHECKING
 
-from otpy.client.answers import Stopped, stop_order
 from otpy.client.registry import Monitor
-from otpy.client.system import SystemCalls
+from otpy.client.trace import TraceStream
 from otpy.client.tree import ProcessInfo, process_info
-from otpy.errors import CallTimeout, NoProcess, SeveralInstances
+from otpy.errors import NoProcess, SeveralInstances
 from otpy.links import ref
 from otpy.links.deadline import DEFAULT_TIMEOUT_S, TooLate, deadline_of
 from otpy.system.exits import is_alive
-from otpy.wire.gateway import Statistics, TreeRow
+from otpy.wire.control import DumpStacks
+from otpy.wire.gateway import TreeRow
 
 if TYPE_CHECKING:
     from otpy.client.node import Node
 
 
-class Ref(ref.Ref, SystemCalls):
+class Ref(ref.Ref):
     """A process, by its name. Any number of threads may use it."""
 
     node: "Node"
@@ -46,40 +46,24 @@ class Ref(ref.Ref, SystemCalls):
         """
         return process_info(self.node.ask("whereis", {"name": self.name}, timeout, shape=TreeRow))
 
-    def statistics(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> Statistics:
-        """Tell what the process does. Its supervisor answers, however stuck it is itself.
+    def trace(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> TraceStream:
+        """Iterate over what the server receives and answers from now on.
+
+        The `timeout` is for its begin.
+        """
+        return self._within(timeout, "answer", lambda until: self.node.trace(self.name, until))
+
+    def stack(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> str:
+        """Tell the Python stacks of all threads of a worker, even when it is stuck.
+
+        A signal has it write them, which ends a system call that C code may be in (EINTR).
 
         Raises:
-            NoProcess: There is no such process at this moment, or it is none that takes messages.
-            ProcessDown: Its supervisor died before it answered.
+            NoProcess: There is no such process at this moment, or it is no Python worker.
+            ProcessDown: It died meanwhile.
+            CallTimeout: It is stopped, or blocks the signal.
         """
-        arguments = {"name": self.name}
-        (row,) = self.node.ask("statistics", arguments, timeout, shape=tuple[Statistics])
-        return row
-
-    def stop(self, reason: object = "normal", *, timeout: float | None = None) -> None:
-        """Have the process end with `reason`, and wait until it is gone.
-
-        It handles what was sent to it before, then `terminate` runs. Its supervisor treats the
-        end as one of the process's own doing: a permanent child comes back.
-
-        Args:
-            reason: As in ``Stop(reason)``.
-            timeout: Seconds above zero, or None for as long as it takes.
-
-        Raises:
-            NoProcess: There is no such process at this moment, or it takes no messages.
-            ProcessDown: It ended with another reason than asked for.
-            CallTimeout: It is not gone yet. It ends all the same, unless it never comes to it.
-        """
-        deadline = deadline_of(timeout)
-        try:
-            row = self.node.ask_until("whereis", {"name": self.name}, deadline, shape=TreeRow)
-            order = stop_order(row, reason)
-            told = self.node.ask_until("stop", order, deadline, shape=Stopped)
-        except TooLate:
-            raise CallTimeout(f"{self.name!r} did not end within {timeout:g} s") from None
-        told.check()
+        return self._oversee(DumpStacks(), timeout, str)
 
     def monitor(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> Monitor:
         """Watch the present incarnation: `Monitor.wait` tells why it ended.

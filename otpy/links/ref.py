@@ -22,6 +22,7 @@ from otpy.links.pending import Pending
 from otpy.links.pool import RefPool
 from otpy.links.protocol import LinkProtocol, Reply, error_of
 from otpy.links.seat import Lost, NotDelivered
+from otpy.links.system import Overseer, SystemCalls
 from otpy.wire.frames import Frame
 
 STRANGERS: Final = 10
@@ -32,7 +33,7 @@ GROUP: Final = 256
 """Casts that go together, if there are so many."""
 
 
-class Introducer(Protocol):
+class Introducer(Overseer, Protocol):
     """Whoever gets links to processes by their names.
 
     Attributes:
@@ -60,12 +61,12 @@ class Introducer(Protocol):
         """Tell why the process at the other end of `link` ended."""
 
 
-class Ref:
+class Ref(SystemCalls):
     """A process, by its name. Any number of threads may use it."""
 
     def __init__(self, node: Introducer, name: str) -> None:
         self.name = name
-        self.node = node
+        self.node: Introducer = node
         self._link: Link | None = None
         self._pool: RefPool | None = None
         self._resolving = threading.Lock()

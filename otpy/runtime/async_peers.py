@@ -11,19 +11,19 @@ from otpy.links.deadline import fate_deadline, seconds_left
 from otpy.links.link import link_pipes
 from otpy.links.peer import PeerProtocol
 from otpy.links.protocol import LinkProtocol
+from otpy.runtime.asking import granted, introduction, running
 from otpy.runtime.control import ControlAnswer
 from otpy.runtime.mailbox import WorkerMailbox
-from otpy.runtime.peers import granted, introduction
 from otpy.system.fdpass import close_fds
 from otpy.wire.control import (
     Address,
     AskFate,
     Fate,
     Seek,
-    Whereabouts,
     Whereis,
     Wish,
 )
+from otpy.wire.gateway import TreeRow
 
 
 class AsyncPeers:
@@ -103,10 +103,7 @@ class AsyncPeers:
     async def is_running(self, name: str) -> bool:
         """Tell whether a process runs at this moment."""
         answer, _ = await self._ask(Whereis(name))
-        there = granted(answer, Whereabouts)
-        if there.path == self._me.path:
-            raise CallingSelf(name)
-        return there.state == "running"
+        return running(granted(answer, TreeRow), self._me)
 
     async def obituary(self, link: Link, deadline: float | None) -> ProcessDown:
         """Tell why the process at the other end of `link` ended."""

@@ -197,6 +197,13 @@ class Directory:
             return self._root
         raise NoProcess(f"no process is named {name!r}")
 
+    def resolve_as(self, kind: str, name: str, otherwise: str) -> Entry:
+        """Find a process as `resolve` does; one of another kind is `NoProcess`, and `otherwise`."""
+        entry = self.resolve(name)
+        if entry.kind != kind:
+            raise NoProcess(f"{entry.path or 'root'!r} is a {entry.kind}{otherwise}")
+        return entry
+
     def rows(self) -> list[TreeRow]:
         """List everything: the root, then depth first in start order; last the gateway."""
         return [entry.row() for entry in (self._root, *_below(self._root), self._gateway)]

@@ -65,16 +65,9 @@ class NodeFacts:
     config: str
 
 
-def _replacement(arguments: dict[str, Any]) -> ReplaceState:
-    attributes = arguments["attributes"]
-    if not isinstance(attributes, dict) or not all(isinstance(name, str) for name in attributes):
-        raise TypeError("attributes is a mapping of names to values")
-    return ReplaceState(attributes)
-
-
 _SYSTEM: Final[Mapping[str, Callable[[dict[str, Any]], SystemRequest]]] = {
     "get_state": lambda _: GetState(),
-    "replace_state": _replacement,
+    "replace_state": lambda arguments: ReplaceState(arguments["attributes"]),
     "suspend": lambda _: Suspend(),
     "resume": lambda _: Resume(),
 }
@@ -251,10 +244,7 @@ class Gateway:
         self._errands.hire(Errand(client, number, entry.path, way_to(entry.path)), hire, owner)
 
     def _supervisor_at(self, path: str) -> Entry:
-        entry = self._directory.resolve(path)
-        if entry.kind != "supervisor":
-            raise NoProcess(f"{path!r} is a {entry.kind}, not a supervisor")
-        return entry
+        return self._directory.resolve_as("supervisor", path, ", not a supervisor")
 
     def _signal(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
         entry = self._directory.resolve(str(arguments["name"]))
@@ -270,15 +260,14 @@ class Gateway:
         self._errands.look_up(Errand(client, number, GATEWAY, ()), key)
 
     def _statistics(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
-        entry = self._directory.resolve(str(arguments["name"]))
-        if entry.kind != ("supervisor" if arguments.get("below") else "worker"):
-            raise NoProcess(f"{entry.path or 'root'!r} is a {entry.kind}; it has no statistics")
+        kind = "supervisor" if arguments.get("below") else "worker"
+        name = str(arguments["name"])
+        entry = self._directory.resolve_as(kind, name, "; it has no statistics")
         self._errands.ask(Errand(client, number, entry.path, way_to(entry.path)), ReadGauges())
 
     def _stop(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
-        entry = self._directory.resolve(str(arguments["name"]))
-        if entry.kind != "worker":
-            raise NoProcess(f"{entry.path or 'root'!r} is a {entry.kind}; it takes no messages")
+        name = str(arguments["name"])
+        entry = self._directory.resolve_as("worker", name, "; it takes no messages")
         who = Address(entry.path, int(arguments["incarnation"]))
         reason = exit_reason(request_value(arguments["reason"]))
         errand = Errand(client, number, entry.path, way_to(entry.path))
@@ -306,15 +295,11 @@ class Gateway:
         self._errands.trace(self._about_server(client, number, arguments))
 
     def _stack(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
-        entry = self._directory.resolve(str(arguments["name"]))
-        if entry.kind != "worker":
-            raise NoProcess(f"{entry.path or 'root'!r} is a {entry.kind}, not a worker")
+        entry = self._directory.resolve_as("worker", str(arguments["name"]), ", not a worker")
         self._errands.ask(Errand(client, number, entry.path, way_to(entry.path)), DumpStacks())
 
     def _about_server(self, client: Client, number: int, arguments: dict[str, Any]) -> Errand:
-        entry = self._directory.resolve(str(arguments["name"]))
-        if entry.kind != "worker":
-            raise NoProcess(f"{entry.path or 'root'!r} is a {entry.kind}, not a server")
+        entry = self._directory.resolve_as("worker", str(arguments["name"]), ", not a server")
         return Errand(client, number, entry.path, way_to(entry.path))
 
     def _shutdown(self, client: Client, number: int, _arguments: dict[str, Any]) -> None:

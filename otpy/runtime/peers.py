@@ -6,7 +6,13 @@ import weakref
 from typing import TYPE_CHECKING, TypeVar
 
 from otpy.core.messages import TerminateChildren
-from otpy.errors import CallingSelf, CallTimeout, NoProcess, OtpyError, ProcessDown
+from otpy.errors import (
+    CallingSelf,
+    CallTimeout,
+    NoProcess,
+    OtpyError,
+    ProcessDown,
+)
 from otpy.links.deadline import FATE_S, TooLate, deadline_of, fate_deadline
 from otpy.links.hired import HiredRef
 from otpy.links.link import Link, link_pipes
@@ -14,32 +20,31 @@ from otpy.links.peer import PeerProtocol
 from otpy.links.protocol import LinkProtocol
 from otpy.links.ref import Ref
 from otpy.links.table import LinkTable
-from otpy.runtime.control import ControlAnswer
+from otpy.runtime.asking import granted, introduction, overseen, plainly, running, stop_order
 from otpy.runtime.mailbox import WorkerMailbox
 from otpy.runtime.runner import new_id, task_spec
 from otpy.system.fdpass import close_fds
 from otpy.wire import peer
 from otpy.wire.control import (
     Address,
-    Answered,
     AskFate,
-    AskSupervisor,
+    AskProcess,
     Fate,
     Granted,
     Hire,
+    Inquiry,
     Introduced,
-    Lost,
     NodeAnswer,
     Seek,
-    Whereabouts,
     Whereis,
     Wish,
 )
+from otpy.wire.gateway import Stopped, TreeRow
 
 if TYPE_CHECKING:
     from otpy.runtime.async_peers import AsyncPeers
 
-GrantedT = TypeVar("GrantedT", Whereabouts, Fate)
+T = TypeVar("T")
 
 
 class Peers:
@@ -105,7 +110,7 @@ class Peers:
 
     def hire(self, supervisor: str, shutdown: float, *, tied: bool) -> Ref:
         """Have a supervisor start a task, and get a reference to that very process."""
-        wish = AskSupervisor(supervisor, Hire(task_spec(new_id(self._me), shutdown), self._me))
+        wish = AskProcess(supervisor, Hire(task_spec(new_id(self._me), shutdown), self._me))
         ours, theirs = link_pipes()
         try:
             beside = (*theirs, os.pidfd_open(os.getpid())) if tied else theirs
@@ -126,7 +131,7 @@ class Peers:
 
     def terminate_children(self, supervisor: str, ids: list[str]) -> None:
         """Stop children; those that have ended, with their supervisor or alone, are no mistake."""
-        wish = AskSupervisor(supervisor, TerminateChildren(tuple(ids)))
+        wish = AskProcess(supervisor, TerminateChildren(tuple(ids)))
         with contextlib.suppress(NoProcess, ProcessDown):
             self._control.ask(self._me, wish, None)
 
@@ -167,18 +172,28 @@ class Peers:
 
     def is_running(self, name: str, deadline: float | None) -> bool:
         """Tell whether a process runs at this moment."""
-        there = self._whereabouts(name, deadline)
-        if there.path == self._me.path:
-            raise CallingSelf(name)
-        return there.state == "running"
+        return running(self._row(name, deadline), self._me)
+
+    def oversee(self, name: str, request: Inquiry, deadline: float | None, shape: type[T]) -> T:
+        """Ask a server beside its messages."""
+        answer, _ = self._control.ask(self._me, AskProcess(name, plainly(request)), deadline)
+        return overseen(answer, shape)
+
+    def stop_process(self, name: str, reason: object, deadline: float | None) -> Stopped:
+        """Have a process end in order, and tell how it ended."""
+        who, order = stop_order(self._row(name, deadline), reason, self._me)
+        with contextlib.suppress(NoProcess, ProcessDown):  # it has ended by itself meanwhile
+            self._control.ask(self._me, AskProcess(who.path, order), deadline)
+        answer, _ = self._control.ask(self._me, AskFate(who), deadline)
+        return Stopped(*granted(answer, Fate), str(order.reason))
 
     def obituary(self, link: Link, deadline: float | None) -> ProcessDown:
         """Tell why the process at the other end of `link` ended."""
         return link.obituary(self._fate, deadline)
 
-    def _whereabouts(self, name: str, deadline: float | None) -> Whereabouts:
+    def _row(self, name: str, deadline: float | None) -> TreeRow:
         answer, _ = self._control.ask(self._me, Whereis(name), deadline)
-        return granted(answer, Whereabouts)
+        return granted(answer, TreeRow)
 
     def _fate(self, link: Link, deadline: float | None) -> ProcessDown:
         who = AskFate(Address(link.path, link.incarnation))
@@ -187,32 +202,6 @@ class Peers:
         except (OtpyError, OSError):
             return ProcessDown("killed")
         return ProcessDown(*granted(answer, Fate))
-
-
-def introduction(
-    answer: ControlAnswer, fds: tuple[int, ...], ours: tuple[int, int]
-) -> tuple[tuple[int, int, int], Introduced] | None:
-    """Read the answer to a `Seek`: a link's three descriptors, and whom it leads to.
-
-    None if a supervisor on the way was lost: seek again. Unless there is a link, its ends on this
-    side, `ours`, are closed.
-
-    Raises:
-        NoProcess: The process's pidfd did not come along.
-    """
-    if isinstance(answer, Introduced) and fds:
-        return (*ours, fds[0]), answer
-    close_fds(ours)
-    if isinstance(answer, Answered) and isinstance(answer.answer, Lost):
-        return None
-    raise NoProcess("out of descriptors")
-
-
-def granted(answer: ControlAnswer, kind: type[GrantedT]) -> GrantedT:
-    """Read what the node granted."""
-    assert isinstance(answer, Granted)
-    assert isinstance(answer.answer, kind)
-    return answer.answer
 
 
 def _link(fds: tuple[int, int, int], who: Introduced) -> Link:

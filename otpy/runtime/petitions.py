@@ -18,27 +18,31 @@ from otpy.wire.control import (
     Answered,
     Ask,
     AskFate,
-    AskSupervisor,
+    AskProcess,
+    AskRequest,
     Demonitor,
     Down,
     Entries,
     Exit,
     Granted,
+    Inquiry,
     Introduce,
     LinkTo,
     Lookup,
     Monitor,
     Notify,
     Petition,
+    ReadGauges,
     Register,
     RegisterName,
     Seek,
+    StopProcess,
     Unlink,
     Unregister,
-    Whereabouts,
     Whereis,
     Wish,
 )
+from otpy.wire.gateway import TreeRow
 
 
 class Petitions:
@@ -86,10 +90,8 @@ class Petitions:
                 entry = self._other(petition, name)
                 introduce = Introduce(petition.token, way_to(entry.path), petition.sender)
                 self._router.route(origin, introduce, fds)
-            case AskSupervisor(name=name, request=request):
-                entry = self._directory.resolve(name)
-                if entry.kind != "supervisor":
-                    raise NoProcess(f"{name!r} is a {entry.kind}, not a supervisor")
+            case AskProcess(name=name, request=request):
+                entry = self._addressee(petition.sender, name, request)
                 self._router.route(origin, Ask(petition.token, way_to(entry.path), request), fds)
             case AskFate(who=who):
                 self._mourners.ask(who, lambda fate: _send(origin, Granted(petition.token, fate)))
@@ -97,11 +99,10 @@ class Petitions:
                 answer = self._granted(petition.sender, wish)
                 _send(origin, Granted(petition.token, answer))
 
-    def _granted(self, sender: Address, wish: Wish) -> Whereabouts | Entries | None:
+    def _granted(self, sender: Address, wish: Wish) -> TreeRow | Entries | None:
         match wish:
             case Whereis(name=name):
-                entry = self._directory.resolve(name)
-                return Whereabouts(entry.path, entry.state, entry.pid, entry.incarnation)
+                return self._directory.resolve(name).row()
             case Monitor(number=number, name=name):
                 self._relations.monitor(sender, number, name)
             case Demonitor(number=number):
@@ -141,6 +142,14 @@ class Petitions:
         if process is not None and process.kind not in ("worker", "command"):
             return  # they trap exits, and take no notice of whom they did not start
         self._router.notify(Notify(way_to(who.path), who.incarnation, notice))
+
+    def _addressee(self, sender: Address, name: str, request: AskRequest) -> Entry:
+        if not isinstance(request, StopProcess | Inquiry):
+            return self._directory.resolve_as("supervisor", name, ", not a supervisor")
+        entry = self._directory.resolve_as("worker", name, ", not a server")
+        if entry.path == sender.path and not isinstance(request, ReadGauges):
+            raise CallingSelf(f"{name!r} would wait for itself")
+        return entry
 
     def _other(self, petition: Petition, name: str) -> Entry:
         entry = self._directory.resolve(name)

@@ -5,6 +5,7 @@ from otpy.server.caller import Caller
 from otpy.server.context import Call, receive
 from otpy.server.dispatch import handles
 from otpy.server.genserver import GenServer
+from otpy.server.proxy import proxy
 from otpy.server.registry import (
     dispatch,
     lookup,
@@ -13,7 +14,7 @@ from otpy.server.registry import (
     unregister,
 )
 from otpy.server.results import Continue, Ignore, NoReply, Reply, Stop, Timeout
-from otpy.server.talking import abcast, call, cast, multi_call, send_request, whereis
+from otpy.server.talking import abcast, call, cast, multi_call, send_request, stop, whereis
 from otpy.server.timer import TimerRef
 from otpy.server.watching import demonitor, link, monitor, unlink
 
@@ -39,10 +40,12 @@ __all__ = [
     "lookup",
     "monitor",
     "multi_call",
+    "proxy",
     "receive",
     "register",
     "register_name",
     "send_request",
+    "stop",
     "unlink",
     "unregister",
     "whereis",

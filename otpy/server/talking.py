@@ -14,7 +14,8 @@ from otpy.links.deadline import DEFAULT_TIMEOUT_S
 from otpy.links.pending import Pending
 from otpy.server.context import current
 from otpy.server.dispatch import MARK
-from otpy.wire.control import Whereabouts, Whereis
+from otpy.wire.control import Whereis
+from otpy.wire.gateway import TreeRow
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -179,8 +180,28 @@ def whereis(name: str, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> int | No
         there = current().peers.ask_node(Whereis(_name(name)), timeout)
     except NoProcess:
         return None
-    assert isinstance(there, Whereabouts)
+    assert isinstance(there, TreeRow)
     return there.pid if there.state == "running" else None
+
+
+def stop(name: str, reason: object = "normal", *, timeout: float | None = None) -> None:
+    """Have another worker end with `reason`, and wait until it is gone (gen_server:stop).
+
+    It handles what was sent to it before, then `terminate` runs. Its supervisor treats the end
+    as one of the process's own doing: a permanent child comes back.
+
+    Args:
+        name: As `call`'s; of a task, its `Task.name`.
+        reason: As in ``Stop(reason)``.
+        timeout: Seconds above zero, or None for as long as it takes.
+
+    Raises:
+        CallingSelf: It is this process: return ``Stop(reason)``.
+        NoProcess: There is no such process at this moment, or it takes no messages.
+        ProcessDown: It ended with another reason than asked for.
+        CallTimeout: It is not gone yet. It ends all the same, unless it never comes to it.
+    """
+    current().peers[_name(name)].stop(reason, timeout=timeout)
 
 
 def _marked(method: Callable[..., Any], kind: str) -> Callable[..., Any]:

@@ -8,7 +8,8 @@ from otpy.errors import NoProcess
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
 from otpy.links.notices import Down, Exit
 from otpy.server.context import current
-from otpy.wire.control import Demonitor, LinkTo, Monitor, Unlink, Whereabouts, Whereis
+from otpy.wire.control import Demonitor, LinkTo, Monitor, Unlink, Whereis
+from otpy.wire.gateway import TreeRow
 
 _numbers: Final = itertools.count(1)
 
@@ -62,7 +63,7 @@ def unlink(name: str) -> None:
     # Who is gone for good has no name any more; an `Exit` of it may be here.
     with contextlib.suppress(NoProcess):
         there = me.peers.ask_node(Whereis(name), DEFAULT_TIMEOUT_S)
-        assert isinstance(there, Whereabouts)
+        assert isinstance(there, TreeRow)
         path = there.path
         me.peers.ask_node(Unlink(name), DEFAULT_TIMEOUT_S)
     me.mailbox.drop(lambda message: isinstance(message, Exit) and message.path == path)

@@ -8,6 +8,7 @@ from otpy.core.messages import Answer, Request, StartMany
 from otpy.core.spec import ChildSpec
 from otpy.errors import OtpyError
 from otpy.events import Event
+from otpy.wire.gateway import TreeRow
 from otpy.wire.system import SystemRequest
 
 Path: TypeAlias = tuple[str, ...]
@@ -131,9 +132,10 @@ class Ask:
     request: "AskRequest"
 
 
-AskRequest: TypeAlias = (
-    Request | StartMany | SendSignal | ReadGauges | DumpStacks | Hire | StopProcess | SystemRequest
-)
+Inquiry: TypeAlias = SystemRequest | ReadGauges | DumpStacks
+"""What is asked about a worker beside its messages."""
+
+AskRequest: TypeAlias = Request | StartMany | SendSignal | Hire | StopProcess | Inquiry
 
 
 # ---- up: from a child to its supervisor ------------------------------------------------------
@@ -211,18 +213,9 @@ class Seek(NamedTuple):
 
 
 class Whereis(NamedTuple):
-    """Say where process `name` is, by a `Whereabouts`."""
+    """Say where process `name` is, by its row of the tree."""
 
     name: str
-
-
-class Whereabouts(NamedTuple):
-    """Where a process is; `pid` is None when there is none at present."""
-
-    path: str
-    state: str
-    pid: int | None
-    incarnation: int
 
 
 class AskFate(NamedTuple):
@@ -238,11 +231,11 @@ class Fate(NamedTuple):
     traceback: str
 
 
-class AskSupervisor(NamedTuple):
-    """Have supervisor `name` answer `request`; what is beside this goes with it."""
+class AskProcess(NamedTuple):
+    """Have process `name`, a supervisor or a worker, answer; what is beside this goes with it."""
 
     name: str
-    request: Request | Hire
+    request: Request | Hire | StopProcess | Inquiry
 
 
 class Monitor(NamedTuple):
@@ -321,7 +314,7 @@ Wish: TypeAlias = (
     Seek
     | Whereis
     | AskFate
-    | AskSupervisor
+    | AskProcess
     | Monitor
     | Demonitor
     | LinkTo
@@ -341,7 +334,7 @@ class Petition(NamedTuple):
     wish: Wish
 
 
-NodeAnswer: TypeAlias = Whereabouts | Fate | Entries | OtpyError | None
+NodeAnswer: TypeAlias = TreeRow | Fate | Entries | OtpyError | None
 
 
 class Granted(NamedTuple):

@@ -47,6 +47,8 @@ from typing import Any, Final
 
 import msgspec
 
+from otpy.errors import ProcessDown
+
 VERSION: Final = 1
 
 OK: Final = 0
@@ -87,6 +89,19 @@ class TreeRow(msgspec.Struct, frozen=True, kw_only=True):
     restarts: int = 0
     started_at: float | None = None
     reason: str = ""
+
+
+class Stopped(msgspec.Struct, frozen=True):
+    """How a process ended that was to be stopped, and with which reason it was to end."""
+
+    reason: str
+    traceback: str
+    asked: str
+
+    def check(self) -> None:
+        """Raise `ProcessDown` if that was not as asked."""
+        if self.reason != self.asked:
+            raise ProcessDown(self.reason, self.traceback)
 
 
 class Statistics(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,9 +13,18 @@ class GetState:
 
 @dataclass(frozen=True, slots=True)
 class ReplaceState:
-    """Give these attributes these values, all or none; tell the state then."""
+    """Give these attributes these values, all or none; tell the state then.
+
+    Raises:
+        TypeError: They are not a mapping of names.
+    """
 
     attributes: dict[str, object]
+
+    def __post_init__(self) -> None:
+        names = self.attributes if isinstance(self.attributes, dict) else (None,)
+        if not all(isinstance(name, str) for name in names):
+            raise TypeError(f"attributes is a mapping of names, got {self.attributes!r:.100}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""`Ref.stop`: an orderly end with a reason, from outside (gen_server:stop)."""
+"""`Ref.stop` and `otpy.stop`: an orderly end with a reason, from outside (gen_server:stop)."""
 
 import asyncio
 import os
@@ -10,6 +10,7 @@ import otpy
 from otpy import aio
 from otpy.events import ChildEnded, ChildStarted
 from tests.runtime.test_calls import Asked, ask
+from tests.support.askers import ASKERS, asker, with_askers
 from tests.support.node import Nodes, NodeUnderTest
 from tests.support.processes import DEADLINE_S
 
@@ -17,7 +18,8 @@ from tests.support.processes import DEADLINE_S
 def stopping(
     nodes: Nodes, how: str = "note", server: str = "Stopping", restart: str = "temporary"
 ) -> NodeUnderTest:
-    return nodes.run(f"""
+    return nodes.run(
+        with_askers(f"""
         name: stopping
         max_restarts: 100
         children:
@@ -26,6 +28,12 @@ def stopping(
           - {{id: program, command: [sleep, "100000"]}}
           - {{id: branch, children: []}}
         """)
+    )
+
+
+@pytest.fixture(params=ASKERS)
+def who(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.mark.parametrize("server", ["Stopping", "StoppingUntrapped"])
@@ -51,67 +59,93 @@ def test_it_ends_with_that_reason_after_terminate(
     assert (end.reason, end.clean, end.asked) == (words, clean, False)
 
 
-def test_what_was_sent_before_is_handled_before(nodes: Nodes) -> None:
+def test_whoever_stops_it_waits_until_it_is_gone(nodes: Nodes, who: str) -> None:
+    node = stopping(nodes)
+    pid = node.client["a"].pid
+    asker(who, node).do("stop", "a", ["shutdown", "for lunch"])
+    assert not Path(f"/proc/{pid}").exists()
+    assert node.log() == [["terminate", "shutdown: for lunch"]]
+
+
+def test_a_suspended_server_is_stopped_by_anybody(nodes: Nodes, who: str) -> None:
+    node = stopping(nodes)
+    node.client["a"].suspend()
+    asker(who, node).do("stop", "a", "because")
+    assert node.next(ChildEnded, path="a").reason == "because"
+    assert node.log() == [["terminate", "because"]]
+
+
+def test_nobody_stops_himself(nodes: Nodes) -> None:
+    node = stopping(nodes)
+    for who in ("worker",):
+        with pytest.raises(otpy.CallingSelf):
+            asker(who, node).do("stop", who)
+        assert node.client[who].incarnation == 1
+
+
+def test_what_was_sent_before_is_handled_before(nodes: Nodes, who: str) -> None:
     node = stopping(nodes)
     os.mkfifo(nodes.work / "log.fifo")
     waits = ask(node, "a", "wait")
     node.logged("waits")
     for number in range(500):
         node.client["a"].cast("add", number)
-    stop = Asked(node.client["a"].stop)
+    stop = Asked(lambda: asker(who, node).do("stop", "a"))
     (nodes.work / "log.fifo").write_bytes(b"go on")
     assert waits.result() == "waited"
     assert stop.result() is None
     assert node.log() == [["waits"], *([n] for n in range(500)), ["terminate", "normal"]]
 
 
-def test_a_permanent_child_comes_back(nodes: Nodes) -> None:
+def test_a_permanent_child_comes_back(nodes: Nodes, who: str) -> None:
     node = stopping(nodes, restart="permanent")
     for incarnation in (1, 2, 3):
         assert node.client["a"].incarnation == incarnation
-        node.client["a"].stop()
+        asker(who, node).do("stop", "a")
         node.next(ChildStarted, path="a", incarnation=incarnation + 1)
     assert node.client["a"].call("timeout_soon") == "soon"
 
 
-def test_callers_that_wait_are_told_the_reason(nodes: Nodes) -> None:
-    node = nodes.run("""
+def test_callers_that_wait_are_told_the_reason(nodes: Nodes, who: str) -> None:
+    node = nodes.run(
+        with_askers("""
         name: waiting
         children:
           - {id: a, start: "tests.support.workers:Contract", args: [WORK/log],
              restart: temporary}
         """)
+    )
     asked = ask(node, "a", "return", "NoReply")
     node.logged("call", "NoReply")
-    node.client["a"].stop("over")
+    asker(who, node).do("stop", "a", "over")
     assert str(asked.result()) == "over"
 
 
 @pytest.mark.parametrize(
     ("how", "reason"), [("raise", "error: LookupError: terminate failed"), ("kill", "killed")]
 )
-def test_an_end_with_another_reason_is_told(nodes: Nodes, how: str, reason: str) -> None:
+def test_an_end_with_another_reason_is_told(nodes: Nodes, who: str, how: str, reason: str) -> None:
     node = stopping(nodes, how)
     with pytest.raises(otpy.ProcessDown) as caught:
-        node.client["a"].stop("because")
+        asker(who, node).do("stop", "a", "because")
     assert caught.value.reason == reason
 
 
-def test_nobody_is_there_to_be_stopped(nodes: Nodes) -> None:
+def test_nobody_is_there_to_be_stopped(nodes: Nodes, who: str) -> None:
     node = stopping(nodes)
-    node.client["a"].stop()
+    asker(who, node).do("stop", "a")
     for name in ("a", "nobody", "program", "branch", "@gateway"):
         with pytest.raises(otpy.NoProcess):
-            node.client[name].stop()
+            asker(who, node).do("stop", name)
 
 
-def test_a_timeout_leaves_it_to_stop_when_it_comes_to_it(nodes: Nodes) -> None:
+def test_a_timeout_leaves_it_to_stop_when_it_comes_to_it(nodes: Nodes, who: str) -> None:
     node = stopping(nodes)
     os.mkfifo(nodes.work / "log.fifo")
     waits = ask(node, "a", "wait")
     node.logged("waits")
     with pytest.raises(otpy.CallTimeout, match=r"'a' did not end within 0.05 s"):
-        node.client["a"].stop(timeout=0.05)
+        asker(who, node).do("stop", "a", timeout=0.05)
     with pytest.raises(ValueError, match="timeout is seconds above zero"):
         node.client["a"].stop(timeout=0)
     (nodes.work / "log.fifo").write_bytes(b"go on")
@@ -126,14 +160,15 @@ def test_a_reason_that_cannot_be_sent_stops_nobody(nodes: Nodes) -> None:
     assert node.call("a", "timeout_soon") == "soon"
 
 
-def test_killed_while_it_should_stop(nodes: Nodes) -> None:
+def test_killed_while_it_should_stop(nodes: Nodes, who: str) -> None:
     node = stopping(nodes)
     os.mkfifo(nodes.work / "log.fifo")
     waits = ask(node, "a", "wait")
     node.logged("waits")
-    stop = Asked(node.client["a"].stop)
+    stop = Asked(lambda: asker(who, node).do("stop", "a"))
     node.kill("a")
-    assert str(stop.result()) == "killed"
+    # Asked too late, it was gone.
+    assert str(stop.result()) in {"killed", "no process is named 'a'"}
     assert str(waits.result()) == "killed"
 
 

@@ -52,6 +52,17 @@ def proxies(node: otpy.Node) -> None:
     assert_type(node.proxy("counter", Counter), Counter)
 
 
+def workers() -> None:
+    stock = otpy.proxy("stock", Stock, timeout=None)
+    assert_type(stock.take("apple"), list[str])
+    stock.take(5)  # type: ignore[arg-type]
+    stock.steal()  # type: ignore[attr-defined]
+    assert_type(otpy.sys.statistics("stock"), otpy.Statistics)
+    assert_type(otpy.sys.replace_state("stock", {"items": 5}), Any)
+    otpy.stop("stock", ("shutdown", "for lunch"), timeout=None)
+    otpy.stop("stock", timeout="5")  # type: ignore[arg-type]
+
+
 class Timed(GenServer):
     """With timers."""
 

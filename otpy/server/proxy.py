@@ -2,9 +2,29 @@
 
 import inspect
 from collections.abc import Callable
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Protocol, TypeVar
+from typing import cast as as_type
 
-from otpy.server import handles
+from otpy.links.deadline import DEFAULT_TIMEOUT_S
+from otpy.server.dispatch import handles
+from otpy.server.talking import call, cast
+
+ServerT = TypeVar("ServerT")
+
+
+def proxy(name: str, cls: type[ServerT], *, timeout: float | None = DEFAULT_TIMEOUT_S) -> ServerT:
+    """Return the `call` and `cast` methods of another worker, with their signatures.
+
+    ``otpy.proxy("counter", Counter).increment(5)`` is ``otpy.call("counter", "increment", 5)``,
+    and a type checker knows what it takes and returns. Nothing else of the class is there.
+
+    Args:
+        name: As `call`'s.
+        cls: The server's class; only its signatures are used.
+        timeout: Of each request, in seconds above zero, or None for ever.
+    """
+    return as_type(ServerT, Proxy(Worker(name, call, cast), cls, timeout))
 
 
 class Sender(Protocol):
@@ -12,11 +32,22 @@ class Sender(Protocol):
 
     name: str
 
-    def call(self, request: object, *args: object, timeout: float | None) -> Any:
+    @property
+    def call(self) -> Callable[..., Any]:
         """Send a request and wait for the reply, or return what is to be awaited for it."""
 
-    def cast(self, request: object, *args: object, timeout: float | None) -> Any:
+    @property
+    def cast(self) -> Callable[..., Any]:
         """Send a request that has no answer."""
+
+
+class Worker:
+    """Another worker of the tree, by its name, and how it is talked to."""
+
+    def __init__(self, name: str, call: Callable[..., Any], cast: Callable[..., Any]) -> None:
+        self.name = name
+        self.call: Callable[..., Any] = partial(call, name)
+        self.cast: Callable[..., Any] = partial(cast, name)
 
 
 class Proxy:

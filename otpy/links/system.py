@@ -1,0 +1,107 @@
+"""What one may ask a process beside its messages (OTP's sys), and how it is stopped in order."""
+
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+from otpy.errors import CallTimeout
+from otpy.links.deadline import DEFAULT_TIMEOUT_S, TooLate, deadline_of
+from otpy.wire.control import Inquiry, ReadGauges
+from otpy.wire.gateway import Statistics, Stopped
+from otpy.wire.system import GetState, ReplaceState, Resume, Suspend
+
+T = TypeVar("T")
+
+
+class Overseer(Protocol):
+    """Whoever takes such questions to processes, by their names."""
+
+    def oversee(self, name: str, request: Inquiry, deadline: float | None, shape: type[T]) -> T:
+        """Ask a process, or the supervisor that watches it; raises `TooLate` and `NoProcess`."""
+
+    def stop_process(self, name: str, reason: object, deadline: float | None) -> Stopped:
+        """Have a process end in order, and tell how it ended; raises likewise."""
+
+
+class SystemCalls:
+    """The part of a reference that talks to the server's supervision, not to its handlers.
+
+    System messages overtake whatever waits in the mailbox, and are served between two messages:
+    a server that is busy with one answers when it is done with it. All of these wait for a
+    process that is being restarted, and raise `CallTimeout`, `NoProcess` (nor is a supervisor, a
+    command or a function a server), `ProcessDown`, and `CallingSelf` in the server itself.
+    """
+
+    name: str
+    node: Overseer
+
+    def get_state(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> Any:
+        """Return the attributes of the server's instance, as its `format_status` shows them.
+
+        What MessagePack cannot carry, and what is very large, is there as its shortened text.
+        """
+        return self._oversee(GetState(), timeout, Any)
+
+    def replace_state(
+        self, attributes: dict[str, Any], *, timeout: float | None = DEFAULT_TIMEOUT_S
+    ) -> Any:
+        """Give attributes of the server's instance other values; return the state then.
+
+        Raises:
+            Refused: It has no such attribute, or setting one raised; the state is as it was.
+            NotSendable: MessagePack cannot carry a value.
+            FrameTooLarge: The attributes have more than a mebibyte.
+            TypeError: They are not a mapping of names.
+        """
+        return self._oversee(ReplaceState(attributes), timeout, Any)
+
+    def suspend(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> None:
+        """Have the server take no messages until `resume`: calls wait, and time out.
+
+        Its supervisor may stop it as ever; system messages are served.
+        """
+        self._oversee(Suspend(), timeout, Any)
+
+    def resume(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> None:
+        """Have the server take messages again."""
+        self._oversee(Resume(), timeout, Any)
+
+    def statistics(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> Statistics:
+        """Tell what the process does. Its supervisor answers, however stuck it is itself.
+
+        Raises:
+            NoProcess: There is no such process at this moment, or it is none that takes messages.
+            ProcessDown: Its supervisor died before it answered.
+        """
+        (row,) = self._oversee(ReadGauges(), timeout, tuple[Statistics])
+        return row
+
+    def stop(self, reason: object = "normal", *, timeout: float | None = None) -> None:
+        """Have the process end with `reason`, and wait until it is gone.
+
+        It handles what was sent to it before, then `terminate` runs. Its supervisor treats the
+        end as one of the process's own doing: a permanent child comes back.
+
+        Args:
+            reason: As in ``Stop(reason)``.
+            timeout: Seconds above zero, or None for as long as it takes.
+
+        Raises:
+            NoProcess: There is no such process at this moment, or it takes no messages.
+            ProcessDown: It ended with another reason than asked for.
+            CallTimeout: It is not gone yet. It ends all the same, unless it never comes to it.
+            CallingSelf: It is this process.
+        """
+        self._within(
+            timeout, "end", lambda until: self.node.stop_process(self.name, reason, until)
+        ).check()
+
+    def _oversee(self, request: Inquiry, timeout: float | None, shape: type[T]) -> T:
+        return self._within(
+            timeout, "answer", lambda until: self.node.oversee(self.name, request, until, shape)
+        )
+
+    def _within(self, timeout: float | None, what: str, ask: Callable[[float | None], T]) -> T:
+        try:
+            return ask(deadline_of(timeout))
+        except TooLate:
+            raise CallTimeout(f"{self.name!r} did not {what} within {timeout:g} s") from None

@@ -1,0 +1,102 @@
+"""What a worker asks the node, and what it reads of the answers: with and without an event loop."""
+
+from typing import TypeVar, cast
+
+import msgspec
+
+from otpy.errors import CallingSelf, FrameTooLarge, NoProcess
+from otpy.runtime.control import ControlAnswer
+from otpy.runtime.serving import exit_reason
+from otpy.system.fdpass import close_fds
+from otpy.wire.control import (
+    Address,
+    Answered,
+    Fate,
+    Granted,
+    Inquiry,
+    Introduced,
+    Lost,
+    Plain,
+    StopProcess,
+)
+from otpy.wire.gateway import MAX_REQUEST, TreeRow
+from otpy.wire.packing import pack, unpack
+from otpy.wire.system import ReplaceState
+
+T = TypeVar("T")
+GrantedT = TypeVar("GrantedT", TreeRow, Fate)
+
+
+def introduction(
+    answer: ControlAnswer, fds: tuple[int, ...], ours: tuple[int, int]
+) -> tuple[tuple[int, int, int], Introduced] | None:
+    """Read the answer to a `Seek`: a link's three descriptors, and whom it leads to.
+
+    None if a supervisor on the way was lost: seek again. Unless there is a link, its ends on this
+    side, `ours`, are closed.
+
+    Raises:
+        NoProcess: The process's pidfd did not come along.
+    """
+    if isinstance(answer, Introduced) and fds:
+        return (*ours, fds[0]), answer
+    close_fds(ours)
+    if isinstance(answer, Answered) and isinstance(answer.answer, Lost):
+        return None
+    raise NoProcess("out of descriptors")
+
+
+def granted(answer: ControlAnswer, kind: type[GrantedT]) -> GrantedT:
+    """Read what the node granted."""
+    assert isinstance(answer, Granted)
+    assert isinstance(answer.answer, kind)
+    return answer.answer
+
+
+def running(row: TreeRow, me: Address) -> bool:
+    """Tell whether another process runs; raises `CallingSelf` if it is this one."""
+    if row.path == me.path:
+        raise CallingSelf(row.path)
+    return row.state == "running"
+
+
+def plainly(request: Inquiry) -> Inquiry:
+    """Keep values of the user's classes from the supervisors on the way.
+
+    Raises:
+        NotSendable: MessagePack cannot carry a value.
+        FrameTooLarge: It is more than a supervisor should carry.
+    """
+    if not isinstance(request, ReplaceState):
+        return request
+    packed = pack(request.attributes)
+    if len(packed) > MAX_REQUEST:
+        raise FrameTooLarge(len(packed), MAX_REQUEST)
+    return ReplaceState(cast(dict[str, object], unpack(packed)))
+
+
+def overseen(answer: ControlAnswer, shape: type[T]) -> T:
+    """Read what a server answered beside its messages, as a `shape`."""
+    assert isinstance(answer, Answered)
+    assert isinstance(answer.answer, Plain)
+    value = answer.answer.value
+    if isinstance(value, msgspec.Raw):
+        return msgspec.msgpack.decode(value, type=shape)
+    return msgspec.convert(value, shape)
+
+
+def stop_order(row: TreeRow, reason: object, me: Address) -> tuple[Address, StopProcess]:
+    """Say which incarnation is to stop, and how it is told.
+
+    Raises:
+        CallingSelf: It is this process.
+        NoProcess: There is none, or it takes no messages.
+    """
+    if row.path == me.path:
+        raise CallingSelf(f"{row.path!r} would wait for its own end")
+    if row.kind != "worker":
+        raise NoProcess(f"{row.path or 'root'!r} is a {row.kind}; it takes no messages")
+    if row.pid is None:
+        raise NoProcess(f"{row.path!r} has no process at present")
+    order = StopProcess(row.incarnation, exit_reason(reason))
+    return Address(row.path, row.incarnation), order

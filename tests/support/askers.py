@@ -1,0 +1,110 @@
+"""Those who may ask a server: a client or a worker, with an event loop or without one.
+
+What one of them can do, all can, in the same words: `do` takes the name of a function of `otpy`
+(`call`, `stop`, `sys.get_state` ...) that a worker calls with the server's name first.
+"""
+
+import abc
+import asyncio
+import builtins
+import inspect
+from textwrap import dedent
+from typing import Any, Final
+
+import msgspec
+
+import otpy
+import otpy.aio
+from otpy.links.protocol import error_of
+from tests.support.node import NodeUnderTest
+
+ASKERS: Final = ("client", "worker", "aio-client")
+
+_CHILDREN: Final = """
+  - {id: worker, start: "tests.support.asking_workers:Asking", args: [WORK/log]}
+  - {id: aio-worker, start: "tests.support.asking_workers:AsyncAsking", args: [WORK/log]}
+"""
+
+SHAPES: Final[dict[str, Any]] = {"sys.statistics": otpy.Statistics}
+"""What a worker returns, and a client has as plain data from it."""
+
+_OF_A_NODE: Final = frozenset({"multi_call", "abcast", "lookup", "dispatch"})
+
+
+def with_askers(tree: str) -> str:
+    """Add those of them that are workers to a tree, whose last children are the root's."""
+    return dedent(tree).rstrip() + _CHILDREN
+
+
+def asker(who: str, node: NodeUnderTest) -> "Asker":
+    """Be one of `ASKERS`."""
+    if who == "client":
+        return _Client(node)
+    return _AsyncClient(node) if who == "aio-client" else _Worker(node, who)
+
+
+class Asker(abc.ABC):
+    """Asks servers of a node's tree."""
+
+    def __init__(self, node: NodeUnderTest) -> None:
+        self.node = node
+
+    @abc.abstractmethod
+    def do(self, what: str, *args: Any, **options: Any) -> Any:
+        """Do it; return or raise what comes of it."""
+
+    def call(self, name: str, *request: Any, timeout: float | None = None) -> Any:
+        """Call a server."""
+        return self.do("call", name, *request, timeout=timeout)
+
+    def cast(self, name: str, *request: Any) -> None:
+        """Cast to a server."""
+        self.do("cast", name, *request)
+
+
+def _method(node: Any, what: str, args: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
+    if what in _OF_A_NODE:
+        return getattr(node, what), args
+    name, *rest = args
+    return getattr(node[name], what.removeprefix("sys.")), tuple(rest)
+
+
+class _Client(Asker):
+    def do(self, what: str, *args: Any, **options: Any) -> Any:
+        method, rest = _method(self.node.client, what, args)
+        result = method(*rest, **options)
+        return result.result(None) if isinstance(result, otpy.Pending) else result
+
+
+class _AsyncClient(Asker):
+    def do(self, what: str, *args: Any, **options: Any) -> Any:
+        async def do() -> Any:
+            async with otpy.aio.connect(self.node.name) as node:
+                method, rest = _method(node, what, args)
+                result = method(*rest, **options)
+                result = await result if inspect.isawaitable(result) else result
+                return await result.result(None) if isinstance(result, otpy.aio.Pending) else result
+
+        return asyncio.run(do())
+
+
+class _Worker(Asker):
+    def __init__(self, node: NodeUnderTest, path: str) -> None:
+        super().__init__(node)
+        self.path = path
+
+    def do(self, what: str, *args: Any, **options: Any) -> Any:
+        told = self.node.client[self.path].call("do", what, args, options, timeout=None)
+        result = answer(told)
+        return msgspec.convert(result, SHAPES[what]) if what in SHAPES else result
+
+
+def answer(told: list[Any]) -> Any:
+    """Return or raise what a worker tells."""
+    match told:
+        case "answer", value:
+            return value
+        case "error", ("TypeError" | "ValueError") as name, arguments:
+            raise getattr(builtins, name)(*arguments)
+        case _, name, arguments:
+            raise error_of(name, arguments)
