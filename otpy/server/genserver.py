@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from otpy.errors import UnknownRequest
 from otpy.server.caller import Caller
 from otpy.server.context import current
-from otpy.server.dispatch import handler_for
+from otpy.server.dispatch import dispatch
 from otpy.server.timer import TimerRef
 
 
@@ -54,10 +54,7 @@ class GenServer:
             The reply; or `NoReply`, ``Reply(value, then=...)`` or ``Stop(reason, reply=...)``.
         """
         del caller
-        handler = handler_for(self, "call", request)
-        if handler is None:
-            raise UnknownRequest(f"{type(self).__name__} has no handler for call {request!r:.200}")
-        return handler()
+        return dispatch(self, "call", request)
 
     def handle_cast(self, request: object) -> object:
         """Handle a cast.
@@ -65,10 +62,7 @@ class GenServer:
         Returns:
             None, ``Continue(x)``, ``Timeout(seconds)`` or ``Stop(reason)``.
         """
-        handler = handler_for(self, "cast", request)
-        if handler is None:
-            raise UnknownRequest(f"{type(self).__name__} has no handler for cast {request!r:.200}")
-        return handler()
+        return dispatch(self, "cast", request)
 
     def handle_info(self, message: object) -> object:
         """Handle any other message: ``"timeout"``, or one that `send_after` sent.

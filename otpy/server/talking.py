@@ -13,7 +13,7 @@ from otpy.links import many
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
 from otpy.links.pending import Pending
 from otpy.server.context import current
-from otpy.server.dispatch import MARK
+from otpy.server.dispatch import MARK, marked
 from otpy.wire.control import Whereis
 from otpy.wire.gateway import TreeRow
 
@@ -56,8 +56,8 @@ def call(
         FrameTooLarge: The request or the reply is over `max_frame`.
         OtpyError: This process is not a worker of a tree.
     """
-    if len(request) > 1 and type(name) is str:  # as nearly always
-        return current().peers[name].call(request, timeout=timeout)
+    if request and type(name) is str:  # as nearly always
+        return current().peers[name].call(*request, key=key, timeout=timeout)
     if not request and callable(name):
         return _marked(name, "call")
     return current().peers[_name(name)].call(_message(request), key=key, timeout=timeout)
@@ -205,7 +205,7 @@ def stop(name: str, reason: object = "normal", *, timeout: float | None = None) 
 
 
 def _marked(method: Callable[..., Any], kind: str) -> Callable[..., Any]:
-    setattr(method, MARK, kind)
+    setattr(method, MARK, marked(kind, method))
     return method
 
 

@@ -194,6 +194,7 @@ def test_workers_find_the_same_instance_as_clients(nodes: Nodes) -> None:
         there = number(node, key=key)
         assert node.call("asker", "ask", "pool", key) == there
         assert node.call("asker", "ask_later", "pool", key) == there
+        assert node.call("asker", "ask_echo", "pool", "text", key) == ["text", there[0]]
         node.call("asker", "tell", "pool", f"told {key}", key)
         node.logged(f"told {key}", there[0])
     assert {node.call("asker", "ask", "pool")[0] for _ in range(20)} == {0, 1, 2}

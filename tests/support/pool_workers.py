@@ -18,6 +18,14 @@ class Sibling(Remote):
             return "calling itself"
 
     @call
+    def ask_echo(self, name: str, value: object, key: Any) -> object:
+        return otpy.call(name, "echo_with_number", value, key=key)
+
+    @call
+    def echo_with_number(self, value: object) -> list[object]:
+        return [value, self.instance]
+
+    @call
     def ask_later(self, name: str, key: Any = None) -> object:
         return otpy.send_request(name, "number", key=key).result()
 
