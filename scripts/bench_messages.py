@@ -165,8 +165,8 @@ def measure_casts(effort: Effort, node: Otpy, where: str) -> Figures:
         pin([os.getpid(), node.pid, pipe.pid], where)
         request = ("cast", ("increment", 1))
         theirs = _rate(lambda: connection.send(request), sync, effort.casts)
-        ours = _rate(lambda: counter.cast("increment", 1), call, effort.casts)
-        many = [("increment", 1)] * _BATCH
+        ours = _rate(lambda: counter.cast("add", 1), call, effort.casts)
+        many = [("add", 1)] * _BATCH
         batches = _rate(lambda: counter.cast_many(many), call, max(1, effort.casts // _BATCH))
     return {
         Measure(f"casts one by one, {where}", "/s", at_least=2.0): (ours, theirs),

@@ -31,6 +31,7 @@ _GREETING: Final = 0
 EOF_GRACE_S: Final = 3.0
 """From the end-of-file of a dying process to its pidfd; after that it lives, and hung up."""
 
+_clock: Final = time.monotonic
 _TRUST_S: Final = 0.001
 """For how long casts go to a worker that was seen to live. To fork the next one takes longer."""
 
@@ -100,14 +101,18 @@ class Link(Channel[Reply | Failure]):
         """Send a call and wait for its answer; raises as `exchange` and `LinkProtocol.call`."""
         number = next(self._numbers)
         data = self.protocol.call(number, request)
-        if not isinstance(data, bytes) or len(data) > PIPE_BUF or not self._baton.acquire(False):
+        if type(data) is not bytes or len(data) > PIPE_BUF or not self._baton.acquire(False):
             return self.exchange(number, data, deadline)
         # A thread alone, as nearly always. Nobody else reads as long as it has the baton, so that
         # it needs no seat.
         try:
             self._alone = 1
             if end := self._put_at_once(data):
-                return self._sole_answer(number, deadline) or self._answer(number, end, deadline)
+                if self._eof_at is None and self._reads.poll(poll_ms(deadline)):
+                    answer = self._first_answer(number)
+                    if answer is not None:
+                        return answer
+                return self._answer(number, end, deadline)
         finally:
             self._alone = 0
             self._baton.release()
@@ -136,22 +141,29 @@ class Link(Channel[Reply | Failure]):
 
     def cast(self, request: object, deadline: float | None) -> None:
         """Send a cast; raises as `post` and `LinkProtocol.cast`."""
-        self._cast(self.protocol.cast(request), deadline)
+        rest = self.cast_at_once(request)
+        if rest is not None:
+            self.cast_frame(rest, deadline)
+
+    def cast_at_once(self, request: object) -> Frame | None:
+        """Send a cast; or else return its frame, which is for `cast_frame`. Raises as `cast`."""
+        data = self.protocol.cast(request)
+        # To look whether the worker lives is a system call: not for each of many casts. What is
+        # sent so shortly after its death that nobody can have seen the next one is dropped.
+        if type(data) is not bytes or len(data) > PIPE_BUF or _clock() > self._trusted_until:
+            return data
+        if not self._put_at_once(data):
+            return data
+        if self._retired:
+            self._release_if_idle()
+        return None
 
     def cast_many(self, requests: list[object], deadline: float | None) -> None:
         """Send casts together; raises as `post` and `LinkProtocol.casts`."""
-        self._cast(self.protocol.casts(requests), deadline)
+        self.cast_frame(self.protocol.casts(requests), deadline)
 
-    def _cast(self, data: Frame, deadline: float | None) -> None:
-        # To look whether the worker lives is a system call: not for each of many casts. What is
-        # sent so shortly after its death that nobody can have seen the next one is dropped.
-        now = time.monotonic()
-        if isinstance(data, bytes) and len(data) <= PIPE_BUF and now < self._trusted_until:
-            sent = self._put_at_once(data)
-            if self._retired:
-                self._release_if_idle()
-            if sent:
-                return
+    def cast_frame(self, data: Frame, deadline: float | None) -> None:
+        """Send casts that were put into a frame, if the worker lives; raises as `post`."""
         self.post(next(self._numbers), data, deadline)
         self._trusted_until = time.monotonic() + _TRUST_S
 
@@ -206,17 +218,12 @@ class Link(Channel[Reply | Failure]):
             self._sending.release()
         return end
 
-    def _sole_answer(self, number: int, deadline: float | None) -> Reply | Failure | None:
-        """Wait for the answer; None if it was not what came next."""
-        if self._eof_at is not None:
-            return None
-        ready = self._reads.poll(poll_ms(deadline))
-        if not ready or ready[0][0] != self._reader:
-            return None
+    def _first_answer(self, number: int) -> Reply | Failure | None:
+        """Read; None if what came is not that answer alone: then `_take` is to look at it."""
         try:
             data = os.read(self._reader, _FIRST_BYTES)
         except OSError:
-            return None  # as it will be the next time
+            return None  # it is dead, or it will be so the next time, too
         except BaseException:
             self._end()  # as in `_read`
             raise

@@ -3,11 +3,12 @@
 import struct
 from typing import Final
 
-from otpy.errors import NotSendable, ProtocolError
+from otpy.errors import ProtocolError
 from otpy.links.protocol import Down, Failure, Greeting, LinkProtocol, Reply
 from otpy.wire import peer
 from otpy.wire.frames import Body, Frame, whole
 
+_message: Final = peer.peer_message
 _REPLY: Final = peer.REPLY
 
 
@@ -37,24 +38,22 @@ class PeerProtocol(LinkProtocol):
 
     def _decoded(self, body: Body) -> Greeting | Reply | Failure | Down:
         try:
-            kind, number = peer.peer_header(body)
-            if kind == _REPLY:
-                return Reply(number, peer.peer_value(body))
-            return self._rarer(kind, number, body)
-        except NotSendable as error:
-            return Failure(number, type(error).__name__, [f"the reply: {error}"])
-        except (struct.error, TypeError, ValueError) as error:
+            kind, number, value = _message(body)
+            if type(value) is peer.Unreadable:
+                return Failure(number, "NotSendable", [f"the reply: {value.error}"])
+            return Reply(number, value) if kind == _REPLY else _rarer(kind, number, value)
+        except (struct.error, TypeError, ValueError, AssertionError) as error:
             raise ProtocolError(f"not a message of a worker: {error}") from None
 
-    def _rarer(self, kind: int, number: int, body: Body) -> Greeting | Failure | Down:
-        value = peer.peer_value(body)
-        assert isinstance(value, tuple)
-        match kind:
-            case peer.ERROR:
-                return Failure(number, value[0], list(value[1]))
-            case peer.DOWN:
-                return Down(*value)
-            case peer.GREETING:
-                return Greeting(*value)
-            case _:
-                raise ValueError(f"kind {kind}")
+
+def _rarer(kind: int, number: int, value: object) -> Greeting | Failure | Down:
+    assert isinstance(value, tuple)
+    match kind:
+        case peer.ERROR:
+            return Failure(number, value[0], list(value[1]))
+        case peer.DOWN:
+            return Down(*value)
+        case peer.GREETING:
+            return Greeting(*value)
+        case _:
+            raise ValueError(f"kind {kind}")

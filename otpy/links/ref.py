@@ -180,10 +180,21 @@ class Ref(SystemCalls):
             NotSendable: MessagePack cannot carry the request.
             FrameTooLarge: It is over `max_frame`.
         """
-        deadline = deadline_of(timeout)
+        if timeout is not DEFAULT_TIMEOUT_S:
+            deadline_of(timeout)  # a wrong one is told in any case
         message = (request, *args) if args else request
+        link = self._link
         try:
-            self._cast(message, deadline, key, many=False)
+            if link is not None and link.open:  # as nearly always
+                try:
+                    rest = link.cast_at_once(message)
+                    if rest is not None:
+                        link.cast_frame(rest, deadline_of(timeout))
+                except NotDelivered:
+                    self.drop(link)
+                else:
+                    return
+            self._cast(message, deadline_of(timeout), key, many=False)
         except TooLate:
             raise CallTimeout(f"{self.name!r} took no messages within {timeout:g} s") from None
 

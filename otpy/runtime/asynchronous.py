@@ -16,7 +16,8 @@ from typing import Any, Final
 from otpy.core.exits import ExitReason
 from otpy.errors import Refused, UnknownRequest
 from otpy.runtime.links import Cast, Info, LinkCall
-from otpy.runtime.mailbox import Message, ShutDownAsked, WorkerMailbox
+from otpy.runtime.mailbox import Message, WorkerMailbox
+from otpy.runtime.orders import ShutDownAsked
 from otpy.runtime.serving import End, NotNeeded, Serving, raised
 from otpy.server import Continue, GenServer, Ignore
 

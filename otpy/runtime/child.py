@@ -18,7 +18,7 @@ from otpy.core.exits import (
 )
 from otpy.core.spec import ChildSpec, CommandStart
 from otpy.events import ChildEnded, ChildStarting
-from otpy.runtime.gauges import QUEUE, SUSPENDED, TAKEN, busy_for
+from otpy.runtime.gauges import SUSPENDED, TAKEN, busy_for, queued
 from otpy.runtime.output import ChildOutput
 from otpy.system.channel import Channel, ChannelFull
 from otpy.system.exits import Status, kill_group, send_signal
@@ -188,7 +188,7 @@ class Child:
             uptime=time.monotonic() - self.started_at,
             messages=self.gauge[TAKEN],
             busy=busy_for(self.gauge),
-            queue=self.gauge[QUEUE],
+            queue=queued(self.gauge),
             suspended=bool(self.gauge[SUSPENDED]),
         )
 
@@ -197,7 +197,7 @@ class Child:
         """How many messages it has, the one in hand included."""
         if self.gauge is None:
             return 0
-        return self.gauge[QUEUE] + (busy_for(self.gauge) is not None)
+        return queued(self.gauge) + (busy_for(self.gauge) is not None)
 
     def close(self) -> None:
         """Give back everything that its supervisor held for it."""

@@ -13,8 +13,8 @@ TAKEN: Final = 0
 """Messages taken from the mailbox so far."""
 BUSY_SINCE: Final = 1
 """When it took the message in hand (monotonic ns); 0 while it waits for one."""
-QUEUE: Final = 2
-"""Messages read and not yet taken."""
+ARRIVED: Final = 2
+"""Messages read so far, whether they were taken or wait."""
 SUSPENDED: Final = 3
 """1 while it takes no messages on purpose."""
 
@@ -32,6 +32,11 @@ def busy_for(gauge: memoryview) -> float | None:
     """Tell for how many seconds the worker has been busy with one message; None if it waits."""
     since = gauge[BUSY_SINCE]
     return max(0, time.monotonic_ns() - since) / 1e9 if since else None
+
+
+def queued(gauge: memoryview) -> int:
+    """Tell how many messages were read and wait to be taken."""
+    return max(0, int(gauge[ARRIVED] - gauge[TAKEN]))
 
 
 class Board:
@@ -54,7 +59,7 @@ class Board:
         if not self._free:
             return self._cut()
         gauge = self._free.pop()
-        for number in (TAKEN, BUSY_SINCE, QUEUE, SUSPENDED):
+        for number in (TAKEN, BUSY_SINCE, ARRIVED, SUSPENDED):
             gauge[number] = 0
         return gauge
 

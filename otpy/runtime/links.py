@@ -7,6 +7,7 @@ import itertools
 import os
 import struct
 import sys
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -19,19 +20,21 @@ from otpy.system.pipes import widen
 from otpy.wire import link as say
 from otpy.wire import peer
 from otpy.wire.control import Address
-from otpy.wire.frames import Body, Frame, FrameDecoder, LargeFrame, whole
+from otpy.wire.frames import HEADER, Body, Frame, FrameDecoder, LargeFrame, whole
 from otpy.wire.packing import pack_frame, printable
 
 _FIRST_BYTES: Final = 479
 """What Python allocates by itself (512 bytes with the object's head): most reads bring less."""
 
 READ_BYTES: Final = 1 << 16
+_HEAD: Final = HEADER.size
+_length: Final = HEADER.unpack_from
 _REFUSAL_CHARS: Final = 50_000
 
 _ids: Final = itertools.count(1)
 
 
-class Cast(msgspec.Struct, array_like=True, tag=say.CAST, forbid_unknown_fields=True):
+class Cast(msgspec.Struct, array_like=True, tag=say.CAST, forbid_unknown_fields=True, gc=False):
     """A request that nobody waits for."""
 
     request: Any
@@ -119,6 +122,8 @@ class Info(msgspec.Struct, array_like=True, tag=say.INFO, forbid_unknown_fields=
 
 
 Received: TypeAlias = LinkCall | Cast | Info
+Queue: TypeAlias = deque[Any]
+"""Where what was received waits, among other things."""
 
 _decode: Final = msgspec.msgpack.Decoder(LinkCall | Cast | _Casts | Info).decode
 
@@ -148,33 +153,41 @@ class Link:
         os.set_blocking(read, False)
         os.set_blocking(write, False)
 
-    def receive(self, deliver: Callable[[Received], None]) -> bool:
-        """Read once, and deliver every message that is complete; False at the end.
+    def receive(self, ready: Queue) -> bool:
+        """Read once, and put every message that is complete into `ready`; False at the end.
 
         Raises:
             ProtocolError: It is not what a client says.
         """
+        if self._frames.room is not None:
+            return self._receive_large(ready)
         try:
-            if self._frames.room is not None:
-                count = os.readv(self.read, [self._frames.room])
-                bodies = self._frames.filled(count) if count else None
-            else:
-                bodies = self._bodies()
+            data = os.read(self.read, _FIRST_BYTES)
         except BlockingIOError:
             return True
         except OSError:
             return False
-        if bodies is None:
-            return False
-        for body in bodies:
-            self._take(body, deliver)
-        return True
-
-    def _bodies(self) -> list[Body] | None:
-        data = os.read(self.read, _FIRST_BYTES)
+        size = len(data) - _HEAD
+        if size > 0 and _length(data)[0] == size and not self._frames.partial:
+            self._take(data[_HEAD:], ready)  # one message, as nearly always
+            return True
         if len(data) == _FIRST_BYTES:
             data += self._read_on()
-        return self._frames.feed(data) if data else None
+        for body in self._frames.feed(data):
+            self._take(body, ready)
+        return bool(data)
+
+    def _receive_large(self, ready: Queue) -> bool:
+        assert self._frames.room is not None
+        try:
+            count = os.readv(self.read, [self._frames.room])
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        for body in self._frames.filled(count):
+            self._take(body, ready)
+        return count > 0
 
     def _read_on(self) -> bytes:
         try:
@@ -182,7 +195,7 @@ class Link:
         except BlockingIOError:
             return b""
 
-    def _take(self, body: Body, deliver: Callable[[Received], None]) -> None:
+    def _take(self, body: Body, ready: Queue) -> None:
         try:
             message: Received | _Casts = _decode(body)
         except (ValueError, RecursionError) as error:
@@ -192,12 +205,13 @@ class Link:
                 message.request = tuple(message.request)
             if type(message) is LinkCall:
                 message.link = self
-            deliver(message)
+            ready.append(message)
         elif isinstance(message, _Casts):
-            for request in message.requests:
-                deliver(Cast(tuple(request) if type(request) is list else request))
+            ready.extend(
+                [Cast(tuple(each) if type(each) is list else each) for each in message.requests]
+            )
         elif isinstance(message, Info):
-            deliver(Info(say.request_value(message.message)))
+            ready.append(Info(say.request_value(message.message)))
 
     def send(self, message: tuple[object, ...]) -> None:
         """Send a message, or queue what does not fit.
@@ -210,13 +224,8 @@ class Link:
         data = framed(message)
         if self.sent is not None:
             self.sent(self.id, message)
-        if not self.open:
-            return
-        if self._out:
-            self._out += whole(data)
-            return
-        if isinstance(data, LargeFrame):
-            self._send_pieces(data.pieces)
+        if self._out or not self.open or isinstance(data, LargeFrame):
+            self._send_slowly(data)
             return
         try:
             sent = os.write(self.write, data)
@@ -227,6 +236,12 @@ class Link:
         if sent != len(data):
             self._out += data[sent:]
             self._blocked(self)
+
+    def _send_slowly(self, data: Frame) -> None:
+        if self._out:
+            self._out += whole(data)
+        elif self.open and isinstance(data, LargeFrame):
+            self._send_pieces(data.pieces)
 
     def _send_pieces(self, pieces: list[bytes | memoryview]) -> None:
         widen(self.write)
@@ -278,34 +293,30 @@ class PeerLink(Link):
         self.peer = peer
         self._framed = _peer_framed
 
-    def _take(self, body: Body, deliver: Callable[[Received], None]) -> None:
+    def _take(self, body: Body, ready: Queue) -> None:
         try:
-            kind, number = peer.peer_header(body)
+            kind, number, value = peer.peer_message(body)
         except struct.error as error:
             raise ProtocolError(f"not a message of a worker: {error}") from None
-        try:
-            message = self._message(kind, number, peer.peer_value(body))
-        except NotSendable as error:
+        if type(value) is peer.Unreadable:
             # The sender's value, or its class, is at fault: this process goes on.
             if kind == peer.CALL:
-                LinkCall(number, None, self).refuse(error)
+                LinkCall(number, None, self).refuse(value.error)
             else:
-                sys.stderr.write(f"NotSendable: {error}\n")
-            return
-        if message is not None:
-            deliver(message)
+                sys.stderr.write(f"NotSendable: {value.error}\n")
+        elif kind == peer.CALL:
+            ready.append(LinkCall(number, value, self))
+        elif kind == peer.CAST:
+            ready.append(Cast(value))
+        else:
+            self._take_rarer(kind, value, ready)
 
-    def _message(self, kind: int, number: int, value: Any) -> Received | None:
-        if kind == peer.CALL:
-            return LinkCall(number, value, self)
+    def _take_rarer(self, kind: int, value: Any, ready: Queue) -> None:
         match kind:
-            case peer.CAST:
-                return Cast(value)
             case peer.INFO:
-                return Info(value)
+                ready.append(Info(value))
             case peer.REPLY_FOR:
                 current().mailbox.reply(*value)
-                return None
             case _:
                 raise ProtocolError(f"not a message of a worker: kind {kind}")
 

@@ -8,15 +8,14 @@ import select
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final, TypeAlias, final
+from typing import Final, TypeAlias
 
-from otpy.core.exits import ExitReason, Shutdown
 from otpy.errors import ProtocolError
 from otpy.runtime.control import Control, noticed
-from otpy.runtime.gauges import BUSY_SINCE, QUEUE, TAKEN, private_gauge
+from otpy.runtime.gauges import ARRIVED, BUSY_SINCE, TAKEN, private_gauge
 from otpy.runtime.interruptions import Interruptions
 from otpy.runtime.links import READ_BYTES, Cast, Info, Link, LinkCall, PeerLink
+from otpy.runtime.orders import Halt, ShutDownAsked, StopAsked
 from otpy.runtime.timers import Timers
 from otpy.server import Call, TimerRef
 from otpy.system.fdpass import close_fds
@@ -27,30 +26,9 @@ from otpy.wire.frames import MAX_FRAME
 
 _CONTROL_EVERY_NS: Final = 1_000_000
 _FDS_OF_A_LINK: Final = 2
+_now: Final = time.monotonic_ns
 _LONGEST_WAIT_S: Final = 1_000_000.0
 """epoll_wait(2) takes a C int of milliseconds; what is due later is waited for again."""
-
-
-class ShutDownAsked(BaseException):
-    """The supervisor asked this worker to end; raised between two messages, never in one."""
-
-    reason: ExitReason = Shutdown()
-
-
-class StopAsked(ShutDownAsked):
-    """Somebody else asked it to, by `Ref.stop`; what he had sent before was handled."""
-
-    def __init__(self, reason: ExitReason) -> None:
-        super().__init__()
-        self.reason = reason
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Halt:
-    """The place in the queue at which somebody asked this process to stop."""
-
-    reason: ExitReason
 
 
 Message: TypeAlias = LinkCall | Cast | Info
@@ -117,6 +95,7 @@ class WorkerMailbox:
             return max(0.0, timer.due - time.monotonic())
         if timer.message in self._ready:
             self._ready.remove(timer.message)
+            self._count()
             return 0.0
         return None
 
@@ -141,24 +120,38 @@ class WorkerMailbox:
         Raises:
             ShutDownAsked: The worker is to end, since its supervisor or somebody else wants it.
         """
+        # All messages come this way: few steps for each.
         if self._urgent:
             self._attend()
+        ready = self._ready
         if timeout is not None or self._heap:
-            return self._next_within(timeout)
-        if self._ready:
-            now = time.monotonic_ns()
+            if not self._comes_within(timeout):
+                return None
+            now = _now()
+        elif ready:
+            now = _now()
             if now - self._looked_at > _CONTROL_EVERY_NS:
                 self._look_at_control(now)  # else the wait does
         else:
             self._gauge[BUSY_SINCE] = 0
-            while not self._ready:
+            while not ready:
                 self._wait(-1.0)
-            now = time.monotonic_ns()
-        return self._take(now)
+            now = _now()
+        message = ready.popleft()
+        if type(message) is Halt:
+            raise StopAsked(message.reason)
+        if self.interruptions.tracing is not None:
+            self.interruptions.tracing.received(message)
+        self._taken = taken = self._taken + 1
+        gauge = self._gauge
+        gauge[TAKEN] = taken
+        gauge[BUSY_SINCE] = now
+        return message
 
-    def _next_within(self, timeout: float | None) -> Message | None:
+    def _comes_within(self, timeout: float | None) -> bool:
+        """Wait for a message, and for timers; False after `timeout` seconds without one."""
         if self._ready or self._heap:
-            self._look_at_control(time.monotonic_ns())
+            self._look_at_control(_now())
         deadline, interruptions = None, -1
         while True:
             if timeout is not None and interruptions != self.interruptions.served:
@@ -166,11 +159,11 @@ class WorkerMailbox:
             if self._heap:
                 self._take_due_timers()
             if self._ready:
-                return self._take(time.monotonic_ns())
+                return True
             self._gauge[BUSY_SINCE] = 0
             if deadline is not None and time.monotonic() >= deadline:
                 self._wait(0.0)
-                return self._take(time.monotonic_ns()) if self._ready else None
+                return bool(self._ready)
             self._wait(self.seconds_until(deadline))
 
     def fileno(self) -> int:
@@ -189,6 +182,7 @@ class WorkerMailbox:
     def tell_self(self, message: object) -> None:
         """Put a message of this process's own into its mailbox."""
         self._ready.append(Info(message))
+        self._count()
         self._wake()
 
     def drop(self, unwanted: Callable[[object], bool]) -> None:
@@ -198,10 +192,12 @@ class WorkerMailbox:
         for message in tuple(self._ready):
             if isinstance(message, Info) and unwanted(message.message):
                 self._ready.remove(message)
+        self._count()
 
     def cast_to_self(self, request: object) -> None:
         """Put a cast of this process's to itself into its mailbox."""
         self._ready.append(Cast(request))
+        self._count()
         if self.rouse is not None:
             self.rouse()
 
@@ -223,18 +219,6 @@ class WorkerMailbox:
         """Make the message of a server's timeout, which is in hand now."""
         self._gauge[BUSY_SINCE] = time.monotonic_ns()
         return Info("timeout")
-
-    def _take(self, now: int) -> Message:
-        message = self._ready.popleft()
-        if type(message) is Halt:
-            raise StopAsked(message.reason)
-        if self.interruptions.tracing is not None:
-            self.interruptions.tracing.received(message)
-        gauge = self._gauge
-        gauge[TAKEN] = self._taken = self._taken + 1
-        gauge[QUEUE] = len(self._ready)
-        gauge[BUSY_SINCE] = now
-        return message
 
     def last_words(self, reason: str, traceback: str) -> None:
         """Tell every client why the worker ends."""
@@ -272,26 +256,31 @@ class WorkerMailbox:
     def _take_due_timers(self) -> None:
         assert self._timers is not None
         self._ready.extend(self._timers.take_due(time.monotonic()))
+        self._count()
 
     def _wait(self, seconds: float) -> None:
-        ready = self._epoll.poll(seconds)
-        if len(ready) > 1:
-            ready.sort(key=self._control_first)
-        links = self._links
-        for fd, _ in ready:
+        links, ready = self._links, self._ready
+        for fd, _ in self._epoll.poll(seconds):
             if (link := links.get(fd)) is not None:
-                self._read(link)
+                try:
+                    if not link.receive(ready):
+                        self._forget(link)
+                except ProtocolError as error:
+                    self._expel(link, error)
             elif (link := self._blocked.get(fd)) is not None:
                 self._unblock(link)
             elif fd == self.control.fd:
                 self.control.hear()
             else:
                 self.interruptions.handle(fd)
+        if len(ready) > 1:  # else it is taken at once
+            self._count()
         if self._urgent:
             self._attend()
 
-    def _control_first(self, ready: tuple[int, int]) -> bool:
-        return ready[0] != self.control.fd
+    def _count(self) -> None:
+        """Show how many messages have arrived."""
+        self._gauge[ARRIVED] = self._taken + len(self._ready)
 
     def _attend(self) -> None:
         """Do what does not wait for messages; while suspended, do nothing else."""
@@ -365,15 +354,19 @@ class WorkerMailbox:
             while link.peer == news.who and link.open and unread_bytes(link.read):
                 self._read(link)
         self._ready.append(Info(noticed(news)))
+        self._count()
 
     def _read(self, link: Link) -> None:
         try:
-            if not link.receive(self._ready.append):
+            if not link.receive(self._ready):
                 self._forget(link)
         except ProtocolError as error:
-            # Only this client is at fault: it is told why, and dropped.
-            link.send((say.DOWN, f"protocol error: {error}", ""))
-            self._forget(link)
+            self._expel(link, error)
+
+    def _expel(self, link: Link, error: ProtocolError) -> None:
+        """Drop a client, which alone is at fault, and tell it why."""
+        link.send((say.DOWN, f"protocol error: {error}", ""))
+        self._forget(link)
 
     def _block(self, link: Link) -> None:
         """Read no more of a client's requests until it has read its answers."""

@@ -11,7 +11,8 @@ from typing import Final
 from otpy.core.exits import ExitReason, ExitStatus, Normal, Raised, Shutdown, Stopped
 from otpy.errors import OtpyError, Refused, UnknownRequest
 from otpy.runtime.links import Cast, Info, LinkCall
-from otpy.runtime.mailbox import Message, ShutDownAsked, WorkerMailbox
+from otpy.runtime.mailbox import Message, WorkerMailbox
+from otpy.runtime.orders import ShutDownAsked
 from otpy.runtime.overseeing import answer, formatted, state_of
 from otpy.runtime.texts import MESSAGE_CHARS, REASON_CHARS, short
 from otpy.server import Continue, GenServer, Ignore, NoReply, Reply, Stop, Timeout
@@ -153,37 +154,42 @@ class Serving:
         return self._terminate(self._end)
 
     def _step(self) -> None:
-        if self._continues:
-            self._hand = Continue(self._continues.pop())
-        else:
-            self._hand = self._mailbox.next(self._idle_s) or self._mailbox.timed_out()
-            self._idle_s = None
-        self._handle(self._hand)
-
-    def _handle(self, message: Message | Continue) -> None:
         # All messages come this way: the commonest kinds and results first, few steps for each.
+        message: Message | Continue
+        if self._continues:
+            message = Continue(self._continues.pop())
+        else:
+            message = self._mailbox.next(self._idle_s) or self._mailbox.timed_out()
+            self._idle_s = None
+        self._hand = message
         server = self._server
         try:
             if type(message) is LinkCall:
-                self._answer(message, server.handle_call(message.request, message))
+                result = server.handle_call(message.request, message)
+                if type(result) in _PLAIN:
+                    message.reply(result)
+                else:
+                    self._answer(message, result)
             elif type(message) is Cast:
                 if (result := server.handle_cast(message.request)) is not None:
                     self._carry_out("handle_cast", result)
-            elif type(message) is Info:
-                self._carry_out("handle_info", server.handle_info(message.message))
             else:
-                assert type(message) is Continue
-                self._carry_out("handle_continue", server.handle_continue(message.argument))
+                self._handle_rarer(message)
         except (Refused, UnknownRequest) as error:
             self._refuse(message, error)
-        except ShutDownAsked as order:
-            # The callback itself was receiving when the order came.
-            self._end = End(order.reason)
         except BaseException as error:  # noqa: BLE001  # let it crash, but say why
-            self._end = End(raised(error))
+            # It may be the order to end, if the callback itself was receiving.
+            self._end = End(error.reason if isinstance(error, ShutDownAsked) else raised(error))
         else:
             if self._end is None:
                 self._hand = None
+
+    def _handle_rarer(self, message: Message | Continue) -> None:
+        if type(message) is Info:
+            self._carry_out("handle_info", self._server.handle_info(message.message))
+        else:
+            assert type(message) is Continue
+            self._carry_out("handle_continue", self._server.handle_continue(message.argument))
 
     def _refuse(self, message: Message | Continue, error: OtpyError) -> None:
         if type(message) is LinkCall:
@@ -192,7 +198,7 @@ class Serving:
             sys.stderr.write(f"{type(error).__name__}: {error}\n")
 
     def _answer(self, caller: LinkCall, result: object) -> None:
-        if type(result) in _PLAIN or (not isinstance(result, _RESULTS) and result is not NoReply):
+        if not isinstance(result, _RESULTS) and result is not NoReply:
             caller.reply(result)
             return
         match result:

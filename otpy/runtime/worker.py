@@ -8,7 +8,8 @@ from inspect import iscoroutine
 from typing import Any
 
 from otpy.core.exits import ExitReason, Normal, Raised, is_clean
-from otpy.runtime.mailbox import ShutDownAsked, StopAsked, WorkerMailbox
+from otpy.runtime.mailbox import WorkerMailbox
+from otpy.runtime.orders import ShutDownAsked, StopAsked
 from otpy.runtime.peers import Peers
 from otpy.runtime.pipes import Pipes
 from otpy.runtime.serving import NotNeeded, Serving, raised

@@ -16,7 +16,7 @@ import pickle
 import struct
 from array import array
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from otpy.errors import FrameTooLarge, NotSendable
 from otpy.wire.frames import MAX_FRAME, Body, Frame, LargeFrame
@@ -35,6 +35,10 @@ _HEAD: Final = _HEADER.size
 _FRAME: Final = struct.Struct(">IBQ")
 """The length of a frame, and the header."""
 
+_frame: Final = _FRAME.pack
+_unpack: Final = _HEADER.unpack_from
+_dumps: Final = pickle.dumps
+_loads: Final = pickle.loads  # what it reads comes from our own tree
 _COUNT: Final = struct.Struct(">I")
 _WITH_BUFFERS: Final = 0x80
 """Flag of a kind: before the pickle stand a count and the sizes of it and of what follows it."""
@@ -54,9 +58,9 @@ def peer_frame(kind: int, number: int, value: object, max_frame: int = MAX_FRAME
         FrameTooLarge: It is over `max_frame`.
     """
     try:
-        if _is_large(value):
+        if type(value) not in _SMALL and _is_large(value):
             return LargeFrame(_pieces(kind, number, value), max_frame)
-        body = pickle.dumps(value, 5)
+        body = _dumps(value, 5)
     except FrameTooLarge:
         raise
     except Exception as error:  # noqa: BLE001  # whatever the user's code raised
@@ -65,7 +69,7 @@ def peer_frame(kind: int, number: int, value: object, max_frame: int = MAX_FRAME
     size = _HEAD + len(body)
     if size > max_frame:
         raise FrameTooLarge(size, max_frame)
-    return _FRAME.pack(size, kind, number) + body
+    return _frame(size, kind, number) + body
 
 
 def _is_large(value: object) -> bool:
@@ -121,33 +125,30 @@ def _pieces(kind: int, number: int, value: object) -> list[bytes | memoryview]:
     return [head + struct.pack(f">{len(sizes)}Q", *sizes), *pickled, *raw]
 
 
-def peer_header(body: Body) -> tuple[int, int]:
-    """Tell the kind and the number of a message.
+class Unreadable(NamedTuple):
+    """Stands for a value that cannot be read here, for instance since its class is not there."""
+
+    error: NotSendable
+
+
+def peer_message(body: Body) -> tuple[int, int, Any]:
+    """Tell the kind, the number and the value of a message, which may be `Unreadable`.
 
     Raises:
-        struct.error: It is too short for one.
+        struct.error: It is too short for a message.
     """
-    kind, number = _HEADER.unpack_from(body)
-    return kind & ~_WITH_BUFFERS, number
-
-
-def peer_value(body: Body) -> object:
-    """Tell the value of a message.
-
-    Raises:
-        NotSendable: It cannot be read in this process: for instance, it is of a class that is
-            not there.
-    """
+    kind, number = _unpack(body)
     try:
-        if body[0] & _WITH_BUFFERS:
-            pickled, *buffers = _parts(memoryview(body)[_HEAD:])
-            return pickle.loads(pickled, buffers=buffers)  # noqa: S301  # of our own tree
-        if len(body) < _LARGE:  # it is copied sooner than a view of it is made
-            return pickle.loads(body[_HEAD:])  # noqa: S301  # likewise
-        return pickle.loads(memoryview(body)[_HEAD:])  # noqa: S301  # likewise
-    except Exception as error:  # noqa: BLE001  # as above
+        if kind < _WITH_BUFFERS:
+            if len(body) < _LARGE:  # it is copied sooner than a view of it is made
+                return kind, number, _loads(body[_HEAD:])
+            return kind, number, _loads(memoryview(body)[_HEAD:])
+        kind &= ~_WITH_BUFFERS
+        pickled, *buffers = _parts(memoryview(body)[_HEAD:])
+        return kind, number, _loads(pickled, buffers=buffers)
+    except Exception as error:  # noqa: BLE001  # whatever the user's code raised
         what = f"{type(error).__name__}: {error!s:.{_TEXT_CHARS}}"
-        raise NotSendable(f"the receiver cannot read it: {what}") from None
+        return kind, number, Unreadable(NotSendable(f"the receiver cannot read it: {what}"))
 
 
 def _parts(body: memoryview) -> Iterator[memoryview]:

@@ -6,31 +6,42 @@ from array import array
 from typing import Any, Final
 
 import otpy
-from otpy.examples.counter import Counter
 
 LARGE: Final = 1 << 20
 """Bytes of a large value."""
 
 
-class CastCounter(Counter):
-    """README's counter, which takes ``("increment", amount)`` as a cast, too, and large values."""
+class Tally(otpy.GenServer):
+    """A counter, which takes large values, too."""
 
-    def handle_call(self, request: object, caller: otpy.Caller) -> object:
-        """Count, or answer ``("measure", data)`` with the size of the data."""
-        match request:
-            case ("measure", bytes(data)):
-                return len(data)
-        return super().handle_call(request, caller)
+    def init(self) -> None:
+        """Start at zero."""
+        self.count = 0
 
-    def handle_cast(self, request: object) -> object:
+    @otpy.call
+    def increment(self, amount: int) -> int:
+        """Count, and tell how far."""
+        self.count += amount
+        return self.count
+
+    @otpy.call
+    def get_count(self) -> int:
+        """Tell how far."""
+        return self.count
+
+    @otpy.call
+    def measure(self, data: bytes) -> int:
+        """Tell how much it is."""
+        return len(data)
+
+    @otpy.cast
+    def add(self, amount: int) -> None:
         """Count, without an answer."""
-        match request:
-            case ("increment", int(amount)):
-                self.count += amount
-                return None
-            case ("measure", _):
-                return None
-        return super().handle_cast(request)
+        self.count += amount
+
+    @otpy.cast
+    def take(self, value: object) -> None:
+        """Have a large value."""
 
 
 class Customer(otpy.GenServer):
@@ -69,7 +80,7 @@ def _rate(value: object, casts: int) -> float:
     otpy.call("counter", "get_count")
     began = time.perf_counter()
     for _ in range(casts):
-        otpy.cast("counter", "measure", value)
+        otpy.cast("counter", "take", value)
     otpy.call("counter", "get_count")
     return casts / (time.perf_counter() - began)
 

@@ -25,7 +25,7 @@ _REQUEST: Final = ("call", 17, ("increment", 1))
 _TREE: Final = f"""
 name: {NAME}
 children:
-  - {{id: counter, start: 'scripts.benchlib.counters:CastCounter'}}
+  - {{id: counter, start: 'scripts.benchlib.counters:Tally'}}
   - {{id: customer, start: 'scripts.benchlib.counters:Customer'}}
   - {{id: slow, start: 'scripts.benchlib.counters:Slow'}}
   - {{id: stuck, start: 'scripts.benchlib.counters:Slow', shutdown: brutal_kill}}

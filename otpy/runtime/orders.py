@@ -1,0 +1,28 @@
+"""How a worker is told to end: between two messages, or in its turn among them."""
+
+from dataclasses import dataclass
+from typing import final
+
+from otpy.core.exits import ExitReason, Shutdown
+
+
+class ShutDownAsked(BaseException):
+    """The supervisor asked this worker to end; raised between two messages, never in one."""
+
+    reason: ExitReason = Shutdown()
+
+
+class StopAsked(ShutDownAsked):
+    """Somebody else asked it to, by `Ref.stop`; what he had sent before was handled."""
+
+    def __init__(self, reason: ExitReason) -> None:
+        super().__init__()
+        self.reason = reason
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """The place in the queue at which somebody asked this process to stop."""
+
+    reason: ExitReason
