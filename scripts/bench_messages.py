@@ -216,11 +216,13 @@ _MIB_S: Final = ("MiB/s", None, 2.0)
 
 def measure_first_contact(effort: Effort, node: Otpy, where: str) -> Figures:
     """Find a process by its name and get the first answer, to a call over a link that is there."""
-    pin([os.getpid(), node.pid], where)
+    pin([os.getpid(), *node.pids()], where)
     call = node.connect(0)
     latencies(call, _CHUNK)
     contacts = median(_first_contact() for _ in range(effort.contacts))
-    measure = Measure("first contact with a name, p50, to a sequential call", at_most=15.0)
+    measure = Measure(
+        f"first contact with a name, p50, to a sequential call, {where}", at_most=15.0
+    )
     return {measure: (contacts, median(latencies(call, _CHUNK)))}
 
 
@@ -236,7 +238,7 @@ _KINDS: Final = (
     (measure_crowd, (_ONE_CORE, _ANYWHERE)),
     (measure_casts, (_ONE_CORE, _ANYWHERE)),
     (measure_large, (_ANYWHERE,)),
-    (measure_first_contact, (_ANYWHERE,)),
+    (measure_first_contact, (_ONE_CORE, _ANYWHERE)),
 )
 """What is measured, and where: what two processes do in turns needs no pinning to be fair."""
 

@@ -164,8 +164,8 @@ class Link(Connection[Reply | Failure]):
 
     def _delivered(self, end: int) -> bool:
         # Nobody reads this pipe any more: what is still in it was never read. A frame that was
-        # not read to its end was never run.
-        return self._written - unread_bytes(self._writer) >= end
+        # not read to its end was never run. Of who talks nonsense one cannot tell.
+        return self.fault is not None or self._written - unread_bytes(self._writer) >= end
 
     def _end(self) -> None:
         super()._end()

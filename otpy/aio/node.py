@@ -306,7 +306,8 @@ class Node:
             close_fds(answer[1])
             raise ValueError(f"the connection to node {self.name!r} is closed")
         where = (who.path, who.pid, who.incarnation)
-        link = Link((reader, writer, pidfd), *where, node_pid=self.pid, protocol=self.protocol())
+        protocol = who.begin(self.protocol())
+        link = Link((reader, writer, pidfd), *where, node_pid=self.pid, protocol=protocol)
         return self._links.share(link)
 
     async def obituary(self, link: Link, deadline: float | None) -> ProcessDown:

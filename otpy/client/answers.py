@@ -6,12 +6,14 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from otpy.errors import NoProcess, ProtocolError
+from otpy.links.protocol import LinkProtocol
 from otpy.system.fdpass import close_fds
 from otpy.wire.control import DumpStacks, Inquiry, ReadGauges
 from otpy.wire.gateway import TreeRow
 from otpy.wire.system import GetState, ReplaceState, Resume, Suspend
 
 ShapeT = TypeVar("ShapeT")
+ProtocolT = TypeVar("ProtocolT", bound=LinkProtocol)
 
 
 class Introduction(msgspec.Struct):
@@ -20,6 +22,13 @@ class Introduction(msgspec.Struct):
     path: str
     pid: int
     incarnation: int
+    greeting: tuple[int, int, int] | None = None
+
+    def begin(self, protocol: ProtocolT) -> ProtocolT:
+        """Tell the protocol of the link what the process greets with, if that is known."""
+        if self.greeting is not None:
+            protocol.expect(*self.greeting)
+        return protocol
 
 
 _OPERATIONS: Final[Mapping[type[Inquiry], str]] = {

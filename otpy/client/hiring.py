@@ -36,7 +36,7 @@ class ClientEmployer(Introducer, abc.ABC):
         where = (who.path, who.pid, who.incarnation)
         node_pid = self._gateway.hello.pid
         ends = (reader, writer, pidfd)
-        link = Link(ends, *where, node_pid=node_pid, protocol=self.protocol())
+        link = Link(ends, *where, node_pid=node_pid, protocol=who.begin(self.protocol()))
         self._hired.add(link)
         return HiredRef(self, link)
 

@@ -321,7 +321,7 @@ class Node(ClientEmployer):
             who.pid,
             who.incarnation,
             node_pid=self.pid,
-            protocol=self.protocol(),
+            protocol=who.begin(self.protocol()),
         )
         known = self._links.share(link)
         if known is None:

@@ -45,7 +45,8 @@ class Link(Channel[Reply | Failure]):
         incarnation: The worker's incarnation, as the gateway said.
         node_pid: The node that introduced us, so that its successor is not asked why.
         protocol: What was said.
-        greeted: Whether the worker has greeted: before, a link does not count.
+        greeted: Whether the worker has greeted, or is known to be about to: before, a link does
+            not count.
         dead: Whether the worker is known to be dead.
     """
 
@@ -71,7 +72,7 @@ class Link(Channel[Reply | Failure]):
         self._trusted_until = 0.0
         self._peeked = b""
         self._alone = 0
-        self.greeted = False
+        self.greeted = protocol.greeting is not None
         self.dead = False
         self._welcome = threading.Lock()
         self._fate: ProcessDown | None = None
@@ -310,6 +311,8 @@ class Link(Channel[Reply | Failure]):
     def _delivered(self, end: int) -> bool:
         # Nobody reads this pipe any more: what is still in it was never read. A frame that was
         # not read to its end was never run. Senders count under the lock; they leave at once.
+        if self.fault is not None:
+            return True  # of who talks nonsense one cannot tell
         if not self._sending.acquire(timeout=EOF_GRACE_S):
             return True
         try:

@@ -59,9 +59,9 @@ class LinkProtocol(abc.ABC):
     """The calling end of a link: a client's, or a worker's.
 
     Attributes:
-        greeting: What the worker greeted with; None until it has.
+        greeting: What the worker greeted with, or is going to; None until that is known.
         down: Why the worker ends, once it has said so.
-        max_frame: Bytes that a request may have; the worker's own limit once it has greeted.
+        max_frame: Bytes that a request may have; the worker's own limit once that is known.
     """
 
     def __init__(self) -> None:
@@ -69,6 +69,14 @@ class LinkProtocol(abc.ABC):
         self.down: Down | None = None
         self.max_frame = MAX_FRAME
         self._frames = FrameDecoder()
+
+    def expect(self, version: int, incarnation: int, max_frame: int) -> None:
+        """Take a greeting on trust: whoever made the link says that it is on its way.
+
+        Requests need not wait for it then. One of another version is waited for all the same.
+        """
+        if version == link.VERSION:
+            self._greeted(Greeting(version, incarnation, max_frame))
 
     @abc.abstractmethod
     def call(self, number: int, request: object) -> Frame:
@@ -144,6 +152,8 @@ class LinkProtocol(abc.ABC):
                 f"the worker speaks version {greeting.version} of the link protocol, "
                 f"this client version {link.VERSION}; both need the same otpy"
             )
+        if self.greeting is not None and greeting != self.greeting:
+            raise ProtocolError(f"the worker's {greeting} is not {self.greeting}, as was announced")
         self.greeting = greeting
         self.max_frame = greeting.max_frame
         self._frames.max_frame = max(MAX_FRAME, greeting.max_frame)

@@ -5,6 +5,7 @@ from typing import TypeVar, cast
 import msgspec
 
 from otpy.errors import CallingSelf, FrameTooLarge, NoProcess
+from otpy.links.peer import PeerProtocol
 from otpy.runtime.control import ControlAnswer
 from otpy.runtime.serving import exit_reason
 from otpy.system.fdpass import close_fds
@@ -19,7 +20,9 @@ from otpy.wire.control import (
     Plain,
     StopProcess,
 )
+from otpy.wire.frames import MAX_FRAME
 from otpy.wire.gateway import MAX_REQUEST, TreeRow
+from otpy.wire.link import VERSION
 from otpy.wire.packing import pack, unpack
 from otpy.wire.system import ReplaceState
 
@@ -44,6 +47,13 @@ def introduction(
     if isinstance(answer, Answered) and isinstance(answer.answer, Lost):
         return None
     raise NoProcess("out of descriptors")
+
+
+def protocol_with(who: Introduced) -> PeerProtocol:
+    """Begin what is said on a link to a worker: its greeting is known, since it runs this code."""
+    protocol = PeerProtocol()
+    protocol.expect(VERSION, who.incarnation, MAX_FRAME)
+    return protocol
 
 
 def granted(answer: ControlAnswer, kind: type[GrantedT]) -> GrantedT:

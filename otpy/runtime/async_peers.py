@@ -11,7 +11,7 @@ from otpy.links.deadline import fate_deadline, seconds_left
 from otpy.links.link import link_pipes
 from otpy.links.peer import PeerProtocol
 from otpy.links.protocol import LinkProtocol
-from otpy.runtime.asking import granted, introduction, running
+from otpy.runtime.asking import granted, introduction, protocol_with, running
 from otpy.runtime.control import ControlAnswer
 from otpy.runtime.mailbox import WorkerMailbox
 from otpy.system.fdpass import close_fds
@@ -97,7 +97,7 @@ class AsyncPeers:
                 break
         ends, who = met
         where = (who.path, who.pid, who.incarnation)
-        link = Link(ends, *where, node_pid=0, protocol=PeerProtocol())
+        link = Link(ends, *where, node_pid=0, protocol=protocol_with(who))
         return self._links.share(link)
 
     async def is_running(self, name: str) -> bool:

@@ -11,7 +11,8 @@ from otpy.core.messages import Answer, Request, StartMany
 from otpy.errors import CallTimeout, NoProcess, OtpyError
 from otpy.links.link import link_pipes
 from otpy.runtime.clients import Client
-from otpy.runtime.directory import GATEWAY
+from otpy.runtime.directory import GATEWAY, Entry, way_to
+from otpy.runtime.doors import Doors, open_door
 from otpy.runtime.translate import refusal
 from otpy.system.channel import Channel, ChannelFull
 from otpy.system.fdpass import close_fds
@@ -35,6 +36,8 @@ from otpy.wire.control import (
     SendSignal,
     StopProcess,
 )
+from otpy.wire.frames import MAX_FRAME
+from otpy.wire.link import VERSION
 from otpy.wire.system import SystemRequest, Trace
 
 
@@ -47,7 +50,8 @@ class Errand:
         number: Of its request.
         name: Path of the process that it is about, as the client is told.
         way: Ids from the node down to that process.
-        fds: The client's ends of a link under way.
+        fds: The client's ends of a link under way; behind them the gateway's of a door.
+        entry: The worker that is to have a link.
         then: What is done once the tree has answered, whatever it was, in place of a reply.
     """
 
@@ -56,8 +60,14 @@ class Errand:
     name: str
     way: Path
     fds: tuple[int, ...] = ()
+    entry: Entry | None = None
     timer: Timer | None = None
     then: Callable[[], None] | None = None
+
+
+def _introduction(path: str, pid: int, incarnation: int) -> dict[str, object]:
+    greeting = (VERSION, incarnation, MAX_FRAME)
+    return {"path": path, "pid": pid, "incarnation": incarnation, "greeting": greeting}
 
 
 class Translate(Protocol):
@@ -78,15 +88,20 @@ class Errands:
 
     def __init__(self, node: Channel, loop: Loop, translate: Translate) -> None:
         self._node, self._loop, self._translate = node, loop, translate
+        self._doors = Doors(loop)
         self._tokens = itertools.count(1)
         self._open: dict[int, Errand] = {}
 
-    def introduce(self, errand: Errand, timeout: float | None) -> None:
+    def introduce(self, client: Client, number: int, entry: Entry, timeout: float | None) -> None:
         """Get the client a link to the process, within `timeout` seconds.
 
         Raises:
             OSError: There are too many open files.
         """
+        if entry.state == "running" and self._hand_in(client, number, entry):
+            return
+        errand = Errand(client, number, entry.path, way_to(entry.path))
+        errand.entry = entry if entry.kind == "worker" else None
         if timeout is not None:
             errand.timer = self._loop.call_later(timeout, partial(self._late, errand))
         self._send_introduction(errand)
@@ -160,14 +175,12 @@ class Errands:
         elif not fds:
             self._fail(errand, NoProcess("out of descriptors"))
         else:
-            value = {
-                "path": message.path,
-                "pid": message.pid,
-                "incarnation": message.incarnation,
-            }
-            link, errand.fds = errand.fds, ()
+            (read, write, *door), errand.fds = errand.fds, ()
+            who = message.path, message.pid, message.incarnation
+            if door:
+                self._doors.add(*who, door[0], fds[0])
             self._close(errand)
-            errand.client.reply(errand.number, value, (*link, *fds))
+            errand.client.reply(errand.number, _introduction(*who), (read, write, *fds))
 
     def answered(self, message: Answered) -> None:
         """The tree has answered."""
@@ -203,8 +216,31 @@ class Errands:
             self._fail(errand, NoProcess(str(error)))
 
     def _send_introduction(self, errand: Errand) -> None:
+        theirs: tuple[int, ...]
         errand.fds, theirs = link_pipes()
+        if errand.entry is not None and not self._doors.leads_to(errand.entry):
+            ours, its = open_door()
+            errand.fds, theirs = (*errand.fds, *ours), (*theirs, *its)
         self._send(errand, lambda token: Introduce(token, errand.way), theirs)
+
+    def _hand_in(self, client: Client, number: int, entry: Entry) -> bool:
+        """Make the introduction at the worker's own door; False if there is none."""
+        if not self._doors.leads_to(entry):
+            return False
+        ours, theirs = link_pipes()
+        try:
+            pidfd = self._doors.hand_in(entry, theirs)
+        except OSError:
+            close_fds(ours)
+            raise
+        finally:
+            close_fds(theirs)
+        if pidfd is None or entry.pid is None:
+            close_fds(ours)
+            return False
+        value = _introduction(entry.path, entry.pid, entry.incarnation)
+        client.reply(number, value, (*ours, pidfd))
+        return True
 
     def _send(
         self, errand: Errand, message: Callable[[int], object], fds: tuple[int, ...] = ()

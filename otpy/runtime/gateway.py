@@ -226,8 +226,7 @@ class Gateway:
     def _connect(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
         entry = self._directory.resolve(str(arguments["name"]))
         timeout = _seconds(arguments.get("timeout"))
-        errand = Errand(client, number, entry.path, way_to(entry.path))
-        self._errands.introduce(errand, timeout)
+        self._errands.introduce(client, number, entry, timeout)
 
     def _supervisor(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
         entry = self._supervisor_at(str(arguments.get("path", "")))

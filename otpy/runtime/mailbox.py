@@ -12,6 +12,7 @@ from typing import Final, TypeAlias
 
 from otpy.errors import ProtocolError
 from otpy.runtime.control import Control, noticed
+from otpy.runtime.entrances import Entrances
 from otpy.runtime.gauges import ARRIVED, BUSY_SINCE, TAKEN, private_gauge
 from otpy.runtime.interruptions import Interruptions
 from otpy.runtime.links import READ_BYTES, Cast, Info, Link, LinkCall, PeerLink
@@ -21,7 +22,7 @@ from otpy.server import Call, TimerRef
 from otpy.system.fdpass import close_fds
 from otpy.system.pipes import unread_bytes
 from otpy.wire import link as say
-from otpy.wire.control import Ask, BeWorker, Down, Exit, Introduce, ShutDown, StopProcess
+from otpy.wire.control import Address, Ask, BeWorker, Down, Exit, Introduce, ShutDown, StopProcess
 from otpy.wire.frames import MAX_FRAME
 
 _CONTROL_EVERY_NS: Final = 1_000_000
@@ -59,6 +60,7 @@ class WorkerMailbox:
         self._looked_at = 0
         self._links: dict[int, Link] = {}
         self._blocked: dict[int, Link] = {}
+        self._entrances = Entrances(self._epoll, self._greet)
         self._ready: deque[Message | Halt] = deque()
         self._news: deque[Down | Exit] = deque()
         self._timers: Timers | None = None  # many a worker has none
@@ -238,6 +240,7 @@ class WorkerMailbox:
         self._epoll.close()
         for link in self._links.values():
             link.close()
+        self._entrances.close()
         self.interruptions.close()
         self.control.close()
 
@@ -271,6 +274,8 @@ class WorkerMailbox:
                 self._unblock(link)
             elif fd == self.control.fd:
                 self.control.hear()
+            elif fd in self._entrances:
+                self._entrances.look(fd)
             else:
                 self.interruptions.handle(fd)
         if len(ready) > 1:  # else it is taken at once
@@ -306,8 +311,10 @@ class WorkerMailbox:
             case Ask():
                 self.interruptions.ask(message, fds)
                 self._wake()
-            case Introduce() if len(fds) == _FDS_OF_A_LINK:
-                self._greet(message, fds)
+            case Introduce() if len(fds) >= _FDS_OF_A_LINK:
+                self._greet(fds[0], fds[1], message.peer)
+                for door in fds[_FDS_OF_A_LINK:]:
+                    self._entrances.add(door)
             case Down() | Exit():
                 self._news.append(message)
                 self._wake()
@@ -322,6 +329,7 @@ class WorkerMailbox:
             raise StopAsked(order.reason)
         # What who asks has sent before is in the pipes by now, and comes first.
         self._order = None
+        self._entrances.let_all_in()
         for link in tuple(self._links.values()):
             for _ in range(-(-unread_bytes(link.read) // READ_BYTES)):
                 if link.open and link.write not in self._blocked:
@@ -334,14 +342,10 @@ class WorkerMailbox:
         if not self.interruptions.wake() and self.rouse is not None:
             self.rouse()
 
-    def _greet(self, introduction: Introduce, fds: tuple[int, ...]) -> None:
+    def _greet(self, read: int, write: int, peer: Address | None = None) -> None:
         assert self._child is not None
-        read, write = fds
-        link = (
-            Link(read, write, self._block)
-            if introduction.peer is None
-            else PeerLink(read, write, self._block, introduction.peer)
-        )
+        block = self._block
+        link = Link(read, write, block) if peer is None else PeerLink(read, write, block, peer)
         if self.interruptions.tracing is not None:
             link.sent = self.interruptions.tracing.sent
         self._links[link.read] = link

@@ -20,7 +20,15 @@ from otpy.links.peer import PeerProtocol
 from otpy.links.protocol import LinkProtocol
 from otpy.links.ref import Ref
 from otpy.links.table import LinkTable
-from otpy.runtime.asking import granted, introduction, overseen, plainly, running, stop_order
+from otpy.runtime.asking import (
+    granted,
+    introduction,
+    overseen,
+    plainly,
+    protocol_with,
+    running,
+    stop_order,
+)
 from otpy.runtime.mailbox import WorkerMailbox
 from otpy.runtime.runner import new_id, task_spec
 from otpy.system.fdpass import close_fds
@@ -206,4 +214,4 @@ class Peers:
 
 def _link(fds: tuple[int, int, int], who: Introduced) -> Link:
     where = (who.path, who.pid, who.incarnation)
-    return Link(fds, *where, node_pid=0, protocol=PeerProtocol())
+    return Link(fds, *where, node_pid=0, protocol=protocol_with(who))

@@ -2,19 +2,27 @@
 
 Python writes into a function's code while it runs, until it has found the best instructions for
 it (PEP 659). Cold, each of a thousand workers would do so in a copy of its own of every page
-that its start passes through; warm, they share those pages, and start faster.
+that its start passes through; warm, they share those pages, and start faster. The same goes for
+what a worker does for its first clients.
 """
 
+import os
+import socket
 import sys
 from typing import Final
 
+from otpy.links.link import link_pipes
+from otpy.links.protocol import ClientProtocol
 from otpy.runtime.child import control_channel
+from otpy.runtime.doors import KNOCK, open_door
 from otpy.runtime.gauges import private_gauge
 from otpy.runtime.mailbox import WorkerMailbox
 from otpy.runtime.worker import be_child, enter
 from otpy.server import context
+from otpy.system.channel import Channel
+from otpy.system.fdpass import close_fds, send_fds
 from otpy.system.spawn import control_pipe
-from otpy.wire.control import BeWorker
+from otpy.wire.control import BeWorker, Introduce
 
 _UNDERSTUDY: Final = "otpy.runtime.understudy"
 _ROUNDS: Final = 20
@@ -28,9 +36,26 @@ def rehearse() -> None:
         supervisor, mailbox = control_channel(ours), WorkerMailbox(theirs, private_gauge())
         supervisor.send(BeWorker("understudy", 1, f"{_UNDERSTUDY}:Understudy"))
         child = mailbox.assigned()
+        audience = _introduce(supervisor)
         enter(child, mailbox)
         status = be_child(child, mailbox, leashes=())
         assert status == 0
         context.leave()
         supervisor.close()
+        close_fds(audience)
         del sys.modules[_UNDERSTUDY]
+
+
+def _introduce(supervisor: Channel) -> tuple[int, ...]:
+    """Have one client introduced and another come in by the door; they have written already."""
+    first, theirs = link_pipes()
+    (door,), (its,) = open_door()
+    supervisor.send(Introduce(0, ()), (*theirs, its))
+    second, theirs = link_pipes()
+    with socket.socket(fileno=door) as way:
+        send_fds(way, KNOCK, theirs)
+    close_fds(theirs)
+    protocol = ClientProtocol()
+    os.write(first[1], protocol.call(1, "line") + protocol.call(2, ("line", 1)))
+    os.write(second[1], protocol.cast("leave"))
+    return (*first, *second)

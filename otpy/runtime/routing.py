@@ -109,7 +109,7 @@ class Router:
 
     def route(self, origin: Channel, message: Introduce | Ask, fds: Sequence[int] = ()) -> None:
         """Pass a message one step on, or hold it until that can be done."""
-        if isinstance(message, Introduce) and len(fds) != _FDS_OF_A_LINK:
+        if isinstance(message, Introduce) and len(fds) < _FDS_OF_A_LINK:
             self._refuse(origin, message, fds, NoProcess("out of descriptors"))
             return
         if not message.path:

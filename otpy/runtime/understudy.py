@@ -1,16 +1,25 @@
-"""The worker of the rehearsal: it starts and ends."""
+"""The worker of the rehearsal: it starts, says a line, and ends."""
 
-from otpy.server import Continue, GenServer, Stop
+from otpy.server import Continue, GenServer, Stop, call, cast
 
 
 class Understudy(GenServer):
-    """Ends at once."""
+    """Ends when it is told to."""
 
     def init(self) -> Continue:
-        """Go on to the end."""
+        """Go on."""
         return Continue()
 
-    def handle_continue(self, argument: object) -> Stop:
-        """End."""
+    def handle_continue(self, argument: object) -> None:
+        """Go on to the messages."""
         del argument
+
+    @call
+    def line(self, number: int = 0) -> int:
+        """Answer a call."""
+        return number
+
+    @cast
+    def leave(self) -> Stop:
+        """End."""
         return Stop()

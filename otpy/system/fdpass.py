@@ -13,6 +13,12 @@ MAX_FDS: Final = 16
 _FD_BYTES: Final = array.array("i").itemsize
 _ANCILLARY: Final = socket.CMSG_SPACE(MAX_FDS * _FD_BYTES)
 
+# As plain integers: an operation on the enums of the module `socket` is a page of Python, and on
+# pages that every worker would write to, and so have for itself.
+_CLOEXEC: Final = int(socket.MSG_CMSG_CLOEXEC)
+_TRUNCATED: Final = int(socket.MSG_CTRUNC)
+_RIGHTS: Final = (int(socket.SOL_SOCKET), int(socket.SCM_RIGHTS))
+
 
 def send_fds(sock: socket.socket, data: bytes, fds: Sequence[int], flags: int = 0) -> int:
     """Send `data` with `fds` beside its first byte; return how many bytes were taken.
@@ -27,8 +33,7 @@ def send_fds(sock: socket.socket, data: bytes, fds: Sequence[int], flags: int = 
         raise ValueError(f"send_fds needs data and at most {MAX_FDS} descriptors, got {len(fds)}")
     if not fds:
         return sock.send(data, flags)
-    rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))
-    return sock.sendmsg([data], [rights], flags)
+    return sock.sendmsg([data], [(*_RIGHTS, array.array("i", fds))], flags)
 
 
 def recv_fds(sock: socket.socket, size: int, flags: int = 0) -> tuple[bytes, tuple[int, ...]]:
@@ -41,16 +46,14 @@ def recv_fds(sock: socket.socket, size: int, flags: int = 0) -> tuple[bytes, tup
         OSError: As `socket.recvmsg`; or EMFILE, since this process has too many open files for
             what came. The descriptors that did come are closed then.
     """
-    data, ancillary, message_flags, _ = sock.recvmsg(
-        size, _ANCILLARY, flags | socket.MSG_CMSG_CLOEXEC
-    )
-    if not ancillary and not message_flags & socket.MSG_CTRUNC:
+    data, ancillary, message_flags, _ = sock.recvmsg(size, _ANCILLARY, flags | _CLOEXEC)
+    if not ancillary and not message_flags & _TRUNCATED:
         return data, ()
     fds = array.array("i")
     for level, kind, payload in ancillary:
-        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+        if (level, kind) == _RIGHTS:
             fds.frombytes(payload[: len(payload) - len(payload) % _FD_BYTES])
-    if message_flags & socket.MSG_CTRUNC:
+    if message_flags & _TRUNCATED:
         close_fds(fds)
         raise OSError(errno.EMFILE, "descriptors were lost, since too many files are open")
     return data, tuple(fds)

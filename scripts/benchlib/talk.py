@@ -16,6 +16,8 @@ from typing import Any, Final, Self, TypeAlias
 
 import otpy
 
+from .procs import family
+
 Increment: TypeAlias = Callable[[], object]
 
 FORK: Final = multiprocessing.get_context("fork")
@@ -150,6 +152,10 @@ class Otpy(Talker):
             pass
         with otpy.connect(NAME) as node:
             self.pid, self.customer = node["counter"].pid, node["customer"].pid
+
+    def pids(self) -> list[int]:
+        """List the processes of the node."""
+        return family(self._node.pid)
 
     def connect(self, number: int) -> Increment:
         """Call by name, as users do: with the timeout that a call has unless told otherwise."""

@@ -149,6 +149,19 @@ async def test_a_worker_that_talks_nonsense_is_an_error(fake: FakeNode, node: No
 
 
 @on_a_loop
+async def test_a_request_does_not_wait_for_an_announced_greeting(
+    fake: FakeNode, node: Node
+) -> None:
+    for name, manners in (("a", ["die before greeting", "well"]), ("b", ["hang up once"])):
+        fake.add(name, *manners).announced = True
+        assert await node[name].call("increment", 1, timeout=None) == 1
+    for name, what in (("stranger", "as was announced"), ("talk nonsense", "not a message")):
+        fake.add(name, name).announced = True
+        with pytest.raises(ProtocolError, match=what):
+            await node[name].call("get")
+
+
+@on_a_loop
 async def test_a_call_waits_for_a_child_that_is_being_restarted(fake: FakeNode, node: Node) -> None:
     worker = fake.add("counter")
     counter = node["counter"]

@@ -20,8 +20,8 @@ from typing import Any
 from otpy.errors import CallTimeout, NoProcess, OtpyError, SupervisorError
 from otpy.system.fdpass import close_fds, send_fds
 from otpy.system.nodedir import NodeDir
-from otpy.wire import gateway
-from otpy.wire.frames import FrameDecoder, frame
+from otpy.wire import gateway, link
+from otpy.wire.frames import MAX_FRAME, FrameDecoder, frame
 from otpy.wire.packing import pack, unpack
 
 WAIT_S = 30.0
@@ -49,6 +49,7 @@ class FakeWorker:
         self.may_start = threading.Event()
         self.may_start.set()
         self.introductions = 0
+        self.announced = False
         self._control: socket.socket | None = None
         self._pidfd = -1
         self._process: subprocess.Popen[bytes] | None = None
@@ -117,7 +118,13 @@ class FakeWorker:
             with contextlib.suppress(OSError):
                 send_fds(self._control, b"l", [from_client[0], to_client[1]])
             close_fds([from_client[0], to_client[1]])
-            who = {"path": self.path, "pid": self.pid, "incarnation": self.incarnation}
+            who: dict[str, Any] = {
+                "path": self.path,
+                "pid": self.pid,
+                "incarnation": self.incarnation,
+            }
+            if self.announced:
+                who["greeting"] = (link.VERSION, self.incarnation, MAX_FRAME)
             return who, (to_client[0], from_client[1], os.dup(self._pidfd))
 
     def fate(self, incarnation: int) -> str:

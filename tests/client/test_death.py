@@ -156,6 +156,45 @@ def test_a_worker_that_talks_nonsense_is_an_error(fake: FakeNode, node: Node) ->
         node["counter"].call("get")
 
 
+@pytest.mark.parametrize(
+    ("manners", "incarnation"),
+    [(["die before greeting", "die before greeting", "well"], 3), (["hang up once"], 1)],
+)
+def test_a_request_that_did_not_wait_for_an_announced_greeting_goes_to_the_next_link(
+    fake: FakeNode, node: Node, manners: list[str], incarnation: int
+) -> None:
+    worker = fake.add("counter", *manners)
+    worker.announced = True
+    assert node["counter"].call("increment", 1, timeout=None) == 1
+    assert node["counter"].send_request("increment", 1).result(None) == 2
+    assert worker.incarnation == incarnation
+
+
+def test_a_request_does_not_wait_for_an_announced_greeting(fake: FakeNode, node: Node) -> None:
+    worker = fake.add("counter")
+    worker.announced = True
+    worker.kill(signal.SIGSTOP)
+    pending = node["counter"].send_request("increment", 1)
+    with PipeProbe(node["counter"]._link) as pipe:
+        pipe.wait_for_bytes()
+        worker.kill()
+        assert pending.result() == 1
+    assert node["counter"].incarnation == 2
+
+
+@pytest.mark.parametrize(
+    ("manner", "what"),
+    [("stranger", "not .* as was announced"), ("talk nonsense", "not a message of a worker")],
+)
+def test_a_worker_that_greets_otherwise_than_announced_is_an_error(
+    fake: FakeNode, node: Node, manner: str, what: str
+) -> None:
+    worker = fake.add("counter", manner)
+    worker.announced = True
+    with pytest.raises(ProtocolError, match=what):
+        node["counter"].call("get")
+
+
 def test_a_call_waits_for_a_child_that_is_being_restarted(fake: FakeNode, node: Node) -> None:
     worker = fake.add("counter")
     counter = node["counter"]

@@ -139,6 +139,11 @@ class Remote(GenServer):
     def number(self) -> list[object]:
         return [self.instance, self.name, current().incarnation]
 
+    @call
+    def note_once(self, number: int) -> int:
+        note(self.log, "ran", number)
+        return number
+
     @cast
     def note_number(self, text: str) -> None:
         note(self.log, text, self.instance)
@@ -186,6 +191,11 @@ class Remote(GenServer):
             sleep_in_c()
         while True:
             signal.pause()
+
+    @cast
+    def await_fifo(self) -> None:
+        note(self.log, "awaits")
+        Path(f"{self.log}.fifo").read_bytes()
 
     @cast
     def hang_later(self, how: str = "python") -> None:

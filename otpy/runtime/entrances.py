@@ -1,0 +1,61 @@
+"""The worker's ends of the gateway's doors: each byte there brings the ends of one more link."""
+
+import os
+import select
+import socket
+from collections.abc import Callable
+from typing import Final
+
+from otpy.system.fdpass import close_fds, recv_fds
+
+_FDS_OF_A_LINK: Final = 2
+
+
+class Entrances:
+    """Doors; there is one a gateway, and until it is known that a gateway has ended, its door.
+
+    Args:
+        epoll: What the worker waits with.
+        let_in: Takes the ends of a link: read end, write end.
+    """
+
+    def __init__(self, epoll: select.epoll, let_in: Callable[[int, int], None]) -> None:
+        self._epoll, self._let_in = epoll, let_in
+        self._doors: dict[int, socket.socket] = {}
+
+    def __contains__(self, fd: int) -> bool:
+        return fd in self._doors
+
+    def add(self, fd: int) -> None:
+        """Take a door."""
+        os.set_blocking(fd, False)
+        self._doors[fd] = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, fd)
+        self._epoll.register(fd, select.EPOLLIN)
+
+    def look(self, fd: int) -> bool:
+        """Let in who waits at a door first; tell whether there may be more."""
+        try:
+            knock, fds = recv_fds(self._doors[fd], 1)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True  # too many open files: whoever it was sees that it was closed
+        if not knock:
+            self._epoll.unregister(fd)
+            self._doors.pop(fd).close()
+        elif len(fds) == _FDS_OF_A_LINK:
+            self._let_in(*fds)
+        else:
+            close_fds(fds)
+        return bool(knock)
+
+    def let_all_in(self) -> None:
+        """Let in everybody who waits at this moment."""
+        for fd in tuple(self._doors):
+            while self.look(fd):
+                pass
+
+    def close(self) -> None:
+        """Close them: this is a process that the worker forked."""
+        for door in self._doors.values():
+            door.close()
