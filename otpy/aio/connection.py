@@ -182,14 +182,20 @@ class Connection(abc.ABC, Generic[AnswerT]):
 
     async def _send(self, data: Frame, slot: Slot[AnswerT] | None) -> None:
         """Write a whole frame, in turn; wait while the other end takes nothing."""
-        view = memoryview(whole(data))
         try:
             async with self._turn:
                 await self._flushed()
                 if not self.open:
                     raise NotDelivered
-                while (sent := self._write(view)) == 0:
-                    await self._may_write()
+                frame = self._laid(data)
+                view = memoryview(whole(frame))
+                try:
+                    while (sent := self._write(view)) == 0:
+                        await self._may_write()
+                except BaseException:
+                    if frame is not data:
+                        self._take_back()
+                    raise
                 if slot is not None:
                     slot.end = self._written + len(view) - sent
                 # From here on it is sent to its end, whatever becomes of this task.
@@ -199,6 +205,13 @@ class Connection(abc.ABC, Generic[AnswerT]):
                     await self._flushed()
         finally:
             self._end_if_idle()
+
+    def _laid(self, data: Frame) -> Frame:
+        """Return the frame to write in place of `data`: to its end, or it is taken back."""
+        return data
+
+    def _take_back(self) -> None:
+        """Take note that nothing was written of what `_laid` returned."""
 
     async def _flushed(self) -> None:
         """Wait until the frame that was begun is written."""

@@ -13,7 +13,7 @@ from otpy.links.link import EOF_GRACE_S
 from otpy.links.protocol import Failure, LinkProtocol, Reply
 from otpy.system.fdpass import close_fds
 from otpy.system.pipes import unread_bytes
-from otpy.wire.frames import Frame
+from otpy.wire.frames import Frame, LargeFrame
 
 _READ_BYTES: Final = 1 << 16
 
@@ -123,6 +123,13 @@ class Link(Connection[Reply | Failure]):
         fault = self.fault or ProcessDown("noconnection")
         return type(fault)(*fault.args)
 
+    def _laid(self, data: Frame) -> Frame:
+        # What finds no room goes by the pipe.
+        return (self.protocol.lay(data) or data) if isinstance(data, LargeFrame) else data
+
+    def _take_back(self) -> None:
+        self.protocol.take_back()
+
     def _put(self, data: memoryview) -> int:
         return os.write(self._writer, data)
 
@@ -179,6 +186,7 @@ class Link(Connection[Reply | Failure]):
 
     def _close(self) -> None:
         close_fds((self._reader, self._writer, self._pidfd))
+        self.protocol.close()
 
 
 class LinkTable:

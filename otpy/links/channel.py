@@ -208,20 +208,28 @@ class Channel(abc.ABC, Generic[AnswerT]):
             if self._rest is not None:
                 self._push(deadline)  # another sender ran out of time within its frame
             if isinstance(data, LargeFrame):
-                self._write_pieces(data.pieces, deadline)
+                self._send_large(data, deadline)
                 return self._written
             sent = self._write(data)
             if sent != len(data):
-                self._rest = memoryview(data)[sent:]
-                try:
-                    self._push(deadline)
-                except TooLate:
-                    if self._rest is not None and len(self._rest) == len(data):
-                        self._rest = None  # nothing of it was sent, so nobody has to finish it
-                    raise
+                self._send_rest(data, sent, deadline)
             return self._written
         finally:
             sending.release()
+
+    def _send_large(self, data: LargeFrame, deadline: float | None) -> None:
+        """Write a large frame; the lock is held."""
+        self._write_pieces(data.pieces, deadline)
+
+    def _send_rest(self, data: bytes, sent: int, deadline: float | None) -> None:
+        """Write what follows the first bytes of a frame; the next sender does, if `TooLate`."""
+        self._rest = memoryview(data)[sent:]
+        try:
+            self._push(deadline)
+        except TooLate:
+            if self._rest is not None and len(self._rest) == len(data):
+                self._rest = None  # nothing of it was sent, so nobody has to finish it
+            raise
 
     def _write_pieces(self, pieces: Sequence[bytes | memoryview], deadline: float | None) -> None:
         widen(self._writer)

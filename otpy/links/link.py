@@ -15,11 +15,11 @@ from typing import Final
 from otpy.errors import ProcessDown
 from otpy.links.channel import Channel
 from otpy.links.deadline import TooLate, has_passed, lock_timeout, poll_ms
-from otpy.links.protocol import Failure, LinkProtocol, Reply
+from otpy.links.protocol import ROOM, Failure, LinkProtocol, Reply
 from otpy.links.seat import Lost, NotDelivered, Seat
 from otpy.system.fdpass import close_fds
 from otpy.system.pipes import unread_bytes
-from otpy.wire.frames import Frame
+from otpy.wire.frames import Frame, LargeFrame
 
 _READ_BYTES: Final = 1 << 16
 _FIRST_BYTES: Final = 479
@@ -251,6 +251,33 @@ class Link(Channel[Reply | Failure]):
 
     # --- reading and writing ---------------------------------------------------------------
 
+    def _send_large(self, data: LargeFrame, deadline: float | None) -> None:
+        while (frame := self.protocol.lay(data)) is None:
+            self._await_room(data, deadline)
+        if isinstance(frame, LargeFrame):
+            super()._send_large(frame, deadline)
+            return
+        try:
+            if (sent := self._write(frame)) != len(frame):
+                self._send_rest(frame, sent, deadline)
+        except TooLate:
+            if self._rest is None:
+                self.protocol.take_back()
+            raise
+
+    def _await_room(self, data: LargeFrame, deadline: float | None) -> None:
+        """Wait as for an answer: read for all, or leave that to who does."""
+        seat: Seat[Reply | Failure] = Seat()
+        self._seats[ROOM] = seat  # seated before it is asked, as in `exchange`
+        try:
+            if self.protocol.expect_room(data):
+                self._wait(seat, deadline)
+        except Lost:
+            self.open = False
+            raise NotDelivered from None
+        finally:
+            del self._seats[ROOM]
+
     def _put(self, data: bytes | memoryview) -> int:
         return os.write(self._writer, data)
 
@@ -350,6 +377,7 @@ class Link(Channel[Reply | Failure]):
 
     def _close(self) -> None:
         close_fds((self._reader, self._writer, self._pidfd))
+        self.protocol.close()
 
 
 def link_pipes() -> tuple[tuple[int, int], tuple[int, int]]:

@@ -4,16 +4,33 @@ import struct
 from typing import Final
 
 from otpy.errors import ProtocolError
-from otpy.links.protocol import Down, Failure, Greeting, LinkProtocol, Reply
+from otpy.links.protocol import (
+    ROOM,
+    Beside,
+    Down,
+    Failure,
+    Greeting,
+    LinkAnswer,
+    LinkProtocol,
+    Message,
+    Reply,
+)
+from otpy.links.shelves import Shelves
 from otpy.wire import peer
-from otpy.wire.frames import Body, Frame, whole
+from otpy.wire.frames import Content, Frame, LargeFrame, whole
+from otpy.wire.shelf import Laid, Offer
 
 _message: Final = peer.peer_message
 _REPLY: Final = peer.REPLY
 
 
 class PeerProtocol(LinkProtocol):
-    """The calling worker's end of a link: any value that pickle carries passes."""
+    """The calling worker's end of a link: any value that pickle carries passes.
+
+    What is large passes by memory that both ends share.
+    """
+
+    _shelves: Shelves | None = None
 
     def call(self, number: int, request: object) -> Frame:
         """Return the bytes of a call.
@@ -36,7 +53,38 @@ class PeerProtocol(LinkProtocol):
         """Return the bytes of a message for `handle_info`; raises as `call` does."""
         return peer.peer_frame(peer.INFO, 0, message, self.max_frame)
 
-    def _decoded(self, body: Body) -> Greeting | Reply | Failure | Down:
+    def lay(self, data: LargeFrame) -> Frame | None:
+        """Lay a large message where the worker reads it."""
+        shelves = self._shelves = self._shelves or Shelves()
+        return shelves.lay(data)
+
+    def take_back(self) -> None:
+        """Take back what was laid last."""
+        assert self._shelves is not None
+        self._shelves.take_back()
+
+    def expect_room(self, data: LargeFrame) -> bool:
+        """Have the worker tell when there is room for a message."""
+        assert self._shelves is not None
+        return self._shelves.expect_room(data)
+
+    def close(self) -> None:
+        """Let go of the memory."""
+        self._shelves = None
+
+    def _beside(self, message: Beside) -> list[LinkAnswer]:
+        shelves = self._shelves = self._shelves or Shelves()
+        if isinstance(message, Offer):
+            shelves.find(message)
+            return []
+        body = shelves.body(message)
+        try:
+            laid = self._decoded(body)
+        finally:
+            shelves.free(message)
+        return self._noted(laid)
+
+    def _decoded(self, body: Content) -> Message:
         try:
             kind, number, value = _message(body)
             if type(value) is peer.Unreadable:
@@ -46,7 +94,7 @@ class PeerProtocol(LinkProtocol):
             raise ProtocolError(f"not a message of a worker: {error}") from None
 
 
-def _rarer(kind: int, number: int, value: object) -> Greeting | Failure | Down:
+def _rarer(kind: int, number: int, value: object) -> Message:
     assert isinstance(value, tuple)
     match kind:
         case peer.ERROR:
@@ -55,5 +103,11 @@ def _rarer(kind: int, number: int, value: object) -> Greeting | Failure | Down:
             return Down(*value)
         case peer.GREETING:
             return Greeting(*value)
+        case peer.LAID:
+            return Laid(*value)
+        case peer.OFFER:
+            return Offer(*value)
+        case peer.ROOM:
+            return Reply(ROOM, None)
         case _:
             raise ValueError(f"kind {kind}")

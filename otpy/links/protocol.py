@@ -12,8 +12,9 @@ import msgspec
 from otpy import errors
 from otpy.errors import OtpyError, ProtocolError
 from otpy.wire import link
-from otpy.wire.frames import HEADER, MAX_FRAME, Body, Frame, FrameDecoder
+from otpy.wire.frames import HEADER, MAX_FRAME, Body, Frame, FrameDecoder, LargeFrame
 from otpy.wire.packing import pack_frame
+from otpy.wire.shelf import Laid, Offer
 
 
 class Greeting(msgspec.Struct, array_like=True, tag=link.GREETING, frozen=True):
@@ -47,6 +48,14 @@ class Down(msgspec.Struct, array_like=True, tag=link.DOWN, frozen=True):
 
 
 LinkAnswer: TypeAlias = Reply | Failure
+
+Beside: TypeAlias = Offer | Laid
+"""What tells of a large message that is not in the pipe."""
+
+Message: TypeAlias = Greeting | Reply | Failure | Down | Beside
+
+ROOM: Final = -1
+"""The number of an answer to nobody's call: there is room for a large message."""
 
 _decode: Final = msgspec.msgpack.Decoder(Greeting | Reply | Failure | Down).decode
 
@@ -122,11 +131,43 @@ class LinkProtocol(abc.ABC):
             message = self._decoded(body)
             if type(message) is Reply or type(message) is Failure:
                 answers.append(message)
-            elif isinstance(message, Down):
-                self.down = message
-            elif isinstance(message, Greeting):
-                self._greeted(message)
+            else:
+                answers += self._noted(message)
         return answers
+
+    def _noted(self, message: Message) -> list[LinkAnswer]:
+        """Take a message of any kind; return the answer that it is, if it is one."""
+        match message:
+            case Reply() | Failure():
+                return [message]
+            case Down():
+                self.down = message
+            case Greeting():
+                self._greeted(message)
+            case Offer() | Laid():
+                return self._beside(message)
+        return []
+
+    def _beside(self, message: Beside) -> list[LinkAnswer]:
+        """Take what is not in the bytes themselves; return the answer that it is, if any."""
+        raise ProtocolError(f"not for this link: {message}")
+
+    def lay(self, data: LargeFrame) -> Frame | None:
+        """Return the frame to send in place of `data`; None if there is no room for it yet.
+
+        Such a frame has to be sent before the next one, or to be taken back.
+        """
+        return data
+
+    def take_back(self) -> None:  # noqa: B027  # most links lay nothing
+        """Take back what was laid last: the frame that tells of it was not sent."""
+
+    def expect_room(self, data: LargeFrame) -> bool:  # noqa: ARG002  # likewise
+        """Have the other end answer number `ROOM` when there is; False if there is by now."""
+        return False
+
+    def close(self) -> None:  # noqa: B027  # likewise
+        """Let go of what belongs to the link beside its descriptors."""
 
     def sole_answer(self, data: bytes) -> LinkAnswer | None:
         """Return the answer that `data` is from its first byte to its last.
@@ -143,8 +184,8 @@ class LinkProtocol(abc.ABC):
         return message if type(message) is Reply or type(message) is Failure else None
 
     @abc.abstractmethod
-    def _decoded(self, body: Body) -> Greeting | Reply | Failure | Down:
-        """Read a message; raises `ProtocolError`."""
+    def _decoded(self, body: Body) -> Message:
+        """Read a message, with no other effect; raises `ProtocolError`."""
 
     def _greeted(self, greeting: Greeting) -> None:
         if greeting.version != link.VERSION:

@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import msgspec
 
 from otpy.errors import FrameTooLarge, NotSendable, OtpyError, ProtocolError
+from otpy.links.shelves import Shelves
 from otpy.server.context import current
 from otpy.system.pipes import widen
 from otpy.wire import link as say
 from otpy.wire import peer
 from otpy.wire.control import Address
-from otpy.wire.frames import HEADER, Body, Frame, FrameDecoder, LargeFrame, whole
+from otpy.wire.frames import HEADER, Body, Content, Frame, FrameDecoder, LargeFrame, whole
 from otpy.wire.packing import pack_frame, printable
+from otpy.wire.shelf import Laid, Offer
 
 _FIRST_BYTES: Final = 479
 """What Python allocates by itself (512 bytes with the object's head): most reads bring less."""
@@ -241,7 +243,10 @@ class Link:
         if self._out:
             self._out += whole(data)
         elif self.open and isinstance(data, LargeFrame):
-            self._send_pieces(data.pieces)
+            self._send_large(data)
+
+    def _send_large(self, data: LargeFrame) -> None:
+        self._send_pieces(data.pieces)
 
     def _send_pieces(self, pieces: list[bytes | memoryview]) -> None:
         widen(self.write)
@@ -286,6 +291,8 @@ class PeerLink(Link):
         peer: Who is at the other end.
     """
 
+    _shelves: Shelves | None = None
+
     def __init__(
         self, read: int, write: int, blocked: Callable[[Link], None], peer: Address
     ) -> None:
@@ -293,7 +300,19 @@ class PeerLink(Link):
         self.peer = peer
         self._framed = _peer_framed
 
-    def _take(self, body: Body, ready: Queue) -> None:
+    def close(self) -> None:
+        """Close both pipes, and let go of the memory for what is large."""
+        super().close()
+        self._shelves = None
+
+    def _send_large(self, data: LargeFrame) -> None:
+        shelves = self._shelves = self._shelves or Shelves()
+        with shelves.sending:  # threads of the server's may answer, too
+            # What finds no room goes by the pipe: an answer waits for nobody.
+            frame = shelves.lay(data) or data
+            self._send_pieces(frame.pieces if isinstance(frame, LargeFrame) else [frame])
+
+    def _take(self, body: Content, ready: Queue) -> None:
         try:
             kind, number, value = peer.peer_message(body)
         except struct.error as error:
@@ -317,8 +336,27 @@ class PeerLink(Link):
                 ready.append(Info(value))
             case peer.REPLY_FOR:
                 current().mailbox.reply(*value)
+            case peer.OFFER:
+                self._shelves = self._shelves or Shelves()
+                self._shelves.find(Offer(*value))
+            case peer.LAID if self._shelves is not None:
+                self._take_laid(self._shelves, Laid(*value), ready)
             case _:
                 raise ProtocolError(f"not a message of a worker: kind {kind}")
+
+    def _take_laid(self, shelves: Shelves, laid: Laid, ready: Queue) -> None:
+        body = shelves.body(laid)
+        try:
+            self._take(body, ready)
+        finally:
+            if shelves.free(laid):
+                self._tell_of_room()
+
+    def _tell_of_room(self) -> None:
+        if self._out:
+            self._out += _ROOM
+        elif self.open:
+            self._send_pieces([_ROOM])
 
 
 def _peer_framed(message: tuple[Any, ...]) -> Frame:
@@ -329,5 +367,7 @@ def _peer_framed(message: tuple[Any, ...]) -> Frame:
         return peer.peer_frame(peer.ERROR, message[1], message[2:])
     return peer.peer_frame(_PEER_KINDS[kind], 0, message[1:])
 
+
+_ROOM: Final = whole(peer.peer_frame(peer.ROOM, 0, ()))
 
 _PEER_KINDS: Final = {say.GREETING: peer.GREETING, say.DOWN: peer.DOWN}

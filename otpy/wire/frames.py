@@ -12,6 +12,9 @@ MAX_FRAME: Final = 64 << 20
 
 Body: TypeAlias = bytes | bytearray
 
+Content: TypeAlias = Body | memoryview
+"""A body, or one where it lies in memory that it is to be copied from."""
+
 _LARGE: Final = 1 << 16
 """Bodies of more bytes are read into memory of their own, and not copied there."""
 
@@ -38,21 +41,33 @@ def frame(body: bytes, max_frame: int = MAX_FRAME) -> bytes:
 class LargeFrame:
     """A frame in pieces: to join them would be to copy what is large among them.
 
+    Attributes:
+        pieces: The length of the body, and its pieces.
+        body_size: That length.
+
     Raises:
         FrameTooLarge: The body has more than `max_frame` bytes.
     """
 
-    __slots__ = ("_size", "pieces")
+    __slots__ = ("_size", "body_size", "pieces")
 
     def __init__(self, body: Sequence[bytes | memoryview], max_frame: int = MAX_FRAME) -> None:
         size = sum(map(len, body))
         if size > max_frame:
             raise FrameTooLarge(size, max_frame)
+        self.body_size = size
         self._size = _SIZE + size
         self.pieces = [_pack(size), *body]
 
     def __len__(self) -> int:
         return self._size
+
+    def behind(self, frame: bytes) -> "LargeFrame":
+        """Put a small frame before this one, to be written with it."""
+        both = LargeFrame(self.pieces[1:], self.body_size)
+        both.pieces.insert(0, frame)
+        both._size += len(frame)
+        return both
 
 
 Frame: TypeAlias = bytes | LargeFrame
@@ -135,7 +150,7 @@ class FrameDecoder:
 
     def _expect(self, size: int, beginning: bytes) -> None:
         """Make room for a large body, of which the beginning is there."""
-        _keep_memory(size)
+        keep_memory(size)
         self._large = bytearray(size)
         self.room = memoryview(self._large)[len(beginning) :]
         self._large[: len(beginning)] = beginning
@@ -145,7 +160,7 @@ class FrameDecoder:
 _kept = 0
 
 
-def _keep_memory(size: int) -> None:
+def keep_memory(size: int) -> None:
     """Have the allocator keep the memory of bodies of `size` bytes for the next ones.
 
     glibc gives what is free at the end of its heap back to the kernel, unless it is less than twice

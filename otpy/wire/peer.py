@@ -9,17 +9,22 @@ processes of one tree, which run one code base, ever get such a link.
                       INFO 0 message                               ERROR number (class, arguments)
                       REPLY_FOR 0 (link, number, value)            DOWN 0 (reason, traceback)
 
-REPLY_FOR answers a call that another process made to the server, which handed it on.
+REPLY_FOR answers a call that another process made to the server, which handed it on. Either end
+may make an OFFER of memory for large bodies, and then say for each of them that it is LAID there;
+who waits for room is told of it (see `otpy.wire.shelf`).
+
+    either → the other   OFFER 0 (pid, fd, device, inode)   LAID 0 (start, size)   ROOM 0 None
 """
 
 import pickle
 import struct
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from operator import or_
 from typing import Any, Final, NamedTuple
 
 from otpy.errors import FrameTooLarge, NotSendable
-from otpy.wire.frames import MAX_FRAME, Body, Frame, LargeFrame
+from otpy.wire.frames import MAX_FRAME, Content, Frame, LargeFrame
 
 CALL: Final = 0
 CAST: Final = 1
@@ -29,6 +34,9 @@ GREETING: Final = 3
 REPLY: Final = 4
 ERROR: Final = 5
 DOWN: Final = 6
+OFFER: Final = 8
+LAID: Final = 9
+ROOM: Final = 10
 
 _HEADER: Final = struct.Struct(">BQ")
 _HEAD: Final = _HEADER.size
@@ -42,6 +50,9 @@ _loads: Final = pickle.loads  # what it reads comes from our own tree
 _COUNT: Final = struct.Struct(">I")
 _WITH_BUFFERS: Final = 0x80
 """Flag of a kind: before the pickle stand a count and the sizes of it and of what follows it."""
+
+_COPIED: Final = 1 << 63
+"""Flag of the size of what follows a pickle: who reads it copies it in any case."""
 
 _LARGE: Final = 1 << 16
 _SMALL: Final = frozenset({str, int, float, bool, type(None), list, dict})
@@ -67,8 +78,8 @@ def peer_frame(kind: int, number: int, value: object, max_frame: int = MAX_FRAME
         name = type(value).__qualname__
         raise NotSendable(f"cannot send a {name}: {error!s:.{_TEXT_CHARS}}") from None
     size = _HEAD + len(body)
-    if size > max_frame:
-        raise FrameTooLarge(size, max_frame)
+    if size > _LARGE:  # and no limit is below that
+        return LargeFrame([_HEADER.pack(kind, number), body], max_frame)
     return _frame(size, kind, number) + body
 
 
@@ -99,12 +110,21 @@ class _Pieces(list[bytes | memoryview]):
 
 
 class _Pickler(pickle.Pickler):
-    """Keeps arrays out of the pickle, as numpy's keep themselves (PEP 574)."""
+    """Keeps arrays out of the pickle, as numpy's keep themselves (PEP 574).
+
+    Attributes:
+        copied: The contents of those, which are copied where they are read.
+    """
+
+    def __init__(self, pickled: _Pieces, beside: Callable[[pickle.PickleBuffer], object]) -> None:
+        super().__init__(pickled, 5, buffer_callback=beside)
+        self.copied: list[pickle.PickleBuffer] = []
 
     def reducer_override(self, value: object) -> Any:
         """Tell how to make an array again; of anything else pickle knows better."""
         if type(value) is array:
-            return _array, (value.typecode, pickle.PickleBuffer(value))
+            self.copied.append(pickle.PickleBuffer(value))
+            return _array, (value.typecode, self.copied[-1])
         return NotImplemented
 
 
@@ -116,11 +136,14 @@ def _array(typecode: str, content: memoryview) -> "array[Any]":
 
 def _pieces(kind: int, number: int, value: object) -> list[bytes | memoryview]:
     pickled, buffers = _Pieces(), list[pickle.PickleBuffer]()
-    _Pickler(pickled, 5, buffer_callback=buffers.append).dump(value)
+    pickler = _Pickler(pickled, buffers.append)
+    pickler.dump(value)
     raw = [buffer.raw() for buffer in buffers]
     if not raw:
         return [_HEADER.pack(kind, number), *pickled]
-    sizes = [sum(map(len, pickled)), *map(len, raw)]
+    copied = set(map(id, pickler.copied))
+    flags = [_COPIED if id(buffer) in copied else 0 for buffer in buffers]
+    sizes = [sum(map(len, pickled)), *map(or_, flags, map(len, raw))]
     head = _HEADER.pack(kind | _WITH_BUFFERS, number) + _COUNT.pack(len(sizes))
     return [head + struct.pack(f">{len(sizes)}Q", *sizes), *pickled, *raw]
 
@@ -131,7 +154,7 @@ class Unreadable(NamedTuple):
     error: NotSendable
 
 
-def peer_message(body: Body) -> tuple[int, int, Any]:
+def peer_message(body: Content) -> tuple[int, int, Any]:
     """Tell the kind, the number and the value of a message, which may be `Unreadable`.
 
     Raises:
@@ -144,17 +167,21 @@ def peer_message(body: Body) -> tuple[int, int, Any]:
                 return kind, number, _loads(body[_HEAD:])
             return kind, number, _loads(memoryview(body)[_HEAD:])
         kind &= ~_WITH_BUFFERS
-        pickled, *buffers = _parts(memoryview(body)[_HEAD:])
+        borrowed = type(body) is memoryview
+        pickled, *buffers = _parts(memoryview(body)[_HEAD:], borrowed=borrowed)
         return kind, number, _loads(pickled, buffers=buffers)
     except Exception as error:  # noqa: BLE001  # whatever the user's code raised
         what = f"{type(error).__name__}: {error!s:.{_TEXT_CHARS}}"
         return kind, number, Unreadable(NotSendable(f"the receiver cannot read it: {what}"))
 
 
-def _parts(body: memoryview) -> Iterator[memoryview]:
+def _parts(body: memoryview, *, borrowed: bool) -> Iterator[memoryview | bytearray]:
     (count,) = _COUNT.unpack_from(body)
     sizes = struct.unpack_from(f">{count}Q", body, _COUNT.size)
     start = _COUNT.size + struct.calcsize(f">{count}Q")
-    for size in sizes:
-        yield body[start : start + size]
+    for number, flagged in enumerate(sizes):
+        size = flagged & ~_COPIED
+        part = body[start : start + size]
+        # What is made of it may keep it for ever, and write to it.
+        yield bytearray(part) if borrowed and number and size == flagged else part
         start += size

@@ -1,0 +1,165 @@
+"""Large values between two workers lie in memory that both share; the pipe says where.
+
+Each end makes a shelf when it sends something large for the second time, and offers it. The other
+end finds it by /proc, and says so in the memory itself; until it has, large values go by the pipe,
+as do those that are larger than the shelf. The small frame that tells where a value
+lies keeps the order with all the others, and is written when the value is there as a whole: so
+whoever is killed in the middle leaves nothing that could be half read.
+"""
+
+import os
+import threading
+from typing import Final
+
+from otpy.errors import ProtocolError
+from otpy.system.memory import identity, make_memory, open_memory
+from otpy.wire.frames import Frame, LargeFrame, keep_memory, whole
+from otpy.wire.peer import LAID, OFFER, peer_frame
+from otpy.wire.shelf import Laid, Offer, Ring, end_of
+
+CAPACITY: Final = 8 << 20
+"""Bytes of values that a shelf holds; only what was used of it is really there."""
+
+_WORDS_BYTES: Final = 4096
+_SIZE: Final = _WORDS_BYTES + CAPACITY
+
+# Each number is written by one end and read by the other, eight aligned bytes at once, and each
+# is on a cache line of its own.
+_READ: Final = 0
+"""The position up to which the reader has read everything."""
+_WANTED: Final = 8
+"""The position that the writer waits for; 0 if it does not."""
+_FOUND: Final = 16
+"""1 once the reader has found the memory."""
+
+
+class _Memory:
+    """The numbers and the bytes of a shelf."""
+
+    __slots__ = ("_fence", "content", "words")
+
+    def __init__(self, shared: memoryview) -> None:
+        self.words = shared[:_WORDS_BYTES].cast("Q")
+        self.content = shared[_WORDS_BYTES:]
+        self._fence = threading.Lock()
+
+    def settle(self) -> None:
+        """Have all that this process did to the memory be done before what it does there next.
+
+        Two ends that each write a number and then read the other's would else both miss it. To
+        take a lock is a full barrier on x86; elsewhere, to give it back and take it again is.
+        """
+        with self._fence:
+            pass
+        with self._fence:
+            pass
+
+
+class Shelf:
+    """Where this end of a link lays what is large. One thread at a time uses it."""
+
+    def __init__(self) -> None:
+        self._ring = Ring(CAPACITY)
+        self._memory: _Memory | None = None
+        self._offer = b""
+        self._fd: int | None = None
+        self._barren = False
+
+    def __del__(self) -> None:
+        self._close_offer()
+
+    def lay(self, data: LargeFrame) -> Frame | None:
+        """Return the frame to send in place of `data`; None if there is no room yet."""
+        if data.body_size > CAPACITY or not (self._memory or self._make()):
+            return data
+        memory = self._memory
+        assert memory is not None
+        if self._offer and not memory.words[_FOUND]:
+            return data.behind(self._offer)
+        self._close_offer()
+        read = memory.words[_READ]
+        laid = self._ring.find(data.body_size, read)
+        if laid is None:
+            return None
+        at = laid.start % CAPACITY
+        for piece in data.pieces[1:]:
+            memory.content[at : at + len(piece)] = piece
+            at += len(piece)
+        self._ring.take(laid, read)
+        return peer_frame(LAID, 0, tuple(laid))
+
+    def take_back(self) -> None:
+        """Forget what was laid last, since the frame that tells of it was not sent."""
+        self._ring.take_back()
+
+    def expect_room(self, data: LargeFrame) -> bool:
+        """Have the other end say when there is room; False if there is by now."""
+        assert self._memory is not None
+        words = self._memory.words
+        awaited = self._ring.awaited(data.body_size, words[_READ])
+        words[_WANTED] = awaited
+        self._memory.settle()
+        return words[_READ] < awaited
+
+    def _make(self) -> bool:
+        if self._barren:
+            return False
+        try:
+            self._fd, shared = make_memory("otpy: shelf", _SIZE)
+        except (OSError, ValueError):
+            self._barren = True  # out of descriptors, of memory: the pipe does it, too
+            return False
+        self._memory = _Memory(memoryview(shared))
+        offer = Offer(os.getpid(), self._fd, *identity(self._fd))
+        self._offer = whole(peer_frame(OFFER, 0, tuple(offer)))
+        return True
+
+    def _close_offer(self) -> None:
+        if self._offer:
+            self._offer = b""
+            assert self._fd is not None
+            os.close(self._fd)
+
+
+class OtherShelf:
+    """Where the other end of a link lays what is large. One thread at a time uses it."""
+
+    def __init__(self) -> None:
+        self._memory: _Memory | None = None
+        self._found: Offer | None = None
+
+    def find(self, offer: Offer) -> None:
+        """Take up an offer. One that cannot be is not: then large values come by the pipe."""
+        if offer == self._found:
+            return  # it was repeated until this end had come to it
+        try:
+            shared = open_memory(*offer, _SIZE)
+        except (OSError, ValueError):
+            return
+        self._memory, self._found = _Memory(memoryview(shared)), offer
+        self._memory.words[_FOUND] = 1
+
+    def body(self, laid: Laid) -> memoryview:
+        """Return a body where it lies. It is gone once it was given back by `free`.
+
+        Raises:
+            ProtocolError: Nothing can lie there.
+        """
+        start = laid.start % CAPACITY
+        if self._memory is None or not 0 <= laid.size <= CAPACITY - start:
+            raise ProtocolError(f"nothing lies at {laid}")
+        keep_memory(laid.size)
+        return self._memory.content[start : start + laid.size]
+
+    def free(self, laid: Laid) -> bool:
+        """Give the place of a body back; True if the other end is to be told that there is room."""
+        assert self._memory is not None
+        words = self._memory.words
+        self._memory.settle()  # the other end may write there as soon as it is told
+        words[_READ] = read = end_of(laid)
+        self._memory.settle()
+        wanted = words[_WANTED]
+        if not wanted or read < wanted:
+            return False
+        words[_WANTED] = 0
+        return True

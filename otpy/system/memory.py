@@ -1,0 +1,68 @@
+"""Memory that two processes share and nobody else finds: gone with the last of them."""
+
+import fcntl
+import os
+import sys
+from mmap import mmap
+from typing import Final
+
+_SEALS: Final = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
+"""To touch memory that somebody has cut off would be the end of a process (SIGBUS)."""
+
+
+def make_memory(name: str, size: int) -> tuple[int, mmap]:
+    """Make memory; pages count from when they are first touched.
+
+    Args:
+        name: What it is called in /proc.
+        size: Bytes; it stays so for ever.
+
+    Returns:
+        A descriptor of it, for `open_memory`, and the memory.
+
+    Raises:
+        OSError: There are too many open files, or no memory.
+    """
+    fd = os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    try:
+        os.ftruncate(fd, size)
+        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, _SEALS)
+        return fd, _mapped(fd, size)
+    except BaseException:
+        os.close(fd)
+        raise
+
+
+def identity(fd: int) -> tuple[int, int]:
+    """Tell what no other memory or file has: device and inode."""
+    status = os.fstat(fd)
+    return status.st_dev, status.st_ino
+
+
+def open_memory(pid: int, fd: int, device: int, inode: int, size: int) -> mmap:
+    """Share the memory that process `pid` made and has as descriptor `fd`.
+
+    Raises:
+        OSError: The process has gone, or may not be looked at; the descriptor is something else;
+            or there are too many open files, or no memory.
+    """
+    # At first only a handle (O_PATH): to open what is something else may have effects.
+    handle = os.open(f"/proc/{pid}/fd/{fd}", os.O_PATH | os.O_CLOEXEC)
+    try:
+        if identity(handle) != (device, inode):
+            raise FileNotFoundError(f"descriptor {fd} of process {pid} is something else")
+        shared = os.open(f"/proc/self/fd/{handle}", os.O_RDWR | os.O_CLOEXEC)
+    finally:
+        os.close(handle)
+    try:
+        if fcntl.fcntl(shared, fcntl.F_GET_SEALS) & _SEALS != _SEALS:
+            raise PermissionError(f"descriptor {fd} of process {pid} is not sealed")
+        return _mapped(shared, size)
+    finally:
+        os.close(shared)
+
+
+def _mapped(fd: int, size: int) -> mmap:
+    if sys.version_info >= (3, 13):
+        return mmap(fd, size, trackfd=False)
+    return mmap(fd, size)  # it keeps a descriptor of its own

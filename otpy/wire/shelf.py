@@ -1,0 +1,91 @@
+"""Where large bodies lie in memory that two processes share: positions, and no memory.
+
+The memory is a ring. A position counts the bytes from the first body on that was ever laid there;
+it only grows, and its remainder by the capacity is where it is in the ring. A body lies in one
+piece, and what is read is read in the order in which it was laid there: so one position that the
+reader tells, up to which it has read everything, says all that the writer has to know.
+"""
+
+from typing import Final, NamedTuple
+
+_LINE: Final = 64
+"""Bodies begin where the processor's cache lines do."""
+
+
+class Offer(NamedTuple):
+    """Memory that large bodies will lie in: descriptor `fd` of process `pid`, and what it is."""
+
+    pid: int
+    fd: int
+    device: int
+    inode: int
+
+
+class Laid(NamedTuple):
+    """The next body of the link lies in the memory, and is not in the pipe."""
+
+    start: int
+    size: int
+
+
+def end_of(laid: Laid) -> int:
+    """Tell the position behind a body."""
+    return laid.start + -(-laid.size // _LINE) * _LINE
+
+
+class Ring:
+    """What the writer knows of its ring.
+
+    Args:
+        capacity: Bytes, a multiple of 64.
+
+    Attributes:
+        head: The position behind what was laid last.
+    """
+
+    __slots__ = ("_before", "_oldest", "capacity", "head")
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self.head = 0
+        self._oldest = 0
+        self._before = (0, 0)
+
+    def find(self, size: int, read: int) -> Laid | None:
+        """Find a place for a body; None if there is no room yet.
+
+        It is not taken by that: `take` it once the body lies there.
+
+        Args:
+            size: Bytes, at most `capacity`.
+            read: The position up to which the reader has read everything.
+        """
+        laid = Laid(self._start(size, read), size)
+        oldest = laid.start if read >= self.head else max(read, self._oldest)
+        return laid if end_of(laid) - oldest <= self.capacity else None
+
+    def take(self, laid: Laid, read: int) -> None:
+        """Take note that a body was laid where `find` said, with the same `read`."""
+        self._before = (self.head, self._oldest)
+        if read >= self.head:
+            self._oldest = laid.start
+        self.head = end_of(laid)
+
+    def take_back(self) -> None:
+        """Forget the body that was laid last: nobody is told of it."""
+        self.head, self._oldest = self._before
+
+    def awaited(self, size: int, read: int) -> int:
+        """Tell how far the reader has to be before there is room for a body.
+
+        Rather farther than at once: to be woken up once is worth several bodies.
+        """
+        needed = end_of(Laid(self._start(size, read), size)) - self.capacity
+        return min(self.head, max(needed, self.head - self.capacity // 2))
+
+    def _start(self, size: int, read: int) -> int:
+        behind = self.head % self.capacity
+        # Who finds the ring empty begins anew: the same memory is in the processor's cache.
+        if behind and (read >= self.head or behind + size > self.capacity):
+            return self.head + self.capacity - behind
+        return self.head

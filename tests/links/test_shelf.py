@@ -1,0 +1,258 @@
+"""Both ends of the memory that large values lie in, here in one process."""
+
+import os
+import pickle
+from array import array
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from otpy.errors import ProtocolError
+from otpy.links.shelf import CAPACITY, OtherShelf, Shelf
+from otpy.system.memory import identity, make_memory
+from otpy.wire import peer
+from otpy.wire.frames import HEADER, Content, LargeFrame
+from otpy.wire.shelf import Laid, Offer
+from tests.support.peer_workers import Buffer
+from tests.support.processes import descriptors
+
+
+def framed(value: object) -> LargeFrame:
+    frame = peer.peer_frame(peer.CAST, 0, value)
+    assert isinstance(frame, LargeFrame)
+    return frame
+
+
+def value_of(body: Content) -> Any:
+    _, _, value = peer.peer_message(body)
+    return value
+
+
+def told(frame: bytes) -> Any:
+    """Read the small frame that tells of a large one."""
+    return value_of(frame[HEADER.size :])
+
+
+class Ends:
+    """A shelf whose offer was taken up."""
+
+    def __init__(self) -> None:
+        self.ours, self.theirs = Shelf(), OtherShelf()
+        self.theirs.find(self.offer())
+
+    def offer(self) -> Offer:
+        """Send what is large until there is an offer with it."""
+        some = framed(bytes(1 << 17))
+        second = self.ours.lay(some)
+        assert isinstance(second, LargeFrame)
+        assert second.pieces[1:] == some.pieces
+        assert len(second) == len(second.pieces[0]) + len(some)
+        offer = second.pieces[0]
+        assert isinstance(offer, bytes)
+        return Offer(*told(offer))
+
+    def lay(self, value: object) -> Laid | None:
+        """Lay a value; None if there is no room."""
+        frame = self.ours.lay(framed(value))
+        if frame is None:
+            return None
+        assert isinstance(frame, bytes), "it was not laid"
+        return Laid(*told(frame))
+
+    def read(self, laid: Laid) -> Any:
+        """Read a value and give its place back."""
+        try:
+            return value_of(self.theirs.body(laid))
+        finally:
+            self.theirs.free(laid)
+
+
+@pytest.fixture
+def ends() -> Iterator[Ends]:
+    before = descriptors(os.getpid())
+    ends = Ends()
+    yield ends
+    del ends.ours, ends.theirs
+    assert descriptors(os.getpid()) == before
+
+
+def values(size: int) -> dict[str, Any]:
+    """Make a value of each kind, of about that size."""
+    content = (bytes(range(256)) * (size // 256 + 1))[:size]
+    return {
+        "bytes": content,
+        "bytearray": bytearray(content),
+        "array": array("H", content[: size & ~1]),
+        "buffer": Buffer(content),
+        "string": content.decode("latin-1"),
+        "integers": list(range(size // 2)),
+        "mixture": ("put", content, 1, array("b", content), Buffer(content), array("b", content)),
+        "read-only": pickle.PickleBuffer(content),
+    }
+
+
+@pytest.mark.parametrize("kind", values(256))
+@pytest.mark.parametrize("size", [(1 << 16) + 300, 1 << 20])
+def test_every_kind_of_value_is_read_as_it_was_laid(ends: Ends, kind: str, size: int) -> None:
+    for _ in range(20):
+        value = values(size)[kind]
+        laid = ends.lay(value)
+        assert laid is not None
+        read = ends.read(laid)
+        if kind == "read-only":
+            assert bytes(read) == bytes(value)
+        else:
+            assert (type(read), read) == (type(value), value)
+
+
+@pytest.mark.parametrize("kind", ["array", "buffer", "mixture", "read-only", "bytearray"])
+def test_what_was_read_stays_whatever_is_laid_later(ends: Ends, kind: str) -> None:
+    value = values(1 << 17)[kind]
+    laid = ends.lay(value)
+    assert laid is not None
+    read = ends.read(laid)
+    other = ends.lay(bytes(4 << 20))
+    assert other is not None
+    assert (other.start - laid.start) % CAPACITY == 0
+    assert read == value or bytes(read) == bytes(value)
+
+
+def test_what_is_made_of_a_value_may_be_changed(ends: Ends) -> None:
+    laid = ends.lay(Buffer(1 << 17))
+    assert laid is not None
+    read = ends.read(laid)
+    read[:] = b"x" * len(read)
+    assert read == b"x" * (1 << 17)
+
+
+def test_it_holds_what_it_holds_and_more_goes_by_the_pipe(ends: Ends) -> None:
+    head = framed(bytes(CAPACITY >> 1)).body_size - (CAPACITY >> 1)
+    whole = bytes(CAPACITY - head)
+    for _ in range(2):
+        laid = ends.lay(whole)
+        assert laid is not None
+        assert laid.size == CAPACITY
+        assert ends.lay(bytes(1 << 17)) is None
+        assert ends.read(laid) == whole
+    larger = framed(whole + b"x")
+    assert ends.ours.lay(larger) is larger
+
+
+def test_who_waits_for_room_is_told_once(ends: Ends) -> None:
+    value = bytes(1 << 20)
+    laid: list[Laid] = []
+    while (one := ends.lay(value)) is not None:
+        laid.append(one)
+    assert len(laid) == 7
+    assert ends.ours.expect_room(framed(value))
+    ends.theirs.body(laid[0])
+    assert [ends.theirs.free(one) for one in laid].count(True) == 1
+    assert not ends.ours.expect_room(framed(value))
+    assert ends.lay(value) is not None
+
+
+def test_what_was_taken_back_leaves_its_room(ends: Ends) -> None:
+    for _ in range(100):
+        assert ends.lay(bytes(3 << 20)) is not None
+        ends.ours.take_back()
+    first, second = ends.lay(b"1" * (3 << 20)), ends.lay(b"2" * (3 << 20))
+    assert first is not None
+    assert second is not None
+    assert ends.read(first)[:1] == b"1"
+    assert ends.read(second)[:1] == b"2"
+
+
+def test_a_value_that_cannot_be_read_leaves_its_room(ends: Ends) -> None:
+    for _ in range(100):
+        laid = ends.lay([bytes(1 << 20), Unreadable()])
+        assert laid is not None
+        assert isinstance(read := ends.read(laid), peer.Unreadable)
+        assert "not here" in str(read.error)
+
+
+class Unreadable:
+    """Is pickled, and cannot be unpickled."""
+
+    nbytes = 1 << 20
+
+    def __reduce__(self) -> Any:
+        return _refuse, ()
+
+
+def _refuse() -> None:
+    raise ValueError("not here")
+
+
+@pytest.mark.parametrize(
+    "laid", [Laid(-1, 10), Laid(0, CAPACITY + 1), Laid(CAPACITY - 64, 65), Laid(0, -1)]
+)
+def test_nothing_is_read_outside(ends: Ends, laid: Laid) -> None:
+    assert len(ends.theirs.body(Laid(0, CAPACITY))) == CAPACITY
+    with pytest.raises(ProtocolError, match="nothing lies"):
+        ends.theirs.body(laid)
+
+
+def test_nothing_is_read_before_an_offer() -> None:
+    with pytest.raises(ProtocolError, match="nothing lies"):
+        OtherShelf().body(Laid(0, 10))
+
+
+def test_an_offer_is_made_until_it_is_taken_up_and_taken_up_once() -> None:
+    ours, theirs = Shelf(), OtherShelf()
+    some = framed(bytes(1 << 17))
+    offers = [ours.lay(some) for _ in range(5)]
+    assert len({frame.pieces[0] for frame in offers if isinstance(frame, LargeFrame)}) == 1
+    assert isinstance(offers[0], LargeFrame)
+    first = offers[0].pieces[0]
+    assert isinstance(first, bytes)
+    theirs.find(Offer(*told(first)))
+    frame = ours.lay(some)
+    assert isinstance(frame, bytes)
+    theirs.find(Offer(*told(first)))  # the descriptor has gone by now
+    laid = Laid(*told(frame))
+    assert value_of(theirs.body(laid)) == bytes(1 << 17)
+
+
+@pytest.mark.parametrize("wrong", ["pid", "descriptor", "inode", "pipe", "unsealed"])
+def test_an_offer_that_cannot_be_taken_up_is_not(wrong: str) -> None:
+    ours, theirs = Shelf(), OtherShelf()
+    some = framed(bytes(1 << 17))
+    frame = ours.lay(some)
+    assert isinstance(frame, LargeFrame)
+    first = frame.pieces[0]
+    assert isinstance(first, bytes)
+    offer = Offer(*told(first))
+    read, write = os.pipe()
+    unsealed = os.memfd_create("unsealed")
+    os.ftruncate(unsealed, 16 << 20)
+    try:
+        match wrong:
+            case "pid":
+                offer = offer._replace(pid=2**22 + 1)
+            case "descriptor":
+                offer = offer._replace(fd=10**6)
+            case "inode":
+                offer = offer._replace(inode=offer.inode + 1)
+            case "pipe":
+                offer = Offer(os.getpid(), read, *identity(read))
+            case "unsealed":
+                offer = Offer(os.getpid(), unsealed, *identity(unsealed))
+        theirs.find(offer)
+    finally:
+        for fd in (read, write, unsealed):
+            os.close(fd)
+    again = ours.lay(some)
+    assert isinstance(again, LargeFrame)  # by the pipe, as before
+    with pytest.raises(ProtocolError):
+        theirs.body(Laid(0, 10))
+
+
+def test_the_memory_cannot_be_cut_off() -> None:
+    fd, _ = make_memory("test", 1 << 20)
+    try:
+        for size in (0, 2 << 20):
+            with pytest.raises(PermissionError):
+                os.ftruncate(fd, size)
+    finally:
+        os.close(fd)

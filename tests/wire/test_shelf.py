@@ -1,0 +1,120 @@
+"""The account of the ring that large bodies lie in."""
+
+from collections import deque
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from otpy.wire.shelf import Laid, Ring, end_of
+
+CAPACITY = 1024
+
+
+class Model:
+    """A ring, and what both of its ends know of it."""
+
+    def __init__(self) -> None:
+        self.ring = Ring(CAPACITY)
+        self.unread: deque[Laid] = deque()
+        self.read = 0
+
+    def lay(self, size: int) -> Laid | None:
+        """Lay a body, and see that it lies where nobody still reads."""
+        laid = self.ring.find(size, self.read)
+        if laid is None:
+            return None
+        assert laid.size == size
+        assert end_of(laid) % 64 == 0 == laid.start % 64
+        start = laid.start % CAPACITY
+        assert start + size <= CAPACITY  # in one piece
+        for other in self.unread:
+            there = other.start % CAPACITY
+            assert start + size <= there or there + other.size <= start
+        self.ring.take(laid, self.read)
+        self.unread.append(laid)
+        return laid
+
+    def read_one(self) -> None:
+        """Read the oldest."""
+        self.read = end_of(self.unread.popleft())
+
+
+Step = tuple[str, int]
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("lay"), st.integers(1, CAPACITY)),
+        st.tuples(st.just("lay"), st.integers(1, 200)),
+        st.tuples(st.just("read"), st.just(1)),
+        st.tuples(st.just("read"), st.just(3)),
+        st.tuples(st.just("lay and take back"), st.integers(1, CAPACITY)),
+    ),
+    max_size=60,
+)
+
+
+@given(steps)
+def test_bodies_never_overlap_and_there_is_always_room_in_the_end(did: list[Step]) -> None:
+    model = Model()
+    for what, number in did:
+        if what == "lay":
+            model.lay(number)
+        elif what == "read":
+            for _ in range(min(number, len(model.unread))):
+                model.read_one()
+        elif model.lay(number) is not None:
+            model.ring.take_back()
+            model.unread.pop()
+    while model.unread:
+        model.read_one()
+    for _ in range(3):
+        assert model.lay(CAPACITY) is not None
+        model.read_one()
+
+
+@given(steps, st.integers(1, CAPACITY))
+def test_what_is_waited_for_comes_and_there_is_room_then(did: list[Step], size: int) -> None:
+    model = Model()
+    for what, number in did:
+        if what == "lay":
+            model.lay(number)
+        elif what == "read" and model.unread:
+            model.read_one()
+    if model.ring.find(size, model.read) is not None:
+        return
+    awaited = model.ring.awaited(size, model.read)
+    assert model.read < awaited
+    while model.read < awaited:
+        model.read_one()  # there is something to read until then
+    assert model.lay(size) is not None
+
+
+def test_one_body_after_the_other_lies_in_the_same_place() -> None:
+    model = Model()
+    for _ in range(20):
+        laid = model.lay(300)
+        assert laid is not None
+        assert laid.start % CAPACITY == 0
+        model.read_one()
+
+
+@pytest.mark.parametrize(("size", "fit"), [(64, 16), (65, 8), (512, 2), (513, 1), (1024, 1)])
+def test_so_many_fit(size: int, fit: int) -> None:
+    model = Model()
+    for _ in range(2):
+        assert [model.lay(size) is not None for _ in range(fit + 1)] == [True] * fit + [False]
+        while model.unread:
+            model.read_one()
+
+
+def test_who_waits_is_told_when_half_of_the_room_is_free() -> None:
+    model = Model()
+    while model.lay(128) is not None:
+        pass
+    awaited = model.ring.awaited(128, model.read)
+    model.read_one()
+    model.read_one()
+    model.read_one()
+    assert model.read < awaited
+    model.read_one()
+    assert model.read >= awaited
