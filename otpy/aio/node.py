@@ -11,11 +11,13 @@ from typing import Any, Final, Self, TypeVar, cast
 from otpy.aio.deadline import within
 from otpy.aio.events import EventStream
 from otpy.aio.gateway import Gateway
-from otpy.aio.link import Link, LinkTable
+from otpy.aio.hired import HiredReference
+from otpy.aio.links import Link, LinkTable
+from otpy.aio.many import abcast, multi_call
 from otpy.aio.ref import Ref
 from otpy.aio.supervisor import SupervisorRef
 from otpy.aio.trace import TraceStream
-from otpy.client.answers import Introduction, converted
+from otpy.client.answers import Introduction, converted, inquiry, stop_order
 from otpy.client.gateway import not_running, only_node
 from otpy.client.registry import Entry
 from otpy.client.tree import ProcessInfo, tree_of
@@ -26,8 +28,10 @@ from otpy.links.protocol import ClientProtocol, LinkProtocol
 from otpy.server.proxy import Proxy
 from otpy.system.fdpass import close_fds
 from otpy.system.nodedir import NodeDir, can_be_name
-from otpy.wire.gateway import Statistics, TreeRow
+from otpy.wire.control import Inquiry
+from otpy.wire.gateway import Statistics, Stopped, TreeRow
 from otpy.wire.packing import pack
+from otpy.wire.system import ReplaceState
 
 ShapeT = TypeVar("ShapeT")
 ServerT = TypeVar("ServerT")
@@ -88,6 +92,7 @@ class Node:
         self._refs: dict[str, Ref] = {}
         self._links = LinkTable()
         self._streams: weakref.WeakSet[EventStream | TraceStream] = weakref.WeakSet()
+        self._hired: weakref.WeakSet[Link] = weakref.WeakSet()
         self._closed = False
         _nodes.add(self)
 
@@ -130,20 +135,8 @@ class Node:
         timeout: float | None = DEFAULT_TIMEOUT_S,
     ) -> tuple[dict[str, Any], dict[str, OtpyError]]:
         """Call several processes at the same time; as `otpy.Node.multi_call`."""
-        ClientProtocol().call(0, (request, *args))  # what cannot be sent is an error at once
-        unique = list(dict.fromkeys(names))
-        calls = (self[name].call(request, *args, timeout=timeout) for name in unique)
-        outcomes = await asyncio.gather(*calls, return_exceptions=True)
-        replies: dict[str, Any] = {}
-        bad: dict[str, OtpyError] = {}
-        for name, outcome in zip(unique, outcomes, strict=True):
-            if isinstance(outcome, OtpyError):
-                bad[name] = outcome
-            elif isinstance(outcome, BaseException):
-                raise outcome
-            else:
-                replies[name] = outcome
-        return replies, bad
+        refs = [self[name] for name in dict.fromkeys(names)]
+        return await multi_call(refs, (request, *args), timeout)
 
     async def abcast(
         self,
@@ -153,12 +146,7 @@ class Node:
         timeout: float | None = DEFAULT_TIMEOUT_S,
     ) -> None:
         """Cast to several processes; who takes no messages within the time gets none."""
-
-        async def cast_to(name: str) -> None:
-            with contextlib.suppress(CallTimeout):
-                await self[name].cast(request, *args, timeout=timeout)
-
-        await asyncio.gather(*(cast_to(name) for name in dict.fromkeys(names)))
+        await abcast([self[name] for name in dict.fromkeys(names)], (request, *args), timeout)
 
     async def lookup(
         self, key: object, *, timeout: float | None = DEFAULT_TIMEOUT_S
@@ -177,11 +165,7 @@ class Node:
 
         async def post(entry: Entry) -> bool:
             path, incarnation = entry.who
-            try:
-                async with within(timeout, ""):
-                    return await self[path].post(incarnation, data)
-            except CallTimeout:
-                return False
+            return await self[path].post(incarnation, data, timeout)
 
         return sum(await asyncio.gather(*map(post, await self._entries(key, timeout))))
 
@@ -285,6 +269,34 @@ class Node:
             answer = await self._gateway.ask(operation, arguments, repeatable=repeatable)
             return converted(operation, answer, shape)
 
+    async def oversee(self, name: str, request: Inquiry, shape: type[ShapeT]) -> ShapeT:
+        """Ask a server beside its messages."""
+        operation, arguments = inquiry(name, request)
+        repeatable = not isinstance(request, ReplaceState)
+        return await self.ask(operation, arguments, None, shape=shape, repeatable=repeatable)
+
+    async def stop_process(self, name: str, reason: object) -> Stopped:
+        """Have a process end in order, and tell how it ended."""
+        row = await self.ask("whereis", {"name": name}, None, shape=TreeRow)
+        return await self.ask("stop", stop_order(row, reason), None, shape=Stopped)
+
+    async def hire(self, supervisor: str, shutdown: float, *, tied: bool) -> HiredReference:
+        """Have a supervisor start a task, and get a reference to that very process."""
+        arguments = {"supervisor": supervisor, "shutdown": shutdown, "tied": tied}
+        answer = await self._gateway.ask("hire", arguments, repeatable=False)
+        who = converted("hire", answer, Introduction)
+        reader, writer, pidfd = answer[1]
+        where = (who.path, who.pid, who.incarnation)
+        protocol = who.begin(self.protocol())
+        link = Link((reader, writer, pidfd), *where, node_pid=self.pid, protocol=protocol)
+        self._hired.add(link)
+        return HiredReference(self, link)
+
+    async def terminate_children(self, supervisor: str, ids: list[str]) -> None:
+        """Stop children; those that have ended, with their supervisor or alone, are no mistake."""
+        with contextlib.suppress(NoProcess, ProcessDown):
+            await self.supervisor(supervisor).terminate_children(ids)
+
     async def trace(self, name: str) -> TraceStream:
         """Trace a process; raises `NoProcess` and `ProcessDown`."""
         _, fds = await self._gateway.ask("trace", {"name": name}, repeatable=False)
@@ -334,6 +346,8 @@ class Node:
         self._closed = True
         self._gateway.abandon()
         self._links.abandon()
+        for link in tuple(self._hired):
+            link.abandon()
         for ref in self._refs.values():
             ref.abandon()
         for stream in tuple(self._streams):

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from otpy.aio.connection import Slot
 from otpy.aio.deadline import within
-from otpy.aio.link import Link
+from otpy.aio.links import Link
 from otpy.errors import CallTimeout, FrameTooLarge, NotSendable, OtpyError
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
 from otpy.links.protocol import Failure, Reply, value_of

@@ -3,21 +3,46 @@
 from typing import TYPE_CHECKING
 
 from otpy.aio.deadline import within
-from otpy.aio.monitor import Monitor
 from otpy.aio.reference import Reference
-from otpy.aio.system import SystemCalls
-from otpy.client.answers import stop_order
+from otpy.aio.trace import TraceStream
 from otpy.client.tree import ProcessInfo, process_info
 from otpy.errors import CallTimeout, NoProcess, SeveralInstances
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
+from otpy.links.notices import Down
 from otpy.system.exits import is_alive
-from otpy.wire.gateway import Statistics, Stopped, TreeRow
+from otpy.wire.control import DumpStacks
+from otpy.wire.gateway import TreeRow
 
 if TYPE_CHECKING:
     from otpy.aio.node import Node
 
 
-class Ref(SystemCalls, Reference):
+class Monitor:
+    """Tells of the end of one incarnation of a process; made by `Ref.monitor`."""
+
+    def __init__(self, node: "Node", path: str, incarnation: int | None) -> None:
+        self._node, self._path, self._incarnation = node, path, incarnation or 0
+        self._down = Down(0, path, 0, "noproc") if incarnation is None else None
+
+    async def wait(self, timeout: float | None = DEFAULT_TIMEOUT_S) -> Down:
+        """Wait for the end; once it has come, every time the same.
+
+        Args:
+            timeout: Seconds above zero, or None for ever.
+
+        Raises:
+            CallTimeout: It has not ended.
+            NodeNotFound: The node is gone.
+        """
+        if self._down is None:
+            who = {"path": self._path, "incarnation": self._incarnation}
+            async with within(timeout, f"{self._path!r} has not ended"):
+                told = await self._node.ask("fate", who, None, shape=dict[str, str])
+            self._down = Down(0, self._path, self._incarnation, told["reason"])
+        return self._down
+
+
+class Ref(Reference):
     """A process, by its name. Any number of tasks of one event loop may use it."""
 
     node: "Node"
@@ -48,18 +73,17 @@ class Ref(SystemCalls, Reference):
         row = await self.node.ask("whereis", {"name": self.name}, timeout, shape=TreeRow)
         return process_info(row)
 
-    async def statistics(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> Statistics:
-        """Tell what the process does; as `otpy.Ref.statistics`."""
-        arguments = {"name": self.name}
-        (row,) = await self.node.ask("statistics", arguments, timeout, shape=tuple[Statistics])
-        return row
+    async def trace(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> TraceStream:
+        """Iterate over what the server receives and answers from now on.
 
-    async def stop(self, reason: object = "normal", *, timeout: float | None = None) -> None:
-        """Have the process end with `reason`, and wait until it is gone; as `otpy.Ref.stop`."""
-        async with within(timeout, f"{self.name!r} did not end"):
-            row = await self.node.ask("whereis", {"name": self.name}, None, shape=TreeRow)
-            told = await self.node.ask("stop", stop_order(row, reason), None, shape=Stopped)
-        told.check()
+        The `timeout` is for its begin.
+        """
+        async with within(timeout, f"{self.name!r} did not answer"):
+            return await self.node.trace(self.name)
+
+    async def stack(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> str:
+        """Tell the Python stacks of all threads of a worker; as `otpy.Ref.stack`."""
+        return await self._oversee(DumpStacks(), timeout, str)
 
     async def monitor(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> Monitor:
         """Watch the present incarnation: ``await monitor.wait()`` tells why it ended.

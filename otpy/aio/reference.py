@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 
 from otpy.aio.deadline import within
-from otpy.aio.link import Link
+from otpy.aio.links import Link
 from otpy.aio.pending import Pending
 from otpy.aio.pool import RefPool
+from otpy.aio.system import Overseer, SystemCalls
 from otpy.errors import (
     CallTimeout,
     FrameTooLarge,
@@ -24,9 +25,10 @@ from otpy.links.deadline import DEFAULT_TIMEOUT_S
 from otpy.links.protocol import LinkProtocol, value_of
 from otpy.links.ref import GROUP, STRANGERS
 from otpy.links.seat import Lost, NotDelivered
+from otpy.wire.frames import Frame
 
 
-class Introducer(Protocol):
+class Introducer(Overseer, Protocol):
     """Whoever gets links to processes by their names; as `otpy.links.ref.Introducer`."""
 
     protocol: type[LinkProtocol]
@@ -45,12 +47,12 @@ class Introducer(Protocol):
         """Tell why the process at the other end of `link` ended."""
 
 
-class Reference:
+class Reference(SystemCalls):
     """A process, by its name. Any number of tasks of one event loop may use it."""
 
     def __init__(self, node: Introducer, name: str) -> None:
         self.name = name
-        self.node = node
+        self.node: Introducer = node
         self._link: Link | None = None
         self._pool: RefPool | None = None
         self._resolving = asyncio.Lock()
@@ -167,16 +169,17 @@ class Reference:
         target = await self._target(deadline, key)
         return await target._greeted_alone(deadline)  # noqa: SLF001  # of this class
 
-    async def post(self, incarnation: int, data: bytes) -> bool:
+    async def post(self, incarnation: int, data: Frame, timeout: float | None) -> bool:
         """Send a frame to one incarnation of the process; False if that is gone, or takes none.
 
         The greeting is not waited for: a busy worker greets when it is done.
         """
         try:
-            link = await self.introduced(None)
-            if link.incarnation != incarnation:
-                return False
-            await link.post(data)
+            async with within(timeout, f"{self.name!r} took no messages"):
+                link = await self.introduced(None)
+                if link.incarnation != incarnation:
+                    return False
+                await link.post(data)
         except (OtpyError, OSError):
             return False
         return True

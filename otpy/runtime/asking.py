@@ -1,19 +1,24 @@
 """What a worker asks the node, and what it reads of the answers: with and without an event loop."""
 
+import os
 from typing import TypeVar, cast
 
 import msgspec
 
 from otpy.errors import CallingSelf, FrameTooLarge, NoProcess
+from otpy.links.link import link_pipes
 from otpy.links.peer import PeerProtocol
 from otpy.runtime.control import ControlAnswer
+from otpy.runtime.runner import new_id, task_spec
 from otpy.runtime.serving import exit_reason
 from otpy.system.fdpass import close_fds
 from otpy.wire.control import (
     Address,
     Answered,
+    AskProcess,
     Fate,
     Granted,
+    Hire,
     Inquiry,
     Introduced,
     Lost,
@@ -54,6 +59,29 @@ def protocol_with(who: Introduced) -> PeerProtocol:
     protocol = PeerProtocol()
     protocol.expect(VERSION, who.incarnation, MAX_FRAME)
     return protocol
+
+
+def hiring(
+    me: Address, supervisor: str, shutdown: float, *, tied: bool
+) -> tuple[AskProcess, tuple[int, int], tuple[int, ...]]:
+    """Say how to get a task started: the wish, a link's ends of this side, what goes beside it."""
+    wish = AskProcess(supervisor, Hire(task_spec(new_id(me), shutdown), me))
+    ours, theirs = link_pipes()
+    try:
+        return wish, ours, (*theirs, os.pidfd_open(os.getpid())) if tied else theirs
+    except OSError:
+        close_fds((*ours, *theirs))
+        raise
+
+
+def hired(
+    answer: ControlAnswer, fds: tuple[int, ...], ours: tuple[int, int]
+) -> tuple[tuple[int, int, int], Introduced]:
+    """Read the answer to that; raises as `introduction`."""
+    met = introduction(answer, fds, ours)
+    if met is None:
+        raise NoProcess("the supervisor ended meanwhile")
+    return met
 
 
 def granted(answer: ControlAnswer, kind: type[GrantedT]) -> GrantedT:

@@ -1,29 +1,52 @@
 """The other workers of the tree, as a worker reaches them from its event loop."""
 
 import asyncio
-from typing import Any
+import contextlib
+import weakref
+from typing import TypeVar
 
-from otpy.aio.link import Link, LinkTable
-from otpy.aio.pending import Pending
+from otpy.aio.deadline import within
+from otpy.aio.hired import HiredReference
+from otpy.aio.links import Link, LinkTable
 from otpy.aio.reference import Reference
-from otpy.errors import CallingSelf, OtpyError, ProcessDown
-from otpy.links.deadline import fate_deadline, seconds_left
+from otpy.core.messages import TerminateChildren
+from otpy.errors import CallingSelf, NoProcess, OtpyError, ProcessDown
+from otpy.links.deadline import DEFAULT_TIMEOUT_S, fate_deadline, seconds_left
 from otpy.links.link import link_pipes
 from otpy.links.peer import PeerProtocol
 from otpy.links.protocol import LinkProtocol
-from otpy.runtime.asking import granted, introduction, protocol_with, running
+from otpy.runtime.asking import (
+    granted,
+    hired,
+    hiring,
+    introduction,
+    overseen,
+    plainly,
+    protocol_with,
+    running,
+    stop_order,
+)
 from otpy.runtime.control import ControlAnswer
 from otpy.runtime.mailbox import WorkerMailbox
+from otpy.runtime.receiving import as_received, check_wait
+from otpy.runtime.waiting import Waiting
 from otpy.system.fdpass import close_fds
 from otpy.wire.control import (
     Address,
     AskFate,
+    AskProcess,
     Fate,
+    Granted,
+    Inquiry,
+    Introduced,
+    NodeAnswer,
     Seek,
     Whereis,
     Wish,
 )
-from otpy.wire.gateway import TreeRow
+from otpy.wire.gateway import Stopped, TreeRow
+
+T = TypeVar("T")
 
 
 class AsyncPeers:
@@ -40,47 +63,65 @@ class AsyncPeers:
     def __init__(self, me: Address, mailbox: WorkerMailbox) -> None:
         self._me, self._mailbox, self._control = me, mailbox, mailbox.control
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._refs: dict[str, Reference] = {}
+        self._refs: dict[str, PeerReference] = {}
+        self._hired: weakref.WeakSet[Link] = weakref.WeakSet()
         self._links = LinkTable()
         self._asking = 0
 
-    async def call(
-        self, name: str, request: object, *args: object, key: object, timeout: float | None
-    ) -> Any:
-        """Call another worker."""
-        return await self._ref(name).call(request, *args, key=key, timeout=timeout)
-
-    async def send_request(
-        self, name: str, request: object, *args: object, key: object, timeout: float | None
-    ) -> Pending:
-        """Send a request, and go on."""
-        return await self._ref(name).send_request(request, *args, key=key, timeout=timeout)
-
-    async def cast(
-        self, name: str, request: object, *args: object, key: object, timeout: float | None
-    ) -> None:
-        """Send a request that has no answer, to oneself, too."""
-        message = (request, *args) if args else request
-        try:
-            if name != self._me.path:
-                await self._ref(name).cast(message, key=key, timeout=timeout)
-                return
-        except CallingSelf:
-            pass
-        self._mailbox.cast_to_self(message)
-
-    def abandon(self) -> None:
-        """Close every link: this is a process that the worker forked."""
-        self._links.abandon()
-        self._refs.clear()
-
-    def _ref(self, name: str) -> Reference:
+    def __getitem__(self, name: str) -> "PeerReference":
+        """Return the reference to a process by its name."""
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
             self.abandon()  # the links of a loop that is over
             self._loop, self._asking = loop, 0
         ref = self._refs.get(name)
-        return self._refs.setdefault(name, Reference(self, name)) if ref is None else ref
+        if ref is None:
+            ref = self._refs[name] = PeerReference(self, name, self._me, self._mailbox)
+        return ref
+
+    async def ask_node(self, wish: Wish, timeout: float | None) -> NodeAnswer:
+        """Ask the node, which knows who is where; raises what it answers, and `CallTimeout`."""
+        async with within(timeout, "the node did not answer"):
+            answer, _ = await self._ask(wish)
+        assert isinstance(answer, Granted)
+        return answer.answer
+
+    async def send(self, who: Address, message: object, timeout: float | None) -> bool:
+        """Have the `handle_info` of one incarnation called; False if that is gone, or stuck."""
+        if who == self._me:
+            self._mailbox.tell_self(message)
+            return True
+        data = PeerProtocol().info(message)
+        return await self[who.path].post(who.incarnation, data, timeout)
+
+    async def receive(self, timeout: float | None) -> object:
+        """Take the next message of a function worker's mailbox."""
+        check_wait(timeout)
+        return as_received(await Waiting(self._mailbox).next(timeout), timeout)
+
+    async def hire(self, supervisor: str, shutdown: float, *, tied: bool) -> HiredReference:
+        """Have a supervisor start a task, and get a reference to that very process."""
+        wish, ours, beside = hiring(self._me, supervisor, shutdown, tied=tied)
+        try:
+            answer, fds = await self._ask(wish, beside)
+        except BaseException:
+            close_fds(ours)
+            raise
+        link = _link(*hired(answer, fds, ours))
+        self._hired.add(link)
+        return HiredReference(self, link)
+
+    async def terminate_children(self, supervisor: str, ids: list[str]) -> None:
+        """Stop children; those that have ended, with their supervisor or alone, are no mistake."""
+        with contextlib.suppress(NoProcess, ProcessDown):
+            await self._ask(AskProcess(supervisor, TerminateChildren(tuple(ids))))
+
+    def abandon(self) -> None:
+        """Close every link: this is a process that the worker forked."""
+        self._links.abandon()
+        for link in tuple(self._hired):
+            link.abandon()
+        self._refs.clear()
 
     # --- what a reference needs ---------------------------------------------------------------
 
@@ -95,19 +136,32 @@ class AsyncPeers:
                 raise
             if (met := introduction(answer, fds, ours)) is not None:
                 break
-        ends, who = met
-        where = (who.path, who.pid, who.incarnation)
-        link = Link(ends, *where, node_pid=0, protocol=protocol_with(who))
-        return self._links.share(link)
+        return self._links.share(_link(*met))
 
     async def is_running(self, name: str) -> bool:
         """Tell whether a process runs at this moment."""
-        answer, _ = await self._ask(Whereis(name))
-        return running(granted(answer, TreeRow), self._me)
+        return running(await self._row(name), self._me)
+
+    async def oversee(self, name: str, request: Inquiry, shape: type[T]) -> T:
+        """Ask a server beside its messages."""
+        answer, _ = await self._ask(AskProcess(name, plainly(request)))
+        return overseen(answer, shape)
+
+    async def stop_process(self, name: str, reason: object) -> Stopped:
+        """Have a process end in order, and tell how it ended."""
+        who, order = stop_order(await self._row(name), reason, self._me)
+        with contextlib.suppress(NoProcess, ProcessDown):  # it has ended by itself meanwhile
+            await self._ask(AskProcess(who.path, order))
+        answer, _ = await self._ask(AskFate(who))
+        return Stopped(*granted(answer, Fate), str(order.reason))
 
     async def obituary(self, link: Link, deadline: float | None) -> ProcessDown:
         """Tell why the process at the other end of `link` ended."""
         return await link.obituary(self._fate, deadline)
+
+    async def _row(self, name: str) -> TreeRow:
+        answer, _ = await self._ask(Whereis(name))
+        return granted(answer, TreeRow)
 
     async def _fate(self, link: Link, deadline: float | None) -> ProcessDown:
         try:
@@ -143,3 +197,39 @@ class AsyncPeers:
             loop.add_reader(self._control.fd, self._control.hear)
         else:
             loop.remove_reader(self._control.fd)
+
+
+class PeerReference(Reference):
+    """Another worker, by its name, for the tasks of one; or that one itself.
+
+    Args:
+        peers: Gets the links.
+        name: Of the worker.
+        me: This one.
+        mailbox: Its own.
+    """
+
+    def __init__(self, peers: AsyncPeers, name: str, me: Address, mailbox: WorkerMailbox) -> None:
+        super().__init__(peers, name)
+        self._me, self._mailbox = me, mailbox
+
+    async def cast(
+        self,
+        request: object,
+        *args: object,
+        key: object = None,
+        timeout: float | None = DEFAULT_TIMEOUT_S,
+    ) -> None:
+        """Send a request that has no answer, to oneself, too."""
+        try:
+            if self.name != self._me.path:
+                await super().cast(request, *args, key=key, timeout=timeout)
+                return
+        except CallingSelf:
+            pass
+        self._mailbox.cast_to_self((request, *args) if args else request)
+
+
+def _link(ends: tuple[int, int, int], who: Introduced) -> Link:
+    where = (who.path, who.pid, who.incarnation)
+    return Link(ends, *where, node_pid=0, protocol=protocol_with(who))

@@ -9,9 +9,8 @@ import asyncio
 import contextlib
 import importlib
 import inspect
-import time
 from collections.abc import Callable, Coroutine
-from typing import Any, Final
+from typing import Any
 
 from otpy.core.exits import ExitReason
 from otpy.errors import Refused, UnknownRequest
@@ -19,10 +18,8 @@ from otpy.runtime.links import Cast, Info, LinkCall
 from otpy.runtime.mailbox import Message, WorkerMailbox
 from otpy.runtime.orders import ShutDownAsked
 from otpy.runtime.serving import End, NotNeeded, Serving, raised
+from otpy.runtime.waiting import Waiting
 from otpy.server import Continue, GenServer, Ignore
-
-_OTHERS_EVERY_S: Final = 0.001
-"""How long messages may be served without a look at what else the event loop has to do."""
 
 
 class AsyncServing(Serving):
@@ -31,7 +28,7 @@ class AsyncServing(Serving):
     def __init__(self, server: GenServer, mailbox: WorkerMailbox) -> None:
         super().__init__(server, mailbox)
         self._runner = asyncio.Runner(loop_factory=_loop_factory())
-        self._others_at = 0.0
+        self._waiting = Waiting(mailbox)
 
     def init(self, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
         """Run `init`; raises as `Serving.init`."""
@@ -75,52 +72,9 @@ class AsyncServing(Serving):
         if self._continues:
             self._hand = Continue(self._continues.pop())
         else:
-            self._hand = await self._next() or self._mailbox.timed_out()
+            self._hand = await self._waiting.next(self._idle_s) or self._mailbox.timed_out()
             self._idle_s = None
         await self._handle_async(self._hand)
-
-    async def _next(self) -> Message | None:
-        """Take the next message; None after the server's timeout without one."""
-        await self._let_others_run()
-        deadline = None if self._idle_s is None else time.monotonic() + self._idle_s
-        served = self._mailbox.interruptions.served
-        while True:
-            message = self._mailbox.next(0.0)
-            if message is not None:
-                return message
-            if deadline is not None and served != self._mailbox.interruptions.served:
-                served = self._mailbox.interruptions.served
-                deadline = time.monotonic() + (self._idle_s or 0.0)
-            if deadline is not None and time.monotonic() >= deadline:
-                return None
-            await self._until_something_comes(deadline)
-
-    async def _let_others_run(self) -> None:
-        now = time.monotonic()
-        if now - self._others_at > _OTHERS_EVERY_S:
-            await asyncio.sleep(0)
-            self._others_at = time.monotonic()
-
-    async def _until_something_comes(self, deadline: float | None) -> None:
-        loop = asyncio.get_running_loop()
-        comes = loop.create_future()
-
-        def wake() -> None:
-            if not comes.done():
-                comes.set_result(None)
-
-        # Watched only while nothing else is done: else it would be ready while a handler awaits.
-        loop.add_reader(self._mailbox.fileno(), wake)
-        self._mailbox.rouse = wake  # a task may send this very server something
-        seconds = self._mailbox.seconds_until(deadline)
-        alarm = loop.call_later(seconds, wake) if seconds >= 0 else None
-        try:
-            await comes
-        finally:
-            self._mailbox.rouse = None
-            loop.remove_reader(self._mailbox.fileno())
-            if alarm is not None:
-                alarm.cancel()
 
     async def _handle_async(self, message: Message | Continue) -> None:
         server = self._server

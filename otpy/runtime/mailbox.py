@@ -17,8 +17,9 @@ from otpy.runtime.gauges import ARRIVED, BUSY_SINCE, TAKEN, private_gauge
 from otpy.runtime.interruptions import Interruptions
 from otpy.runtime.links import READ_BYTES, Cast, Info, Link, LinkCall, PeerLink
 from otpy.runtime.orders import Halt, ShutDownAsked, StopAsked
+from otpy.runtime.receiving import as_received, check_wait
 from otpy.runtime.timers import Timers
-from otpy.server import Call, TimerRef
+from otpy.server import TimerRef
 from otpy.system.fdpass import close_fds
 from otpy.system.pipes import unread_bytes
 from otpy.wire import link as say
@@ -103,18 +104,8 @@ class WorkerMailbox:
 
     def receive(self, timeout: float | None) -> object:
         """Take the next message, as a function worker sees it; raises TimeoutError."""
-        if timeout is not None and not timeout >= 0:
-            raise ValueError(f"receive takes seconds from zero on, or None, got {timeout!r}")
-        message = self.next(timeout)
-        if message is None:
-            raise TimeoutError(f"no message within {timeout} s")
-        match message:
-            case Cast(request=request):
-                return request
-            case Info(message=content):
-                return content
-            case LinkCall(request=request):
-                return Call(request, message)
+        check_wait(timeout)
+        return as_received(self.next(timeout), timeout)
 
     def next(self, timeout: float | None = None) -> Message | None:
         """Take the next message; None after `timeout` seconds without one.

@@ -1,7 +1,6 @@
 """The other workers of the tree, as a worker reaches them."""
 
 import contextlib
-import os
 import weakref
 from typing import TYPE_CHECKING, TypeVar
 
@@ -22,6 +21,8 @@ from otpy.links.ref import Ref
 from otpy.links.table import LinkTable
 from otpy.runtime.asking import (
     granted,
+    hired,
+    hiring,
     introduction,
     overseen,
     plainly,
@@ -30,7 +31,6 @@ from otpy.runtime.asking import (
     stop_order,
 )
 from otpy.runtime.mailbox import WorkerMailbox
-from otpy.runtime.runner import new_id, task_spec
 from otpy.system.fdpass import close_fds
 from otpy.wire import peer
 from otpy.wire.control import (
@@ -39,7 +39,6 @@ from otpy.wire.control import (
     AskProcess,
     Fate,
     Granted,
-    Hire,
     Inquiry,
     Introduced,
     NodeAnswer,
@@ -118,22 +117,13 @@ class Peers:
 
     def hire(self, supervisor: str, shutdown: float, *, tied: bool) -> Ref:
         """Have a supervisor start a task, and get a reference to that very process."""
-        wish = AskProcess(supervisor, Hire(task_spec(new_id(self._me), shutdown), self._me))
-        ours, theirs = link_pipes()
-        try:
-            beside = (*theirs, os.pidfd_open(os.getpid())) if tied else theirs
-        except OSError:
-            close_fds((*ours, *theirs))
-            raise
+        wish, ours, beside = hiring(self._me, supervisor, shutdown, tied=tied)
         try:
             answer, fds = self._control.ask(self._me, wish, None, beside)
         except BaseException:
             close_fds(ours)
             raise
-        if not (isinstance(answer, Introduced) and fds):
-            close_fds(ours)
-            raise NoProcess("out of descriptors")
-        link = _link((*ours, fds[0]), answer)
+        link = _link(*hired(answer, fds, ours))
         self._hired.add(link)
         return HiredRef(self, link)
 

@@ -97,7 +97,7 @@ class Agent(GenServer):
         if isinstance(agent, str):
             talking.cast(agent, "update", function, *args, key=key, timeout=timeout)
         else:
-            agent.cast("update", _by_name(function), *args, key=key, timeout=timeout)
+            agent.cast("update", by_name(function), *args, key=key, timeout=timeout)
 
     def handle_call(self, request: object, caller: Caller) -> object:
         """Apply a function: ``("get", function, *args)``, and so with `update` and the others."""
@@ -131,10 +131,11 @@ def _ask(agent: Ref | str, request: tuple[Any, ...], key: object, timeout: float
     operation, function, *args = request
     if isinstance(agent, str):
         return talking.call(agent, operation, function, *args, key=key, timeout=timeout)
-    return agent.call(operation, _by_name(function), *args, key=key, timeout=timeout)
+    return agent.call(operation, by_name(function), *args, key=key, timeout=timeout)
 
 
-def _by_name(function: Function) -> str:
+def by_name(function: Function) -> str:
+    """Give a function as clients send it; raises `NotSendable`."""
     return name_of(function) if callable(function) else function
 
 

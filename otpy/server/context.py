@@ -44,25 +44,6 @@ class Mailbox(Protocol):
         """Close everything: this is a process that the worker forked."""
 
 
-class AsyncPeers(Protocol):
-    """The other workers of the tree, for who has an event loop; as the functions of `otpy`."""
-
-    async def call(
-        self, name: str, request: object, *args: object, key: object, timeout: float | None
-    ) -> Any:
-        """Call another worker."""
-
-    async def send_request(
-        self, name: str, request: object, *args: object, key: object, timeout: float | None
-    ) -> Any:
-        """Send a request, and go on."""
-
-    async def cast(
-        self, name: str, request: object, *args: object, key: object, timeout: float | None
-    ) -> None:
-        """Send a request that has no answer, to oneself, too."""
-
-
 class Employer(Protocol):
     """Whoever gets tasks started."""
 
@@ -79,8 +60,8 @@ class Employer(Protocol):
 class Peers(Employer, Protocol):
     """The other workers of the tree."""
 
-    def on_a_loop(self) -> AsyncPeers:
-        """Give what reaches them without blocking the event loop."""
+    def on_a_loop(self) -> Any:
+        """Give what reaches them without blocking the event loop: see `otpy.aio.workers`."""
 
     def __getitem__(self, name: str) -> Ref:
         """Return the reference to a process by its name."""

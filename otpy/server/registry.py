@@ -10,6 +10,7 @@ from otpy.server.context import current
 from otpy.wire.control import (
     MAX_REGISTERED,
     Entries,
+    Entry,
     Lookup,
     NodeAnswer,
     Register,
@@ -29,11 +30,7 @@ def register_name(name: str) -> None:
         ValueError: It holds half a character.
         OtpyError: This process is not a worker of a tree.
     """
-    try:
-        str.encode(name)
-    except UnicodeEncodeError:
-        raise ValueError(f"a name is Unicode, got {name!r:.100}") from None
-    _ask(RegisterName(name))
+    _ask(naming(name))
 
 
 def register(key: object, value: object = None) -> None:
@@ -48,19 +45,17 @@ def register(key: object, value: object = None) -> None:
         FrameTooLarge: Either is over 64 KiB.
         OtpyError: This process is not a worker of a tree.
     """
-    _ask(Register(_packed(key), _packed(value)))
+    _ask(registering(key, value))
 
 
 def unregister(key: object) -> None:
     """Undo `register`; nothing happens if this process is not there."""
-    _ask(Unregister(_packed(key)))
+    _ask(unregistering(key))
 
 
 def lookup(key: object) -> list[Registered]:
     """Tell which processes are registered under `key`, the first to register first."""
-    return [
-        Registered(entry.who.path, entry.pid, unpack(entry.value)) for entry in _found(key).entries
-    ]
+    return registered(_ask(looking_up(key)))
 
 
 def dispatch(key: object, message: object, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> int:
@@ -78,7 +73,49 @@ def dispatch(key: object, message: object, *, timeout: float | None = DEFAULT_TI
         NotSendable: Pickle cannot carry the message.
     """
     peers = current().peers
-    return sum(peers.send(entry.who, message, timeout) for entry in _found(key).entries)
+    return sum(peers.send(each.who, message, timeout) for each in entries(_ask(looking_up(key))))
+
+
+def _ask(wish: Wish) -> NodeAnswer:
+    return current().peers.ask_node(wish, DEFAULT_TIMEOUT_S)
+
+
+# --- for those on an event loop, too --------------------------------------------------------------
+
+
+def naming(name: str) -> RegisterName:
+    """Say which name is to be taken; raises as `register_name`."""
+    try:
+        str.encode(name)
+    except UnicodeEncodeError:
+        raise ValueError(f"a name is Unicode, got {name!r:.100}") from None
+    return RegisterName(name)
+
+
+def registering(key: object, value: object) -> Register:
+    """Say what is to be registered; raises as `register`."""
+    return Register(_packed(key), _packed(value))
+
+
+def unregistering(key: object) -> Unregister:
+    """Say what is to be registered no more; raises as `register`."""
+    return Unregister(_packed(key))
+
+
+def looking_up(key: object) -> Lookup:
+    """Say who is looked for; raises as `register`."""
+    return Lookup(_packed(key))
+
+
+def entries(answer: NodeAnswer) -> tuple[Entry, ...]:
+    """Read who was found."""
+    assert isinstance(answer, Entries)
+    return answer.entries
+
+
+def registered(answer: NodeAnswer) -> list[Registered]:
+    """Read who was found, as users are told."""
+    return [Registered(each.who.path, each.pid, unpack(each.value)) for each in entries(answer)]
 
 
 def _packed(value: object) -> bytes:
@@ -86,13 +123,3 @@ def _packed(value: object) -> bytes:
     if len(packed) > MAX_REGISTERED:
         raise FrameTooLarge(len(packed), MAX_REGISTERED)
     return packed
-
-
-def _found(key: object) -> Entries:
-    found = _ask(Lookup(_packed(key)))
-    assert isinstance(found, Entries)
-    return found
-
-
-def _ask(wish: Wish) -> NodeAnswer:
-    return current().peers.ask_node(wish, DEFAULT_TIMEOUT_S)

@@ -13,7 +13,7 @@ from otpy.server import tasks
 from otpy.server.context import Employer
 from otpy.server.tasks import DEFAULT_SHUTDOWN_S, DEFAULT_SUPERVISOR, Function, Task
 
-_AHEAD: Final = 4
+AHEAD: Final = 4
 """For each task that may run, so many may be begun or done before the one whose turn it is."""
 
 _ERRORS: Final = ("raise", "yield")
@@ -52,19 +52,25 @@ def stream(
     Raises:
         ValueError: An argument is wrong.
     """
-    limit = _processors() if max_concurrency is None else max_concurrency
-    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
-        raise ValueError(f"max_concurrency is an integer from 1 on, got {limit!r}")
-    if timeout is not None and not timeout > 0:
-        raise ValueError(f"timeout is seconds above zero or None, got {timeout!r}")
-    if on_error not in _ERRORS:
-        raise ValueError(f"on_error is raise or yield, got {on_error!r}")
+    limit = concurrency(max_concurrency, timeout, on_error)
     begin = tasks.async_ if linked else tasks.async_nolink
 
     def begin_one(item: Any) -> Task:
         return begin(function, item, supervisor=supervisor, shutdown=shutdown, node=node)
 
     return _yielded(_Stream(begin_one, iter(items), limit, ordered, timeout), on_error)
+
+
+def concurrency(max_concurrency: int | None, timeout: float | None, on_error: str) -> int:
+    """Tell how many tasks may run at a time; raises ValueError for what is wrong of these."""
+    limit = len(os.sched_getaffinity(0)) if max_concurrency is None else max_concurrency
+    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
+        raise ValueError(f"max_concurrency is an integer from 1 on, got {limit!r}")
+    if timeout is not None and not timeout > 0:
+        raise ValueError(f"timeout is seconds above zero or None, got {timeout!r}")
+    if on_error not in _ERRORS:
+        raise ValueError(f"on_error is raise or yield, got {on_error!r}")
+    return limit
 
 
 def _yielded(running: "_Stream", on_error: str) -> Iterator[Any]:
@@ -123,7 +129,7 @@ class _Stream:
         while (
             not self.exhausted
             and len(self.running) < self.limit
-            and self.begun - self.given < _AHEAD * self.limit
+            and self.begun - self.given < AHEAD * self.limit
         ):
             try:
                 item = next(self.items)
@@ -178,7 +184,3 @@ class _Stream:
             task, _ = self.running.pop(number)
             text = f"{task.name!r} did not end within {self.timeout:g} s"
             self.done[number] = _Outcome(error=CallTimeout(text))
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0))

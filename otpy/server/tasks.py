@@ -145,7 +145,7 @@ def async_(
         SupervisorError: It does not take the task: ``max_children``.
         OtpyError: This process is not a worker of a tree, and no `node` is given.
     """
-    request = _request(function, args, node)
+    request = request_of(function, args, node)
     with _hired(node, supervisor, shutdown, tied=True) as (employer, ref):
         return Task(employer, ref, request)
 
@@ -159,7 +159,7 @@ def async_nolink(
     node: Employer | None = None,
 ) -> Task:
     """Do as `async_`, but the task goes on when this process ends."""
-    request = _request(function, args, node)
+    request = request_of(function, args, node)
     with _hired(node, supervisor, shutdown, tied=False) as (employer, ref):
         return Task(employer, ref, request)
 
@@ -173,7 +173,7 @@ def start(
     node: Employer | None = None,
 ) -> str:
     """Begin a task that nobody awaits, for its effects; return its path. Raises as `async_`."""
-    request = _request(function, args, node)
+    request = request_of(function, args, node)
     with _hired(node, supervisor, shutdown, tied=False) as (_, ref):
         ref.cast(*request, timeout=None)
     if ref.link is not None:
@@ -231,17 +231,23 @@ def end(tasks: Iterable[Task]) -> None:
 
 
 def _dismiss(employer: Employer, names: list[str]) -> None:
-    by_supervisor: dict[str, list[str]] = {}
-    for name in names:
-        supervisor, _, id_ = name.rpartition("/")
-        by_supervisor.setdefault(supervisor, []).append(id_)
-    for supervisor, ids in by_supervisor.items():
+    for supervisor, ids in by_supervisor(names).items():
         employer.terminate_children(supervisor, ids)
 
 
-def _request(
-    function: Function, args: tuple[Any, ...], node: Employer | None
+def by_supervisor(names: Iterable[str]) -> dict[str, list[str]]:
+    """Sort the ids of tasks by their supervisors."""
+    sorted_: dict[str, list[str]] = {}
+    for name in names:
+        supervisor, _, id_ = name.rpartition("/")
+        sorted_.setdefault(supervisor, []).append(id_)
+    return sorted_
+
+
+def request_of(
+    function: Function, args: tuple[Any, ...], node: object | None
 ) -> tuple[object, ...]:
+    """Make the request for a task: of a worker, or of a client's `node`; raises as `async_`."""
     if isinstance(function, str):
         return ("apply", function, *args)
     if not callable(function):
@@ -272,7 +278,12 @@ def _hire(employer: Employer, supervisor: str, shutdown: float, *, tied: bool) -
     try:
         return employer.hire(supervisor, shutdown, tied=tied)
     except NoProcess as error:
-        if supervisor != DEFAULT_SUPERVISOR:
-            raise
-        advice = f"tasks need a supervisor such as {{id: {supervisor}, strategy: dynamic}}"
-        raise NoProcess(f"{error}; {advice}") from None
+        raise advised(error, supervisor) from None
+
+
+def advised(error: NoProcess, supervisor: str) -> NoProcess:
+    """Say what to do, if it is the default supervisor that is missing."""
+    if supervisor != DEFAULT_SUPERVISOR:
+        return error
+    advice = f"tasks need a supervisor such as {{id: {supervisor}, strategy: dynamic}}"
+    return NoProcess(f"{error}; {advice}")

@@ -27,18 +27,15 @@ def monitor(name: str) -> int:
         TypeError: The name is no string.
         OtpyError: This process is not a worker of a tree.
     """
-    number = next(_numbers)
-    current().peers.ask_node(Monitor(number, name), DEFAULT_TIMEOUT_S)
-    return number
+    wish = numbered(name)
+    current().peers.ask_node(wish, DEFAULT_TIMEOUT_S)
+    return wish.number
 
 
 def demonitor(reference: int) -> None:
     """Undo `monitor`: no `Down` of it arrives any more, not even one that is here already."""
-    if not isinstance(reference, int):
-        raise TypeError(f"demonitor takes what monitor returned, got {reference!r:.100}")
-    me = current()
-    me.peers.ask_node(Demonitor(int(reference)), DEFAULT_TIMEOUT_S)
-    me.mailbox.drop(lambda message: isinstance(message, Down) and message.monitor == reference)
+    current().peers.ask_node(demonitoring(reference), DEFAULT_TIMEOUT_S)
+    drop_down(reference)
 
 
 def link(name: str) -> None:
@@ -58,12 +55,39 @@ def link(name: str) -> None:
 
 def unlink(name: str) -> None:
     """Undo `link`: no `Exit` of it arrives any more, not even one that is here already."""
-    me = current()
+    peers = current().peers
     path = name
     # Who is gone for good has no name any more; an `Exit` of it may be here.
     with contextlib.suppress(NoProcess):
-        there = me.peers.ask_node(Whereis(name), DEFAULT_TIMEOUT_S)
+        there = peers.ask_node(Whereis(name), DEFAULT_TIMEOUT_S)
         assert isinstance(there, TreeRow)
         path = there.path
-        me.peers.ask_node(Unlink(name), DEFAULT_TIMEOUT_S)
-    me.mailbox.drop(lambda message: isinstance(message, Exit) and message.path == path)
+        peers.ask_node(Unlink(name), DEFAULT_TIMEOUT_S)
+    drop_exit(path)
+
+
+# --- for those on an event loop, too --------------------------------------------------------------
+
+
+def numbered(name: str) -> Monitor:
+    """Make a monitor that no other of this process is taken for."""
+    return Monitor(next(_numbers), name)
+
+
+def demonitoring(reference: int) -> Demonitor:
+    """Say which monitor is to be undone; raises TypeError."""
+    if not isinstance(reference, int):
+        raise TypeError(f"demonitor takes what monitor returned, got {reference!r:.100}")
+    return Demonitor(int(reference))
+
+
+def drop_down(reference: int) -> None:
+    """Take back a `Down` that was not handled yet."""
+    current().mailbox.drop(
+        lambda message: isinstance(message, Down) and message.monitor == reference
+    )
+
+
+def drop_exit(path: str) -> None:
+    """Take back an `Exit` that was not handled yet."""
+    current().mailbox.drop(lambda message: isinstance(message, Exit) and message.path == path)

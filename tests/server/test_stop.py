@@ -77,7 +77,7 @@ def test_a_suspended_server_is_stopped_by_anybody(nodes: Nodes, who: str) -> Non
 
 def test_nobody_stops_himself(nodes: Nodes) -> None:
     node = stopping(nodes)
-    for who in ("worker",):
+    for who in ("worker", "aio-worker"):
         with pytest.raises(otpy.CallingSelf):
             asker(who, node).do("stop", who)
         assert node.client[who].incarnation == 1

@@ -100,7 +100,7 @@ def test_who_is_no_server(who: Asker, what: str) -> None:
 
 
 def test_a_server_does_not_wait_for_itself(node: NodeUnderTest) -> None:
-    for name in ("worker",):
+    for name in ("worker", "aio-worker"):
         who = asker(name, node)
         for what in ("get_state", "suspend", "resume"):
             with pytest.raises(otpy.CallingSelf):

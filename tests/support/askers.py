@@ -18,7 +18,7 @@ import otpy.aio
 from otpy.links.protocol import error_of
 from tests.support.node import NodeUnderTest
 
-ASKERS: Final = ("client", "worker", "aio-client")
+ASKERS: Final = ("client", "worker", "aio-client", "aio-worker")
 
 _CHILDREN: Final = """
   - {id: worker, start: "tests.support.asking_workers:Asking", args: [WORK/log]}

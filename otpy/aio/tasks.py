@@ -1,0 +1,23 @@
+"""Functions in processes of their own, awaited on an event loop; as `otpy.tasks`."""
+
+from otpy.aio.streams import stream
+from otpy.aio.task import (
+    Task,
+    async_,
+    async_nolink,
+    await_,
+    await_many,
+    shutdown,
+    start,
+)
+
+__all__ = [
+    "Task",
+    "async_",
+    "async_nolink",
+    "await_",
+    "await_many",
+    "shutdown",
+    "start",
+    "stream",
+]
