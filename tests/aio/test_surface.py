@@ -55,4 +55,3 @@ def test_what_a_worker_can_do_it_can_do_on_a_loop() -> None:
 
 def test_all_that_is_promised_is_there() -> None:
     assert all(hasattr(otpy.aio, name) for name in otpy.aio.__all__)
-    assert otpy.aio.sys.suspend is not otpy.sys.suspend

@@ -159,6 +159,37 @@ def test_only_who_needs_it_pays_for_asyncio(nodes: Nodes) -> None:
     assert node.call("loops", "modules") is True
 
 
+def test_an_async_function_receives_while_its_tasks_run(nodes: Nodes) -> None:
+    node = nodes.run("""
+        name: receives
+        children:
+          - {id: f, start: "tests.support.async_workers:answers", args: [WORK/log],
+             restart: temporary}
+        """)
+    node.logged("ticked")  # while it waits for messages
+    assert node.call("f", "hello") == ["answer to", "hello"]
+    assert node.call("f", "wait", 0.01) == "no message within 0.01 s"
+    waits = ask(node, "f", "wait", 60.0)
+    node.client["f"].cast("a cast")
+    assert waits.result() == "a cast"
+    for number in range(100):
+        node.client["f"].cast("note", number)
+    node.client["f"].stop("because")
+    assert node.next(ChildEnded, path="f").reason == "because"
+    assert node.log()[1:] == [["received", ["note", number]] for number in range(100)]
+
+
+def test_an_async_function_is_done_when_it_returns(nodes: Nodes) -> None:
+    node = nodes.run("""
+        name: returns
+        children:
+          - {id: f, start: "tests.support.async_workers:answers", args: [WORK/log],
+             restart: temporary}
+        """)
+    node.client["f"].cast("end")
+    assert node.next(ChildEnded, path="f").reason == "normal"
+
+
 def test_a_function_may_be_async(nodes: Nodes) -> None:
     node = nodes.run("""
         name: functions

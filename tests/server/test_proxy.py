@@ -14,17 +14,18 @@ TREE = with_askers("""
     """)
 
 
-def test_a_worker_uses_the_methods_of_another(nodes: Nodes) -> None:
+@pytest.mark.parametrize("who", ["worker", "aio-worker"])
+def test_a_worker_uses_the_methods_of_another(nodes: Nodes, who: str) -> None:
     node = nodes.run(TREE)
-    assert node.call("worker", "proxied", "a") == [
+    assert node.call(who, "proxied", "a") == [
         "<Proxy of Contract a>",
         2,
         3,
         "Contract has no @call or @cast method 'not_marked'",
     ]
     assert node.log() == [["put", "by a proxy"]]
-    node.call("worker", "put_to_itself")
-    node.logged("put", "worker", "mine")
+    node.call(who, "put_to_itself")
+    node.logged("put", who, "mine")
 
 
 def test_outside_a_tree_there_is_nobody_behind_it() -> None:

@@ -106,6 +106,18 @@ class AsyncAsking(Asking):
     """Awaits those of `otpy.aio`."""
 
     @call
+    async def proxied(self, name: str) -> list[Any]:  # type: ignore[override]
+        other: Any = otpy.aio.proxy(name, Contract, timeout=60.0)
+        await other.put("by a proxy")
+        added = [await other.add(1), await other.add(one=1, two=2)]
+        return [repr(other), *added, str(_told_by(other))]
+
+    @call
+    async def put_to_itself(self) -> None:  # type: ignore[override]
+        other: Any = otpy.aio.proxy(self.name, Asking)
+        await other.put("mine")
+
+    @call
     async def do(  # type: ignore[override]
         self, what: str, args: list[Any], options: dict[str, Any]
     ) -> list[Any]:

@@ -5,6 +5,7 @@ import sys
 from typing import Any
 
 from otpy import (
+    Call,
     Caller,
     GenServer,
     OtpyError,
@@ -172,6 +173,30 @@ async def function(log: str) -> None:
     """Be a function that awaits, and ends."""
     await asyncio.sleep(0)
     note(log, "received", receive())
+
+
+async def answers(log: str) -> None:
+    """Be a function that receives on its loop, and lets a task run meanwhile."""
+    ticking = asyncio.create_task(_tick_once(log))
+    while True:
+        match await aio.receive():
+            case Call(request=("wait", float(seconds)), caller=caller):
+                try:
+                    caller.reply(await aio.receive(seconds))
+                except TimeoutError as error:
+                    caller.reply(str(error))
+            case Call(request=request, caller=caller):
+                caller.reply(["answer to", request])
+            case "end":
+                await ticking
+                return
+            case message:
+                note(log, "received", message)
+
+
+async def _tick_once(log: str) -> None:
+    await asyncio.sleep(0.01)
+    note(log, "ticked")
 
 
 class Calling(GenServer):

@@ -76,6 +76,15 @@ class Timed(GenServer):
         return otpy.Stop("normal") if message == "timeout" else None
 
 
+async def asyncio_workers() -> None:
+    assert_type(await otpy.aio.monitor("stock"), int)
+    assert_type(await otpy.aio.sys.statistics("stock"), otpy.Statistics)
+    assert_type(await otpy.aio.whereis("stock"), int | None)
+    assert_type(await otpy.aio.proxy("a", Awaiting).take("apple"), list[str])
+    assert_type(await otpy.aio.tasks.async_(len, "apple"), otpy.aio.tasks.Task)
+    await otpy.aio.stop("stock", timeout="5")  # type: ignore[arg-type]
+
+
 async def asyncio_clients() -> None:
     async with otpy.aio.connect("node") as node:
         assert_type(node, otpy.aio.Node)
