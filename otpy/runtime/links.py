@@ -43,6 +43,12 @@ class Cast(msgspec.Struct, array_like=True, tag=say.CAST, forbid_unknown_fields=
 
 
 class _Casts(msgspec.Struct, array_like=True, tag=say.CASTS, forbid_unknown_fields=True):
+    """Casts that were sent together, and all with arguments, as nearly always."""
+
+    requests: list[tuple[Any, ...]]
+
+
+class _AnyCasts(msgspec.Struct, array_like=True, tag=say.CASTS, forbid_unknown_fields=True):
     requests: list[Any]
 
 
@@ -128,6 +134,16 @@ Queue: TypeAlias = deque[Any]
 """Where what was received waits, among other things."""
 
 _decode: Final = msgspec.msgpack.Decoder(LinkCall | Cast | _Casts | Info).decode
+_decode_casts: Final = msgspec.msgpack.Decoder(_AnyCasts).decode
+
+
+def _casts(body: Body, error: Exception) -> list[Cast]:
+    """Read casts some of which have no arguments; `error` tells why it is nothing else."""
+    try:
+        requests = _decode_casts(body).requests
+    except (ValueError, RecursionError):
+        raise ProtocolError(f"neither a call nor a cast: {error}") from None
+    return [Cast(say.request_value(request)) for request in requests]
 
 
 class Link:
@@ -201,7 +217,8 @@ class Link:
         try:
             message: Received | _Casts = _decode(body)
         except (ValueError, RecursionError) as error:
-            raise ProtocolError(f"neither a call nor a cast: {error}") from None
+            ready.extend(_casts(body, error))
+            return
         if type(message) is LinkCall or type(message) is Cast:
             if type(message.request) is list:
                 message.request = tuple(message.request)
@@ -209,9 +226,7 @@ class Link:
                 message.link = self
             ready.append(message)
         elif isinstance(message, _Casts):
-            ready.extend(
-                [Cast(tuple(each) if type(each) is list else each) for each in message.requests]
-            )
+            ready.extend(map(Cast, message.requests))
         elif isinstance(message, Info):
             ready.append(Info(say.request_value(message.message)))
 

@@ -60,40 +60,46 @@ def handles(function: object) -> str | None:
     return None if mark is None else mark.kind
 
 
-def dispatch(server: object, kind: str, request: object) -> object:
+class Methods(dict[type, dict[str, Callable[..., object]]]):
+    """The methods of a kind that were called with one argument, by the server's class and name.
+
+    Most requests have one, so that these are found in the fewest steps.
+    """
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.kind = kind
+
+    def __missing__(self, server: type) -> dict[str, Callable[..., object]]:
+        return self.setdefault(server, {})
+
+
+def dispatch(server: object, methods: Methods, request: object) -> object:
     """Call the marked method that `request` means.
 
     Raises:
         UnknownRequest: There is no such method, or the arguments do not fit its parameters: then
             it is the request that is wrong, not the server.
     """
-    if not (isinstance(request, tuple) and request):
-        request = (request,)
-    name = request[0]
-    if isinstance(name, str):
-        count = len(request)
-        method = _found.get((type(server), kind, name, count))
-        if method is None:
-            method = _find(type(server), kind, name, count)
-        if method is not None:
-            if count == _ONE_ARGUMENT:
-                return method(server, request[1])
-            return method(server, *request[1:])
-    asked = request if len(request) > 1 else name
-    raise UnknownRequest(f"{type(server).__name__} has no handler for {kind} {asked!r:.200}")
+    if type(request) is tuple and len(request) == _WITH_ONE_ARGUMENT:
+        name, argument = request
+        if type(name) is str and (method := methods[type(server)].get(name)) is not None:
+            return method(server, argument)
+    return _find(server, methods, request)
 
 
-_ONE_ARGUMENT: Final = 2
-_found: Final[dict[tuple[type, str, str, int], Callable[..., object]]] = {}
-"""Methods that were called, by what leads to them: a class, a kind, a name, a number of parts."""
+_WITH_ONE_ARGUMENT: Final = 2
 
 
-def _find(server: type, kind: str, name: str, count: int) -> Callable[..., object] | None:
-    method: Any = getattr(server, name, None)
-    mark: Handles | None = getattr(method, MARK, None)
-    if mark is None or mark.kind != kind or not mark.least < count <= mark.most + 1:
-        return None
-    found: Callable[..., object] = method
-    if mark.most < math.inf:  # else there is no end of numbers
-        _found[server, kind, name, count] = found
-    return found
+def _find(server: object, methods: Methods, request: object) -> object:
+    parts = request if isinstance(request, tuple) and request else (request,)
+    if isinstance(parts[0], str):
+        method: Any = getattr(type(server), parts[0], None)
+        mark: Handles | None = getattr(method, MARK, None)
+        count = len(parts) - 1
+        if mark is not None and mark.kind == methods.kind and mark.least <= count <= mark.most:
+            if count == 1:
+                methods[type(server)][parts[0]] = method
+            return method(server, *parts[1:])
+    problem = f"{type(server).__name__} has no handler for {methods.kind} {request!r:.200}"
+    raise UnknownRequest(problem)

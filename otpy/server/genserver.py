@@ -1,13 +1,16 @@
 """The GenServer behaviour: subclass it, override what you need; state is the instance."""
 
 from collections.abc import Coroutine
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from otpy.errors import UnknownRequest
 from otpy.server.caller import Caller
 from otpy.server.context import current
-from otpy.server.dispatch import dispatch
+from otpy.server.dispatch import Methods, dispatch
 from otpy.server.timer import TimerRef
+
+_CALLS: Final = Methods("call")
+_CASTS: Final = Methods("cast")
 
 
 class GenServer:
@@ -54,7 +57,7 @@ class GenServer:
             The reply; or `NoReply`, ``Reply(value, then=...)`` or ``Stop(reason, reply=...)``.
         """
         del caller
-        return dispatch(self, "call", request)
+        return dispatch(self, _CALLS, request)
 
     def handle_cast(self, request: object) -> object:
         """Handle a cast.
@@ -62,7 +65,7 @@ class GenServer:
         Returns:
             None, ``Continue(x)``, ``Timeout(seconds)`` or ``Stop(reason)``.
         """
-        return dispatch(self, "cast", request)
+        return dispatch(self, _CASTS, request)
 
     def handle_info(self, message: object) -> object:
         """Handle any other message: ``"timeout"``, or one that `send_after` sent.
