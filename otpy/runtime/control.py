@@ -4,6 +4,7 @@ Any thread of the worker's may ask and wait. Whoever reads the pipe, the mailbox
 waits, hands every answer to the one who waits for it.
 """
 
+import contextlib
 import itertools
 import os
 import select
@@ -19,13 +20,14 @@ from otpy.links import notices
 from otpy.links.deadline import TooLate, has_passed, poll_ms
 from otpy.runtime.child import control_channel
 from otpy.server.context import current
-from otpy.system.channel import Channel
+from otpy.system.channel import Channel, ChannelFull
 from otpy.system.fdpass import close_fds
 from otpy.wire.control import (
     Address,
     Answered,
     Down,
     Exit,
+    Forget,
     Granted,
     Introduced,
     LastWord,
@@ -46,10 +48,14 @@ ControlAnswer: TypeAlias = Answered | Introduced | Granted
 
 @dataclass(slots=True)
 class Awaited:
-    """An answer that somebody waits for; `wake` is an eventfd, readable when it is there."""
+    """An answer that somebody waits for; `wake` is an eventfd, readable when it is there.
+
+    `gave`: there were descriptors beside the question.
+    """
 
     token: int
     wake: int
+    gave: bool = False
     message: ControlAnswer | None = None
     fds: tuple[int, ...] = ()
 
@@ -105,7 +111,7 @@ class Control:
         except BaseException:
             close_fds(fds)
             raise
-        awaited = Awaited(next(_tokens), wake)
+        awaited = Awaited(next(_tokens), wake, bool(fds))
         _awaited[awaited.token] = awaited
         try:
             self.tell(Petition(awaited.token, sender, wish), fds)
@@ -128,6 +134,9 @@ class Control:
         """Wait no more; the descriptors of an answer that nobody took are closed."""
         with _lock:  # who is just handing the answer over is not to find it closed
             del _awaited[awaited.token]
+            if awaited.gave and awaited.message is None:
+                with contextlib.suppress(ChannelFull):
+                    self._channel.send(Forget(awaited.token))
         os.close(awaited.wake)
         close_fds(awaited.fds)
 

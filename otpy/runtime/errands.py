@@ -1,5 +1,6 @@
 """What clients want from the tree, and the tree has not answered yet."""
 
+import contextlib
 import itertools
 import os
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from otpy.wire.control import (
     Ask,
     DumpStacks,
     Entries,
+    Forget,
     Granted,
     Hire,
     Introduce,
@@ -164,7 +166,7 @@ class Errands:
         """The client has gone."""
         for token, errand in tuple(self._open.items()):
             if errand.client is client:
-                del self._open[token]
+                self._give_up(token, errand)
                 self._close(errand)
 
     def introduced(self, message: Introduced, fds: tuple[int, ...]) -> None:
@@ -256,8 +258,14 @@ class Errands:
     def _late(self, late: Errand) -> None:
         for token, errand in tuple(self._open.items()):
             if errand is late:
-                del self._open[token]
+                self._give_up(token, errand)
                 self._fail(errand, CallTimeout(f"{errand.name!r} did not come up in time"))
+
+    def _give_up(self, token: int, errand: Errand) -> None:
+        del self._open[token]
+        if errand.fds:  # the other ends of these are somewhere in the tree, and worth nothing
+            with contextlib.suppress(ChannelFull):
+                self._node.send(Forget(token))
 
     def _fail(self, errand: Errand, error: OtpyError) -> None:
         self._close(errand)

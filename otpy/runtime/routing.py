@@ -14,18 +14,12 @@ from dataclasses import dataclass
 from types import UnionType
 from typing import Final
 
-from otpy.core.messages import (
-    Answer,
-    Denied,
-    Done,
-    Results,
-    StartChild,
-    StartMany,
-)
+from otpy.core.messages import Answer, Denied, Done, Results, StartChild, StartMany
 from otpy.core.state import Outlook
 from otpy.errors import NoProcess, OtpyError, ProcessDown, SeveralInstances, SupervisorError
 from otpy.runtime.child import Child
 from otpy.runtime.family import Family
+from otpy.runtime.held import WaitingRoom
 from otpy.runtime.translate import refusal, within_bounds
 from otpy.system.channel import Channel, ChannelFull
 from otpy.system.exits import send_signal
@@ -35,6 +29,7 @@ from otpy.wire.control import (
     Answered,
     Ask,
     DumpStacks,
+    Forget,
     Granted,
     Hire,
     Introduce,
@@ -52,17 +47,7 @@ from otpy.wire.system import SystemRequest
 NOBODY: Final = 0
 """The token of a question whose answer nobody waits for."""
 
-_MAX_HELD = 4096
 _FDS_OF_A_LINK = 2
-
-
-@dataclass(frozen=True, slots=True)
-class _Held:
-    """A message that waits for a child, with the descriptors beside it."""
-
-    origin: Channel
-    message: Introduce | Ask
-    fds: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +86,7 @@ class Router:
     def __init__(self, family: Family) -> None:
         self._family = family
         self._tokens = itertools.count(1)
-        self._held: list[_Held] = []
+        self._waiting = WaitingRoom()
         self._forwarded: dict[int, _Forwarded] = {}
         self._asked: dict[int, tuple[Channel, int]] = {}
         self._batches: dict[int, _Batch] = {}
@@ -125,13 +110,10 @@ class Router:
         if _is(message, ReadGauges | DumpStacks | StopProcess):
             self._refuse(origin, message, fds, NoProcess(f"{id_!r} has no process now"))
             return
-        match self._family.outlook(id_):
-            case Outlook.GONE:
-                self._refuse(origin, message, fds, NoProcess(f"{id_!r} is not running"))
-            case _ if len(self._held) >= _MAX_HELD:
-                self._refuse(origin, message, fds, NoProcess(f"too many wait for {id_!r}"))
-            case Outlook.UP | Outlook.COMING | Outlook.ENDING:
-                self._held.append(_Held(origin, message, tuple(fds)))
+        if self._family.outlook(id_) is Outlook.GONE:
+            self._refuse(origin, message, fds, NoProcess(f"{id_!r} is not running"))
+        elif not self._waiting.hold(origin, message, tuple(fds)):
+            self._refuse(origin, message, fds, NoProcess(f"too many wait for {id_!r}"))
 
     def _open(self, message: Introduce | Ask) -> Child | None:
         """Find the child that takes a message: it is up, or a worker looks for one below it.
@@ -148,11 +130,22 @@ class Router:
 
     def retry_held(self) -> None:
         """Look again at what waits; to be called whenever a child's fate has changed."""
-        if not self._held:
-            return  # as nearly always: this runs after every event
-        held, self._held = self._held, []
-        for waiting in held:
-            self.route(waiting.origin, waiting.message, waiting.fds)
+        if self._waiting:  # hardly ever: this runs after every event
+            for held in self._waiting.empty():
+                self.route(held.origin, held.message, held.fds)
+
+    def forget(self, origin: Channel, token: int) -> None:
+        """Drop a message that whoever sent it does not wait for any more, here or further on."""
+        if self._waiting.drop(origin, token):
+            return
+        for onward, forwarded in self._forwarded.items():
+            if forwarded.origin is origin and forwarded.token == token:
+                del self._forwarded[onward]
+                if forwarded.child is None:
+                    self._family.send_up(Forget(onward))
+                elif forwarded.child.is_supervisor:
+                    self._send(forwarded.child.channel, Forget(onward))
+                return
 
     def answer(self, token: int, answer: Answer) -> None:
         """Send what the core answered to where the question came from."""
@@ -217,7 +210,11 @@ class Router:
                 self._send(forwarded.origin, Answered(forwarded.token, answer, pids))
 
     def child_ended(self, child: Child, reason: str) -> None:
-        """Answer for a supervisor below that cannot any more."""
+        """Answer for a supervisor below that cannot any more, and forget what a child wanted."""
+        origin = child.channel
+        wanted = [f.token for f in self._forwarded.values() if f.introduces and f.origin is origin]
+        for token in (*wanted, *self._waiting.left_by(origin)):
+            self.forget(origin, token)
         for token, forwarded in tuple(self._forwarded.items()):
             if forwarded.child is child:
                 del self._forwarded[token]
@@ -232,16 +229,14 @@ class Router:
             return
         if isinstance(message.request, StartMany):
             self._serve_many(origin, message.token, message.request)
-            return
-        if isinstance(message.request, ReadGauges):
+        elif isinstance(message.request, ReadGauges):
             self._send(origin, Answered(message.token, self._family.readings(), {}))
-            return
-        if isinstance(message.request, Hire):
+        elif isinstance(message.request, Hire):
             self._hire(origin, message, message.request, tuple(fds))
-            return
-        token = next(self._tokens)
-        self._asked[token] = (origin, message.token)
-        self._family.ask(token, message.request)
+        else:
+            token = next(self._tokens)
+            self._asked[token] = (origin, message.token)
+            self._family.ask(token, message.request)
 
     def _no_server(self) -> NoProcess:
         if self._family.spec.instances:

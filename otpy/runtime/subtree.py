@@ -17,6 +17,7 @@ from otpy.system.spawn import HANDLED, become_child, prepare_for_workers, raise_
 from otpy.wire.control import (
     Answered,
     Ask,
+    Forget,
     Granted,
     HaltNow,
     Introduce,
@@ -83,6 +84,8 @@ class TreeSupervisor(Supervisor):
                 self.tell(HaltAsked())
             case Introduce() | Ask():
                 self.router.route(self._parent, message, fds)
+            case Forget(token=token):
+                self.router.forget(self._parent, token)
             case Notify():
                 self.router.notify(message)
             case Introduced() | Answered() | Granted():

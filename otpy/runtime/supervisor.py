@@ -57,6 +57,7 @@ from otpy.system.exits import Status, kill_group, reap
 from otpy.system.loop import Loop
 from otpy.wire.control import (
     Answered,
+    Forget,
     IgnoreStart,
     Introduced,
     LastWord,
@@ -240,6 +241,8 @@ class Supervisor(abc.ABC):
                 self._publisher.publish(events)
             case Introduced() | Answered():
                 self.router.answered(message, fds)
+            case Forget(token=token):
+                self.router.forget(child.channel, token)
             case Petition():
                 self.petitioned(child, message, fds)
             case _:

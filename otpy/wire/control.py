@@ -139,6 +139,15 @@ Inquiry: TypeAlias = SystemRequest | ReadGauges | DumpStacks
 AskRequest: TypeAlias = Request | StartMany | SendSignal | Hire | StopProcess | Inquiry
 
 
+class Forget(NamedTuple):
+    """Nobody waits any more for the answer to the message with this token.
+
+    Sent where that was sent, if there were descriptors beside it.
+    """
+
+    token: int
+
+
 # ---- up: from a child to its supervisor ------------------------------------------------------
 
 

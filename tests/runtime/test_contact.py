@@ -197,6 +197,92 @@ def test_who_is_hung_in_its_init_is_waited_for(nodes: Nodes) -> None:
     assert meet("a", "identity")[1] == 2  # type: ignore[index]
 
 
+@contextmanager
+def hung(nodes: Nodes) -> Iterator[NodeUnderTest]:
+    """A node whose `a` hangs in its second init, in a pool of its own."""
+    node = nodes.run("""
+        name: contact
+        children:
+          - id: pool
+            children:
+              - {id: a, start: "tests.support.workers:Remote", args: [WORK/log, [ok, fifo]]}
+          - {id: talker, start: "tests.support.peer_workers:Talker", args: [WORK/log]}
+        """)
+    meet("talker", "call_other", "a", "get_count")
+    os.mkfifo(nodes.work / "log.fifo")
+    node.kill("pool/a")
+    node.logged("init", "pool/a", 2, "fifo")
+    yield node
+    (nodes.work / "log.fifo").write_bytes(b"go on")
+    assert meet() == 0
+    assert meet("talker", "call_other", "a", "get_count") == ["answer", 0]
+
+
+def in_the_tree(node: NodeUnderTest) -> dict[str, int]:
+    """Count the open files of the node and its supervisors, which have done all before."""
+    with RawClient(node) as client:
+        client.hello()
+        client.ask("statistics", {"name": "pool", "below": True})
+        pids = node.pids() | {"@node": node.pid}
+        return {path: len(descriptors(pids[path])) for path in ("@node", "", "pool", "@gateway")}
+
+
+def test_a_supervisor_keeps_nothing_for_clients_who_have_given_up(nodes: Nodes) -> None:
+    with hung(nodes) as node:
+        before = in_the_tree(node)
+        for _ in range(10):
+            with pytest.raises(otpy.CallTimeout):
+                meet(timeout=0.02)
+        assert in_the_tree(node) == before
+
+
+def test_a_supervisor_keeps_nothing_for_clients_who_have_gone(nodes: Nodes) -> None:
+    with hung(nodes) as node:
+        before = in_the_tree(node)
+        for _ in range(10):
+            with RawClient(node) as client:
+                client.hello()
+                client.send(frame(pack([2, "connect", {"name": "a", "timeout": None}])))
+                client.ask("whereis", {"name": "a"}, number=3)  # it has read that, too
+        node.recover("@gateway")  # of whom the node and the supervisors hold nothing then
+        meet("talker", "call_other", "talker", "remembered")
+        assert in_the_tree(node) == before
+
+
+def test_a_supervisor_keeps_nothing_for_workers_who_have_given_up(nodes: Nodes) -> None:
+    with hung(nodes) as node:
+        node.call("talker", "call_within", 0.02, "a", "get_count")
+        before = in_the_tree(node)
+        for _ in range(10):
+            outcome = node.call("talker", "call_within", 0.02, "a", "get_count")
+            assert outcome[0] == "CallTimeout"
+        node.call("talker", "call_other", "nobody")  # by way of the node, which has heard it all
+        assert in_the_tree(node) == before
+        talker = node.client["talker"]
+        lost = talker.send_request("call_within", DEADLINE_S, "a", "get_count")
+        while "in _await" not in talker.stack(timeout=DEADLINE_S):
+            assert not lost.done()
+        node.recover("talker")
+        node.call("talker", "call_other", "nobody")
+        assert in_the_tree(node) == before
+
+
+def test_a_killed_gateways_requests_are_forgotten(nodes: Nodes) -> None:
+    with hung(nodes) as node:
+        meet("talker", "call_other", "talker", "get_count")
+        before = in_the_tree(node)
+        for _ in range(3):
+            with RawClient(node) as client:
+                client.hello()
+                client.send(frame(pack([2, "connect", {"name": "a", "timeout": None}])))
+                client.ask("statistics", {"name": "pool", "below": True}, number=3)
+                held = in_the_tree(node)
+                assert held["pool"] > before["pool"]
+                node.recover("@gateway")
+            meet("talker", "call_other", "talker", "get_count")
+            assert in_the_tree(node) == before
+
+
 def test_children_of_a_dynamic_supervisor_come_and_go(nodes: Nodes) -> None:
     node = nodes.run("""
         name: contact

@@ -1,0 +1,54 @@
+"""Messages that wait at a supervisor until one of its children is up."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from otpy.system.channel import Channel
+from otpy.system.fdpass import close_fds
+from otpy.wire.control import Ask, Introduce
+
+_MOST: Final = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A message, with the descriptors beside it."""
+
+    origin: Channel
+    message: Introduce | Ask
+    fds: tuple[int, ...]
+
+
+class WaitingRoom:
+    """Holds messages, in order."""
+
+    def __init__(self) -> None:
+        self._held: list[Held] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._held)
+
+    def hold(self, origin: Channel, message: Introduce | Ask, fds: tuple[int, ...]) -> bool:
+        """Take a message; False if too many wait, and it was not taken."""
+        if len(self._held) >= _MOST:
+            return False
+        self._held.append(Held(origin, message, fds))
+        return True
+
+    def empty(self) -> list[Held]:
+        """Hand out everything."""
+        held, self._held = self._held, []
+        return held
+
+    def drop(self, origin: Channel, token: int) -> bool:
+        """Drop a message that nobody waits for any more; False if it is not here."""
+        for held in self._held:
+            if held.origin is origin and held.message.token == token:
+                self._held.remove(held)
+                close_fds(held.fds)
+                return True
+        return False
+
+    def left_by(self, origin: Channel) -> list[int]:
+        """Tell the tokens of the messages from there that are worth nothing without it."""
+        return [held.message.token for held in self._held if held.origin is origin and held.fds]
