@@ -15,6 +15,7 @@ from typing import Final, Generic
 from otpy.errors import ProtocolError
 from otpy.links.deadline import TooLate, has_passed, lock_timeout, poll_ms
 from otpy.links.seat import AnswerT, Lost, NotDelivered, Seat
+from otpy.links.turn import Turn
 from otpy.system.pipes import widen
 from otpy.wire.frames import Frame, LargeFrame
 
@@ -45,8 +46,8 @@ class Channel(abc.ABC, Generic[AnswerT]):
         self._released = threading.Lock()  # held from then on
         self._seats: dict[int, Seat[AnswerT]] = {}
         self._followers: set[Seat[AnswerT]] = set()
-        self._baton = threading.Lock()
-        self._sending = threading.Lock()
+        self._baton = Turn()
+        self._sending = Turn()
         self._written = 0
         self._rest: memoryview | None = None
         self._reads = select.poll()
@@ -183,7 +184,7 @@ class Channel(abc.ABC, Generic[AnswerT]):
         Called by `retire`, and by everybody who stops using them. Who has no seat there holds one
         of the locks, and looks at `open` only after he took it.
         """
-        if not (self._seats or self._baton.locked() or self._sending.locked()):
+        if not (self._seats or self._baton.taken or self._sending.taken):
             self._release()
 
     def _release(self) -> None:
@@ -198,8 +199,7 @@ class Channel(abc.ABC, Generic[AnswerT]):
         A `careful` sender looks first whether the other end lives. Who waits for an answer
         need not: he learns it then, and that the request was not delivered.
         """
-        sending = self._sending
-        if not sending.acquire(False) and not sending.acquire(timeout=lock_timeout(deadline)):
+        if not self._sending.take(deadline):
             raise TooLate
         try:
             if not self.open or (careful and self.has_died):
@@ -215,10 +215,10 @@ class Channel(abc.ABC, Generic[AnswerT]):
                 self._send_rest(data, sent, deadline)
             return self._written
         finally:
-            sending.release()
+            self._sending.give_back()
 
     def _send_large(self, data: LargeFrame, deadline: float | None) -> None:
-        """Write a large frame; the lock is held."""
+        """Write a large frame; it is this thread's turn."""
         self._write_pieces(data.pieces, deadline)
 
     def _send_rest(self, data: bytes, sent: int, deadline: float | None) -> None:
@@ -295,24 +295,24 @@ class Channel(abc.ABC, Generic[AnswerT]):
         self._rest = None
 
     def _read_on_the_side(self, poll: select.poll) -> None:
-        if not self._baton.acquire(blocking=False):
+        if not self._baton.take_at_once():
             os.sched_yield()  # the thread that holds it is reading this very moment
             return
         try:
             if not self._read() and self._reader != self._writer:
                 poll.unregister(self._reader)  # at its end, it would be readable for ever
         finally:
-            self._baton.release()
+            self._baton.give_back()
             self._hand_on()
 
     # --- waiting ---------------------------------------------------------------------------
 
     def _wait(self, seat: Seat[AnswerT], deadline: float | None) -> AnswerT:
-        if self._baton.acquire(False):
+        if self._baton.take_at_once():
             try:
                 return self._lead(seat, deadline)
             finally:
-                self._baton.release()
+                self._baton.give_back()
                 if self._followers:
                     self._hand_on()
         return self._follow(seat, deadline)
@@ -341,11 +341,11 @@ class Channel(abc.ABC, Generic[AnswerT]):
                     return seat.answer
                 if ended:
                     raise Lost
-                if self._baton.acquire(blocking=False):
+                if self._baton.take_at_once():
                     try:
                         return self._lead(seat, deadline)
                     finally:
-                        self._baton.release()
+                        self._baton.give_back()
                 if not wake.acquire(timeout=lock_timeout(deadline)) and has_passed(deadline):
                     raise TooLate
         finally:
@@ -358,7 +358,7 @@ class Channel(abc.ABC, Generic[AnswerT]):
 
         Called by everybody who leaves, for the baton may have been meant for him.
         """
-        if self._baton.locked():
+        if self._baton.taken:
             return
         for seat in list(self._followers):
             if seat.answer is None and seat.wake is not None:

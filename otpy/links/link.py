@@ -98,25 +98,40 @@ class Link(Channel[Reply | Failure]):
         """Return a number that no other request of this link has."""
         return next(self._numbers)
 
-    def call(self, request: object, deadline: float | None) -> Reply | Failure:
-        """Send a call and wait for its answer; raises as `exchange` and `LinkProtocol.call`."""
+    def call(
+        self, request: object, deadline: float | None, wait_ms: float | None
+    ) -> Reply | Failure:
+        """Send a call and wait for its answer.
+
+        Args:
+            request: It.
+            deadline: Until when to wait.
+            wait_ms: What `poll_ms` tells of the deadline.
+
+        Raises as `exchange` and `LinkProtocol.call`.
+        """
         number = next(self._numbers)
         data = self.protocol.call(number, request)
-        if type(data) is not bytes or len(data) > PIPE_BUF or not self._baton.acquire(False):
+        if type(data) is not bytes or len(data) > PIPE_BUF:
             return self.exchange(number, data, deadline)
         # A thread alone, as nearly always. Nobody else reads as long as it has the baton, so that
         # it needs no seat.
+        baton = self._baton.free
+        try:
+            baton.pop()
+        except IndexError:
+            return self.exchange(number, data, deadline)
         try:
             self._alone = 1
             if end := self._put_at_once(data):
-                if self._eof_at is None and self._reads.poll(poll_ms(deadline)):
+                if self._eof_at is None and self._reads.poll(wait_ms):
                     answer = self._first_answer(number)
                     if answer is not None:
                         return answer
                 return self._answer(number, end, deadline)
         finally:
             self._alone = 0
-            self._baton.release()
+            baton.append(None)
             if self._followers:
                 self._hand_on()
             if self._retired:
@@ -199,7 +214,10 @@ class Link(Channel[Reply | Failure]):
 
     def _put_at_once(self, data: bytes) -> int:
         """Write a small frame as a whole, and return as `_send`; 0 if it has to be sent slowly."""
-        if not self._sending.acquire(False):
+        sending = self._sending
+        try:
+            sending.free.pop()
+        except IndexError:
             return 0
         try:
             if not self.open or self._rest is not None:
@@ -216,7 +234,9 @@ class Link(Channel[Reply | Failure]):
             self.open = False
             raise
         finally:
-            self._sending.release()
+            sending.free.append(None)
+            if sending.waiting:
+                sending.rouse()
         return end
 
     def _first_answer(self, number: int) -> Reply | Failure | None:
@@ -340,12 +360,12 @@ class Link(Channel[Reply | Failure]):
         # not read to its end was never run. Senders count under the lock; they leave at once.
         if self.fault is not None:
             return True  # of who talks nonsense one cannot tell
-        if not self._sending.acquire(timeout=EOF_GRACE_S):
+        if not self._sending.take(time.monotonic() + EOF_GRACE_S):
             return True
         try:
             return self._written - unread_bytes(self._writer) >= end
         finally:
-            self._sending.release()
+            self._sending.give_back()
 
     def obituary(
         self, ask_fate: "Callable[[Link, float | None], ProcessDown]", deadline: float | None
@@ -378,18 +398,3 @@ class Link(Channel[Reply | Failure]):
     def _close(self) -> None:
         close_fds((self._reader, self._writer, self._pidfd))
         self.protocol.close()
-
-
-def link_pipes() -> tuple[tuple[int, int], tuple[int, int]]:
-    """Make the two pipes of a link: read end and write end of either side.
-
-    Raises:
-        OSError: There are too many open files; none is left open.
-    """
-    ours_read, theirs_write = os.pipe()
-    try:
-        theirs_read, ours_write = os.pipe()
-    except OSError:
-        close_fds((ours_read, theirs_write))
-        raise
-    return (ours_read, ours_write), (theirs_read, theirs_write)

@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+import time
 from collections.abc import Iterable
 from typing import Any, Final, Protocol
 
@@ -16,7 +17,13 @@ from otpy.errors import (
     ProtocolError,
     SeveralInstances,
 )
-from otpy.links.deadline import DEFAULT_TIMEOUT_S, TooLate, deadline_of, lock_timeout
+from otpy.links.deadline import (
+    DEFAULT_TIMEOUT_S,
+    TooLate,
+    deadline_of,
+    lock_timeout,
+    poll_ms,
+)
 from otpy.links.link import Link
 from otpy.links.pending import Pending
 from otpy.links.pool import RefPool
@@ -24,6 +31,9 @@ from otpy.links.protocol import LinkProtocol, Reply, error_of
 from otpy.links.seat import Lost, NotDelivered
 from otpy.links.system import Overseer, SystemCalls
 from otpy.wire.frames import Frame
+
+_clock: Final = time.monotonic
+_DEFAULT_MS: Final = DEFAULT_TIMEOUT_S * 1000
 
 STRANGERS: Final = 10
 """Greetings of another incarnation than the gateway named, before it is an error."""
@@ -113,15 +123,21 @@ class Ref(SystemCalls):
             NotSendable: MessagePack cannot carry the request, the key or the reply.
             FrameTooLarge: The request or the reply is over `max_frame`.
         """
-        deadline = deadline_of(timeout)
+        if timeout is DEFAULT_TIMEOUT_S:  # as nearly always
+            deadline: float | None = _clock() + DEFAULT_TIMEOUT_S
+            wait_ms: float | None = _DEFAULT_MS
+        else:
+            deadline = deadline_of(timeout)
+            wait_ms = poll_ms(deadline)
         message = (request, *args) if args else request
         link = self._link
         try:
             while True:
                 if link is None or not link.open or not link.greeted:
                     link = self.greeted(deadline, key)
+                    wait_ms = poll_ms(deadline)
                 try:
-                    answer = link.call(message, deadline)
+                    answer = link.call(message, deadline, wait_ms)
                     break
                 except NotDelivered:
                     self.drop(link)

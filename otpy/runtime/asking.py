@@ -6,12 +6,12 @@ from typing import TypeVar, cast
 import msgspec
 
 from otpy.errors import CallingSelf, FrameTooLarge, NoProcess
-from otpy.links.link import link_pipes
 from otpy.links.peer import PeerProtocol
 from otpy.runtime.control import ControlAnswer
 from otpy.runtime.runner import new_id, task_spec
 from otpy.runtime.serving import exit_reason
 from otpy.system.fdpass import close_fds
+from otpy.system.pipes import link_pipes
 from otpy.wire.control import (
     Address,
     Answered,

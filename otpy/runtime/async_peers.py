@@ -12,7 +12,6 @@ from otpy.aio.reference import Reference
 from otpy.core.messages import TerminateChildren
 from otpy.errors import CallingSelf, NoProcess, OtpyError, ProcessDown
 from otpy.links.deadline import DEFAULT_TIMEOUT_S, fate_deadline, seconds_left
-from otpy.links.link import link_pipes
 from otpy.links.peer import PeerProtocol
 from otpy.links.protocol import LinkProtocol
 from otpy.runtime.asking import (
@@ -31,6 +30,7 @@ from otpy.runtime.mailbox import WorkerMailbox
 from otpy.runtime.receiving import as_received, check_wait
 from otpy.runtime.waiting import Waiting
 from otpy.system.fdpass import close_fds
+from otpy.system.pipes import link_pipes
 from otpy.wire.control import (
     Address,
     AskFate,

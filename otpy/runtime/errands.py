@@ -10,7 +10,6 @@ from typing import Protocol
 
 from otpy.core.messages import Answer, Request, StartMany
 from otpy.errors import CallTimeout, NoProcess, OtpyError
-from otpy.links.link import link_pipes
 from otpy.runtime.clients import Client
 from otpy.runtime.directory import GATEWAY, Entry, way_to
 from otpy.runtime.doors import Doors, open_door
@@ -18,6 +17,7 @@ from otpy.runtime.translate import refusal
 from otpy.system.channel import Channel, ChannelFull
 from otpy.system.fdpass import close_fds
 from otpy.system.loop import Loop, Timer
+from otpy.system.pipes import link_pipes
 from otpy.wire.control import (
     Address,
     Answered,

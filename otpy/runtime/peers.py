@@ -14,7 +14,7 @@ from otpy.errors import (
 )
 from otpy.links.deadline import FATE_S, TooLate, deadline_of, fate_deadline
 from otpy.links.hired import HiredRef
-from otpy.links.link import Link, link_pipes
+from otpy.links.link import Link
 from otpy.links.peer import PeerProtocol
 from otpy.links.protocol import LinkProtocol
 from otpy.links.ref import Ref
@@ -32,6 +32,7 @@ from otpy.runtime.asking import (
 )
 from otpy.runtime.mailbox import WorkerMailbox
 from otpy.system.fdpass import close_fds
+from otpy.system.pipes import link_pipes
 from otpy.wire import peer
 from otpy.wire.control import (
     Address,

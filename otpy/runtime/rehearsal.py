@@ -11,7 +11,6 @@ import socket
 import sys
 from typing import Final
 
-from otpy.links.link import link_pipes
 from otpy.links.protocol import ClientProtocol
 from otpy.runtime.child import control_channel
 from otpy.runtime.doors import KNOCK, open_door
@@ -21,6 +20,7 @@ from otpy.runtime.worker import be_child, enter
 from otpy.server import context
 from otpy.system.channel import Channel
 from otpy.system.fdpass import close_fds, send_fds
+from otpy.system.pipes import link_pipes
 from otpy.system.spawn import control_pipe
 from otpy.wire.control import BeWorker, Introduce
 

@@ -44,7 +44,7 @@ def test_a_sleeper_is_handed_the_baton(fake: FakeNode, node: Node) -> None:
     link = counter._link
     assert link is not None
     first = Background(lambda: counter.call("keep", timeout=0.3))
-    while not link._baton.locked():
+    while not link._baton.taken:
         pass
     # From here on nobody but these two calls anything: the second has to read in the end.
     second = Background(lambda: counter.call("keep", timeout=1.0))
@@ -155,7 +155,7 @@ def test_closing_lets_calls_under_way_finish(fake: FakeNode, node: Node) -> None
     wait_for_kept(counter, 1)
     link = counter._link
     assert link is not None
-    call_2 = Background(lambda: link.call("release", None))
+    call_2 = Background(lambda: link.call("release", None, None))
     node.close()
     outcome = call.result()
     assert outcome == "late" or isinstance(outcome, OtpyError)

@@ -1,0 +1,78 @@
+"""Whose turn it is."""
+
+import threading
+import time
+
+from otpy.links.turn import Turn
+from tests.client.fake_node import WAIT_S
+from tests.client.in_threads import Background
+
+
+def test_a_turn_is_taken_by_one_and_given_back() -> None:
+    turn = Turn()
+    assert not turn.taken
+    assert turn.take_at_once()
+    assert turn.taken
+    assert not turn.take_at_once()
+    turn.give_back()
+    assert turn.take(None)
+
+
+def test_who_waits_has_it_next() -> None:
+    turn = Turn()
+    assert turn.take_at_once()
+    waits = Background(lambda: turn.take(None))
+    while not turn.waiting:
+        pass
+    turn.give_back()
+    assert waits.result() is True
+    assert turn.taken
+    assert not turn.waiting
+
+
+def test_nobody_waits_longer_than_to_the_deadline() -> None:
+    turn = Turn()
+    assert turn.take_at_once()
+    assert not turn.take(time.monotonic())
+    assert not turn.waiting
+    turn.give_back()
+    assert turn.take(time.monotonic())
+
+
+def test_who_gives_up_passes_the_word_on() -> None:
+    turn = Turn()
+    assert turn.take_at_once()
+    second = Background(lambda: turn.take(None))
+    while not turn.waiting:
+        pass
+    # As if it had been woken up, and was then interrupted before it took its turn.
+    first = threading.Lock()
+    first.acquire()
+    turn.waiting.appendleft(first)
+    turn.give_back()
+    assert first.acquire(timeout=WAIT_S)
+    turn.waiting.remove(first)
+    turn.rouse()
+    assert second.result() is True
+
+
+def test_one_at_a_time() -> None:
+    turn = Turn()
+    count, inside = 0, False
+
+    def work() -> bool:
+        nonlocal count, inside
+        for _ in range(300):
+            assert turn.take(None)
+            assert not inside
+            inside = True
+            time.sleep(0)  # gives the others the interpreter
+            count, inside = count + 1, False
+            turn.give_back()
+        return True
+
+    workers = [Background(work) for _ in range(8)]
+    assert [each.result() for each in workers] == [True] * 8
+    assert count == 2400
+    assert not turn.taken
+    assert not turn.waiting
