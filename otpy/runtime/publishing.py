@@ -1,12 +1,16 @@
 """Events on their way up: gathered, and sent when that slows nobody down."""
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Final
 
 from otpy.events import Event
+from otpy.system.channel import Channel, ChannelFull
 from otpy.system.loop import Loop
+from otpy.wire.control import Publish
 
 _WITHIN_S: Final = 0.005
+_MOST_UNSENT: Final = 1 << 16
 
 
 class Publisher:
@@ -52,3 +56,34 @@ class Publisher:
             self._loop.call_later(_WITHIN_S, self.flush)
         else:
             self.flush()
+
+
+class WayUp:
+    """Sends events to the supervisor above; those that it has no room for, later.
+
+    A parent that is stopped must not make its children grow for ever: of very many events the
+    oldest are lost, and the view of the tree is wrong then.
+
+    Args:
+        parent: The pipe to it.
+    """
+
+    def __init__(self, parent: Channel) -> None:
+        self._parent = parent
+        self._unsent: deque[Event] = deque(maxlen=_MOST_UNSENT)
+        parent.on_room = self.catch_up
+
+    def deliver(self, events: Iterable[Event]) -> None:
+        """Send events, behind those that could not be sent before."""
+        self._unsent.extend(events)
+        self.catch_up()
+
+    def catch_up(self) -> None:
+        """Send what could not be sent before, if that can be done now."""
+        if not self._unsent:
+            return
+        try:
+            self._parent.send(Publish(tuple(self._unsent)))
+        except ChannelFull:
+            return
+        self._unsent.clear()

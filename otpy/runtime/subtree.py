@@ -10,6 +10,7 @@ from otpy.events import Event
 from otpy.runtime.child import Child, control_channel
 from otpy.runtime.lock import supervise
 from otpy.runtime.place import Place
+from otpy.runtime.publishing import WayUp
 from otpy.runtime.supervisor import Supervisor
 from otpy.system.channel import Channel, ChannelFull
 from otpy.system.prctl import become_subreaper
@@ -25,7 +26,6 @@ from otpy.wire.control import (
     LastWord,
     Notify,
     Petition,
-    Publish,
     Ready,
     ShutDown,
 )
@@ -37,6 +37,7 @@ class TreeSupervisor(Supervisor):
     def __init__(self, place: Place, spec: SupervisorSpec) -> None:
         super().__init__(place.path, spec, place.leashes, place.starts)
         self._parent: Channel = control_channel(place.control)
+        self._way_up = WayUp(self._parent)
         self._parent.attach(self.loop, self._heard_from_parent, self._orphaned)
 
     def run(self) -> ExitReason:
@@ -56,7 +57,12 @@ class TreeSupervisor(Supervisor):
 
     def deliver(self, events: tuple[Event, ...]) -> None:
         """Send them up."""
-        self.send_up(Publish(events))
+        self._way_up.deliver(events)
+
+    def send_published(self) -> None:
+        """Deliver the events that were published so far."""
+        super().send_published()
+        self._way_up.catch_up()
 
     def child_main(self, spec: ChildSpec, place: Place) -> int:
         """Be a nested supervisor."""
@@ -72,8 +78,7 @@ class TreeSupervisor(Supervisor):
         try:
             self._parent.send(message, fds)
         except ChannelFull:
-            # A stopped parent must not make us grow: the tree view will be behind.
-            return False
+            return False  # a stopped parent must not make us grow
         return True
 
     def _heard_from_parent(self, message: object, fds: tuple[int, ...]) -> None:

@@ -35,6 +35,9 @@ class Channel:
         decode: A frame decoder: bytes in, bodies out.
         encode: Puts a body into a frame.
         max_queued: Messages that may wait while the other end does not read.
+
+    Attributes:
+        on_room: Called when the other end, which had not, has read again.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class Channel:
         self._fds: deque[tuple[int, ...]] = deque()
         self._loop: Loop | None = None
         self._waits_to_write = False
+        self.on_room: Callable[[], None] | None = None
         self.closed = False
 
     def attach(self, loop: Loop, on_message: Handler, on_close: Callable[[], None]) -> None:
@@ -60,6 +64,8 @@ class Channel:
         def ready(events: int) -> None:
             if events & WRITABLE:
                 self.flush()
+                if self.on_room is not None:
+                    self.on_room()
             if events & ~WRITABLE and not self.receive(on_message):
                 on_close()
 

@@ -1,0 +1,77 @@
+"""Events on their way up."""
+
+import socket
+from collections.abc import Iterator
+from functools import partial
+
+import pytest
+
+from otpy.events import ChildStopping, Event
+from otpy.runtime.publishing import WayUp
+from otpy.system.channel import Channel
+from otpy.system.loop import Loop
+from otpy.wire.control import Publish
+from otpy.wire.frames import FrameDecoder, frame
+
+
+class Ends:
+    """A supervisor's pipe to its parent; at most two messages wait while the parent reads none."""
+
+    def __init__(self) -> None:
+        ours, theirs = socket.socketpair()
+        self.loop = Loop()
+        self.child = Channel(ours.detach(), FrameDecoder().feed, frame, max_queued=2)
+        self.parent = Channel(theirs.detach(), FrameDecoder().feed, frame)
+        self.child.attach(self.loop, lambda *_: None, lambda: None)
+        self.heard: list[Event] = []
+
+    def read(self, wanted: int) -> None:
+        """Be the parent until it has heard of so many events."""
+
+        def hear(message: object, fds: tuple[int, ...]) -> None:
+            assert isinstance(message, Publish)
+            assert not fds
+            self.heard += message.events
+            if len(self.heard) >= wanted:
+                self.loop.stop()
+
+        self.parent.attach(self.loop, hear, partial(pytest.fail, "closed"))
+        self.loop.run()
+
+    def close(self) -> None:
+        self.child.close()
+        self.parent.close()
+        self.loop.close()
+
+
+def some_events(count: int) -> list[Event]:
+    """Make events, more than a socket holds."""
+    path = "x" * 9000
+    return [ChildStopping(at=0.0, path=path, pid=n, incarnation=1) for n in range(count)]
+
+
+@pytest.fixture
+def ends() -> Iterator[Ends]:
+    ends = Ends()
+    yield ends
+    ends.close()
+
+
+def test_what_a_stopped_parent_cannot_take_is_sent_when_it_reads_again(ends: Ends) -> None:
+    way_up = WayUp(ends.child)
+    events = some_events(200)
+    for event in events:
+        way_up.deliver((event,))
+    ends.read(len(events))
+    assert ends.heard == events
+
+
+def test_what_could_not_be_sent_goes_first(ends: Ends) -> None:
+    way_up = WayUp(ends.child)
+    events = some_events(50)
+    for event in events[:-1]:
+        way_up.deliver((event,))
+    ends.child._max_queued = 1000
+    way_up.deliver(events[-1:])
+    ends.read(len(events))
+    assert ends.heard == events
