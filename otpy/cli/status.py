@@ -75,7 +75,7 @@ def with_statistics(process: Process, does: "Statistics | None") -> dict[str, ob
     """Add what a worker does to what ``--json`` prints."""
     fields = msgspec.structs.asdict(process)
     if does is not None:
-        facts = ("messages", "busy", "queue", "suspended")
+        facts = ("messages", "calls", "casts", "infos", "busy", "queue", "suspended")
         fields |= {name: getattr(does, name) for name in facts}
     return fields
 
@@ -105,7 +105,9 @@ def detailed(p: Process, does: "Statistics | None") -> str:
     if does is not None:
         idle = "no, it is suspended" if does.suspended else "no, it waits for messages"
         at_work = idle if does.busy is None else f"for {elapsed(does.busy)}"
-        now = {"messages": str(does.messages), "busy": at_work, "queue": str(does.queue)}
+        kinds = f"{does.calls} calls, {does.casts} casts, {does.infos} others"
+        taken = f"{does.messages}: {kinds}"
+        now = {"messages": taken, "busy": at_work, "queue": str(does.queue)}
     return record(
         {
             "name": p.name,

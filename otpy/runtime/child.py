@@ -18,7 +18,7 @@ from otpy.core.exits import (
 )
 from otpy.core.spec import ChildSpec, CommandStart
 from otpy.events import ChildEnded, ChildStarting
-from otpy.runtime.gauges import SUSPENDED, TAKEN, busy_for, queued
+from otpy.runtime.gauges import CASTS, INFOS, SUSPENDED, TAKEN, busy_for, queued
 from otpy.runtime.output import ChildOutput
 from otpy.system.channel import Channel, ChannelFull
 from otpy.system.exits import Status, kill_group, send_signal
@@ -187,6 +187,8 @@ class Child:
             incarnation=self.incarnation,
             uptime=time.monotonic() - self.started_at,
             messages=self.gauge[TAKEN],
+            casts=self.gauge[CASTS],
+            infos=self.gauge[INFOS],
             busy=busy_for(self.gauge),
             queue=queued(self.gauge),
             suspended=bool(self.gauge[SUSPENDED]),

@@ -204,6 +204,11 @@ class Directory:
             raise NoProcess(f"{entry.path or 'root'!r} is a {entry.kind}{otherwise}")
         return entry
 
+    def resolve_target(self, name: str) -> Entry:
+        """Find what a message may go to: a worker, or a supervisor, of instances maybe."""
+        kind = "supervisor" if (entry := self.resolve(name)).kind == "supervisor" else "worker"
+        return self.resolve_as(kind, entry.path, "; it takes no messages")
+
     def rows(self) -> list[TreeRow]:
         """List everything: the root, then depth first in start order; last the gateway."""
         return [entry.row() for entry in (self._root, *_below(self._root), self._gateway)]

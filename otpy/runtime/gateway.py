@@ -224,7 +224,7 @@ class Gateway:
     # ---- what the tree answers ---------------------------------------------------------------
 
     def _connect(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
-        entry = self._directory.resolve(str(arguments["name"]))
+        entry = self._directory.resolve_target(str(arguments["name"]))
         timeout = _seconds(arguments.get("timeout"))
         self._errands.introduce(client, number, entry, timeout)
 

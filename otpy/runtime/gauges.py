@@ -18,6 +18,11 @@ ARRIVED: Final = 2
 SUSPENDED: Final = 3
 """1 while it takes no messages on purpose."""
 
+CASTS: Final = 4
+"""How many of the messages taken were casts."""
+INFOS: Final = 5
+"""How many were neither casts nor calls."""
+
 _SLOT_BYTES: Final = 64
 """A cache line, so that two workers never write to the same."""
 _CHUNK_BYTES: Final = 1 << 16
@@ -59,7 +64,7 @@ class Board:
         if not self._free:
             return self._cut()
         gauge = self._free.pop()
-        for number in (TAKEN, BUSY_SINCE, ARRIVED, SUSPENDED):
+        for number in range(len(gauge)):
             gauge[number] = 0
         return gauge
 

@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 from otpy.errors import ProtocolError
 from otpy.runtime.control import Control, noticed
 from otpy.runtime.entrances import Entrances
-from otpy.runtime.gauges import ARRIVED, BUSY_SINCE, TAKEN, private_gauge
+from otpy.runtime.gauges import ARRIVED, BUSY_SINCE, CASTS, INFOS, TAKEN, private_gauge
 from otpy.runtime.interruptions import Interruptions
 from otpy.runtime.links import READ_BYTES, Cast, Info, Link, LinkCall, PeerLink
 from otpy.runtime.orders import Halt, ShutDownAsked, StopAsked
@@ -138,6 +138,8 @@ class WorkerMailbox:
         self._taken = taken = self._taken + 1
         gauge = self._gauge
         gauge[TAKEN] = taken
+        if type(message) is not LinkCall:
+            gauge[CASTS if type(message) is Cast else INFOS] += 1
         gauge[BUSY_SINCE] = now
         return message
 

@@ -4,7 +4,7 @@ import contextlib
 import time
 from collections.abc import Callable, Sequence
 
-from otpy.errors import CallingSelf, NoProcess, OtpyError, SupervisorError
+from otpy.errors import CallingSelf, OtpyError, SupervisorError
 from otpy.events import Event, NameTaken
 from otpy.runtime.directory import Directory, Ended, Entry, way_to
 from otpy.runtime.mourning import Mourners
@@ -152,11 +152,9 @@ class Petitions:
         return entry
 
     def _other(self, petition: Petition, name: str) -> Entry:
-        entry = self._directory.resolve(name)
+        entry = self._directory.resolve_target(name)
         if entry.path == petition.sender.path:
             raise CallingSelf(f"{name!r} would wait for itself")
-        if entry.kind not in ("worker", "supervisor"):  # of instances, maybe
-            raise NoProcess(f"{name!r} is a {entry.kind}; it takes no messages")
         return entry
 
 

@@ -114,6 +114,8 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True):
         incarnation: How often it was started.
         uptime: Seconds since its start.
         messages: How many it took out of its mailbox, the one in hand included.
+        casts: How many of them were casts.
+        infos: How many of them were neither casts nor calls.
         busy: For how many seconds it has been at work on what it has in hand, be it a message or
             its init; None while it waits for messages.
         queue: Messages that it has read and not yet taken; others wait in its senders' pipes.
@@ -128,3 +130,10 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True):
     busy: float | None
     queue: int
     suspended: bool = False
+    casts: int = 0
+    infos: int = 0
+
+    @property
+    def calls(self) -> int:
+        """How many of its messages were calls."""
+        return max(0, self.messages - self.casts - self.infos)

@@ -39,11 +39,33 @@ def test_messages_are_counted_by_incarnation(nodes: Nodes) -> None:
     assert node.call("a", "get_count") == 4
     statistics = read(node, "a")
     assert statistics.messages == 5
+    assert (statistics.calls, statistics.casts, statistics.infos) == (4, 1, 0)
     assert statistics.queue == 0
     assert (statistics.path, statistics.incarnation) == ("a", 1)
     assert statistics.pid == node.pids()["a"]
     again = node.recover("a")
     assert (read(node, "a").messages, read(node, "a").pid) == (0, again.pid)
+
+
+@pytest.mark.parametrize("server", ["workers:Contract", "async_workers:AsyncContract"])
+def test_calls_casts_and_other_messages_are_told_apart(nodes: Nodes, server: str) -> None:
+    node = nodes.run(f"""
+        name: kinds
+        children:
+          - {{id: a, start: "tests.support.{server}", args: [WORK/log]}}
+          - {{id: f, start: "tests.support.workers:answers", args: [WORK/log]}}
+        """)
+    node.client["a"].cast_many([("put", number) for number in range(3)])
+    for number in range(2):
+        node.call("a", "after", 0.0, number)
+        node.logged("info", number)
+    statistics = read(node, "a")
+    assert (statistics.calls, statistics.casts, statistics.infos) == (2, 3, 2)
+    assert statistics.messages == 7
+    node.client["f"].cast("note", 1)
+    assert node.call("f", "hello") == ["answer to", "hello"]
+    statistics = read(node, "f")
+    assert (statistics.calls, statistics.casts, statistics.infos) == (1, 1, 0)
 
 
 def test_a_worker_that_waits_is_not_busy(nodes: Nodes) -> None:

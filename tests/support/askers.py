@@ -25,7 +25,10 @@ _CHILDREN: Final = """
   - {id: aio-worker, start: "tests.support.asking_workers:AsyncAsking", args: [WORK/log]}
 """
 
-SHAPES: Final[dict[str, Any]] = {"sys.statistics": otpy.Statistics}
+SHAPES: Final[dict[str, Any]] = {
+    "sys.statistics": otpy.Statistics,
+    "lookup": list[otpy.Registered],
+}
 """What a worker returns, and a client has as plain data from it."""
 
 _OF_A_NODE: Final = frozenset({"multi_call", "abcast", "lookup", "dispatch"})
@@ -48,6 +51,7 @@ class Asker(abc.ABC):
 
     def __init__(self, node: NodeUnderTest) -> None:
         self.node = node
+        assert node.client  # made now, since several threads may ask
 
     @abc.abstractmethod
     def do(self, what: str, *args: Any, **options: Any) -> Any:
@@ -96,6 +100,8 @@ class _Worker(Asker):
     def do(self, what: str, *args: Any, **options: Any) -> Any:
         told = self.node.client[self.path].call("do", what, args, options, timeout=None)
         result = answer(told)
+        if what == "multi_call":
+            return result[0], {name: error_of(*each[1:]) for name, each in result[1].items()}
         return msgspec.convert(result, SHAPES[what]) if what in SHAPES else result
 
 

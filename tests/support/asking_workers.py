@@ -43,6 +43,14 @@ def failed(error: Exception) -> list[Any]:
     return ["error", type(error).__name__, [*error.args]]
 
 
+def plain(what: str, result: Any) -> Any:
+    """Make what was returned plain data."""
+    if what == "multi_call":
+        replies, bad = result
+        return [replies, {name: failed(error) for name, error in bad.items()}]
+    return result
+
+
 def asked(module: Any, what: str) -> Callable[..., Any]:
     """Find the function of `otpy`, or of `otpy.aio`, that is meant."""
     found: Callable[..., Any] = attrgetter(what)(module)
@@ -71,7 +79,7 @@ class Asking(GenServer):
                 result = result.result(None)
         except FAILURES as error:
             return failed(error)
-        return ["answer", result]
+        return ["answer", plain(what, result)]
 
     @call
     def replace_state(self, name: str, what: str) -> list[Any]:
@@ -128,4 +136,4 @@ class AsyncAsking(Asking):
                 result = await result.result(None)
         except FAILURES as error:
             return failed(error)
-        return ["answer", result]
+        return ["answer", plain(what, result)]
