@@ -311,7 +311,7 @@ class Node:
 
     async def introduce(self, name: str, deadline: float | None) -> Link:
         """Get a link to a process; waits for one that is being restarted."""
-        answer = await self._gateway.ask("connect", {"name": name}, deadline)
+        answer = await self._gateway.ask("connect", {"name": name, "greet": False}, deadline)
         who = converted("connect", answer, Introduction)
         reader, writer, pidfd = answer[1]
         if self._closed:

@@ -311,7 +311,7 @@ class Node(ClientEmployer):
 
         Two names of one process share a link, so that messages keep their order.
         """
-        answer = self._gateway.ask("connect", {"name": name}, deadline)
+        answer = self._gateway.ask("connect", {"name": name, "greet": False}, deadline)
         who = converted("connect", answer, Introduction)
         reader, writer, pidfd = answer[1]
         ends = (reader, writer, pidfd)

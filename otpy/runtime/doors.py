@@ -16,7 +16,6 @@ from otpy.runtime.directory import Entry
 from otpy.system.fdpass import close_fds, send_fds
 from otpy.system.loop import Loop
 
-KNOCK: Final = b"\0"
 _MOST: Final = 4096
 _SHARE: Final = 8
 """Of the files that may be open doors get a part: each is two, and clients need some."""
@@ -76,7 +75,7 @@ class Doors:
         self._doors[path] = door = _Door(way, pid, incarnation, own)
         self._loop.watch(own, lambda _events: self._ended(path, door))
 
-    def hand_in(self, entry: Entry, ends: tuple[int, int]) -> int | None:
+    def hand_in(self, entry: Entry, ends: tuple[int, int], how: bytes) -> int | None:
         """Give a worker the ends of a link; tell its pidfd, a descriptor of the caller's.
 
         None if there is no door, nobody behind it, or too many wait there: the supervisors know
@@ -90,7 +89,7 @@ class Doors:
             return None
         pidfd = os.dup(door.pidfd)
         try:
-            send_fds(door.socket, KNOCK, ends, _AT_ONCE)
+            send_fds(door.socket, how, ends, _AT_ONCE)
         except BlockingIOError:
             pass
         except OSError:

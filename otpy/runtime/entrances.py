@@ -8,6 +8,10 @@ from typing import Final
 
 from otpy.system.fdpass import close_fds, recv_fds
 
+KNOCK: Final = b"\0"
+WALK_IN: Final = b"\1"
+"""Whoever holds the other ends has been told what the greeting would be, and awaits none."""
+
 _FDS_OF_A_LINK: Final = 2
 
 
@@ -16,10 +20,10 @@ class Entrances:
 
     Args:
         epoll: What the worker waits with.
-        let_in: Takes the ends of a link: read end, write end.
+        let_in: Takes the ends of a link, read end and write end, and whether to greet.
     """
 
-    def __init__(self, epoll: select.epoll, let_in: Callable[[int, int], None]) -> None:
+    def __init__(self, epoll: select.epoll, let_in: Callable[[int, int, bool], None]) -> None:
         self._epoll, self._let_in = epoll, let_in
         self._doors: dict[int, socket.socket] = {}
 
@@ -44,7 +48,7 @@ class Entrances:
             self._epoll.unregister(fd)
             self._doors.pop(fd).close()
         elif len(fds) == _FDS_OF_A_LINK:
-            self._let_in(*fds)
+            self._let_in(*fds, knock != WALK_IN)
         else:
             close_fds(fds)
         return bool(knock)

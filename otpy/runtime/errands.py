@@ -13,6 +13,7 @@ from otpy.errors import CallTimeout, NoProcess, OtpyError
 from otpy.runtime.clients import Client
 from otpy.runtime.directory import GATEWAY, Entry, way_to
 from otpy.runtime.doors import Doors, open_door
+from otpy.runtime.entrances import KNOCK, WALK_IN
 from otpy.runtime.translate import refusal
 from otpy.system.channel import Channel, ChannelFull
 from otpy.system.fdpass import close_fds
@@ -94,13 +95,17 @@ class Errands:
         self._tokens = itertools.count(1)
         self._open: dict[int, Errand] = {}
 
-    def introduce(self, client: Client, number: int, entry: Entry, timeout: float | None) -> None:
+    def introduce(
+        self, client: Client, number: int, entry: Entry, timeout: float | None, *, greet: bool
+    ) -> None:
         """Get the client a link to the process, within `timeout` seconds.
+
+        Unless it is to `greet`, the process may leave out the greeting, which is announced.
 
         Raises:
             OSError: There are too many open files.
         """
-        if entry.state == "running" and self._hand_in(client, number, entry):
+        if entry.state == "running" and self._hand_in(client, number, entry, greet):
             return
         errand = Errand(client, number, entry.path, way_to(entry.path))
         errand.entry = entry if entry.kind == "worker" else None
@@ -225,13 +230,13 @@ class Errands:
             errand.fds, theirs = (*errand.fds, *ours), (*theirs, *its)
         self._send(errand, lambda token: Introduce(token, errand.way), theirs)
 
-    def _hand_in(self, client: Client, number: int, entry: Entry) -> bool:
+    def _hand_in(self, client: Client, number: int, entry: Entry, greet: bool) -> bool:
         """Make the introduction at the worker's own door; False if there is none."""
         if not self._doors.leads_to(entry):
             return False
         ours, theirs = link_pipes()
         try:
-            pidfd = self._doors.hand_in(entry, theirs)
+            pidfd = self._doors.hand_in(entry, theirs, KNOCK if greet else WALK_IN)
         except OSError:
             close_fds(ours)
             raise

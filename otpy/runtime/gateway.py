@@ -226,7 +226,8 @@ class Gateway:
     def _connect(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
         entry = self._directory.resolve_target(str(arguments["name"]))
         timeout = _seconds(arguments.get("timeout"))
-        self._errands.introduce(client, number, entry, timeout)
+        greet = bool(arguments.get("greet", True))
+        self._errands.introduce(client, number, entry, timeout, greet=greet)
 
     def _supervisor(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
         entry = self._supervisor_at(str(arguments.get("path", "")))

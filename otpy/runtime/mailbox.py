@@ -61,7 +61,7 @@ class WorkerMailbox:
         self._looked_at = 0
         self._links: dict[int, Link] = {}
         self._blocked: dict[int, Link] = {}
-        self._entrances = Entrances(self._epoll, self._greet)
+        self._entrances = Entrances(self._epoll, self._let_in)
         self._ready: deque[Message | Halt] = deque()
         self._news: deque[Down | Exit] = deque()
         self._timers: Timers | None = None  # many a worker has none
@@ -305,7 +305,7 @@ class WorkerMailbox:
                 self.interruptions.ask(message, fds)
                 self._wake()
             case Introduce() if len(fds) >= _FDS_OF_A_LINK:
-                self._greet(fds[0], fds[1], message.peer)
+                self._let_in(fds[0], fds[1], True, message.peer)
                 for door in fds[_FDS_OF_A_LINK:]:
                     self._entrances.add(door)
             case Down() | Exit():
@@ -335,7 +335,7 @@ class WorkerMailbox:
         if not self.interruptions.wake() and self.rouse is not None:
             self.rouse()
 
-    def _greet(self, read: int, write: int, peer: Address | None = None) -> None:
+    def _let_in(self, read: int, write: int, greet: bool, peer: Address | None = None) -> None:
         assert self._child is not None
         block = self._block
         link = Link(read, write, block) if peer is None else PeerLink(read, write, block, peer)
@@ -343,7 +343,8 @@ class WorkerMailbox:
             link.sent = self.interruptions.tracing.sent
         self._links[link.read] = link
         self._epoll.register(link.read, select.EPOLLIN)
-        link.send((say.GREETING, say.VERSION, self._child.incarnation, MAX_FRAME))
+        if greet:
+            link.send((say.GREETING, say.VERSION, self._child.incarnation, MAX_FRAME))
 
     def _bring(self, news: Down | Exit) -> None:
         """Put the news of a process's end behind what it sent before."""

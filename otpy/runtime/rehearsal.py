@@ -13,7 +13,8 @@ from typing import Final
 
 from otpy.links.protocol import ClientProtocol
 from otpy.runtime.child import control_channel
-from otpy.runtime.doors import KNOCK, open_door
+from otpy.runtime.doors import open_door
+from otpy.runtime.entrances import WALK_IN
 from otpy.runtime.gauges import private_gauge
 from otpy.runtime.mailbox import WorkerMailbox
 from otpy.runtime.worker import be_child, enter
@@ -53,7 +54,7 @@ def _introduce(supervisor: Channel) -> tuple[int, ...]:
     supervisor.send(Introduce(0, ()), (*theirs, its))
     second, theirs = link_pipes()
     with socket.socket(fileno=door) as way:
-        send_fds(way, KNOCK, theirs)
+        send_fds(way, WALK_IN, theirs)
     close_fds(theirs)
     protocol = ClientProtocol()
     os.write(first[1], protocol.call(1, "line") + protocol.call(2, ("line", 1)))

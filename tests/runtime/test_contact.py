@@ -10,6 +10,7 @@ import pytest
 
 import otpy
 from otpy.events import ChildEnded, ChildStarted
+from otpy.wire import link as say
 from otpy.wire.frames import frame
 from otpy.wire.packing import pack
 from tests.runtime.test_calls import Asked
@@ -67,6 +68,18 @@ def test_who_was_met_once_is_met_again_without_its_supervisor(node: NodeUnderTes
         with pytest.raises(otpy.CallTimeout):
             meet("b", timeout=0.2)
     assert meet("b") == 0
+
+
+def test_who_knows_the_greeting_need_not_be_greeted(node: NodeUnderTest) -> None:
+    meet()
+    call = [say.CALL, 1, "get_count"]
+    with RawClient(node) as client, client.link("a") as link:
+        assert link.message()[0] == say.GREETING
+        link.say(call)
+        assert link.message() == [say.REPLY, 1, 0]
+    with RawClient(node) as client, client.link("a", greet=False) as link:
+        link.say(call)
+        assert link.message() == [say.REPLY, 1, 0]
 
 
 def test_every_kind_of_worker_is_met(node: NodeUnderTest) -> None:

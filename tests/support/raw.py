@@ -76,10 +76,10 @@ class RawClient:
             answers.append(answer)
         return answers
 
-    def link(self, name: str) -> "RawLink":
+    def link(self, name: str, **more: object) -> "RawLink":
         """Be introduced to a worker."""
         self.hello()
-        status, value = self.ask("connect", {"name": name, "timeout": DEADLINE_S})
+        status, value = self.ask("connect", {"name": name, "timeout": DEADLINE_S, **more})
         assert status == 0, value
         fds, self._fds = self._fds, []
         read, write, pidfd = fds
