@@ -49,7 +49,7 @@ class Effort:
     crowd_calls: int = 1500
     casts: int = 20_000
     contacts: int = 100
-    large: int = 200
+    large: int = 1000
     peer_calls: int = 1000
 
 

@@ -347,6 +347,8 @@ class PeerLink(Link):
 
     def _take_rarer(self, kind: int, value: Any, ready: Queue) -> None:
         match kind:
+            case peer.LAID if self._shelves is not None:
+                self._take_laid(self._shelves, Laid(*value), ready)
             case peer.INFO:
                 ready.append(Info(value))
             case peer.REPLY_FOR:
@@ -354,8 +356,6 @@ class PeerLink(Link):
             case peer.OFFER:
                 self._shelves = self._shelves or Shelves()
                 self._shelves.find(Offer(*value))
-            case peer.LAID if self._shelves is not None:
-                self._take_laid(self._shelves, Laid(*value), ready)
             case _:
                 raise ProtocolError(f"not a message of a worker: kind {kind}")
 

@@ -19,7 +19,7 @@ who waits for room is told of it (see `otpy.wire.shelf`).
 import pickle
 import struct
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from operator import or_
 from typing import Any, Final, NamedTuple
 
@@ -116,15 +116,14 @@ class _Pickler(pickle.Pickler):
         copied: The contents of those, which are copied where they are read.
     """
 
-    def __init__(self, pickled: _Pieces, beside: Callable[[pickle.PickleBuffer], object]) -> None:
-        super().__init__(pickled, 5, buffer_callback=beside)
-        self.copied: list[pickle.PickleBuffer] = []
+    copied: tuple[pickle.PickleBuffer, ...] = ()
 
     def reducer_override(self, value: object) -> Any:
         """Tell how to make an array again; of anything else pickle knows better."""
         if type(value) is array:
-            self.copied.append(pickle.PickleBuffer(value))
-            return _array, (value.typecode, self.copied[-1])
+            content = pickle.PickleBuffer(value)
+            self.copied = (*self.copied, content)
+            return _array, (value.typecode, content)
         return NotImplemented
 
 
@@ -136,7 +135,7 @@ def _array(typecode: str, content: memoryview) -> "array[Any]":
 
 def _pieces(kind: int, number: int, value: object) -> list[bytes | memoryview]:
     pickled, buffers = _Pieces(), list[pickle.PickleBuffer]()
-    pickler = _Pickler(pickled, buffers.append)
+    pickler = _Pickler(pickled, 5, buffer_callback=buffers.append)
     pickler.dump(value)
     raw = [buffer.raw() for buffer in buffers]
     if not raw:

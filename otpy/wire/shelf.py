@@ -11,6 +11,12 @@ from typing import Final, NamedTuple
 _LINE: Final = 64
 """Bodies begin where the processor's cache lines do."""
 
+_AT_ONCE: Final = 3
+"""So many bodies of a size lie in the ring, enough for two ends that are equally fast."""
+
+_LEAST: Final = 8
+"""The part of the ring that is used in any case: an eighth."""
+
 
 class Offer(NamedTuple):
     """Memory that large bodies will lie in: descriptor `fd` of process `pid`, and what it is."""
@@ -81,11 +87,17 @@ class Ring:
         Rather farther than at once: to be woken up once is worth several bodies.
         """
         needed = end_of(Laid(self._start(size, read), size)) - self.capacity
-        return min(self.head, max(needed, self.head - self.capacity // 2))
+        return min(self.head, max(needed, self.head - self._turn(size) // 2))
 
     def _start(self, size: int, read: int) -> int:
         behind = self.head % self.capacity
-        # Who finds the ring empty begins anew: the same memory is in the processor's cache.
-        if behind and (read >= self.head or behind + size > self.capacity):
+        # Not farther than there is use for, and at the beginning again when the ring is empty:
+        # memory that was used is there already, and may still be in the processor's cache.
+        if behind and (read >= self.head or behind + size > self._turn(size)):
             return self.head + self.capacity - behind
         return self.head
+
+    def _turn(self, size: int) -> int:
+        """Tell after how many bytes of the ring bodies of such a size begin anew."""
+        span = -(-size // _LINE) * _LINE
+        return min(self.capacity, max(_AT_ONCE * span, self.capacity // _LEAST))

@@ -144,7 +144,7 @@ def test_who_waits_for_room_is_told_once(ends: Ends) -> None:
     laid: list[Laid] = []
     while (one := ends.lay(value)) is not None:
         laid.append(one)
-    assert len(laid) == 7
+    assert len(laid) == 3
     assert ends.ours.expect_room(framed(value))
     ends.theirs.body(laid[0])
     assert [ends.theirs.free(one) for one in laid].count(True) == 1

@@ -98,7 +98,7 @@ def test_one_body_after_the_other_lies_in_the_same_place() -> None:
         model.read_one()
 
 
-@pytest.mark.parametrize(("size", "fit"), [(64, 16), (65, 8), (512, 2), (513, 1), (1024, 1)])
+@pytest.mark.parametrize(("size", "fit"), [(1, 3), (64, 3), (65, 3), (320, 3), (350, 2), (513, 1)])
 def test_so_many_fit(size: int, fit: int) -> None:
     model = Model()
     for _ in range(2):
@@ -107,13 +107,31 @@ def test_so_many_fit(size: int, fit: int) -> None:
             model.read_one()
 
 
+def test_bodies_of_a_size_take_turns_in_as_little_memory_as_does() -> None:
+    model = Model()
+    places = set()
+    for _ in range(50):
+        while (laid := model.lay(200)) is not None:
+            places.add(laid.start % CAPACITY)
+        model.read_one()
+    assert places == {0, 256, 512}
+
+
+def test_many_small_bodies_share_an_eighth() -> None:
+    ring = Ring(CAPACITY * 8)
+    places = set()
+    for _ in range(50):
+        while (laid := ring.find(64, 0)) is not None:
+            ring.take(laid, 0)
+            places.add(laid.start)
+    assert places == set(range(0, CAPACITY, 64))
+
+
 def test_who_waits_is_told_when_half_of_the_room_is_free() -> None:
     model = Model()
     while model.lay(128) is not None:
         pass
     awaited = model.ring.awaited(128, model.read)
-    model.read_one()
-    model.read_one()
     model.read_one()
     assert model.read < awaited
     model.read_one()
