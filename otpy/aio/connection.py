@@ -196,6 +196,8 @@ class Connection(abc.ABC, Generic[AnswerT]):
                     if frame is not data:
                         self._take_back()
                     raise
+                if frame is not data:
+                    self._told()
                 if slot is not None:
                     slot.end = self._written + len(view) - sent
                 # From here on it is sent to its end, whatever becomes of this task.
@@ -207,8 +209,11 @@ class Connection(abc.ABC, Generic[AnswerT]):
             self._end_if_idle()
 
     def _laid(self, data: Frame) -> Frame:
-        """Return the frame to write in place of `data`: to its end, or it is taken back."""
+        """Return the frame to write in place of `data`: it is `_told`, or taken back."""
         return data
+
+    def _told(self) -> None:
+        """Take note that what `_laid` returned is written, or will be."""
 
     def _take_back(self) -> None:
         """Take note that nothing was written of what `_laid` returned."""

@@ -127,6 +127,9 @@ class Link(Connection[Reply | Failure]):
         # What finds no room goes by the pipe.
         return (self.protocol.lay(data) or data) if isinstance(data, LargeFrame) else data
 
+    def _told(self) -> None:
+        self.protocol.told()
+
     def _take_back(self) -> None:
         self.protocol.take_back()
 

@@ -280,6 +280,7 @@ class Link(Channel[Reply | Failure]):
         try:
             if (sent := self._write(frame)) != len(frame):
                 self._send_rest(frame, sent, deadline)
+            self.protocol.told()
         except TooLate:
             if self._rest is None:
                 self.protocol.take_back()
@@ -287,8 +288,7 @@ class Link(Channel[Reply | Failure]):
 
     def _await_room(self, data: LargeFrame, deadline: float | None) -> None:
         """Wait as for an answer: read for all, or leave that to who does."""
-        seat: Seat[Reply | Failure] = Seat()
-        self._seats[ROOM] = seat  # seated before it is asked, as in `exchange`
+        seat = self._seats[ROOM] = Seat()  # seated before it is asked, as in `exchange`
         try:
             if self.protocol.expect_room(data):
                 self._wait(seat, deadline)

@@ -58,8 +58,13 @@ class PeerProtocol(LinkProtocol):
         shelves = self._shelves = self._shelves or Shelves()
         return shelves.lay(data)
 
+    def told(self) -> None:
+        """Take note that the worker was told of what was laid."""
+        assert self._shelves is not None
+        self._shelves.told()
+
     def take_back(self) -> None:
-        """Take back what was laid last."""
+        """Take note that it was not, and will not be."""
         assert self._shelves is not None
         self._shelves.take_back()
 

@@ -155,12 +155,15 @@ class LinkProtocol(abc.ABC):
     def lay(self, data: LargeFrame) -> Frame | None:
         """Return the frame to send in place of `data`; None if there is no room for it yet.
 
-        Such a frame has to be sent before the next one, or to be taken back.
+        Before the next one it is to be `told`, or to be taken back.
         """
         return data
 
-    def take_back(self) -> None:  # noqa: B027  # most links lay nothing
-        """Take back what was laid last: the frame that tells of it was not sent."""
+    def told(self) -> None:  # noqa: B027  # most links lay nothing
+        """Take note that the frame was sent that tells of what was laid."""
+
+    def take_back(self) -> None:  # noqa: B027  # likewise
+        """Take note that it was not, and will not be."""
 
     def expect_room(self, data: LargeFrame) -> bool:  # noqa: ARG002  # likewise
         """Have the other end answer number `ROOM` when there is; False if there is by now."""

@@ -64,13 +64,19 @@ class Shelf:
         self._offer = b""
         self._fd: int | None = None
         self._barren = False
+        self._untold = False
 
     def __del__(self) -> None:
         self._close_offer()
 
     def lay(self, data: LargeFrame) -> Frame | None:
-        """Return the frame to send in place of `data`; None if there is no room yet."""
-        if data.body_size > CAPACITY or not (self._memory or self._make()):
+        """Return the frame to send in place of `data`; None if there is no room yet.
+
+        Before the next one it is to be `told`, or to be taken back. Who is interrupted by a signal
+        handler's exception does neither, and nobody knows then what was told: nothing more is
+        laid, and large values go by the pipe.
+        """
+        if data.body_size > CAPACITY or self._untold or not (self._memory or self._make()):
             return data
         memory = self._memory
         assert memory is not None
@@ -81,6 +87,7 @@ class Shelf:
         laid = self._ring.find(data.body_size, read)
         if laid is None:
             return None
+        self._untold = True
         at = laid.start % CAPACITY
         for piece in data.pieces[1:]:
             memory.content[at : at + len(piece)] = piece
@@ -88,9 +95,15 @@ class Shelf:
         self._ring.take(laid, read)
         return peer_frame(LAID, 0, tuple(laid))
 
+    def told(self) -> None:
+        """Take note that the frame was sent that tells of what was laid."""
+        self._untold = False
+
     def take_back(self) -> None:
-        """Forget what was laid last, since the frame that tells of it was not sent."""
-        self._ring.take_back()
+        """Take note that it was not, and will not be."""
+        if self._untold:
+            self._ring.take_back()
+            self._untold = False
 
     def expect_room(self, data: LargeFrame) -> bool:
         """Have the other end say when there is room; False if there is by now."""

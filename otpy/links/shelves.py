@@ -42,10 +42,15 @@ class Shelves:
             self._ours = Shelf()
         return self._ours.lay(data)
 
+    def told(self) -> None:
+        """Take note that the frame was sent that tells of what was laid."""
+        if self._ours is not None:
+            self._ours.told()
+
     def take_back(self) -> None:
-        """Forget what was laid last, since the frame that tells of it was not sent."""
-        assert self._ours is not None
-        self._ours.take_back()
+        """Take note that it was not, and will not be."""
+        if self._ours is not None:
+            self._ours.take_back()
 
     def expect_room(self, data: LargeFrame) -> bool:
         """Have the other end say when there is room; False if there is by now."""

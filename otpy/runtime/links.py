@@ -326,6 +326,7 @@ class PeerLink(Link):
             # What finds no room goes by the pipe: an answer waits for nobody.
             frame = shelves.lay(data) or data
             self._send_pieces(frame.pieces if isinstance(frame, LargeFrame) else [frame])
+            shelves.told()
 
     def _take(self, body: Content, ready: Queue) -> None:
         try:

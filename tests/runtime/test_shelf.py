@@ -108,6 +108,19 @@ def test_a_sender_waits_for_room_within_its_timeout(
     assert node.call("giver", "pass_each", "taker", "bytes", MIB, 20) == 20
 
 
+def test_who_waits_for_room_may_be_interrupted(node: NodeUnderTest) -> None:
+    open_shelves(node)
+    fifo = hold(node)
+    assert node.call("giver", "fill", "taker", MIB, 0.1) == 3
+    for _ in range(3):
+        assert node.call("giver", "interrupted", "taker", MIB) == "on purpose"
+    waits = ask(node, "giver", "cast_one", "taker", 77, MIB)
+    fifo.open("wb").close()
+    assert waits.result() == ["answer", None]
+    assert [number for number, _, _ in node.call("taker", "all_taken")] == [0, 1, 2, 77]
+    assert len(shelves(node.pids()["giver"])) == 2
+
+
 @pytest.mark.parametrize("size", [MIB, 5 * MIB])
 def test_who_waits_for_room_hears_of_the_takers_death(node: NodeUnderTest, size: int) -> None:
     open_shelves(node)

@@ -5,6 +5,7 @@ import contextlib
 import os
 import pickle
 import resource
+import signal
 import threading
 import zlib
 from array import array
@@ -140,6 +141,23 @@ class Giver(GenServer):
     def cast_one(self, name: str, number: int, size: int) -> list[Any]:
         value = value_of("bytes", size, number)
         return told(lambda: otpy.cast(name, "take", number, value, timeout=None))
+
+    @call
+    def interrupted(self, name: str, size: int) -> str:
+        """Cast, and have a signal handler raise an exception meanwhile."""
+
+        def interrupt(*_: object) -> None:
+            raise InterruptedError("on purpose")
+
+        before = signal.signal(signal.SIGALRM, interrupt)
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        try:
+            otpy.cast(name, "take", -1, bytes(size), timeout=None)
+        except InterruptedError as error:
+            return str(error)
+        finally:
+            signal.signal(signal.SIGALRM, before)
+        return "not interrupted"
 
     @call
     def call_one(self, name: str, size: int, seconds: float | None) -> list[Any]:
