@@ -65,7 +65,7 @@ def hiring(
     me: Address, supervisor: str, shutdown: float, *, tied: bool
 ) -> tuple[AskProcess, tuple[int, int], tuple[int, ...]]:
     """Say how to get a task started: the wish, a link's ends of this side, what goes beside it."""
-    wish = AskProcess(supervisor, Hire(task_spec(new_id(me), shutdown), me))
+    wish = AskProcess(supervisor, Hire(task_spec(new_id(me), shutdown)))
     ours, theirs = link_pipes()
     try:
         return wish, ours, (*theirs, os.pidfd_open(os.getpid())) if tied else theirs

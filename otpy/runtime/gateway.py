@@ -239,7 +239,7 @@ class Gateway:
         shutdown = _seconds(arguments["shutdown"])
         pid, _ = client.peer
         id_ = f"client-{pid}-{time.time_ns():x}"
-        hire = Hire(task_spec(id_, INFINITY if shutdown is None else shutdown), None)
+        hire = Hire(task_spec(id_, INFINITY if shutdown is None else shutdown))
         owner = os.pidfd_open(pid) if arguments.get("tied") else None
         self._errands.hire(Errand(client, number, entry.path, way_to(entry.path)), hire, owner)
 

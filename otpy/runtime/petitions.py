@@ -92,7 +92,8 @@ class Petitions:
                 self._router.route(origin, introduce, fds)
             case AskProcess(name=name, request=request):
                 entry = self._addressee(petition.sender, name, request)
-                self._router.route(origin, Ask(petition.token, way_to(entry.path), request), fds)
+                ask = Ask(petition.token, way_to(entry.path), request, petition.sender)
+                self._router.route(origin, ask, fds)
             case AskFate(who=who):
                 self._mourners.ask(who, lambda fate: _send(origin, Granted(petition.token, fate)))
             case wish:

@@ -25,7 +25,6 @@ from otpy.system.channel import Channel, ChannelFull
 from otpy.system.exits import send_signal
 from otpy.system.fdpass import close_fds
 from otpy.wire.control import (
-    Address,
     Answered,
     Ask,
     DumpStacks,
@@ -126,7 +125,7 @@ class Router:
         if child.ready:
             return child
         below = child.is_supervisor and len(message.path) > 1
-        return child if below and _peer(message) is not None else None
+        return child if below and message.peer is not None else None
 
     def retry_held(self) -> None:
         """Look again at what waits; to be called whenever a child's fate has changed."""
@@ -276,7 +275,7 @@ class Router:
         else:
             for owner in fds[_FDS_OF_A_LINK:]:
                 self._family.tie(child, owner)
-            introduce = Introduce(message.token, (), hiring.hire.peer)
+            introduce = Introduce(message.token, (), message.peer)
             self._introduce(origin, introduce, fds[:_FDS_OF_A_LINK], child)
 
     def _pass_on(
@@ -340,7 +339,7 @@ class Router:
         if isinstance(message, Introduce):
             onward = Introduce(token, rest, message.peer)
         else:
-            onward = Ask(token, rest, message.request)
+            onward = Ask(token, rest, message.request, message.peer)
         introduces = isinstance(message, Introduce)
         self._forwarded[token] = _Forwarded(origin, message.token, child, introduces)
         try:
@@ -383,12 +382,6 @@ class Router:
 def _is_for(child: Child, message: Introduce | Ask) -> bool:
     """Tell whether the worker itself is to answer a message."""
     return child.served and isinstance(message, Ask) and isinstance(message.request, SystemRequest)
-
-
-def _peer(message: Introduce | Ask) -> Address | None:
-    if isinstance(message, Introduce):
-        return message.peer
-    return message.request.peer if isinstance(message.request, Hire) else None
 
 
 def _is(message: Introduce | Ask, request: type | UnionType) -> bool:

@@ -101,14 +101,13 @@ class ReadGauges:
 
 @dataclass(frozen=True, slots=True)
 class Hire:
-    """Start `spec`, whose id is never given again, and introduce worker `peer` to it, or a client.
+    """Start `spec`, whose id is never given again, and introduce who asks to it.
 
-    Beside it are the ends of a link; and the pidfd of the worker if the child is to end when
+    Beside it are the ends of a link; and the pidfd of who asks if the child is to end when
     that does. Answered by `Introduced`, or by `Answered` with what is wrong.
     """
 
     spec: ChildSpec
-    peer: "Address | None"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +125,15 @@ class DumpStacks:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Answer `request`, or pass it on along `path`."""
+    """Answer `request`, or pass it on along `path`.
+
+    `peer` is the worker of the same tree that asks; without one it is a client.
+    """
 
     token: int
     path: Path
     request: "AskRequest"
+    peer: Address | None = None
 
 
 Inquiry: TypeAlias = SystemRequest | ReadGauges | DumpStacks

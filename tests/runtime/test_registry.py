@@ -3,7 +3,7 @@
 import pytest
 
 import otpy
-from otpy.events import ChildEnded
+from otpy.events import ChildEnded, ChildStarted
 from tests.support.node import Nodes, NodeUnderTest
 from tests.support.processes import await_end
 
@@ -140,6 +140,18 @@ def test_a_name_of_the_tree_is_taken_before_init(nodes: Nodes) -> None:
     node.next(ChildEnded, path="one")
     node.client["main"].call("sync")
     assert node.client["main"].incarnation == 2
+
+
+def test_a_name_is_free_again_after_a_failed_init(nodes: Nodes) -> None:
+    node = nodes.run("""
+        name: again
+        children:
+          - {id: a, name: main, start: "tests.support.workers:Remote",
+             args: [WORK/log, [ok, error, error, ok]]}
+        """)
+    node.kill("a")
+    assert node.next(ChildStarted, path="a", incarnation=4).pid == node.client["main"].pid
+    assert node.call("main", "identity")[1] == 4
 
 
 def test_what_is_too_large_for_the_registry_is_refused(node: NodeUnderTest) -> None:

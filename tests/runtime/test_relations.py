@@ -169,6 +169,21 @@ def test_one_that_does_not_trap_exits_goes_along_from_within_a_handler(
     asked.result()
 
 
+def test_one_that_does_not_trap_exits_goes_along_while_it_is_suspended(node: NodeUnderTest) -> None:
+    node.call("frail", "link", "b")
+    node.client["frail"].suspend()
+    node.kill("b")
+    assert node.next(ChildEnded, path="frail").reason == "killed"
+
+
+def test_a_link_to_oneself_is_none(node: NodeUnderTest) -> None:
+    for name in ("a", "frail"):
+        assert node.call(name, "link", name) == "linked"
+        assert node.recover(name).incarnation == 2
+        node.call(name, "sync")
+    assert "exit" not in [entry[0] for entry in node.log()]
+
+
 def test_a_normal_end_takes_nobody_along(node: NodeUnderTest) -> None:
     node.call("frail", "link", "b")
     before = node.client["frail"].pid

@@ -218,6 +218,20 @@ def test_timers_wait_while_a_server_is_suspended(nodes: Nodes) -> None:
     node.logged("timeout")
 
 
+@pytest.mark.parametrize("kind", ["Impatient", "AsyncImpatient"])
+def test_a_system_message_restarts_a_timeout(nodes: Nodes, kind: str) -> None:
+    node = nodes.run(f"""
+        name: impatient
+        children:
+          - {{id: a, start: "tests.support.stateful:{kind}", args: [WORK/log, 2.0]}}
+        """)
+    began = time.monotonic()
+    while time.monotonic() - began < 2.5:
+        state_of(node)
+        assert node.log() == []
+    node.logged("timeout")
+
+
 # ---- busy, dead, flooded ---------------------------------------------------------------------
 
 

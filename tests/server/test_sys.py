@@ -126,6 +126,27 @@ def test_values_of_a_class_harm_no_supervisor_on_the_way(node: NodeUnderTest) ->
     assert node.pids() == pids
 
 
+@pytest.mark.parametrize(
+    ("what", "args"),
+    [("sys.get_state", ["b"]), ("sys.suspend", ["deep/b"]), ("stop", ["b"])],
+)
+def test_from_its_init_a_process_asks_what_is_up_already(
+    nodes: Nodes, what: str, args: list[str]
+) -> None:
+    node = nodes.run(f"""
+        name: early
+        children:
+          - id: deep
+            children:
+              - {{id: b, start: "tests.support.stateful:Keeper", args: [WORK/log],
+                 restart: transient}}
+              - {{id: a, start: "tests.support.asking_workers:Early",
+                 args: [WORK/log, {what}, {", ".join(args)}]}}
+        """)
+    assert node.call("a", "answered")[0] == "answer"
+    assert [entry[0] for entry in node.log()] == (["terminate"] if what == "stop" else [])
+
+
 def test_outside_a_tree_there_is_nobody_to_ask() -> None:
     for ask_ in (otpy.sys.get_state, otpy.sys.suspend, otpy.sys.statistics, otpy.stop):
         with pytest.raises(otpy.OtpyError, match="not a worker"):

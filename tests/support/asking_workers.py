@@ -110,6 +110,18 @@ class Asking(GenServer):
         return None
 
 
+class Early(Asking):
+    """Asks in its init for what it is told to."""
+
+    def init(self, log: str, what: str = "", *args: Any) -> None:
+        super().init(log)
+        self.answer = self.do(what, list(args), {"timeout": 30.0})
+
+    @call
+    def answered(self) -> list[Any]:
+        return self.answer
+
+
 class AsyncAsking(Asking):
     """Awaits those of `otpy.aio`."""
 

@@ -101,6 +101,13 @@ class Impatient(GenServer):
         note(self.log, message)
 
 
+class AsyncImpatient(Impatient):
+    """The same on an event loop."""
+
+    async def handle_info(self, message: object) -> None:  # type: ignore[override]
+        note(self.log, message)
+
+
 class Asynchronous(Keeper):
     """The same on an event loop."""
 
