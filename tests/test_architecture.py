@@ -130,6 +130,7 @@ def test_the_public_surface_is_this() -> None:
         "register_name",
         "send_request",
         "stop",
+        "supervisor",
         "tasks",
         "unlink",
         "unregister",

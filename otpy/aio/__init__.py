@@ -24,6 +24,7 @@ from otpy.aio.workers import (
     receive,
     send_request,
     stop,
+    supervisor,
     whereis,
 )
 
@@ -52,6 +53,7 @@ __all__ = [
     "register_name",
     "send_request",
     "stop",
+    "supervisor",
     "tasks",
     "unlink",
     "unregister",

@@ -1,22 +1,38 @@
 """The supervisor API for asyncio."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from otpy.client.supervisor import ChildCounts, ChildInfo, Result, spec_fields
 from otpy.errors import OtpyError
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
-
-if TYPE_CHECKING:
-    from otpy.aio.node import Node
+from otpy.links.supervisor import ChildCounts, ChildInfo, Result, spec_fields
 
 ShapeT = TypeVar("ShapeT")
+
+
+class Administrator(Protocol):
+    """Whoever has supervisors asked; as `otpy.links.supervisor.Administrator`."""
+
+    @property
+    def name(self) -> str:
+        """The node's name."""
+
+    async def ask(
+        self,
+        operation: str,
+        arguments: dict[str, Any],
+        timeout: float | None,
+        *,
+        shape: type[ShapeT],
+        repeatable: bool = True,
+    ) -> ShapeT:
+        """Ask, and make the answer a `shape`."""
 
 
 class SupervisorRef:
     """A supervisor, by its name: as `otpy.SupervisorRef`, to be awaited."""
 
-    def __init__(self, node: "Node", path: str) -> None:
+    def __init__(self, node: Administrator, path: str) -> None:
         self._node = node
         self.path = path
 

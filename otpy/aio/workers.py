@@ -7,6 +7,7 @@ from typing import cast as as_type
 from otpy.aio import many
 from otpy.aio.pending import Pending
 from otpy.aio.reference import Reference
+from otpy.aio.supervisor import Administrator, SupervisorRef
 from otpy.errors import NoProcess, OtpyError
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
 from otpy.server import context
@@ -27,7 +28,7 @@ class Employer(Protocol):
         """Stop children; those that have ended, with their supervisor or alone, are no mistake."""
 
 
-class Peers(Employer, Protocol):
+class Peers(Employer, Administrator, Protocol):
     """The other workers of the tree; as `otpy.server.context.Peers`."""
 
     def __getitem__(self, name: str) -> Reference:
@@ -125,6 +126,11 @@ async def whereis(name: str, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> in
 async def stop(name: str, reason: object = "normal", *, timeout: float | None = None) -> None:
     """Have another worker end with `reason`, and wait until it is gone; as `otpy.stop`."""
     await peers()[name].stop(reason, timeout=timeout)
+
+
+def supervisor(path: str = "") -> SupervisorRef:
+    """Return a reference to a supervisor of this tree, to be awaited; as `otpy.supervisor`."""
+    return SupervisorRef(peers(), path)
 
 
 async def receive(timeout: float | None = None) -> object:

@@ -13,7 +13,7 @@ from otpy.links.ref import Introducer
 
 if TYPE_CHECKING:
     from otpy.client.gateway import Gateway
-    from otpy.client.supervisor import SupervisorRef
+    from otpy.links.supervisor import SupervisorRef
 
 
 class ClientEmployer(Introducer, abc.ABC):

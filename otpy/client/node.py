@@ -14,7 +14,6 @@ from otpy.client.gateway import Gateway, not_running, only_node
 from otpy.client.hiring import ClientEmployer
 from otpy.client.ref import Ref
 from otpy.client.statistics import statistics_of
-from otpy.client.supervisor import SupervisorRef
 from otpy.client.trace import TraceStream
 from otpy.client.tree import ProcessInfo, tree_of
 from otpy.errors import (
@@ -36,6 +35,7 @@ from otpy.links.link import Link
 from otpy.links.many import abcast, multi_call
 from otpy.links.notices import Registered
 from otpy.links.protocol import ClientProtocol, LinkProtocol
+from otpy.links.supervisor import SupervisorRef
 from otpy.links.table import LinkTable
 from otpy.server.proxy import Proxy
 from otpy.system.fdpass import close_fds

@@ -110,6 +110,7 @@ class Done:
 
     id: str
     incarnation: int | None = None
+    kind: str = "worker"
 
 
 @dataclass(frozen=True, slots=True)

@@ -216,7 +216,8 @@ class Turn:
             case StartingOne(token=token, child=id_):
                 child = self.children.get(id_)
                 up = child is not None and child.status is Status.RUNNING
-                self.reply(token, Done(id_, child.incarnation if child and up else None))
+                kind = "supervisor" if child and child.spec.is_supervisor else "worker"
+                self.reply(token, Done(id_, child.incarnation if child and up else None, kind))
             case StoppingOne(token=token, child=id_):
                 self.reply(token, Done(id_))
             case StoppingSome(token=token, children=ids, known=known):

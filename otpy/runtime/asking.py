@@ -1,15 +1,16 @@
 """What a worker asks the node, and what it reads of the answers: with and without an event loop."""
 
 import os
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import msgspec
 
-from otpy.errors import CallingSelf, FrameTooLarge, NoProcess
+from otpy.errors import CallingSelf, FrameTooLarge, NoProcess, OtpyError
 from otpy.links.peer import PeerProtocol
 from otpy.runtime.control import ControlAnswer
 from otpy.runtime.runner import new_id, task_spec
 from otpy.runtime.serving import exit_reason
+from otpy.runtime.translate import core_request, plain, refusal
 from otpy.system.fdpass import close_fds
 from otpy.system.pipes import link_pipes
 from otpy.wire.control import (
@@ -121,6 +122,31 @@ def overseen(answer: ControlAnswer, shape: type[T]) -> T:
     if isinstance(value, msgspec.Raw):
         return msgspec.msgpack.decode(value, type=shape)
     return msgspec.convert(value, shape)
+
+
+def supervising(arguments: dict[str, Any]) -> AskProcess:
+    """Make a supervisor operation a wish.
+
+    Raises:
+        NotSendable: MessagePack cannot carry an argument: it would meet supervisors.
+        FrameTooLarge: It is more than a supervisor should carry.
+        SpecError: The spec of a child is wrong.
+    """
+    packed = pack(arguments)
+    if len(packed) > MAX_REQUEST:
+        raise FrameTooLarge(len(packed), MAX_REQUEST)
+    plainly_ = cast(dict[str, Any], unpack(packed))
+    return AskProcess(plainly_["path"], core_request(plainly_["op"], plainly_))
+
+
+def supervised(answer: ControlAnswer, shape: type[T]) -> T:
+    """Read what a supervisor answered, as a `shape`; raises what it refused."""
+    assert isinstance(answer, Answered)
+    told = answer.answer
+    assert not isinstance(told, OtpyError | Lost | Plain)
+    if (error := refusal(told)) is not None:
+        raise error
+    return msgspec.convert(plain(told, answer.pids), shape)
 
 
 def stop_order(row: TreeRow, reason: object, me: Address) -> tuple[Address, StopProcess]:

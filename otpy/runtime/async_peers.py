@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import weakref
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from otpy.aio.deadline import within
 from otpy.aio.hired import HiredReference
@@ -24,6 +24,8 @@ from otpy.runtime.asking import (
     protocol_with,
     running,
     stop_order,
+    supervised,
+    supervising,
 )
 from otpy.runtime.control import ControlAnswer
 from otpy.runtime.mailbox import WorkerMailbox
@@ -85,6 +87,22 @@ class AsyncPeers:
             answer, _ = await self._ask(wish)
         assert isinstance(answer, Granted)
         return answer.answer
+
+    async def ask(
+        self,
+        operation: str,
+        arguments: dict[str, Any],
+        timeout: float | None,
+        *,
+        shape: type[T],
+        repeatable: bool = True,
+    ) -> T:
+        """Have a supervisor answer; it is the only operation of a client's that comes this way."""
+        del operation, repeatable
+        wish = supervising(arguments)
+        async with within(timeout, f"{wish.name or 'root'!r} did not answer"):
+            answer, _ = await self._ask(wish)
+        return supervised(answer, shape)
 
     async def send(self, who: Address, message: object, timeout: float | None) -> bool:
         """Have the `handle_info` of one incarnation called; False if that is gone, or stuck."""

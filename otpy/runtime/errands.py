@@ -6,15 +6,14 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
 
-from otpy.core.messages import Answer, Request, StartMany
+from otpy.core.messages import Request, StartMany
 from otpy.errors import CallTimeout, NoProcess, OtpyError
 from otpy.runtime.clients import Client
 from otpy.runtime.directory import GATEWAY, Entry, way_to
 from otpy.runtime.doors import Doors, open_door
 from otpy.runtime.entrances import KNOCK, WALK_IN
-from otpy.runtime.translate import refusal
+from otpy.runtime.translate import plain, refusal
 from otpy.system.channel import Channel, ChannelFull
 from otpy.system.fdpass import close_fds
 from otpy.system.loop import Loop, Timer
@@ -73,24 +72,16 @@ def _introduction(path: str, pid: int, incarnation: int) -> dict[str, object]:
     return {"path": path, "pid": pid, "incarnation": incarnation, "greeting": greeting}
 
 
-class Translate(Protocol):
-    """Writes an answer down as plain data."""
-
-    def __call__(self, name: str, answer: Answer, pids: dict[str, int]) -> object:
-        """Write down what the process `name` answered."""
-
-
 class Errands:
     """Sends requests to the node, and answers the clients when it answers.
 
     Args:
         node: The pipe to the node.
         loop: Where deadlines are waited for.
-        translate: Makes an answer of the core readable for clients.
     """
 
-    def __init__(self, node: Channel, loop: Loop, translate: Translate) -> None:
-        self._node, self._loop, self._translate = node, loop, translate
+    def __init__(self, node: Channel, loop: Loop) -> None:
+        self._node, self._loop = node, loop
         self._doors = Doors(loop)
         self._tokens = itertools.count(1)
         self._open: dict[int, Errand] = {}
@@ -211,7 +202,7 @@ class Errands:
                 self._fail(errand, refused)
             case answer:
                 self._close(errand)
-                value = self._translate(errand.name, answer, message.pids)
+                value = plain(answer, message.pids)
                 errand.client.reply(errand.number, value)
 
     def _try_again(self, errand: Errand) -> None:

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-from otpy.core.messages import Answer
 from otpy.core.spec import INFINITY
 from otpy.errors import FrameTooLarge, NoProcess, OtpyError, ProtocolError
 from otpy.events import Event, event_to_data
@@ -26,10 +25,9 @@ from otpy.runtime.directory import GATEWAY, Directory, Entry, way_to
 from otpy.runtime.errands import Errand, Errands
 from otpy.runtime.mourning import Mourners
 from otpy.runtime.place import Place
-from otpy.runtime.reports import child_path
 from otpy.runtime.runner import task_spec
 from otpy.runtime.serving import exit_reason
-from otpy.runtime.translate import core_request, plain
+from otpy.runtime.translate import core_request
 from otpy.system.loop import Loop
 from otpy.system.spawn import become_child, become_worker, raise_descriptor_limit
 from otpy.wire.control import (
@@ -98,7 +96,7 @@ class Gateway:
         self._node = control_channel(place.control)
         self._node_pidfd = os.pidfd_open(place.parent)
         self._listener = listener
-        self._errands = Errands(self._node, self._loop, self._plain)
+        self._errands = Errands(self._node, self._loop)
         self._clients: dict[Client, None] = {}
         self._followers: dict[tuple[Client, int], None] = {}
         self._mourners = Mourners(directory)
@@ -305,13 +303,6 @@ class Gateway:
     def _shutdown(self, client: Client, number: int, _arguments: dict[str, Any]) -> None:
         client.reply(number, None, (os.dup(self._node_pidfd),))
         self._node.send(StopNode())
-
-    def _plain(self, name: str, answer: Answer, pids: dict[str, int]) -> object:
-        def is_supervisor(id_: str) -> bool:
-            entry = self._directory.find(child_path(name, id_))
-            return entry is not None and entry.kind == "supervisor"
-
-        return plain(answer, pids, is_supervisor)
 
     # ---- what the node says ------------------------------------------------------------------
 

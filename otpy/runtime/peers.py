@@ -2,7 +2,7 @@
 
 import contextlib
 import weakref
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from otpy.core.messages import TerminateChildren
 from otpy.errors import (
@@ -29,6 +29,8 @@ from otpy.runtime.asking import (
     protocol_with,
     running,
     stop_order,
+    supervised,
+    supervising,
 )
 from otpy.runtime.mailbox import WorkerMailbox
 from otpy.system.fdpass import close_fds
@@ -96,6 +98,25 @@ class Peers:
             raise CallTimeout(f"the node did not answer within {timeout:g} s") from None
         assert isinstance(answer, Granted)
         return answer.answer
+
+    def ask(
+        self,
+        operation: str,
+        arguments: dict[str, Any],
+        timeout: float | None,
+        *,
+        shape: type[T],
+        repeatable: bool = True,
+    ) -> T:
+        """Have a supervisor answer; it is the only operation of a client's that comes this way."""
+        del operation, repeatable
+        wish = supervising(arguments)
+        try:
+            answer, _ = self._control.ask(self._me, wish, deadline_of(timeout))
+        except TooLate:
+            late = f"{wish.name or 'root'!r} did not answer within {timeout:g} s"
+            raise CallTimeout(late) from None
+        return supervised(answer, shape)
 
     def send(self, who: Address, message: object, timeout: float | None) -> bool:
         """Have the `handle_info` of one incarnation called; False if that is gone."""

@@ -81,6 +81,9 @@ def _many(items: object) -> list[object]:
 
 
 def _start_child(spec: object, where: str) -> StartChild | StartCopy:
+    match spec:
+        case {"args": list(args), **others} if not others:
+            return StartCopy(args=tuple(args))  # as for most copies: without what comes now
     # It costs memory, and most gateways never need it.
     from otpy.config import child_from_data, copy_from_data, is_copy  # noqa: PLC0415
 
@@ -101,23 +104,21 @@ def refusal(answer: Answer) -> OtpyError | None:
             return None
 
 
-def plain(answer: Answer, pids: Mapping[str, int], is_supervisor: Callable[[str], bool]) -> object:
+def plain(answer: Answer, pids: Mapping[str, int]) -> object:
     """Write down what a supervisor answered.
 
     Args:
         answer: No `Denied` or `NotStarted`; those are errors.
         pids: Of its children, by id.
-        is_supervisor: Tells whether one of its children is a supervisor.
     """
     match answer:
-        case Done(id=id_, incarnation=incarnation):
+        case Done(id=id_, incarnation=incarnation, kind=kind):
             state = "undefined" if incarnation is None else "running"
-            kind = "supervisor" if is_supervisor(id_) else "worker"
             return _plain_row(ChildRow(id_, state, kind, incarnation or 0), pids)
         case Children(rows=rows):
             return [_plain_row(row, pids) for row in rows]
         case Results(answers=answers):
-            return [_plain_result(each, pids, is_supervisor) for each in answers]
+            return [_plain_result(each, pids) for each in answers]
         case ChildCounts():
             return asdict(answer)
         case ChildSpec():
@@ -128,12 +129,10 @@ def plain(answer: Answer, pids: Mapping[str, int], is_supervisor: Callable[[str]
             raise AssertionError(answer)
 
 
-def _plain_result(
-    answer: Answer, pids: Mapping[str, int], is_supervisor: Callable[[str], bool]
-) -> dict[str, object]:
+def _plain_result(answer: Answer, pids: Mapping[str, int]) -> dict[str, object]:
     if (error := refusal(answer)) is not None:
         return {"error": type(error).__name__, "arguments": list(error.args)}
-    return {"child": plain(answer, pids, is_supervisor)}
+    return {"child": plain(answer, pids)}
 
 
 def _plain_row(row: ChildRow, pids: Mapping[str, int]) -> dict[str, object]:

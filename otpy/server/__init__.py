@@ -14,7 +14,16 @@ from otpy.server.registry import (
     unregister,
 )
 from otpy.server.results import Continue, Ignore, NoReply, Reply, Stop, Timeout
-from otpy.server.talking import abcast, call, cast, multi_call, send_request, stop, whereis
+from otpy.server.talking import (
+    abcast,
+    call,
+    cast,
+    multi_call,
+    send_request,
+    stop,
+    supervisor,
+    whereis,
+)
 from otpy.server.timer import TimerRef
 from otpy.server.watching import demonitor, link, monitor, unlink
 
@@ -46,6 +55,7 @@ __all__ = [
     "register_name",
     "send_request",
     "stop",
+    "supervisor",
     "unlink",
     "unregister",
     "whereis",

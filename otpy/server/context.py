@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from otpy.errors import OtpyError
 from otpy.links.ref import Ref
+from otpy.links.supervisor import Administrator
 from otpy.server.caller import Caller
 from otpy.server.timer import TimerRef
 from otpy.wire.control import Address, NodeAnswer, Wish
@@ -57,7 +58,7 @@ class Employer(Protocol):
         """Stop children; those that have ended, with their supervisor or alone, are no mistake."""
 
 
-class Peers(Employer, Protocol):
+class Peers(Employer, Administrator, Protocol):
     """The other workers of the tree."""
 
     def on_a_loop(self) -> Any:

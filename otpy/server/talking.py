@@ -12,6 +12,7 @@ from otpy.errors import CallTimeout, NoProcess, OtpyError
 from otpy.links import many
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
 from otpy.links.pending import Pending
+from otpy.links.supervisor import SupervisorRef
 from otpy.server.context import current
 from otpy.server.dispatch import MARK, marked
 from otpy.wire.control import Whereis
@@ -202,6 +203,21 @@ def stop(name: str, reason: object = "normal", *, timeout: float | None = None) 
         CallTimeout: It is not gone yet. It ends all the same, unless it never comes to it.
     """
     current().peers[_name(name)].stop(reason, timeout=timeout)
+
+
+def supervisor(path: str = "") -> SupervisorRef:
+    """Return a reference to a supervisor of this tree; "" is the root.
+
+    The specs of its children are plain data. A worker that asks its own supervisor to start or
+    stop something in its `init` waits for itself, as in OTP.
+
+    Args:
+        path: Its path, or its id if that is unique in the tree.
+
+    Raises:
+        OtpyError: This process is not a worker of a tree.
+    """
+    return SupervisorRef(current().peers, _name(path))
 
 
 def _marked(method: Callable[..., Any], kind: str) -> Callable[..., Any]:

@@ -248,7 +248,7 @@ class AskProcess(NamedTuple):
     """Have process `name`, a supervisor or a worker, answer; what is beside this goes with it."""
 
     name: str
-    request: Request | Hire | StopProcess | Inquiry
+    request: Request | StartMany | Hire | StopProcess | Inquiry
 
 
 class Monitor(NamedTuple):

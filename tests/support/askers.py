@@ -28,6 +28,11 @@ _CHILDREN: Final = """
 SHAPES: Final[dict[str, Any]] = {
     "sys.statistics": otpy.Statistics,
     "lookup": list[otpy.Registered],
+    "supervisor.which_children": list[otpy.ChildInfo],
+    "supervisor.count_children": otpy.ChildCounts,
+    "supervisor.start_child": otpy.ChildInfo,
+    "supervisor.restart_child": otpy.ChildInfo,
+    "supervisor.start_children": list[otpy.ChildInfo | list[Any]],
 }
 """What a worker returns, and a client has as plain data from it."""
 
@@ -67,6 +72,9 @@ class Asker(abc.ABC):
 
 
 def _method(node: Any, what: str, args: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
+    if what.startswith("supervisor."):
+        path, *rest = args
+        return getattr(node.supervisor(path), what.removeprefix("supervisor.")), tuple(rest)
     if what in _OF_A_NODE:
         return getattr(node, what), args
     name, *rest = args
@@ -102,7 +110,10 @@ class _Worker(Asker):
         result = answer(told)
         if what == "multi_call":
             return result[0], {name: error_of(*each[1:]) for name, each in result[1].items()}
-        return msgspec.convert(result, SHAPES[what]) if what in SHAPES else result
+        result = msgspec.convert(result, SHAPES[what]) if what in SHAPES else result
+        if what in {"supervisor.start_children", "supervisor.terminate_children"}:
+            return [error_of(*each[1:]) if isinstance(each, list) else each for each in result]
+        return result
 
 
 def answer(told: list[Any]) -> Any:

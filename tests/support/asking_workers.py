@@ -48,11 +48,18 @@ def plain(what: str, result: Any) -> Any:
     if what == "multi_call":
         replies, bad = result
         return [replies, {name: failed(error) for name, error in bad.items()}]
+    if what in {"supervisor.start_children", "supervisor.terminate_children"}:
+        return [failed(each) if isinstance(each, otpy.OtpyError) else each for each in result]
     return result
 
 
 def asked(module: Any, what: str) -> Callable[..., Any]:
     """Find the function of `otpy`, or of `otpy.aio`, that is meant."""
+    if what.startswith("supervisor."):
+        operation = what.removeprefix("supervisor.")
+        return lambda path, *args, **options: getattr(module.supervisor(path), operation)(
+            *args, **options
+        )
     found: Callable[..., Any] = attrgetter(what)(module)
     return found
 
@@ -84,6 +91,10 @@ class Asking(GenServer):
     @call
     def replace_state(self, name: str, what: str) -> list[Any]:
         return self.do("sys.replace_state", [name, VALUES[what]], {})
+
+    @call
+    def start_odd_child(self) -> list[Any]:
+        return self.do("supervisor.start_child", ["", {"id": "x", "args": [object()]}], {})
 
     @call
     def proxied(self, name: str) -> list[Any]:
@@ -124,6 +135,10 @@ class Early(Asking):
 
 class AsyncAsking(Asking):
     """Awaits those of `otpy.aio`."""
+
+    @call
+    async def start_odd_child(self) -> list[Any]:  # type: ignore[override]
+        return await self.do("supervisor.start_child", ["", {"id": "x", "args": [object()]}], {})
 
     @call
     async def proxied(self, name: str) -> list[Any]:  # type: ignore[override]

@@ -1,7 +1,7 @@
 """The supervisor API, with OTP's names."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -9,10 +9,26 @@ from otpy.errors import OtpyError
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
 from otpy.links.protocol import error_of
 
-if TYPE_CHECKING:
-    from otpy.client.node import Node
-
 ShapeT = TypeVar("ShapeT")
+
+
+class Administrator(Protocol):
+    """Whoever has supervisors asked: a client's node, or a worker's peers."""
+
+    @property
+    def name(self) -> str:
+        """The node's name."""
+
+    def ask(
+        self,
+        operation: str,
+        arguments: dict[str, Any],
+        timeout: float | None,
+        *,
+        shape: type[ShapeT],
+        repeatable: bool = True,
+    ) -> ShapeT:
+        """Ask, and make the answer a `shape`: see ``supervisor`` in `otpy.wire.gateway`."""
 
 
 class ChildInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,7 +90,7 @@ class SupervisorRef:
     time, and `ProcessDown` if whoever should have answered was killed meanwhile.
     """
 
-    def __init__(self, node: "Node", path: str) -> None:
+    def __init__(self, node: Administrator, path: str) -> None:
         self._node = node
         self.path = path
 
