@@ -60,6 +60,7 @@ def workers() -> None:
     assert_type(otpy.sys.statistics("stock"), otpy.Statistics)
     assert_type(otpy.sys.replace_state("stock", {"items": 5}), Any)
     otpy.stop("stock", ("shutdown", "for lunch"), timeout=None)
+    assert_type(otpy.supervisor("pool").start_child(args=[1]), otpy.ChildInfo)
     otpy.stop("stock", timeout="5")  # type: ignore[arg-type]
 
 
@@ -82,6 +83,7 @@ async def asyncio_workers() -> None:
     assert_type(await otpy.aio.whereis("stock"), int | None)
     assert_type(await otpy.aio.proxy("a", Awaiting).take("apple"), list[str])
     assert_type(await otpy.aio.tasks.async_(len, "apple"), otpy.aio.tasks.Task)
+    assert_type(await otpy.aio.supervisor().which_children(), list[otpy.ChildInfo])
     await otpy.aio.stop("stock", timeout="5")  # type: ignore[arg-type]
 
 
