@@ -11,6 +11,7 @@ from otpy.runtime.child import Child, control_channel
 from otpy.runtime.lock import supervise
 from otpy.runtime.place import Place
 from otpy.runtime.publishing import WayUp
+from otpy.runtime.reports import child_path
 from otpy.runtime.supervisor import Supervisor
 from otpy.system.channel import Channel, ChannelFull
 from otpy.system.prctl import become_subreaper
@@ -27,6 +28,7 @@ from otpy.wire.control import (
     Notify,
     Petition,
     Ready,
+    Seek,
     ShutDown,
 )
 
@@ -70,7 +72,19 @@ class TreeSupervisor(Supervisor):
         return be_supervisor(spec.start, place)
 
     def petitioned(self, child: Child, message: Petition, fds: tuple[int, ...]) -> None:
-        """Pass it on: the node knows who is where."""
+        """Introduce a worker to a child that it names by its path; else pass the petition on.
+
+        The node knows who is where. But a path comes before every other name, and of whose child
+        it is the path, knows best whether that is up.
+        """
+        wish = message.wish
+        if isinstance(wish, Seek) and wish.name != message.sender.path:
+            sought = self.running(wish.name.removeprefix(child_path(self.path, "")))
+            if sought is not None and sought.path == wish.name and sought.kind == "worker":
+                way = (sought.spec.id,)
+                introduce = Introduce(message.token, way, message.sender)
+                self.router.route(child.channel, introduce, fds)
+                return
         self.router.petition(child.channel, message, fds)
 
     def send_up(self, message: object, fds: Sequence[int] = ()) -> bool:

@@ -25,6 +25,7 @@ children:
   - {id: a, start: "tests.support.workers:Remote", args: [WORK/log]}
   - {id: b, start: "tests.support.workers:Remote", args: [WORK/log]}
   - {id: answers, start: "tests.support.workers:answers", args: [WORK/log]}
+  - {id: talker, start: "tests.support.peer_workers:Talker", args: [WORK/log]}
 """
 
 
@@ -85,6 +86,16 @@ def test_who_knows_the_greeting_need_not_be_greeted(node: NodeUnderTest) -> None
 def test_every_kind_of_worker_is_met(node: NodeUnderTest) -> None:
     for _ in range(3):
         assert meet("answers", "hello") == ["answer to", "hello"]
+
+
+def test_workers_of_one_supervisor_are_introduced_by_it(node: NodeUnderTest) -> None:
+    meet("talker", "call_other", "nobody", "x")
+    with stopped(node.pid):
+        assert meet("talker", "call_other", "a", "increment") == ["answer", 1]
+        assert meet("talker", "call_within", 0.1, "b/c", "x")[0] == "CallTimeout"  # type: ignore[index]
+    node.recover("a")
+    assert meet("talker", "call_other", "a", "increment") == ["answer", 1]
+    assert meet("talker", "call_other", "talker", "x")[0] == "CallingSelf"  # type: ignore[index]
 
 
 def test_a_worker_that_dies_before_it_hears_of_the_link(node: NodeUnderTest) -> None:
@@ -270,19 +281,19 @@ def test_a_supervisor_keeps_nothing_for_clients_who_have_gone(nodes: Nodes) -> N
 
 def test_a_supervisor_keeps_nothing_for_workers_who_have_given_up(nodes: Nodes) -> None:
     with hung(nodes) as node:
-        node.call("talker", "call_within", 0.02, "a", "get_count")
+        node.call("talker", "call_other", "nobody", "x")
         before = in_the_tree(node)
         for _ in range(10):
             outcome = node.call("talker", "call_within", 0.02, "a", "get_count")
             assert outcome[0] == "CallTimeout"
-        node.call("talker", "call_other", "nobody")  # by way of the node, which has heard it all
+        node.call("talker", "call_other", "nobody", "x")  # the node has heard it all
         assert in_the_tree(node) == before
         talker = node.client["talker"]
         lost = talker.send_request("call_within", DEADLINE_S, "a", "get_count")
         while "in _await" not in talker.stack(timeout=DEADLINE_S):
             assert not lost.done()
         node.recover("talker")
-        node.call("talker", "call_other", "nobody")
+        node.call("talker", "call_other", "nobody", "x")
         assert in_the_tree(node) == before
 
 
