@@ -94,6 +94,8 @@ def _is_large(value: object) -> bool:
 
 
 def _size(value: object) -> int:
+    if type(value) is bytes:
+        return len(value)
     match value:
         case bytes() | bytearray():
             return len(value)
@@ -134,12 +136,13 @@ def _array(typecode: str, content: memoryview) -> "array[Any]":
 
 
 def _pieces(kind: int, number: int, value: object) -> list[bytes | memoryview]:
-    pickled, buffers = _Pieces(), list[pickle.PickleBuffer]()
+    pickled = _Pieces()
+    buffers: list[pickle.PickleBuffer] = []
     pickler = _Pickler(pickled, 5, buffer_callback=buffers.append)
     pickler.dump(value)
-    raw = [buffer.raw() for buffer in buffers]
-    if not raw:
+    if not buffers:
         return [_HEADER.pack(kind, number), *pickled]
+    raw = [buffer.raw() for buffer in buffers]
     copied = set(map(id, pickler.copied))
     flags = [_COPIED if id(buffer) in copied else 0 for buffer in buffers]
     sizes = [sum(map(len, pickled)), *map(or_, flags, map(len, raw))]
