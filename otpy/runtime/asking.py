@@ -11,6 +11,7 @@ from otpy.runtime.control import ControlAnswer
 from otpy.runtime.runner import new_id, task_spec
 from otpy.runtime.serving import exit_reason
 from otpy.runtime.translate import core_request, plain, refusal
+from otpy.server.context import current
 from otpy.system.fdpass import close_fds
 from otpy.system.pipes import link_pipes
 from otpy.wire.control import (
@@ -66,7 +67,8 @@ def hiring(
     me: Address, supervisor: str, shutdown: float, *, tied: bool
 ) -> tuple[AskProcess, tuple[int, int], tuple[int, ...]]:
     """Say how to get a task started: the wish, a link's ends of this side, what goes beside it."""
-    wish = AskProcess(supervisor, Hire(task_spec(new_id(me), shutdown)))
+    hire = Hire(task_spec(new_id(me), shutdown))
+    wish = AskProcess(supervisor, hire, current().starting)
     ours, theirs = link_pipes()
     try:
         return wish, ours, (*theirs, os.pidfd_open(os.getpid())) if tied else theirs
@@ -136,7 +138,8 @@ def supervising(arguments: dict[str, Any]) -> AskProcess:
     if len(packed) > MAX_REQUEST:
         raise FrameTooLarge(len(packed), MAX_REQUEST)
     plainly_ = cast(dict[str, Any], unpack(packed))
-    return AskProcess(plainly_["path"], core_request(plainly_["op"], plainly_))
+    request = core_request(plainly_["op"], plainly_)
+    return AskProcess(plainly_["path"], request, current().starting)
 
 
 def supervised(answer: ControlAnswer, shape: type[T]) -> T:

@@ -19,7 +19,6 @@ from otpy.wire.control import (
     Ask,
     AskFate,
     AskProcess,
-    AskRequest,
     Demonitor,
     Down,
     Entries,
@@ -90,8 +89,8 @@ class Petitions:
                 entry = self._other(petition, name)
                 introduce = Introduce(petition.token, way_to(entry.path), petition.sender)
                 self._router.route(origin, introduce, fds)
-            case AskProcess(name=name, request=request):
-                entry = self._addressee(petition.sender, name, request)
+            case AskProcess(name=name, request=request) as wish:
+                entry = self._addressee(petition.sender, wish)
                 ask = Ask(petition.token, way_to(entry.path), request, petition.sender)
                 self._router.route(origin, ask, fds)
             case AskFate(who=who):
@@ -144,9 +143,13 @@ class Petitions:
             return  # they trap exits, and take no notice of whom they did not start
         self._router.notify(Notify(way_to(who.path), who.incarnation, notice))
 
-    def _addressee(self, sender: Address, name: str, request: AskRequest) -> Entry:
+    def _addressee(self, sender: Address, wish: AskProcess) -> Entry:
+        name, request, starting = wish
         if not isinstance(request, StopProcess | Inquiry):
-            return self._directory.resolve_as("supervisor", name, ", not a supervisor")
+            entry = self._directory.resolve_as("supervisor", name, ", not a supervisor")
+            if starting and f"{sender.path}/".startswith(f"{entry.path}/" if entry.path else ""):
+                raise CallingSelf(f"{entry.path or 'root'!r} waits for the end of this init")
+            return entry
         entry = self._directory.resolve_as("worker", name, ", not a server")
         if entry.path == sender.path and not isinstance(request, ReadGauges):
             raise CallingSelf(f"{name!r} would wait for itself")

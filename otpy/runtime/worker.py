@@ -88,6 +88,7 @@ def _serve(
     serving.init(child.args, child.kwargs)
     if serving.failed is not None:
         return serving.failed, ""
+    context.current().starting = False
     mailbox.tell_supervisor(Ready(traps=server.trap_exit))
     return serving.report(serving.serve())
 
@@ -114,6 +115,7 @@ def _serving_for(server: GenServer, mailbox: WorkerMailbox) -> Serving:
 def _call(target: Any, child: BeWorker, mailbox: WorkerMailbox) -> ExitReason:
     if not callable(target) or isinstance(target, type):
         raise TypeError(f"{child.target} is neither a GenServer nor a function")
+    context.current().starting = False
     mailbox.tell_supervisor(Ready(traps=False, served=False))
     try:
         result = target(*child.args, **child.kwargs)

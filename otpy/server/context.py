@@ -96,15 +96,17 @@ class Context:
 
     Attributes:
         traps: Whether the death of a linked process arrives as a message.
+        starting: Whether it is in its init, which its supervisor waits for.
     """
 
-    __slots__ = ("_make_peers", "_peers", "incarnation", "mailbox", "name", "traps")
+    __slots__ = ("_make_peers", "_peers", "incarnation", "mailbox", "name", "starting", "traps")
 
     def __init__(
         self, name: str, incarnation: int, mailbox: Mailbox, peers: Callable[[], Peers]
     ) -> None:
         self.name, self.incarnation, self.mailbox = name, incarnation, mailbox
         self.traps = False
+        self.starting = True
         self._make_peers = peers
         self._peers: Peers | None = None
 

@@ -208,8 +208,8 @@ def stop(name: str, reason: object = "normal", *, timeout: float | None = None) 
 def supervisor(path: str = "") -> SupervisorRef:
     """Return a reference to a supervisor of this tree; "" is the root.
 
-    The specs of its children are plain data. A worker that asks its own supervisor to start or
-    stop something in its `init` waits for itself, as in OTP.
+    The specs of its children are plain data. In a worker's `init` the supervisors above it cannot
+    be asked, since they wait for it: `CallingSelf`.
 
     Args:
         path: Its path, or its id if that is unique in the tree.

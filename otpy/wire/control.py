@@ -245,10 +245,14 @@ class Fate(NamedTuple):
 
 
 class AskProcess(NamedTuple):
-    """Have process `name`, a supervisor or a worker, answer; what is beside this goes with it."""
+    """Have process `name`, a supervisor or a worker, answer; what is beside this goes with it.
+
+    `starting`: the sender is in its init, which the supervisors above it wait for.
+    """
 
     name: str
     request: Request | StartMany | Hire | StopProcess | Inquiry
+    starting: bool = False
 
 
 class Monitor(NamedTuple):

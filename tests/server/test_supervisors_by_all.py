@@ -120,6 +120,38 @@ def test_what_cannot_be_sent_meets_no_supervisor(node: NodeUnderTest) -> None:
     assert node.pids() == pids
 
 
+@pytest.mark.parametrize(
+    ("what", "args", "kind"),
+    [
+        ("supervisor.which_children", "root", "error"),
+        ("supervisor.terminate_child", "deep, a", "error"),
+        ("supervisor.start_child", "pool, {id: c, start: 'tests.support.workers:waits'}", "answer"),
+        ("supervisor.count_children", "deep/pool", "answer"),
+        ("tasks.start", "'tests.support.workers:waits'", "answer"),
+    ],
+)
+def test_in_its_init_a_process_asks_only_supervisors_that_do_not_wait_for_it(
+    nodes: Nodes, what: str, args: str, kind: str
+) -> None:
+    node = nodes.run(f"""
+        name: early
+        children:
+          - {{id: tasks, strategy: dynamic}}
+          - id: deep
+            children:
+              - {{id: pool, strategy: dynamic}}
+              - {{id: a, start: "tests.support.asking_workers:Early",
+                 args: [WORK/log, {what}, {args}]}}
+        """)
+    told = node.call("a", "answered")
+    assert told[0] == kind
+    if kind == "error":
+        assert told[1] == "CallingSelf"
+        assert "waits for the end of this init" in told[2][0]
+    node.recover("deep/a")
+    assert node.call("a", "answered")[0] in {kind, "error"}  # a child of that name is there
+
+
 def test_who_has_his_own_supervisor_end_him_is_killed_at_the_end_of_his_budget(
     nodes: Nodes,
 ) -> None:

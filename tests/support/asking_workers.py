@@ -126,7 +126,7 @@ class Early(Asking):
 
     def init(self, log: str, what: str = "", *args: Any) -> None:
         super().init(log)
-        self.answer = self.do(what, list(args), {"timeout": 30.0})
+        self.answer = self.do(what, [*args], {} if what == "tasks.start" else {"timeout": 30.0})
 
     @call
     def answered(self) -> list[Any]:
