@@ -9,6 +9,7 @@ from otpy import Agent, NotSendable, ProcessDown, Refused, UnknownRequest
 from otpy.client import Ref
 from otpy.events import ChildStartFailed
 from tests.support import agent_functions as functions
+from tests.support.askers import ASKERS, asker, with_askers
 from tests.support.node import Nodes, NodeUnderTest
 
 HERE = "tests.support.agent_functions"
@@ -134,3 +135,24 @@ def test_a_killed_agent_begins_again(nodes: Nodes) -> None:
     Agent.update(cache, functions.put, "apple", 5)
     node.recover("cache")
     assert Agent.get(cache, functions.lookup, "apple") == 0
+
+
+@pytest.mark.parametrize("who", ASKERS)
+def test_whoever_it_is_talks_to_an_agent_in_the_same_words(nodes: Nodes, who: str) -> None:
+    node = nodes.run(
+        with_askers(f"""
+        name: agents
+        children:
+          - {{id: cache, start: "otpy:Agent", args: ["{HERE}:load", apple]}}
+        """)
+    )
+    asks = asker(who, node)
+    assert asks.do("Agent.get", "cache", f"{HERE}:lookup", "apple") == 0
+    assert asks.do("Agent.update", "cache", f"{HERE}:put", "apple", 5) is None
+    assert asks.do("Agent.cast", "cache", f"{HERE}:put", "pear", 7) is None
+    assert asks.do("Agent.get_and_update", "cache", f"{HERE}:pop", "apple") == 5
+    assert asks.do("Agent.get", "cache", f"{HERE}:whole") == {"pear": 7}
+    with pytest.raises(UnknownRequest, match="cannot be imported"):
+        asks.do("Agent.get", "cache", "no_such_module:f")
+    with pytest.raises(ProcessDown, match="LookupError"):
+        asks.do("Agent.update", "cache", f"{HERE}:raises", timeout=None)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import otpy
-from otpy import aio
+from otpy import aio, tasks
 from otpy.events import ChildEnded, ChildStarted
 from tests.runtime.test_calls import Asked, ask
 from tests.support.askers import ASKERS, asker, with_askers
@@ -216,3 +216,24 @@ def test_an_async_server_stops_too_and_by_the_asyncio_client(nodes: Nodes) -> No
     asyncio.run(stop())
     assert node.log() == [["terminate", "because"]]
     assert node.next(ChildEnded, path="a").reason == "because"
+
+
+def test_a_task_is_stopped_by_its_name_once_its_function_has_returned(
+    nodes: Nodes, who: str
+) -> None:
+    node = nodes.run(
+        with_askers("""
+        name: tasks
+        children:
+          - {id: tasks, strategy: dynamic}
+        """)
+    )
+    fifo = nodes.work / "fifo"
+    os.mkfifo(fifo)
+    name = tasks.start("tests.support.task_workers:wait_for", str(fifo), 5, node=node.client)
+    stop = Asked(lambda: asker(who, node).do("stop", name))
+    fifo.write_bytes(b"go on")
+    result = stop.result()
+    # Asked too late, it was gone.
+    assert result is None or isinstance(result, otpy.NoProcess)
+    assert node.next(ChildEnded, path=name).reason == "normal"

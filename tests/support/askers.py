@@ -72,6 +72,10 @@ class Asker(abc.ABC):
 
 
 def _method(node: Any, what: str, args: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
+    if what.startswith("Agent."):
+        name, *rest = args
+        agents: Any = otpy.Agent if isinstance(node, otpy.Node) else otpy.aio.Agent
+        return getattr(agents, what.removeprefix("Agent.")), (node[name], *rest)
     if what.startswith("supervisor."):
         path, *rest = args
         return getattr(node.supervisor(path), what.removeprefix("supervisor.")), tuple(rest)
