@@ -33,8 +33,9 @@ baseline: a counter over multiprocessing.Pipe, send and recv of ("call", 17, ("i
   plain loop; with 8 clients it waits in multiprocessing.connection.wait. Each client of the 8 is
   a process with a session of its own, as a program would be: the kernel's autogroups share the
   processors among sessions. First contact: a name on a new connection resolved, a link made, the
-  first call answered; its baseline is a sequential call of otpy. In parentheses the ratios of the
-  rounds, each of which has nodes of its own: where the kernel happens to load Python in two
+  first call answered, by a process that others have called before; its baseline is a sequential
+  call of otpy. On one core, the node and its supervisors are on it, too. In parentheses the ratios
+  of the rounds, each of which has nodes of its own: where the kernel happens to load Python in two
   processes at addresses that are equal in their lowest 25 bits (one time in 16), the processor's
   branch predictor takes one for the other, and both take 1.7 times as long. The baseline is
   forked, and spared that."""
