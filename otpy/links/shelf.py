@@ -2,9 +2,9 @@
 
 Each end makes a shelf when it sends something large for the second time, and offers it. The other
 end finds it by /proc, and says so in the memory itself; until it has, large values go by the pipe,
-as do those that are larger than the shelf. The small frame that tells where a value
-lies keeps the order with all the others, and is written when the value is there as a whole: so
-whoever is killed in the middle leaves nothing that could be half read.
+as do those that are larger than the shelf. The small frame that tells where a value lies keeps the
+order with all the others, and is written when the value is there as a whole: so whoever is killed
+in the middle leaves nothing that could be half read.
 """
 
 import os
@@ -19,6 +19,9 @@ from otpy.wire.shelf import Laid, Offer, Ring, end_of
 
 CAPACITY: Final = 8 << 20
 """Bytes of values that a shelf holds; only what was used of it is really there."""
+
+_MANY_SMALL: Final = CAPACITY >> 5
+"""Of smaller values many lie there, and may be read at once: they need as much memory together."""
 
 _WORDS_BYTES: Final = 4096
 _SIZE: Final = _WORDS_BYTES + CAPACITY
@@ -161,7 +164,7 @@ class OtherShelf:
         start = laid.start % CAPACITY
         if self._memory is None or not 0 <= laid.size <= CAPACITY - start:
             raise ProtocolError(f"nothing lies at {laid}")
-        keep_memory(laid.size)
+        keep_memory(max(laid.size, _MANY_SMALL))
         return self._memory.content[start : start + laid.size]
 
     def free(self, laid: Laid) -> bool:
