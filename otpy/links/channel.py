@@ -17,7 +17,7 @@ from otpy.links.deadline import TooLate, has_passed, lock_timeout, poll_ms
 from otpy.links.seat import AnswerT, Lost, NotDelivered, Seat
 from otpy.links.turn import Turn
 from otpy.system.pipes import widen
-from otpy.wire.frames import Frame, LargeFrame
+from otpy.wire.frames import Frame, LargeFrame, rest_of
 
 _GONE: Final = select.POLLHUP | select.POLLERR | select.POLLNVAL
 _CAN_READ: Final = select.POLLIN | _GONE
@@ -233,17 +233,18 @@ class Channel(abc.ABC, Generic[AnswerT]):
 
     def _write_pieces(self, pieces: Sequence[bytes | memoryview], deadline: float | None) -> None:
         widen(self._writer)
-        for number, piece in enumerate(pieces):
-            view = memoryview(piece)
-            self._rest = view[self._write(view) :]
-            try:
+        start = self._written
+        try:
+            for piece in pieces:
+                view = memoryview(piece)
+                self._rest = view[self._write(view) :]
                 self._push(deadline)
-            except TooLate:
-                begun = number or len(self._rest) < len(view)
-                # The next sender finishes what was begun.
-                rest = b"".join((self._rest, *pieces[number + 1 :]))
-                self._rest = memoryview(rest) if begun else None
-                raise
+        except BaseException:
+            # Too late, or interrupted: the next sender finishes what was begun.
+            sent = self._written - start
+            rest = b"".join(rest_of(pieces, sent)) if sent and self.open else None
+            self._rest = None if rest is None else memoryview(rest)
+            raise
 
     def _write(self, data: bytes | memoryview) -> int:
         try:

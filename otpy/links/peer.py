@@ -30,7 +30,9 @@ class PeerProtocol(LinkProtocol):
     What is large passes by memory that both ends share.
     """
 
-    _shelves: Shelves | None = None
+    def __init__(self) -> None:
+        super().__init__()
+        self._shelves = Shelves()
 
     def call(self, number: int, request: object) -> Frame:
         """Return the bytes of a call.
@@ -55,30 +57,26 @@ class PeerProtocol(LinkProtocol):
 
     def lay(self, data: LargeFrame) -> Frame | None:
         """Lay a large message where the worker reads it."""
-        shelves = self._shelves = self._shelves or Shelves()
-        return shelves.lay(data)
+        return self._shelves.lay(data)
 
     def told(self) -> None:
         """Take note that the worker was told of what was laid."""
-        assert self._shelves is not None
         self._shelves.told()
 
     def take_back(self) -> None:
         """Take note that it was not, and will not be."""
-        assert self._shelves is not None
         self._shelves.take_back()
 
     def expect_room(self, data: LargeFrame) -> bool:
         """Have the worker tell when there is room for a message."""
-        assert self._shelves is not None
         return self._shelves.expect_room(data)
 
     def close(self) -> None:
-        """Let go of the memory."""
-        self._shelves = None
+        """Let go of the memory; what was laid may still be taken back."""
+        self._shelves = Shelves()
 
     def _beside(self, message: Beside) -> list[LinkAnswer]:
-        shelves = self._shelves = self._shelves or Shelves()
+        shelves = self._shelves
         if isinstance(message, Offer):
             shelves.find(message)
             return []

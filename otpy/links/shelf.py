@@ -61,11 +61,12 @@ class _Memory:
 class Shelf:
     """Where this end of a link lays what is large. One thread at a time uses it."""
 
+    _fd: int | None = None
+
     def __init__(self) -> None:
         self._ring = Ring(CAPACITY)
         self._memory: _Memory | None = None
         self._offer = b""
-        self._fd: int | None = None
         self._barren = False
         self._untold = False
 
@@ -85,7 +86,8 @@ class Shelf:
         assert memory is not None
         if self._offer and not memory.words[_FOUND]:
             return data.behind(self._offer)
-        self._close_offer()
+        if self._fd is not None:
+            self._close_offer()
         read = memory.words[_READ]
         laid = self._ring.find(data.body_size, read)
         if laid is None:
@@ -120,21 +122,21 @@ class Shelf:
     def _make(self) -> bool:
         if self._barren:
             return False
+        self._barren = True  # out of descriptors, of memory, interrupted: the pipe does it, too
         try:
             self._fd, shared = make_memory("otpy: shelf", _SIZE)
         except (OSError, ValueError):
-            self._barren = True  # out of descriptors, of memory: the pipe does it, too
             return False
-        self._memory = _Memory(memoryview(shared))
         offer = Offer(os.getpid(), self._fd, *identity(self._fd))
         self._offer = whole(peer_frame(OFFER, 0, tuple(offer)))
+        self._memory = _Memory(memoryview(shared))  # at the end: what is there is offered
         return True
 
     def _close_offer(self) -> None:
-        if self._offer:
-            self._offer = b""
-            assert self._fd is not None
-            os.close(self._fd)
+        self._offer = b""
+        if (fd := self._fd) is not None:
+            self._fd = None
+            os.close(fd)
 
 
 class OtherShelf:

@@ -3,7 +3,6 @@
 Most workers never send anything large: what it takes is imported by those that do.
 """
 
-import threading
 from typing import TYPE_CHECKING
 
 from otpy.errors import ProtocolError
@@ -15,16 +14,11 @@ if TYPE_CHECKING:
 
 
 class Shelves:
-    """Both shelves of a link. Who sends and who reads may be two threads, but not more.
+    """Both shelves of a link. Who sends and who reads may be two threads, but not more."""
 
-    Attributes:
-        sending: To be held from `lay` until the frame was sent, where several threads send.
-    """
-
-    __slots__ = ("_again", "_ours", "_theirs", "sending")
+    __slots__ = ("_again", "_ours", "_theirs")
 
     def __init__(self) -> None:
-        self.sending = threading.Lock()
         self._again = False
         self._ours: Shelf | None = None
         self._theirs: OtherShelf | None = None

@@ -7,6 +7,7 @@ import itertools
 import os
 import struct
 import sys
+import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from otpy.system.pipes import widen
 from otpy.wire import link as say
 from otpy.wire import peer
 from otpy.wire.control import Address
-from otpy.wire.frames import HEADER, Body, Content, Frame, FrameDecoder, LargeFrame, whole
+from otpy.wire.frames import HEADER, Body, Content, Frame, FrameDecoder, LargeFrame, rest_of, whole
 from otpy.wire.packing import pack_frame, printable
 from otpy.wire.shelf import Laid, Offer
 
@@ -271,9 +272,8 @@ class Link:
             sent = 0
         except OSError:
             return
-        for piece in pieces:
-            self._out += memoryview(piece)[sent:]
-            sent = max(0, sent - len(piece))
+        for rest in rest_of(pieces, sent):
+            self._out += rest
         if self._out:
             self._blocked(self)
 
@@ -306,23 +306,23 @@ class PeerLink(Link):
         peer: Who is at the other end.
     """
 
-    _shelves: Shelves | None = None
-
     def __init__(
         self, read: int, write: int, blocked: Callable[[Link], None], peer: Address
     ) -> None:
         super().__init__(read, write, blocked)
         self.peer = peer
         self._framed = _peer_framed
+        self._shelves = Shelves()
+        self._sending = threading.Lock()
 
     def close(self) -> None:
         """Close both pipes, and let go of the memory for what is large."""
         super().close()
-        self._shelves = None
+        self._shelves = Shelves()
 
     def _send_large(self, data: LargeFrame) -> None:
-        shelves = self._shelves = self._shelves or Shelves()
-        with shelves.sending:  # threads of the server's may answer, too
+        shelves = self._shelves
+        with self._sending:  # threads of the server's may answer, too
             # What finds no room goes by the pipe: an answer waits for nobody.
             frame = shelves.lay(data) or data
             self._send_pieces(frame.pieces if isinstance(frame, LargeFrame) else [frame])
@@ -348,14 +348,13 @@ class PeerLink(Link):
 
     def _take_rarer(self, kind: int, value: Any, ready: Queue) -> None:
         match kind:
-            case peer.LAID if self._shelves is not None:
+            case peer.LAID:
                 self._take_laid(self._shelves, Laid(*value), ready)
             case peer.INFO:
                 ready.append(Info(value))
             case peer.REPLY_FOR:
                 current().mailbox.reply(*value)
             case peer.OFFER:
-                self._shelves = self._shelves or Shelves()
                 self._shelves.find(Offer(*value))
             case _:
                 raise ProtocolError(f"not a message of a worker: kind {kind}")

@@ -2,7 +2,7 @@
 
 import contextlib
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, TypeAlias
 
 from otpy.errors import FrameTooLarge
@@ -76,6 +76,13 @@ Frame: TypeAlias = bytes | LargeFrame
 def whole(data: Frame) -> bytes:
     """Join a frame's pieces."""
     return b"".join(data.pieces) if isinstance(data, LargeFrame) else data
+
+
+def rest_of(pieces: Sequence[bytes | memoryview], sent: int) -> Iterator[memoryview]:
+    """Tell what follows the first `sent` bytes of a frame in pieces."""
+    for piece in pieces:
+        yield memoryview(piece)[sent:]
+        sent = max(0, sent - len(piece))
 
 
 class FrameDecoder:
