@@ -2,15 +2,17 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Final
 
 from otpy.events import Event
-from otpy.system.channel import Channel, ChannelFull
+from otpy.system.channel import Channel
 from otpy.system.loop import Loop
 from otpy.wire.control import Publish
 
 _WITHIN_S: Final = 0.005
 _MOST_UNSENT: Final = 1 << 16
+_AT_ONCE: Final = 1 << 10
 
 
 class Publisher:
@@ -80,10 +82,9 @@ class WayUp:
 
     def catch_up(self) -> None:
         """Send what could not be sent before, if that can be done now."""
-        if not self._unsent:
-            return
-        try:
-            self._parent.send(Publish(tuple(self._unsent)))
-        except ChannelFull:
-            return
-        self._unsent.clear()
+        while self._unsent and self._parent.has_room:
+            # In groups: those of a long while are too many for one frame.
+            group = tuple(islice(self._unsent, _AT_ONCE))
+            self._parent.send(Publish(group))
+            for _ in group:
+                self._unsent.popleft()

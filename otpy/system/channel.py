@@ -79,13 +79,18 @@ class Channel:
             self._loop.unwatch(self.fd)
             self._loop = None
 
+    @property
+    def has_room(self) -> bool:
+        """Whether `send` takes a message."""
+        return len(self._out) < self._max_queued
+
     def send(self, message: object, fds: Sequence[int] = ()) -> None:
         """Send, or queue what does not fit now; the descriptors are closed here once sent.
 
         Raises:
             ChannelFull: Too much is queued. Nothing was sent; the descriptors are closed.
         """
-        if self.closed or len(self._out) >= self._max_queued:
+        if self.closed or not self.has_room:
             close_fds(fds)
             if self.closed:
                 return

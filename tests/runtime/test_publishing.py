@@ -13,6 +13,8 @@ from otpy.system.loop import Loop
 from otpy.wire.control import Publish
 from otpy.wire.frames import FrameDecoder, frame
 
+_MAX_FRAME = 2 << 20
+
 
 class Ends:
     """A supervisor's pipe to its parent; at most two messages wait while the parent reads none."""
@@ -20,7 +22,8 @@ class Ends:
     def __init__(self) -> None:
         ours, theirs = socket.socketpair()
         self.loop = Loop()
-        self.child = Channel(ours.detach(), FrameDecoder().feed, frame, max_queued=2)
+        encode = partial(frame, max_frame=_MAX_FRAME)
+        self.child = Channel(ours.detach(), FrameDecoder().feed, encode, max_queued=2)
         self.parent = Channel(theirs.detach(), FrameDecoder().feed, frame)
         self.child.attach(self.loop, lambda *_: None, lambda: None)
         self.heard: list[Event] = []
@@ -73,5 +76,17 @@ def test_what_could_not_be_sent_goes_first(ends: Ends) -> None:
         way_up.deliver((event,))
     ends.child._max_queued = 1000
     way_up.deliver(events[-1:])
+    ends.read(len(events))
+    assert ends.heard == events
+
+
+def test_what_gathered_for_long_is_not_too_much_for_a_frame(ends: Ends) -> None:
+    way_up = WayUp(ends.child)
+    events = [
+        ChildStopping(at=0.0, path=f"{n:01000}", pid=n, incarnation=1)
+        for n in range(_MAX_FRAME // 500)
+    ]
+    for event in events:
+        way_up.deliver((event,))
     ends.read(len(events))
     assert ends.heard == events
