@@ -28,6 +28,7 @@ from otpy.links.protocol import ClientProtocol, LinkProtocol
 from otpy.server.proxy import Proxy
 from otpy.system.fdpass import close_fds
 from otpy.system.nodedir import NodeDir, can_be_name
+from otpy.wire import link as say
 from otpy.wire.control import Inquiry
 from otpy.wire.gateway import Statistics, Stopped, TreeRow
 from otpy.wire.packing import pack
@@ -311,7 +312,7 @@ class Node:
 
     async def introduce(self, name: str, deadline: float | None) -> Link:
         """Get a link to a process; waits for one that is being restarted."""
-        answer = await self._gateway.ask("connect", {"name": name, "greet": False}, deadline)
+        answer = await self._gateway.ask("connect", {"name": name, "speaks": say.VERSION}, deadline)
         who = converted("connect", answer, Introduction)
         reader, writer, pidfd = answer[1]
         if self._closed:

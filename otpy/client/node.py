@@ -40,6 +40,7 @@ from otpy.links.table import LinkTable
 from otpy.server.proxy import Proxy
 from otpy.system.fdpass import close_fds
 from otpy.system.nodedir import NodeDir, can_be_name
+from otpy.wire import link as say
 from otpy.wire.control import Inquiry
 from otpy.wire.gateway import Statistics, Stopped, TreeRow
 from otpy.wire.system import ReplaceState
@@ -311,7 +312,7 @@ class Node(ClientEmployer):
 
         Two names of one process share a link, so that messages keep their order.
         """
-        answer = self._gateway.ask("connect", {"name": name, "greet": False}, deadline)
+        answer = self._gateway.ask("connect", {"name": name, "speaks": say.VERSION}, deadline)
         who = converted("connect", answer, Introduction)
         reader, writer, pidfd = answer[1]
         ends = (reader, writer, pidfd)

@@ -30,6 +30,7 @@ from otpy.runtime.serving import exit_reason
 from otpy.runtime.translate import core_request
 from otpy.system.loop import Loop
 from otpy.system.spawn import become_child, become_worker, raise_descriptor_limit
+from otpy.wire import link
 from otpy.wire.control import (
     MAX_REGISTERED,
     Address,
@@ -224,7 +225,7 @@ class Gateway:
     def _connect(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
         entry = self._directory.resolve_target(str(arguments["name"]))
         timeout = _seconds(arguments.get("timeout"))
-        greet = bool(arguments.get("greet", True))
+        greet = arguments.get("speaks") != link.VERSION  # then it is to say so
         self._errands.introduce(client, number, entry, timeout, greet=greet)
 
     def _supervisor(self, client: Client, number: int, arguments: dict[str, Any]) -> None:

@@ -11,11 +11,12 @@ Descriptors travel beside the first byte of the frame that they belong to. Opera
     whereis     {name}                    a row of the tree
     tree        {}                        the rows, root first, depth first, in start order,
                                           then the gateway's
-    connect     {name, timeout, greet}    {path, pid, incarnation, greeting} and three descriptors:
+    connect     {name, timeout, speaks}   {path, pid, incarnation, greeting} and three descriptors:
                                           the link's read end, its write end, the worker's pidfd.
                                           Waits for a child that is being restarted. The greeting
-                                          is what the worker says first on the link; with greet
-                                          False it may leave that out
+                                          is what the worker says first on the link; to whom
+                                          `speaks` its version of `otpy.wire.link` it may leave
+                                          that out
     hire        {supervisor, shutdown,    as `connect`: to a temporary child that runs a function
                  tied}                    once it is told to, and ends with the client if `tied`
     supervisor  {path, op, ...}           the supervisor API; path "" is the root supervisor

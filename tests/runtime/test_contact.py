@@ -78,9 +78,18 @@ def test_who_knows_the_greeting_need_not_be_greeted(node: NodeUnderTest) -> None
         assert link.message()[0] == say.GREETING
         link.say(call)
         assert link.message() == [say.REPLY, 1, 0]
-    with RawClient(node) as client, client.link("a", greet=False) as link:
+    with RawClient(node) as client, client.link("a", speaks=say.VERSION) as link:
         link.say(call)
         assert link.message() == [say.REPLY, 1, 0]
+
+
+def test_who_speaks_another_version_is_told_so_however_he_came(
+    node: NodeUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(say, "VERSION", say.VERSION + 1)
+    for _ in range(3):  # by the supervisors, then by the door
+        with pytest.raises(otpy.ProtocolError, match="both need the same otpy"):
+            meet()
 
 
 def test_every_kind_of_worker_is_met(node: NodeUnderTest) -> None:
