@@ -11,6 +11,7 @@ from otpy.aio.connection import Connection, Slot
 from otpy.errors import ProcessDown, ProtocolError
 from otpy.links.link import EOF_GRACE_S
 from otpy.links.protocol import Failure, LinkProtocol, Reply
+from otpy.links.seat import NotDelivered
 from otpy.system.fdpass import close_fds
 from otpy.system.pipes import unread_bytes
 from otpy.wire.frames import Frame, LargeFrame
@@ -49,7 +50,7 @@ class Link(Connection[Reply | Failure]):
         self.dead = False
         self._fate: ProcessDown | None = None
         self._asking_fate = asyncio.Lock()
-        self._welcome = asyncio.Event()
+        self._welcome, self._over = asyncio.Event(), asyncio.Event()
         self._grace: asyncio.TimerHandle | None = None
         super().__init__(reader, writer)
         self._loop.add_reader(self._pidfd, self._died)
@@ -123,6 +124,16 @@ class Link(Connection[Reply | Failure]):
         fault = self.fault or ProcessDown("noconnection")
         return type(fault)(*fault.args)
 
+    async def _send(self, data: Frame, slot: Slot[Reply | Failure] | None) -> None:
+        try:
+            await super()._send(data, slot)
+        except NotDelivered:
+            if not self._retired:
+                # Let who has hung up die before it is looked for again; one that lives hung up
+                # on all. Its end-of-file is seen, too.
+                await self._over.wait()
+            raise
+
     def _laid(self, data: Frame) -> Frame:
         # What finds no room goes by the pipe.
         return (self.protocol.lay(data) or data) if isinstance(data, LargeFrame) else data
@@ -180,6 +191,7 @@ class Link(Connection[Reply | Failure]):
     def _end(self) -> None:
         super()._end()
         self._welcome.set()
+        self._over.set()
 
     def _unwatch(self) -> None:
         super()._unwatch()

@@ -6,6 +6,7 @@ the pipe open. So whoever waits for a reply waits for the pidfd, too.
 
 import itertools
 import os
+import select
 import threading
 import time
 from collections.abc import Callable
@@ -225,11 +226,8 @@ class Link(Channel[Reply | Failure]):
             # As `_write`, but up to PIPE_BUF bytes go as a whole or not at all (pipe(7)).
             end = self._written + os.write(self._writer, data)
             self._written = end
-        except BlockingIOError:
-            return 0
         except OSError:
-            self.open = False
-            raise NotDelivered from None
+            return 0  # it is full or gone, as it will be the next time
         except BaseException:
             self.open = False
             raise
@@ -270,6 +268,23 @@ class Link(Channel[Reply | Failure]):
             self._unseat(number)
 
     # --- reading and writing ---------------------------------------------------------------
+
+    def _send(self, data: Frame, deadline: float | None, *, careful: bool = False) -> int:
+        try:
+            return super()._send(data, deadline, careful=careful)
+        except NotDelivered:
+            if not (self._ended or self._retired):
+                self._await_end(deadline)
+            raise
+
+    def _await_end(self, deadline: float | None) -> None:
+        """Let who has hung up die before it is looked for again; one that lives hung up on all."""
+        end = select.poll()
+        end.register(self._pidfd, select.POLLIN)
+        grace = _clock() + EOF_GRACE_S
+        ended = end.poll(poll_ms(grace if deadline is None else min(grace, deadline)))
+        if not ended and has_passed(deadline):
+            raise TooLate
 
     def _send_large(self, data: LargeFrame, deadline: float | None) -> None:
         while (frame := self.protocol.lay(data)) is None:

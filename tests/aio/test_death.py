@@ -10,7 +10,7 @@ import pytest
 from otpy.aio import Node, Ref
 from otpy.errors import CallTimeout, NoProcess, ProcessDown, ProtocolError
 from tests.aio.loops import kept, on_a_loop, outcome
-from tests.client.fake_node import FakeNode, wait_dead
+from tests.client.fake_node import FakeNode, await_hang_up, wait_dead
 from tests.client.in_threads import PipeProbe
 
 
@@ -146,6 +146,20 @@ async def test_a_worker_that_talks_nonsense_is_an_error(fake: FakeNode, node: No
     fake.add("nonsense", "talk nonsense")
     with pytest.raises(ProtocolError, match="not a message of a worker"):
         await node["nonsense"].call("get")
+
+
+@on_a_loop
+async def test_a_worker_that_lives_and_hangs_up_is_not_asked_again_and_again(
+    fake: FakeNode, node: Node
+) -> None:
+    worker = fake.add("counter", "hang up")
+    worker.announced = True
+    for ask in (node["counter"].call, node["counter"].cast):
+        before = worker.introductions
+        await_hang_up((await node["counter"].introduced(None))._reader)
+        with pytest.raises(CallTimeout):
+            await ask("get", timeout=0.1)
+        assert worker.introductions == before + 1
 
 
 @on_a_loop

@@ -34,6 +34,13 @@ def wait_dead(pidfd: int) -> None:
     assert poll.poll(WAIT_S * 1000), "it did not die"
 
 
+def await_hang_up(reader: int) -> None:
+    """Wait until nobody can write into a pipe any more."""
+    poll = select.poll()
+    poll.register(reader, 0)
+    assert poll.poll(WAIT_S * 1000), "nobody hung up"
+
+
 class FakeWorker:
     """One name, whose process is started again whenever it dies, until it is stopped."""
 

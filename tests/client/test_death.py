@@ -7,7 +7,7 @@ import pytest
 
 from otpy.client import Node
 from otpy.errors import CallTimeout, NoProcess, ProcessDown, ProtocolError
-from tests.client.fake_node import FakeNode, wait_dead
+from tests.client.fake_node import FakeNode, await_hang_up, wait_dead
 from tests.client.in_threads import Background, PipeProbe, wait_for_kept
 
 
@@ -168,6 +168,19 @@ def test_a_request_that_did_not_wait_for_an_announced_greeting_goes_to_the_next_
     assert node["counter"].call("increment", 1, timeout=None) == 1
     assert node["counter"].send_request("increment", 1).result(None) == 2
     assert worker.incarnation == incarnation
+
+
+def test_a_worker_that_lives_and_hangs_up_is_not_asked_again_and_again(
+    fake: FakeNode, node: Node
+) -> None:
+    worker = fake.add("counter", "hang up")
+    worker.announced = True
+    for ask in (node["counter"].call, node["counter"].cast):
+        before = worker.introductions
+        await_hang_up(node["counter"].introduced(None).descriptors[0])
+        with pytest.raises(CallTimeout):
+            ask("get", timeout=0.1)
+        assert worker.introductions == before + 1
 
 
 def test_a_request_does_not_wait_for_an_announced_greeting(fake: FakeNode, node: Node) -> None:
