@@ -256,8 +256,10 @@ class Channel(abc.ABC, Generic[AnswerT]):
             self.open = False
             raise NotDelivered from None
         except BaseException:
-            # Interrupted by a signal handler's exception: nobody knows what was written.
+            # Interrupted by a signal handler's exception: nobody knows what was written. If it is
+            # counted as all, no request seems to be unread that was read.
             self.open = False
+            self._written += len(data)
             raise
         return sent
 

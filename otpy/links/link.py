@@ -230,6 +230,7 @@ class Link(Channel[Reply | Failure]):
             return 0  # it is full or gone, as it will be the next time
         except BaseException:
             self.open = False
+            self._written += len(data)  # as in `_write`
             raise
         finally:
             sending.free.append(None)

@@ -170,6 +170,30 @@ def test_a_request_that_did_not_wait_for_an_announced_greeting_goes_to_the_next_
     assert worker.incarnation == incarnation
 
 
+@pytest.mark.parametrize("size", [4000, 5000])
+def test_an_interrupted_send_makes_nobody_send_again_what_was_read(
+    fake: FakeNode, node: Node, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    worker = fake.add("counter")
+    counter = node["counter"]
+    read = counter.send_request("keep")
+    wait_for_kept(counter, 1)
+    worker.kill(signal.SIGSTOP)
+
+    def interrupted(fd: int, data: bytes) -> int:
+        write(fd, data)
+        raise KeyboardInterrupt
+
+    write = os.write
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            counter.call("x" * size)
+    worker.kill()
+    with pytest.raises(ProcessDown):
+        read.result()
+
+
 def test_a_worker_that_lives_and_hangs_up_is_not_asked_again_and_again(
     fake: FakeNode, node: Node
 ) -> None:
