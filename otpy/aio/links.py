@@ -9,7 +9,7 @@ from typing import Final
 
 from otpy.aio.connection import Connection, Slot
 from otpy.errors import ProcessDown, ProtocolError
-from otpy.links.link import EOF_GRACE_S
+from otpy.links.mortal import EOF_GRACE_S
 from otpy.links.protocol import Failure, LinkProtocol, Reply
 from otpy.links.seat import NotDelivered
 from otpy.system.fdpass import close_fds

@@ -256,8 +256,7 @@ class Channel(abc.ABC, Generic[AnswerT]):
             self.open = False
             raise NotDelivered from None
         except BaseException:
-            # Interrupted by a signal handler's exception: nobody knows what was written. If it is
-            # counted as all, no request seems to be unread that was read.
+            # Interrupted by a signal's exception: as if all were written, lest others resend.
             self.open = False
             self._written += len(data)
             raise

@@ -6,7 +6,6 @@ the pipe open. So whoever waits for a reply waits for the pidfd, too.
 
 import itertools
 import os
-import select
 import threading
 import time
 from collections.abc import Callable
@@ -14,8 +13,8 @@ from select import PIPE_BUF
 from typing import Final
 
 from otpy.errors import ProcessDown
-from otpy.links.channel import Channel
 from otpy.links.deadline import TooLate, has_passed, lock_timeout, poll_ms
+from otpy.links.mortal import EOF_GRACE_S, MortalChannel
 from otpy.links.protocol import ROOM, Failure, LinkProtocol, Reply
 from otpy.links.seat import Lost, NotDelivered, Seat
 from otpy.system.fdpass import close_fds
@@ -29,15 +28,12 @@ _FIRST_BYTES: Final = 479
 _GREETING: Final = 0
 """The seat of whoever waits for the greeting; calls count from 1."""
 
-EOF_GRACE_S: Final = 3.0
-"""From the end-of-file of a dying process to its pidfd; after that it lives, and hung up."""
-
 _clock: Final = time.monotonic
 _TRUST_S: Final = 0.001
 """For how long casts go to a worker that was seen to live. To fork the next one takes longer."""
 
 
-class Link(Channel[Reply | Failure]):
+class Link(MortalChannel[Reply | Failure]):
     """One link; it owns the three descriptors.
 
     Attributes:
@@ -48,7 +44,6 @@ class Link(Channel[Reply | Failure]):
         protocol: What was said.
         greeted: Whether the worker has greeted, or is known to be about to: before, a link does
             not count.
-        dead: Whether the worker is known to be dead.
     """
 
     def __init__(
@@ -63,7 +58,6 @@ class Link(Channel[Reply | Failure]):
     ) -> None:
         reader, writer, pidfd = fds
         super().__init__(reader, writer, pidfd)
-        self._pidfd: int = pidfd
         os.set_blocking(reader, False)
         os.set_blocking(writer, False)
         self._eof_at: float | None = None
@@ -74,7 +68,6 @@ class Link(Channel[Reply | Failure]):
         self._peeked = b""
         self._alone = 0
         self.greeted = protocol.greeting is not None
-        self.dead = False
         self._welcome = threading.Lock()
         self._fate: ProcessDown | None = None
         self._asking_fate = threading.Lock()
@@ -270,23 +263,6 @@ class Link(Channel[Reply | Failure]):
 
     # --- reading and writing ---------------------------------------------------------------
 
-    def _send(self, data: Frame, deadline: float | None, *, careful: bool = False) -> int:
-        try:
-            return super()._send(data, deadline, careful=careful)
-        except NotDelivered:
-            if not (self._ended or self._retired):
-                self._await_end(deadline)
-            raise
-
-    def _await_end(self, deadline: float | None) -> None:
-        """Let who has hung up die before it is looked for again; one that lives hung up on all."""
-        end = select.poll()
-        end.register(self._pidfd, select.POLLIN)
-        grace = _clock() + EOF_GRACE_S
-        ended = end.poll(poll_ms(grace if deadline is None else min(grace, deadline)))
-        if not ended and has_passed(deadline):
-            raise TooLate
-
     def _send_large(self, data: LargeFrame, deadline: float | None) -> None:
         while (frame := self.protocol.lay(data)) is None:
             self._await_room(data, deadline)
@@ -405,11 +381,6 @@ class Link(Channel[Reply | Failure]):
             if self._fate is None:
                 self._fate = ask_fate(self, deadline)
             return ProcessDown(*self._fate.args)
-
-    def _copied_fault(self) -> Exception:
-        # Every thread raises an exception of its own, since raising writes into it.
-        fault = self.fault or Lost()
-        return type(fault)(*fault.args)
 
     def _close(self) -> None:
         close_fds((self._reader, self._writer, self._pidfd))

@@ -1,0 +1,48 @@
+"""A connection to a process that may die, or hang up."""
+
+import select
+import time
+from typing import Final, Generic
+
+from otpy.links.channel import Channel
+from otpy.links.deadline import TooLate, has_passed, poll_ms
+from otpy.links.seat import AnswerT, Lost, NotDelivered
+from otpy.wire.frames import Frame
+
+EOF_GRACE_S: Final = 3.0
+"""From the end-of-file of a dying process to its pidfd; after that it lives, and hung up."""
+
+
+class MortalChannel(Channel[AnswerT], Generic[AnswerT]):
+    """One connection to one process; as `Channel`, but with a pidfd.
+
+    Attributes:
+        dead: Whether the process is known to be dead.
+    """
+
+    def __init__(self, reader: int, writer: int, pidfd: int) -> None:
+        super().__init__(reader, writer, pidfd)
+        self._pidfd: int = pidfd
+        self.dead = False
+
+    def _send(self, data: Frame, deadline: float | None, *, careful: bool = False) -> int:
+        try:
+            return super()._send(data, deadline, careful=careful)
+        except NotDelivered:
+            if not (self._ended or self._retired):
+                self._await_end(deadline)
+            raise
+
+    def _await_end(self, deadline: float | None) -> None:
+        """Let who has hung up die before it is looked for again; one that lives hung up on all."""
+        end = select.poll()
+        end.register(self._pidfd, select.POLLIN)
+        grace = time.monotonic() + EOF_GRACE_S
+        ended = end.poll(poll_ms(grace if deadline is None else min(grace, deadline)))
+        if not ended and has_passed(deadline):
+            raise TooLate
+
+    def _copied_fault(self) -> Exception:
+        # Every thread raises an exception of its own, since raising writes into it.
+        fault = self.fault or Lost()
+        return type(fault)(*fault.args)
