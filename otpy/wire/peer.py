@@ -25,6 +25,7 @@ from typing import Any, Final, NamedTuple
 
 from otpy.errors import FrameTooLarge, NotSendable
 from otpy.wire.frames import MAX_FRAME, Content, Frame, LargeFrame
+from otpy.wire.packing import printable
 
 CALL: Final = 0
 CAST: Final = 1
@@ -76,7 +77,7 @@ def peer_frame(kind: int, number: int, value: object, max_frame: int = MAX_FRAME
         raise
     except Exception as error:  # noqa: BLE001  # whatever the user's code raised
         name = type(value).__qualname__
-        raise NotSendable(f"cannot send a {name}: {error!s:.{_TEXT_CHARS}}") from None
+        raise NotSendable(f"cannot send a {name}: {printable(error, _TEXT_CHARS)}") from None
     size = _HEAD + len(body)
     if size > _LARGE:  # and no limit is below that
         return LargeFrame([_HEADER.pack(kind, number), body], max_frame)
@@ -102,13 +103,17 @@ def _size(value: object) -> int:
         case array():
             return len(value) * value.itemsize
         case _:
-            return int(getattr(value, "nbytes", 0))
+            # What only the instance tells, or is no number, is something else by that name.
+            size = getattr(value, "nbytes", 0) if hasattr(type(value), "nbytes") else 0
+            return size if isinstance(size, int) else 0
 
 
 class _Pieces(list[bytes | memoryview]):
     """What pickle writes, as it writes it: large bytes come as they are, and not as a copy."""
 
-    write = list.append
+    def write(self, piece: bytes | bytearray) -> None:
+        """Take a piece; what may be changed keeps its size until it was sent."""
+        self.append(memoryview(piece) if isinstance(piece, bytearray) else piece)
 
 
 class _Pickler(pickle.Pickler):
@@ -173,7 +178,7 @@ def peer_message(body: Content) -> tuple[int, int, Any]:
         pickled, *buffers = _parts(memoryview(body)[_HEAD:], borrowed=borrowed)
         return kind, number, _loads(pickled, buffers=buffers)
     except Exception as error:  # noqa: BLE001  # whatever the user's code raised
-        what = f"{type(error).__name__}: {error!s:.{_TEXT_CHARS}}"
+        what = f"{type(error).__name__}: {printable(error, _TEXT_CHARS)}"
         return kind, number, Unreadable(NotSendable(f"the receiver cannot read it: {what}"))
 
 
