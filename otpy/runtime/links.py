@@ -11,6 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from select import PIPE_BUF
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
@@ -148,20 +149,22 @@ def _casts(body: Body, error: Exception) -> list[Cast]:
 
 
 class Link:
-    """The worker's end of the pipes to one client.
+    """The worker's end of the pipes to one client. Any thread may send; one receives.
 
     Args:
         read: Read end of the pipe from the client.
         write: Write end of the pipe to it.
-        blocked: Told when an answer did not fit; `flush` is to be called when there is room.
+        blocked: Told True when an answer did not fit: `flush` is to be called when there is room;
+            and False when all of it was sent. The turn is held then.
 
     Attributes:
         sent: Told what is sent, if somebody traces it.
+        turn: To be held by who closes the link while other threads may send.
     """
 
     peer: Address | None = None
 
-    def __init__(self, read: int, write: int, blocked: Callable[["Link"], None]) -> None:
+    def __init__(self, read: int, write: int, blocked: Callable[["Link", bool], None]) -> None:
         self.id = next(_ids)
         self.read, self.write, self._blocked = read, write, blocked
         self.open = True
@@ -169,6 +172,8 @@ class Link:
         self._frames = FrameDecoder()
         self._framed: Callable[[tuple[Any, ...]], Frame] = pack_frame
         self._out = bytearray()
+        self.turn = threading.Lock()
+        self._in_turn = False
         os.set_blocking(read, False)
         os.set_blocking(write, False)
 
@@ -242,30 +247,35 @@ class Link:
         data = framed(message)
         if self.sent is not None:
             self.sent(self.id, message)
-        if self._out or not self.open or isinstance(data, LargeFrame):
+        if type(data) is not bytes or len(data) > PIPE_BUF or not self.open or self._in_turn:
             self._send_slowly(data)
             return
         try:
-            sent = os.write(self.write, data)
+            # Up to PIPE_BUF bytes go as a whole or not at all (pipe(7)), whichever thread sends.
+            os.write(self.write, data)
         except BlockingIOError:
-            sent = 0
+            self._send_slowly(data)
         except OSError:
             return
-        if sent != len(data):
-            self._out += data[sent:]
-            self._blocked(self)
 
     def _send_slowly(self, data: Frame) -> None:
-        if self._out:
-            self._out += whole(data)
-        elif self.open and isinstance(data, LargeFrame):
-            self._send_large(data)
+        if not self.open:
+            return  # as in a forked process, where the turn may be a thread's that is not there
+        with self.turn:
+            self._in_turn = True  # who comes now waits for the turn
+            try:
+                if self._out:
+                    self._out += whole(data)
+                elif self.open:
+                    self._send_now(data)
+            finally:
+                self._in_turn = bool(self._out)
 
-    def _send_large(self, data: LargeFrame) -> None:
-        self._send_pieces(data.pieces)
-
-    def _send_pieces(self, pieces: list[bytes | memoryview]) -> None:
-        widen(self.write)
+    def _send_now(self, data: Frame) -> None:
+        """Send what fits, and queue the rest; the turn is held, and nothing is queued."""
+        pieces = data.pieces if isinstance(data, LargeFrame) else [data]
+        if len(pieces) > 1:
+            widen(self.write)
         try:
             sent = os.writev(self.write, pieces)
         except BlockingIOError:
@@ -275,18 +285,21 @@ class Link:
         for rest in rest_of(pieces, sent):
             self._out += rest
         if self._out:
-            self._blocked(self)
+            self._blocked(self, True)
 
     def flush(self) -> bool:
         """Send what is queued; tell whether all of it was sent."""
-        try:
-            while self._out:
-                del self._out[: os.write(self.write, self._out)]
-        except BlockingIOError:
-            return False
-        except OSError:
-            self._out.clear()
-        return True
+        with self.turn:
+            try:
+                while self._out:
+                    del self._out[: os.write(self.write, self._out)]
+            except BlockingIOError:
+                return False
+            except OSError:
+                self._out.clear()
+            self._in_turn = False
+            self._blocked(self, False)
+            return True
 
     def close(self) -> None:
         """Close both pipes; the second time does nothing."""
@@ -307,26 +320,24 @@ class PeerLink(Link):
     """
 
     def __init__(
-        self, read: int, write: int, blocked: Callable[[Link], None], peer: Address
+        self, read: int, write: int, blocked: Callable[[Link, bool], None], peer: Address
     ) -> None:
         super().__init__(read, write, blocked)
         self.peer = peer
         self._framed = _peer_framed
         self._shelves = Shelves()
-        self._sending = threading.Lock()
 
     def close(self) -> None:
         """Close both pipes, and let go of the memory for what is large."""
         super().close()
         self._shelves = Shelves()
 
-    def _send_large(self, data: LargeFrame) -> None:
-        shelves = self._shelves
-        with self._sending:  # threads of the server's may answer, too
-            # What finds no room goes by the pipe: an answer waits for nobody.
-            frame = shelves.lay(data) or data
-            self._send_pieces(frame.pieces if isinstance(frame, LargeFrame) else [frame])
-            shelves.told()
+    def _send_now(self, data: Frame) -> None:
+        # What finds no room goes by the pipe: an answer waits for nobody.
+        frame = (self._shelves.lay(data) or data) if isinstance(data, LargeFrame) else data
+        super()._send_now(frame)
+        if frame is not data:
+            self._shelves.told()
 
     def _take(self, body: Content, ready: Queue) -> None:
         try:
@@ -365,13 +376,7 @@ class PeerLink(Link):
             self._take(body, ready)
         finally:
             if shelves.free(laid):
-                self._tell_of_room()
-
-    def _tell_of_room(self) -> None:
-        if self._out:
-            self._out += _ROOM
-        elif self.open:
-            self._send_pieces([_ROOM])
+                self._send_slowly(_ROOM)
 
 
 def _peer_framed(message: tuple[Any, ...]) -> Frame:

@@ -264,7 +264,7 @@ class WorkerMailbox:
                 except ProtocolError as error:
                     self._expel(link, error)
             elif (link := self._blocked.get(fd)) is not None:
-                self._unblock(link)
+                link.flush()
             elif fd == self.control.fd:
                 self.control.hear()
             elif fd in self._entrances:
@@ -366,22 +366,19 @@ class WorkerMailbox:
         link.send((say.DOWN, f"protocol error: {error}", ""))
         self._forget(link)
 
-    def _block(self, link: Link) -> None:
+    def _block(self, link: Link, blocked: bool) -> None:
         """Read no more of a client's requests until it has read its answers."""
-        self._blocked[link.write] = link
-        self._epoll.register(link.write, select.EPOLLOUT)
-        self._epoll.modify(link.read, 0)
-
-    def _unblock(self, link: Link) -> None:
-        if link.flush():
-            del self._blocked[link.write]
+        if blocked:
+            self._blocked[link.write] = link
+            self._epoll.register(link.write, select.EPOLLOUT)
+            self._epoll.modify(link.read, 0)
+        elif self._blocked.pop(link.write, None) is not None:
             self._epoll.unregister(link.write)
-            if link.open:
-                self._epoll.modify(link.read, select.EPOLLIN)
+            self._epoll.modify(link.read, select.EPOLLIN)
 
     def _forget(self, link: Link) -> None:
-        del self._links[link.read]
-        self._epoll.unregister(link.read)
-        if self._blocked.pop(link.write, None) is not None:
-            self._epoll.unregister(link.write)
-        link.close()
+        with link.turn:  # another thread may be about to answer there
+            self._block(link, False)
+            del self._links[link.read]
+            self._epoll.unregister(link.read)
+            link.close()

@@ -83,6 +83,11 @@ def test_many_threads_send_what_is_large(node: NodeUnderTest) -> None:
     assert node.call("giver", "in_threads", "taker", SIZES, 8, 8) == []
 
 
+@pytest.mark.parametrize("sizes", [[9 * MIB], SIZES, [30_000, 100]])
+def test_many_threads_of_a_server_answer(node: NodeUnderTest, sizes: list[int]) -> None:
+    assert node.call("giver", "ask_threads", "taker", sizes, 30) == [True] * 30
+
+
 def test_many_tasks_send_what_is_large(node: NodeUnderTest) -> None:
     assert node.call("async", "at_once", "taker", MIB, 40) == [True] * 40
     assert node.call("async", "cancelled", "taker", MIB, 40) == node.pids()["taker"]

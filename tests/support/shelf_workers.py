@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import otpy
-from otpy import GenServer, aio, call, cast
+from otpy import GenServer, NoReply, aio, call, cast
 from tests.support.peer_workers import Buffer, Unpicklable, told
 from tests.support.workers import note
 
@@ -57,6 +57,13 @@ class Taker(GenServer):
         self.log = log
         self.taken: list[tuple[int, int, int]] = []
         self.kept: list[Any] = []
+
+    def handle_call(self, request: Any, caller: Any) -> Any:
+        match request:
+            case ("give by a thread", size, seed):
+                threading.Thread(target=lambda: caller.reply(value_of("bytes", size, seed))).start()
+                return NoReply
+        return super().handle_call(request, caller)
 
     @call
     def echo(self, value: Any) -> Any:
@@ -175,6 +182,18 @@ class Giver(GenServer):
         return [
             each.result(timeout=None) == value_of("bytes", size, seed)
             for seed, each in enumerate(pending)
+        ]
+
+    @call
+    def ask_threads(self, name: str, sizes: list[int], times: int) -> list[bool]:
+        """Have many threads of the server answer at the same time."""
+        asked = [(sizes[seed % len(sizes)], seed) for seed in range(times)]
+        pending = [
+            otpy.send_request(name, "give by a thread", *each, timeout=None) for each in asked
+        ]
+        return [
+            each.result(timeout=None) == value_of("bytes", sent[0], sent[1])
+            for each, sent in zip(pending, asked, strict=True)
         ]
 
     @call
