@@ -4,6 +4,7 @@ Bodies are pickle protocol 5: both ends are of one tree and one code base, so an
 """
 
 import array
+import errno
 import pickle
 import select
 import socket
@@ -51,7 +52,7 @@ class Channel:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fd)
         self._decode, self._encode = decode, encode
         self._max_queued = max_queued
-        self._out: deque[tuple[memoryview, tuple[int, ...]]] = deque()
+        self._out: deque[tuple[memoryview, tuple[int, ...], object]] = deque()
         self._fds: deque[tuple[int, ...]] = deque()
         self._loop: Loop | None = None
         self._waits_to_write = False
@@ -87,6 +88,8 @@ class Channel:
     def send(self, message: object, fds: Sequence[int] = ()) -> None:
         """Send, or queue what does not fit now; the descriptors are closed here once sent.
 
+        If the kernel does not take them, the message arrives without them.
+
         Raises:
             ChannelFull: Too much is queued. Nothing was sent; the descriptors are closed.
         """
@@ -96,13 +99,16 @@ class Channel:
                 return
             raise ChannelFull
         try:
-            data = self._encode(pickle.dumps((len(fds), message), protocol=5))
+            data = self._encoded(len(fds), message)
         except BaseException:
             close_fds(fds)
             raise
-        self._out.append((memoryview(data), tuple(fds)))
+        self._out.append((data, tuple(fds), message if fds else None))
         if len(self._out) == 1:
             self.flush()
+
+    def _encoded(self, fds: int, message: object) -> memoryview:
+        return memoryview(self._encode(pickle.dumps((fds, message), protocol=5)))
 
     def flush(self) -> None:
         """Send what is queued, as far as the other end has room."""
@@ -128,17 +134,23 @@ class Channel:
             self.flush()
 
     def _send_head(self) -> None:
-        data, fds = self._out[0]
+        data, fds, message = self._out[0]
         if fds:
             rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))
-            sent = self._socket.sendmsg([data], [rights], socket.MSG_DONTWAIT)
+            try:
+                sent = self._socket.sendmsg([data], [rights], socket.MSG_DONTWAIT)
+            except OSError as error:
+                if error.errno != errno.ETOOMANYREFS:
+                    raise
+                # Too many of this user's are on their way (unix(7)): the message goes without.
+                sent, data = 0, self._encoded(0, message)
             close_fds(fds)
         else:
             sent = self._socket.send(data, socket.MSG_DONTWAIT)
         if sent == len(data):
             self._out.popleft()
         else:
-            self._out[0] = (data[sent:], ())
+            self._out[0] = (data[sent:], (), None)
 
     def receive(self, on_message: Handler) -> bool:
         """Hand over every message that can be read now; tell whether the other end is there."""
@@ -172,7 +184,7 @@ class Channel:
         return ()
 
     def _drop_queue(self) -> None:
-        for _, fds in self._out:
+        for _, fds, _message in self._out:
             close_fds(fds)
         self._out.clear()
 

@@ -1,0 +1,45 @@
+"""A framed socket between two processes of a tree."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+_WITHOUT_ROOM = """
+import os, resource, socket
+from otpy.runtime.child import control_channel
+from otpy.system.fdpass import send_fds
+
+if os.getuid() == 0:  # to whom the limit does not apply
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+resource.setrlimit(resource.RLIMIT_NOFILE, (60, 60))
+one, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+pipe = os.pipe()
+try:
+    while True:
+        send_fds(one, b"x", pipe, socket.MSG_DONTWAIT)
+except OSError as error:
+    print(error.strerror)
+ours, theirs = (control_channel(end.detach()) for end in socket.socketpair())
+ours.send("with descriptors", os.pipe())
+ours.send("without")
+theirs.receive(lambda message, fds: print(message, len(fds)))
+one.close(), other.close()
+ours.send("with descriptors again", os.pipe())
+theirs.receive(lambda message, fds: print(message, len(fds)))
+"""
+
+
+def test_a_message_whose_descriptors_may_not_be_sent_goes_without_them() -> None:
+    # Too many of a user's descriptors are on their way when as many are as one process may have
+    # (unix(7)): a worker that takes none is enough for that.
+    command = [sys.executable, "-c", _WITHOUT_ROOM]
+    root = Path(__file__).parents[2]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [
+        "Too many references: cannot splice",
+        "with descriptors 0",
+        "without 0",
+        "with descriptors again 2",
+    ]
