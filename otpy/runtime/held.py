@@ -23,7 +23,7 @@ class WaitingRoom:
     """Holds messages, in order."""
 
     def __init__(self) -> None:
-        self._held: list[Held] = []
+        self._held: dict[tuple[Channel, int], Held] = {}
 
     def __bool__(self) -> bool:
         return bool(self._held)
@@ -32,23 +32,22 @@ class WaitingRoom:
         """Take a message; False if too many wait, and it was not taken."""
         if len(self._held) >= _MOST:
             return False
-        self._held.append(Held(origin, message, fds))
+        self._held[origin, message.token] = Held(origin, message, fds)
         return True
 
     def empty(self) -> list[Held]:
         """Hand out everything."""
-        held, self._held = self._held, []
-        return held
+        held, self._held = self._held, {}
+        return list(held.values())
 
     def drop(self, origin: Channel, token: int) -> bool:
         """Drop a message that nobody waits for any more; False if it is not here."""
-        for held in self._held:
-            if held.origin is origin and held.message.token == token:
-                self._held.remove(held)
-                close_fds(held.fds)
-                return True
-        return False
+        held = self._held.pop((origin, token), None)
+        if held is not None:
+            close_fds(held.fds)
+        return held is not None
 
     def left_by(self, origin: Channel) -> list[int]:
         """Tell the tokens of the messages from there that are worth nothing without it."""
-        return [held.message.token for held in self._held if held.origin is origin and held.fds]
+        left = (held for held in self._held.values() if held.origin is origin and held.fds)
+        return [held.message.token for held in left]
