@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from otpy.errors import ProtocolError
+from otpy.links.deadline import has_passed, poll_ms
 from otpy.runtime.control import Control, noticed
 from otpy.runtime.entrances import Entrances
 from otpy.runtime.gauges import ARRIVED, BUSY_SINCE, CASTS, INFOS, TAKEN, private_gauge
@@ -202,13 +203,15 @@ class WorkerMailbox:
             if each.id == link:
                 LinkCall(number, None, each).reply(value)
 
-    def flush(self) -> None:
-        """Wait until whoever was answered has read it, or has gone."""
-        for link in tuple(self._blocked.values()):
+    def flush(self, seconds: float | None = None) -> None:
+        """Wait until whoever was answered has read it, or has gone, or so many seconds."""
+        deadline = None if seconds is None else time.monotonic() + seconds
+        while self._blocked and not has_passed(deadline):
             room = select.poll()
-            room.register(link.write, select.POLLOUT)
-            while not link.flush():
-                room.poll()
+            for pipe in tuple(self._blocked):
+                room.register(pipe, select.POLLOUT)
+            for pipe, _ in room.poll(poll_ms(deadline)):
+                self._blocked[pipe].flush()
 
     def timed_out(self) -> Info:
         """Make the message of a server's timeout, which is in hand now."""

@@ -5,7 +5,7 @@ import sys
 from functools import partial
 from inspect import CO_COROUTINE as _CO_COROUTINE
 from inspect import iscoroutine
-from typing import Any
+from typing import Any, Final
 
 from otpy.core.exits import ExitReason, Normal, Raised, is_clean
 from otpy.runtime.mailbox import WorkerMailbox
@@ -18,6 +18,9 @@ from otpy.server.functions import resolve
 from otpy.system.spawn import become_child, become_worker, exec_command
 from otpy.system.title import name_process
 from otpy.wire.control import Address, BeWorker, IgnoreStart, LastWord, Ready
+
+_LAST_ANSWERS_S: Final = 1.0
+"""How long a worker that ends waits for those that have not read its last answers."""
 
 
 def be_blank(
@@ -75,6 +78,7 @@ def be_child(child: BeWorker, mailbox: WorkerMailbox, leashes: tuple[int, ...]) 
         sys.stderr.write(reason.traceback)
     mailbox.last_words(str(reason), reason.traceback if isinstance(reason, Raised) else "")
     mailbox.tell_supervisor(LastWord(reason, in_hand))
+    mailbox.flush(_LAST_ANSWERS_S)
     return 0 if is_clean(reason) else 1
 
 

@@ -88,6 +88,23 @@ def test_many_threads_of_a_server_answer(node: NodeUnderTest, sizes: list[int]) 
     assert node.call("giver", "ask_threads", "taker", sizes, 30) == [True] * 30
 
 
+@pytest.mark.parametrize("size", [100_000, MIB, 9 * MIB])
+def test_the_answer_with_which_a_server_ends_arrives(node: NodeUnderTest, size: int) -> None:
+    for _ in range(3):
+        assert node.call("giver", "last_of", "taker", size) == ["answer", size]
+        assert len(node.client["taker"].call("give and end", size, timeout=None)) == size
+
+
+def test_a_server_ends_though_its_answer_is_not_read(node: NodeUnderTest) -> None:
+    fifo = node.work / "log.fifo"
+    os.mkfifo(fifo)
+    waits = ask(node, "giver", "ask_and_hold", "taker", 9 * MIB, str(node.work / "log"))
+    node.logged("holds", "giver")
+    node.client["taker"].stop("normal", timeout=None)
+    fifo.open("wb").close()
+    assert waits.result()[0] == "ProcessDown"
+
+
 def test_many_tasks_send_what_is_large(node: NodeUnderTest) -> None:
     assert node.call("async", "at_once", "taker", MIB, 40) == [True] * 40
     assert node.call("async", "cancelled", "taker", MIB, 40) == node.pids()["taker"]

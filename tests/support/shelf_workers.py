@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import otpy
-from otpy import GenServer, NoReply, aio, call, cast
+from otpy import GenServer, NoReply, Stop, aio, call, cast
 from tests.support.peer_workers import Buffer, Unpicklable, told
 from tests.support.workers import note
 
@@ -63,6 +63,8 @@ class Taker(GenServer):
             case ("give by a thread", size, seed):
                 threading.Thread(target=lambda: caller.reply(value_of("bytes", size, seed))).start()
                 return NoReply
+            case ("give and end", size):
+                return Stop("normal", reply=bytes(size))
         return super().handle_call(request, caller)
 
     @call
@@ -183,6 +185,18 @@ class Giver(GenServer):
             each.result(timeout=None) == value_of("bytes", size, seed)
             for seed, each in enumerate(pending)
         ]
+
+    @call
+    def last_of(self, name: str, size: int) -> list[Any]:
+        return told(lambda: len(otpy.call(name, "give and end", size, timeout=None)))
+
+    @call
+    def ask_and_hold(self, name: str, size: int, log: str) -> list[Any]:
+        """Ask for something large, and do not read it until somebody opens the pipe to write."""
+        pending = otpy.send_request(name, "give", "bytes", size, 0, timeout=None)
+        note(log, "holds", self.name)
+        Path(f"{log}.fifo").open("rb").close()
+        return told(lambda: len(pending.result(timeout=None)))
 
     @call
     def ask_threads(self, name: str, sizes: list[int], times: int) -> list[bool]:
