@@ -14,6 +14,7 @@ from multiprocessing import Pipe, context, process, util
 from pathlib import Path
 from typing import Final
 
+from otpy.system.pools import fill_pools
 from otpy.system.prctl import die_with
 from otpy.system.title import name_process
 
@@ -164,6 +165,7 @@ def fork_watched(mains: Sequence[Callable[[], int]]) -> list[tuple[int, int]]:
     # made before the first of them.
     children = [ChildProcess(target=partial(_run_and_leave, main)) for main in mains]
     util._flush_std_streams()  # type: ignore[attr-defined]  # noqa: SLF001
+    filling = fill_pools() if len(mains) > 1 else []
     # The children need not collect what exists now: that would only unshare its pages. Frozen here,
     # it costs them no page either.
     gc.freeze()
@@ -179,6 +181,7 @@ def fork_watched(mains: Sequence[Callable[[], int]]) -> list[tuple[int, int]]:
             os.waitpid(pid, 0)
         if not watched:
             raise
+    del filling  # theirs it stays
     return watched
 
 
