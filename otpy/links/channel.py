@@ -210,22 +210,23 @@ class Channel(abc.ABC, Generic[AnswerT]):
             if isinstance(data, LargeFrame):
                 self._send_large(data, deadline)
                 return self._written
-            sent = self._write(data)
-            if sent != len(data):
-                self._send_rest(data, sent, deadline)
+            self._send_small(data, deadline)
             return self._written
         finally:
-            self._sending.give_back()
+            self._sending.free.append(None)
+            self._sending.rouse()
 
     def _send_large(self, data: LargeFrame, deadline: float | None) -> None:
         """Write a large frame; it is this thread's turn."""
         self._write_pieces(data.pieces, deadline)
 
-    def _send_rest(self, data: bytes, sent: int, deadline: float | None) -> None:
-        """Write what follows the first bytes of a frame; the next sender does, if `TooLate`."""
-        self._rest = memoryview(data)[sent:]
+    def _send_small(self, data: bytes, deadline: float | None) -> None:
+        """Write a frame; the next sender finishes it, if `TooLate` or interrupted."""
+        # From the write until it is noted, nothing is called: so nothing interrupts.
+        self._rest = memoryview(data)[self._write(data) :] or None
         try:
-            self._push(deadline)
+            if self._rest is not None:
+                self._push(deadline)
         except TooLate:
             if self._rest is not None and len(self._rest) == len(data):
                 self._rest = None  # nothing of it was sent, so nobody has to finish it
@@ -304,7 +305,7 @@ class Channel(abc.ABC, Generic[AnswerT]):
             if not self._read() and self._reader != self._writer:
                 poll.unregister(self._reader)  # at its end, it would be readable for ever
         finally:
-            self._baton.give_back()
+            self._baton.free.append(None)
             self._hand_on()
 
     # --- waiting ---------------------------------------------------------------------------
@@ -314,9 +315,8 @@ class Channel(abc.ABC, Generic[AnswerT]):
             try:
                 return self._lead(seat, deadline)
             finally:
-                self._baton.give_back()
-                if self._followers:
-                    self._hand_on()
+                self._baton.free.append(None)
+                self._hand_on()
         return self._follow(seat, deadline)
 
     def _lead(self, seat: Seat[AnswerT], deadline: float | None) -> AnswerT:
@@ -333,10 +333,10 @@ class Channel(abc.ABC, Generic[AnswerT]):
         wake = threading.Lock()
         wake.acquire()
         seat.wake = wake
-        self._followers.add(seat)
         # The leader looks at `wake` after it put the answer there, and after it put the baton
         # down; this thread looks at both after it set `wake`. So one of them sees the other.
         try:
+            self._followers.add(seat)
             while True:
                 ended = self._ended
                 if seat.answer is not None:
@@ -347,7 +347,7 @@ class Channel(abc.ABC, Generic[AnswerT]):
                     try:
                         return self._lead(seat, deadline)
                     finally:
-                        self._baton.give_back()
+                        self._baton.free.append(None)
                 if not wake.acquire(timeout=lock_timeout(deadline)) and has_passed(deadline):
                     raise TooLate
         finally:

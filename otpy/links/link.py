@@ -95,14 +95,9 @@ class Link(MortalChannel[Reply | Failure]):
     def call(
         self, request: object, deadline: float | None, wait_ms: float | None
     ) -> Reply | Failure:
-        """Send a call and wait for its answer.
+        """Send a call and wait for its answer; raises as `exchange` and `LinkProtocol.call`.
 
-        Args:
-            request: It.
-            deadline: Until when to wait.
-            wait_ms: What `poll_ms` tells of the deadline.
-
-        Raises as `exchange` and `LinkProtocol.call`.
+        `wait_ms` is what `poll_ms` tells of the deadline.
         """
         number = next(self._numbers)
         data = self.protocol.call(number, request)
@@ -112,7 +107,7 @@ class Link(MortalChannel[Reply | Failure]):
         # it needs no seat.
         baton = self._baton.free
         try:
-            baton.pop()
+            del baton[0]
         except IndexError:
             return self.exchange(number, data, deadline)
         try:
@@ -123,6 +118,10 @@ class Link(MortalChannel[Reply | Failure]):
                     if answer is not None:
                         return answer
                 return self._answer(number, end, deadline)
+        except BaseException:
+            if self._peeked:
+                self._end()  # interrupted before that was looked at
+            raise
         finally:
             self._alone = 0
             baton.append(None)
@@ -210,7 +209,7 @@ class Link(MortalChannel[Reply | Failure]):
         """Write a small frame as a whole, and return as `_send`; 0 if it has to be sent slowly."""
         sending = self._sending
         try:
-            sending.free.pop()
+            del sending.free[0]
         except IndexError:
             return 0
         try:
@@ -235,15 +234,15 @@ class Link(MortalChannel[Reply | Failure]):
         """Read; None if what came is not that answer alone: then `_take` is to look at it."""
         try:
             data = os.read(self._reader, _FIRST_BYTES)
+            answer = self.protocol.sole_answer(data)
+            if answer is not None and answer.number == number:
+                return answer
+            self._peeked = data
         except OSError:
-            return None  # it is dead, or it will be so the next time, too
+            pass  # it is dead, or it will be so the next time, too
         except BaseException:
             self._end()  # as in `_read`
             raise
-        answer = self.protocol.sole_answer(data)
-        if answer is not None and answer.number == number:
-            return answer
-        self._peeked = data
         return None
 
     def _answer(self, number: int, end: int, deadline: float | None) -> Reply | Failure:
@@ -270,8 +269,7 @@ class Link(MortalChannel[Reply | Failure]):
             super()._send_large(frame, deadline)
             return
         try:
-            if (sent := self._write(frame)) != len(frame):
-                self._send_rest(frame, sent, deadline)
+            self._send_small(frame, deadline)
             self.protocol.told()
         except TooLate:
             if self._rest is None:
@@ -357,7 +355,8 @@ class Link(MortalChannel[Reply | Failure]):
         try:
             return self._written - unread_bytes(self._writer) >= end
         finally:
-            self._sending.give_back()
+            self._sending.free.append(None)
+            self._sending.rouse()
 
     def obituary(
         self, ask_fate: "Callable[[Link, float | None], ProcessDown]", deadline: float | None
