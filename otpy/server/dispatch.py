@@ -4,6 +4,7 @@ import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import MethodType
 from typing import Any, Final
 
 from otpy.errors import UnknownRequest
@@ -96,10 +97,13 @@ def _find(server: object, methods: Methods, request: object) -> object:
     if isinstance(parts[0], str):
         method: Any = getattr(type(server), parts[0], None)
         mark: Handles | None = getattr(method, MARK, None)
-        count = len(parts) - 1
-        if mark is not None and mark.kind == methods.kind and mark.least <= count <= mark.most:
-            if count == 1:
-                methods[type(server)][parts[0]] = method
-            return method(server, *parts[1:])
+        if mark is not None and mark.kind == methods.kind:
+            bound: Any = getattr(server, parts[0])
+            # The mark takes the first parameter for the server; a static method has none such.
+            count = len(parts) - 1 if type(bound) is MethodType else len(parts) - 2
+            if mark.least <= count <= mark.most:
+                if count == 1 and type(bound) is MethodType is not type(method):
+                    methods[type(server)][parts[0]] = method
+                return bound(*parts[1:])
     problem = f"{type(server).__name__} has no handler for {methods.kind} {request!r:.200}"
     raise UnknownRequest(problem)

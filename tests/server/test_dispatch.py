@@ -55,6 +55,16 @@ class Marked(otpy.GenServer):
     def wrapped(self, value: int) -> int:
         return value
 
+    @staticmethod
+    @otpy.call
+    def static(value: int) -> int:
+        return value
+
+    @classmethod
+    @otpy.call
+    def of_the_class(cls, value: int) -> list[object]:
+        return [cls.__name__, value]
+
     @otpy.call
     def fails(self, value: int) -> int:
         raise TypeError(value)
@@ -97,6 +107,8 @@ def ask(server: otpy.GenServer, *request: object) -> object:
         (("all", *range(20)), list(range(20))),
         ("named", "default"),
         (("wrapped", 5), ["logged", 5]),
+        (("static", 5), 5),
+        (("of_the_class", 5), ["Marked", 5]),
         ((Word.ADD, 1), 11),
         (Request("add", 2), 12),
     ],
@@ -118,6 +130,10 @@ def test_a_method_answers_to_its_name(request_: object, reply: object, again: in
         ("needs_a_name", "text"),
         "wrapped",
         ("wrapped", 1, 2),
+        "static",
+        ("static", 1, 2),
+        "of_the_class",
+        ("of_the_class", 1, 2),
         ("note", 1),
         "unmarked",
         "no such",
