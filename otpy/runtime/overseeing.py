@@ -6,11 +6,11 @@ from typing import Any, Final
 import msgspec
 
 from otpy.errors import OtpyError, Refused
-from otpy.runtime.texts import REASON_CHARS, short
 from otpy.server import GenServer
 from otpy.wire.control import Plain
 from otpy.wire.packing import printable
 from otpy.wire.system import GetState, ReplaceState
+from otpy.wire.texts import REASON_CHARS, short
 
 _ITEMS: Final = 200_000
 """What may be in an attribute that is shown in full, containers within it included."""

@@ -14,9 +14,9 @@ from otpy.runtime.links import Cast, Info, LinkCall
 from otpy.runtime.mailbox import Message, WorkerMailbox
 from otpy.runtime.orders import ShutDownAsked
 from otpy.runtime.overseeing import answer, formatted, state_of
-from otpy.runtime.texts import MESSAGE_CHARS, REASON_CHARS, short
 from otpy.server import Continue, GenServer, Ignore, NoReply, Reply, Stop, Timeout
 from otpy.wire.packing import printable
+from otpy.wire.texts import MESSAGE_CHARS, REASON_CHARS, short
 
 _TRACEBACK_CHARS = 50_000
 

@@ -7,10 +7,10 @@ from typing import Any, Final
 import msgspec
 
 from otpy.runtime.links import Cast, LinkCall
-from otpy.runtime.texts import short
 from otpy.wire import link as say
 from otpy.wire.frames import frame
 from otpy.wire.system import TraceEvent
+from otpy.wire.texts import short
 
 _TEXT_BYTES: Final = 3000
 """With the rest of an event less than PIPE_BUF: it is written whole or not at all."""

@@ -8,6 +8,7 @@ from types import MethodType
 from typing import Any, Final
 
 from otpy.errors import UnknownRequest
+from otpy.wire.texts import short
 
 MARK: Final = "__otpy_handles__"
 """The attribute of a method that `call` or `cast` marked: what it handles."""
@@ -105,5 +106,6 @@ def _find(server: object, methods: Methods, request: object) -> object:
                 if count == 1 and type(bound) is MethodType is not type(method):
                     methods[type(server)][parts[0]] = method
                 return bound(*parts[1:])
-    problem = f"{type(server).__name__} has no handler for {methods.kind} {request!r:.200}"
-    raise UnknownRequest(problem)
+    raise UnknownRequest(
+        f"{type(server).__name__} has no handler for {methods.kind} {short(request)}"
+    )

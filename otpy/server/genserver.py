@@ -8,6 +8,7 @@ from otpy.server.caller import Caller
 from otpy.server.context import current
 from otpy.server.dispatch import Methods, dispatch
 from otpy.server.timer import TimerRef
+from otpy.wire.texts import short
 
 _CALLS: Final = Methods("call")
 _CASTS: Final = Methods("cast")
@@ -73,7 +74,7 @@ class GenServer:
         Returns:
             As `handle_cast`.
         """
-        raise UnknownRequest(f"{type(self).__name__} has no handler for message {message!r:.200}")
+        raise UnknownRequest(f"{type(self).__name__} has no handler for message {short(message)}")
 
     def handle_continue(self, argument: object) -> object:
         """Go on after a callback that returned ``Continue(argument)``.

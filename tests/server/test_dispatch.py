@@ -152,6 +152,16 @@ def test_what_fits_no_method_is_unknown(request_: object) -> None:
         Marked().handle_call(request_, AnyCaller())
 
 
+class Mute:
+    def __repr__(self) -> str:
+        raise RuntimeError
+
+
+def test_what_has_no_text_is_unknown_too() -> None:
+    with pytest.raises(otpy.UnknownRequest, match=r"^Marked has no handler for call .*Mute"):
+        ask(Marked(), "no such", Mute())
+
+
 def test_what_a_method_raises_is_its_own() -> None:
     with pytest.raises(TypeError, match=r"^5$"):
         ask(Marked(), "fails", 5)
