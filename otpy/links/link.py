@@ -137,7 +137,7 @@ class Link(MortalChannel[Reply | Failure]):
         """Send a call; return its number, and the seat to `finish` it. Raises as `begin`."""
         number = next(self._numbers)
         data = self.protocol.call(number, request)
-        if not isinstance(data, bytes) or len(data) > PIPE_BUF:
+        if type(data) is not bytes or len(data) > PIPE_BUF:
             return number, self.begin(number, data, deadline)
         seat: Seat[Reply | Failure] = Seat()
         self._seats[number] = seat

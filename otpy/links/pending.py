@@ -65,12 +65,13 @@ class Pending:
             CallTimeout: No reply yet. It is not lost: `result` may be asked again.
             OtpyError: Whatever else `Ref.call` raises.
         """
-        deadline = deadline_of(timeout)
+        if timeout is not DEFAULT_TIMEOUT_S:
+            deadline_of(timeout)  # a wrong one is told in any case
         if self._seat is not None and self._seat.answer is not None:
             self._answer = self._seat.answer  # it came while another one was waited for
             self._unlinked()
         try:
-            answer = self._answer or self._settle(deadline)
+            answer = self._answer or self._settle(deadline_of(timeout))
         except TooLate:
             raise CallTimeout(f"{self._ref.name!r} did not answer within {timeout:g} s") from None
         if isinstance(answer, OtpyError):

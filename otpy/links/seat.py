@@ -26,13 +26,11 @@ class Seat(Generic[AnswerT]):
         wake: Set while the thread that waits sleeps.
     """
 
-    __slots__ = ("answer", "end", "left", "wake")
-
-    def __init__(self) -> None:
-        self.answer: AnswerT | None = None
-        self.end = 0
-        self.left = False
-        self.wake: threading.Lock | None = None
+    # In the class, since most seats never have another `left` or `wake`, and many are made.
+    answer: AnswerT | None = None
+    end = 0
+    left = False
+    wake: "threading.Lock | None" = None
 
     def rouse(self) -> None:
         """Wake the thread up, if it sleeps; once too often does no harm."""
