@@ -1,6 +1,7 @@
 """Large values between workers lie in memory that both share; all else stays as with a pipe."""
 
 import os
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -217,7 +218,8 @@ def test_a_forked_process_has_none(node: NodeUnderTest) -> None:
     assert node.call("giver", "pass_each", "taker", "bytes", MIB, 5) == 5
 
 
-@pytest.mark.parametrize("left", [0, 1])
+# Before 3.13 Python keeps a second descriptor of what is mapped.
+@pytest.mark.parametrize("left", [0] if sys.version_info >= (3, 13) else [0, 1])
 def test_without_descriptors_large_values_go_by_the_pipe(node: NodeUnderTest, left: int) -> None:
     assert node.call("giver", "pass_each", "taker", "bytes", 1000, 1) == 1
     node.call("giver", "use_up_descriptors", left)
