@@ -34,8 +34,11 @@ def fill_pools() -> list[object]:
     """
     filling: list[object] = []
     for size, make in _makers():
+        first = 0
         for _ in range(_MOST_BYTES // size):
             filling.append(make())
-            if id(filling[-1]) % _POOL_BYTES == _POOL_HEADER:
-                break  # the first block of a new pool: there was no gap any more
+            at = id(filling[-1])
+            if first and at == first + size:
+                break  # a pool's first two blocks in turn: it is new, and there was no gap any more
+            first = at if at % _POOL_BYTES == _POOL_HEADER else 0
     return filling
