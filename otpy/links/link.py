@@ -347,7 +347,7 @@ class Link(MortalChannel[Reply | Failure]):
 
     def _delivered(self, end: int) -> bool:
         # Nobody reads this pipe any more: what is still in it was never read. A frame that was
-        # not read to its end was never run. Senders count under the lock; they leave at once.
+        # not read to its end was never run. Senders count in their turn, and leave at once.
         if self.fault is not None:
             return True  # of who talks nonsense one cannot tell
         if not self._sending.take(time.monotonic() + EOF_GRACE_S):

@@ -210,17 +210,6 @@ class ClientProtocol(LinkProtocol):
         """Return a call."""
         return pack_frame((_CALL, number, request), self.max_frame)
 
-    def sole_answer(self, data: bytes) -> LinkAnswer | None:
-        """Return the answer that `data` is, as `LinkProtocol.sole_answer` in fewer steps."""
-        size = len(data) - _HEAD
-        if size > 0 and _length(data)[0] == size and not self._frames.partial:
-            try:
-                message = _decode(data[_HEAD:])
-            except (ValueError, RecursionError):
-                return None
-            return message if type(message) is Reply or type(message) is Failure else None
-        return None
-
     def cast(self, request: object) -> bytes:
         """Return a cast."""
         return pack_frame((link.CAST, request), self.max_frame)

@@ -261,11 +261,7 @@ class WorkerMailbox:
         links, ready = self._links, self._ready
         for fd, _ in self._epoll.poll(seconds):
             if (link := links.get(fd)) is not None:
-                try:
-                    if not link.receive(ready):
-                        self._forget(link)
-                except ProtocolError as error:
-                    self._expel(link, error)
+                self._read(link)
             elif (link := self._blocked.get(fd)) is not None:
                 link.flush()
             elif fd == self.control.fd:
@@ -362,12 +358,9 @@ class WorkerMailbox:
             if not link.receive(self._ready):
                 self._forget(link)
         except ProtocolError as error:
-            self._expel(link, error)
-
-    def _expel(self, link: Link, error: ProtocolError) -> None:
-        """Drop a client, which alone is at fault, and tell it why."""
-        link.send((say.DOWN, f"protocol error: {error}", ""))
-        self._forget(link)
+            # Only this client is at fault: it is told why, and dropped.
+            link.send((say.DOWN, f"protocol error: {error}", ""))
+            self._forget(link)
 
     def _block(self, link: Link, blocked: bool) -> None:
         """Read no more of a client's requests until it has read its answers."""
