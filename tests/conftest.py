@@ -4,7 +4,15 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
+from tests.support.environment import (
+    forget_the_developers_nodes,
+    restore_signals,
+    use_this_checkout,
+)
 from tests.support.node import Nodes, private_nodes
+
+use_this_checkout()
+forget_the_developers_nodes()
 
 _failed = pytest.StashKey[bool]()
 
@@ -17,6 +25,11 @@ def pytest_runtest_makereport(
     if report.when == "call":
         item.stash[_failed] = report.failed
     return report
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    restore_signals()
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ from typing import Any, Final
 import pytest
 
 from otpy.events import ChildEnded, ChildStarted, ChildStarting, GaveUp
-from tests.support.node import ROOT, Nodes, NodeUnderTest
+from tests.support.environment import ROOT
+from tests.support.node import Nodes, NodeUnderTest
 from tests.support.processes import is_alive
 
 SHOP: Final = ROOT / "configs" / "shop.yaml"

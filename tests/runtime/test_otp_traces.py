@@ -11,7 +11,8 @@ from typing import Final
 import pytest
 
 from tests.core.replay import scenarios
-from tests.support.node import ROOT, Nodes
+from tests.support.environment import ROOT
+from tests.support.node import Nodes
 from tests.support.real_replay import Record, replay
 
 TRACES: Final = ROOT / "tests" / "data" / "otp-traces"

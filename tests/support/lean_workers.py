@@ -2,6 +2,7 @@
 
 import sys
 
+import otpy
 from otpy import GenServer, call
 
 
@@ -11,3 +12,7 @@ class Plain(GenServer):
     @call
     def modules(self) -> bool:
         return "asyncio" in sys.modules
+
+    @call
+    def source(self) -> str:
+        return otpy.__file__

@@ -35,6 +35,7 @@ from otpy.events import (
     event_from_data,
 )
 from otpy.runtime.node import NodeTree
+from tests.support.environment import ROOT
 from tests.support.inotify import Changes
 from tests.support.processes import (
     DEADLINE_S,
@@ -49,7 +50,6 @@ from tests.support.processes import (
 E = TypeVar("E")
 T = TypeVar("T")
 
-ROOT: Final = Path(__file__).parents[2]
 REMAINS: Final = {"events.jsonl", "events.jsonl.1", "lock", "log"}
 """What may be left of a node in its folder."""
 
