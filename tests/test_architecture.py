@@ -15,7 +15,7 @@ MAY_KNOW = {
     "core": {"errors"},
     "events": {"core"},
     "wire": {"core", "errors", "events"},
-    "config": {"core", "errors"},
+    "config": {"core", "errors", "system"},
     "system": {"errors"},
     "sys": {"server"},
     "tasks": {"server"},

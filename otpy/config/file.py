@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic_core import PydanticCustomError
 
 from otpy.config import imports, parsers, rules
-from otpy.config.mistakes import Located, Mistake, dotted, field_of, show
+from otpy.config.mistakes import Loc, Located, Mistake, dotted, field_of, show
 from otpy.config.nodes import Loader, compose, located
 from otpy.config.reading import read_tree
 from otpy.config.source import BadText, read_text
@@ -16,6 +16,7 @@ from otpy.config.specs import supervisor_spec
 from otpy.config.values import Document
 from otpy.core.spec import SupervisorSpec
 from otpy.errors import SpecError
+from otpy.system.nodedir import socket_path_problem
 
 
 def read_file(path: str, *, check_imports: bool) -> tuple[str, SupervisorSpec]:
@@ -37,8 +38,7 @@ def _read(path: str, check_imports: bool) -> tuple[str, SupervisorSpec]:
         text = f"got {show(data)} at the top, expected a mapping with children"
         raise _spec_error(path, [*document.mistakes, located(document.node(()), text)])
     tree, mistakes = read_tree(data, document.written)
-    if "name" not in data:
-        mistakes += _stem_mistakes(path)
+    mistakes += _name_mistakes(data, path)
     if check_imports and not rules.too_deep(data):
         mistakes += imports.check(data)
         mistakes += _missing_programs(data)
@@ -55,13 +55,33 @@ def _document(text: str) -> Document:
         loader.dispose()
 
 
-def _stem_mistakes(path: str) -> Iterator[Mistake]:
-    """Check the name that the tree gets from its file."""
+def _name_mistakes(data: rules.Mapping, path: str) -> Iterator[Mistake]:
+    """Check the node's name beyond its form, and the one that it gets from its file."""
+    if "name" in data:
+        if isinstance(given := data["name"], str) and _is_name(given):
+            yield from _too_long(("name",), given)
+        return
+    stem = Path(path).stem
     try:
-        parsers.name(Path(path).stem)
+        parsers.name(stem)
     except PydanticCustomError as error:
-        stem = show(Path(path).stem)
-        yield Mistake((), f"name is missing, and the file's {stem} is not {error.message()}")
+        text = f"name is missing, and the file's {show(stem)} is not {error.message()}"
+        yield Mistake((), text)
+    else:
+        yield from _too_long((), stem)
+
+
+def _is_name(text: str) -> bool:
+    try:
+        parsers.name(text)
+    except PydanticCustomError:
+        return False  # that is told already
+    return True
+
+
+def _too_long(at: Loc, name: str) -> Iterator[Mistake]:
+    if problem := socket_path_problem(name):
+        yield Mistake(at, f"got {show(name)}, expected a shorter one: {problem}")
 
 
 def _missing_programs(data: rules.Mapping) -> Iterator[Mistake]:

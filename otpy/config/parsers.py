@@ -19,7 +19,7 @@ MAX_INSTANCES = 10_000
 
 SECONDS_PER = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
-NAME_PATTERN = r"^(?![-@])[^\s/\u0000-\u001f\u007f-\u009f]{1,100}$"
+NAME_PATTERN = r"^(?![-@]|\.\.?$)[^\s/\u0000-\u001f\u007f-\u009f]{1,100}$"
 DURATION_PATTERN = r"^[0-9]+(\.[0-9]+)?(ms|s|m|h)$"
 TARGET_PATTERN = r"^\S+:\S+$|\$\{"
 
@@ -45,6 +45,9 @@ def name(text: str) -> str:
     if text.startswith("@"):
         # @gateway and the like are otpy's own.
         raise wanted("a name that does not start with '@'")
+    if text in (".", ".."):
+        # A node's name is a folder's, an id is a step of a path.
+        raise wanted("a name that is not '.' or '..'")
     if "/" in text or any(c.isspace() or not c.isprintable() for c in text):
         raise wanted("a name without '/', white space and control characters")
     return text

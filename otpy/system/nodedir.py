@@ -19,11 +19,16 @@ from otpy.errors import RuntimeDirError
 SOCKET_PATH_MAX: Final = 107
 """Bytes that the path of a Unix socket may have (unix(7), ``sun_path``, less the NUL)."""
 
+_SOCKET: Final = "control.sock"
+_RUN: Final = Path("/run")
 _MEND: Final = "set OTPY_DIR to a directory of your own"
 
 
 def runtime_dir(*, create: bool = False) -> Path:
-    """Tell the directory of all nodes: $OTPY_DIR, or $XDG_RUNTIME_DIR/otpy, or /tmp/otpy-<uid>.
+    """Return the directory of all nodes of this user.
+
+    It is $OTPY_DIR; else /run/otpy for root; else $XDG_RUNTIME_DIR/otpy; else
+    /run/user/<uid>/otpy if /run/user/<uid> belongs to the user; else /tmp/otpy-<uid>.
 
     Args:
         create: Make it, open to nobody else, if it is not there.
@@ -42,9 +47,39 @@ def runtime_dir(*, create: bool = False) -> Path:
 def _runtime_path() -> Path:
     if chosen := os.environ.get("OTPY_DIR"):
         return Path(chosen).absolute()
+    if _is_root():
+        # Not the login's: services have none, and a login of root's is to meet them.
+        return _RUN / "otpy"
     if session := os.environ.get("XDG_RUNTIME_DIR"):
         return Path(session).absolute() / "otpy"
-    return Path(f"/tmp/otpy-{os.geteuid()}")  # noqa: S108  # refused below unless ours alone
+    user = os.geteuid()
+    if _is_own(session_dir := _RUN / "user" / str(user)):
+        return session_dir / "otpy"
+    return Path(f"/tmp/otpy-{user}")  # noqa: S108  # refused below unless ours alone
+
+
+def _is_root() -> bool:
+    return os.geteuid() == 0
+
+
+def _is_own(path: Path) -> bool:
+    try:
+        found = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
+
+
+def socket_path_problem(name: str) -> str:
+    """Say why the control socket of node `name` cannot be bound; empty if it can."""
+    path = _runtime_path() / name / _SOCKET
+    length = len(os.fsencode(path))
+    if length <= SOCKET_PATH_MAX:
+        return ""
+    return (
+        f"{path}: has {length} bytes, but the path of a Unix socket may have {SOCKET_PATH_MAX}; "
+        f"set OTPY_DIR to a shorter directory"
+    )
 
 
 def _make_private(path: Path) -> None:
@@ -109,17 +144,13 @@ class NodeDir:
             raise RuntimeDirError(f"{name!r} cannot be a node's name: it names a folder")
         self.name = name
         self.path = runtime_dir() / name
-        self.control_sock = self.path / "control.sock"
+        self.control_sock = self.path / _SOCKET
         self.lock = self.path / "lock"
         self.node_json = self.path / "node.json"
         self.events = self.path / "events.jsonl"
         self.log = self.path / "log"
-        length = len(os.fsencode(self.control_sock))
-        if length > SOCKET_PATH_MAX:
-            raise RuntimeDirError(
-                f"{self.control_sock}: has {length} bytes, but the path of a Unix socket may "
-                f"have {SOCKET_PATH_MAX}; set OTPY_DIR to a shorter directory"
-            )
+        if problem := socket_path_problem(name):
+            raise RuntimeDirError(problem)
 
     def create(self) -> None:
         """Make the folder and the one for logs, open to nobody else.

@@ -154,7 +154,7 @@ def test_plain_data_needs_no_yaml() -> None:
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
-names = st.from_regex(r"[a-z_.][a-z0-9_.-]{0,20}", fullmatch=True)
+names = st.from_regex(r"[a-z_][a-z0-9_.-]{0,20}", fullmatch=True)
 plain = st.none() | st.booleans() | st.integers() | st.text()
 durations = st.integers(0, 10**6).map(float) | st.floats(0, 10**9)
 budgets = durations | st.sampled_from(NoBudget)

@@ -16,6 +16,32 @@ KINDS = "start, command or children"
 
 
 @pytest.mark.parametrize(
+    "name", [".", "..", "''", "a/b", "/", r'"a\0"', "'@x'", "-x", "' '", "a" * 101]
+)
+def test_a_name_that_no_folder_can_have(told: Told, name: str) -> None:
+    """2.2: what `run` would refuse, `check` refuses, too."""
+    (line,) = told(f"children: []\nname: {name}\n")
+    assert line.startswith("2:7: name: got ")
+
+
+def test_a_name_too_long_for_the_path_of_a_socket(
+    told: Told, folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTPY_DIR", "/" + "x" * (107 - len("//abc/control.sock")))
+    assert told("name: abc\nchildren: []\n") == []
+    assert told("name: äb\nchildren: []\n") == []  # three bytes, too
+    (line,) = told("name: äbc\nchildren: []\n")
+    assert line.startswith("1:7: name: got 'äbc', expected a shorter one: ")
+    assert line.endswith(
+        "has 108 bytes, but the path of a Unix socket may have 107; "
+        "set OTPY_DIR to a shorter directory"
+    )
+    folder.write("abcd.yaml", "children: []\n")
+    with pytest.raises(SpecError, match=r"^abcd.yaml:1:1: got 'abcd', expected a shorter one"):
+        load("abcd.yaml")
+
+
+@pytest.mark.parametrize(
     ("field", "column", "text"),
     [
         (
@@ -131,6 +157,8 @@ NAME_RULE = "a name without '/', white space and control characters"
         ("a b", f"got 'a b', expected {NAME_RULE}"),
         (r'"a\nb"', rf"got 'a\nb', expected {NAME_RULE}"),
         (r'"a\0"', rf"got 'a\x00', expected {NAME_RULE}"),
+        (".", "got '.', expected a name that is not '.' or '..'"),
+        ("..", "got '..', expected a name that is not '.' or '..'"),
         ("'-a'", "got '-a', expected a name that does not start with '-'"),
         ("'@a'", "got '@a', expected a name that does not start with '@'"),
         ("a" * 101, f"got '{'a' * 56}..., expected a name of at most 100 characters"),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from otpy.errors import RuntimeDirError
+from otpy.system import nodedir
 from otpy.system.nodedir import NodeDir, node_names, read_node_json, runtime_dir
 
 
@@ -26,17 +27,52 @@ def umask() -> Iterator[None]:
     os.umask(before)
 
 
-def test_the_environment_names_the_directory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("OTPY_DIR", str(tmp_path / "mine"))
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    assert runtime_dir() == tmp_path / "mine"
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder that stands for /run; the user is not root."""
+    monkeypatch.setattr(nodedir, "_RUN", tmp_path)
+    monkeypatch.setattr(nodedir, "_is_root", lambda: False)
+    monkeypatch.delenv("OTPY_DIR", raising=False)
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    return tmp_path
+
+
+def test_the_environment_names_the_directory(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTPY_DIR", str(run / "mine"))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(run))
+    assert runtime_dir() == run / "mine"
     monkeypatch.setenv("OTPY_DIR", "")
-    assert runtime_dir() == tmp_path / "otpy"
-    monkeypatch.delenv("OTPY_DIR")
-    monkeypatch.delenv("XDG_RUNTIME_DIR")
-    assert runtime_dir() == Path(f"/tmp/otpy-{os.geteuid()}")
+    assert runtime_dir() == run / "otpy"
+
+
+def test_a_service_and_a_login_of_one_user_meet(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """2.2: only the login has XDG_RUNTIME_DIR."""
+    user = os.geteuid()
+    assert runtime_dir() == Path(f"/tmp/otpy-{user}")
+    own = run / "user" / str(user)
+    own.mkdir(parents=True)
+    assert runtime_dir() == own / "otpy"
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(own))
+    assert runtime_dir() == own / "otpy"
+
+
+def test_a_session_directory_that_is_not_ours_is_not_taken(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = os.geteuid()
+    (run / "user").mkdir()
+    (run / "user" / str(user)).symlink_to(run)
+    assert runtime_dir() == Path(f"/tmp/otpy-{user}")
+
+
+def test_all_of_roots_nodes_are_in_one_directory(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """2.2: `sudo` keeps XDG_RUNTIME_DIR or not; the node is found either way."""
+    monkeypatch.setattr(nodedir, "_is_root", lambda: True)
+    assert runtime_dir() == run / "otpy"
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(run / "session"))
+    assert runtime_dir() == run / "otpy"
 
 
 def test_a_relative_directory_is_made_absolute(
