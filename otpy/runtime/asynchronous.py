@@ -13,7 +13,6 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from otpy.core.exits import ExitReason
-from otpy.errors import Refused, UnknownRequest
 from otpy.runtime.links import Cast, Info, LinkCall
 from otpy.runtime.mailbox import Message, WorkerMailbox
 from otpy.runtime.orders import ShutDownAsked
@@ -89,12 +88,8 @@ class AsyncServing(Serving):
                 case Continue(argument=argument):
                     result = await _awaited(server.handle_continue, argument)
                     self._carry_out("handle_continue", result)
-        except (Refused, UnknownRequest) as error:
-            self._refuse(message, error)
-        except ShutDownAsked as order:
-            self._end = End(order.reason)
         except BaseException as error:  # noqa: BLE001  # let it crash, but say why
-            self._end = End(raised(error))
+            self._fail(message, error)
         else:
             if self._end is None:
                 self._hand = None

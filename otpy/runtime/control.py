@@ -126,6 +126,7 @@ class Control:
         if not isinstance(awaited.message, Introduced) and isinstance(
             awaited.message.answer, OtpyError
         ):
+            awaited.message.answer.remote = True
             raise awaited.message.answer
         fds, awaited.fds = awaited.fds, ()
         return awaited.message, fds

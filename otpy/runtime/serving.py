@@ -175,14 +175,19 @@ class Serving:
                     self._carry_out("handle_cast", result)
             else:
                 self._handle_rarer(message)
-        except (Refused, UnknownRequest) as error:
-            self._refuse(message, error)
         except BaseException as error:  # noqa: BLE001  # let it crash, but say why
-            # It may be the order to end, if the callback itself was receiving.
-            self._end = End(error.reason if isinstance(error, ShutDownAsked) else raised(error))
+            self._fail(message, error)
         else:
             if self._end is None:
                 self._hand = None
+
+    def _fail(self, message: Message | Continue, error: BaseException) -> None:
+        """Deal with what a callback raised: its own refusal answers, anything else ends it."""
+        if isinstance(error, Refused | UnknownRequest) and not error.remote:
+            self._refuse(message, error)
+        else:
+            # It may be the order to end, if the callback itself was receiving.
+            self._end = End(error.reason if isinstance(error, ShutDownAsked) else raised(error))
 
     def _handle_rarer(self, message: Message | Continue) -> None:
         if type(message) is Info:
