@@ -22,6 +22,7 @@ from otpy.core.spec import (
     ChildSpec,
     Restart,
     RestartIntensity,
+    Retries,
     ServerStart,
     SupervisorSpec,
 )
@@ -57,6 +58,7 @@ from otpy.system.title import name_process
 from otpy.wire.control import Ask, Introduce, Petition, Publish, StopNode
 
 _MIN_RESTARTS: Final = 10
+_GATEWAY_RETRIES: Final = Retries(RestartIntensity(10, 10.0), delay=1.0)
 
 _QUIET = (ChildrenDeclared, ChildStarting, ChildStopping, NameTaken)
 
@@ -64,12 +66,13 @@ _QUIET = (ChildrenDeclared, ChildStarting, ChildStopping, NameTaken)
 def node_spec(tree: SupervisorSpec) -> SupervisorSpec:
     """Describe the node as the supervisor that it is.
 
-    The tree may be restarted as often as its own limits say, and both children at least ten
-    times in that period: who kills the gateway four times in a row is not to lose the tree.
+    The tree may be restarted as often as its own limits say, and at least ten times in that
+    period. The gateway's ends never end the tree, however many they are.
     """
     limit = tree.intensity
     intensity = RestartIntensity(max(limit.max_restarts, _MIN_RESTARTS), limit.max_seconds)
-    gateway = ChildSpec("gateway", ServerStart("otpy.runtime.gateway:be_gateway"), shutdown=5.0)
+    start = ServerStart("otpy.runtime.gateway:be_gateway")
+    gateway = ChildSpec("gateway", start, shutdown=5.0, retries=_GATEWAY_RETRIES)
     root = ChildSpec("tree", tree, Restart.TRANSIENT, INFINITY, significant=True)
     return SupervisorSpec(
         intensity=intensity,

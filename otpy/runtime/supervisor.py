@@ -154,10 +154,8 @@ class Supervisor(abc.ABC):
                 self._stopping(id_).kill()
             case Halt(child=id_):
                 self._stopping(id_).halt()
-            case SetTimer(child=id_, incarnation=incarnation, seconds=seconds):
-                timed_out = TimedOut(id_, incarnation)
-                timer = self.loop.call_later(seconds, lambda: self.tell(timed_out))
-                self._children[id_].timer = timer
+            case SetTimer():
+                self._set_timer(action)
             case Reply(token=token, answer=answer):
                 self.router.answer(token, answer)
             case Emit(report=report):
@@ -170,6 +168,12 @@ class Supervisor(abc.ABC):
                 self.leftovers.after_all(self.loop.stop)
             case _:
                 assert_never(action)
+
+    def _set_timer(self, wanted: SetTimer) -> None:
+        timed_out = TimedOut(wanted.child, wanted.incarnation)
+        timer = self.loop.call_later(wanted.seconds, lambda: self.tell(timed_out))
+        if (child := self._children.get(wanted.child)) is not None:  # else it waits to be started
+            child.timer = timer
 
     def _stopping(self, id_: str) -> Child:
         child = self._children[id_]
