@@ -14,7 +14,7 @@ from otpy.runtime.directory import GATEWAY, Entry, way_to
 from otpy.runtime.doors import Doors, open_door
 from otpy.runtime.entrances import KNOCK, WALK_IN
 from otpy.runtime.translate import plain, refusal
-from otpy.system.channel import Channel, ChannelFull
+from otpy.system.channel import Channel, NotSent
 from otpy.system.fdpass import close_fds
 from otpy.system.loop import Loop, Timer
 from otpy.system.pipes import link_pipes
@@ -253,7 +253,7 @@ class Errands:
         self._open[token] = errand
         try:
             self._node.send(message(token), fds)
-        except ChannelFull:
+        except NotSent:
             del self._open[token]
             self._fail(errand, CallTimeout("the node does not answer"))
 
@@ -266,7 +266,7 @@ class Errands:
     def _give_up(self, token: int, errand: Errand) -> None:
         del self._open[token]
         if errand.fds:  # the other ends of these are somewhere in the tree, and worth nothing
-            with contextlib.suppress(ChannelFull):
+            with contextlib.suppress(NotSent):
                 self._node.send(Forget(token))
 
     def _fail(self, errand: Errand, error: OtpyError) -> None:

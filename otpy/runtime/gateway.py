@@ -5,6 +5,7 @@ at any time: the node keeps the listening socket, and the next one goes on with 
 that the node has.
 """
 
+import contextlib
 import math
 import os
 import signal
@@ -29,6 +30,7 @@ from otpy.runtime.place import Place
 from otpy.runtime.runner import task_spec
 from otpy.runtime.serving import exit_reason
 from otpy.runtime.translate import core_request
+from otpy.system.channel import NotSent
 from otpy.system.loop import Loop
 from otpy.system.spawn import become_child, become_worker, raise_descriptor_limit
 from otpy.wire import link
@@ -316,7 +318,8 @@ class Gateway:
 
     def _shutdown(self, client: Client, number: int, _arguments: dict[str, Any]) -> None:
         client.reply(number, None, (os.dup(self._node_pidfd),))
-        self._node.send(StopNode())
+        with contextlib.suppress(NotSent):  # it has just ended
+            self._node.send(StopNode())
 
     # ---- what the node says ------------------------------------------------------------------
 

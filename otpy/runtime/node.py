@@ -51,7 +51,7 @@ from otpy.runtime.petitions import Petitions
 from otpy.runtime.place import Place
 from otpy.runtime.subtree import be_supervisor
 from otpy.runtime.supervisor import Supervisor
-from otpy.system.channel import ChannelFull
+from otpy.system.channel import ChannelClosed, ChannelFull
 from otpy.system.exits import signal_name
 from otpy.system.spawn import HANDLED
 from otpy.system.title import name_process
@@ -229,6 +229,8 @@ class Node(Supervisor):
             except ChannelFull:
                 # It does not read any more: the next one starts with what we know.
                 gateway.kill()
+            except ChannelClosed:
+                pass  # it has just ended
         # Last: who has read that a process is up finds it when he asks the gateway.
         self._journal.write(events)
         lines = [_line(event) for event in events if not isinstance(event, _QUIET)]

@@ -314,6 +314,8 @@ class Supervisor(abc.ABC):
         kill_group(child.pid)
         status = reap(child.pid)
         del self._pids[child.pid]
+        # Now, and not once its subtree is gone, which may take as long as that has to stop.
+        self.router.child_ended(child, str(child.reason(status)))
         self.leftovers.after(child, lambda: self._is_gone(child, status, output))
 
     def _is_gone(self, child: Child, status: Status, output: str) -> None:
@@ -325,7 +327,6 @@ class Supervisor(abc.ABC):
         self._starter.bury(child, str(reason))
         if child.lifeline is not None:
             os.close(child.lifeline)
-        self.router.child_ended(child, str(reason))
         if child.ready:
             self.publish(child.post_mortem(reason, status, output))
             self.tell(Exited(id_, incarnation, reason))
