@@ -12,6 +12,7 @@ from click.shell_completion import shell_complete
 from otpy.cli.failures import DONE, INTERRUPTED, WRONG, report
 from otpy.cli.options import node_option
 from otpy.cli.session import Session
+from otpy.cli.show import show
 
 SECTIONS: Final = {
     "Trees": ("run", "check", "schema", "demo"),
@@ -71,7 +72,7 @@ def cli(ctx: click.Context) -> None:
     failed, stderr says why; 2 the command line or the file is wrong.
     """
     if ctx.invoked_subcommand is None:
-        click.echo(ctx.get_help())
+        show(ctx.get_help())
         ctx.exit(WRONG)
 
 

@@ -10,6 +10,7 @@ from otpy.cli.names import suggesting
 from otpy.cli.options import json_option, key_option, node_option
 from otpy.cli.render import plain, to_json
 from otpy.cli.session import connected
+from otpy.cli.show import show
 from otpy.cli.words import SecondsType, WordsCommand, json_or_string
 from otpy.errors import CallTimeout
 
@@ -51,7 +52,7 @@ def call(
     except CallTimeout as error:
         advice = "nobody knows whether it ran; --timeout gives it longer"
         raise Failed(f"{error}; {advice}") from None
-    click.echo(reply_as_json(reply) if as_json else plain(reply))
+    show(reply_as_json(reply) if as_json else plain(reply))
 
 
 def reply_as_json(reply: Any) -> str:

@@ -9,6 +9,7 @@ import click
 from otpy.cli.failures import WRONG
 from otpy.cli.options import json_option
 from otpy.cli.render import counted, to_pretty_json
+from otpy.cli.show import show
 from otpy.core.spec import ChildSpec, SupervisorSpec
 from otpy.errors import SpecError
 
@@ -33,9 +34,9 @@ def check(ctx: click.Context, file: str, *, as_json: bool) -> None:
     except SpecError as error:
         if not as_json:
             raise
-        click.echo(to_pretty_json([placed(file, mistake) for mistake in error.mistakes]))
+        show(to_pretty_json([placed(file, mistake) for mistake in error.mistakes]))
         ctx.exit(WRONG)
-    click.echo("[]" if as_json else f"{file}: ok, {summary(config.spec)}")
+    show("[]" if as_json else f"{file}: ok, {summary(config.spec)}")
 
 
 def placed(file: str, mistake: str) -> dict[str, str | int]:

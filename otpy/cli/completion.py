@@ -3,6 +3,8 @@
 import click
 from click.shell_completion import get_completion_class
 
+from otpy.cli.show import show
+
 
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
@@ -17,4 +19,4 @@ def completion(ctx: click.Context, shell: str) -> None:
     """  # noqa: D301 - \b is click's mark for lines to be left as they are
     script = get_completion_class(shell)
     assert script is not None
-    click.echo(script(ctx.find_root().command, {}, "otpy", "_OTPY_COMPLETE").source())
+    show(script(ctx.find_root().command, {}, "otpy", "_OTPY_COMPLETE").source())

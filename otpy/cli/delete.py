@@ -6,6 +6,7 @@ from otpy.cli.complete import child_names
 from otpy.cli.names import find, rows_of, supervisor_of
 from otpy.cli.options import node_option
 from otpy.cli.session import connected
+from otpy.cli.show import show
 
 
 @click.command()
@@ -18,4 +19,4 @@ def delete(ctx: click.Context, name: str) -> None:
     row = find(rows_of(node), name)
     supervisor, child = supervisor_of(node, row)
     supervisor.delete_child(child)
-    click.echo(f"{row.path}: deleted")
+    show(f"{row.path}: deleted")

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from otpy.cli.demonstration import demonstrate
+from otpy.cli.show import show_styled
 
 
 @click.command()
@@ -21,4 +22,4 @@ def demo(file: str | None) -> None:
         resources.as_file(resources.files("otpy.cli") / "counter.yaml") as ours,
         tempfile.TemporaryDirectory(prefix="otpy-demo-") as private,
     ):
-        demonstrate(Path(file) if file else ours, Path(private), click.echo)
+        demonstrate(Path(file) if file else ours, Path(private), show_styled)

@@ -7,6 +7,8 @@ import click
 from otpy.cli.options import json_option, node_option
 from otpy.cli.render import local_time, to_json
 from otpy.cli.session import connected
+from otpy.cli.show import show
+from otpy.wire.safe_text import one_line
 
 if TYPE_CHECKING:
     from otpy.events import Event
@@ -25,12 +27,12 @@ def events(ctx: click.Context, *, follow: bool, as_json: bool) -> None:
     The times are local time. --json prints one JSON object a line.
     """
     for event in connected(ctx).events(follow=follow):
-        click.echo(as_data(event) if as_json else as_line(event))
+        show(as_data(event) if as_json else as_line(event))
 
 
 def as_line(event: "Event") -> str:
     """Write an event as a line."""
-    return f"{local_time(event.at)}  {' '.join(str(event).split())}"
+    return f"{local_time(event.at)}  {one_line(' '.join(str(event).split()))}"
 
 
 def as_data(event: "Event") -> str:

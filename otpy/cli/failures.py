@@ -8,6 +8,8 @@ from typing import Final
 import click
 
 from otpy import errors
+from otpy.cli.show import show
+from otpy.wire.safe_text import one_line
 
 DONE: Final = 0
 FAILED: Final = 1
@@ -46,7 +48,7 @@ def report(error: Exception) -> int:
 def complain(*lines: str) -> None:
     """Write `lines` on stderr."""
     for line in lines:
-        click.echo(line, err=True)
+        show(one_line(line), err=True)
 
 
 def click_line(error: click.ClickException) -> str:

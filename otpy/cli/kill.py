@@ -8,6 +8,7 @@ from otpy.cli.complete import child_names
 from otpy.cli.names import GATEWAY, suggesting
 from otpy.cli.options import node_option
 from otpy.cli.session import connected
+from otpy.cli.show import show
 from otpy.cli.words import SignalType, signal_name
 from otpy.errors import ProcessDown
 
@@ -30,4 +31,4 @@ def kill(ctx: click.Context, name: str, signal: int) -> None:
     except ProcessDown:
         if name != GATEWAY:  # which dies of the signal before it can answer
             raise
-    click.echo(f"{name}: sent {signal_name(signal)}")
+    show(f"{name}: sent {signal_name(signal)}")

@@ -8,6 +8,7 @@ from otpy.cli.names import find, rows_of
 from otpy.cli.options import json_option, node_option
 from otpy.cli.render import to_json
 from otpy.cli.session import connected
+from otpy.cli.show import show
 
 
 @click.command()
@@ -23,4 +24,4 @@ def pid(ctx: click.Context, name: str, *, as_json: bool) -> None:
     row = find(rows_of(connected(ctx)), name)
     if row.pid is None:
         raise Failed(f"{name} has no process now, it is {row.state}; see `otpy status {name}`")
-    click.echo(to_json({"path": row.path, "pid": row.pid}) if as_json else row.pid)
+    show(to_json({"path": row.path, "pid": row.pid}) if as_json else row.pid)

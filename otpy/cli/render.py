@@ -8,6 +8,8 @@ from typing import Any, Final, TypeVar
 import click
 import msgspec
 
+from otpy.wire.safe_text import escaped, json_text, one_line
+
 T = TypeVar("T")
 
 STATE_COLORS: Final = {
@@ -30,6 +32,7 @@ class Column:
 def table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> str:
     """Lay out `rows` under their titles, two blanks apart."""
     titles = [column.title for column in columns]
+    rows = [[one_line(text) for text in row] for row in rows]
     widths = [max(len(row[i]) for row in (titles, *rows)) for i in range(len(columns))]
     lines = [
         "  ".join(
@@ -52,10 +55,11 @@ def _colored(state: str) -> str:
 
 def record(fields: Mapping[str, str]) -> str:
     """Lay out one thing, a line a field."""
-    width = max(map(len, fields))
+    shown = {one_line(name): one_line(text) for name, text in fields.items()}
+    width = max(map(len, shown))
     return "\n".join(
         f"{name.ljust(width)}  {_colored(text) if name == 'state' else text}"
-        for name, text in fields.items()
+        for name, text in shown.items()
     )
 
 
@@ -107,18 +111,18 @@ def to_json(value: object) -> str:
     Raises:
         TypeError: JSON has no form for it.
     """
-    return msgspec.json.format(msgspec.json.encode(value), indent=0).decode()
+    return json_text(msgspec.json.format(msgspec.json.encode(value), indent=0).decode())
 
 
 def to_pretty_json(value: object) -> str:
     """Write `value` as JSON over several lines."""
-    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+    return json_text(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
 def plain(value: Any) -> str:
     """Write a reply for people: a string as it is, everything else as JSON."""
     if isinstance(value, str):
-        return value
+        return escaped(value)
     try:
         return to_json(value)
     except TypeError:  # keys that JSON does not know

@@ -6,6 +6,7 @@ from otpy.cli.complete import child_names
 from otpy.cli.names import suggesting
 from otpy.cli.options import json_option, node_option, timeout_option
 from otpy.cli.session import connected
+from otpy.cli.show import show_styled
 from otpy.cli.state import shown
 from otpy.cli.words import json_or_string
 
@@ -35,7 +36,7 @@ def replace_state(
     node = connected(ctx)
     with suggesting(node, name):
         state = node[name].replace_state(replaced, timeout=timeout)
-    click.echo(shown(state, as_json=as_json))
+    show_styled(shown(state, as_json=as_json))
 
 
 def _assignment(word: str) -> tuple[str, object]:

@@ -9,6 +9,7 @@ from otpy.cli.complete import child_names
 from otpy.cli.names import find, rows_of, supervisor_of
 from otpy.cli.options import node_option
 from otpy.cli.session import connected
+from otpy.cli.show import show
 from otpy.cli.start import started
 from otpy.errors import SupervisorError
 
@@ -37,9 +38,9 @@ def restart(ctx: click.Context, name: str) -> None:
         # It may be forgotten as it stops, so its spec has to be taken down before.
         spec = supervisor.get_childspec(child)
         supervisor.terminate_child(child)
-        click.echo(f"{row.path}: stopped")
+        show(f"{row.path}: stopped")
         info = start_again(supervisor, spec)
-    click.echo(f"{row.path}: {started(info)}")
+    show(f"{row.path}: {started(info)}")
 
 
 def start_again(supervisor: "SupervisorRef", spec: "Mapping[str, Any]") -> "ChildInfo":

@@ -6,6 +6,7 @@ from otpy.cli.complete import child_names
 from otpy.cli.names import suggesting
 from otpy.cli.options import node_option, timeout_option
 from otpy.cli.session import connected
+from otpy.cli.show import show
 
 
 @click.command()
@@ -18,4 +19,4 @@ def resume(ctx: click.Context, name: str, *, timeout: float | None) -> None:
     node = connected(ctx)
     with suggesting(node, name):
         node[name].resume(timeout=timeout)
-    click.echo(f"{name}: resumed")
+    show(f"{name}: resumed")

@@ -4,6 +4,7 @@ import click
 
 from otpy.cli.options import json_option
 from otpy.cli.render import to_pretty_json
+from otpy.cli.show import show
 
 
 @click.command()
@@ -16,4 +17,4 @@ def schema(*, as_json: bool) -> None:  # noqa: ARG001 - it is JSON either way
     """
     from otpy.config import json_schema  # noqa: PLC0415 - slow to import
 
-    click.echo(to_pretty_json(json_schema()))
+    show(to_pretty_json(json_schema()))

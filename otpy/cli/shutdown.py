@@ -4,6 +4,7 @@ import click
 
 from otpy.cli.options import node_option
 from otpy.cli.session import connected
+from otpy.cli.show import show
 
 
 @click.command()
@@ -16,4 +17,4 @@ def shutdown(ctx: click.Context) -> None:
     """
     node = connected(ctx)
     node.shutdown()
-    click.echo(f"{node.name}: stopped, nothing of it is left")
+    show(f"{node.name}: stopped, nothing of it is left")

@@ -7,6 +7,7 @@ from otpy.cli.names import suggesting
 from otpy.cli.options import json_option, node_option, timeout_option
 from otpy.cli.render import to_json
 from otpy.cli.session import connected
+from otpy.cli.show import show
 
 
 @click.command()
@@ -24,4 +25,4 @@ def stack(ctx: click.Context, name: str, *, timeout: float | None, as_json: bool
     node = connected(ctx)
     with suggesting(node, name):
         text = node[name].stack(timeout=timeout)
-    click.echo(to_json({"name": name, "stack": text.splitlines()}) if as_json else text.rstrip())
+    show(to_json({"name": name, "stack": text.splitlines()}) if as_json else text.rstrip())

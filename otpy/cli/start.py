@@ -11,6 +11,7 @@ from otpy.cli.failures import Failed
 from otpy.cli.names import GATEWAY, ROOT, find, rows_of, supervisor_of
 from otpy.cli.options import node_option
 from otpy.cli.session import connected
+from otpy.cli.show import show
 
 if TYPE_CHECKING:
     from otpy.client import ChildInfo
@@ -40,10 +41,10 @@ def start(ctx: click.Context, name: str, spec: str | None) -> None:
     row = find(rows_of(node), name)
     if data is None:
         supervisor, child = supervisor_of(node, row)
-        click.echo(f"{row.path}: {started(supervisor.restart_child(child))}")
+        show(f"{row.path}: {started(supervisor.restart_child(child))}")
     elif row.kind == "supervisor":
         info = node.supervisor(row.path).start_child(data)
-        click.echo(f"{row.path}/{info.id}: {started(info)}".lstrip("/"))
+        show(f"{row.path}/{info.id}: {started(info)}".lstrip("/"))
     else:
         raise Failed(f"{name} is no supervisor, so it cannot have children")
 

@@ -8,6 +8,7 @@ from otpy.cli.names import suggesting
 from otpy.cli.options import json_option, node_option, timeout_option
 from otpy.cli.render import plain, record, to_json, to_pretty_json
 from otpy.cli.session import connected
+from otpy.cli.show import show_styled
 
 
 @click.command()
@@ -23,7 +24,7 @@ def state(ctx: click.Context, name: str, *, timeout: float | None, as_json: bool
     """
     node = connected(ctx)
     with suggesting(node, name):
-        click.echo(shown(node[name].get_state(timeout=timeout), as_json=as_json))
+        show_styled(shown(node[name].get_state(timeout=timeout), as_json=as_json))
 
 
 def shown(value: object, *, as_json: bool) -> str:

@@ -23,6 +23,7 @@ from otpy.cli.render import (
     to_pretty_json,
 )
 from otpy.cli.session import connected
+from otpy.cli.show import show_styled
 from otpy.errors import NoProcess
 
 if TYPE_CHECKING:
@@ -50,15 +51,15 @@ def status(ctx: click.Context, name: str | None, *, as_json: bool) -> None:
     rows = rows_of(node)
     if name is None:
         processes = measured(rows, now=time.time())
-        click.echo(to_pretty_json(processes) if as_json else listed(processes))
+        show_styled(to_pretty_json(processes) if as_json else listed(processes))
     else:
         row = find(rows, name)
         (process,) = measured([row], now=time.time())
         does = statistics_of(node, row)
         if as_json:
-            click.echo(to_pretty_json(with_statistics(process, does)))
+            show_styled(to_pretty_json(with_statistics(process, does)))
         else:
-            click.echo(detailed(process, does))
+            show_styled(detailed(process, does))
 
 
 def statistics_of(node: "Node", row: "ProcessInfo") -> "Statistics | None":

@@ -6,6 +6,7 @@ from otpy.cli.complete import child_names
 from otpy.cli.names import suggesting
 from otpy.cli.options import node_option, timeout_option
 from otpy.cli.session import connected
+from otpy.cli.show import show
 
 
 @click.command()
@@ -21,4 +22,4 @@ def suspend(ctx: click.Context, name: str, *, timeout: float | None) -> None:
     node = connected(ctx)
     with suggesting(node, name):
         node[name].suspend(timeout=timeout)
-    click.echo(f"{name}: suspended")
+    show(f"{name}: suspended")

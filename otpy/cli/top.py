@@ -21,6 +21,7 @@ from otpy.cli.render import (
     to_pretty_json,
 )
 from otpy.cli.session import connected
+from otpy.cli.show import show, show_screen, show_styled
 from otpy.cli.words import SecondsType
 
 COLUMNS: Final = (
@@ -34,8 +35,6 @@ COLUMNS: Final = (
     Column("QUEUE", right=True),
     Column("RESTARTS", right=True),
 )
-
-_HOME: Final = "\x1b[H\x1b[J"
 
 
 @click.command()
@@ -70,26 +69,26 @@ def top(
             time.sleep(interval)
             loads = ordered(meter.sample(), sort)
             if once:
-                click.echo(to_pretty_json(loads) if as_json else listed(loads))
+                show_styled(to_pretty_json(loads) if as_json else listed(loads))
                 return
             if as_json:
-                click.echo(to_json(loads))
+                show(to_json(loads))
             else:
-                show(f"{node.name}  {local_time(time.time())[:-4]}", loads)
+                show_table(f"{node.name}  {local_time(time.time())[:-4]}", loads)
     except KeyboardInterrupt:
-        click.echo()  # behind the ^C
+        show()  # behind the ^C
 
 
-def show(title: str, loads: Sequence[Load]) -> None:
+def show_table(title: str, loads: Sequence[Load]) -> None:
     """Print a table: on a terminal in place of the last one, as far as it fits."""
     lines = listed(loads).splitlines()
     if not sys.stdout.isatty():
-        click.echo("\n".join([title, *lines, ""]))
+        show_styled("\n".join([title, *lines, ""]))
         return
     room = max(2, shutil.get_terminal_size().lines - 3)
     if len(lines) > room:
         lines[room - 1 :] = [f"... and {len(lines) - room + 1} more"]
-    click.echo(_HOME + "\n".join([title, "", *lines]))
+    show_screen("\n".join([title, "", *lines]))
 
 
 def listed(loads: Sequence[Load]) -> str:

@@ -10,6 +10,8 @@ from otpy.cli.names import suggesting
 from otpy.cli.options import json_option, node_option, timeout_option
 from otpy.cli.render import counted, local_time, to_json
 from otpy.cli.session import connected
+from otpy.cli.show import show
+from otpy.wire.safe_text import one_line
 
 if TYPE_CHECKING:
     from otpy.client import TraceEvent
@@ -32,13 +34,13 @@ def trace(ctx: click.Context, name: str, *, timeout: float | None, as_json: bool
         stream = node[name].trace(timeout=timeout)
     try:
         for event in stream:
-            click.echo(to_json(msgspec.structs.asdict(event)) if as_json else as_line(event))
+            show(to_json(msgspec.structs.asdict(event)) if as_json else as_line(event))
     except KeyboardInterrupt:
-        click.echo()  # behind the ^C
+        show()  # behind the ^C
 
 
 def as_line(event: "TraceEvent") -> str:
     """Write an event as a line."""
     missed = f"({counted(event.dropped, 'event')} missed)  " if event.dropped else ""
     line = f"{local_time(event.at)}  {missed}{event.kind:<5}  {event.call:<8}  {event.text}"
-    return line.rstrip()
+    return one_line(line.rstrip())

@@ -11,6 +11,7 @@ from otpy.cli.options import json_option, node_option
 from otpy.cli.processes import Process, measured, measured_node
 from otpy.cli.render import Column, duration, or_dash, size, table, to_pretty_json
 from otpy.cli.session import connected
+from otpy.cli.show import show_styled
 
 if TYPE_CHECKING:
     from otpy.client import Node
@@ -39,7 +40,7 @@ def tree(ctx: click.Context, *, as_json: bool) -> None:
     memory (RSS) too.
     """
     processes = look_at(connected(ctx))
-    click.echo(to_pretty_json(processes) if as_json else draw(processes))
+    show_styled(to_pretty_json(processes) if as_json else draw(processes))
 
 
 def look_at(node: "Node") -> list[Process]:

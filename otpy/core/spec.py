@@ -63,14 +63,6 @@ class RestartIntensity:
 
 
 @dataclass(frozen=True, slots=True)
-class Retries:
-    """Restarts without end: as many as `at_once` allows at once, others after `delay` seconds."""
-
-    at_once: RestartIntensity
-    delay: float
-
-
-@dataclass(frozen=True, slots=True)
 class ServerStart:
     """Run ``module:attribute``, a GenServer subclass or a function.
 
@@ -131,8 +123,6 @@ class ChildSpec:
         start: What to run; a `SupervisorSpec` makes the child a supervisor.
         shutdown: Budget for an orderly stop; build specs with `default_shutdown`.
         significant: Its end may end its supervisor, see `AutoShutdown`.
-        retries: Given, the child is restarted without end, and its restarts do not count against
-            its supervisor's limit.
     """
 
     id: str
@@ -140,7 +130,6 @@ class ChildSpec:
     restart: Restart = Restart.PERMANENT
     shutdown: ShutdownBudget = DEFAULT_SHUTDOWN_S
     significant: bool = False
-    retries: Retries | None = None
 
     @property
     def is_supervisor(self) -> bool:

@@ -17,10 +17,12 @@ from otpy.runtime.journal import Journal
 from otpy.runtime.lock import acquire
 from otpy.runtime.node import Node, NodeTree
 from otpy.runtime.rehearsal import rehearse
+from otpy.runtime.stdio import Stdio
 from otpy.system.nodedir import NodeDir
 from otpy.system.prctl import become_subreaper
 from otpy.system.procfs import children_of
 from otpy.system.spawn import raise_descriptor_limit
+from otpy.wire.safe_text import one_line
 
 _BACKLOG = 1024
 
@@ -38,37 +40,45 @@ def exec_node(config: TreeConfig) -> NoReturn:
 
 
 def main(fd: int) -> int:
-    """Run the node whose tree is in `fd`; tell the exit status of `otpy run`."""
+    """Run the node whose tree is in `fd`; return the exit status of `otpy run`."""
     with open(fd, "rb") as file:  # a descriptor has no path
         tree: NodeTree = pickle.load(file)  # noqa: S301  # written by `exec_node`
     try:
-        return _run_node(tree)
+        complaint = _run_node(tree)
     except OtpyError as error:
-        sys.stderr.write(f"otpy: {error}\n")
+        complaint = str(error)
     except OSError as error:
-        sys.stderr.write(f"otpy: cannot start {tree.name}: {error}\n")
-    return 1
+        complaint = f"cannot start {tree.name}: {error}"
+    if complaint:
+        sys.stderr.write(f"otpy: {one_line(complaint)}\n")
+    return 1 if complaint else 0
 
 
-def _run_node(tree: NodeTree) -> int:
+def _run_node(tree: NodeTree) -> str:
+    """Run the node; return why it did not end well, or ""."""
     directory = NodeDir(tree.name)
     directory.create()
     lock = acquire(directory, tree.config)
-    strangers = children_of(os.getpid())
-    become_subreaper()
-    raise_descriptor_limit()
-    _read_nothing()
-    journal = Journal(directory.events)
-    with _listen(directory) as listener:
-        node = Node(tree, lock, listener, journal, strangers)
-        rehearse()
-        # What exists now is never garbage: collecting would only unshare its pages.
-        gc.collect()
-        gc.freeze()
-        status = node.run()
-    directory.control_sock.unlink(missing_ok=True)
-    directory.node_json.unlink(missing_ok=True)
-    return status
+    strangers = set(children_of(os.getpid()))
+    stdio = Stdio(tree.name, strangers)
+    try:
+        become_subreaper()
+        raise_descriptor_limit()
+        _read_nothing()
+        journal = Journal(directory.events)
+        with _listen(directory) as listener:
+            node = Node(tree, lock, listener, journal, strangers)
+            stdio.watch(node.loop)
+            rehearse()
+            # What exists now is never garbage: collecting would only unshare its pages.
+            gc.collect()
+            gc.freeze()
+            complaint = node.run()
+        directory.control_sock.unlink(missing_ok=True)
+        directory.node_json.unlink(missing_ok=True)
+        return complaint
+    finally:
+        stdio.finish()
 
 
 def _read_nothing() -> None:

@@ -7,10 +7,9 @@ imports user code.
 import os
 import signal
 import socket
-import sys
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,7 +21,6 @@ from otpy.core.spec import (
     ChildSpec,
     Restart,
     RestartIntensity,
-    Retries,
     ServerStart,
     SupervisorSpec,
 )
@@ -51,14 +49,15 @@ from otpy.runtime.petitions import Petitions
 from otpy.runtime.place import Place
 from otpy.runtime.subtree import be_supervisor
 from otpy.runtime.supervisor import Supervisor
-from otpy.system.channel import ChannelClosed, ChannelFull
+from otpy.system.channel import ChannelFull
 from otpy.system.exits import signal_name
 from otpy.system.spawn import HANDLED
 from otpy.system.title import name_process
 from otpy.wire.control import Ask, Introduce, Petition, Publish, StopNode
+from otpy.wire.safe_text import one_line
 
 _MIN_RESTARTS: Final = 10
-_GATEWAY_RETRIES: Final = Retries(RestartIntensity(10, 10.0), delay=1.0)
+_LAST_LINES_S: Final = 1.0
 
 _QUIET = (ChildrenDeclared, ChildStarting, ChildStopping, NameTaken)
 
@@ -66,13 +65,12 @@ _QUIET = (ChildrenDeclared, ChildStarting, ChildStopping, NameTaken)
 def node_spec(tree: SupervisorSpec) -> SupervisorSpec:
     """Describe the node as the supervisor that it is.
 
-    The tree may be restarted as often as its own limits say, and at least ten times in that
-    period. The gateway's ends never end the tree, however many they are.
+    The tree may be restarted as often as its own limits say, and both children at least ten
+    times in that period: who kills the gateway four times in a row is not to lose the tree.
     """
     limit = tree.intensity
     intensity = RestartIntensity(max(limit.max_restarts, _MIN_RESTARTS), limit.max_seconds)
-    start = ServerStart("otpy.runtime.gateway:be_gateway")
-    gateway = ChildSpec("gateway", start, shutdown=5.0, retries=_GATEWAY_RETRIES)
+    gateway = ChildSpec("gateway", ServerStart("otpy.runtime.gateway:be_gateway"), shutdown=5.0)
     root = ChildSpec("tree", tree, Restart.TRANSIENT, INFINITY, significant=True)
     return SupervisorSpec(
         intensity=intensity,
@@ -104,7 +102,7 @@ class Node(Supervisor):
         lock: Descriptor of the lock file; every process of the node holds it.
         listener: The listening control socket.
         journal: Where the events are written.
-        strangers: Children that this process had before.
+        strangers: Pids of children that this process has but does not supervise.
     """
 
     def __init__(
@@ -113,7 +111,7 @@ class Node(Supervisor):
         lock: int,
         listener: socket.socket,
         journal: Journal,
-        strangers: Iterable[int] = (),
+        strangers: Container[int] = (),
     ) -> None:
         super().__init__("@node", node_spec(tree.spec), (lock,), {}, strangers)
         self._name, self._listener, self._journal = tree.name, listener, journal
@@ -127,8 +125,8 @@ class Node(Supervisor):
         self._ended_by: AutoShutdownEvent | None = None
         self._stops = 0
 
-    def run(self) -> int:
-        """Run the node; tell the exit status of `otpy run`."""
+    def run(self) -> str:
+        """Run the node; return why it did not end well, or ""."""
         name_process(f"otpy: node {self._name}")
         self._handle_signals()
         self.tell(BootAsked())
@@ -139,9 +137,8 @@ class Node(Supervisor):
         outcome = complaint or "in order"
         stopped = NodeStopped(at=time.time(), path="@node", node=self._name, reason=outcome)
         self.deliver((stopped,))
-        if complaint:
-            sys.stderr.write(f"otpy: {self._name} {complaint}\n")
-        return 1 if complaint else 0
+        self.terminal.finish(_LAST_LINES_S)
+        return complaint and f"{self._name} {complaint}"
 
     # ---- signals -----------------------------------------------------------------------------
 
@@ -229,8 +226,6 @@ class Node(Supervisor):
             except ChannelFull:
                 # It does not read any more: the next one starts with what we know.
                 gateway.kill()
-            except ChannelClosed:
-                pass  # it has just ended
         # Last: who has read that a process is up finds it when he asks the gateway.
         self._journal.write(events)
         lines = [_line(event) for event in events if not isinstance(event, _QUIET)]
@@ -288,4 +283,5 @@ def _innermost(reason: FailedToStartChild) -> str:
 
 def _line(event: Event) -> str:
     moment = time.strftime("%H:%M:%S", time.localtime(event.at))
-    return f"{moment}.{int(event.at * 1000) % 1000:03d} otpy | {event}\n"
+    text = one_line(f"{moment}.{int(event.at * 1000) % 1000:03d} otpy | {event}")
+    return f"{text}\n"

@@ -4,7 +4,7 @@ import abc
 import os
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import assert_never
 
 from otpy.core.exits import ExitReason, Raised
@@ -76,7 +76,7 @@ class Supervisor(abc.ABC):
         spec: What it supervises.
         leashes: Descriptors that every process below must hold.
         starts: How often each process below was started already, by path.
-        strangers: Children that this process has but does not supervise.
+        strangers: Pids of children that this process has but does not supervise.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Supervisor(abc.ABC):
         spec: SupervisorSpec,
         leashes: tuple[int, ...],
         starts: Mapping[str, int],
-        strangers: Iterable[int] = (),
+        strangers: Container[int] = (),
     ) -> None:
         self.path, self.spec = path, spec
         self.loop = Loop()
@@ -100,7 +100,7 @@ class Supervisor(abc.ABC):
         self.stacks = self._starter.stacks
         self._publisher = Publisher(self.loop, self.deliver, lambda: self._state.work is not None)
         self._sweep_is_due = False
-        others = (frozenset(strangers), self._starter.spare_pids)
+        others = (strangers, self._starter.spare_pids)
         self.leftovers = Leftovers(self.loop, self._pids, others)
         self._owners = Owners(self.loop, lambda id_: self.ask(NOBODY, TerminateChild(id_)))
         self.result: ExitReason | None = None
@@ -154,8 +154,10 @@ class Supervisor(abc.ABC):
                 self._stopping(id_).kill()
             case Halt(child=id_):
                 self._stopping(id_).halt()
-            case SetTimer():
-                self._set_timer(action)
+            case SetTimer(child=id_, incarnation=incarnation, seconds=seconds):
+                timed_out = TimedOut(id_, incarnation)
+                timer = self.loop.call_later(seconds, lambda: self.tell(timed_out))
+                self._children[id_].timer = timer
             case Reply(token=token, answer=answer):
                 self.router.answer(token, answer)
             case Emit(report=report):
@@ -168,12 +170,6 @@ class Supervisor(abc.ABC):
                 self.leftovers.after_all(self.loop.stop)
             case _:
                 assert_never(action)
-
-    def _set_timer(self, wanted: SetTimer) -> None:
-        timed_out = TimedOut(wanted.child, wanted.incarnation)
-        timer = self.loop.call_later(wanted.seconds, lambda: self.tell(timed_out))
-        if (child := self._children.get(wanted.child)) is not None:  # else it waits to be started
-            child.timer = timer
 
     def _stopping(self, id_: str) -> Child:
         child = self._children[id_]
@@ -314,8 +310,6 @@ class Supervisor(abc.ABC):
         kill_group(child.pid)
         status = reap(child.pid)
         del self._pids[child.pid]
-        # Now, and not once its subtree is gone, which may take as long as that has to stop.
-        self.router.child_ended(child, str(child.reason(status)))
         self.leftovers.after(child, lambda: self._is_gone(child, status, output))
 
     def _is_gone(self, child: Child, status: Status, output: str) -> None:
@@ -327,6 +321,7 @@ class Supervisor(abc.ABC):
         self._starter.bury(child, str(reason))
         if child.lifeline is not None:
             os.close(child.lifeline)
+        self.router.child_ended(child, str(reason))
         if child.ready:
             self.publish(child.post_mortem(reason, status, output))
             self.tell(Exited(id_, incarnation, reason))
