@@ -120,6 +120,7 @@ class ChildEnded(_Event, frozen=True, kw_only=True):
     Attributes:
         reason: The exit reason, in the words of README's table.
         asked: Its supervisor had asked it to.
+        overdue: Its budget was over before everything of it had ended: the rest was killed.
         clean: Whether the reason is a clean one.
         traceback: The Python traceback, if an exception ended it.
         message: The message in hand, shortened, if an exception ended it.
@@ -134,6 +135,7 @@ class ChildEnded(_Event, frozen=True, kw_only=True):
     reason: str
     asked: bool
     clean: bool
+    overdue: bool = False
     traceback: str = ""
     message: str = ""
     output: str = ""
@@ -141,9 +143,11 @@ class ChildEnded(_Event, frozen=True, kw_only=True):
     uptime: float = 0.0
 
     def __str__(self) -> str:
+        late = "; its shutdown budget was over: what was left of it was killed"
+        end = late if self.overdue else ""
         if self.asked and self.reason in ("shutdown", "killed"):
-            return f"{self.name}: stopped ({self.reason})"
-        return f"{self.name}: ended: {self.reason}"
+            return f"{self.name}: stopped ({self.reason}){end}"
+        return f"{self.name}: ended: {self.reason}{end}"
 
 
 class ChildRestarting(_Event, frozen=True, kw_only=True):

@@ -71,7 +71,14 @@ def child_to_data(spec: ChildSpec) -> dict[str, object]:
         "restart": str(spec.restart),
         "shutdown": str(spec.shutdown) if isinstance(spec.shutdown, NoBudget) else spec.shutdown,
         "significant": spec.significant,
+        **_stop_to_data(spec),
     }
+
+
+def _stop_to_data(spec: ChildSpec) -> dict[str, object]:
+    if spec.is_supervisor:
+        return {}
+    return {"stop_signal": spec.stop_signal, "stop_group": spec.stop_group}
 
 
 def _instances_to_data(id_: str, pool: SupervisorSpec) -> dict[str, object]:

@@ -16,6 +16,7 @@ from pydantic import (
 from otpy.config import parsers
 from otpy.core.spec import (
     DEFAULT_SHUTDOWN_S,
+    DEFAULT_STOP_SIGNAL,
     INFINITY,
     AutoShutdown,
     NoBudget,
@@ -59,6 +60,19 @@ Budget = Annotated[
     ShutdownBudget,
     PlainValidator(parsers.shutdown_budget),
     WithJsonSchema({"anyOf": [*_DURATION_SCHEMA, {"enum": list(NoBudget)}]}),
+]
+
+StopSignal = Annotated[
+    str,
+    PlainValidator(parsers.stop_signal),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": parsers.SIGNAL_PATTERN},
+                {"type": "integer", "minimum": 1, "maximum": parsers.MAX_SIGNAL},
+            ]
+        }
+    ),
 ]
 
 MaxChildren = Annotated[
@@ -153,6 +167,12 @@ class WorkerFields(ChildFields):
     shutdown: Budget = Field(
         DEFAULT_SHUTDOWN_S,
         description="How long it may take to stop: a duration, brutal_kill or infinity.",
+    )
+    stop_signal: StopSignal = Field(
+        DEFAULT_STOP_SIGNAL, description="The signal that asks it to stop, such as QUIT."
+    )
+    stop_group: bool = Field(
+        False, description="Whether every process of its group gets that signal at once."
     )
 
 

@@ -4,6 +4,7 @@ Each parser returns the value or raises `PydanticCustomError` saying what was ex
 """
 
 import re
+import signal
 
 from pydantic_core import PydanticCustomError
 
@@ -22,6 +23,9 @@ SECONDS_PER = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 NAME_PATTERN = r"^(?![-@]|\.\.?$)[^\s/\u0000-\u001f\u007f-\u009f]{1,100}$"
 DURATION_PATTERN = r"^[0-9]+(\.[0-9]+)?(ms|s|m|h)$"
 TARGET_PATTERN = r"^\S+:\S+$|\$\{"
+
+SIGNAL_PATTERN = r"^(SIG)?[A-Z][A-Z0-9+-]*$"
+MAX_SIGNAL = signal.NSIG - 1
 
 _DURATION = re.compile(r"([0-9]{1,20}(?:\.[0-9]{1,20})?)(ms|s|m|h)")
 
@@ -132,6 +136,28 @@ def shutdown_budget(value: object) -> ShutdownBudget:
     except PydanticCustomError as error:
         near = did_you_mean(value, NoBudget)
         raise wanted(f"{error.message()}; or brutal_kill or infinity{near}") from None
+
+
+_SIGNALS = {each.name.removeprefix("SIG"): int(each) for each in signal.Signals}
+_NO_STOP = {"KILL", "STOP", "CONT"}
+
+
+def stop_signal(value: object) -> str:
+    """Read a signal that asks a process to stop: its name, with or without SIG, or its number."""
+    name = value.removeprefix("SIG") if isinstance(value, str) else _signal_name(value)
+    if name in _NO_STOP:
+        instead = "; shutdown: brutal_kill kills at once" if name == "KILL" else ""
+        raise wanted(f"a signal that a process can handle to stop, such as TERM or QUIT{instead}")
+    if name not in _SIGNALS:
+        near = did_you_mean(name, _SIGNALS)
+        raise wanted(f"the name of a signal, such as TERM or QUIT, or its number{near}")
+    return name
+
+
+def _signal_name(number: object) -> str:
+    if isinstance(number, bool):
+        return ""
+    return next((name for name, each in _SIGNALS.items() if each == number), "")
 
 
 def arguments(value: object) -> list[object] | dict[str, object]:

@@ -11,6 +11,7 @@ from otpy.config.model import (
     SupervisorChild,
     SupervisorFields,
     Template,
+    WorkerFields,
 )
 from otpy.core.spec import (
     INFINITY,
@@ -39,9 +40,14 @@ def supervisor_spec(fields: SupervisorFields) -> SupervisorSpec:
 def child_spec(fields: Child | Template) -> ChildSpec:
     """Make the spec of a child and of all below it."""
     if isinstance(fields, InstancesChild):
-        # What is said of restart and shutdown is said of each instance.
+        # What is said of restart and of stopping is said of each instance.
         return ChildSpec(fields.id, _instances(fields), shutdown=INFINITY)
-    return ChildSpec(fields.id, _start(fields), fields.restart, fields.shutdown, fields.significant)
+    spec = ChildSpec(fields.id, _start(fields), fields.restart, fields.shutdown, fields.significant)
+    return spec if isinstance(fields, SupervisorChild) else _with_stop(spec, fields)
+
+
+def _with_stop(spec: ChildSpec, fields: WorkerFields) -> ChildSpec:
+    return replace(spec, stop_signal=fields.stop_signal, stop_group=fields.stop_group)
 
 
 def _start(fields: Child | Template) -> Start:
@@ -63,8 +69,8 @@ def _server_start(fields: ServerFields) -> ServerStart:
 
 
 def _instances(fields: InstancesChild) -> SupervisorSpec:
-    start, limit = _server_start(fields), _intensity(fields)
-    return supervisor_of_instances(start, fields.instances, limit, fields.restart, fields.shutdown)
+    each = ChildSpec(fields.id, _server_start(fields), fields.restart, fields.shutdown)
+    return supervisor_of_instances(_with_stop(each, fields), fields.instances, _intensity(fields))
 
 
 def _intensity(fields: SupervisorFields | InstancesChild) -> RestartIntensity:

@@ -31,6 +31,7 @@ EXPECTED: Final = {
     "children[]": f"a mapping with id and one of {A_KIND}",
     "max_restarts": f"an integer from 0 to {MAX_NUMBER}",
     "significant": "true or false",
+    "stop_group": "true or false",
     **{field: one_of(choices) for field, choices in CHOICES.items()},
 }
 STRINGS: Final = {"name", "id", "command[]"}

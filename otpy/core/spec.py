@@ -53,6 +53,8 @@ ShutdownBudget: TypeAlias = float | NoBudget
 
 DEFAULT_SHUTDOWN_S: Final = 5.0
 
+DEFAULT_STOP_SIGNAL: Final = "TERM"
+
 
 @dataclass(frozen=True, slots=True)
 class RestartIntensity:
@@ -123,6 +125,8 @@ class ChildSpec:
         start: What to run; a `SupervisorSpec` makes the child a supervisor.
         shutdown: Budget for an orderly stop; build specs with `default_shutdown`.
         significant: Its end may end its supervisor, see `AutoShutdown`.
+        stop_signal: Name of the signal that an orderly stop sends, without SIG.
+        stop_group: Whether every process of the child's group gets it at once.
     """
 
     id: str
@@ -130,6 +134,8 @@ class ChildSpec:
     restart: Restart = Restart.PERMANENT
     shutdown: ShutdownBudget = DEFAULT_SHUTDOWN_S
     significant: bool = False
+    stop_signal: str = DEFAULT_STOP_SIGNAL
+    stop_group: bool = False
 
     @property
     def is_supervisor(self) -> bool:
@@ -138,15 +144,13 @@ class ChildSpec:
 
 
 def supervisor_of_instances(
-    start: ServerStart,
-    count: int,
-    intensity: RestartIntensity,
-    restart: Restart = Restart.PERMANENT,
-    shutdown: ShutdownBudget = DEFAULT_SHUTDOWN_S,
+    child: ChildSpec, count: int, intensity: RestartIntensity
 ) -> SupervisorSpec:
-    """Make the supervisor of `count` instances of one child; their ids are their numbers."""
+    """Make the supervisor of `count` instances of `child`; their ids are their numbers."""
+    start = child.start
+    assert isinstance(start, ServerStart)
     instances = (
-        ChildSpec(str(number), replace(start, instance=number), restart, shutdown)
+        replace(child, id=str(number), start=replace(start, instance=number), significant=False)
         for number in range(count)
     )
     return SupervisorSpec(intensity=intensity, children=tuple(instances), instances=count)

@@ -48,6 +48,10 @@ class Child:
         supervisors: Pids of the supervisors below it.
         ready: Its init has returned.
         asked: It was told to stop.
+        orderly: It was told to stop in order, and its budget is not over.
+        reaped: It has ended, and its status was taken.
+        reaped: It has ended, and its status was taken.
+        overdue: Its budget was over before everything of it had ended.
         traps: It wants to be told to shut down, not signalled.
         served: It answers system messages.
         gauge: What a worker does at this moment; see `otpy.runtime.gauges`.
@@ -68,6 +72,9 @@ class Child:
     ready: bool = False
     ignored: bool = False
     asked: bool = False
+    orderly: bool = False
+    overdue: bool = False
+    reaped: bool = False
     traps: bool = False
     served: bool = False
     last_word: LastWord | None = None
@@ -86,32 +93,65 @@ class Child:
         return self.lifeline is not None
 
     def stop(self) -> None:
-        """Ask it to end: a message where somebody reads it, SIGTERM otherwise."""
-        self.asked = True
-        if self.is_supervisor or self.traps:
+        """Ask it to end: by a message where somebody reads it, else by its stop signal.
+
+        The signal goes to the program itself, or to its whole group if the tree says so.
+        """
+        self.asked = self.orderly = True
+        if told := self.is_supervisor or self.traps:
             self._tell(ShutDown())
-        elif self.kind == "command":
-            kill_group(self.pid, signal.SIGTERM)
-        else:
-            send_signal(self.pidfd, signal.SIGTERM)
+        if self.spec.stop_group:
+            self._signal_group()
+        elif not told:
+            send_signal(self.pidfd, self.stop_signal)
+        # One that was stopped by SIGSTOP would neither read nor be signalled.
+        send_signal(self.pidfd, signal.SIGCONT)
+
+    def pass_on(self, status: Status) -> None:
+        """Signal the rest of its group, unless that is its own business or was done."""
+        if not self.spec.stop_group and not self._handled_its_signal(status):
+            self._signal_group()
+
+    def _handled_its_signal(self, status: Status) -> bool:
+        """Whether a handler of the program's own has ended it: it said what its group is to do."""
+        if self.traps or status.signal or status.code == self._code_of_signal:
+            return False
+        return self.last_word is None or not isinstance(self.last_word.reason, Shutdown)
+
+    def _signal_group(self) -> None:
+        if not kill_group(self.pid, self.stop_signal):
+            send_signal(self.pidfd, self.stop_signal)  # it has not made its group yet
+        kill_group(self.pid, signal.SIGCONT)
+
+    @property
+    def stop_signal(self) -> signal.Signals:
+        """What asks it to stop."""
+        return signal.Signals[f"SIG{self.spec.stop_signal}"]
+
+    @property
+    def _code_of_signal(self) -> int:
+        """What a shell answers when the stop signal ended its program."""
+        return 128 + self.stop_signal
 
     def kill(self) -> None:
-        """SIGKILL its whole process group."""
+        """SIGKILL its whole process group: at once, or since its budget is over."""
+        self.overdue, self.orderly = self.orderly, False
         self.asked = True
         self._kill()
 
     def _kill(self) -> None:
         # The group may not exist yet: the child calls setsid only after it was forked.
         send_signal(self.pidfd, signal.SIGKILL)
-        kill_group(self.pid, signal.SIGKILL)
+        if not self.reaped:  # else its number may be another group's
+            kill_group(self.pid, signal.SIGKILL)
 
     def halt(self) -> None:
         """End it now; a supervisor is told to do so with everything below it."""
-        self.asked = True
+        self.asked, self.orderly = True, False
         if self.is_supervisor:
             self._tell(HaltNow())
         else:
-            self.kill()
+            self._kill()
 
     def take_notice(self, notice: Down | Exit) -> None:
         """Take the news of another process's end to it.
@@ -131,21 +171,21 @@ class Child:
             self.channel.send(message)
         except ChannelFull:
             # It has not read for thousands of messages: it will not read this one either.
-            self.kill()
+            self.orderly = False
+            self._kill()
 
     def reason(self, status: Status) -> ExitReason:
         """Judge its end: by the signal, then by its last word, then by the exit status."""
         if status.signal == "SIGKILL":
             return self.taken_along or Killed()
         if status.signal:
-            asked = self.asked and status.signal == "SIGTERM"
+            asked = self.asked and status.signal == self.stop_signal.name
             return Shutdown() if asked else Signaled(status.signal)
         if self.last_word is not None:
             return self.last_word.reason
         if status.code == 0:
             return Shutdown() if self.asked else Normal()
-        if self.asked and self.kind == "command" and status.code == 128 + signal.SIGTERM:
-            # What a shell answers when SIGTERM ended its program.
+        if self.asked and self.kind == "command" and status.code == self._code_of_signal:
             return Shutdown()
         return ExitStatus(status.code)
 
@@ -169,6 +209,7 @@ class Child:
             incarnation=self.incarnation,
             reason=str(reason),
             asked=self.asked,
+            overdue=self.overdue,
             clean=isinstance(reason, Normal | Shutdown),
             traceback=reason.traceback if isinstance(reason, Raised) else "",
             message=self.last_word.message if self.last_word else "",

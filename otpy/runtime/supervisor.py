@@ -44,6 +44,7 @@ from otpy.events import (
     Event,
 )
 from otpy.runtime.child import Child
+from otpy.runtime.group_wait import GroupWait
 from otpy.runtime.leftovers import Leftovers
 from otpy.runtime.nursery import BATCH
 from otpy.runtime.output import Terminal
@@ -53,7 +54,7 @@ from otpy.runtime.publishing import Publisher
 from otpy.runtime.reports import child_path, declared, published
 from otpy.runtime.routing import NOBODY, Router
 from otpy.runtime.starting import Starter
-from otpy.system.exits import Status, kill_group, reap
+from otpy.system.exits import Status, kill_group, left_in_group, reap
 from otpy.system.loop import Loop
 from otpy.wire.control import (
     Answered,
@@ -102,6 +103,7 @@ class Supervisor(abc.ABC):
         self._sweep_is_due = False
         others = (strangers, self._starter.spare_pids)
         self.leftovers = Leftovers(self.loop, self._pids, others)
+        self._groups = GroupWait(self.loop)
         self._owners = Owners(self.loop, lambda id_: self.ask(NOBODY, TerminateChild(id_)))
         self.result: ExitReason | None = None
 
@@ -151,9 +153,13 @@ class Supervisor(abc.ABC):
             case Stop(child=id_):
                 self._stopping(id_).stop()
             case Kill(child=id_):
-                self._stopping(id_).kill()
+                child = self._stopping(id_)
+                child.kill()
+                self._groups.end(child.pid)
             case Halt(child=id_):
-                self._stopping(id_).halt()
+                child = self._stopping(id_)
+                child.halt()
+                self._groups.end(child.pid)
             case SetTimer(child=id_, incarnation=incarnation, seconds=seconds):
                 timed_out = TimedOut(id_, incarnation)
                 timer = self.loop.call_later(seconds, lambda: self.tell(timed_out))
@@ -306,9 +312,17 @@ class Supervisor(abc.ABC):
         if not child.channel.receive(lambda message, fds: self._heard(child, message, fds)):
             self._hung_up(child)
         child.channel.detach()
+        if not child.orderly:
+            kill_group(child.pid)
+        status, child.reaped = reap(child.pid), True
+        if child.orderly and left_in_group(child.pid):
+            child.pass_on(status)
+            self._groups.begin(child.pid, lambda: self._group_ended(child, status))
+        else:
+            self._group_ended(child, status)
+
+    def _group_ended(self, child: Child, status: Status) -> None:
         output = child.output.finish() if child.output is not None else ""
-        kill_group(child.pid)
-        status = reap(child.pid)
         del self._pids[child.pid]
         self.leftovers.after(child, lambda: self._is_gone(child, status, output))
 

@@ -31,11 +31,19 @@ def signal_name(number: int) -> str:
         return f"SIG{number}"
 
 
-def kill_group(leader: int, number: int = signal.SIGKILL) -> None:
-    """Signal the process group of a child that has not been reaped yet."""
-    # Until then its pid, and with it the group's number, cannot be reused.
-    with contextlib.suppress(ProcessLookupError, PermissionError):
+def kill_group(leader: int, number: int = signal.SIGKILL) -> bool:
+    """Signal the process group of a child; return whether there is such a group.
+
+    The child has not been reaped yet, or has left somebody of its group to us: until then the
+    group's number cannot be reused.
+    """
+    try:
         os.killpg(leader, number)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def send_signal(pidfd: int, number: int) -> None:

@@ -20,6 +20,12 @@ def session_of(pid: int) -> int | None:
     return None if stat is None else int(stat[3])
 
 
+def group_of(pid: int) -> int | None:
+    """Return the process group of `pid`; None if it is gone."""
+    stat = _stat(pid)
+    return None if stat is None else int(stat[2])
+
+
 def start_time(pid: int) -> int | None:
     """Tell when `pid` started, in clock ticks since boot; None if it is gone or a zombie."""
     stat = _stat(pid)

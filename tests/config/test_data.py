@@ -51,6 +51,8 @@ def test_defaults_are_filled_in() -> None:
         "restart": "permanent",
         "shutdown": 5.0,
         "significant": False,
+        "stop_signal": "TERM",
+        "stop_group": False,
     }
 
 

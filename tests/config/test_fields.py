@@ -11,7 +11,7 @@ BUDGET = f"{DURATION}; or brutal_kill or infinity"
 TOP_KEYS = (
     "strategy, max_restarts, max_seconds, auto_shutdown, max_children, template, children or name"
 )
-SERVER_KEYS = "id, restart, significant, shutdown, start, args or name"
+SERVER_KEYS = "id, restart, significant, shutdown, stop_signal, stop_group, start, args or name"
 KINDS = "start, command or children"
 
 
@@ -191,6 +191,27 @@ def test_id(told: Told, written: str, text: str) -> None:
                 " expected permanent, transient or temporary"
             ),
         ),
+        (
+            "stop_signal: TREM",
+            "16: stop_signal: got 'TREM', expected the name of a signal, such as TERM or QUIT,"
+            " or its number; did you mean 'TERM'?",
+        ),
+        (
+            "stop_signal: 999",
+            "16: stop_signal: got 999, expected the name of a signal, such as TERM or QUIT,"
+            " or its number",
+        ),
+        (
+            "stop_signal: KILL",
+            "16: stop_signal: got 'KILL', expected a signal that a process can handle to stop,"
+            " such as TERM or QUIT; shutdown: brutal_kill kills at once",
+        ),
+        (
+            "stop_signal: yes",
+            "16: stop_signal: got yes (YAML reads it as true), expected the name of a signal,"
+            " such as TERM or QUIT, or its number",
+        ),
+        ("stop_group: 1", "15: stop_group: got 1, expected true or false"),
         ("shutdown: -1", f"13: shutdown: got -1, expected {BUDGET}"),
         ("shutdown: -.inf", f"13: shutdown: got -.inf (YAML reads it as -inf), expected {BUDGET}"),
         ("shutdown: .nan", f"13: shutdown: got .nan (YAML reads it as nan), expected {BUDGET}"),

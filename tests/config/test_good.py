@@ -48,11 +48,20 @@ children:
         command: [caddy, run]
         restart: temporary
         shutdown: 250ms
+        stop_signal: SIGQUIT
+        stop_group: true
 """
 
 
 def test_every_field(folder: Folder) -> None:
-    proxy = ChildSpec("proxy", CommandStart(("caddy", "run")), Restart.TEMPORARY, 0.25)
+    proxy = ChildSpec(
+        "proxy",
+        CommandStart(("caddy", "run")),
+        Restart.TEMPORARY,
+        0.25,
+        stop_signal="QUIT",
+        stop_group=True,
+    )
     pool = SupervisorSpec(
         Strategy.REST_FOR_ONE, RestartIntensity(0, 120.0), AutoShutdown.ALL_SIGNIFICANT, (proxy,)
     )

@@ -66,6 +66,8 @@ def test_it_comes_back_from_its_data() -> None:
         "restart": "transient",
         "shutdown": 2.0,
         "significant": False,
+        "stop_signal": "TERM",
+        "stop_group": False,
         "instances": 3,
         "max_restarts": 7,
         "max_seconds": 8.0,
@@ -120,7 +122,8 @@ def test_it_comes_back_from_its_data() -> None:
         (
             "instance: 2, start: 'm:f'",
             (
-                "1:20: unknown key 'instance', expected id, restart, significant, shutdown, start,"
+                "1:20: unknown key 'instance', expected id, restart, significant, shutdown,"
+                " stop_signal, stop_group, start,"
                 " args or name; did you mean 'instances'?"
             ),
         ),

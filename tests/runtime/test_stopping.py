@@ -169,7 +169,7 @@ def test_a_command_is_asked_by_sigterm_and_its_whole_group_goes(nodes: Nodes) ->
         name: commands
         children:
           - {id: polite, command: [sh, -c, "trap 'echo bye; exit 0' TERM; echo up;
-             sleep 100000 & sleep 100000 & wait"]}
+             sleep 100000 & sleep 100000 & wait"], shutdown: 300ms}
           - {id: deaf, command: [sh, -c, "trap '' TERM; echo up; sleep 100000 & sleep 100000"],
              shutdown: 300ms}
         """)

@@ -195,6 +195,8 @@ def test_get_childspec_gives_the_fields_of_the_yaml(node: NodeUnderTest) -> None
         "restart": "transient",
         "shutdown": 5.0,
         "significant": False,
+        "stop_signal": "TERM",
+        "stop_group": False,
     }
     assert root.get_childspec("branch")["children"][0]["id"] == "d"
     assert root.get_childspec("program")["command"] == ["sleep", "100000"]
