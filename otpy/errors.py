@@ -25,7 +25,14 @@ from collections.abc import Sequence
 
 
 class OtpyError(Exception):
-    """The base of every error that otpy raises on purpose."""
+    """The base of every error that otpy raises on purpose.
+
+    Attributes:
+        remote: Another process answered with it. A server that does not catch such an error
+            crashes, also of `Refused`: only what it raised by itself is its own answer.
+    """
+
+    remote: bool = False
 
 
 class NodeNotFound(OtpyError):

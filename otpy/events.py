@@ -159,9 +159,10 @@ class ChildRestarting(_Event, frozen=True, kw_only=True):
     max_seconds: float
 
     def __str__(self) -> str:
+        pause = "" if self.restarts <= self.max_restarts else "; after a pause"
         return (
             f"{self.name}: restarting after {self.reason} "
-            f"({self.restarts} of {self.max_restarts} in {self.max_seconds:g} s)"
+            f"({self.restarts} of {self.max_restarts} in {self.max_seconds:g} s{pause})"
         )
 
 

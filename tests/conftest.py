@@ -4,6 +4,7 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
+from tests.support.checked import clean_up, take_mistakes
 from tests.support.environment import (
     forget_the_developers_nodes,
     restore_signals,
@@ -37,3 +38,15 @@ def nodes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
     """Start real nodes; when the test ends, nothing of them may be left."""
     with private_nodes(monkeypatch, lambda: request.node.stash.get(_failed, False)) as nodes:
         yield nodes
+
+
+@pytest.fixture(autouse=True)
+def no_mistake_with_a_descriptor() -> Iterator[None]:
+    """Fail a test during which a process, of a node's or this one, misused a descriptor."""
+    yield
+    if text := take_mistakes():
+        pytest.fail(f"a descriptor was misused:\n{text}", pytrace=False)
+
+
+def pytest_unconfigure() -> None:
+    clean_up()

@@ -22,8 +22,8 @@ class _TooDeep(Exception):
         self.parent = parent
 
 
-class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """`safe_load`'s loader, that stops at deep nesting before any recursion is in danger."""
+class _Nesting:
+    """For PyYAML's loaders: stop at deep nesting before any recursion is in danger."""
 
     _depth = 0
 
@@ -32,12 +32,20 @@ class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mis
         self._depth += 1
         if self._depth > MAX_NESTING:
             raise _TooDeep(parent)
-        super().descend_resolver(parent, index)
+        super().descend_resolver(parent, index)  # type: ignore[misc]  # of the loader's
 
     def ascend_resolver(self) -> None:
         """Count a level back."""
         self._depth -= 1
-        super().ascend_resolver()
+        super().ascend_resolver()  # type: ignore[misc]
+
+
+class Loader(_Nesting, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """`safe_load`'s loader, of libyaml where PyYAML has it."""
+
+
+class _PythonLoader(_Nesting, yaml.SafeLoader):
+    """`safe_load`'s loader that has no limits of its own."""
 
 
 def located(node: Node, text: str) -> Located:
@@ -60,12 +68,27 @@ def compose(loader: Loader, text: str) -> Node:
     except _TooDeep as error:
         raise BadText(located(error.parent, _too_deep())) from None
     except yaml.MarkedYAMLError as error:
-        raise BadText(_syntax(error, text)) from None
+        raise BadText(_nested_too_deep(text) or _syntax(error, text)) from None
     if root is None:
         raise BadText(Located(1, 1, "the file is empty, expected a mapping with children"))
     assert isinstance(root, Node)
     _Measure().of(root)
     return root
+
+
+def _nested_too_deep(text: str) -> Located | None:
+    """Find where a text that is refused is nested too deep.
+
+    libyaml reads ahead of what it has given out, and may come upon a limit of its own first; which
+    one that is, and what it is called, depends on its version.
+    """
+    try:
+        _PythonLoader(text).get_single_node()
+    except _TooDeep as error:
+        return located(error.parent, _too_deep())
+    except yaml.YAMLError:
+        pass
+    return None
 
 
 def _too_deep() -> str:

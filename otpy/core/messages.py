@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from otpy.core.exits import ExitReason
-from otpy.core.spec import ChildSpec
+from otpy.core.spec import ChildSpec, RestartIntensity
 
 # ---- requests: supervisor:start_child/2 and its siblings -------------------------------------
 
@@ -240,6 +240,13 @@ class TryAgain:
     reason: ExitReason
 
 
+@dataclass(frozen=True, slots=True)
+class StartAgain:
+    """The supervisor's note to itself that the pause before a child's restart is over."""
+
+    child: str
+
+
 Event: TypeAlias = (
     BootAsked
     | StopAsked
@@ -251,6 +258,7 @@ Event: TypeAlias = (
     | TimedOut
     | Requested
     | TryAgain
+    | StartAgain
 )
 
 # ---- actions: what the core has the runtime do -----------------------------------------------
@@ -335,11 +343,15 @@ Action: TypeAlias = Start | Stop | Kill | Halt | SetTimer | Reply | Emit | Up | 
 
 @dataclass(frozen=True, slots=True)
 class Restarting:
-    """`child` is started again after `reason`; `restarts` counts those inside the window."""
+    """`child` is started again after `reason`; `restarts` counts those inside the window.
+
+    `at_once` is the limit above which it is started after a pause, if it has one of its own.
+    """
 
     child: str
     reason: ExitReason
     restarts: int
+    at_once: RestartIntensity | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,14 @@ class RestartIntensity:
 
 
 @dataclass(frozen=True, slots=True)
+class Retries:
+    """Restarts without end: as many as `at_once` allows at once, others after `delay` seconds."""
+
+    at_once: RestartIntensity
+    delay: float
+
+
+@dataclass(frozen=True, slots=True)
 class ServerStart:
     """Run ``module:attribute``, a GenServer subclass or a function.
 
@@ -125,6 +133,8 @@ class ChildSpec:
         start: What to run; a `SupervisorSpec` makes the child a supervisor.
         shutdown: Budget for an orderly stop; build specs with `default_shutdown`.
         significant: Its end may end its supervisor, see `AutoShutdown`.
+        retries: Given, the child is restarted without end, and its restarts do not count against
+            its supervisor's limit.
         stop_signal: Name of the signal that an orderly stop sends, without SIG.
         stop_group: Whether every process of the child's group gets it at once.
     """
@@ -134,6 +144,7 @@ class ChildSpec:
     restart: Restart = Restart.PERMANENT
     shutdown: ShutdownBudget = DEFAULT_SHUTDOWN_S
     significant: bool = False
+    retries: Retries | None = None
     stop_signal: str = DEFAULT_STOP_SIGNAL
     stop_group: bool = False
 

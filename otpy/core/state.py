@@ -42,13 +42,14 @@ ALIVE = frozenset({Status.STARTING, Status.RUNNING, Status.STOPPING})
 class Child:
     """A spec in the list, and how its present or last incarnation fares.
 
-    With `once` its id is never given again.
+    With `once` its id is never given again. `restarts` are those of a child with `retries`.
     """
 
     spec: ChildSpec
     status: Status = Status.UNDEFINED
     incarnation: int = 0
     once: bool = False
+    restarts: RestartLog = field(default_factory=RestartLog)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ It follows supervisor.erl of Erlang/OTP 26 function by function; where a rule co
 the function is named. It reads no clock and starts nothing.
 """
 
+from dataclasses import replace
 from typing import assert_never
 
 from otpy.core.exits import ExitReason, FailedToStartChild
@@ -20,6 +21,8 @@ from otpy.core.messages import (
     NotStarted,
     Requested,
     Restarting,
+    SetTimer,
+    StartAgain,
     Started,
     StartFailed,
     StopAsked,
@@ -28,7 +31,7 @@ from otpy.core.messages import (
     TryAgain,
 )
 from otpy.core.requests import serve
-from otpy.core.spec import AutoShutdown, Restart
+from otpy.core.spec import AutoShutdown, Restart, Retries
 from otpy.core.state import (
     ALIVE,
     Booting,
@@ -74,7 +77,7 @@ def _take(turn: Turn, event: Event) -> None:
             _stop_asked(turn)
         case HaltAsked():
             _halt_asked(turn)
-        case Requested() | TryAgain():
+        case Requested() | TryAgain() | StartAgain():
             turn.mailbox.append(event)
         case Started() | Ignored() | StartFailed() | Exited() | TimedOut():
             child = turn.current(event.child, event.incarnation)
@@ -102,6 +105,8 @@ def _heard_of(
             turn.mailbox.append(event)
         case Status.STOPPING, TimedOut():
             turn.actions.append(Kill(event.child, event.incarnation))
+        case Status.RESTARTING, TimedOut():
+            turn.mailbox.append(StartAgain(child.spec.id))
         case Status.STOPPING, Exited() | StartFailed() | Ignored():
             turn.settle(child)
             turn.advance()
@@ -120,6 +125,10 @@ def _serve_mailbox(turn: Turn) -> None:
                 child = turn.children.get(id_)
                 if child is not None and child.status is Status.RESTARTING:
                     _restart(turn, child, reason)
+            case StartAgain(child=id_):
+                child = turn.children.get(id_)
+                if child is not None and child.status is Status.RESTARTING:
+                    _restart_group(turn, child)
             case Requested(token=token, request=request):
                 serve(turn, token, request)
             case _:
@@ -183,6 +192,9 @@ def _auto_shutdown_is_due(turn: Turn) -> bool:
 def _restart(turn: Turn, child: Child, reason: ExitReason) -> None:
     """Restart a child and its group, or give up (``restart/2``)."""
     limit, id_ = turn.spec.intensity, child.spec.id
+    if child.spec.retries is not None:
+        _restart_without_end(turn, child, reason, child.spec.retries)
+        return
     # Recorded before the attempt; a success never clears it (``add_restart``).
     turn.restarts = turn.restarts.record(turn.now, limit)
     count = len(turn.restarts.times)
@@ -192,6 +204,22 @@ def _restart(turn: Turn, child: Child, reason: ExitReason) -> None:
         turn.end()
         return
     turn.emit(Restarting(id_, reason, count))
+    _restart_group(turn, child)
+
+
+def _restart_without_end(turn: Turn, child: Child, reason: ExitReason, retries: Retries) -> None:
+    """Restart a child whose ends are not its supervisor's: at once, or after a pause."""
+    log = child.restarts.record(turn.now, retries.at_once)
+    turn.children[child.spec.id] = replace(child, restarts=log, status=Status.RESTARTING)
+    turn.emit(Restarting(child.spec.id, reason, len(log.times), retries.at_once))
+    if log.exceeds(retries.at_once):
+        turn.actions.append(SetTimer(child.spec.id, child.incarnation, retries.delay))
+    else:
+        _restart_group(turn, child)
+
+
+def _restart_group(turn: Turn, child: Child) -> None:
+    id_ = child.spec.id
     group = affected(turn.spec.strategy, turn.children, id_)
     kept = (i for i in group if turn.children[i].spec.restart is not Restart.TEMPORARY)
     turn.begin(Recovering(), stop=stop_order(group), start=tuple(kept))

@@ -232,6 +232,12 @@ class ClientProtocol(LinkProtocol):
 
 def error_of(name: str, arguments: list[Any]) -> OtpyError:
     """Build the exception that the other end named; never anything but an `OtpyError`."""
+    error = _error_of(name, arguments)
+    error.remote = True
+    return error
+
+
+def _error_of(name: str, arguments: list[Any]) -> OtpyError:
     kind = getattr(errors, name, None)
     if isinstance(kind, type) and issubclass(kind, OtpyError):
         try:

@@ -30,6 +30,7 @@ from otpy.wire.control import (
 from otpy.wire.frames import MAX_FRAME
 from otpy.wire.gateway import MAX_REQUEST, TreeRow
 from otpy.wire.link import VERSION
+from otpy.wire.nesting import check_nesting
 from otpy.wire.packing import pack, unpack
 from otpy.wire.system import ReplaceState
 
@@ -107,9 +108,11 @@ def plainly(request: Inquiry) -> Inquiry:
     Raises:
         NotSendable: MessagePack cannot carry a value.
         FrameTooLarge: It is more than a supervisor should carry.
+        ProtocolError: It is nested too deep.
     """
     if not isinstance(request, ReplaceState):
         return request
+    check_nesting(request.attributes)
     packed = pack(request.attributes)
     if len(packed) > MAX_REQUEST:
         raise FrameTooLarge(len(packed), MAX_REQUEST)

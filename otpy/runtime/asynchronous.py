@@ -10,10 +10,10 @@ import contextlib
 import importlib
 import inspect
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from otpy.core.exits import ExitReason
-from otpy.errors import Refused, UnknownRequest
 from otpy.runtime.links import Cast, Info, LinkCall
 from otpy.runtime.mailbox import Message, WorkerMailbox
 from otpy.runtime.orders import ShutDownAsked
@@ -29,11 +29,23 @@ class AsyncServing(Serving):
         super().__init__(server, mailbox)
         self._runner = asyncio.Runner(loop_factory=_loop_factory())
         self._waiting = Waiting(mailbox)
+        self._begun: Coroutine[Any, Any, object] | None = None
+
+    @classmethod
+    def after(cls, serving: Serving, begun: Coroutine[Any, Any, object]) -> "AsyncServing":
+        """Go on for a server that turned out to need a loop, with what it began."""
+        # ruff: noqa: SLF001  # it is of the same class
+        server = cls(serving._server, serving._mailbox)
+        server._continues, server._idle_s = serving._continues, serving._idle_s
+        server._hand, server._begun = serving._hand, begun
+        return server
 
     def init(self, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
-        """Run `init`; raises as `Serving.init`."""
+        """Run `init`, or finish what was begun of it; raises as `Serving.init`."""
+        begun, self._begun = self._begun, None
         try:
-            self._take(self._runner.run(_attempt(self._server.init, *args, **kwargs)))
+            init = partial(self._server.init, *args, **kwargs) if begun is None else lambda: begun
+            self._take(self._runner.run(_attempt(init)))
         except BaseException:
             self._runner.close()
             raise
@@ -61,6 +73,9 @@ class AsyncServing(Serving):
             return self._runner.run(self._terminate_async(end))
 
     async def _serve(self) -> End:
+        if self._begun is not None:
+            assert self._hand is not None
+            await self._handle_async(self._hand)
         while self._end is None:
             try:
                 await self._step_async()
@@ -77,32 +92,35 @@ class AsyncServing(Serving):
         await self._handle_async(self._hand)
 
     async def _handle_async(self, message: Message | Continue) -> None:
-        server = self._server
+        begun, self._begun = self._begun, None
         try:
-            match message:
-                case LinkCall(request=request):
-                    self._answer(message, await _awaited(server.handle_call, request, message))
-                case Cast(request=request):
-                    self._carry_out("handle_cast", await _awaited(server.handle_cast, request))
-                case Info(message=content):
-                    self._carry_out("handle_info", await _awaited(server.handle_info, content))
-                case Continue(argument=argument):
-                    result = await _awaited(server.handle_continue, argument)
-                    self._carry_out("handle_continue", result)
-        except (Refused, UnknownRequest) as error:
-            self._refuse(message, error)
-        except ShutDownAsked as order:
-            self._end = End(order.reason)
+            result = await _result(self._call(message) if begun is None else begun)
+            if type(message) is LinkCall:
+                self._answer(message, result)
+            else:
+                self._carry_out(f"handle_{type(message).__name__.lower()}", result)
         except BaseException as error:  # noqa: BLE001  # let it crash, but say why
-            self._end = End(raised(error))
+            self._fail(message, error)
         else:
             if self._end is None:
                 self._hand = None
 
+    def _call(self, message: Message | Continue) -> object:
+        server = self._server
+        match message:
+            case LinkCall(request=request):
+                return server.handle_call(request, message)
+            case Cast(request=request):
+                return server.handle_cast(request)
+            case Info(message=content):
+                return server.handle_info(content)
+            case Continue(argument=argument):
+                return server.handle_continue(argument)
+
     async def _terminate_async(self, end: End) -> ExitReason:
         reason = end.reason
         try:
-            await _awaited(self._server.terminate, str(reason))
+            await _result(self._server.terminate(str(reason)))
         except BaseException as error:  # noqa: BLE001  # it becomes the exit reason, as in OTP
             reason = raised(error)
         self._answer_last(end)
@@ -115,19 +133,19 @@ def run(coroutine: Coroutine[Any, Any, object]) -> None:
         runner.run(coroutine)
 
 
-async def _attempt(
-    function: Callable[..., Any], *args: object, **kwargs: object
-) -> tuple[object, BaseException | None]:
+async def _attempt(function: Callable[[], Any]) -> tuple[object, BaseException | None]:
     """Call, and return what was raised: raised here, asyncio's frames would be in its trace."""
     try:
-        return await _awaited(function, *args, **kwargs), None
+        return await _result(function()), None
     except BaseException as error:  # noqa: BLE001  # the caller raises it
         return None, error
 
 
-async def _awaited(function: Callable[..., Any], *args: object, **kwargs: object) -> Any:
-    result = function(*args, **kwargs)
-    return await result if inspect.isawaitable(result) else result
+async def _result(result: Any) -> Any:
+    """Await what a callback returned, and what that gives in turn: another callback's coroutine."""
+    while inspect.isawaitable(result):
+        result = await result
+    return result
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

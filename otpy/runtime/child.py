@@ -20,7 +20,7 @@ from otpy.core.spec import ChildSpec, CommandStart
 from otpy.events import ChildEnded, ChildStarting
 from otpy.runtime.gauges import CASTS, INFOS, SUSPENDED, TAKEN, busy_for, queued
 from otpy.runtime.output import ChildOutput
-from otpy.system.channel import Channel, ChannelFull
+from otpy.system.channel import Channel, ChannelClosed, ChannelFull
 from otpy.system.exits import Status, kill_group, send_signal
 from otpy.system.loop import Timer
 from otpy.wire.control import Down, Exit, HaltNow, LastWord, ShutDown
@@ -173,6 +173,8 @@ class Child:
             # It has not read for thousands of messages: it will not read this one either.
             self.orderly = False
             self._kill()
+        except ChannelClosed:
+            pass  # it has just ended, or ends once its budget is over
 
     def reason(self, status: Status) -> ExitReason:
         """Judge its end: by the signal, then by its last word, then by the exit status."""

@@ -1,6 +1,5 @@
 """The gateway's end of one client's connection: frames in and out, bounded both ways."""
 
-import contextlib
 import socket
 import struct
 from collections import deque
@@ -14,7 +13,8 @@ from otpy.system.fdpass import close_fds, send_fds
 from otpy.system.loop import READABLE, WRITABLE, Loop, Timer
 from otpy.wire.frames import Body, FrameDecoder, frame
 from otpy.wire.gateway import ERROR, EVENT, MAX_REQUEST, OK, GatewayRequest
-from otpy.wire.packing import pack
+from otpy.wire.packing import pack, printable
+from otpy.wire.texts import REASON_CHARS
 
 _READ_BYTES: Final = 1 << 16
 _MAX_UNREAD: Final = 16 << 20
@@ -34,6 +34,7 @@ class Client:
         loop: Where it is waited for.
         on_request: Takes each request.
         on_close: Told once when the connection has ended.
+        log: Takes a line about a client that was at fault.
     """
 
     def __init__(
@@ -42,18 +43,19 @@ class Client:
         loop: Loop,
         on_request: "Callable[[Client, GatewayRequest], None]",
         on_close: "Callable[[Client], None]",
+        log: Callable[[str], None],
     ) -> None:
         self._socket, self._loop = connection, loop
-        self._on_request, self._on_close = on_request, on_close
+        self._on_request, self._on_close, self._log = on_request, on_close, log
         self._decoder = FrameDecoder(_MAX_GREETING)
         self._out: deque[tuple[bytes, tuple[int, ...]]] = deque()
         self._unread = 0
         self._events = READABLE
         self.greeted = False
         self.closed = False
-        self._impatience: Timer | None = loop.call_later(PATIENCE_S, self.close)
         connection.setblocking(False)
         loop.watch(connection.fileno(), self._ready, READABLE)
+        self._impatience: Timer | None = loop.call_later(PATIENCE_S, self.close)
 
     @property
     def peer(self) -> tuple[int, int]:
@@ -76,6 +78,19 @@ class Client:
     def event(self, number: int, event: object) -> None:
         """Send one event of those asked for."""
         self._send([number, EVENT, event])
+
+    def drop(self, error: Exception) -> None:
+        """End the connection because of what came on it, and say so to the client and the log.
+
+        Whatever exception a client's bytes raise, they end that client's connection alone.
+        """
+        if self.closed:
+            return
+        problem = printable(f"{type(error).__name__}: {error}", REASON_CHARS)
+        pid, _ = self.peer
+        self.fail(0, error if isinstance(error, ProtocolError) else ProtocolError(problem))
+        self.close()
+        self._log(f"dropped the client with pid {pid}: {problem}")
 
     def close(self) -> None:
         """End the connection; the second time does nothing."""
@@ -129,10 +144,13 @@ class Client:
             self._loop.change(self._socket.fileno(), events)
 
     def _ready(self, events: int) -> None:
-        if events & WRITABLE:
-            self._flush()
-        if events & ~WRITABLE and not self.closed:
-            self._read()
+        try:
+            if events & WRITABLE:
+                self._flush()
+            if events & ~WRITABLE and not self.closed:
+                self._read()
+        except Exception as error:  # noqa: BLE001  # another client's next request is served
+            self.drop(error)
 
     def _read(self) -> None:
         try:
@@ -145,13 +163,8 @@ class Client:
             self.close()
             return
         decoder = self._decoder
-        try:
-            for body in decoder.feed(data):
-                self._take(body)
-        except (ProtocolError, msgspec.MsgspecError, RecursionError) as error:
-            with contextlib.suppress(OSError):
-                self.fail(0, ProtocolError(str(error)))
-            self.close()
+        for body in decoder.feed(data):
+            self._take(body)
         self._be_patient(decoder.partial or not self.greeted)
 
     def _take(self, body: Body) -> None:

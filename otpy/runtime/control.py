@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from otpy.core.exits import Normal, reason_of
-from otpy.errors import OtpyError
+from otpy.errors import NoProcess, OtpyError
 from otpy.links import notices
 from otpy.links.deadline import TooLate, has_passed, poll_ms
 from otpy.runtime.child import control_channel
 from otpy.server.context import current
-from otpy.system.channel import Channel, ChannelFull
+from otpy.system.channel import Channel, NotSent
 from otpy.system.fdpass import close_fds
 from otpy.wire.control import (
     Address,
@@ -83,9 +83,16 @@ class Control:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def tell(self, message: object, fds: Sequence[int] = ()) -> None:
-        """Send a message that the supervisor waits for."""
+        """Send a message that the supervisor waits for.
+
+        Raises:
+            NoProcess: It has hung up, or has not read for long.
+        """
         with _lock:
-            self._channel.send(message, fds)
+            try:
+                self._channel.send(message, fds)
+            except NotSent:
+                raise NoProcess("the supervisor does not read") from None
             self._channel.flush_within(_SUPERVISOR_S)
 
     def ask(
@@ -126,6 +133,7 @@ class Control:
         if not isinstance(awaited.message, Introduced) and isinstance(
             awaited.message.answer, OtpyError
         ):
+            awaited.message.answer.remote = True
             raise awaited.message.answer
         fds, awaited.fds = awaited.fds, ()
         return awaited.message, fds
@@ -135,7 +143,7 @@ class Control:
         with _lock:  # who is just handing the answer over is not to find it closed
             del _awaited[awaited.token]
             if awaited.gave and awaited.message is None:
-                with contextlib.suppress(ChannelFull):
+                with contextlib.suppress(NotSent):
                     self._channel.send(Forget(awaited.token))
         os.close(awaited.wake)
         close_fds(awaited.fds)
@@ -162,8 +170,9 @@ class Control:
         """
         if isinstance(reason := reason_of(order.reason), Normal):
             return
-        self._channel.send(LastWord(reason))
-        self._channel.flush_within(_SUPERVISOR_S)
+        with contextlib.suppress(NotSent):
+            self._channel.send(LastWord(reason))
+            self._channel.flush_within(_SUPERVISOR_S)
         os._exit(1)
 
     def _hear(self, message: object, fds: tuple[int, ...]) -> None:

@@ -14,7 +14,7 @@ from otpy.runtime.directory import GATEWAY, Entry, way_to
 from otpy.runtime.doors import Doors, open_door
 from otpy.runtime.entrances import KNOCK, WALK_IN
 from otpy.runtime.translate import plain, refusal
-from otpy.system.channel import Channel, ChannelFull
+from otpy.system.channel import Channel, NotSent
 from otpy.system.fdpass import close_fds
 from otpy.system.loop import Loop, Timer
 from otpy.system.pipes import link_pipes
@@ -122,11 +122,25 @@ class Errands:
         """Get the client to know who is registered under a key."""
         self._send(errand, lambda token: Petition(token, Address(GATEWAY, 0), Lookup(key)))
 
-    def found(self, message: Granted) -> None:
-        """The node has told who is registered."""
+    def settle(self, message: Introduced | Answered | Granted, fds: tuple[int, ...]) -> None:
+        """Answer the client, since the node has answered; what goes wrong ends that client."""
         errand = self._open.pop(message.token, None)
         if errand is None:
+            close_fds(fds)
             return
+        try:
+            match message:
+                case Introduced():
+                    self._introduced(errand, message, fds)
+                case Answered():
+                    self._answered(errand, message)
+                case Granted():
+                    self._found(errand, message)
+        except Exception as error:  # noqa: BLE001  # others wait for their answers
+            self._close(errand)
+            errand.client.drop(error)
+
+    def _found(self, errand: Errand, message: Granted) -> None:
         if isinstance(message.answer, OtpyError):
             self._fail(errand, message.answer)
             return
@@ -165,26 +179,18 @@ class Errands:
                 self._give_up(token, errand)
                 self._close(errand)
 
-    def introduced(self, message: Introduced, fds: tuple[int, ...]) -> None:
-        """The worker has the other ends of a link; its pidfd is in `fds`."""
-        errand = self._open.pop(message.token, None)
-        if errand is None:
-            close_fds(fds)
-        elif not fds:
+    def _introduced(self, errand: Errand, message: Introduced, fds: tuple[int, ...]) -> None:
+        if not fds:
             self._fail(errand, NoProcess("out of descriptors"))
-        else:
-            (read, write, *door), errand.fds = errand.fds, ()
-            who = message.path, message.pid, message.incarnation
-            if door:
-                self._doors.add(*who, door[0], fds[0])
-            self._close(errand)
-            errand.client.reply(errand.number, _introduction(*who), (read, write, *fds))
-
-    def answered(self, message: Answered) -> None:
-        """The tree has answered."""
-        errand = self._open.pop(message.token, None)
-        if errand is None:
             return
+        (read, write, *door), errand.fds = errand.fds, ()
+        who = message.path, message.pid, message.incarnation
+        if door:
+            self._doors.add(*who, door[0], fds[0])
+        self._close(errand)
+        errand.client.reply(errand.number, _introduction(*who), (read, write, *fds))
+
+    def _answered(self, errand: Errand, message: Answered) -> None:
         if errand.then is not None:
             self._close(errand)
             errand.then()
@@ -247,7 +253,7 @@ class Errands:
         self._open[token] = errand
         try:
             self._node.send(message(token), fds)
-        except ChannelFull:
+        except NotSent:
             del self._open[token]
             self._fail(errand, CallTimeout("the node does not answer"))
 
@@ -260,7 +266,7 @@ class Errands:
     def _give_up(self, token: int, errand: Errand) -> None:
         del self._open[token]
         if errand.fds:  # the other ends of these are somewhere in the tree, and worth nothing
-            with contextlib.suppress(ChannelFull):
+            with contextlib.suppress(NotSent):
                 self._node.send(Forget(token))
 
     def _fail(self, errand: Errand, error: OtpyError) -> None:

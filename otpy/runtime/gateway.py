@@ -5,6 +5,7 @@ at any time: the node keeps the listening socket, and the next one goes on with 
 that the node has.
 """
 
+import contextlib
 import math
 import os
 import signal
@@ -24,10 +25,12 @@ from otpy.runtime.clients import Client, peer_of
 from otpy.runtime.directory import GATEWAY, Directory, Entry, way_to
 from otpy.runtime.errands import Errand, Errands
 from otpy.runtime.mourning import Mourners
+from otpy.runtime.output import Terminal
 from otpy.runtime.place import Place
 from otpy.runtime.runner import task_spec
 from otpy.runtime.serving import exit_reason
 from otpy.runtime.translate import core_request
+from otpy.system.channel import NotSent
 from otpy.system.loop import Loop
 from otpy.system.spawn import become_child, become_worker, raise_descriptor_limit
 from otpy.wire import link
@@ -49,6 +52,7 @@ from otpy.wire.control import (
 )
 from otpy.wire.gateway import VERSION, GatewayRequest
 from otpy.wire.link import request_value
+from otpy.wire.nesting import check_nesting
 from otpy.wire.system import GetState, ReplaceState, Resume, Suspend, SystemRequest
 
 RECENT: Final = 1000
@@ -64,9 +68,12 @@ class NodeFacts:
     config: str
 
 
+_BAD_ARGUMENTS: Final = (LookupError, TypeError, ValueError, ArithmeticError, RecursionError)
+"""What arguments raise that are not what an operation expects."""
+
 _SYSTEM: Final[Mapping[str, Callable[[dict[str, Any]], SystemRequest]]] = {
     "get_state": lambda _: GetState(),
-    "replace_state": lambda arguments: ReplaceState(arguments["attributes"]),
+    "replace_state": lambda arguments: ReplaceState(_plain_value(arguments["attributes"])),
     "suspend": lambda _: Suspend(),
     "resume": lambda _: Resume(),
 }
@@ -92,6 +99,7 @@ class Gateway:
         facts: NodeFacts,
     ) -> None:
         self._loop = Loop()
+        self._terminal = Terminal(self._loop)
         self._directory, self._facts = directory, facts
         self._recent = deque(recent, maxlen=RECENT)
         self._node = control_channel(place.control)
@@ -139,11 +147,18 @@ class Gateway:
         except OSError:
             self._make_room()
             return
-        if peer_of(connection)[1] not in (os.geteuid(), 0):
+        try:
+            if peer_of(connection)[1] not in (os.geteuid(), 0):
+                connection.close()
+                return
+            client = Client(connection, self._loop, self._requested, self._closed, self._log)
+        except OSError:  # the kernel has no room to watch one more
             connection.close()
             return
-        client = Client(connection, self._loop, self._requested, self._closed)
         self._clients[client] = None
+
+    def _log(self, line: str) -> None:
+        self._terminal.write(f"otpy: gateway: {line}\n".encode())
 
     def _make_room(self) -> None:
         """Out of descriptors: drop the connection that has been silent for longest."""
@@ -175,7 +190,7 @@ class Gateway:
             client.fail(request.number, error)
         except OSError as error:
             client.fail(request.number, OtpyError(f"the gateway cannot serve this: {error}"))
-        except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
+        except _BAD_ARGUMENTS as error:
             problem = f"{request.operation}: bad arguments: {error!r:.200}"
             client.fail(request.number, ProtocolError(problem))
 
@@ -303,7 +318,8 @@ class Gateway:
 
     def _shutdown(self, client: Client, number: int, _arguments: dict[str, Any]) -> None:
         client.reply(number, None, (os.dup(self._node_pidfd),))
-        self._node.send(StopNode())
+        with contextlib.suppress(NotSent):  # it has just ended
+            self._node.send(StopNode())
 
     # ---- what the node says ------------------------------------------------------------------
 
@@ -312,16 +328,17 @@ class Gateway:
             case Publish(events=events):
                 for event in events:
                     self._happened(event)
-            case Introduced():
-                self._errands.introduced(message, fds)
-            case Answered():
-                self._errands.answered(message)
-            case Granted():
-                self._errands.found(message)
+            case Introduced() | Answered() | Granted():
+                self._errands.settle(message, fds)
             case ShutDown():
                 self._loop.stop()
             case _:
                 raise AssertionError(message)
+
+
+def _plain_value(value: object) -> Any:
+    check_nesting(value)
+    return value
 
 
 def _seconds(timeout: object) -> float | None:

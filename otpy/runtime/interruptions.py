@@ -1,5 +1,6 @@
 """System messages of a worker: served between two messages, however many wait (sys.erl)."""
 
+import contextlib
 import os
 import select
 import threading
@@ -85,7 +86,8 @@ class Interruptions:
             message, fds = self._asked.popleft()
             answer = Answered(message.token, self._answer(message, fds), {})
             self._gauge[SUSPENDED] = self.suspended
-            self._control.tell(answer)
+            with contextlib.suppress(NoProcess):
+                self._control.tell(answer)
 
     def stand_by(self) -> None:
         """Wait until the supervisor has said something, and for nobody else."""

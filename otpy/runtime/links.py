@@ -135,6 +135,9 @@ Received: TypeAlias = LinkCall | Cast | Info
 Queue: TypeAlias = deque[Any]
 """Where what was received waits, among other things."""
 
+_UNREADABLE: Final = (ValueError, TypeError, ArithmeticError, RecursionError, MemoryError)
+"""What bytes of a client raise that are no message."""
+
 _decode: Final = msgspec.msgpack.Decoder(LinkCall | Cast | _Casts | Info).decode
 _decode_casts: Final = msgspec.msgpack.Decoder(_AnyCasts).decode
 
@@ -143,7 +146,7 @@ def _casts(body: Body, error: Exception) -> list[Cast]:
     """Read casts some of which have no arguments; `error` tells why it is nothing else."""
     try:
         requests = _decode_casts(body).requests
-    except (ValueError, RecursionError):
+    except _UNREADABLE:
         raise ProtocolError(f"neither a call nor a cast: {error}") from None
     return [Cast(say.request_value(request)) for request in requests]
 
@@ -222,7 +225,7 @@ class Link:
     def _take(self, body: Body, ready: Queue) -> None:
         try:
             message: Received | _Casts = _decode(body)
-        except (ValueError, RecursionError) as error:
+        except _UNREADABLE as error:
             ready.extend(_casts(body, error))
             return
         if type(message) is LinkCall or type(message) is Cast:

@@ -4,13 +4,14 @@ It reads no further while messages wait, so that a flood stays in the pipes and 
 senders; and it looks at the supervisor's pipe between messages, so that control overtakes.
 """
 
+import contextlib
 import select
 import time
 from collections import deque
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-from otpy.errors import ProtocolError
+from otpy.errors import NoProcess, ProtocolError
 from otpy.links.deadline import has_passed, poll_ms
 from otpy.runtime.control import Control, noticed
 from otpy.runtime.entrances import Entrances
@@ -224,8 +225,9 @@ class WorkerMailbox:
             link.send((say.DOWN, reason, traceback))
 
     def tell_supervisor(self, message: object) -> None:
-        """Tell the supervisor something that it waits for."""
-        self.control.tell(message)
+        """Tell the supervisor something that it waits for, if it is there to be told."""
+        with contextlib.suppress(NoProcess):
+            self.control.tell(message)
 
     def close_all(self) -> None:
         """Close every link and the supervisor's pipe: this is a process that the worker forked.

@@ -21,6 +21,7 @@ from otpy.core.spec import (
     ChildSpec,
     Restart,
     RestartIntensity,
+    Retries,
     ServerStart,
     SupervisorSpec,
 )
@@ -49,7 +50,7 @@ from otpy.runtime.petitions import Petitions
 from otpy.runtime.place import Place
 from otpy.runtime.subtree import be_supervisor
 from otpy.runtime.supervisor import Supervisor
-from otpy.system.channel import ChannelFull
+from otpy.system.channel import ChannelClosed, ChannelFull
 from otpy.system.exits import signal_name
 from otpy.system.spawn import HANDLED
 from otpy.system.title import name_process
@@ -57,6 +58,7 @@ from otpy.wire.control import Ask, Introduce, Petition, Publish, StopNode
 from otpy.wire.safe_text import one_line
 
 _MIN_RESTARTS: Final = 10
+_GATEWAY_RETRIES: Final = Retries(RestartIntensity(10, 10.0), delay=1.0)
 _LAST_LINES_S: Final = 1.0
 
 _QUIET = (ChildrenDeclared, ChildStarting, ChildStopping, NameTaken)
@@ -65,12 +67,13 @@ _QUIET = (ChildrenDeclared, ChildStarting, ChildStopping, NameTaken)
 def node_spec(tree: SupervisorSpec) -> SupervisorSpec:
     """Describe the node as the supervisor that it is.
 
-    The tree may be restarted as often as its own limits say, and both children at least ten
-    times in that period: who kills the gateway four times in a row is not to lose the tree.
+    The tree may be restarted as often as its own limits say, and at least ten times in that
+    period. The gateway's ends never end the tree, however many they are.
     """
     limit = tree.intensity
     intensity = RestartIntensity(max(limit.max_restarts, _MIN_RESTARTS), limit.max_seconds)
-    gateway = ChildSpec("gateway", ServerStart("otpy.runtime.gateway:be_gateway"), shutdown=5.0)
+    start = ServerStart("otpy.runtime.gateway:be_gateway")
+    gateway = ChildSpec("gateway", start, shutdown=5.0, retries=_GATEWAY_RETRIES)
     root = ChildSpec("tree", tree, Restart.TRANSIENT, INFINITY, significant=True)
     return SupervisorSpec(
         intensity=intensity,
@@ -226,6 +229,8 @@ class Node(Supervisor):
             except ChannelFull:
                 # It does not read any more: the next one starts with what we know.
                 gateway.kill()
+            except ChannelClosed:
+                pass  # it has just ended
         # Last: who has read that a process is up finds it when he asks the gateway.
         self._journal.write(events)
         lines = [_line(event) for event in events if not isinstance(event, _QUIET)]

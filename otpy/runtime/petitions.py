@@ -11,7 +11,7 @@ from otpy.runtime.mourning import Mourners
 from otpy.runtime.registry import Registry
 from otpy.runtime.relations import Relations
 from otpy.runtime.routing import Router
-from otpy.system.channel import Channel, ChannelFull
+from otpy.system.channel import Channel, NotSent
 from otpy.system.fdpass import close_fds
 from otpy.wire.control import (
     Address,
@@ -164,5 +164,5 @@ class Petitions:
 
 def _send(origin: Channel, message: object) -> None:
     # Who does not read its answers runs into its timeout.
-    with contextlib.suppress(ChannelFull):
+    with contextlib.suppress(NotSent):
         origin.send(message)

@@ -44,6 +44,7 @@ def published(
     limit = spec.intensity
     match report:
         case Restarting(child=id_, reason=reason, restarts=restarts):
+            limit = report.at_once or limit
             return ChildRestarting(
                 at=now,
                 path=path_of(id_),

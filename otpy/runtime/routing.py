@@ -21,7 +21,7 @@ from otpy.runtime.child import Child
 from otpy.runtime.family import Family
 from otpy.runtime.held import WaitingRoom
 from otpy.runtime.translate import refusal, within_bounds
-from otpy.system.channel import Channel, ChannelFull
+from otpy.system.channel import Channel, ChannelClosed, ChannelFull, NotSent
 from otpy.system.exits import send_signal
 from otpy.system.fdpass import close_fds
 from otpy.wire.control import (
@@ -178,8 +178,20 @@ class Router:
         self._family.send_published()
         if not self._family.send_up(message._replace(token=token), fds):
             del self._forwarded[token]
-            error, token = NoProcess("the node does not answer"), message.token
-            self._send(origin, Answered(token, error, {}) if fds else Granted(token, error))
+            self._refuse_petition(origin, message.token, introduces=bool(fds))
+
+    def parent_ended(self) -> None:
+        """Answer for the node above, which what is on its way up does not reach any more."""
+        for token, forwarded in tuple(self._forwarded.items()):
+            if forwarded.child is None:
+                del self._forwarded[token]
+                self._refuse_petition(
+                    forwarded.origin, forwarded.token, introduces=forwarded.introduces
+                )
+
+    def _refuse_petition(self, origin: Channel, token: int, *, introduces: bool) -> None:
+        error = NoProcess("the node does not answer")
+        self._send(origin, Answered(token, error, {}) if introduces else Granted(token, error))
 
     def notify(self, message: Notify) -> None:
         """Take a notice to a worker, if it is still that incarnation: one step."""
@@ -188,7 +200,7 @@ class Router:
         if child is None:
             return  # whoever is to be told has ended itself
         if rest:
-            with contextlib.suppress(ChannelFull):
+            with contextlib.suppress(NotSent):
                 child.channel.send(message._replace(path=tuple(rest)))
         elif child.incarnation == message.incarnation:
             child.take_notice(message.notice)
@@ -324,6 +336,8 @@ class Router:
                 child.channel.send(order)
             except ChannelFull:
                 error = NoProcess(f"{child.path!r} does not read")
+            except ChannelClosed:
+                pass  # it has just ended, which is what was wanted
         self._send(origin, Answered(token, error or Done(child.spec.id), {}))
 
     def _forward(
@@ -347,6 +361,8 @@ class Router:
         except ChannelFull:
             del self._forwarded[token]
             self._refuse(origin, message, (), NoProcess(f"{child.path!r} is overloaded"))
+        except ChannelClosed:
+            pass  # it has just ended: `child_ended` answers
 
     def _introduce(
         self, origin: Channel, message: Introduce, fds: tuple[int, ...], child: Child
@@ -362,6 +378,8 @@ class Router:
             os.close(pidfd)
             self._refuse(origin, message, (), NoProcess(f"{child.path!r} does not read"))
             return
+        except ChannelClosed:
+            pass  # it has just ended: its pidfd tells, as if it had ended a moment later
         introduced = Introduced(message.token, child.path, child.pid, child.incarnation)
         self._send(origin, introduced, (pidfd,))
 
@@ -375,7 +393,7 @@ class Router:
         # Whoever is told that something was done must find it in the directory.
         self._family.send_published()
         # Whoever asked does not read answers: it will run into its own timeout.
-        with contextlib.suppress(ChannelFull):
+        with contextlib.suppress(NotSent):
             origin.send(message, fds)
 
 

@@ -2,11 +2,13 @@
 
 import sys
 import traceback
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from functools import partial
+from inspect import iscoroutine
 from pathlib import Path
 from types import TracebackType
-from typing import Final
+from typing import Any, Final
 
 from otpy.core.exits import ExitReason, ExitStatus, Normal, Raised, Shutdown, Stopped
 from otpy.errors import OtpyError, Refused, UnknownRequest
@@ -29,6 +31,14 @@ _PLAIN: Final = frozenset({int, str, bool, float, bytes, tuple, list, dict, type
 
 class NotNeeded(Exception):
     """Init returned `Ignore`."""
+
+
+class NeedsLoop(BaseException):
+    """A callback of a server that seemed to be plain returned a coroutine, which has not begun."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, object]) -> None:
+        super().__init__()
+        self.coroutine = coroutine
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +110,7 @@ class Serving:
 
         Raises:
             NotNeeded: It returned `Ignore`.
+            NeedsLoop: It returned a coroutine.
             BaseException: Whatever it raised.
         """
         result = self._server.init(*args, **kwargs)
@@ -145,7 +156,11 @@ class Serving:
         return self._end.reason if self._end else None
 
     def serve(self) -> ExitReason:
-        """Serve until the server stops, crashes or is told to; `terminate` has run then."""
+        """Serve until the server stops, crashes or is told to; `terminate` has run then.
+
+        Raises:
+            NeedsLoop: A callback returned a coroutine. The message is in hand.
+        """
         while self._end is None:
             try:
                 self._step()
@@ -175,14 +190,21 @@ class Serving:
                     self._carry_out("handle_cast", result)
             else:
                 self._handle_rarer(message)
-        except (Refused, UnknownRequest) as error:
-            self._refuse(message, error)
+        except NeedsLoop:
+            raise
         except BaseException as error:  # noqa: BLE001  # let it crash, but say why
-            # It may be the order to end, if the callback itself was receiving.
-            self._end = End(error.reason if isinstance(error, ShutDownAsked) else raised(error))
+            self._fail(message, error)
         else:
             if self._end is None:
                 self._hand = None
+
+    def _fail(self, message: Message | Continue, error: BaseException) -> None:
+        """Deal with what a callback raised: its own refusal answers, anything else ends it."""
+        if isinstance(error, Refused | UnknownRequest) and not error.remote:
+            self._refuse(message, error)
+        else:
+            # It may be the order to end, if the callback itself was receiving.
+            self._end = End(error.reason if isinstance(error, ShutDownAsked) else raised(error))
 
     def _handle_rarer(self, message: Message | Continue) -> None:
         if type(message) is Info:
@@ -199,6 +221,8 @@ class Serving:
 
     def _answer(self, caller: LinkCall, result: object) -> None:
         if not isinstance(result, _RESULTS) and result is not NoReply:
+            if iscoroutine(result):
+                raise NeedsLoop(result)
             caller.reply(result)
             return
         match result:
@@ -224,6 +248,8 @@ class Serving:
             case Stop(reason=reason):
                 self._end = End(exit_reason(reason))
             case _:
+                if iscoroutine(result):
+                    raise NeedsLoop(result)
                 raise TypeError(
                     f"{name} returned {result!r:.{MESSAGE_CHARS}}, expected None, Continue, "
                     "Timeout or Stop"
@@ -232,7 +258,11 @@ class Serving:
     def _terminate(self, end: End) -> ExitReason:
         reason = end.reason
         try:
-            self._server.terminate(str(reason))
+            result = self._server.terminate(str(reason))
+            if iscoroutine(result):
+                from otpy.runtime.asynchronous import run  # noqa: PLC0415  # asyncio is large
+
+                run(result)
         except BaseException as error:  # noqa: BLE001  # it becomes the exit reason, as in OTP
             reason = raised(error)
         self._answer_last(end)

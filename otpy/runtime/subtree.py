@@ -13,7 +13,7 @@ from otpy.runtime.place import Place
 from otpy.runtime.publishing import WayUp
 from otpy.runtime.reports import child_path
 from otpy.runtime.supervisor import Supervisor
-from otpy.system.channel import Channel, ChannelFull
+from otpy.system.channel import Channel, NotSent
 from otpy.system.prctl import become_subreaper
 from otpy.system.spawn import HANDLED, become_child, prepare_for_workers, raise_descriptor_limit
 from otpy.wire.control import (
@@ -48,7 +48,7 @@ class TreeSupervisor(Supervisor):
         self.loop.run()
         self.send_published()
         assert self.result is not None
-        self._parent.send(LastWord(self.result))
+        self.send_up(LastWord(self.result))
         self._parent.flush_within(seconds=5)
         return self.result
 
@@ -91,8 +91,8 @@ class TreeSupervisor(Supervisor):
         """Send a message, and the descriptors beside it, to the supervisor above."""
         try:
             self._parent.send(message, fds)
-        except ChannelFull:
-            return False  # a stopped parent must not make us grow
+        except NotSent:
+            return False  # it has ended, or is stopped and must not make us grow
         return True
 
     def _heard_from_parent(self, message: object, fds: tuple[int, ...]) -> None:
@@ -115,6 +115,7 @@ class TreeSupervisor(Supervisor):
     def _orphaned(self) -> None:
         """The parent is gone: nobody may outlive its supervisor."""
         self._parent.close()
+        self.router.parent_ended()
         self.tell(StopAsked())
 
 

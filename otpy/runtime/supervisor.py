@@ -160,10 +160,8 @@ class Supervisor(abc.ABC):
                 child = self._stopping(id_)
                 child.halt()
                 self._groups.end(child.pid)
-            case SetTimer(child=id_, incarnation=incarnation, seconds=seconds):
-                timed_out = TimedOut(id_, incarnation)
-                timer = self.loop.call_later(seconds, lambda: self.tell(timed_out))
-                self._children[id_].timer = timer
+            case SetTimer():
+                self._set_timer(action)
             case Reply(token=token, answer=answer):
                 self.router.answer(token, answer)
             case Emit(report=report):
@@ -176,6 +174,12 @@ class Supervisor(abc.ABC):
                 self.leftovers.after_all(self.loop.stop)
             case _:
                 assert_never(action)
+
+    def _set_timer(self, wanted: SetTimer) -> None:
+        timed_out = TimedOut(wanted.child, wanted.incarnation)
+        timer = self.loop.call_later(wanted.seconds, lambda: self.tell(timed_out))
+        if (child := self._children.get(wanted.child)) is not None:  # else it waits to be started
+            child.timer = timer
 
     def _stopping(self, id_: str) -> Child:
         child = self._children[id_]
@@ -324,6 +328,8 @@ class Supervisor(abc.ABC):
     def _group_ended(self, child: Child, status: Status) -> None:
         output = child.output.finish() if child.output is not None else ""
         del self._pids[child.pid]
+        # Now, and not once its subtree is gone, which may take as long as that has to stop.
+        self.router.child_ended(child, str(child.reason(status)))
         self.leftovers.after(child, lambda: self._is_gone(child, status, output))
 
     def _is_gone(self, child: Child, status: Status, output: str) -> None:
@@ -335,7 +341,6 @@ class Supervisor(abc.ABC):
         self._starter.bury(child, str(reason))
         if child.lifeline is not None:
             os.close(child.lifeline)
-        self.router.child_ended(child, str(reason))
         if child.ready:
             self.publish(child.post_mortem(reason, status, output))
             self.tell(Exited(id_, incarnation, reason))

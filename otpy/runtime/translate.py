@@ -28,6 +28,7 @@ from otpy.core.messages import (
 )
 from otpy.core.spec import ChildSpec
 from otpy.errors import OtpyError, ProtocolError, StartFailed, SupervisorError
+from otpy.wire.nesting import check_nesting
 
 _BATCH_CHARS: Final = 1 << 20
 _ERROR_CHARS: Final = 200
@@ -81,6 +82,7 @@ def _many(items: object) -> list[object]:
 
 
 def _start_child(spec: object, where: str) -> StartChild | StartCopy:
+    check_nesting(spec)
     match spec:
         case {"args": list(args), **others} if not others:
             return StartCopy(args=tuple(args))  # as for most copies: without what comes now

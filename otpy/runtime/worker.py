@@ -3,7 +3,6 @@
 import os
 import sys
 from functools import partial
-from inspect import CO_COROUTINE as _CO_COROUTINE
 from inspect import iscoroutine
 from typing import Any, Final
 
@@ -12,8 +11,9 @@ from otpy.runtime.mailbox import WorkerMailbox
 from otpy.runtime.orders import ShutDownAsked, StopAsked
 from otpy.runtime.peers import Peers
 from otpy.runtime.pipes import Pipes
-from otpy.runtime.serving import NotNeeded, Serving, raised
+from otpy.runtime.serving import NeedsLoop, NotNeeded, Serving, raised
 from otpy.server import GenServer, context, register_name
+from otpy.server.callbacks import is_async
 from otpy.server.functions import resolve
 from otpy.system.spawn import become_child, become_worker, exec_command
 from otpy.system.title import name_process
@@ -89,26 +89,31 @@ def _serve(
     server.name, server.instance = child.path, child.instance
     context.current().traps = server.trap_exit
     serving = _serving_for(server, mailbox)
-    serving.init(child.args, child.kwargs)
+    try:
+        serving.init(child.args, child.kwargs)
+    except NeedsLoop as found:
+        serving = _on_a_loop(serving, found)
+        serving.init((), {})
     if serving.failed is not None:
         return serving.failed, ""
     context.current().starting = False
     mailbox.tell_supervisor(Ready(traps=server.trap_exit))
-    return serving.report(serving.serve())
+    try:
+        reason = serving.serve()
+    except NeedsLoop as found:
+        serving = _on_a_loop(serving, found)
+        reason = serving.serve()
+    return serving.report(reason)
 
 
-def _is_async(target: type[GenServer]) -> bool:
-    """Tell whether an ``async def`` stands in the class, or in one that it is based on."""
-    for owner in target.__mro__[: target.__mro__.index(GenServer)]:
-        for value in owner.__dict__.values():
-            code = getattr(getattr(value, "__wrapped__", value), "__code__", None)
-            if code is not None and code.co_flags & _CO_COROUTINE:
-                return True
-    return False
+def _on_a_loop(serving: Serving, found: NeedsLoop) -> Serving:
+    from otpy.runtime.asynchronous import AsyncServing  # noqa: PLC0415  # as below
+
+    return AsyncServing.after(serving, found.coroutine)
 
 
 def _serving_for(server: GenServer, mailbox: WorkerMailbox) -> Serving:
-    if not _is_async(type(server)):
+    if not is_async(type(server)):
         return Serving(server, mailbox)
     # Not above: asyncio is on many pages that other workers do without.
     from otpy.runtime.asynchronous import AsyncServing  # noqa: PLC0415

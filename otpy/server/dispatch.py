@@ -4,7 +4,8 @@ import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import MethodType
+from functools import partialmethod
+from types import FunctionType
 from typing import Any, Final
 
 from otpy.errors import UnknownRequest
@@ -23,7 +24,7 @@ class Handles:
 
     Attributes:
         kind: ``call`` or ``cast``.
-        least: How many arguments it must have, without the server.
+        least: How many arguments a plain function must have, without the server.
         most: How many it may have.
     """
 
@@ -32,18 +33,27 @@ class Handles:
     most: float
 
 
-def marked(kind: str, method: Callable[..., Any]) -> Handles:
-    """Tell what a method takes, once and for all its requests."""
-    code = getattr(method, "__code__", None)
-    if code is None or code.co_kwonlyargcount or hasattr(method, "__wrapped__"):
-        return Handles(kind, *_bounds(inspect.signature(method)))
+def is_method(value: object) -> bool:
+    """Return whether a value can be marked: a function, or what stands for one in a class."""
+    return callable(value) or isinstance(value, classmethod | partialmethod)
+
+
+def marked(kind: str, method: Any) -> Handles:
+    """Return the mark of a method."""
+    if not isinstance(method, FunctionType):
+        return Handles(kind, 0, math.inf)  # looked at when it is called
+    code = method.__code__
+    if code.co_kwonlyargcount or hasattr(method, "__wrapped__"):
+        least, most = bounds(inspect.signature(method))
+        return Handles(kind, least - 1, most - 1)  # the server itself is the first
     most = code.co_argcount - 1
     least = most - len(method.__defaults__ or ())
     return Handles(kind, least, math.inf if code.co_flags & _VARIABLE else most)
 
 
-def _bounds(signature: inspect.Signature) -> tuple[float, float]:
-    least, most = -1.0, -1.0  # the server itself is the first
+def bounds(signature: inspect.Signature) -> tuple[float, float]:
+    """Return how many arguments must and may be given by their places."""
+    least, most = 0.0, 0.0
     for parameter in signature.parameters.values():
         needed = parameter.default is parameter.empty
         match parameter.kind:
@@ -56,10 +66,55 @@ def _bounds(signature: inspect.Signature) -> tuple[float, float]:
     return least, most
 
 
+def mark_of(value: object) -> Handles | None:
+    """Return the mark of what stands in a class; None if it has none."""
+    mark = getattr(value, MARK, None)
+    if mark is None and isinstance(value, staticmethod | classmethod):
+        mark = getattr(value.__func__, MARK, None)
+    return mark if isinstance(mark, Handles) else None
+
+
 def handles(function: object) -> str | None:
     """Tell whether `function` is marked to handle ``call`` or ``cast``; None if it is not."""
-    mark: Handles | None = getattr(function, MARK, None)
+    mark = mark_of(function)
     return None if mark is None else mark.kind
+
+
+def definition(server: type, name: str) -> object:
+    """Return what stands under `name` in a class or its bases, not bound to anything."""
+    for owner in server.__mro__:
+        if name in owner.__dict__:
+            return owner.__dict__[name]
+    return None
+
+
+def signature(server: type, name: str) -> inspect.Signature:
+    """Return what a method takes, without the server and without annotations.
+
+    Raises:
+        TypeError: It is no function, or one whose parameters are not known.
+        ValueError: Likewise.
+    """
+    value: Any = definition(server, name)
+    whole = inspect.signature(getattr(server, name))
+    bound = isinstance(value, staticmethod | classmethod) or not hasattr(type(value), "__get__")
+    parameters = list(whole.parameters.values())[0 if bound else 1 :]
+    return inspect.Signature([each.replace(annotation=each.empty) for each in parameters])
+
+
+@dataclass(frozen=True, slots=True)
+class _Method:
+    """A marked method of a class.
+
+    Attributes:
+        call: Takes the server and the arguments.
+        least: How many arguments it must have, without the server.
+        most: How many it may have.
+    """
+
+    call: Callable[..., object]
+    least: float
+    most: float
 
 
 class Methods(dict[type, dict[str, Callable[..., object]]]):
@@ -71,9 +126,33 @@ class Methods(dict[type, dict[str, Callable[..., object]]]):
     def __init__(self, kind: str) -> None:
         super().__init__()
         self.kind = kind
+        self._known: dict[type, dict[str, _Method]] = {}
 
     def __missing__(self, server: type) -> dict[str, Callable[..., object]]:
         return self.setdefault(server, {})
+
+    def find(self, server: type, name: str) -> _Method | None:
+        """Return the marked method of that name; what an instance has of it does not count."""
+        try:
+            return self._known[server][name]
+        except KeyError:
+            pass
+        value = definition(server, name)
+        mark = mark_of(value)
+        if mark is None or mark.kind != self.kind:
+            return None  # not kept: anybody may ask for anything
+        method = _method(server, name, value, mark)
+        return self._known.setdefault(server, {}).setdefault(name, method)
+
+
+def _method(server: type, name: str, value: Any, mark: Handles) -> _Method:
+    if type(value) is FunctionType:
+        return _Method(value, mark.least, mark.most)
+    get: Callable[..., Any] | None = getattr(type(value), "__get__", None)
+    if get is None:
+        return _Method(lambda _, *args: value(*args), *bounds(signature(server, name)))
+    bounded = bounds(signature(server, name))
+    return _Method(lambda this, *args: get(value, this, server)(*args), *bounded)
 
 
 def dispatch(server: object, methods: Methods, request: object) -> object:
@@ -95,17 +174,19 @@ _WITH_ONE_ARGUMENT: Final = 2
 
 def _find(server: object, methods: Methods, request: object) -> object:
     parts = request if isinstance(request, tuple) and request else (request,)
-    if isinstance(parts[0], str):
-        method: Any = getattr(type(server), parts[0], None)
-        mark: Handles | None = getattr(method, MARK, None)
-        if mark is not None and mark.kind == methods.kind:
-            bound: Any = getattr(server, parts[0])
-            # The mark takes the first parameter for the server; a static method has none such.
-            count = len(parts) - 1 if type(bound) is MethodType else len(parts) - 2
-            if mark.least <= count <= mark.most:
-                if count == 1 and type(bound) is MethodType is not type(method):
-                    methods[type(server)][parts[0]] = method
-                return bound(*parts[1:])
-    raise UnknownRequest(
-        f"{type(server).__name__} has no handler for {methods.kind} {short(request)}"
-    )
+    name = parts[0]
+    if isinstance(name, str) and (method := methods.find(type(server), name)) is not None:
+        count = len(parts) - 1
+        if method.least <= count <= method.most:
+            if count == 1 and type(method.call) is FunctionType:
+                methods[type(server)][name] = method.call
+            return method.call(server, *parts[1:])
+    raise UnknownRequest(_unknown(type(server), methods, request, name))
+
+
+def _unknown(server: type, methods: Methods, request: object, name: object) -> str:
+    """Say that nothing handles a request, and what the method of its `name` takes."""
+    text = f"{server.__name__} has no handler for {methods.kind} {short(request)}"
+    if isinstance(name, str) and methods.find(server, name) is not None:
+        text += f"; {name} takes {signature(server, name)}"
+    return text

@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeVar
 from typing import cast as as_type
 
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
-from otpy.server.dispatch import handles
+from otpy.server.dispatch import definition, handles, signature
 from otpy.server.talking import call, cast
 
 ServerT = TypeVar("ServerT")
@@ -66,16 +66,16 @@ class Proxy:
         return f"<Proxy of {self._cls.__name__} {self._ref.name}>"
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        method = getattr(self._cls, name, None)
+        method = definition(self._cls, name)
         kind = handles(method)
-        if kind is None or method is None:
+        if kind is None:
             owner = self._cls.__qualname__
             raise AttributeError(f"{owner} has no @call or @cast method {name!r}", name=name)
         send = self._ref.call if kind == "call" else self._ref.cast
-        signature = inspect.signature(method)
+        parameters = signature(self._cls, name)
 
         def request(*args: object, **kwargs: object) -> Any:
-            return send(name, *_positional(name, signature, args, kwargs), timeout=self._timeout)
+            return send(name, *_positional(name, parameters, args, kwargs), timeout=self._timeout)
 
         request.__name__ = request.__qualname__ = name
         request.__doc__ = method.__doc__
@@ -84,13 +84,13 @@ class Proxy:
 
 
 def _positional(
-    name: str, signature: inspect.Signature, args: tuple[object, ...], kwargs: dict[str, object]
+    name: str, parameters: inspect.Signature, args: tuple[object, ...], kwargs: dict[str, object]
 ) -> tuple[object, ...]:
     """Check the arguments against the method, and put them all in a row."""
-    bound = signature.bind(None, *args, **kwargs)
+    bound = parameters.bind(*args, **kwargs)
     if kwargs:
         bound.apply_defaults()  # of the parameters before a named one
         if named := bound.kwargs.keys() & kwargs.keys():
             names = ", ".join(sorted(named))
             raise TypeError(f"{name}: {names} cannot be sent, since a request has no names")
-    return bound.args[1:]
+    return bound.args

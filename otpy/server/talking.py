@@ -6,6 +6,7 @@ value that pickle carries passes between two workers.
 
 import contextlib
 from collections.abc import Callable, Iterable
+from functools import partialmethod
 from typing import Any, TypeVar, overload
 
 from otpy.errors import CallTimeout, NoProcess, OtpyError
@@ -14,11 +15,13 @@ from otpy.links.deadline import DEFAULT_TIMEOUT_S
 from otpy.links.pending import Pending
 from otpy.links.supervisor import SupervisorRef
 from otpy.server.context import current
-from otpy.server.dispatch import MARK, marked
+from otpy.server.dispatch import MARK, is_method, marked
 from otpy.wire.control import Whereis
 from otpy.wire.gateway import TreeRow
 
-Method = TypeVar("Method", bound=Callable[..., Any])
+Method = TypeVar(
+    "Method", bound="Callable[..., Any] | classmethod[Any, Any, Any] | partialmethod[Any]"
+)
 
 
 @overload
@@ -59,7 +62,7 @@ def call(
     """
     if request and type(name) is str:  # as nearly always
         return current().peers[name].call(*request, key=key, timeout=timeout)
-    if not request and callable(name):
+    if not request and is_method(name):
         return _marked(name, "call")
     return current().peers[_name(name)].call(_message(request), key=key, timeout=timeout)
 
@@ -94,7 +97,7 @@ def cast(
         FrameTooLarge: It is over `max_frame`.
         OtpyError: This process is not a worker of a tree.
     """
-    if not request and callable(name):
+    if not request and is_method(name):
         return _marked(name, "cast")
     return current().peers.cast(_name(name), _message(request), timeout, key)
 
@@ -220,7 +223,7 @@ def supervisor(path: str = "") -> SupervisorRef:
     return SupervisorRef(current().peers, _name(path))
 
 
-def _marked(method: Callable[..., Any], kind: str) -> Callable[..., Any]:
+def _marked(method: Any, kind: str) -> Any:
     setattr(method, MARK, marked(kind, method))
     return method
 

@@ -24,8 +24,16 @@ _RECV_FLAGS: Final = socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
 Handler = Callable[[object, "tuple[int, ...]"], None]
 
 
-class ChannelFull(Exception):
+class NotSent(Exception):
+    """A message was not sent; the descriptors that were to go with it are closed."""
+
+
+class ChannelFull(NotSent):
     """The other end has not read for so long that `max_queued` messages wait for it."""
+
+
+class ChannelClosed(NotSent):
+    """The other end has gone, or this one was closed."""
 
 
 class Channel:
@@ -55,6 +63,7 @@ class Channel:
         self._out: deque[tuple[memoryview, tuple[int, ...], object]] = deque()
         self._fds: deque[tuple[int, ...]] = deque()
         self._loop: Loop | None = None
+        self._broken = False
         self._waits_to_write = False
         self.on_room: Callable[[], None] | None = None
         self.closed = False
@@ -83,21 +92,26 @@ class Channel:
     @property
     def has_room(self) -> bool:
         """Whether `send` takes a message."""
-        return len(self._out) < self._max_queued
+        return not self._is_over and len(self._out) < self._max_queued
+
+    @property
+    def _is_over(self) -> bool:
+        return self.closed or self._broken
 
     def send(self, message: object, fds: Sequence[int] = ()) -> None:
         """Send, or queue what does not fit now; the descriptors are closed here once sent.
 
         If the kernel does not take them, the message arrives without them.
 
+        What is sent as the other end goes is lost without an error; `attach` tells that it went.
+
         Raises:
             ChannelFull: Too much is queued. Nothing was sent; the descriptors are closed.
+            ChannelClosed: There is no other end any more. The descriptors are closed.
         """
-        if self.closed or not self.has_room:
+        if not self.has_room:
             close_fds(fds)
-            if self.closed:
-                return
-            raise ChannelFull
+            raise ChannelClosed if self._is_over else ChannelFull
         try:
             data = self._encoded(len(fds), message)
         except BaseException:
@@ -119,6 +133,7 @@ class Channel:
             pass
         except OSError:
             # It is gone; whoever watches its pidfd or the end-of-file will say so.
+            self._broken = True
             self._drop_queue()
         if self._loop is not None and self._waits_to_write != bool(self._out):
             self._waits_to_write = bool(self._out)

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from otpy.system.descriptor import Watchable
+
 READABLE: Final = select.EPOLLIN
 WRITABLE: Final = select.EPOLLOUT
 
@@ -34,28 +36,48 @@ class Loop:
     def __init__(self) -> None:
         self._epoll = select.epoll()
         self._handlers: dict[int, Callable[[int], None]] = {}
+        self._fresh: set[int] = set()
         self._timers: list[tuple[float, int, Timer]] = []
         self._order = itertools.count()
         self._soon: list[Callable[[], None]] = []
         self._running = True
 
-    def watch(self, fd: int, handler: Callable[[int], None], events: int = READABLE) -> None:
-        """Call `handler` with the ready events whenever `fd` is ready."""
-        self._handlers[fd] = handler
-        self._epoll.register(fd, events)
+    def watch(
+        self, descriptor: Watchable | int, handler: Callable[[int], None], events: int = READABLE
+    ) -> None:
+        """Call `handler` with the ready events whenever `descriptor` is ready, until it closes.
 
-    def change(self, fd: int, events: int) -> None:
-        """Wait for other `events` on `fd` from now on."""
+        Raises:
+            OSError: The kernel refuses (epoll_ctl(2)); it is not waited for then.
+        """
+        fd = descriptor if isinstance(descriptor, int) else descriptor.fileno()
+        self._epoll.register(fd, events)
+        self._handlers[fd] = handler
+        self._fresh.add(fd)
+        if not isinstance(descriptor, int):
+            descriptor.watcher = self
+
+    def change(self, descriptor: Watchable | int, events: int) -> None:
+        """Wait for other `events` on `descriptor` from now on."""
+        fd = descriptor if isinstance(descriptor, int) else descriptor.fileno()
         self._epoll.modify(fd, events)
 
-    def unwatch(self, fd: int) -> None:
-        """Stop waiting for `fd`; to be called before it is closed, fine if never watched.
+    def unwatch(self, descriptor: Watchable | int) -> None:
+        """Stop waiting for `descriptor`, which does this when it closes; fine if never watched.
 
         A closed descriptor whose description lives on in another process would stay in the
         epoll set for ever (epoll(7), question 6).
         """
-        if self._handlers.pop(fd, None) is not None:
-            self._epoll.unregister(fd)
+        if isinstance(descriptor, int):
+            if self._handlers.pop(descriptor, None) is not None:
+                self._epoll.unregister(descriptor)
+        elif descriptor.watcher is self:
+            descriptor.watcher = None
+            fd = descriptor.fileno()
+            del self._handlers[fd]
+            self._fresh.discard(fd)
+            if not self._epoll.closed:
+                self._epoll.unregister(fd)
 
     def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer:
         """Call `callback` after `seconds`."""
@@ -81,9 +103,11 @@ class Loop:
         self._epoll.close()
 
     def _run_once(self) -> None:
+        self._fresh.clear()
         for fd, events in self._epoll.poll(self._seconds_to_wait(), 256):
-            # An earlier handler of this round may have closed this one's descriptor.
-            if (handler := self._handlers.get(fd)) is not None:
+            # An earlier handler of this round may have closed this one's descriptor, and what is
+            # watched since then may have its number: of that the round tells nothing.
+            if fd not in self._fresh and (handler := self._handlers.get(fd)) is not None:
                 handler(events)
         self._run_due_timers()
         soon, self._soon = self._soon, []

@@ -163,3 +163,17 @@ def test_a_supervisor_is_ended_by_sigkill_alone(shop: NodeUnderTest) -> None:
     shop.recover("counters/sales")
     assert set(shop.incarnations().values()) == {1, 2}
     assert shop.incarnations()["counters"] == shop.incarnations()[""] == 1
+
+
+def test_the_gateways_ends_never_end_the_tree(nodes: Nodes) -> None:
+    """5.1: eleven within a second were too many. From then on it comes back after a pause."""
+    node = nodes.run("""
+        name: app
+        children:
+          - {id: a, start: "otpy.examples.counter:Counter"}
+        """)
+    for _ in range(11):
+        node.recover("@gateway")
+    assert node.call("a", "increment", 1) == 1
+    assert {event.path for event in node.seen(ChildEnded)} == {"@gateway"}
+    assert not node.seen(GaveUp)

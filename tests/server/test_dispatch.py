@@ -65,6 +65,8 @@ class Marked(otpy.GenServer):
     def of_the_class(cls, value: int) -> list[object]:
         return [cls.__name__, value]
 
+    filled_in = otpy.call(functools.partialmethod(add, 10, second=5))
+
     @otpy.call
     def fails(self, value: int) -> int:
         raise TypeError(value)
@@ -109,6 +111,7 @@ def ask(server: otpy.GenServer, *request: object) -> object:
         (("wrapped", 5), ["logged", 5]),
         (("static", 5), 5),
         (("of_the_class", 5), ["Marked", 5]),
+        ("filled_in", 15),
         ((Word.ADD, 1), 11),
         (Request("add", 2), 12),
     ],
@@ -150,6 +153,43 @@ def test_a_method_answers_to_its_name(request_: object, reply: object, again: in
 def test_what_fits_no_method_is_unknown(request_: object) -> None:
     with pytest.raises(otpy.UnknownRequest, match=r"^Marked has no handler for call "):
         Marked().handle_call(request_, AnyCaller())
+
+
+@pytest.mark.parametrize(
+    ("request_", "what_it_takes"),
+    [
+        ("add", "; add takes (first, second=10)"),
+        (("nothing", 1), "; nothing takes ()"),
+        (("named", "text"), "; named takes (*, text='default')"),
+        ("needs_a_name", "; needs_a_name takes (*, text)"),
+        ("all", "; all takes (first, *rest)"),
+        ("wrapped", "; wrapped takes (value)"),
+        ("static", "; static takes (value)"),
+        ("of_the_class", "; of_the_class takes (value)"),
+        (("filled_in", 1, 2), "; filled_in takes (*, second=5)"),
+        ("no such", ""),
+        (("note", 1), ""),
+    ],
+)
+def test_a_wrong_number_of_arguments_is_told_what_it_takes(
+    request_: object, what_it_takes: str
+) -> None:
+    """4.11."""
+    with pytest.raises(otpy.UnknownRequest) as caught:
+        Marked().handle_call(request_, AnyCaller())
+    text = str(caught.value)
+    assert text.endswith(what_it_takes)
+    assert (" takes " in text) == bool(what_it_takes)
+
+
+@pytest.mark.parametrize("request_", ["nothing", ("add", 1), ("add", 1, 2), ("static", 5)])
+def test_an_attribute_of_the_instance_hides_no_method(request_: Any) -> None:
+    """4.9."""
+    server = Marked()
+    expected = server.handle_call(request_, AnyCaller())
+    for name in ("nothing", "add", "static"):
+        setattr(server, name, 7)
+    assert server.handle_call(request_, AnyCaller()) == expected
 
 
 class Mute:

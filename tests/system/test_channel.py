@@ -1,8 +1,15 @@
 """A framed socket between two processes of a tree."""
 
+import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+
+from otpy.runtime.child import control_channel
+from otpy.system.channel import ChannelClosed
 
 _WITHOUT_ROOM = """
 import os, resource, socket
@@ -43,3 +50,19 @@ def test_a_message_whose_descriptors_may_not_be_sent_goes_without_them() -> None
         "without 0",
         "with descriptors again 2",
     ]
+
+
+def test_a_channel_without_another_end_is_not_silent() -> None:
+    """6.3: who forwards a request has to know that it did not go."""
+    ours, theirs = (control_channel(end.detach()) for end in socket.socketpair())
+    theirs.close()
+    ours.send("as it goes, nobody knows")
+    assert not ours.has_room
+    read, write = os.pipe()
+    with pytest.raises(ChannelClosed):
+        ours.send("afterwards", (read, write))
+    with pytest.raises(OSError, match="Bad file"):
+        os.fstat(read)
+    ours.close()
+    with pytest.raises(ChannelClosed):
+        ours.send("closed here")

@@ -6,10 +6,13 @@ import os
 import random
 import resource
 from collections.abc import Iterator
+from datetime import UTC
 from typing import Any, Final
 
 import psutil
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from otpy.events import ChildStarting
 from otpy.wire.frames import frame
@@ -36,6 +39,10 @@ BEFORE_HELLO: Final[dict[str, bytes]] = {
     "operation is a number": frame(pack([1, 2, {}])),
     "arguments are an array": frame(pack([1, "hello", []])),
     "keys are numbers": frame(pack([1, "hello", {1: 2}])),
+    "operation is no UTF-8": frame(b"\x93\x01\xa1\xff\x80"),
+    "key is no UTF-8": frame(b"\x93\x01\xa5hello\x81\xa1\xff\xc0"),
+    "key is a map": frame(b"\x93\x01\xa5hello\x81\x80\xc0"),
+    "number is a timestamp": frame(b"\x93\xc7\x0c\xff" + b"\xff" * 12 + b"\xa5hello\x80"),
     "too large for a hello": frame(pack([1, "hello", {"x": "x" * 10_000}])),
 }
 
@@ -47,6 +54,8 @@ AFTER_HELLO: Final[dict[str, bytes]] = {
     "unknown operation": frame(pack([1, "format_disk", {}])),
     "too large": frame(pack([1, "whereis", {"name": "x" * (1 << 20)}])),
     "empty frame": frame(b""),
+    "name is no UTF-8": frame(b"\x93\x02\xa7whereis\x81\xa4name\xa2\xff\xfe"),
+    "key of a value is a map": frame(b"\x93\x02\xa7whereis\x81\xa4name\x81\x81\x01\x02\x03"),
 }
 
 TREE: Final = """
@@ -56,6 +65,7 @@ children:
   - id: branch
     children:
       - {id: b, start: "tests.support.workers:Remote", args: [WORK/log]}
+  - {id: pool, strategy: dynamic, template: {id: t, start: "otpy.examples.counter:Counter"}}
 """
 
 
@@ -70,6 +80,104 @@ def node(nodes: Nodes) -> Iterator[NodeUnderTest]:
     assert {event.incarnation for event in node.seen(ChildStarting)} == {1}
     assert node.stop() == 0
     assert "Traceback" not in node.errors
+
+
+def _answers_or_closes(node: NodeUnderTest, data: bytes) -> None:
+    """Send bytes after a hello; whatever becomes of that client, the next one is served."""
+    with RawClient(node) as client:
+        client.hello()
+        client.send(data)
+        client.socket.shutdown(1)
+        client.await_close()
+
+
+VALUES: Final = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats()
+    | st.binary()
+    | st.text()
+    | st.datetimes(timezones=st.just(UTC)),
+    lambda each: st.lists(each, max_size=4) | st.dictionaries(st.text() | st.integers(-9, 9), each),
+    max_leaves=8,
+)
+OPERATIONS: Final = (
+    "hello", "whereis", "tree", "connect", "supervisor", "hire", "signal", "statistics", "stop",
+    "trace", "stack", "get_state", "replace_state", "fate", "events", "lookup",
+)  # fmt: skip
+NAMES: Final = (
+    "name", "timeout", "path", "op", "spec", "specs", "child", "children", "supervisor", "tied",
+    "shutdown", "number", "below", "incarnation", "reason", "attributes", "follow", "key", "speaks",
+)  # fmt: skip
+"""All arguments of all operations, but `shutdown` of the node, and what leaves a server asleep."""
+
+SMALL: Final = VALUES | st.sampled_from(["a", "", "branch", "branch/b", "@gateway", 1, "get_state"])
+
+
+def deep(levels: int) -> list[Any]:
+    value: list[Any] = []
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+def test_whatever_a_client_sends_ends_that_client_alone(node: NodeUnderTest) -> None:
+    """5.1: raw bytes, broken frames, and every operation with arguments of any shape."""
+    gateway = node.pids()["@gateway"]
+
+    @settings(max_examples=150, deadline=None)
+    @given(body=st.binary(max_size=60), cut=st.integers(0, 60), framed=st.booleans())
+    def raw(body: bytes, cut: int, framed: bool) -> None:
+        _answers_or_closes(node, frame(body)[: cut or None] if framed else body)
+
+    @settings(max_examples=150, deadline=None)
+    @given(
+        number=st.integers(-5, 2**40),
+        operation=st.sampled_from(OPERATIONS) | st.text(),
+        arguments=st.dictionaries(st.sampled_from(NAMES), SMALL) | VALUES,
+    )
+    def requests(number: int, operation: str, arguments: Any) -> None:
+        if isinstance(arguments, dict) and operation == "signal":
+            arguments["number"] = 0
+        if operation != "stop":
+            _answers_or_closes(node, frame(pack([number, operation, arguments])))
+
+    @settings(max_examples=100, deadline=None)
+    @given(
+        data=st.builds(
+            lambda body, at, byte: (
+                body[: at % len(body)] + bytes([byte]) + body[at % len(body) + 1 :]
+            ),
+            st.sampled_from([pack([2, name, good]) for name, good in ARGUMENTS.items()]),
+            st.integers(0, 1000),
+            st.integers(0, 255),
+        )
+    )
+    def flipped(data: bytes) -> None:
+        if b"signal" not in data:
+            _answers_or_closes(node, frame(data))
+
+    raw()
+    requests()
+    flipped()
+    assert node.pids()["@gateway"] == gateway
+    assert psutil.pid_exists(gateway)
+
+
+def test_values_nested_deep_end_nobody(node: NodeUnderTest) -> None:
+    """Who decodes a value at the top of its stack may fail to encode it a few calls deeper."""
+    before = node.pids()
+    with RawClient(node) as client:
+        client.hello()
+        for levels in (150, *range(400, 520, 5), 900):
+            copy = {"path": "pool", "op": "start_child", "spec": {"args": [deep(levels)]}}
+            status, *error = client.ask("supervisor", copy)
+            assert status == (1 if levels > 200 else 0), error
+            state = {"name": "a", "attributes": {"kept": deep(levels)}}
+            status, *error = client.ask("replace_state", state)
+            assert status == (1 if levels > 200 else 0), str(error)[:200]
+    assert {path: pid for path, pid in node.pids().items() if path in before} == before
 
 
 def memory(pid: int) -> int:

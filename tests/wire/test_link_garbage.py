@@ -8,6 +8,8 @@ from typing import Final
 import msgspec
 import psutil
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from otpy import FrameTooLarge
 from otpy.events import ChildStarting
@@ -34,6 +36,8 @@ GARBAGE: Final[dict[str, bytes]] = {
     "too long": frame(pack([0, 1, 2, 3])),
     "number is a string": frame(pack([0, "1", "x"])),
     "bad UTF-8": frame(b"\x93\x00\x01\xa2\xff\xff"),
+    "a map as a key": frame(b"\x93\x00\x01\x81\x81\x01\x02\x03"),
+    "a time that is none": frame(b"\x93\x00\x01\xc7\x0c\xff" + b"\xff" * 12),
 }
 
 
@@ -130,3 +134,27 @@ def test_random_frames(node: NodeUnderTest) -> None:
             link.send(frame(source.randbytes(source.randrange(1, 200))))
             while link.message() is not None:
                 pass
+
+
+def test_whatever_a_client_says_on_a_link_ends_that_link_alone(node: NodeUnderTest) -> None:
+    """5.1, at a worker's edge: frames of any bytes, and messages of any shape."""
+    values = st.recursive(
+        st.none() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.binary() | st.text(),
+        lambda each: st.lists(each, max_size=4) | st.dictionaries(st.text(), each, max_size=4),
+        max_leaves=8,
+    )
+
+    @settings(max_examples=100, deadline=None)
+    @given(
+        body=st.binary(max_size=60)
+        | st.lists(values | st.integers(0, 9), max_size=4).map(pack)
+        | st.builds(
+            lambda number, value: pack([say.CALL, number, value]), st.integers(0, 2**64 - 1), values
+        )
+    )
+    def fuzz(body: bytes) -> None:
+        with RawClient(node) as client, client.link("a") as link:
+            link.send(frame(body))
+
+    fuzz()
+    node.call("a", "get_count")

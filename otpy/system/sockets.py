@@ -1,0 +1,74 @@
+"""Sockets that are owners of their descriptors as `otpy.system.descriptor` has it."""
+
+import os
+import socket
+from typing import Final
+
+from otpy.system.descriptor import CHECKS_VARIABLE, Descriptor, Watcher
+
+STREAM: Final = socket.SOCK_STREAM
+MESSAGES: Final = socket.SOCK_SEQPACKET
+"""Each is received as it was sent, as one."""
+
+
+class Socket(socket.socket):
+    """A Unix socket that unwatches itself before it closes; it never blocks.
+
+    Args:
+        descriptor: Handed over.
+        kind: `STREAM` or `MESSAGES`.
+
+    Attributes:
+        watcher: The loop that waits for it, if one does.
+
+    Raises:
+        OSError: It is no socket; the descriptor is still its owner's then.
+    """
+
+    __slots__ = ("watcher",)
+
+    def __init__(self, descriptor: Descriptor, kind: socket.SocketKind = STREAM) -> None:
+        self.watcher: Watcher | None = None
+        super().__init__(socket.AF_UNIX, kind, 0, descriptor.fileno())
+        descriptor.detach()
+        self.setblocking(False)  # whatever socket.setdefaulttimeout was told
+
+    def detach(self) -> int:
+        """Return the number for somebody else to own; this is as if closed from now on."""
+        self._unwatch()
+        return super().detach()
+
+    def close(self) -> None:
+        """Close it, and be waited for no more; the second time does nothing."""
+        self._unwatch()
+        super().close()
+
+    def _unwatch(self) -> None:
+        if self.watcher is not None:
+            self.watcher.unwatch(self)
+
+
+def socket_pair(kind: socket.SocketKind = STREAM) -> tuple[Descriptor, Descriptor]:
+    """Make two sockets that are connected to each other.
+
+    Raises:
+        OSError: There are too many open files.
+    """
+    one, other = socket.socketpair(socket.AF_UNIX, kind)
+    return Descriptor(one.detach()), Descriptor(other.detach())
+
+
+def accepted(listener: socket.socket) -> Socket:
+    """Accept a connection.
+
+    Raises:
+        OSError: As `socket.accept`.
+    """
+    connection, _ = listener.accept()
+    return Socket(Descriptor(connection.detach()))
+
+
+if os.environ.get(CHECKS_VARIABLE):
+    from otpy.system.socket_checks import CheckedSocket
+
+    Socket = CheckedSocket  # type: ignore[misc]

@@ -1,0 +1,29 @@
+"""To be imported before otpy is: from then on every mistake with a descriptor is an error.
+
+In this process, and in every one that is started from here.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Final
+
+mistakes: Final = Path(tempfile.mkdtemp(prefix="otpy-checks-", dir="/tmp")) / "descriptors"
+"""The file that every process writes its mistakes to; there is none as long as none is made."""
+
+os.environ["OTPY_CHECK_DESCRIPTORS"] = str(mistakes)
+
+
+def take_mistakes() -> str:
+    """Return what was written since the last time."""
+    if not mistakes.exists():
+        return ""
+    text = mistakes.read_text(errors="replace")
+    mistakes.unlink()
+    return text
+
+
+def clean_up() -> None:
+    """Leave no file behind."""
+    mistakes.unlink(missing_ok=True)
+    mistakes.parent.rmdir()
