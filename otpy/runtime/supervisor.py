@@ -319,6 +319,8 @@ class Supervisor(abc.ABC):
         if not child.orderly:
             kill_group(child.pid)
         status, child.reaped = reap(child.pid), True
+        # Now, and not once its group or subtree is gone, which may take as long as it has to stop.
+        self.router.child_ended(child, str(child.reason(status)))
         if child.orderly and left_in_group(child.pid):
             child.pass_on(status)
             self._groups.begin(child.pid, lambda: self._group_ended(child, status))
@@ -328,8 +330,6 @@ class Supervisor(abc.ABC):
     def _group_ended(self, child: Child, status: Status) -> None:
         output = child.output.finish() if child.output is not None else ""
         del self._pids[child.pid]
-        # Now, and not once its subtree is gone, which may take as long as that has to stop.
-        self.router.child_ended(child, str(child.reason(status)))
         self.leftovers.after(child, lambda: self._is_gone(child, status, output))
 
     def _is_gone(self, child: Child, status: Status, output: str) -> None:

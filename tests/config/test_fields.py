@@ -193,23 +193,31 @@ def test_id(told: Told, written: str, text: str) -> None:
         ),
         (
             "stop_signal: TREM",
-            "16: stop_signal: got 'TREM', expected the name of a signal, such as TERM or QUIT,"
-            " or its number; did you mean 'TERM'?",
+            (
+                "16: stop_signal: got 'TREM', expected the name of a signal, such as TERM or QUIT,"
+                " or its number; did you mean 'TERM'?"
+            ),
         ),
         (
             "stop_signal: 999",
-            "16: stop_signal: got 999, expected the name of a signal, such as TERM or QUIT,"
-            " or its number",
+            (
+                "16: stop_signal: got 999, expected the name of a signal, such as TERM or QUIT,"
+                " or its number"
+            ),
         ),
         (
             "stop_signal: KILL",
-            "16: stop_signal: got 'KILL', expected a signal that a process can handle to stop,"
-            " such as TERM or QUIT; shutdown: brutal_kill kills at once",
+            (
+                "16: stop_signal: got 'KILL', expected a signal that a process can handle to stop,"
+                " such as TERM or QUIT; shutdown: brutal_kill kills at once"
+            ),
         ),
         (
             "stop_signal: yes",
-            "16: stop_signal: got yes (YAML reads it as true), expected the name of a signal,"
-            " such as TERM or QUIT, or its number",
+            (
+                "16: stop_signal: got yes (YAML reads it as true), expected the name of a signal,"
+                " such as TERM or QUIT, or its number"
+            ),
         ),
         ("stop_group: 1", "15: stop_group: got 1, expected true or false"),
         ("shutdown: -1", f"13: shutdown: got -1, expected {BUDGET}"),
