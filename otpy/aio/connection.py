@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 
 from otpy.errors import ProtocolError
 from otpy.links.seat import Lost, NotDelivered
+from otpy.system.descriptor import HasFileno
 from otpy.wire.frames import Frame, whole
 
 AnswerT = TypeVar("AnswerT")
@@ -32,19 +33,20 @@ class Connection(abc.ABC, Generic[AnswerT]):
     """One connection, shared by the tasks of one event loop.
 
     Args:
-        reader: The descriptor to read from, non-blocking.
-        writer: The descriptor to write to, non-blocking; may be the same.
+        reader: What is read from, non-blocking.
+        writer: What is written to, non-blocking; may be the same.
 
     Attributes:
         open: Whether new requests may be sent here.
         fault: What was wrong with what came, if that ended the connection.
     """
 
-    def __init__(self, reader: int, writer: int) -> None:
+    def __init__(self, reader: HasFileno, writer: HasFileno) -> None:
         self.open = True
         self.fault: ProtocolError | OSError | None = None
         self._loop = asyncio.get_running_loop()
-        self._reader, self._writer = reader, writer
+        # Numbers, since each message needs them; whoever closes the owners ends their use.
+        self._reader, self._writer = reader.fileno(), writer.fileno()
         self._slots: dict[int, Slot[AnswerT]] = {}
         self._turn = asyncio.Lock()
         self._written = 0
@@ -53,7 +55,7 @@ class Connection(abc.ABC, Generic[AnswerT]):
         self._retired = False
         self._cut = False
         self._released = False
-        self._loop.add_reader(reader, self._readable)
+        self._loop.add_reader(self._reader, self._readable)
 
     def __del__(self) -> None:
         if not getattr(self, "_released", True):

@@ -20,7 +20,8 @@ from otpy.errors import NodeNotFound, ProcessDown, ProtocolError, RuntimeDirErro
 from otpy.links.deadline import seconds_left
 from otpy.links.protocol import error_of
 from otpy.links.seat import Lost, NotDelivered
-from otpy.system.fdpass import close_fds, recv_fds
+from otpy.system.descriptor import Descriptor, close_all
+from otpy.system.fdpass import recv_fds
 from otpy.wire import gateway
 
 _BACKLOG_S: Final = 0.01
@@ -32,9 +33,11 @@ class GatewayConnection(Connection[Answered]):
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self._protocol = GatewayProtocol()
-        super().__init__(sock.fileno(), sock.fileno())
+        super().__init__(sock, sock)
 
-    async def ask(self, operation: str, arguments: dict[str, Any]) -> tuple[Any, tuple[int, ...]]:
+    async def ask(
+        self, operation: str, arguments: dict[str, Any]
+    ) -> tuple[Any, tuple[Descriptor, ...]]:
         """Send a request; return the answer's value and descriptors, or raise its error.
 
         Raises as `exchange`, too.
@@ -55,7 +58,7 @@ class GatewayConnection(Connection[Answered]):
                 return
             for answer, own_fds in self._protocol.receive(data, fds):
                 if not self._deliver(answer.number, (answer, own_fds)):
-                    close_fds(own_fds)
+                    close_all(own_fds)
         except BlockingIOError:
             return
         except (ProtocolError, OSError) as error:
@@ -65,11 +68,11 @@ class GatewayConnection(Connection[Answered]):
 
     def _discard(self, outcome: Answered | NotDelivered | Lost) -> None:
         if isinstance(outcome, tuple):
-            close_fds(outcome[1])
+            close_all(outcome[1])
 
     def _close(self) -> None:
         self._sock.close()
-        close_fds(self._protocol.take_leftovers())
+        close_all(self._protocol.take_leftovers())
 
 
 class Gateway:
@@ -105,7 +108,7 @@ class Gateway:
         deadline: float | None = None,
         *,
         repeatable: bool = True,
-    ) -> tuple[Any, tuple[int, ...]]:
+    ) -> tuple[Any, tuple[Descriptor, ...]]:
         """Ask the gateway; return the answer's value and the descriptors that came with it.
 
         Args:

@@ -12,8 +12,8 @@ from otpy.errors import ProcessDown, ProtocolError
 from otpy.links.mortal import EOF_GRACE_S
 from otpy.links.protocol import Failure, LinkProtocol, Reply
 from otpy.links.seat import NotDelivered
-from otpy.system.fdpass import close_fds
-from otpy.system.pipes import unread_bytes
+from otpy.system.descriptor import close_all
+from otpy.system.pipes import LinkDescriptors, unread_bytes
 from otpy.wire.frames import Frame, LargeFrame
 
 _READ_BYTES: Final = 1 << 16
@@ -33,7 +33,7 @@ class Link(Connection[Reply | Failure]):
 
     def __init__(
         self,
-        fds: tuple[int, int, int],
+        fds: LinkDescriptors,
         path: str,
         pid: int,
         incarnation: int,
@@ -41,9 +41,11 @@ class Link(Connection[Reply | Failure]):
         node_pid: int,
         protocol: LinkProtocol,
     ) -> None:
-        reader, writer, self._pidfd = fds
-        os.set_blocking(reader, False)
-        os.set_blocking(writer, False)
+        self._owned = fds
+        reader, writer, pidfd = fds
+        self._pidfd = pidfd.fileno()
+        os.set_blocking(reader.fileno(), False)
+        os.set_blocking(writer.fileno(), False)
         self.path, self.pid, self.incarnation, self.node_pid = path, pid, incarnation, node_pid
         self.protocol = protocol
         self._next_number = itertools.count(1).__next__
@@ -200,7 +202,7 @@ class Link(Connection[Reply | Failure]):
             self._grace.cancel()
 
     def _close(self) -> None:
-        close_fds((self._reader, self._writer, self._pidfd))
+        close_all(self._owned)
         self.protocol.close()
 
 

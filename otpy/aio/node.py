@@ -26,7 +26,7 @@ from otpy.links.deadline import DEFAULT_TIMEOUT_S, fate_deadline, seconds_left
 from otpy.links.notices import Registered
 from otpy.links.protocol import ClientProtocol, LinkProtocol
 from otpy.server.proxy import Proxy
-from otpy.system.fdpass import close_fds
+from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.nodedir import NodeDir, can_be_name
 from otpy.wire import link as say
 from otpy.wire.control import Inquiry
@@ -244,7 +244,7 @@ class Node:
             try:
                 await _readable(fds[0])
             finally:
-                close_fds(fds)
+                close_all(fds)
 
     async def close(self) -> None:
         """Close the connection. Requests of other tasks that are under way finish first."""
@@ -301,7 +301,7 @@ class Node:
     async def trace(self, name: str) -> TraceStream:
         """Trace a process; raises `NoProcess` and `ProcessDown`."""
         _, fds = await self._gateway.ask("trace", {"name": name}, repeatable=False)
-        stream = TraceStream(fds[0])
+        stream = TraceStream(*fds)
         self._streams.add(stream)
         return stream
 
@@ -316,7 +316,7 @@ class Node:
         who = converted("connect", answer, Introduction)
         reader, writer, pidfd = answer[1]
         if self._closed:
-            close_fds(answer[1])
+            close_all(answer[1])
             raise ValueError(f"the connection to node {self.name!r} is closed")
         where = (who.path, who.pid, who.incarnation)
         protocol = who.begin(self.protocol())
@@ -355,14 +355,14 @@ class Node:
             stream.abandon()
 
 
-async def _readable(fd: int) -> None:
+async def _readable(descriptor: Descriptor) -> None:
     loop = asyncio.get_running_loop()
     comes = asyncio.Event()
-    loop.add_reader(fd, comes.set)
+    loop.add_reader(descriptor.fileno(), comes.set)
     try:
         await comes.wait()
     finally:
-        loop.remove_reader(fd)
+        loop.remove_reader(descriptor.fileno())
 
 
 _nodes: Final[weakref.WeakSet[Node]] = weakref.WeakSet()

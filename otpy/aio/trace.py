@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from otpy.client.trace import READ_BYTES, TraceFeed
+from otpy.system.descriptor import Descriptor
 from otpy.wire.system import TraceEvent
 
 
@@ -15,8 +16,8 @@ class TraceStream:
     One task iterates; any may close.
     """
 
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
+    def __init__(self, end: Descriptor) -> None:
+        self._end = end
         self._feed = TraceFeed()
         self._comes = asyncio.Event()
         self._released = False
@@ -50,7 +51,7 @@ class TraceStream:
         """End the trace; a task that waits for the next event gets StopAsyncIteration."""
         self._feed.end()
         if not self._released:
-            asyncio.get_running_loop().remove_reader(self._fd)
+            asyncio.get_running_loop().remove_reader(self._end.fileno())
         self._comes.set()
         self.abandon()
 
@@ -59,16 +60,16 @@ class TraceStream:
         if not getattr(self, "_released", True):
             self._feed.done = True
             self._released = True
-            os.close(self._fd)
+            self._end.close()
 
     async def _receive(self) -> None:
         loop = asyncio.get_running_loop()
         self._comes.clear()
-        loop.add_reader(self._fd, self._comes.set)
+        loop.add_reader(self._end.fileno(), self._comes.set)
         try:
             await self._comes.wait()
         finally:
             if not self._released:
-                loop.remove_reader(self._fd)
+                loop.remove_reader(self._end.fileno())
         if not self._feed.done:
-            self._feed.receive(os.read(self._fd, READ_BYTES))
+            self._feed.receive(os.read(self._end.fileno(), READ_BYTES))

@@ -7,7 +7,7 @@ import msgspec
 
 from otpy.errors import NoProcess, ProtocolError
 from otpy.links.protocol import LinkProtocol
-from otpy.system.fdpass import close_fds
+from otpy.system.descriptor import Descriptor, close_all
 from otpy.wire.control import DumpStacks, Inquiry, ReadGauges
 from otpy.wire.gateway import TreeRow
 from otpy.wire.system import GetState, ReplaceState, Resume, Suspend
@@ -60,7 +60,9 @@ def stop_order(row: TreeRow, reason: object) -> dict[str, Any]:
     return {"name": row.path, "incarnation": row.incarnation, "reason": reason}
 
 
-def converted(operation: str, answer: tuple[Any, tuple[int, ...]], shape: type[ShapeT]) -> ShapeT:
+def converted(
+    operation: str, answer: tuple[Any, tuple[Descriptor, ...]], shape: type[ShapeT]
+) -> ShapeT:
     """Make the value of an answer a `shape`.
 
     Raises:
@@ -70,5 +72,5 @@ def converted(operation: str, answer: tuple[Any, tuple[int, ...]], shape: type[S
     try:
         return msgspec.convert(value, shape)
     except msgspec.ValidationError as error:
-        close_fds(fds)
+        close_all(fds)
         raise ProtocolError(f"not what {operation!r} answers: {error}") from None

@@ -20,7 +20,8 @@ from otpy.links.channel import Channel
 from otpy.links.deadline import TooLate, has_passed, lock_timeout, seconds_left
 from otpy.links.protocol import error_of
 from otpy.links.seat import Lost, NotDelivered, Seat
-from otpy.system.fdpass import close_fds, recv_fds
+from otpy.system.descriptor import Descriptor, close_all
+from otpy.system.fdpass import recv_fds
 from otpy.system.nodedir import node_names, runtime_dir
 from otpy.wire import gateway
 
@@ -32,7 +33,7 @@ ATTEMPTS: Final = 100
 
 NO_ONE_LISTENS: Final = (errno.ENOENT, errno.ECONNREFUSED, errno.ENOTDIR)
 
-Answered: TypeAlias = tuple[GatewayAnswer, tuple[int, ...]]
+Answered: TypeAlias = tuple[GatewayAnswer, tuple[Descriptor, ...]]
 
 
 class GatewayChannel(Channel[Answered]):
@@ -40,14 +41,14 @@ class GatewayChannel(Channel[Answered]):
 
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(False)
-        super().__init__(sock.fileno(), sock.fileno())
+        super().__init__(sock, sock)
         self._sock = sock
         self._protocol = GatewayProtocol()
         self._handing_over = threading.Lock()
 
     def ask(
         self, operation: str, arguments: dict[str, Any], deadline: float | None
-    ) -> tuple[Any, tuple[int, ...]]:
+    ) -> tuple[Any, tuple[Descriptor, ...]]:
         """Send a request; return the answer's value and descriptors, or raise its error.
 
         Raises as `exchange`, too.
@@ -78,7 +79,7 @@ class GatewayChannel(Channel[Answered]):
         with self._handing_over:
             seat = self._seats.get(number)
             if seat is None or seat.left:
-                close_fds(answer[1])
+                close_all(answer[1])
                 return
             seat.answer = answer
         seat.rouse()
@@ -87,11 +88,11 @@ class GatewayChannel(Channel[Answered]):
         with self._handing_over:
             seat.left = True
             if seat.answer is not None:
-                close_fds(seat.answer[1])
+                close_all(seat.answer[1])
 
     def _close(self) -> None:
         self._sock.close()
-        close_fds(self._protocol.take_leftovers())
+        close_all(self._protocol.take_leftovers())
 
 
 class Hello:
@@ -139,7 +140,7 @@ class Gateway:
         deadline: float | None,
         *,
         repeatable: bool = True,
-    ) -> tuple[Any, tuple[int, ...]]:
+    ) -> tuple[Any, tuple[Descriptor, ...]]:
         """Ask the gateway; return the answer's value and the descriptors that came with it.
 
         `connect` is told the time left as its ``timeout``.

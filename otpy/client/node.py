@@ -38,7 +38,7 @@ from otpy.links.protocol import ClientProtocol, LinkProtocol
 from otpy.links.supervisor import SupervisorRef
 from otpy.links.table import LinkTable
 from otpy.server.proxy import Proxy
-from otpy.system.fdpass import close_fds
+from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.nodedir import NodeDir, can_be_name
 from otpy.wire import link as say
 from otpy.wire.control import Inquiry
@@ -239,7 +239,7 @@ class Node(ClientEmployer):
             try:
                 _await_end(fds[0], deadline)
             finally:
-                close_fds(fds)
+                close_all(fds)
         except TooLate:
             raise CallTimeout(f"node {self.name!r} did not end within {timeout:g} s") from None
 
@@ -299,7 +299,7 @@ class Node(ClientEmployer):
     def trace(self, name: str, deadline: float | None) -> TraceStream:
         """Trace a process; raises `NoProcess`, `ProcessDown` and `TooLate`."""
         _, fds = self._gateway.ask("trace", {"name": name}, deadline, repeatable=False)
-        stream = TraceStream(fds[0])
+        stream = TraceStream(*fds)
         self._streams.add(stream)
         return stream
 
@@ -314,15 +314,19 @@ class Node(ClientEmployer):
         """
         answer = self._gateway.ask("connect", {"name": name, "speaks": say.VERSION}, deadline)
         who = converted("connect", answer, Introduction)
+        try:
+            protocol = who.begin(self.protocol())
+        except BaseException:
+            close_all(answer[1])
+            raise
         reader, writer, pidfd = answer[1]
-        ends = (reader, writer, pidfd)
         link = Link(
-            ends,
+            (reader, writer, pidfd),
             who.path,
             who.pid,
             who.incarnation,
             node_pid=self.pid,
-            protocol=who.begin(self.protocol()),
+            protocol=protocol,
         )
         known = self._links.share(link)
         if known is None:
@@ -358,7 +362,7 @@ class Node(ClientEmployer):
             stream.abandon()
 
 
-def _await_end(pidfd: int, deadline: float | None) -> None:
+def _await_end(pidfd: Descriptor, deadline: float | None) -> None:
     ends = select.poll()
     ends.register(pidfd, select.POLLIN)
     while not ends.poll(poll_ms(deadline)):

@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from otpy.errors import ProtocolError
+from otpy.system.descriptor import Descriptor
 from otpy.wire import gateway
 from otpy.wire.frames import FrameDecoder, frame
 from otpy.wire.packing import pack
@@ -33,7 +34,7 @@ class GatewayProtocol:
     def __init__(self) -> None:
         self._frames = FrameDecoder()
         self._numbers = itertools.count(1)
-        self._fds: deque[int] = deque()
+        self._fds: deque[Descriptor] = deque()
         self._expected: dict[int, int] = {}
 
     def request(self, operation: str, arguments: dict[str, Any]) -> tuple[int, bytes]:
@@ -50,8 +51,8 @@ class GatewayProtocol:
         return number, data
 
     def receive(
-        self, data: bytes, fds: tuple[int, ...] = ()
-    ) -> list[tuple[GatewayAnswer, tuple[int, ...]]]:
+        self, data: bytes, fds: tuple[Descriptor, ...] = ()
+    ) -> list[tuple[GatewayAnswer, tuple[Descriptor, ...]]]:
         """Take bytes and descriptors that arrived; return whole answers, each with its own.
 
         An answer that nobody waits for any more has its descriptors, too: close them.
@@ -60,7 +61,7 @@ class GatewayProtocol:
             ProtocolError: They are not what a gateway says. Nothing after them can be read.
         """
         self._fds.extend(fds)
-        answers: list[tuple[GatewayAnswer, tuple[int, ...]]] = []
+        answers: list[tuple[GatewayAnswer, tuple[Descriptor, ...]]] = []
         for body in self._frames.feed(data):
             try:
                 answer = _gateway_decoder.decode(body)
@@ -69,7 +70,7 @@ class GatewayProtocol:
             answers.append((answer, self._take_fds(answer)))
         return answers
 
-    def _take_fds(self, answer: GatewayAnswer) -> tuple[int, ...]:
+    def _take_fds(self, answer: GatewayAnswer) -> tuple[Descriptor, ...]:
         if answer.status == gateway.EVENT:
             return ()
         count = self._expected.pop(answer.number, 0)
@@ -79,7 +80,7 @@ class GatewayProtocol:
             raise ProtocolError(f"an answer came with {len(self._fds)} descriptors, not {count}")
         return tuple(self._fds.popleft() for _ in range(count))
 
-    def take_leftovers(self) -> tuple[int, ...]:
+    def take_leftovers(self) -> tuple[Descriptor, ...]:
         """Hand over the descriptors of answers that never came whole, to be closed."""
         leftovers = tuple(self._fds)
         self._fds.clear()

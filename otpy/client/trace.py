@@ -10,6 +10,7 @@ from typing import Final, Self
 import msgspec
 
 from otpy.errors import ProtocolError
+from otpy.system.descriptor import Descriptor
 from otpy.wire.frames import FrameDecoder
 from otpy.wire.system import TraceEvent
 
@@ -58,14 +59,14 @@ class TraceStream:
     iterates; any may close.
     """
 
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
+    def __init__(self, end: Descriptor) -> None:
+        self._end = end
         self._feed = TraceFeed()
         self._reading = threading.Lock()
-        self._closing = os.eventfd(0)
+        self._closing = Descriptor(os.eventfd(0))
         self._released = False
         self._poll = select.poll()
-        self._poll.register(fd, select.POLLIN)
+        self._poll.register(end, select.POLLIN)
         self._poll.register(self._closing, select.POLLIN)
 
     def __iter__(self) -> Self:
@@ -104,7 +105,7 @@ class TraceStream:
             finally:
                 self._reading.release()
         else:
-            os.eventfd_write(self._closing, 1)
+            os.eventfd_write(self._closing.fileno(), 1)
 
     def abandon(self) -> None:
         """Forget the trace: to be called in the child after a fork."""
@@ -115,10 +116,10 @@ class TraceStream:
     def _release(self) -> None:
         if not self._released:
             self._released = True
-            os.close(self._fd)
-            os.close(self._closing)
+            self._end.close()
+            self._closing.close()
 
     def _receive(self) -> None:
         self._poll.poll()
         if not self._feed.done:
-            self._feed.receive(os.read(self._fd, READ_BYTES))
+            self._feed.receive(os.read(self._end.fileno(), READ_BYTES))

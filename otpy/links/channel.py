@@ -16,9 +16,11 @@ from otpy.errors import ProtocolError
 from otpy.links.deadline import TooLate, has_passed, lock_timeout, poll_ms
 from otpy.links.seat import AnswerT, Lost, NotDelivered, Seat
 from otpy.links.turn import Turn
+from otpy.system.descriptor import Descriptor, HasFileno
 from otpy.system.pipes import widen
 from otpy.wire.frames import Frame, LargeFrame, rest_of
 
+_CLOSED: Final = -1
 _GONE: Final = select.POLLHUP | select.POLLERR | select.POLLNVAL
 _CAN_READ: Final = select.POLLIN | _GONE
 _CAN_WRITE: Final = select.POLLOUT | _GONE
@@ -28,8 +30,8 @@ class Channel(abc.ABC, Generic[AnswerT]):
     """One connection, shared by threads.
 
     Args:
-        reader: The descriptor to read from.
-        writer: The descriptor to write to, non-blocking; may be the same.
+        reader: What is read from.
+        writer: What is written to, non-blocking; may be the same.
         pidfd: Readable once the process at the other end is dead; None if that does not matter.
 
     Attributes:
@@ -37,10 +39,14 @@ class Channel(abc.ABC, Generic[AnswerT]):
         fault: What was wrong with what came, if that ended the connection.
     """
 
-    def __init__(self, reader: int, writer: int, pidfd: int | None = None) -> None:
+    def __init__(
+        self, reader: HasFileno, writer: HasFileno, pidfd: Descriptor | None = None
+    ) -> None:
         self.open = True
         self.fault: ProtocolError | OSError | None = None
-        self._reader, self._writer, self._pidfd = reader, writer, pidfd
+        # Numbers, since each message needs them; whoever closes the owners ends their use.
+        self._reader, self._writer = reader.fileno(), writer.fileno()
+        self._pidfd = None if pidfd is None else pidfd.fileno()
         self._ended = False
         self._retired = False
         self._released = threading.Lock()  # held from then on
@@ -189,6 +195,7 @@ class Channel(abc.ABC, Generic[AnswerT]):
 
     def _release(self) -> None:
         if self._released.acquire(False):
+            self._reader = self._writer = _CLOSED
             self._close()
 
     # --- sending ---------------------------------------------------------------------------

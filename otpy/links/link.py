@@ -17,8 +17,8 @@ from otpy.links.deadline import TooLate, has_passed, lock_timeout, poll_ms
 from otpy.links.mortal import EOF_GRACE_S, MortalChannel
 from otpy.links.protocol import ROOM, Failure, LinkProtocol, Reply
 from otpy.links.seat import Lost, NotDelivered, Seat
-from otpy.system.fdpass import close_fds
-from otpy.system.pipes import unread_bytes
+from otpy.system.descriptor import close_all
+from otpy.system.pipes import LinkDescriptors, unread_bytes
 from otpy.wire.frames import Frame, LargeFrame
 
 _READ_BYTES: Final = 1 << 16
@@ -48,7 +48,7 @@ class Link(MortalChannel[Reply | Failure]):
 
     def __init__(
         self,
-        fds: tuple[int, int, int],
+        fds: LinkDescriptors,
         path: str,
         pid: int,
         incarnation: int,
@@ -56,10 +56,10 @@ class Link(MortalChannel[Reply | Failure]):
         node_pid: int,
         protocol: LinkProtocol,
     ) -> None:
-        reader, writer, pidfd = fds
-        super().__init__(reader, writer, pidfd)
-        os.set_blocking(reader, False)
-        os.set_blocking(writer, False)
+        self._owned = fds
+        super().__init__(*fds)
+        os.set_blocking(self._reader, False)
+        os.set_blocking(self._writer, False)
         self._eof_at: float | None = None
         self.path, self.pid, self.incarnation, self.node_pid = path, pid, incarnation, node_pid
         self.protocol = protocol
@@ -382,5 +382,5 @@ class Link(MortalChannel[Reply | Failure]):
             return ProcessDown(*self._fate.args)
 
     def _close(self) -> None:
-        close_fds((self._reader, self._writer, self._pidfd))
+        close_all(self._owned)
         self.protocol.close()

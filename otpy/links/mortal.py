@@ -7,6 +7,7 @@ from typing import Final, Generic
 from otpy.links.channel import Channel
 from otpy.links.deadline import TooLate, has_passed, poll_ms
 from otpy.links.seat import AnswerT, Lost, NotDelivered
+from otpy.system.descriptor import Descriptor
 from otpy.wire.frames import Frame
 
 EOF_GRACE_S: Final = 3.0
@@ -20,9 +21,9 @@ class MortalChannel(Channel[AnswerT], Generic[AnswerT]):
         dead: Whether the process is known to be dead.
     """
 
-    def __init__(self, reader: int, writer: int, pidfd: int) -> None:
+    def __init__(self, reader: Descriptor, writer: Descriptor, pidfd: Descriptor) -> None:
         super().__init__(reader, writer, pidfd)
-        self._pidfd: int = pidfd
+        self._pidfd: int = pidfd.fileno()
         self.dead = False
 
     def _send(self, data: Frame, deadline: float | None, *, careful: bool = False) -> int:

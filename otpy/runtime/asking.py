@@ -12,8 +12,8 @@ from otpy.runtime.runner import new_id, task_spec
 from otpy.runtime.serving import exit_reason
 from otpy.runtime.translate import core_request, plain, refusal
 from otpy.server.context import current
-from otpy.system.fdpass import close_fds
-from otpy.system.pipes import link_pipes
+from otpy.system.descriptor import Descriptor, close_all
+from otpy.system.pipes import LinkDescriptors, LinkEnds, link_pipes
 from otpy.wire.control import (
     Address,
     Answered,
@@ -39,8 +39,8 @@ GrantedT = TypeVar("GrantedT", TreeRow, Fate)
 
 
 def introduction(
-    answer: ControlAnswer, fds: tuple[int, ...], ours: tuple[int, int]
-) -> tuple[tuple[int, int, int], Introduced] | None:
+    answer: ControlAnswer, fds: tuple[Descriptor, ...], ours: LinkEnds
+) -> tuple[LinkDescriptors, Introduced] | None:
     """Read the answer to a `Seek`: a link's three descriptors, and whom it leads to.
 
     None if a supervisor on the way was lost: seek again. Unless there is a link, its ends on this
@@ -51,7 +51,7 @@ def introduction(
     """
     if isinstance(answer, Introduced) and fds:
         return (*ours, fds[0]), answer
-    close_fds(ours)
+    close_all(ours)
     if isinstance(answer, Answered) and isinstance(answer.answer, Lost):
         return None
     raise NoProcess("out of descriptors")
@@ -66,21 +66,21 @@ def protocol_with(who: Introduced) -> PeerProtocol:
 
 def hiring(
     me: Address, supervisor: str, shutdown: float, *, tied: bool
-) -> tuple[AskProcess, tuple[int, int], tuple[int, ...]]:
+) -> tuple[AskProcess, LinkEnds, tuple[Descriptor, ...]]:
     """Say how to get a task started: the wish, a link's ends of this side, what goes beside it."""
     hire = Hire(task_spec(new_id(me), shutdown))
     wish = AskProcess(supervisor, hire, current().starting)
     ours, theirs = link_pipes()
     try:
-        return wish, ours, (*theirs, os.pidfd_open(os.getpid())) if tied else theirs
+        return wish, ours, (*theirs, Descriptor(os.pidfd_open(os.getpid()))) if tied else theirs
     except OSError:
-        close_fds((*ours, *theirs))
+        close_all((*ours, *theirs))
         raise
 
 
 def hired(
-    answer: ControlAnswer, fds: tuple[int, ...], ours: tuple[int, int]
-) -> tuple[tuple[int, int, int], Introduced]:
+    answer: ControlAnswer, fds: tuple[Descriptor, ...], ours: LinkEnds
+) -> tuple[LinkDescriptors, Introduced]:
     """Read the answer to that; raises as `introduction`."""
     met = introduction(answer, fds, ours)
     if met is None:

@@ -31,8 +31,8 @@ from otpy.runtime.control import ControlAnswer
 from otpy.runtime.mailbox import WorkerMailbox
 from otpy.runtime.receiving import as_received, check_wait
 from otpy.runtime.waiting import Waiting
-from otpy.system.fdpass import close_fds
-from otpy.system.pipes import link_pipes
+from otpy.system.descriptor import Descriptor, close_all
+from otpy.system.pipes import LinkDescriptors, link_pipes
 from otpy.wire.control import (
     Address,
     AskFate,
@@ -123,7 +123,7 @@ class AsyncPeers:
         try:
             answer, fds = await self._ask(wish, beside)
         except BaseException:
-            close_fds(ours)
+            close_all(ours)
             raise
         link = _link(*hired(answer, fds, ours))
         self._hired.add(link)
@@ -150,7 +150,7 @@ class AsyncPeers:
             try:
                 answer, fds = await self._ask(Seek(name), theirs)
             except BaseException:
-                close_fds(ours)
+                close_all(ours)
                 raise
             if (met := introduction(answer, fds, ours)) is not None:
                 break
@@ -190,18 +190,18 @@ class AsyncPeers:
         return ProcessDown(*granted(answer, Fate))
 
     async def _ask(
-        self, wish: Wish, fds: tuple[int, ...] = ()
-    ) -> tuple[ControlAnswer, tuple[int, ...]]:
+        self, wish: Wish, fds: tuple[Descriptor, ...] = ()
+    ) -> tuple[ControlAnswer, tuple[Descriptor, ...]]:
         loop = asyncio.get_running_loop()
         comes = asyncio.Event()
         awaited = self._control.begin(self._me, wish, fds)
         try:
-            loop.add_reader(awaited.wake, comes.set)
+            loop.add_reader(awaited.wake.fileno(), comes.set)
             self._listen(+1)
             try:
                 await comes.wait()
             finally:
-                loop.remove_reader(awaited.wake)
+                loop.remove_reader(awaited.wake.fileno())
                 self._listen(-1)
             return self._control.take(awaited)
         finally:
@@ -212,9 +212,9 @@ class AsyncPeers:
         self._asking += more
         loop = asyncio.get_running_loop()
         if self._asking:
-            loop.add_reader(self._control.fd, self._control.hear)
+            loop.add_reader(self._control.fileno(), self._control.hear)
         else:
-            loop.remove_reader(self._control.fd)
+            loop.remove_reader(self._control.fileno())
 
 
 class PeerReference(Reference):
@@ -248,6 +248,6 @@ class PeerReference(Reference):
         self._mailbox.cast_to_self((request, *args) if args else request)
 
 
-def _link(ends: tuple[int, int, int], who: Introduced) -> Link:
+def _link(ends: LinkDescriptors, who: Introduced) -> Link:
     where = (who.path, who.pid, who.incarnation)
     return Link(ends, *where, node_pid=0, protocol=protocol_with(who))

@@ -1,6 +1,5 @@
 """One incarnation of a child, as its supervisor sees it."""
 
-import os
 import signal
 import time
 from dataclasses import dataclass, field
@@ -21,8 +20,10 @@ from otpy.events import ChildEnded, ChildStarting
 from otpy.runtime.gauges import CASTS, INFOS, SUSPENDED, TAKEN, busy_for, queued
 from otpy.runtime.output import ChildOutput
 from otpy.system.channel import Channel, ChannelClosed, ChannelFull
+from otpy.system.descriptor import Descriptor
 from otpy.system.exits import Status, kill_group, send_signal
 from otpy.system.loop import Timer
+from otpy.system.sockets import Socket
 from otpy.wire.control import Down, Exit, HaltNow, LastWord, ShutDown
 from otpy.wire.frames import FrameDecoder, frame
 from otpy.wire.gateway import Statistics
@@ -30,10 +31,10 @@ from otpy.wire.gateway import Statistics
 CONTROL_MAX_FRAME = 256 << 20
 
 
-def control_channel(fd: int) -> Channel:
+def control_channel(end: Descriptor) -> Channel:
     """Make the channel at either end of a control pipe."""
     decoder = FrameDecoder(CONTROL_MAX_FRAME)
-    return Channel(fd, decoder.feed, partial(frame, max_frame=CONTROL_MAX_FRAME))
+    return Channel(Socket(end), decoder.feed, partial(frame, max_frame=CONTROL_MAX_FRAME))
 
 
 @dataclass(slots=True)
@@ -62,10 +63,10 @@ class Child:
     incarnation: int
     path: str
     pid: int
-    pidfd: int
+    pidfd: Descriptor
     channel: Channel
     output: ChildOutput | None = None
-    lifeline: int | None = None
+    lifeline: Descriptor | None = None
     gauge: memoryview | None = None
     starts: dict[str, int] = field(default_factory=dict)
     supervisors: dict[str, int] = field(default_factory=dict)
@@ -249,7 +250,9 @@ class Child:
         if self.timer is not None:
             self.timer.cancel()
         self.channel.close()
-        os.close(self.pidfd)
+        self.pidfd.close()
+        if self.lifeline is not None:
+            self.lifeline.close()
 
 
 def kind_of(spec: ChildSpec) -> str:

@@ -9,8 +9,10 @@ from typing import Final
 import msgspec
 
 from otpy.errors import FrameTooLarge, NotSendable, OtpyError, ProtocolError
-from otpy.system.fdpass import close_fds, send_fds
+from otpy.system.descriptor import Descriptor, close_all
+from otpy.system.fdpass import send_fds
 from otpy.system.loop import READABLE, WRITABLE, Loop, Timer
+from otpy.system.sockets import Socket
 from otpy.wire.frames import Body, FrameDecoder, frame
 from otpy.wire.gateway import ERROR, EVENT, MAX_REQUEST, OK, GatewayRequest
 from otpy.wire.packing import pack, printable
@@ -39,7 +41,7 @@ class Client:
 
     def __init__(
         self,
-        connection: socket.socket,
+        connection: Socket,
         loop: Loop,
         on_request: "Callable[[Client, GatewayRequest], None]",
         on_close: "Callable[[Client], None]",
@@ -48,13 +50,12 @@ class Client:
         self._socket, self._loop = connection, loop
         self._on_request, self._on_close, self._log = on_request, on_close, log
         self._decoder = FrameDecoder(_MAX_GREETING)
-        self._out: deque[tuple[bytes, tuple[int, ...]]] = deque()
+        self._out: deque[tuple[bytes, tuple[Descriptor, ...]]] = deque()
         self._unread = 0
         self._events = READABLE
         self.greeted = False
         self.closed = False
-        connection.setblocking(False)
-        loop.watch(connection.fileno(), self._ready, READABLE)
+        loop.watch(connection, self._ready, READABLE)
         self._impatience: Timer | None = loop.call_later(PATIENCE_S, self.close)
 
     @property
@@ -67,7 +68,7 @@ class Client:
         self.greeted = True
         self._decoder = FrameDecoder(MAX_REQUEST)
 
-    def reply(self, number: int, value: object, fds: Sequence[int] = ()) -> None:
+    def reply(self, number: int, value: object, fds: Sequence[Descriptor] = ()) -> None:
         """Answer a request; the descriptors are closed here once they are sent."""
         self._send([number, OK, value], fds)
 
@@ -99,21 +100,20 @@ class Client:
         self.closed = True
         if self._impatience is not None:
             self._impatience.cancel()
-        self._loop.unwatch(self._socket.fileno())
         self._socket.close()
         for _, fds in self._out:
-            close_fds(fds)
+            close_all(fds)
         self._on_close(self)
 
-    def _send(self, message: list[object], fds: Sequence[int] = ()) -> None:
+    def _send(self, message: list[object], fds: Sequence[Descriptor] = ()) -> None:
         try:
             data = frame(pack(message))
         except (NotSendable, FrameTooLarge) as error:
-            close_fds(fds)
+            close_all(fds)
             data, fds = frame(pack([message[0], ERROR, "OtpyError", [str(error)]])), ()
         if self.closed or self._unread + len(data) > _MAX_UNREAD:
             # A client that does not read must not make the gateway grow.
-            close_fds(fds)
+            close_all(fds)
             self.close()
             return
         self._out.append((data, tuple(fds)))
@@ -125,7 +125,7 @@ class Client:
             while self._out:
                 data, fds = self._out[0]
                 sent = send_fds(self._socket, data, fds)
-                close_fds(fds)
+                close_all(fds)
                 self._unread -= sent
                 if sent < len(data):
                     self._out[0] = (data[sent:], ())
@@ -141,7 +141,7 @@ class Client:
     def _wait_for(self, events: int) -> None:
         if events != self._events:
             self._events = events
-            self._loop.change(self._socket.fileno(), events)
+            self._loop.change(self._socket, events)
 
     def _ready(self, events: int) -> None:
         try:

@@ -21,7 +21,7 @@ from otpy.links.deadline import TooLate, has_passed, poll_ms
 from otpy.runtime.child import control_channel
 from otpy.server.context import current
 from otpy.system.channel import Channel, NotSent
-from otpy.system.fdpass import close_fds
+from otpy.system.descriptor import Descriptor, close_all
 from otpy.wire.control import (
     Address,
     Answered,
@@ -54,24 +54,29 @@ class Awaited:
     """
 
     token: int
-    wake: int
+    wake: Descriptor
     gave: bool = False
     message: ControlAnswer | None = None
-    fds: tuple[int, ...] = ()
+    fds: tuple[Descriptor, ...] = ()
 
 
 class Control:
     """The pipe to the supervisor.
 
     Args:
-        fd: The worker's end.
+        end: The worker's, handed over.
         heard: Takes every message that is no answer, in the thread that read it.
     """
 
-    def __init__(self, fd: int, heard: Callable[[object, tuple[int, ...]], None]) -> None:
-        self.fd = fd
-        self._channel: Channel = control_channel(fd)
+    def __init__(
+        self, end: Descriptor, heard: Callable[[object, tuple[Descriptor, ...]], None]
+    ) -> None:
+        self._channel: Channel = control_channel(end)
         self._heard = heard
+
+    def fileno(self) -> int:
+        """Return the number of the descriptor that is readable when there is something to hear."""
+        return self._channel.fileno()
 
     def hear(self) -> None:
         """Take what there is to read."""
@@ -82,7 +87,7 @@ class Control:
             # `terminate` that is cut short wherever it may be just then.
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def tell(self, message: object, fds: Sequence[int] = ()) -> None:
+    def tell(self, message: object, fds: Sequence[Descriptor] = ()) -> None:
         """Send a message that the supervisor waits for.
 
         Raises:
@@ -96,8 +101,8 @@ class Control:
             self._channel.flush_within(_SUPERVISOR_S)
 
     def ask(
-        self, sender: Address, wish: Wish, deadline: float | None, fds: Sequence[int] = ()
-    ) -> tuple[ControlAnswer, tuple[int, ...]]:
+        self, sender: Address, wish: Wish, deadline: float | None, fds: Sequence[Descriptor] = ()
+    ) -> tuple[ControlAnswer, tuple[Descriptor, ...]]:
         """Ask the node, and wait for its answer and the descriptors beside it.
 
         Raises:
@@ -111,12 +116,12 @@ class Control:
         finally:
             self.end(awaited)
 
-    def begin(self, sender: Address, wish: Wish, fds: Sequence[int] = ()) -> Awaited:
+    def begin(self, sender: Address, wish: Wish, fds: Sequence[Descriptor] = ()) -> Awaited:
         """Ask the node; whoever begins has to `end` it."""
         try:
-            wish, wake = _plain(wish), os.eventfd(0)
+            wish, wake = _plain(wish), Descriptor(os.eventfd(0))
         except BaseException:
-            close_fds(fds)
+            close_all(fds)
             raise
         awaited = Awaited(next(_tokens), wake, bool(fds))
         _awaited[awaited.token] = awaited
@@ -127,7 +132,7 @@ class Control:
             raise
         return awaited
 
-    def take(self, awaited: Awaited) -> tuple[ControlAnswer, tuple[int, ...]]:
+    def take(self, awaited: Awaited) -> tuple[ControlAnswer, tuple[Descriptor, ...]]:
         """Take an answer that is there; raises what the node answered."""
         assert awaited.message is not None
         if not isinstance(awaited.message, Introduced) and isinstance(
@@ -145,8 +150,8 @@ class Control:
             if awaited.gave and awaited.message is None:
                 with contextlib.suppress(NotSent):
                     self._channel.send(Forget(awaited.token))
-        os.close(awaited.wake)
-        close_fds(awaited.fds)
+        awaited.wake.close()
+        close_all(awaited.fds)
 
     def close(self) -> None:
         """Close it: this is a process that the worker forked."""
@@ -156,7 +161,7 @@ class Control:
 
     def _await(self, awaited: Awaited, deadline: float | None) -> None:
         poll = select.poll()
-        poll.register(self.fd, select.POLLIN)
+        poll.register(self._channel, select.POLLIN)
         poll.register(awaited.wake, select.POLLIN)
         while awaited.message is None:
             if not poll.poll(poll_ms(deadline)) and has_passed(deadline):
@@ -175,7 +180,7 @@ class Control:
             self._channel.flush_within(_SUPERVISOR_S)
         os._exit(1)
 
-    def _hear(self, message: object, fds: tuple[int, ...]) -> None:
+    def _hear(self, message: object, fds: tuple[Descriptor, ...]) -> None:
         if isinstance(message, Exit) and not current().traps:
             self._obey(message)
             return
@@ -184,10 +189,10 @@ class Control:
             return
         awaited = _awaited.get(message.token)
         if awaited is None:
-            close_fds(fds)  # too late
+            close_all(fds)  # too late
             return
         awaited.message, awaited.fds = message, fds
-        os.eventfd_write(awaited.wake, 1)
+        os.eventfd_write(awaited.wake.fileno(), 1)
 
 
 def noticed(news: Down | Exit) -> notices.Down | notices.Exit:

@@ -6,15 +6,17 @@ supervisors, who know: its pidfd is the worker's, so what is handed in at a door
 incarnation that the client is told, or nobody.
 """
 
-import os
 import resource
 import socket
 from dataclasses import dataclass
 from typing import Final
 
 from otpy.runtime.directory import Entry
-from otpy.system.fdpass import close_fds, send_fds
+from otpy.system.descriptor import Descriptor
+from otpy.system.fdpass import send_fds
 from otpy.system.loop import Loop
+from otpy.system.pipes import LinkEnds
+from otpy.system.sockets import MESSAGES, Socket, socket_pair
 
 _MOST: Final = 4096
 _SHARE: Final = 8
@@ -23,21 +25,21 @@ _SHARE: Final = 8
 _AT_ONCE: Final = int(socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
 
 
-def open_door() -> tuple[tuple[int, ...], tuple[int, ...]]:
+def open_door() -> tuple[tuple[Descriptor, ...], tuple[Descriptor, ...]]:
     """Make a door: the gateway's end, and the worker's; neither if too many files are open."""
     try:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours, theirs = socket_pair(MESSAGES)
     except OSError:
         return (), ()
-    return (ours.detach(),), (theirs.detach(),)
+    return (ours,), (theirs,)
 
 
 @dataclass(frozen=True, slots=True)
 class _Door:
-    socket: socket.socket
+    socket: Socket
     pid: int
     incarnation: int
-    pidfd: int
+    pidfd: Descriptor
 
 
 class Doors:
@@ -57,25 +59,26 @@ class Doors:
         door = self._doors.get(entry.path)
         return door is not None and door.incarnation == entry.incarnation
 
-    def add(self, path: str, pid: int, incarnation: int, ours: int, pidfd: int) -> None:
+    def add(
+        self, path: str, pid: int, incarnation: int, ours: Descriptor, pidfd: Descriptor
+    ) -> None:
         """Take a door whose other end went to a worker; the descriptor of the pidfd stays yours."""
         known = self._doors.get(path)
         if known is not None and known.incarnation >= incarnation:
-            os.close(ours)  # two clients were introduced at the same time
+            ours.close()  # two clients were introduced at the same time
             return
         self._drop(path)
         if len(self._doors) >= self._most:
             self._drop(next(iter(self._doors)))
         try:
-            own = os.dup(pidfd)
+            own = pidfd.duplicate()
         except OSError:
-            os.close(ours)
+            ours.close()
             return
-        way = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, ours)
-        self._doors[path] = door = _Door(way, pid, incarnation, own)
+        door = self._doors[path] = _Door(Socket(ours, MESSAGES), pid, incarnation, own)
         self._loop.watch(own, lambda _events: self._ended(path, door))
 
-    def hand_in(self, entry: Entry, ends: tuple[int, int], how: bytes) -> int | None:
+    def hand_in(self, entry: Entry, ends: LinkEnds, how: bytes) -> Descriptor | None:
         """Give a worker the ends of a link; tell its pidfd, a descriptor of the caller's.
 
         None if there is no door, nobody behind it, or too many wait there: the supervisors know
@@ -87,7 +90,7 @@ class Doors:
         door = self._doors.get(entry.path)
         if door is None or (door.incarnation, door.pid) != (entry.incarnation, entry.pid):
             return None
-        pidfd = os.dup(door.pidfd)
+        pidfd = door.pidfd.duplicate()
         try:
             send_fds(door.socket, how, ends, _AT_ONCE)
         except BlockingIOError:
@@ -96,7 +99,7 @@ class Doors:
             self._drop(entry.path)
         else:
             return pidfd
-        os.close(pidfd)
+        pidfd.close()
         return None
 
     def _ended(self, path: str, door: _Door) -> None:
@@ -105,6 +108,5 @@ class Doors:
 
     def _drop(self, path: str) -> None:
         if (door := self._doors.pop(path, None)) is not None:
-            self._loop.unwatch(door.pidfd)
             door.socket.close()
-            close_fds((door.pidfd,))
+            door.pidfd.close()

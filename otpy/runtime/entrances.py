@@ -1,12 +1,12 @@
 """The worker's ends of the gateway's doors: each byte there brings the ends of one more link."""
 
-import os
 import select
-import socket
 from collections.abc import Callable
 from typing import Final
 
-from otpy.system.fdpass import close_fds, recv_fds
+from otpy.system.descriptor import Descriptor, close_all
+from otpy.system.fdpass import recv_fds
+from otpy.system.sockets import MESSAGES, Socket
 
 KNOCK: Final = b"\0"
 WALK_IN: Final = b"\1"
@@ -23,18 +23,20 @@ class Entrances:
         let_in: Takes the ends of a link, read end and write end, and whether to greet.
     """
 
-    def __init__(self, epoll: select.epoll, let_in: Callable[[int, int, bool], None]) -> None:
+    def __init__(
+        self, epoll: select.epoll, let_in: Callable[[Descriptor, Descriptor, bool], None]
+    ) -> None:
         self._epoll, self._let_in = epoll, let_in
-        self._doors: dict[int, socket.socket] = {}
+        self._doors: dict[int, Socket] = {}
 
     def __contains__(self, fd: int) -> bool:
         return fd in self._doors
 
-    def add(self, fd: int) -> None:
-        """Take a door."""
-        os.set_blocking(fd, False)
-        self._doors[fd] = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, fd)
-        self._epoll.register(fd, select.EPOLLIN)
+    def add(self, end: Descriptor) -> None:
+        """Take a door, which is handed over."""
+        door = Socket(end, MESSAGES)
+        self._doors[door.fileno()] = door
+        self._epoll.register(door, select.EPOLLIN)
 
     def look(self, fd: int) -> bool:
         """Let in who waits at a door first; tell whether there may be more."""
@@ -50,7 +52,7 @@ class Entrances:
         elif len(fds) == _FDS_OF_A_LINK:
             self._let_in(*fds, knock != WALK_IN)
         else:
-            close_fds(fds)
+            close_all(fds)
         return bool(knock)
 
     def let_all_in(self) -> None:

@@ -2,7 +2,6 @@
 
 import contextlib
 import itertools
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +14,7 @@ from otpy.runtime.doors import Doors, open_door
 from otpy.runtime.entrances import KNOCK, WALK_IN
 from otpy.runtime.translate import plain, refusal
 from otpy.system.channel import Channel, NotSent
-from otpy.system.fdpass import close_fds
+from otpy.system.descriptor import Descriptor, close_all, pipe
 from otpy.system.loop import Loop, Timer
 from otpy.system.pipes import link_pipes
 from otpy.wire.control import (
@@ -61,7 +60,7 @@ class Errand:
     number: int
     name: str
     way: Path
-    fds: tuple[int, ...] = ()
+    fds: tuple[Descriptor, ...] = ()
     entry: Entry | None = None
     timer: Timer | None = None
     then: Callable[[], None] | None = None
@@ -122,11 +121,11 @@ class Errands:
         """Get the client to know who is registered under a key."""
         self._send(errand, lambda token: Petition(token, Address(GATEWAY, 0), Lookup(key)))
 
-    def settle(self, message: Introduced | Answered | Granted, fds: tuple[int, ...]) -> None:
+    def settle(self, message: Introduced | Answered | Granted, fds: tuple[Descriptor, ...]) -> None:
         """Answer the client, since the node has answered; what goes wrong ends that client."""
         errand = self._open.pop(message.token, None)
         if errand is None:
-            close_fds(fds)
+            close_all(fds)
             return
         try:
             match message:
@@ -148,7 +147,7 @@ class Errands:
         self._close(errand)
         errand.client.reply(errand.number, message.answer.entries)
 
-    def hire(self, errand: Errand, hire: Hire, owner: int | None) -> None:
+    def hire(self, errand: Errand, hire: Hire, owner: Descriptor | None) -> None:
         """Get the client a process of its own; it ends with that of the pidfd `owner`.
 
         Raises:
@@ -158,7 +157,7 @@ class Errands:
         try:
             errand.fds, theirs = link_pipes()
         except OSError:
-            close_fds(beside)
+            close_all(beside)
             raise
         self._send(errand, lambda token: Ask(token, errand.way, hire), (*theirs, *beside))
 
@@ -168,7 +167,7 @@ class Errands:
         Raises:
             OSError: There are too many open files.
         """
-        ours, theirs = os.pipe()
+        ours, theirs = pipe()
         errand.fds = (ours,)
         self._send(errand, lambda token: Ask(token, errand.way, Trace()), (theirs,))
 
@@ -179,7 +178,7 @@ class Errands:
                 self._give_up(token, errand)
                 self._close(errand)
 
-    def _introduced(self, errand: Errand, message: Introduced, fds: tuple[int, ...]) -> None:
+    def _introduced(self, errand: Errand, message: Introduced, fds: tuple[Descriptor, ...]) -> None:
         if not fds:
             self._fail(errand, NoProcess("out of descriptors"))
             return
@@ -212,7 +211,7 @@ class Errands:
                 errand.client.reply(errand.number, value)
 
     def _try_again(self, errand: Errand) -> None:
-        close_fds(errand.fds)
+        close_all(errand.fds)
         errand.fds = ()
         try:
             self._send_introduction(errand)
@@ -220,7 +219,7 @@ class Errands:
             self._fail(errand, NoProcess(str(error)))
 
     def _send_introduction(self, errand: Errand) -> None:
-        theirs: tuple[int, ...]
+        theirs: tuple[Descriptor, ...]
         errand.fds, theirs = link_pipes()
         if errand.entry is not None and not self._doors.leads_to(errand.entry):
             ours, its = open_door()
@@ -235,19 +234,19 @@ class Errands:
         try:
             pidfd = self._doors.hand_in(entry, theirs, KNOCK if greet else WALK_IN)
         except OSError:
-            close_fds(ours)
+            close_all(ours)
             raise
         finally:
-            close_fds(theirs)
+            close_all(theirs)
         if pidfd is None or entry.pid is None:
-            close_fds(ours)
+            close_all(ours)
             return False
         value = _introduction(entry.path, entry.pid, entry.incarnation)
         client.reply(number, value, (*ours, pidfd))
         return True
 
     def _send(
-        self, errand: Errand, message: Callable[[int], object], fds: tuple[int, ...] = ()
+        self, errand: Errand, message: Callable[[int], object], fds: tuple[Descriptor, ...] = ()
     ) -> None:
         token = next(self._tokens)
         self._open[token] = errand
@@ -274,7 +273,7 @@ class Errands:
         errand.client.fail(errand.number, error)
 
     def _close(self, errand: Errand) -> None:
-        close_fds(errand.fds)
+        close_all(errand.fds)
         errand.fds = ()
         if errand.timer is not None:
             errand.timer.cancel()

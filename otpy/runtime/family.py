@@ -8,6 +8,7 @@ from otpy.core.spec import SupervisorSpec
 from otpy.core.state import Outlook
 from otpy.runtime.child import Child
 from otpy.runtime.stacks import StackDumps
+from otpy.system.descriptor import Descriptor
 from otpy.wire.control import Plain
 
 
@@ -33,10 +34,10 @@ class Family(Protocol):
     def ask(self, token: int, request: Request) -> None:
         """Have the core answer; `Router.answer` is called with the same token."""
 
-    def tie(self, child: Child, owner: int) -> None:
+    def tie(self, child: Child, owner: Descriptor) -> None:
         """Stop a child when the process of this pidfd ends; the descriptor is taken."""
 
-    def send_up(self, message: object, fds: Sequence[int] = ()) -> bool:
+    def send_up(self, message: object, fds: Sequence[Descriptor] = ()) -> bool:
         """Send a message, and the descriptors beside it, up; False if nobody has read for long."""
 
     def readings(self) -> Plain:

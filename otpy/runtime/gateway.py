@@ -9,7 +9,6 @@ import contextlib
 import math
 import os
 import signal
-import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
@@ -31,7 +30,9 @@ from otpy.runtime.runner import task_spec
 from otpy.runtime.serving import exit_reason
 from otpy.runtime.translate import core_request
 from otpy.system.channel import NotSent
+from otpy.system.descriptor import Descriptor
 from otpy.system.loop import Loop
+from otpy.system.sockets import Socket, accepted
 from otpy.system.spawn import become_child, become_worker, raise_descriptor_limit
 from otpy.wire import link
 from otpy.wire.control import (
@@ -93,7 +94,7 @@ class Gateway:
     def __init__(
         self,
         place: Place,
-        listener: socket.socket,
+        listener: Socket,
         directory: Directory,
         recent: Iterable[Event],
         facts: NodeFacts,
@@ -103,7 +104,7 @@ class Gateway:
         self._directory, self._facts = directory, facts
         self._recent = deque(recent, maxlen=RECENT)
         self._node = control_channel(place.control)
-        self._node_pidfd = os.pidfd_open(place.parent)
+        self._node_pidfd = Descriptor(os.pidfd_open(place.parent))
         self._listener = listener
         self._errands = Errands(self._node, self._loop)
         self._clients: dict[Client, None] = {}
@@ -131,8 +132,7 @@ class Gateway:
     def run(self) -> int:
         """Serve until the node says otherwise or is gone; tell the exit status."""
         self._node.attach(self._loop, self._heard, self._loop.stop)
-        self._listener.setblocking(False)
-        self._loop.watch(self._listener.fileno(), self._accept)
+        self._loop.watch(self._listener, self._accept)
         self._node.send(Ready())
         self._loop.run()
         return 0
@@ -141,7 +141,7 @@ class Gateway:
 
     def _accept(self, _events: int) -> None:
         try:
-            connection, _ = self._listener.accept()
+            connection = accepted(self._listener)
         except BlockingIOError:
             return
         except OSError:
@@ -254,7 +254,7 @@ class Gateway:
         pid, _ = client.peer
         id_ = f"client-{pid}-{time.time_ns():x}"
         hire = Hire(task_spec(id_, INFINITY if shutdown is None else shutdown))
-        owner = os.pidfd_open(pid) if arguments.get("tied") else None
+        owner = Descriptor(os.pidfd_open(pid)) if arguments.get("tied") else None
         self._errands.hire(Errand(client, number, entry.path, way_to(entry.path)), hire, owner)
 
     def _supervisor_at(self, path: str) -> Entry:
@@ -317,13 +317,13 @@ class Gateway:
         return Errand(client, number, entry.path, way_to(entry.path))
 
     def _shutdown(self, client: Client, number: int, _arguments: dict[str, Any]) -> None:
-        client.reply(number, None, (os.dup(self._node_pidfd),))
+        client.reply(number, None, (self._node_pidfd.duplicate(),))
         with contextlib.suppress(NotSent):  # it has just ended
             self._node.send(StopNode())
 
     # ---- what the node says ------------------------------------------------------------------
 
-    def _heard(self, message: object, fds: tuple[int, ...]) -> None:
+    def _heard(self, message: object, fds: tuple[Descriptor, ...]) -> None:
         match message:
             case Publish(events=events):
                 for event in events:
@@ -359,13 +359,13 @@ def _signal_number(number: object) -> int:
 
 def be_gateway(
     place: Place,
-    listener: socket.socket,
+    listener: Socket,
     directory: Directory,
     recent: Iterable[Event],
     facts: NodeFacts,
 ) -> int:
     """Be the gateway, in the process just forked; tell its exit status."""
-    keep = (place.control, listener.fileno(), *place.leashes)
+    keep = (place.control.fileno(), listener.fileno(), *place.leashes)
     become_child("otpy: gateway", keep)
     signal.set_wakeup_fd(-1)  # the node's
     become_worker(place.parent)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from otpy.system.channel import Channel
-from otpy.system.fdpass import close_fds
+from otpy.system.descriptor import Descriptor, close_all
 from otpy.wire.control import Ask, Introduce
 
 _MOST: Final = 4096
@@ -16,7 +16,7 @@ class Held:
 
     origin: Channel
     message: Introduce | Ask
-    fds: tuple[int, ...]
+    fds: tuple[Descriptor, ...]
 
 
 class WaitingRoom:
@@ -28,7 +28,7 @@ class WaitingRoom:
     def __bool__(self) -> bool:
         return bool(self._held)
 
-    def hold(self, origin: Channel, message: Introduce | Ask, fds: tuple[int, ...]) -> bool:
+    def hold(self, origin: Channel, message: Introduce | Ask, fds: tuple[Descriptor, ...]) -> bool:
         """Take a message; False if too many wait, and it was not taken."""
         if len(self._held) >= _MOST:
             return False
@@ -44,7 +44,7 @@ class WaitingRoom:
         """Drop a message that nobody waits for any more; False if it is not here."""
         held = self._held.pop((origin, token), None)
         if held is not None:
-            close_fds(held.fds)
+            close_all(held.fds)
         return held is not None
 
     def left_by(self, origin: Channel) -> list[int]:

@@ -12,6 +12,7 @@ from otpy.runtime.control import Control
 from otpy.runtime.gauges import BUSY_SINCE, SUSPENDED
 from otpy.runtime.links import Link
 from otpy.runtime.tracing import Tracing
+from otpy.system.descriptor import Descriptor
 from otpy.wire.control import Answered, Ask, Plain
 from otpy.wire.system import GetState, ReplaceState, Resume, Suspend, Trace
 
@@ -45,14 +46,14 @@ class Interruptions:
     ) -> None:
         self._control, self._epoll = control, epoll
         self._gauge, self._links = gauge, links
-        self._asked: deque[tuple[Ask, tuple[int, ...]]] = deque()
-        self._alarm: int | None = None
+        self._asked: deque[tuple[Ask, tuple[Descriptor, ...]]] = deque()
+        self._alarm: Descriptor | None = None
         self.oversee: Callable[[GetState | ReplaceState], Plain | OtpyError] = _no_server
         self.suspended = False
         self.served = 0
         self.tracing: Tracing | None = None
 
-    def ask(self, message: Ask, fds: tuple[int, ...]) -> None:
+    def ask(self, message: Ask, fds: tuple[Descriptor, ...]) -> None:
         """Have a request served when there is time for it."""
         self._asked.append((message, fds))
         if self._alarm is None:  # now, since it may be the one to suspend
@@ -64,17 +65,17 @@ class Interruptions:
             return False
         if self._alarm is None:
             self._alarm = self._new_alarm()
-        os.eventfd_write(self._alarm, 1)
+        os.eventfd_write(self._alarm.fileno(), 1)
         return True
 
-    def _new_alarm(self) -> int:
-        alarm = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+    def _new_alarm(self) -> Descriptor:
+        alarm = Descriptor(os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC))
         self._epoll.register(alarm, select.EPOLLIN)
         return alarm
 
     def handle(self, fd: int) -> None:
         """Take note that `fd`, which may be one of these, is ready."""
-        if fd == self._alarm:
+        if self._alarm is not None and fd == self._alarm.fileno():
             os.eventfd_read(fd)
         elif self.tracing is not None and fd in self.tracing:
             self._end_trace(self.tracing, fd)
@@ -94,10 +95,10 @@ class Interruptions:
         self._gauge[BUSY_SINCE] = 0
         assert self._alarm is not None
         poll = select.poll()
-        for fd in (self._control.fd, self._alarm):
-            poll.register(fd, select.POLLIN)
+        for waited in (self._control, self._alarm):
+            poll.register(waited, select.POLLIN)
         for fd, _ in poll.poll():
-            if fd == self._alarm:
+            if fd == self._alarm.fileno():
                 os.eventfd_read(fd)
             else:
                 self._control.hear()
@@ -107,7 +108,7 @@ class Interruptions:
         if self.tracing is not None:
             self.tracing.close()
 
-    def _answer(self, message: Ask, fds: tuple[int, ...]) -> Plain | OtpyError:
+    def _answer(self, message: Ask, fds: tuple[Descriptor, ...]) -> Plain | OtpyError:
         match message.request:
             case GetState() | ReplaceState() as request:
                 return self.oversee(request)
@@ -121,13 +122,13 @@ class Interruptions:
                 return UnknownRequest(f"no worker serves {request!r:.100}")
         return Plain(None)
 
-    def _trace(self, fd: int) -> None:
+    def _trace(self, end: Descriptor) -> None:
         if self.tracing is None:
             self.tracing = Tracing()
             for link in self._links.values():
                 link.sent = self.tracing.sent
-        self.tracing.add(fd)
-        self._epoll.register(fd, 0)  # which tells when nobody reads any more
+        self.tracing.add(end)
+        self._epoll.register(end, 0)  # which tells when nobody reads any more
 
     def _end_trace(self, tracing: Tracing, fd: int) -> None:
         self._epoll.unregister(fd)

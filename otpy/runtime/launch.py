@@ -7,7 +7,6 @@ imported: so the node is not the process that read the YAML, but one exec'ed by 
 import gc
 import os
 import pickle
-import socket
 import sys
 from typing import NoReturn
 
@@ -21,6 +20,7 @@ from otpy.runtime.stdio import Stdio
 from otpy.system.nodedir import NodeDir
 from otpy.system.prctl import become_subreaper
 from otpy.system.procfs import children_of
+from otpy.system.sockets import Socket, unbound_socket
 from otpy.system.spawn import raise_descriptor_limit
 from otpy.wire.safe_text import one_line
 
@@ -90,10 +90,10 @@ def _read_nothing() -> None:
     sys.stdin = None
 
 
-def _listen(directory: NodeDir) -> socket.socket:
+def _listen(directory: NodeDir) -> Socket:
     """Open the control socket; we hold the lock, so one that is there is stale."""
     directory.control_sock.unlink(missing_ok=True)
-    listener = socket.socket(socket.AF_UNIX)
+    listener = unbound_socket()
     mask = os.umask(0o177)
     try:
         listener.bind(str(directory.control_sock))

@@ -17,6 +17,7 @@ from collections.abc import Callable, Container, Iterable
 from typing import Final
 
 from otpy.runtime.child import Child
+from otpy.system.descriptor import Descriptor
 from otpy.system.exits import kill_group, left_in_group, reap, send_signal
 from otpy.system.loop import READABLE, Loop
 from otpy.system.procfs import children_of, session_of
@@ -37,7 +38,7 @@ class Leftovers:
         self, loop: Loop, pids: Container[int], others: Iterable[Container[int]] = ()
     ) -> None:
         self._loop, self._pids, self._others = loop, pids, tuple(others)
-        self._adopted: dict[int, int] = {}
+        self._adopted: dict[int, Descriptor] = {}
         self._waiting: list[tuple[Child | None, Callable[[], None]]] = []
         self._spared: set[int] = set()
         self._planned = False
@@ -69,7 +70,7 @@ class Leftovers:
         if self._belongs_to_a_live_child(pid):
             return
         try:
-            pidfd = os.pidfd_open(pid)
+            pidfd = Descriptor(os.pidfd_open(pid))
         except ProcessLookupError:
             return
         self._adopted[pid] = pidfd
@@ -83,9 +84,7 @@ class Leftovers:
         return session is None or (session != pid and session in self._pids)
 
     def _ended(self, pid: int) -> None:
-        pidfd = self._adopted.pop(pid)
-        self._loop.unwatch(pidfd)
-        os.close(pidfd)
+        self._adopted.pop(pid).close()
         self._spared.discard(pid)
         kill_group(pid)
         reap(pid)
@@ -122,7 +121,7 @@ class Leftovers:
         return not self._adopted and _hung_up(child.lifeline)
 
 
-def _hung_up(pipe: int) -> bool:
+def _hung_up(pipe: Descriptor) -> bool:
     poller = select.poll()
     poller.register(pipe, select.POLLIN)
     return any(events & _HUNG_UP for _, events in poller.poll(0))

@@ -19,6 +19,7 @@ import msgspec
 from otpy.errors import FrameTooLarge, NotSendable, OtpyError, ProtocolError
 from otpy.links.shelves import Shelves
 from otpy.server.context import current
+from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.pipes import widen
 from otpy.wire import link as say
 from otpy.wire import peer
@@ -155,7 +156,7 @@ class Link:
     """The worker's end of the pipes to one client. Any thread may send; one receives.
 
     Args:
-        read: Read end of the pipe from the client.
+        read: Read end of the pipe from the client; this and the other are handed over.
         write: Write end of the pipe to it.
         blocked: Told True when an answer did not fit: `flush` is to be called when there is room;
             and False when all of it was sent. The turn is held then.
@@ -167,9 +168,13 @@ class Link:
 
     peer: Address | None = None
 
-    def __init__(self, read: int, write: int, blocked: Callable[["Link", bool], None]) -> None:
+    def __init__(
+        self, read: Descriptor, write: Descriptor, blocked: Callable[["Link", bool], None]
+    ) -> None:
         self.id = next(_ids)
-        self.read, self.write, self._blocked = read, write, blocked
+        self._owned, self._blocked = (read, write), blocked
+        # The numbers are for every message, without a call for each.
+        self.read, self.write = read.fileno(), write.fileno()
         self.open = True
         self.sent: Callable[[int, tuple[Any, ...]], None] | None = None
         self._frames = FrameDecoder()
@@ -177,8 +182,8 @@ class Link:
         self._out = bytearray()
         self.turn = threading.Lock()
         self._in_turn = False
-        os.set_blocking(read, False)
-        os.set_blocking(write, False)
+        os.set_blocking(self.read, False)
+        os.set_blocking(self.write, False)
 
     def receive(self, ready: Queue) -> bool:
         """Read once, and put every message that is complete into `ready`; False at the end.
@@ -308,8 +313,7 @@ class Link:
         """Close both pipes; the second time does nothing."""
         if self.open:
             self.open = False
-            os.close(self.read)
-            os.close(self.write)
+            close_all(self._owned)
 
 
 class PeerLink(Link):
@@ -323,7 +327,11 @@ class PeerLink(Link):
     """
 
     def __init__(
-        self, read: int, write: int, blocked: Callable[[Link, bool], None], peer: Address
+        self,
+        read: Descriptor,
+        write: Descriptor,
+        blocked: Callable[[Link, bool], None],
+        peer: Address,
     ) -> None:
         super().__init__(read, write, blocked)
         self.peer = peer

@@ -22,7 +22,7 @@ from otpy.runtime.orders import Halt, ShutDownAsked, StopAsked
 from otpy.runtime.receiving import as_received, check_wait
 from otpy.runtime.timers import Timers
 from otpy.server import TimerRef
-from otpy.system.fdpass import close_fds
+from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.pipes import unread_bytes
 from otpy.wire import link as say
 from otpy.wire.control import Address, Ask, BeWorker, Down, Exit, Introduce, ShutDown, StopProcess
@@ -51,14 +51,15 @@ class WorkerMailbox:
             put there by who waits outside of `next`, on an event loop.
     """
 
-    def __init__(self, control: int, gauge: memoryview) -> None:
+    def __init__(self, control: Descriptor, gauge: memoryview) -> None:
         self.control = Control(control, self._heard)
         self._gauge = gauge
         self._taken = 0
         self._child: BeWorker | None = None
         self._order: ShutDown | StopProcess | None = None
         self._epoll = select.epoll()
-        self._epoll.register(control, select.EPOLLIN)
+        self._control_fd = self.control.fileno()
+        self._epoll.register(self._control_fd, select.EPOLLIN)
         self._control_poll: select.poll | None = None
         self._looked_at = 0
         self._links: dict[int, Link] = {}
@@ -248,7 +249,7 @@ class WorkerMailbox:
             self._looked_at = now
             if self._control_poll is None:  # a worker that was never busy has none
                 self._control_poll = select.poll()
-                self._control_poll.register(self.control.fd, select.POLLIN)
+                self._control_poll.register(self.control, select.POLLIN)
             if self._control_poll.poll(0):
                 self.control.hear()
             if self._urgent:
@@ -266,7 +267,7 @@ class WorkerMailbox:
                 self._read(link)
             elif (link := self._blocked.get(fd)) is not None:
                 link.flush()
-            elif fd == self.control.fd:
+            elif fd == self._control_fd:
                 self.control.hear()
             elif fd in self._entrances:
                 self._entrances.look(fd)
@@ -294,7 +295,7 @@ class WorkerMailbox:
                 self.interruptions.stand_by()
                 self._urgent = True
 
-    def _heard(self, message: object, fds: tuple[int, ...]) -> None:
+    def _heard(self, message: object, fds: tuple[Descriptor, ...]) -> None:
         match message:
             case BeWorker():
                 self._child = message
@@ -313,7 +314,7 @@ class WorkerMailbox:
                 self._news.append(message)
                 self._wake()
             case _:
-                close_fds(fds)
+                close_all(fds)
 
     def _obey(self, order: ShutDown | StopProcess) -> None:
         if isinstance(order, ShutDown):
@@ -336,7 +337,9 @@ class WorkerMailbox:
         if not self.interruptions.wake() and self.rouse is not None:
             self.rouse()
 
-    def _let_in(self, read: int, write: int, greet: bool, peer: Address | None = None) -> None:
+    def _let_in(
+        self, read: Descriptor, write: Descriptor, greet: bool, peer: Address | None = None
+    ) -> None:
         assert self._child is not None
         block = self._block
         link = Link(read, write, block) if peer is None else PeerLink(read, write, block, peer)

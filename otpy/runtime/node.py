@@ -6,7 +6,6 @@ imports user code.
 
 import os
 import signal
-import socket
 import time
 from collections import deque
 from collections.abc import Container, Sequence
@@ -51,7 +50,9 @@ from otpy.runtime.place import Place
 from otpy.runtime.subtree import be_supervisor
 from otpy.runtime.supervisor import Supervisor
 from otpy.system.channel import ChannelClosed, ChannelFull
+from otpy.system.descriptor import Descriptor, pipe
 from otpy.system.exits import signal_name
+from otpy.system.sockets import Socket
 from otpy.system.spawn import HANDLED
 from otpy.system.title import name_process
 from otpy.wire.control import Ask, Introduce, Petition, Publish, StopNode
@@ -112,7 +113,7 @@ class Node(Supervisor):
         self,
         tree: NodeTree,
         lock: int,
-        listener: socket.socket,
+        listener: Socket,
         journal: Journal,
         strangers: Container[int] = (),
     ) -> None:
@@ -147,13 +148,16 @@ class Node(Supervisor):
 
     def _handle_signals(self) -> None:
         """Have signals wake the loop: a handler of Python's must exist, but does nothing."""
-        read, write = os.pipe()
-        os.set_blocking(read, False)
-        os.set_blocking(write, False)
-        signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+        self._signals, self._signalling = pipe()
+        for end in (self._signals, self._signalling):
+            os.set_blocking(end.fileno(), False)
+        signal.set_wakeup_fd(self._signalling.fileno(), warn_on_full_buffer=False)
         for number in HANDLED:
             signal.signal(number, lambda _number, _frame: None)
-        self.loop.watch(read, lambda _events: self._signalled(os.read(read, 64)))
+        self.loop.watch(
+            self._signals,
+            lambda _events: self._signalled(os.read(self._signals.fileno(), 64)),
+        )
 
     def _signalled(self, numbers: bytes) -> None:
         for number in numbers:
@@ -191,7 +195,7 @@ class Node(Supervisor):
         assert isinstance(spec.start, SupervisorSpec)
         return be_supervisor(spec.start, place)
 
-    def petitioned(self, child: Child, message: Petition, fds: tuple[int, ...]) -> None:
+    def petitioned(self, child: Child, message: Petition, fds: tuple[Descriptor, ...]) -> None:
         """Answer what a worker asks."""
         self.send_published()
         self._petitions.hear(child.channel, message, fds)
@@ -200,11 +204,11 @@ class Node(Supervisor):
         self.publish(event)
         self.send_published()
 
-    def send_up(self, message: object, fds: Sequence[int] = ()) -> bool:
+    def send_up(self, message: object, fds: Sequence[Descriptor] = ()) -> bool:
         """There is nobody above."""
         raise AssertionError(message, fds)
 
-    def heard_else(self, child: Child, message: object, fds: tuple[int, ...]) -> None:
+    def heard_else(self, child: Child, message: object, fds: tuple[Descriptor, ...]) -> None:
         """Pass on what the gateway asks for."""
         match message:
             case Introduce() | Ask():

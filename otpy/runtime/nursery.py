@@ -17,6 +17,7 @@ from typing import Final
 
 from otpy.runtime.gauges import Board
 from otpy.runtime.pipes import Pipes, open_pipes
+from otpy.system.descriptor import Descriptor
 from otpy.system.exits import reap, send_signal
 from otpy.system.spawn import fork_watched
 
@@ -29,21 +30,23 @@ class Blank:
     """A process that waits to be told which child it is."""
 
     pid: int
-    pidfd: int
+    pidfd: Descriptor
     pipes: Pipes
     gauge: memoryview
 
     @property
     def alive(self) -> bool:
         """Whether nobody has killed it."""
-        return os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+        return (
+            os.waitid(os.P_PIDFD, self.pidfd.fileno(), os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+        )
 
     def end(self) -> None:
         """Kill it, and give everything back."""
         send_signal(self.pidfd, 9)
         reap(self.pid)
-        os.close(self.pidfd)
-        self.pipes.close()
+        self.pidfd.close()
+        self.pipes.close_ours()
 
 
 class Nursery:
@@ -96,7 +99,7 @@ class Nursery:
     def _fork(self, count: int) -> list[Blank]:
         pipes = _open_up_to(count)
         gauges: list[memoryview] = []
-        watched: list[tuple[int, int]] = []
+        watched: list[tuple[int, Descriptor]] = []
         try:
             gauges.extend(self._board.take() for _ in pipes)
             mains = [partial(self._main, *own) for own in zip(pipes, gauges, strict=True)]

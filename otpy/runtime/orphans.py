@@ -11,6 +11,7 @@ import signal
 from pathlib import Path
 from typing import Final
 
+from otpy.system.descriptor import Descriptor
 from otpy.system.exits import send_signal
 
 _MARK: Final = "OTPY_NODE_LOCK"
@@ -38,13 +39,10 @@ def end_orphans(lock: int) -> None:
 
 
 def _end_if(pid: int, lock: os.stat_result, carried: bytes) -> None:
-    pidfd = os.pidfd_open(pid)
-    try:
+    with Descriptor(os.pidfd_open(pid)) as pidfd:
         environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
         if carried in environment or _holds(pid, lock):
             send_signal(pidfd, signal.SIGKILL)
-    finally:
-        os.close(pidfd)
 
 
 def _holds(pid: int, lock: os.stat_result) -> bool:

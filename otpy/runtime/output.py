@@ -8,7 +8,9 @@ import time
 from collections import deque
 from typing import Final
 
+from otpy.system.descriptor import Descriptor
 from otpy.system.loop import READABLE, WRITABLE, Loop
+from otpy.system.sockets import MESSAGES, Socket
 from otpy.wire.safe_text import is_plain, output_line
 
 _STDOUT: Final = 1
@@ -28,11 +30,10 @@ class Terminal:
 
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
-        self._socket = socket.socket(fileno=os.dup(_STDOUT))
+        self._socket = Socket(Descriptor(os.dup(_STDOUT)), MESSAGES)
         self._out: deque[bytes] = deque()
         self._waiting = 0
         self._dropped = 0
-        self._watched = False
 
     def write(self, lines: bytes) -> None:
         """Write whole lines."""
@@ -84,28 +85,27 @@ class Terminal:
         self._watch(wanted=False)
 
     def _watch(self, *, wanted: bool) -> None:
-        if wanted and not self._watched:
-            self._loop.watch(self._socket.fileno(), self._flush, WRITABLE)
-        elif not wanted and self._watched:
-            self._loop.unwatch(self._socket.fileno())
-        self._watched = wanted
+        if not wanted:
+            self._loop.unwatch(self._socket)
+        elif self._socket.watcher is None:
+            self._loop.watch(self._socket, self._flush, WRITABLE)
 
 
 class ChildOutput:
     """One child's stdout and stderr, line by line."""
 
-    def __init__(self, fd: int, name: str, terminal: Terminal, loop: Loop) -> None:
-        self._fd, self._loop, self._terminal = fd, loop, terminal
+    def __init__(self, end: Descriptor, name: str, terminal: Terminal, loop: Loop) -> None:
+        self._end, self._loop, self._terminal = end, loop, terminal
         self._prefix = name.encode() + b" | "
         self._partial = b""
         self._tail = b""
-        os.set_blocking(fd, False)
-        loop.watch(fd, self._ready, READABLE)
+        os.set_blocking(end.fileno(), False)
+        loop.watch(end, self._ready, READABLE)
 
     def _ready(self, _events: int) -> None:
         with contextlib.suppress(BlockingIOError):
             if not self._read():
-                self._loop.unwatch(self._fd)
+                self._loop.unwatch(self._end)
 
     def _read(self) -> bool:
         """Read once; return False at end-of-file.
@@ -113,7 +113,7 @@ class ChildOutput:
         Raises:
             BlockingIOError: There is nothing to read now.
         """
-        data = os.read(self._fd, _READ_BYTES)
+        data = os.read(self._end.fileno(), _READ_BYTES)
         if not data:
             return False
         self._tail = (self._tail + data)[-_TAIL_BYTES:]
@@ -137,6 +137,5 @@ class ChildOutput:
                     break
         if self._partial:
             self._show([output_line(self._partial)])
-        self._loop.unwatch(self._fd)
-        os.close(self._fd)
+        self._end.close()
         return self._tail.decode(errors="replace")

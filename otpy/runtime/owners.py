@@ -1,9 +1,9 @@
 """Children that end when the process does that began them."""
 
-import os
 from collections.abc import Callable
 
 from otpy.runtime.child import Child
+from otpy.system.descriptor import Descriptor
 from otpy.system.loop import Loop
 
 
@@ -17,9 +17,9 @@ class Owners:
 
     def __init__(self, loop: Loop, stop: Callable[[str], None]) -> None:
         self._loop, self._stop = loop, stop
-        self._pidfds: dict[int, int] = {}
+        self._pidfds: dict[int, Descriptor] = {}
 
-    def tie(self, child: Child, owner: int) -> None:
+    def tie(self, child: Child, owner: Descriptor) -> None:
         """Stop a child when the process of this pidfd ends; the descriptor is taken."""
         self._pidfds[child.pid] = owner
         self._loop.watch(owner, lambda _events: self._ended(child))
@@ -28,8 +28,7 @@ class Owners:
         """Watch no more: the child has ended, or is told to."""
         pidfd = self._pidfds.pop(child.pid, None)
         if pidfd is not None:
-            self._loop.unwatch(pidfd)
-            os.close(pidfd)
+            pidfd.close()
 
     def _ended(self, child: Child) -> None:
         self.untie(child)

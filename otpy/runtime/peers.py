@@ -33,8 +33,8 @@ from otpy.runtime.asking import (
     supervising,
 )
 from otpy.runtime.mailbox import WorkerMailbox
-from otpy.system.fdpass import close_fds
-from otpy.system.pipes import link_pipes
+from otpy.system.descriptor import close_all
+from otpy.system.pipes import LinkDescriptors, link_pipes
 from otpy.wire import peer
 from otpy.wire.control import (
     Address,
@@ -143,7 +143,7 @@ class Peers:
         try:
             answer, fds = self._control.ask(self._me, wish, None, beside)
         except BaseException:
-            close_fds(ours)
+            close_all(ours)
             raise
         link = _link(*hired(answer, fds, ours))
         self._hired.add(link)
@@ -182,7 +182,7 @@ class Peers:
             try:
                 answer, fds = self._control.ask(self._me, Seek(name), deadline, theirs)
             except BaseException:
-                close_fds(ours)
+                close_all(ours)
                 raise
             if (met := introduction(answer, fds, ours)) is not None:
                 break
@@ -224,6 +224,6 @@ class Peers:
         return ProcessDown(*granted(answer, Fate))
 
 
-def _link(fds: tuple[int, int, int], who: Introduced) -> Link:
+def _link(fds: LinkDescriptors, who: Introduced) -> Link:
     where = (who.path, who.pid, who.incarnation)
     return Link(fds, *where, node_pid=0, protocol=protocol_with(who))

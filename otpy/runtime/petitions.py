@@ -12,7 +12,7 @@ from otpy.runtime.registry import Registry
 from otpy.runtime.relations import Relations
 from otpy.runtime.routing import Router
 from otpy.system.channel import Channel, NotSent
-from otpy.system.fdpass import close_fds
+from otpy.system.descriptor import Descriptor, close_all
 from otpy.wire.control import (
     Address,
     Answered,
@@ -72,18 +72,18 @@ class Petitions:
         self._relations.ended(ended)
         self._registry.ended(ended)
 
-    def hear(self, origin: Channel, petition: Petition, fds: Sequence[int]) -> None:
+    def hear(self, origin: Channel, petition: Petition, fds: Sequence[Descriptor]) -> None:
         """Answer a petition to where it came from, now or later."""
         try:
             self._hear(origin, petition, fds)
         except OtpyError as error:
-            close_fds(fds)
+            close_all(fds)
             if isinstance(petition.wish, Seek):
                 _send(origin, Answered(petition.token, error, {}))
             else:
                 _send(origin, Granted(petition.token, error))
 
-    def _hear(self, origin: Channel, petition: Petition, fds: Sequence[int]) -> None:
+    def _hear(self, origin: Channel, petition: Petition, fds: Sequence[Descriptor]) -> None:
         match petition.wish:
             case Seek(name=name):
                 entry = self._other(petition, name)

@@ -1,15 +1,14 @@
 """The pipes between a supervisor and one child, both ends, as they are at the fork."""
 
-import os
 from dataclasses import dataclass
 
-from otpy.system.fdpass import close_fds
+from otpy.system.descriptor import Descriptor, close_all, pipe
 from otpy.system.spawn import control_pipe
 
 
 @dataclass(frozen=True, slots=True)
 class Pipes:
-    """Descriptors; `theirs` are the child's ends.
+    """Owners of descriptors; `theirs` are the child's ends.
 
     Attributes:
         control: The duplex pipe: control frames, descriptors.
@@ -18,21 +17,25 @@ class Pipes:
             nobody is left; None for a worker.
     """
 
-    control: int
-    their_control: int
-    output: int | None
-    their_output: int | None
-    lifeline: int | None
-    their_lifeline: int | None
+    control: Descriptor
+    their_control: Descriptor
+    output: Descriptor | None
+    their_output: Descriptor | None
+    lifeline: Descriptor | None
+    their_lifeline: Descriptor | None
 
     def close_theirs(self) -> None:
         """After the fork: the child's ends are the child's alone."""
-        close_fds(_present(self.their_control, self.their_output, self.their_lifeline))
+        close_all(_present(self.their_control, self.their_output, self.their_lifeline))
+
+    def close_ours(self) -> None:
+        """After `close_theirs`, if there is no child any more."""
+        close_all(_present(self.control, self.output, self.lifeline))
 
     def close(self) -> None:
         """There will be no child."""
         self.close_theirs()
-        close_fds(_present(self.control, self.output, self.lifeline))
+        self.close_ours()
 
 
 def open_pipes(*, output: bool, lifeline: bool) -> Pipes:
@@ -41,12 +44,12 @@ def open_pipes(*, output: bool, lifeline: bool) -> Pipes:
     Raises:
         OSError: There are too many open files; none is left open.
     """
-    opened: list[int] = []
+    opened: list[Descriptor] = []
 
-    def opened_pair(wanted: bool) -> tuple[int | None, int | None]:
+    def opened_pair(wanted: bool) -> tuple[Descriptor | None, Descriptor | None]:
         if not wanted:
             return None, None
-        pair = os.pipe()
+        pair = pipe()
         opened.extend(pair)
         return pair
 
@@ -54,9 +57,9 @@ def open_pipes(*, output: bool, lifeline: bool) -> Pipes:
         opened.extend(control := control_pipe())
         return Pipes(*control, *opened_pair(output), *opened_pair(lifeline))
     except OSError:
-        close_fds(opened)
+        close_all(opened)
         raise
 
 
-def _present(*fds: int | None) -> tuple[int, ...]:
-    return tuple(fd for fd in fds if fd is not None)
+def _present(*descriptors: Descriptor | None) -> tuple[Descriptor, ...]:
+    return tuple(each for each in descriptors if each is not None)

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from otpy.system.descriptor import Descriptor
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -19,6 +21,6 @@ class Place:
 
     path: str
     parent: int
-    control: int
+    control: Descriptor
     leashes: tuple[int, ...]
     starts: Mapping[str, int] = field(default_factory=dict)

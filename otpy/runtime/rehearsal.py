@@ -7,7 +7,6 @@ what a worker does for its first clients.
 """
 
 import os
-import socket
 import sys
 from typing import Final
 
@@ -20,8 +19,10 @@ from otpy.runtime.mailbox import WorkerMailbox
 from otpy.runtime.worker import be_child, enter
 from otpy.server import context
 from otpy.system.channel import Channel
-from otpy.system.fdpass import close_fds, send_fds
+from otpy.system.descriptor import Descriptor, close_all
+from otpy.system.fdpass import send_fds
 from otpy.system.pipes import link_pipes
+from otpy.system.sockets import MESSAGES, Socket
 from otpy.system.spawn import control_pipe
 from otpy.wire.control import BeWorker, Introduce
 
@@ -43,20 +44,20 @@ def rehearse() -> None:
         assert status == 0
         context.leave()
         supervisor.close()
-        close_fds(audience)
+        close_all(audience)
         del sys.modules[_UNDERSTUDY]
 
 
-def _introduce(supervisor: Channel) -> tuple[int, ...]:
+def _introduce(supervisor: Channel) -> tuple[Descriptor, ...]:
     """Have one client introduced and another come in by the door; they have written already."""
     first, theirs = link_pipes()
     (door,), (its,) = open_door()
     supervisor.send(Introduce(0, ()), (*theirs, its))
     second, theirs = link_pipes()
-    with socket.socket(fileno=door) as way:
+    with Socket(door, MESSAGES) as way:
         send_fds(way, WALK_IN, theirs)
-    close_fds(theirs)
+    close_all(theirs)
     protocol = ClientProtocol()
-    os.write(first[1], protocol.call(1, "line") + protocol.call(2, ("line", 1)))
-    os.write(second[1], protocol.cast("leave"))
+    os.write(first[1].fileno(), protocol.call(1, "line") + protocol.call(2, ("line", 1)))
+    os.write(second[1].fileno(), protocol.cast("leave"))
     return (*first, *second)

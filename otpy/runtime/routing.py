@@ -8,7 +8,6 @@ death, since nobody knows whether it was done.
 
 import contextlib
 import itertools
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import UnionType
@@ -22,8 +21,8 @@ from otpy.runtime.family import Family
 from otpy.runtime.held import WaitingRoom
 from otpy.runtime.translate import refusal, within_bounds
 from otpy.system.channel import Channel, ChannelClosed, ChannelFull, NotSent
+from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.exits import send_signal
-from otpy.system.fdpass import close_fds
 from otpy.wire.control import (
     Answered,
     Ask,
@@ -66,7 +65,7 @@ class _Hiring:
     origin: Channel
     message: Ask
     hire: Hire
-    fds: tuple[int, ...]
+    fds: tuple[Descriptor, ...]
 
 
 @dataclass(slots=True)
@@ -91,7 +90,9 @@ class Router:
         self._batches: dict[int, _Batch] = {}
         self._hires: dict[int, _Hiring] = {}
 
-    def route(self, origin: Channel, message: Introduce | Ask, fds: Sequence[int] = ()) -> None:
+    def route(
+        self, origin: Channel, message: Introduce | Ask, fds: Sequence[Descriptor] = ()
+    ) -> None:
         """Pass a message one step on, or hold it until that can be done."""
         if isinstance(message, Introduce) and len(fds) < _FDS_OF_A_LINK:
             self._refuse(origin, message, fds, NoProcess("out of descriptors"))
@@ -170,7 +171,7 @@ class Router:
             results = Results(tuple(within_bounds(answers)))
             self._send(batch.origin, Answered(batch.token, results, self._family.pids()))
 
-    def petition(self, origin: Channel, message: Petition, fds: Sequence[int]) -> None:
+    def petition(self, origin: Channel, message: Petition, fds: Sequence[Descriptor]) -> None:
         """Pass a worker's petition on towards the node."""
         token = next(self._tokens)
         self._forwarded[token] = _Forwarded(origin, message.token, None, introduces=bool(fds))
@@ -205,11 +206,11 @@ class Router:
         elif child.incarnation == message.incarnation:
             child.take_notice(message.notice)
 
-    def answered(self, message: Answered | Introduced | Granted, fds: Sequence[int]) -> None:
+    def answered(self, message: Answered | Introduced | Granted, fds: Sequence[Descriptor]) -> None:
         """Send on what a supervisor below, or the node above, answered."""
         forwarded = self._forwarded.pop(message.token, None)
         if forwarded is None:
-            close_fds(fds)
+            close_all(fds)
             return
         match message:
             case Introduced(path=path, pid=pid, incarnation=incarnation):
@@ -232,7 +233,7 @@ class Router:
                 answer = Lost() if forwarded.introduces else ProcessDown(reason)
                 self._send(forwarded.origin, Answered(forwarded.token, answer, {}))
 
-    def _serve(self, origin: Channel, message: Introduce | Ask, fds: Sequence[int]) -> None:
+    def _serve(self, origin: Channel, message: Introduce | Ask, fds: Sequence[Descriptor]) -> None:
         if isinstance(message, Introduce) or isinstance(
             message.request, SendSignal | StopProcess | DumpStacks | SystemRequest
         ):
@@ -269,7 +270,7 @@ class Router:
         for token, request in zip(tokens, many.requests, strict=True):
             self._family.ask(token, request)
 
-    def _hire(self, origin: Channel, message: Ask, hire: Hire, fds: tuple[int, ...]) -> None:
+    def _hire(self, origin: Channel, message: Ask, hire: Hire, fds: tuple[Descriptor, ...]) -> None:
         if len(fds) < _FDS_OF_A_LINK:
             self._refuse(origin, message, fds, NoProcess("out of descriptors"))
             return
@@ -291,7 +292,7 @@ class Router:
             self._introduce(origin, introduce, fds[:_FDS_OF_A_LINK], child)
 
     def _pass_on(
-        self, origin: Channel, message: Introduce | Ask, fds: tuple[int, ...], child: Child
+        self, origin: Channel, message: Introduce | Ask, fds: tuple[Descriptor, ...], child: Child
     ) -> None:
         rest = message.path[1:]
         if not rest and isinstance(message, Ask) and self._do_to(child, origin, message):
@@ -345,7 +346,7 @@ class Router:
         origin: Channel,
         message: Introduce | Ask,
         rest: tuple[str, ...],
-        fds: tuple[int, ...],
+        fds: tuple[Descriptor, ...],
         child: Child,
     ) -> None:
         token = next(self._tokens)
@@ -365,17 +366,17 @@ class Router:
             pass  # it has just ended: `child_ended` answers
 
     def _introduce(
-        self, origin: Channel, message: Introduce, fds: tuple[int, ...], child: Child
+        self, origin: Channel, message: Introduce, fds: tuple[Descriptor, ...], child: Child
     ) -> None:
         try:
-            pidfd = os.dup(child.pidfd)
+            pidfd = child.pidfd.duplicate()
         except OSError:
             self._refuse(origin, message, fds, NoProcess("out of descriptors"))
             return
         try:
             child.channel.send(Introduce(message.token, (), message.peer), fds)
         except ChannelFull:
-            os.close(pidfd)
+            pidfd.close()
             self._refuse(origin, message, (), NoProcess(f"{child.path!r} does not read"))
             return
         except ChannelClosed:
@@ -384,12 +385,12 @@ class Router:
         self._send(origin, introduced, (pidfd,))
 
     def _refuse(
-        self, origin: Channel, message: Introduce | Ask, fds: Sequence[int], error: OtpyError
+        self, origin: Channel, message: Introduce | Ask, fds: Sequence[Descriptor], error: OtpyError
     ) -> None:
-        close_fds(fds)
+        close_all(fds)
         self._send(origin, Answered(message.token, error, {}))
 
-    def _send(self, origin: Channel, message: object, fds: Sequence[int] = ()) -> None:
+    def _send(self, origin: Channel, message: object, fds: Sequence[Descriptor] = ()) -> None:
         # Whoever is told that something was done must find it in the directory.
         self._family.send_published()
         # Whoever asked does not read answers: it will run into its own timeout.

@@ -17,6 +17,7 @@ from typing import Final
 from otpy.errors import CallTimeout, NoProcess, OtpyError, ProcessDown
 from otpy.runtime.child import Child
 from otpy.runtime.worker import be_blank
+from otpy.system.descriptor import Descriptor
 from otpy.system.exits import send_signal
 from otpy.system.loop import Loop
 from otpy.system.procfs import SignalMasks, signal_masks
@@ -74,21 +75,21 @@ class StackDumps:
 
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
-        self._fd: int | None = None
+        self._fd: Descriptor | None = None
         self._waiting: deque[_Wanted] = deque()
         self._current: _Wanted | None = None
         self._looks = 0
         self._calm = 0
 
-    def prepare(self) -> int:
+    def prepare(self) -> Descriptor:
         """Have the processes forked from now on be ready; tell the descriptor that they keep.
 
         Raises:
             OSError: There are too many open files.
         """
         if self._fd is None:
-            fd = os.memfd_create("otpy-stacks")
-            faulthandler.register(SIGNAL, file=fd, all_threads=True)
+            fd = Descriptor(os.memfd_create("otpy-stacks"))
+            faulthandler.register(SIGNAL, file=fd.fileno(), all_threads=True)
             self._fd = fd
         return self._fd
 
@@ -123,8 +124,8 @@ class StackDumps:
             )
             return
         assert self._fd is not None
-        os.ftruncate(self._fd, 0)
-        os.lseek(self._fd, 0, os.SEEK_SET)  # of all who share it
+        os.ftruncate(self._fd.fileno(), 0)
+        os.lseek(self._fd.fileno(), 0, os.SEEK_SET)  # of all who share it
         send_signal(child.pidfd, SIGNAL)
         self._looks = self._calm = 0
         self._look_again(wanted, _FIRST_LOOK_S)
@@ -152,7 +153,7 @@ class StackDumps:
 
     def _result(self, child: Child) -> Plain | OtpyError:
         assert self._fd is not None
-        text = os.pread(self._fd, _MAX_BYTES, 0).decode(errors="backslashreplace")
+        text = os.pread(self._fd.fileno(), _MAX_BYTES, 0).decode(errors="backslashreplace")
         if not text:
             return NoProcess(f"{child.path!r} has written no stacks")
         return Plain(_of_the_worker(text))

@@ -115,13 +115,13 @@ class Starter:
     def _place(self, path: str, pipes: Pipes, starts: Mapping[str, int]) -> Place:
         leashes, own = self._leashes, {}
         if pipes.their_lifeline is not None:
-            leashes = (*leashes, pipes.their_lifeline)
+            leashes = (*leashes, pipes.their_lifeline.fileno())
             below = f"{path}/" if path else ""
             own = {p: n for p, n in starts.items() if p.startswith(below)}
         return Place(path, self._pid, pipes.their_control, leashes, own)
 
     def _be_blank(self, pipes: Pipes, gauge: memoryview) -> int:
-        kept = (self.stacks.prepare(),)
+        kept = (self.stacks.prepare().fileno(),)
         return self._be_child(partial(be_blank, pipes, gauge, kept, self._leashes, self._pid))
 
     def _be_child(self, main: Callable[[], int]) -> int:

@@ -14,6 +14,7 @@ import socket
 from typing import Final
 
 from otpy.runtime.stdio_process import Stream, write_streams
+from otpy.system.descriptor import Descriptor
 from otpy.system.exits import send_signal
 from otpy.system.loop import Loop
 
@@ -35,12 +36,14 @@ class Stdio:
         self._node, self._unsupervised = node, unsupervised
         self._streams = tuple(_redirect(number) for number in _STREAMS)
         self._pid = 0
-        self._pidfd = -1
+        self._pidfd: Descriptor | None = None
         self._start()
 
     def watch(self, loop: Loop) -> None:
         """Start another process whenever this one ends; the sockets keep what was not read."""
-        loop.watch(self._pidfd, lambda _events: self._ended(loop))
+        assert self._pidfd is not None
+        pidfd = self._pidfd
+        loop.watch(pidfd, lambda _events: self._ended(pidfd, loop))
 
     def finish(self) -> None:
         """Wait until all is written, for 3 s at most, and put the real streams back.
@@ -48,28 +51,27 @@ class Stdio:
         Nothing is watched any more: the loop of the node has ended.
         """
         for stream in self._streams:
-            os.dup2(stream.real, stream.number)
-        if self._pidfd >= 0:
+            os.dup2(stream.real.fileno(), stream.number)
+        if self._pidfd is not None:
             ended = select.poll()
             ended.register(self._pidfd, select.POLLIN)
             if not ended.poll(_DRAIN_S * 1000):
                 send_signal(self._pidfd, signal.SIGKILL)
-            self._reap()
+            self._reap(self._pidfd)
         for stream in self._streams:
             stream.reader.close()
-            os.close(stream.real)
+            stream.real.close()
 
     def _start(self) -> None:
         pid = os.fork()
         if pid == 0:
             write_streams(self._node, self._streams)
-        self._pidfd = os.pidfd_open(pid)
+        self._pidfd = Descriptor(os.pidfd_open(pid))
         self._pid = pid
         self._unsupervised.add(pid)
 
-    def _ended(self, loop: Loop) -> None:
-        loop.unwatch(self._pidfd)
-        self._reap()
+    def _ended(self, pidfd: Descriptor, loop: Loop) -> None:
+        self._reap(pidfd)
         self._restart(loop)
 
     def _restart(self, loop: Loop) -> None:
@@ -80,18 +82,18 @@ class Stdio:
         else:
             self.watch(loop)
 
-    def _reap(self) -> None:
+    def _reap(self, pidfd: Descriptor) -> None:
         with contextlib.suppress(ChildProcessError):
-            os.waitid(os.P_PIDFD, self._pidfd, os.WEXITED)
-        os.close(self._pidfd)
-        self._pidfd = -1
+            os.waitid(os.P_PIDFD, pidfd.fileno(), os.WEXITED)
+        pidfd.close()
+        self._pidfd = None
         self._unsupervised.discard(self._pid)
 
 
 def _redirect(number: int) -> Stream:
     """Make `number` the writing end of a socket pair; keep what it was."""
     reader, writer = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    real = os.dup(number)
+    real = Descriptor(os.dup(number))
     with writer:
         os.dup2(writer.fileno(), number)
     return Stream(number, real, reader)

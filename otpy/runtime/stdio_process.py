@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, NoReturn
 
+from otpy.system.descriptor import Descriptor
 from otpy.system.spawn import close_all_but
 from otpy.system.title import name_process
 from otpy.wire.safe_text import is_plain, output_line
@@ -48,7 +49,7 @@ class Stream:
     """
 
     number: int
-    real: int
+    real: Descriptor
     reader: socket.socket
     dropped: int = field(default=0, init=False)
     torn: bool = field(default=False, init=False)
@@ -63,7 +64,9 @@ def write_streams(node: str, streams: Sequence[Stream]) -> NoReturn:
         _serve(streams)
         status = 0
     except BaseException:  # noqa: BLE001  # it ends, whatever it is; the reason is told first
-        os.write(streams[-1].real, traceback.format_exc().encode(errors="backslashreplace"))
+        os.write(
+            streams[-1].real.fileno(), traceback.format_exc().encode(errors="backslashreplace")
+        )
     finally:
         os._exit(status)
 
@@ -78,7 +81,9 @@ def _shed(streams: Sequence[Stream]) -> None:
     nowhere = os.open(os.devnull, os.O_RDWR)
     for standard in range(3):
         os.dup2(nowhere, standard)
-    close_all_but([fd for stream in streams for fd in (stream.real, stream.reader.fileno())])
+    close_all_but(
+        [fd for stream in streams for fd in (stream.real.fileno(), stream.reader.fileno())]
+    )
     sys.stdout = sys.stderr = None
 
 
@@ -112,7 +117,7 @@ def write_message(stream: Stream, lines: bytes) -> None:
     try:
         while written < len(data):
             _wait_for_room(stream)
-            written += os.write(stream.real, data[written : written + _AT_ONCE])
+            written += os.write(stream.real.fileno(), data[written : written + _AT_ONCE])
     except OSError:
         # A disk may have room later, and a terminal come back: each message is a new try.
         stream.dropped += lines.count(b"\n", max(written - len(mention), 0))
@@ -141,7 +146,7 @@ def _wait_for_room(stream: Stream) -> None:
     room.register(stream.reader, 0)  # reports POLLHUP alone
     while True:
         events = dict(room.poll())
-        if stream.real in events:
+        if stream.real.fileno() in events:
             return
         room.unregister(stream.reader)
         if not room.poll(_PATIENCE_MS):

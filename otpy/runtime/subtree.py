@@ -14,6 +14,7 @@ from otpy.runtime.publishing import WayUp
 from otpy.runtime.reports import child_path
 from otpy.runtime.supervisor import Supervisor
 from otpy.system.channel import Channel, NotSent
+from otpy.system.descriptor import Descriptor
 from otpy.system.prctl import become_subreaper
 from otpy.system.spawn import HANDLED, become_child, prepare_for_workers, raise_descriptor_limit
 from otpy.wire.control import (
@@ -71,7 +72,7 @@ class TreeSupervisor(Supervisor):
         assert isinstance(spec.start, SupervisorSpec)
         return be_supervisor(spec.start, place)
 
-    def petitioned(self, child: Child, message: Petition, fds: tuple[int, ...]) -> None:
+    def petitioned(self, child: Child, message: Petition, fds: tuple[Descriptor, ...]) -> None:
         """Introduce a worker to a child that it names by its path; else pass the petition on.
 
         The node knows who is where. But a path comes before every other name, and of whose child
@@ -87,7 +88,7 @@ class TreeSupervisor(Supervisor):
                 return
         self.router.petition(child.channel, message, fds)
 
-    def send_up(self, message: object, fds: Sequence[int] = ()) -> bool:
+    def send_up(self, message: object, fds: Sequence[Descriptor] = ()) -> bool:
         """Send a message, and the descriptors beside it, to the supervisor above."""
         try:
             self._parent.send(message, fds)
@@ -95,7 +96,7 @@ class TreeSupervisor(Supervisor):
             return False  # it has ended, or is stopped and must not make us grow
         return True
 
-    def _heard_from_parent(self, message: object, fds: tuple[int, ...]) -> None:
+    def _heard_from_parent(self, message: object, fds: tuple[Descriptor, ...]) -> None:
         match message:
             case ShutDown():
                 self.tell(StopAsked())
@@ -122,7 +123,7 @@ class TreeSupervisor(Supervisor):
 def be_supervisor(spec: SupervisorSpec, place: Place) -> int:
     """Be a supervisor, in the process just forked; tell its exit status."""
     title = f"otpy: {place.path or 'root'}"
-    become_child(title, keep=(place.control, *place.leashes))
+    become_child(title, keep=(place.control.fileno(), *place.leashes))
     ignore_signals()
     become_subreaper()
     prepare_for_workers()

@@ -1,7 +1,6 @@
 """A supervisor as a process: it carries out the core's actions and reports what happens."""
 
 import abc
-import os
 import time
 from collections import deque
 from collections.abc import Container, Iterable, Mapping, Sequence
@@ -54,6 +53,7 @@ from otpy.runtime.publishing import Publisher
 from otpy.runtime.reports import child_path, declared, published
 from otpy.runtime.routing import NOBODY, Router
 from otpy.runtime.starting import Starter
+from otpy.system.descriptor import Descriptor
 from otpy.system.exits import Status, kill_group, left_in_group, reap
 from otpy.system.loop import Loop
 from otpy.wire.control import (
@@ -237,7 +237,7 @@ class Supervisor(abc.ABC):
 
     # ---- what children say -------------------------------------------------------------------
 
-    def _heard(self, child: Child, message: object, fds: tuple[int, ...]) -> None:
+    def _heard(self, child: Child, message: object, fds: tuple[Descriptor, ...]) -> None:
         match message:
             case Ready(traps=traps, served=served):
                 child.traps, child.served = traps, served
@@ -259,14 +259,14 @@ class Supervisor(abc.ABC):
                 self.heard_else(child, message, fds)
 
     @abc.abstractmethod
-    def petitioned(self, child: Child, message: Petition, fds: tuple[int, ...]) -> None:
+    def petitioned(self, child: Child, message: Petition, fds: tuple[Descriptor, ...]) -> None:
         """Take what a worker below asks the node."""
 
     @abc.abstractmethod
-    def send_up(self, message: object, fds: Sequence[int] = ()) -> bool:
+    def send_up(self, message: object, fds: Sequence[Descriptor] = ()) -> bool:
         """Send a message, and the descriptors beside it, up; False if nobody has read for long."""
 
-    def heard_else(self, child: Child, message: object, fds: tuple[int, ...]) -> None:
+    def heard_else(self, child: Child, message: object, fds: tuple[Descriptor, ...]) -> None:
         """Take a message that only some supervisors expect."""
         raise AssertionError(child.path, message, fds)
 
@@ -339,8 +339,6 @@ class Supervisor(abc.ABC):
         del self._children[id_]
         self._starts = {**self._starts, **child.starts} if child.starts else self._starts
         self._starter.bury(child, str(reason))
-        if child.lifeline is not None:
-            os.close(child.lifeline)
         if child.ready:
             self.publish(child.post_mortem(reason, status, output))
             self.tell(Exited(id_, incarnation, reason))
@@ -393,7 +391,7 @@ class Supervisor(abc.ABC):
         all_ = (child.statistics() for child in self._children.values())
         return Plain(tuple(each for each in all_ if each is not None))
 
-    def tie(self, child: Child, owner: int) -> None:
+    def tie(self, child: Child, owner: Descriptor) -> None:
         """Stop a child when the process of this pidfd ends; the descriptor is taken."""
         self._owners.tie(child, owner)
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from otpy.runtime.links import Cast, LinkCall
+from otpy.system.descriptor import Descriptor
 from otpy.wire import link as say
 from otpy.wire.frames import frame
 from otpy.wire.system import TraceEvent
@@ -22,12 +23,14 @@ class Tracing:
     """Writes down what a worker receives and answers."""
 
     def __init__(self) -> None:
+        self._ends: dict[int, Descriptor] = {}
         self._dropped: dict[int, int] = {}
 
-    def add(self, fd: int) -> None:
-        """Trace into a pipe, from now on."""
+    def add(self, end: Descriptor) -> None:
+        """Trace into a pipe, which is handed over, from now on."""
+        fd = end.fileno()
         os.set_blocking(fd, False)
-        self._dropped[fd] = 0
+        self._ends[fd], self._dropped[fd] = end, 0
 
     def __contains__(self, fd: int) -> bool:
         return fd in self._dropped
@@ -38,7 +41,7 @@ class Tracing:
     def remove(self, fd: int) -> None:
         """Nobody reads it any more."""
         del self._dropped[fd]
-        os.close(fd)
+        self._ends.pop(fd).close()
 
     def close(self) -> None:
         """End all traces."""

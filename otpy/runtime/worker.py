@@ -40,7 +40,9 @@ def be_blank(
         supervisor: Its pid.
     """
     assert pipes.their_output is not None
-    become_child("otpy: worker", (pipes.their_control, *kept, *leashes), pipes.their_output)
+    become_child(
+        "otpy: worker", (pipes.their_control.fileno(), *kept, *leashes), pipes.their_output
+    )
     become_worker(supervisor)
     mailbox = WorkerMailbox(pipes.their_control, gauge)
     child = mailbox.assigned()

@@ -13,15 +13,16 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from otpy.system.fdpass import close_fds
+from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.loop import READABLE, WRITABLE, Loop
+from otpy.system.sockets import Socket
 
 _READ_BYTES: Final = 1 << 16
 _MAX_FDS: Final = 8
 _ANCILLARY: Final = socket.CMSG_SPACE(_MAX_FDS * 4)
 _RECV_FLAGS: Final = socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
 
-Handler = Callable[[object, "tuple[int, ...]"], None]
+Handler = Callable[[object, tuple[Descriptor, ...]], None]
 
 
 class NotSent(Exception):
@@ -40,7 +41,7 @@ class Channel:
     """One end of a `multiprocessing.Pipe`, in messages.
 
     Args:
-        fd: The socket; the channel owns it from now on.
+        connection: The socket; the channel owns it from now on.
         decode: A frame decoder: bytes in, bodies out.
         encode: Puts a body into a frame.
         max_queued: Messages that may wait while the other end does not read.
@@ -51,17 +52,16 @@ class Channel:
 
     def __init__(
         self,
-        fd: int,
+        connection: Socket,
         decode: Callable[[bytes], Sequence[bytes | bytearray]],
         encode: Callable[[bytes], bytes],
         max_queued: int = 4096,
     ) -> None:
-        self.fd = fd
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fd)
+        self._socket = connection
         self._decode, self._encode = decode, encode
         self._max_queued = max_queued
-        self._out: deque[tuple[memoryview, tuple[int, ...], object]] = deque()
-        self._fds: deque[tuple[int, ...]] = deque()
+        self._out: deque[tuple[memoryview, tuple[Descriptor, ...], object]] = deque()
+        self._fds: deque[tuple[Descriptor, ...]] = deque()
         self._loop: Loop | None = None
         self._broken = False
         self._waits_to_write = False
@@ -81,12 +81,16 @@ class Channel:
 
         self._loop = loop
         self._waits_to_write = bool(self._out)
-        loop.watch(self.fd, ready, READABLE | (WRITABLE if self._out else 0))
+        loop.watch(self._socket, ready, READABLE | (WRITABLE if self._out else 0))
+
+    def fileno(self) -> int:
+        """Return the number of the socket's descriptor."""
+        return self._socket.fileno()
 
     def detach(self) -> None:
         """Stop waiting for messages; the socket stays open for what is still to be read."""
         if self._loop is not None:
-            self._loop.unwatch(self.fd)
+            self._loop.unwatch(self._socket)
             self._loop = None
 
     @property
@@ -98,7 +102,7 @@ class Channel:
     def _is_over(self) -> bool:
         return self.closed or self._broken
 
-    def send(self, message: object, fds: Sequence[int] = ()) -> None:
+    def send(self, message: object, fds: Sequence[Descriptor] = ()) -> None:
         """Send, or queue what does not fit now; the descriptors are closed here once sent.
 
         If the kernel does not take them, the message arrives without them.
@@ -110,12 +114,12 @@ class Channel:
             ChannelClosed: There is no other end any more. The descriptors are closed.
         """
         if not self.has_room:
-            close_fds(fds)
+            close_all(fds)
             raise ChannelClosed if self._is_over else ChannelFull
         try:
             data = self._encoded(len(fds), message)
         except BaseException:
-            close_fds(fds)
+            close_all(fds)
             raise
         self._out.append((data, tuple(fds), message if fds else None))
         if len(self._out) == 1:
@@ -137,21 +141,25 @@ class Channel:
             self._drop_queue()
         if self._loop is not None and self._waits_to_write != bool(self._out):
             self._waits_to_write = bool(self._out)
-            self._loop.change(self.fd, READABLE | (WRITABLE if self._out else 0))
+            self._loop.change(self._socket, READABLE | (WRITABLE if self._out else 0))
 
     def flush_within(self, seconds: float) -> None:
         """Wait until everything is sent or the other end is gone, at most for `seconds`."""
         deadline = time.monotonic() + seconds
         while self._out and (left := deadline - time.monotonic()) > 0:
             writable = select.poll()
-            writable.register(self.fd, select.POLLOUT)
+            writable.register(self._socket, select.POLLOUT)
             writable.poll(left * 1000)
             self.flush()
 
     def _send_head(self) -> None:
         data, fds, message = self._out[0]
         if fds:
-            rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))
+            rights = (
+                socket.SOL_SOCKET,
+                socket.SCM_RIGHTS,
+                array.array("i", [fd.fileno() for fd in fds]),
+            )
             try:
                 sent = self._socket.sendmsg([data], [rights], socket.MSG_DONTWAIT)
             except OSError as error:
@@ -159,7 +167,7 @@ class Channel:
                     raise
                 # Too many of this user's are on their way (unix(7)): the message goes without.
                 sent, data = 0, self._encoded(0, message)
-            close_fds(fds)
+            close_all(fds)
         else:
             sent = self._socket.send(data, socket.MSG_DONTWAIT)
         if sent == len(data):
@@ -178,7 +186,8 @@ class Channel:
                 return False
             for _, _, payload in ancillary:
                 whole = len(payload) - len(payload) % 4
-                self._fds.append(tuple(array.array("i", payload[:whole])))
+                numbers = array.array("i", payload[:whole])
+                self._fds.append(tuple(map(Descriptor, numbers)))
             if not data:
                 return False
             for body in self._decode(data):
@@ -186,7 +195,7 @@ class Channel:
                 on_message(message, self._take_fds(count))
         return False
 
-    def _take_fds(self, count: int) -> tuple[int, ...]:
+    def _take_fds(self, count: int) -> tuple[Descriptor, ...]:
         """Take the descriptors of one message; none if the kernel had to drop some."""
         if not count:
             return ()
@@ -195,12 +204,12 @@ class Channel:
         fds = self._fds.popleft() if self._fds else ()
         if len(fds) == count:
             return fds
-        close_fds(fds)
+        close_all(fds)
         return ()
 
     def _drop_queue(self) -> None:
         for _, fds, _message in self._out:
-            close_fds(fds)
+            close_all(fds)
         self._out.clear()
 
     def close(self) -> None:
@@ -211,6 +220,6 @@ class Channel:
         self.detach()
         self._drop_queue()
         for fds in self._fds:
-            close_fds(fds)
+            close_all(fds)
         self._fds.clear()
         self._socket.close()

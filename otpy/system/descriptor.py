@@ -16,6 +16,13 @@ CHECKS_VARIABLE: Final = "OTPY_CHECK_DESCRIPTORS"
 _CLOSED: Final = -1
 
 
+class HasFileno(Protocol):
+    """An owner of a descriptor, of whatever kind."""
+
+    def fileno(self) -> int:
+        """Return the descriptor's number."""
+
+
 class Watcher(Protocol):
     """A loop that waits for descriptors."""
 
@@ -23,7 +30,7 @@ class Watcher(Protocol):
         """Wait for it no more."""
 
 
-class Watchable(Protocol):
+class Watchable(HasFileno, Protocol):
     """Whatever a loop can wait for: it unwatches itself before it closes.
 
     Attributes:
@@ -31,9 +38,6 @@ class Watchable(Protocol):
     """
 
     watcher: Watcher | None
-
-    def fileno(self) -> int:
-        """Return the descriptor's number."""
 
 
 class Descriptor:

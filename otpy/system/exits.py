@@ -6,6 +6,8 @@ import select
 import signal
 from dataclasses import dataclass
 
+from otpy.system.descriptor import Descriptor
+
 
 @dataclass(frozen=True, slots=True)
 class Status:
@@ -46,13 +48,13 @@ def kill_group(leader: int, number: int = signal.SIGKILL) -> bool:
     return True
 
 
-def send_signal(pidfd: int, number: int) -> None:
+def send_signal(pidfd: Descriptor, number: int) -> None:
     """Signal a process through its pidfd: never one that reuses its pid.
 
     One that is gone, or that has become another user's, is not signalled.
     """
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        signal.pidfd_send_signal(pidfd, number)
+        signal.pidfd_send_signal(pidfd.fileno(), number)
 
 
 def left_in_group(leader: int) -> bool:
@@ -67,12 +69,10 @@ def left_in_group(leader: int) -> bool:
 def is_alive(pid: int) -> bool:
     """Tell whether a process runs; one that waits to be reaped does not."""
     try:
-        pidfd = os.pidfd_open(pid)
+        pidfd = Descriptor(os.pidfd_open(pid))
     except OSError:
         return False
-    try:
+    with pidfd:
         ends = select.poll()
         ends.register(pidfd, select.POLLIN)
         return not ends.poll(0)
-    finally:
-        os.close(pidfd)

@@ -2,10 +2,11 @@
 
 import array
 import errno
-import os
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
+
+from otpy.system.descriptor import Descriptor, close_all
 
 MAX_FDS: Final = 16
 """Descriptors that one message may bring."""
@@ -20,7 +21,7 @@ _TRUNCATED: Final = int(socket.MSG_CTRUNC)
 _RIGHTS: Final = (int(socket.SOL_SOCKET), int(socket.SCM_RIGHTS))
 
 
-def send_fds(sock: socket.socket, data: bytes, fds: Sequence[int], flags: int = 0) -> int:
+def send_fds(sock: socket.socket, data: bytes, fds: Sequence[Descriptor], flags: int = 0) -> int:
     """Send `data` with `fds` beside its first byte; return how many bytes were taken.
 
     The descriptors went along if any byte did. They stay open here.
@@ -33,10 +34,12 @@ def send_fds(sock: socket.socket, data: bytes, fds: Sequence[int], flags: int = 
         raise ValueError(f"send_fds needs data and at most {MAX_FDS} descriptors, got {len(fds)}")
     if not fds:
         return sock.send(data, flags)
-    return sock.sendmsg([data], [(*_RIGHTS, array.array("i", fds))], flags)
+    return sock.sendmsg([data], [(*_RIGHTS, array.array("i", [fd.fileno() for fd in fds]))], flags)
 
 
-def recv_fds(sock: socket.socket, size: int, flags: int = 0) -> tuple[bytes, tuple[int, ...]]:
+def recv_fds(
+    sock: socket.socket, size: int, flags: int = 0
+) -> tuple[bytes, tuple[Descriptor, ...]]:
     """Receive at most `size` bytes and the descriptors beside them, closed on exec.
 
     One call never brings the descriptors of two messages (unix(7)), so they arrive in the order
@@ -49,20 +52,12 @@ def recv_fds(sock: socket.socket, size: int, flags: int = 0) -> tuple[bytes, tup
     data, ancillary, message_flags, _ = sock.recvmsg(size, _ANCILLARY, flags | _CLOEXEC)
     if not ancillary and not message_flags & _TRUNCATED:
         return data, ()
-    fds = array.array("i")
+    numbers = array.array("i")
     for level, kind, payload in ancillary:
         if (level, kind) == _RIGHTS:
-            fds.frombytes(payload[: len(payload) - len(payload) % _FD_BYTES])
+            numbers.frombytes(payload[: len(payload) - len(payload) % _FD_BYTES])
+    fds = tuple(map(Descriptor, numbers))
     if message_flags & _TRUNCATED:
-        close_fds(fds)
+        close_all(fds)
         raise OSError(errno.EMFILE, "descriptors were lost, since too many files are open")
-    return data, tuple(fds)
-
-
-def close_fds(fds: Iterable[int]) -> None:
-    """Close descriptors; one that is closed already is no error."""
-    for fd in fds:
-        try:
-            os.close(fd)
-        except OSError:
-            continue
+    return data, fds

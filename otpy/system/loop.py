@@ -43,35 +43,30 @@ class Loop:
         self._running = True
 
     def watch(
-        self, descriptor: Watchable | int, handler: Callable[[int], None], events: int = READABLE
+        self, descriptor: Watchable, handler: Callable[[int], None], events: int = READABLE
     ) -> None:
         """Call `handler` with the ready events whenever `descriptor` is ready, until it closes.
 
         Raises:
             OSError: The kernel refuses (epoll_ctl(2)); it is not waited for then.
         """
-        fd = descriptor if isinstance(descriptor, int) else descriptor.fileno()
+        fd = descriptor.fileno()
         self._epoll.register(fd, events)
         self._handlers[fd] = handler
         self._fresh.add(fd)
-        if not isinstance(descriptor, int):
-            descriptor.watcher = self
+        descriptor.watcher = self
 
-    def change(self, descriptor: Watchable | int, events: int) -> None:
+    def change(self, descriptor: Watchable, events: int) -> None:
         """Wait for other `events` on `descriptor` from now on."""
-        fd = descriptor if isinstance(descriptor, int) else descriptor.fileno()
-        self._epoll.modify(fd, events)
+        self._epoll.modify(descriptor.fileno(), events)
 
-    def unwatch(self, descriptor: Watchable | int) -> None:
+    def unwatch(self, descriptor: Watchable) -> None:
         """Stop waiting for `descriptor`, which does this when it closes; fine if never watched.
 
         A closed descriptor whose description lives on in another process would stay in the
         epoll set for ever (epoll(7), question 6).
         """
-        if isinstance(descriptor, int):
-            if self._handlers.pop(descriptor, None) is not None:
-                self._epoll.unregister(descriptor)
-        elif descriptor.watcher is self:
+        if descriptor.watcher is self:
             descriptor.watcher = None
             fd = descriptor.fileno()
             del self._handlers[fd]

@@ -2,39 +2,44 @@
 
 import contextlib
 import fcntl
-import os
 import struct
 import termios
-from typing import Final
+from typing import Final, TypeAlias
 
-from otpy.system.fdpass import close_fds
+from otpy.system.descriptor import Descriptor, close_all, pipe
 
 _INT: Final = struct.Struct("i")
 _WIDE: Final = 1 << 18
 
+LinkEnds: TypeAlias = tuple[Descriptor, Descriptor]
+"""What one side of a link reads from, and what it writes to."""
 
-def unread_bytes(pipe: int) -> int:
+LinkDescriptors: TypeAlias = tuple[Descriptor, Descriptor, Descriptor]
+"""Those, and behind them the pidfd of the process at the other side."""
+
+
+def unread_bytes(end: int) -> int:
     """Tell how many bytes are in a pipe; on Linux either end can be asked."""
-    (count,) = _INT.unpack(fcntl.ioctl(pipe, termios.FIONREAD, bytes(_INT.size)))
+    (count,) = _INT.unpack(fcntl.ioctl(end, termios.FIONREAD, bytes(_INT.size)))
     return int(count)
 
 
-def widen(pipe: int) -> None:
+def widen(end: int) -> None:
     """Let a pipe hold more, for large messages; how many may is limited (pipe(7)): then not."""
     with contextlib.suppress(OSError):
-        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _WIDE)
+        fcntl.fcntl(end, fcntl.F_SETPIPE_SZ, _WIDE)
 
 
-def link_pipes() -> tuple[tuple[int, int], tuple[int, int]]:
+def link_pipes() -> tuple[LinkEnds, LinkEnds]:
     """Make the two pipes of a link: read end and write end of either side.
 
     Raises:
         OSError: There are too many open files; none is left open.
     """
-    ours_read, theirs_write = os.pipe()
+    ours_read, theirs_write = pipe()
     try:
-        theirs_read, ours_write = os.pipe()
+        theirs_read, ours_write = pipe()
     except OSError:
-        close_fds((ours_read, theirs_write))
+        close_all((ours_read, theirs_write))
         raise
     return (ours_read, ours_write), (theirs_read, theirs_write)

@@ -58,6 +58,15 @@ def socket_pair(kind: socket.SocketKind = STREAM) -> tuple[Descriptor, Descripto
     return Descriptor(one.detach()), Descriptor(other.detach())
 
 
+def unbound_socket() -> Socket:
+    """Make a socket that is to listen or to connect.
+
+    Raises:
+        OSError: There are too many open files.
+    """
+    return Socket(Descriptor(socket.socket(socket.AF_UNIX).detach()))
+
+
 def accepted(listener: socket.socket) -> Socket:
     """Accept a connection.
 

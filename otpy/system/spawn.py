@@ -14,6 +14,7 @@ from multiprocessing import Pipe, context, process, util
 from pathlib import Path
 from typing import Final
 
+from otpy.system.descriptor import Descriptor
 from otpy.system.pools import fill_pools
 from otpy.system.prctl import die_with
 from otpy.system.title import name_process
@@ -60,16 +61,23 @@ class ChildProcess(context.ForkProcess):
         return pid
 
 
-def control_pipe() -> tuple[int, int]:
-    """Make the duplex pipe between a supervisor and a child: the supervisor's end first."""
-    ours, theirs = Pipe(duplex=True)
-    fds = os.dup(ours.fileno()), os.dup(theirs.fileno())
-    ours.close()
-    theirs.close()
-    return fds
+def control_pipe() -> tuple[Descriptor, Descriptor]:
+    """Make the duplex pipe between a supervisor and a child: the supervisor's end first.
+
+    Raises:
+        OSError: There are too many open files; none is left open.
+    """
+    one, other = Pipe(duplex=True)
+    with one, other:
+        ours = Descriptor(os.dup(one.fileno()))
+        try:
+            return ours, Descriptor(os.dup(other.fileno()))
+        except OSError:
+            ours.close()
+            raise
 
 
-def become_child(title: str, keep: Iterable[int], output: int | None = None) -> None:
+def become_child(title: str, keep: Iterable[int], output: Descriptor | None = None) -> None:
     """Shed what a forked child has of its supervisor's.
 
     Args:
@@ -79,8 +87,8 @@ def become_child(title: str, keep: Iterable[int], output: int | None = None) -> 
     """
     os.setsid()
     if output is not None:
-        os.dup2(output, 1)
-        os.dup2(output, 2)
+        os.dup2(output.fileno(), 1)
+        os.dup2(output.fileno(), 2)
     close_all_but(keep)
     for number in _HANDLED:
         _signal.signal(number, _DEFAULT)
@@ -152,7 +160,7 @@ def leave(code: int) -> None:
         os._exit(code)
 
 
-def fork_watched(mains: Sequence[Callable[[], int]]) -> list[tuple[int, int]]:
+def fork_watched(mains: Sequence[Callable[[], int]]) -> list[tuple[int, Descriptor]]:
     """Fork a child for each of `mains`, one right after the other; tell pids and pidfds.
 
     Each runs its main and exits with what that returns. There may be fewer than asked for, but
@@ -170,11 +178,11 @@ def fork_watched(mains: Sequence[Callable[[], int]]) -> list[tuple[int, int]]:
     # it costs them no page either.
     gc.freeze()
     pids: list[int] = []
-    watched: list[tuple[int, int]] = []
+    watched: list[tuple[int, Descriptor]] = []
     try:
         for child in children:
             pids.append(child.start())  # noqa: PERF401  # those started count if one fails
-        watched.extend((pid, os.pidfd_open(pid)) for pid in pids)
+        watched.extend((pid, Descriptor(os.pidfd_open(pid))) for pid in pids)
     except OSError:
         for pid in pids[len(watched) :]:
             os.kill(pid, signal.SIGKILL)

@@ -12,7 +12,7 @@ import pytest
 from otpy.aio.links import Link
 from otpy.links.peer import PeerProtocol
 from otpy.links.seat import NotDelivered
-from otpy.system.fdpass import close_fds
+from otpy.system.descriptor import Descriptor, close_all
 from tests.links.test_laying import LARGE, OtherEnd
 
 _SHORT_S = 0.01
@@ -28,7 +28,7 @@ async def _fill(link: Link) -> None:
 
 async def _dies_while_its_pipe_is_full(process: subprocess.Popen[bytes], sent: int) -> None:
     other = OtherEnd()
-    fds = (*other.ours, os.pidfd_open(process.pid))
+    fds = (*other.ours, Descriptor(os.pidfd_open(process.pid)))
     link = Link(fds, "other", process.pid, 1, node_pid=0, protocol=PeerProtocol())
     received: list[Any] = []
     for _ in range(sent):
@@ -44,7 +44,7 @@ async def _dies_while_its_pipe_is_full(process: subprocess.Popen[bytes], sent: i
     process.kill()
     with pytest.raises(NotDelivered):
         await waits
-    close_fds(other.theirs)
+    close_all(other.theirs)
 
 
 @pytest.mark.parametrize("sent", [0, 1, 2, 3])

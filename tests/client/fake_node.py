@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from otpy.errors import CallTimeout, NoProcess, OtpyError, SupervisorError
-from otpy.system.fdpass import close_fds, send_fds
+from otpy.system.descriptor import Descriptor, close_all, pipe
+from otpy.system.fdpass import send_fds
 from otpy.system.nodedir import NodeDir
 from otpy.wire import gateway, link
 from otpy.wire.frames import MAX_FRAME, FrameDecoder, frame
@@ -111,7 +112,7 @@ class FakeWorker:
         with self.changed:
             return self.changed.wait_for(condition, timeout)
 
-    def introduce(self, timeout: float | None) -> tuple[dict[str, Any], tuple[int, ...]]:
+    def introduce(self, timeout: float | None) -> tuple[dict[str, Any], tuple[Descriptor, ...]]:
         self.wait(lambda: self.state != "restarting", WAIT_S if timeout is None else timeout)
         with self.changed:
             if self.state == "restarting":
@@ -121,10 +122,10 @@ class FakeWorker:
             assert self._control is not None
             self.introductions += 1
             self.changed.notify_all()
-            to_client, from_client = os.pipe(), os.pipe()
+            to_client, from_client = pipe(), pipe()
             with contextlib.suppress(OSError):
                 send_fds(self._control, b"l", [from_client[0], to_client[1]])
-            close_fds([from_client[0], to_client[1]])
+            close_all([from_client[0], to_client[1]])
             who: dict[str, Any] = {
                 "path": self.path,
                 "pid": self.pid,
@@ -132,7 +133,7 @@ class FakeWorker:
             }
             if self.announced:
                 who["greeting"] = (link.VERSION, self.incarnation, MAX_FRAME)
-            return who, (to_client[0], from_client[1], os.dup(self._pidfd))
+            return who, (to_client[0], from_client[1], Descriptor(os.dup(self._pidfd)))
 
     def fate(self, incarnation: int) -> str:
         self.wait(lambda: incarnation in self.fates)
@@ -308,11 +309,11 @@ class Generation:
         operation: str,
         arguments: dict[str, Any],
     ) -> None:
-        def send(*message: object, fds: tuple[int, ...] = ()) -> None:
+        def send(*message: object, fds: tuple[Descriptor, ...] = ()) -> None:
             data = frame(pack((number, *message)))
             with sending, contextlib.suppress(OSError, ValueError):
                 send_fds(client, data, fds)
-            close_fds(fds)
+            close_all(fds)
 
         self.node.asked.append((operation, arguments))
         if (held := self.node.held.get(operation)) is not None:
@@ -347,12 +348,12 @@ class Generation:
                 send(gateway.OK, None)
                 return
 
-    def _do(self, operation: str, arguments: dict[str, Any]) -> tuple[Any, tuple[int, ...]]:
+    def _do(self, operation: str, arguments: dict[str, Any]) -> tuple[Any, tuple[Descriptor, ...]]:
         node = self.node
         if operation == "connect":
             return node.find(arguments["name"]).introduce(arguments["timeout"])
         if operation == "shutdown":
-            pidfd = os.pidfd_open(node.pid)
+            pidfd = Descriptor(os.pidfd_open(node.pid))
             node.end_body()
             return None, (pidfd,)
         return self._tell(operation, arguments), ()

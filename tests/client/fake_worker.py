@@ -51,7 +51,7 @@ class Worker:
         data, fds = recv_fds(self.control, 1)
         if not data:
             sys.exit()
-        reader, writer = fds
+        reader, writer = (end.detach() for end in fds)
         new = self.links[reader] = Link(reader, writer)
         manner = self.manner
         if manner.endswith(" once"):

@@ -19,6 +19,7 @@ from otpy.links.protocol import ClientProtocol, Failure, Reply
 from otpy.links.seat import Lost, NotDelivered, Seat
 from otpy.links.turn import Turn
 from otpy.runtime import links as runtime
+from otpy.system.descriptor import Descriptor
 from otpy.system.pipes import link_pipes
 from otpy.wire import link as say
 from otpy.wire.frames import MAX_FRAME
@@ -64,7 +65,7 @@ class Echo:
         protocol = ClientProtocol()
         protocol.expect(say.VERSION, 1, MAX_FRAME)
         me = os.getpid()
-        fds = (*ours, os.pidfd_open(me))
+        fds = (*ours, Descriptor(os.pidfd_open(me)))
         self.link = Link(fds, "echo", me, 1, node_pid=0, protocol=protocol)
         self._there = runtime.Link(*theirs, lambda _link, _blocked: None)
         self._thread = threading.Thread(target=self._serve)

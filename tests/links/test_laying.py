@@ -15,7 +15,7 @@ from otpy.links.deadline import TooLate, deadline_of
 from otpy.links.link import Link
 from otpy.links.peer import PeerProtocol
 from otpy.links.shelf import OtherShelf
-from otpy.system.fdpass import close_fds
+from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.pipes import link_pipes
 from otpy.wire import peer
 from otpy.wire.frames import Body, Frame, FrameDecoder, LargeFrame
@@ -47,10 +47,10 @@ class OtherEnd:
 
     def messages(self) -> Iterator[tuple[int, object]]:
         """Read all that was sent, kinds and values."""
-        os.set_blocking(self.theirs[0], False)
+        os.set_blocking(self.theirs[0].fileno(), False)
         bodies: list[Body] = []
         try:
-            while data := os.read(self.theirs[0], 1 << 16):
+            while data := os.read(self.theirs[0].fileno(), 1 << 16):
                 bodies += self._frames.feed(data)
         except BlockingIOError:
             pass
@@ -76,13 +76,13 @@ class Pair(OtherEnd):
     def __init__(self) -> None:
         super().__init__()
         self.protocol = Interrupted()
-        fds = (*self.ours, os.pidfd_open(os.getpid()))
+        fds = (*self.ours, Descriptor(os.pidfd_open(os.getpid())))
         self.link = Link(fds, "other", os.getpid(), 1, node_pid=0, protocol=self.protocol)
 
     def close(self) -> None:
         """Close both ends."""
         self.link.abandon()
-        close_fds(self.theirs)
+        close_all(self.theirs)
 
 
 class Interruption(BaseException):

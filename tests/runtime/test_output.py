@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 
 from otpy.runtime.stdio_process import Stream, write_message
+from otpy.system.descriptor import Descriptor
 from tests.support.node import Nodes, NodeUnderTest
 from tests.support.processes import await_end
 
@@ -120,22 +121,23 @@ def test_what_supervisors_say_after_the_node_was_killed_is_written(nodes: Nodes)
 
 def test_a_full_disk_costs_lines_and_no_more(tmp_path: Path) -> None:
     with socket.socket() as unused:
-        stream = Stream(1, os.open("/dev/full", os.O_WRONLY), unused)
+        stream = Stream(1, Descriptor(os.open("/dev/full", os.O_WRONLY)), unused)
         write_message(stream, b"one\ntwo\n")
         write_message(stream, b"three\n")
         with (tmp_path / "log").open("wb") as room:
-            os.dup2(room.fileno(), stream.real)
+            os.dup2(room.fileno(), stream.real.fileno())
         write_message(stream, b"four\n")
         write_message(stream, b"five\n")
-        os.close(stream.real)
+        stream.real.close()
     told = "otpy: 3 lines dropped: they could not be written\n"
     assert (tmp_path / "log").read_text() == f"{told}four\nfive\n"
 
 
 def test_a_line_that_a_full_disk_cut_is_not_joined_to_the_next(tmp_path: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    with socket.socket() as unused, (tmp_path / "log").open("wb") as file:
-        stream = Stream(1, file.fileno(), unused)
+    real = Descriptor(os.open(tmp_path / "log", os.O_WRONLY | os.O_CREAT))
+    with socket.socket() as unused, real:
+        stream = Stream(1, real, unused)
         resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
         try:
             write_message(stream, b"one\ntwo\nthree\n")

@@ -1,6 +1,5 @@
 """Events on their way up."""
 
-import socket
 from collections.abc import Iterator
 from functools import partial
 
@@ -9,7 +8,9 @@ import pytest
 from otpy.events import ChildStopping, Event
 from otpy.runtime.publishing import WayUp
 from otpy.system.channel import Channel
+from otpy.system.descriptor import Descriptor
 from otpy.system.loop import Loop
+from otpy.system.sockets import Socket, socket_pair
 from otpy.wire.control import Publish
 from otpy.wire.frames import FrameDecoder, frame
 
@@ -20,18 +21,18 @@ class Ends:
     """A supervisor's pipe to its parent; at most two messages wait while the parent reads none."""
 
     def __init__(self) -> None:
-        ours, theirs = socket.socketpair()
+        ours, theirs = (Socket(end) for end in socket_pair())
         self.loop = Loop()
         encode = partial(frame, max_frame=_MAX_FRAME)
-        self.child = Channel(ours.detach(), FrameDecoder().feed, encode, max_queued=2)
-        self.parent = Channel(theirs.detach(), FrameDecoder().feed, frame)
+        self.child = Channel(ours, FrameDecoder().feed, encode, max_queued=2)
+        self.parent = Channel(theirs, FrameDecoder().feed, frame)
         self.child.attach(self.loop, lambda *_: None, lambda: None)
         self.heard: list[Event] = []
 
     def read(self, wanted: int) -> None:
         """Be the parent until it has heard of so many events."""
 
-        def hear(message: object, fds: tuple[int, ...]) -> None:
+        def hear(message: object, fds: tuple[Descriptor, ...]) -> None:
             assert isinstance(message, Publish)
             assert not fds
             self.heard += message.events

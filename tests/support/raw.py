@@ -63,7 +63,7 @@ class RawClient:
                 data, fds = recv_fds(self.socket, 1 << 16)
             except ConnectionResetError:
                 return None
-            self._fds += fds
+            self._fds += [fd.detach() for fd in fds]
             if not data:
                 return None
             self._answers += [unpack(body) for body in self._decoder.feed(data)]

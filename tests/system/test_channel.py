@@ -1,7 +1,5 @@
 """A framed socket between two processes of a tree."""
 
-import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -10,11 +8,15 @@ import pytest
 
 from otpy.runtime.child import control_channel
 from otpy.system.channel import ChannelClosed
+from otpy.system.descriptor import pipe
+from otpy.system.sockets import socket_pair
 
 _WITHOUT_ROOM = """
 import os, resource, socket
 from otpy.runtime.child import control_channel
+from otpy.system.descriptor import pipe
 from otpy.system.fdpass import send_fds
+from otpy.system.sockets import socket_pair
 
 if os.getuid() == 0:  # to whom the limit does not apply
     os.setgroups([])
@@ -22,18 +24,18 @@ if os.getuid() == 0:  # to whom the limit does not apply
     os.setuid(65534)
 resource.setrlimit(resource.RLIMIT_NOFILE, (60, 60))
 one, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-pipe = os.pipe()
+ends = pipe()
 try:
     while True:
-        send_fds(one, b"x", pipe, socket.MSG_DONTWAIT)
+        send_fds(one, b"x", ends, socket.MSG_DONTWAIT)
 except OSError as error:
     print(error.strerror)
-ours, theirs = (control_channel(end.detach()) for end in socket.socketpair())
-ours.send("with descriptors", os.pipe())
+ours, theirs = (control_channel(end) for end in socket_pair())
+ours.send("with descriptors", pipe())
 ours.send("without")
 theirs.receive(lambda message, fds: print(message, len(fds)))
 one.close(), other.close()
-ours.send("with descriptors again", os.pipe())
+ours.send("with descriptors again", pipe())
 theirs.receive(lambda message, fds: print(message, len(fds)))
 """
 
@@ -54,15 +56,14 @@ def test_a_message_whose_descriptors_may_not_be_sent_goes_without_them() -> None
 
 def test_a_channel_without_another_end_is_not_silent() -> None:
     """6.3: who forwards a request has to know that it did not go."""
-    ours, theirs = (control_channel(end.detach()) for end in socket.socketpair())
+    ours, theirs = (control_channel(end) for end in socket_pair())
     theirs.close()
     ours.send("as it goes, nobody knows")
     assert not ours.has_room
-    read, write = os.pipe()
+    read, write = pipe()
     with pytest.raises(ChannelClosed):
         ours.send("afterwards", (read, write))
-    with pytest.raises(OSError, match="Bad file"):
-        os.fstat(read)
+    assert read.closed
     ours.close()
     with pytest.raises(ChannelClosed):
         ours.send("closed here")
