@@ -222,6 +222,27 @@ class NodeStopped(_Event, frozen=True, kw_only=True):
         return f"{self.node} has stopped: {self.reason}"
 
 
+class FilesRestored(_Event, frozen=True, kw_only=True):
+    """Files of the node were removed or replaced, and are back."""
+
+    node: str
+    files: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.node}: somebody removed {', '.join(self.files)}; put back"
+
+
+class EventsLost(_Event, frozen=True, kw_only=True):
+    """So many events before this one could not be written into the journal."""
+
+    count: int
+    reason: str
+
+    def __str__(self) -> str:
+        events = "event is" if self.count == 1 else "events are"
+        return f"{self.count} {events} missing here: {self.reason}"
+
+
 Event: TypeAlias = (
     ChildrenDeclared
     | ChildAdded
@@ -239,6 +260,8 @@ Event: TypeAlias = (
     | NodeStarted
     | NodeStopping
     | NodeStopped
+    | FilesRestored
+    | EventsLost
 )
 
 

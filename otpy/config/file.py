@@ -16,7 +16,7 @@ from otpy.config.specs import supervisor_spec
 from otpy.config.values import Document
 from otpy.core.spec import SupervisorSpec
 from otpy.errors import SpecError
-from otpy.system.nodedir import socket_path_problem
+from otpy.system.nodedir import is_too_long, socket_path_problem
 
 
 def read_file(path: str, *, check_imports: bool) -> tuple[str, SupervisorSpec]:
@@ -80,8 +80,9 @@ def _is_name(text: str) -> bool:
 
 
 def _too_long(at: Loc, name: str) -> Iterator[Mistake]:
-    if problem := socket_path_problem(name):
-        yield Mistake(at, f"got {show(name)}, expected a shorter one: {problem}")
+    if is_too_long(name):
+        text = f"got {show(name)}, expected a shorter one: {socket_path_problem(name)}"
+        yield Mistake(at, text)
 
 
 def _missing_programs(data: rules.Mapping) -> Iterator[Mistake]:

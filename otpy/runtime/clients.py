@@ -1,7 +1,5 @@
 """The gateway's end of one client's connection: frames in and out, bounded both ways."""
 
-import socket
-import struct
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -9,6 +7,7 @@ from typing import Final
 import msgspec
 
 from otpy.errors import FrameTooLarge, NotSendable, OtpyError, ProtocolError
+from otpy.system.credentials import Peer, peer_of
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.fdpass import send_fds
 from otpy.system.loop import READABLE, WRITABLE, Loop, Timer
@@ -24,7 +23,6 @@ _MAX_GREETING: Final = 1 << 12
 PATIENCE_S: Final = 10.0
 """How long a client may take to say hello, and to finish a frame that it began."""
 
-_CREDENTIALS: Final = struct.Struct("3i")
 _requests: Final = msgspec.msgpack.Decoder(GatewayRequest)
 
 
@@ -59,8 +57,8 @@ class Client:
         self._impatience: Timer | None = loop.call_later(PATIENCE_S, self.close)
 
     @property
-    def peer(self) -> tuple[int, int]:
-        """The pid and the uid of the process that made the connection."""
+    def peer(self) -> Peer:
+        """The process that made the connection."""
         return peer_of(self._socket)
 
     def greet(self) -> None:
@@ -180,10 +178,3 @@ class Client:
         else:
             self._impatience.cancel()
             self._impatience = None
-
-
-def peer_of(connection: socket.socket) -> tuple[int, int]:
-    """Tell the pid and the uid of the process at the other end."""
-    option = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    pid, uid, _gid = _CREDENTIALS.unpack(option)
-    return int(pid), int(uid)

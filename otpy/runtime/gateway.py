@@ -20,7 +20,7 @@ from otpy.core.spec import INFINITY
 from otpy.errors import FrameTooLarge, NoProcess, OtpyError, ProtocolError
 from otpy.events import Event, event_to_data
 from otpy.runtime.child import control_channel
-from otpy.runtime.clients import Client, peer_of
+from otpy.runtime.clients import Client
 from otpy.runtime.directory import GATEWAY, Directory, Entry, way_to
 from otpy.runtime.errands import Errand, Errands
 from otpy.runtime.mourning import Mourners
@@ -30,6 +30,7 @@ from otpy.runtime.runner import task_spec
 from otpy.runtime.serving import exit_reason
 from otpy.runtime.translate import core_request
 from otpy.system.channel import NotSent
+from otpy.system.credentials import peer_of
 from otpy.system.descriptor import Descriptor
 from otpy.system.loop import Loop
 from otpy.system.sockets import Socket, accepted
@@ -43,6 +44,7 @@ from otpy.wire.control import (
     Granted,
     Hire,
     Introduced,
+    Listen,
     Publish,
     ReadGauges,
     Ready,
@@ -148,7 +150,7 @@ class Gateway:
             self._make_room()
             return
         try:
-            if peer_of(connection)[1] not in (os.geteuid(), 0):
+            if not peer_of(connection).is_trusted:
                 connection.close()
                 return
             client = Client(connection, self._loop, self._requested, self._closed, self._log)
@@ -156,6 +158,15 @@ class Gateway:
             connection.close()
             return
         self._clients[client] = None
+
+    def _listen(self, fds: tuple[Descriptor, ...]) -> None:
+        """Accept on another socket: the path of the one before was removed."""
+        if not fds:  # the kernel had no room for it: the next gateway is forked with it
+            self._loop.stop()
+            return
+        self._listener.close()
+        self._listener = Socket(fds[0])
+        self._loop.watch(self._listener, self._accept)
 
     def _log(self, line: str) -> None:
         self._terminal.write(f"otpy: gateway: {line}\n".encode())
@@ -330,6 +341,8 @@ class Gateway:
                     self._happened(event)
             case Introduced() | Answered() | Granted():
                 self._errands.settle(message, fds)
+            case Listen():
+                self._listen(fds)
             case ShutDown():
                 self._loop.stop()
             case _:

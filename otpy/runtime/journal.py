@@ -1,43 +1,164 @@
-"""``events.jsonl``: every event, one JSON object a line; it outlives the node."""
+"""``events.jsonl``: the latest events, one JSON object a line; it outlives the node."""
 
 import os
-from collections.abc import Iterable
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from otpy.events import Event, event_to_data
+from otpy.events import Event, EventsLost, event_to_data
+from otpy.system.descriptor import Descriptor
 
-_MAX_BYTES: Final = 16 << 20
+MAX_BYTES: Final = 16 << 20
+"""Of the file; a full one becomes ``events.jsonl.1``, in place of the one before it."""
+
+MAX_WAITING: Final = 1 << 20
+"""Bytes of events that wait in memory while the file cannot be written."""
+
+# A pipe that somebody has put there must not block the node, neither now nor when it is full.
+_FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 class Journal:
-    """Appends events to a file; a full one becomes ``events.jsonl.1``.
+    """Appends events to the file of a path, whatever becomes of that file.
+
+    One that was removed or renamed is followed by a new one; one that was truncated is gone on
+    with. Only whole lines are ever written. Events that cannot be written wait for the next time,
+    the latest of them; of the others the number is written.
 
     Args:
         path: Of the file.
+
+    Attributes:
+        complain: Called with the reason when events begin to wait.
     """
 
     def __init__(self, path: Path) -> None:
+        self.complain: Callable[[str], object] = lambda _reason: None
         self._path = path
-        self._fd = self._open()
-        self._size = os.fstat(self._fd).st_size
+        self._file: Descriptor | None = None
+        self._waiting: deque[bytes] = deque()
+        self._lost, self._reason = 0, ""
+        self._open()
 
     def write(self, events: Iterable[Event]) -> None:
         """Append events. A full disk costs the record, never the node."""
-        lines = b"".join(msgspec.json.encode(event_to_data(event)) + b"\n" for event in events)
+        self._waiting.extend(map(_line, events))
+        self.flush()
+
+    def flush(self) -> None:
+        """Append what waits."""
+        if not self._waiting:
+            return
+        lines = [*self._lines_of_the_lost(), *self._waiting]
         try:
-            if self._size + len(lines) > _MAX_BYTES:
-                self._turn_over()
-            self._size += os.write(self._fd, lines)
-        except OSError:
-            pass
+            file = self._file_for(sum(map(len, lines)))
+            written, error = _append(file.fileno(), lines)
+        except OSError as failure:
+            written, error = 0, failure
+        self._written(written)
+        self._failed(error)
 
-    def _turn_over(self) -> None:
-        self._path.replace(self._path.with_suffix(".jsonl.1"))
-        os.close(self._fd)
-        self._fd, self._size = self._open(), 0
+    def reopen(self) -> None:
+        """Make the file again if it is not there any more, and append what waits.
 
-    def _open(self) -> int:
-        return os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        Raises:
+            OSError: It cannot be made.
+        """
+        self._file_for(0)
+        self.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _lines_of_the_lost(self) -> list[bytes]:
+        if not self._lost:
+            return []
+        lost = EventsLost(at=time.time(), path="@node", count=self._lost, reason=self._reason)
+        return [_line(lost)]
+
+    def _written(self, lines: int) -> None:
+        if lines and self._lost:
+            lines, self._lost = lines - 1, 0
+        for _ in range(lines):
+            self._waiting.popleft()
+
+    def _failed(self, error: OSError | None) -> None:
+        """Keep the latest of what could not be written."""
+        if error is None:
+            self._reason = ""
+            return
+        if not self._reason:
+            self.complain(f"{self._path}: {error.strerror}")
+        self._reason = error.strerror or str(error)
+        size = sum(map(len, self._waiting))
+        while size > MAX_WAITING:
+            size -= len(self._waiting.popleft())
+            self._lost += 1
+
+    def _file_for(self, more: int) -> Descriptor:
+        """Return the file that is at the path now, a new one if there is none or it is full."""
+        file = self._file
+        if file is None or not _is_at(self._path, file):
+            return self._open()
+        size = os.fstat(file.fileno()).st_size
+        if size and size + more > MAX_BYTES:
+            self._path.replace(self._path.with_suffix(".jsonl.1"))
+            return self._open()
+        return file
+
+    def _open(self) -> Descriptor:
+        """Open the file; the one before is closed only then: its number is nobody else's."""
+        file = Descriptor(os.open(self._path, _FLAGS, 0o600))
+        self.close()
+        self._file = file
+        return file
+
+
+def _line(event: Event) -> bytes:
+    return msgspec.json.encode(event_to_data(event)) + b"\n"
+
+
+def _is_at(path: Path, file: Descriptor) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except OSError:
+        return False
+
+
+def _append(fd: int, lines: Sequence[bytes]) -> tuple[int, OSError | None]:
+    """Append lines; return how many are written, and why not all.
+
+    What was written of a line that has no room is taken away again.
+    """
+    begin = os.fstat(fd).st_size
+    if begin and os.pread(fd, 1, begin - 1) != b"\n":
+        # A machine that crashed has left half a line.
+        begin += os.write(fd, b"\n")
+    data = memoryview(b"".join(lines))
+    done = 0
+    try:
+        while done < len(data):
+            done += os.write(fd, data[done:])
+    except OSError as error:
+        whole, size = _whole(lines, done)
+        if os.fstat(fd).st_size == begin + done:
+            os.ftruncate(fd, begin + size)
+        return whole, error
+    return len(lines), None
+
+
+def _whole(lines: Sequence[bytes], done: int) -> tuple[int, int]:
+    """Return how many lines are in the first `done` bytes, and their size."""
+    size = 0
+    for number, line in enumerate(lines):
+        if size + len(line) > done:
+            return number, size
+        size += len(line)
+    return len(lines), size

@@ -4,6 +4,7 @@ Every process of the tree is forked from the node, and pays for each module that
 imported: so the node is not the process that read the YAML, but one exec'ed by it.
 """
 
+import contextlib
 import gc
 import os
 import pickle
@@ -12,19 +13,17 @@ from typing import NoReturn
 
 from otpy.config import TreeConfig
 from otpy.errors import OtpyError
-from otpy.runtime.journal import Journal
+from otpy.runtime.claim import Claim
 from otpy.runtime.lock import acquire
 from otpy.runtime.node import Node, NodeTree
+from otpy.runtime.node_files import NodeFiles
 from otpy.runtime.rehearsal import rehearse
 from otpy.runtime.stdio import Stdio
 from otpy.system.nodedir import NodeDir
 from otpy.system.prctl import become_subreaper
 from otpy.system.procfs import children_of
-from otpy.system.sockets import Socket, unbound_socket
 from otpy.system.spawn import raise_descriptor_limit
 from otpy.wire.safe_text import one_line
-
-_BACKLOG = 1024
 
 
 def exec_node(config: TreeConfig) -> NoReturn:
@@ -57,26 +56,22 @@ def main(fd: int) -> int:
 def _run_node(tree: NodeTree) -> str:
     """Run the node; return why it did not end well, or ""."""
     directory = NodeDir(tree.name)
-    directory.create()
-    lock = acquire(directory, tree.config)
+    claim = Claim(directory)
+    lock = acquire(directory, claim)
     strangers = set(children_of(os.getpid()))
     stdio = Stdio(tree.name, strangers)
     try:
         become_subreaper()
         raise_descriptor_limit()
         _read_nothing()
-        journal = Journal(directory.events)
-        with _listen(directory) as listener:
-            node = Node(tree, lock, listener, journal, strangers)
+        with contextlib.closing(NodeFiles(directory, tree.config, claim, lock)) as files:
+            node = Node(tree, files, strangers)
             stdio.watch(node.loop)
             rehearse()
             # What exists now is never garbage: collecting would only unshare its pages.
             gc.collect()
             gc.freeze()
-            complaint = node.run()
-        directory.control_sock.unlink(missing_ok=True)
-        directory.node_json.unlink(missing_ok=True)
-        return complaint
+            return node.run()
     finally:
         stdio.finish()
 
@@ -88,16 +83,3 @@ def _read_nothing() -> None:
     os.close(null)
     # `multiprocessing` would otherwise open another one in every child.
     sys.stdin = None
-
-
-def _listen(directory: NodeDir) -> Socket:
-    """Open the control socket; we hold the lock, so one that is there is stale."""
-    directory.control_sock.unlink(missing_ok=True)
-    listener = unbound_socket()
-    mask = os.umask(0o177)
-    try:
-        listener.bind(str(directory.control_sock))
-    finally:
-        os.umask(mask)
-    listener.listen(_BACKLOG)
-    return listener

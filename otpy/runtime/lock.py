@@ -14,9 +14,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-import msgspec
-
 from otpy.errors import NodeAlreadyRunning
+from otpy.runtime.claim import Claim
 from otpy.runtime.orphans import end_orphans, mark
 from otpy.system.nodedir import NodeDir
 from otpy.system.procfs import start_time
@@ -24,36 +23,84 @@ from otpy.system.procfs import start_time
 _LOOK_EVERY_S: Final = 0.05
 
 
-def acquire(directory: NodeDir, config: str) -> int:
-    """Take the node's lock; the descriptor holds it, in every process that inherits it.
+def acquire(directory: NodeDir, claim: Claim) -> int:
+    """Make the node's folder, take its lock, and return the descriptor that holds it.
 
     When a node was killed, its processes still hold the lock while they stop: they are waited
     for, within their own shutdown budgets. What no supervisor looks after any more is killed.
 
+    Args:
+        directory: Of the node.
+        claim: On the node's name; taken, too.
+
     Raises:
-        NodeAlreadyRunning: A living node holds it.
+        NodeAlreadyRunning: A living node holds it. Nothing was made then.
     """
-    fd = os.open(directory.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    told = False
-    while not _take(fd, directory):
-        pid = _living_node(directory)
-        if pid is not None:
-            os.close(fd)
-            raise NodeAlreadyRunning(directory.name, pid)
+    refuse_second(directory, claim)
+    fd, told = _open(directory), False
+    while not _take_all(fd, directory, claim):
+        refuse_second(directory, claim)
         if not told:
             told = True
             sys.stderr.write("otpy: waiting for what is left of the last node to stop\n")
         # Two waits at once, for the lock and for a node that may just be starting: a look now
         # and then, only here, before anything runs.
         time.sleep(_LOOK_EVERY_S)
-    _write_facts(directory, config)
+        if not _is_there(fd, directory):
+            os.close(fd)
+            fd = _open(directory)
     mark(fd)
     return fd
+
+
+def refuse_second(directory: NodeDir, claim: Claim) -> None:
+    """Raise NodeAlreadyRunning if a living node has that name."""
+    pid = claim.holder()
+    if pid == 0:  # in another pid namespace
+        pid = directory.read_node_json().get("pid", 0)
+    if pid is None:
+        pid = _living_node(directory)
+    if pid is not None:
+        raise NodeAlreadyRunning(directory.name, pid)
 
 
 def supervise(lock: int) -> None:
     """Say that a supervisor runs in this process."""
     fcntl.lockf(lock, fcntl.LOCK_SH)
+
+
+def _open(directory: NodeDir) -> int:
+    directory.create()
+    return os.open(directory.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def _is_there(fd: int, directory: NodeDir) -> bool:
+    """Return whether the file is still the one that others would lock."""
+    try:
+        return os.path.samestat(os.fstat(fd), directory.lock.stat())
+    except OSError:
+        return False
+
+
+def _take_all(fd: int, directory: NodeDir, claim: Claim) -> bool:
+    """Try once to take the lock and the name."""
+    if not _take(fd, directory):
+        return False
+    if _is_there(fd, directory) and claim.take():
+        return True
+    # A node whose lock file was removed is about to make it again.
+    fcntl.flock(fd, fcntl.LOCK_UN)
+    fcntl.lockf(fd, fcntl.LOCK_UN)
+    claim.release()
+    return False
+
+
+def take_both(fd: int) -> bool:
+    """Take both locks for a node that runs, if nobody has either."""
+    if not (_is_free(fcntl.lockf, fd) and _is_free(fcntl.flock, fd)):
+        return False
+    fcntl.lockf(fd, fcntl.LOCK_SH)
+    return True
 
 
 def _take(fd: int, directory: NodeDir) -> bool:
@@ -86,16 +133,3 @@ def _living_node(directory: NodeDir) -> int | None:
         return None
     # The pid alone may have been reused since; a zombie is dead.
     return pid if start_time(pid) == ticks else None
-
-
-def _write_facts(directory: NodeDir, config: str) -> None:
-    facts = {
-        "name": directory.name,
-        "pid": os.getpid(),
-        "start_ticks": start_time(os.getpid()),
-        "config": config,
-        "started_at": time.time(),
-    }
-    fresh = directory.node_json.with_suffix(".new")
-    fresh.write_bytes(msgspec.json.encode(facts) + b"\n")
-    fresh.replace(directory.node_json)

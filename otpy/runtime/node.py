@@ -4,6 +4,7 @@ Its two children are the gateway and the tree. It never parses what clients send
 imports user code.
 """
 
+import contextlib
 import os
 import signal
 import time
@@ -34,6 +35,7 @@ from otpy.events import (
     ChildStarting,
     ChildStopping,
     Event,
+    FilesRestored,
     GaveUp,
     NameTaken,
     NodeStarted,
@@ -42,9 +44,10 @@ from otpy.events import (
 )
 from otpy.runtime.child import Child
 from otpy.runtime.directory import GATEWAY, Directory
+from otpy.runtime.file_watch import FileWatch
 from otpy.runtime.gateway import RECENT, NodeFacts, be_gateway
-from otpy.runtime.journal import Journal
 from otpy.runtime.mourning import Mourners
+from otpy.runtime.node_files import NodeFiles
 from otpy.runtime.petitions import Petitions
 from otpy.runtime.place import Place
 from otpy.runtime.subtree import be_supervisor
@@ -52,10 +55,10 @@ from otpy.runtime.supervisor import Supervisor
 from otpy.system.channel import ChannelClosed, ChannelFull
 from otpy.system.descriptor import Descriptor, pipe
 from otpy.system.exits import signal_name
-from otpy.system.sockets import Socket
+from otpy.system.sockets import Socket, accepted
 from otpy.system.spawn import HANDLED
 from otpy.system.title import name_process
-from otpy.wire.control import Ask, Introduce, Petition, Publish, StopNode
+from otpy.wire.control import Ask, Introduce, Listen, Petition, Publish, StopNode
 from otpy.wire.safe_text import one_line
 
 _MIN_RESTARTS: Final = 10
@@ -103,22 +106,19 @@ class Node(Supervisor):
 
     Args:
         tree: What it runs.
-        lock: Descriptor of the lock file; every process of the node holds it.
-        listener: The listening control socket.
-        journal: Where the events are written.
+        files: What the node has in its folder.
         strangers: Pids of children that this process has but does not supervise.
     """
 
     def __init__(
         self,
         tree: NodeTree,
-        lock: int,
-        listener: Socket,
-        journal: Journal,
+        files: NodeFiles,
         strangers: Container[int] = (),
     ) -> None:
-        super().__init__("@node", node_spec(tree.spec), (lock,), {}, strangers)
-        self._name, self._listener, self._journal = tree.name, listener, journal
+        leashes = (files.lock, *files.claim.for_the_tree)
+        super().__init__("@node", node_spec(tree.spec), leashes, {}, strangers)
+        self._name, self._files = tree.name, files
         self._facts = NodeFacts(tree.name, os.getpid(), tree.config)
         self._directory = Directory()
         mourners = Mourners(self._directory)
@@ -133,6 +133,7 @@ class Node(Supervisor):
         """Run the node; return why it did not end well, or ""."""
         name_process(f"otpy: node {self._name}")
         self._handle_signals()
+        self._keep_files()
         self.tell(BootAsked())
         self.loop.run()
         self.send_published()
@@ -173,6 +174,25 @@ class Node(Supervisor):
             self.publish(NodeStopping(at=time.time(), path="@node", node=self._name, why=why))
             self.tell(HaltAsked())
 
+    # ---- files -------------------------------------------------------------------------------
+
+    def _keep_files(self) -> None:
+        """Put back what somebody removes, and answer who asks whether the node lives."""
+        self._files.journal.complain = lambda why: self._say(f"cannot write events: {why}")
+        FileWatch(self._files, self.loop, self._restored, self._say).start()
+        if (claim := self._files.claim.listener) is not None:
+            self.loop.watch(claim, lambda _events: _accept_and_close(claim))
+
+    def _restored(self, files: tuple[str, ...], listens_anew: bool) -> None:
+        if listens_anew and (gateway := self.present("gateway")) is not None:
+            listener = Descriptor(os.dup(self._files.listener.fileno()))
+            gateway.channel.send(Listen(), (listener,))
+        at = time.time()
+        self.publish(FilesRestored(at=at, path="@node", node=self._name, files=files))
+
+    def _say(self, complaint: str) -> None:
+        self.terminal.write(f"otpy: {self._name}: {complaint}\n".encode(errors="replace"))
+
     # ---- as a supervisor ---------------------------------------------------------------------
 
     def came_up(self) -> None:
@@ -191,7 +211,9 @@ class Node(Supervisor):
     def child_main(self, spec: ChildSpec, place: Place) -> int:
         """Be the gateway or the root supervisor."""
         if spec.id == "gateway":
-            return be_gateway(place, self._listener, self._directory, self._recent, self._facts)
+            return be_gateway(
+                place, self._files.listener, self._directory, self._recent, self._facts
+            )
         assert isinstance(spec.start, SupervisorSpec)
         return be_supervisor(spec.start, place)
 
@@ -236,7 +258,7 @@ class Node(Supervisor):
             except ChannelClosed:
                 pass  # it has just ended
         # Last: who has read that a process is up finds it when he asks the gateway.
-        self._journal.write(events)
+        self._files.journal.write(events)
         lines = [_line(event) for event in events if not isinstance(event, _QUIET)]
         if lines:
             self.terminal.write("".join(lines).encode(errors="replace"))
@@ -288,6 +310,12 @@ def _innermost(reason: FailedToStartChild) -> str:
         inner = inner.reason
     path = "/".join(names[1:]) or names[0]
     return f"child {path!r} failed to start: {inner}"
+
+
+def _accept_and_close(listener: Socket) -> None:
+    """That there was somebody to accept it is all that a second `otpy run` wants to know."""
+    with contextlib.suppress(OSError):
+        accepted(listener).close()
 
 
 def _line(event: Event) -> str:

@@ -15,6 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from otpy.errors import RuntimeDirError
+from otpy.system.parents import refuse_unsafe_parents
 
 SOCKET_PATH_MAX: Final = 107
 """Bytes that the path of a Unix socket may have (unix(7), ``sun_path``, less the NUL)."""
@@ -34,10 +35,11 @@ def runtime_dir(*, create: bool = False) -> Path:
         create: Make it, open to nobody else, if it is not there.
 
     Raises:
-        RuntimeDirError: It is not a directory, not ours, or open to others; or it could not be
-            made.
+        RuntimeDirError: It is not a directory, not ours, or open to others; others may replace it;
+            or it could not be made.
     """
     path = _runtime_path()
+    refuse_unsafe_parents(path)
     if create:
         _make_private(path)
     _refuse_unsafe(path)
@@ -53,7 +55,7 @@ def _runtime_path() -> Path:
     if session := os.environ.get("XDG_RUNTIME_DIR"):
         return Path(session).absolute() / "otpy"
     user = os.geteuid()
-    if _is_own(session_dir := _RUN / "user" / str(user)):
+    if is_own_directory(session_dir := _RUN / "user" / str(user)):
         return session_dir / "otpy"
     return Path(f"/tmp/otpy-{user}")  # noqa: S108  # refused below unless ours alone
 
@@ -62,12 +64,13 @@ def _is_root() -> bool:
     return os.geteuid() == 0
 
 
-def _is_own(path: Path) -> bool:
+def is_own_directory(path: Path) -> bool:
+    """Return whether there is a directory of this user's, or a link of his to one."""
+    user = os.geteuid()
     try:
-        found = path.lstat()
+        return path.is_dir() and path.lstat().st_uid == user and path.stat().st_uid == user
     except OSError:
         return False
-    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
 
 
 def socket_path_problem(name: str) -> str:
@@ -82,9 +85,17 @@ def socket_path_problem(name: str) -> str:
     )
 
 
+def is_too_long(name: str) -> bool:
+    """Return whether a shorter name than `name` would do: it is not the directory's fault."""
+    return bool(socket_path_problem(name)) and not socket_path_problem("n")
+
+
 def _make_private(path: Path) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        for parent in reversed(path.parents):
+            # Not Path.mkdir(parents=True): that takes no mode, and the umask may be 0.
+            if not parent.exists():
+                parent.mkdir(mode=0o755, exist_ok=True)
         # Two nodes may start at once; whoever comes second finds it made.
         path.mkdir(mode=0o700, exist_ok=True)
     except FileExistsError:
@@ -208,9 +219,11 @@ def node_names() -> list[str]:
 
 def _runs(name: str) -> bool:
     try:
-        return NodeDir(name).running
+        directory = NodeDir(name)
     except RuntimeDirError:
         return False  # its socket could not be reached, so no node can run there
+    # A node's folder that was renamed is still locked, but the node is not there any more.
+    return directory.running and directory.read_node_json().get("name", name) == name
 
 
 def read_node_json(name: str) -> dict[str, Any]:

@@ -364,3 +364,8 @@ class Granted(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class StopNode:
     """From the gateway to the node: a client asked for an orderly stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """From the node to the gateway: from now on accept clients on the socket beside this."""

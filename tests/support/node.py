@@ -80,6 +80,7 @@ class NodeUnderTest:
         self.name, self.folder, self.work = name, place / name, work
         self.folder.mkdir(mode=0o700, exist_ok=True)
         self._journal = self.folder / "events.jsonl"
+        self._inode = self._journal.stat().st_ino if self._journal.exists() else 0
         self._offset = self._journal.stat().st_size if self._journal.exists() else 0
         number = sum(1 for _ in work.glob("*.out"))
         self._out = work / f"{name}-{number}.out"
@@ -185,6 +186,9 @@ class NodeUnderTest:
         if not self._journal.exists():
             return
         with self._journal.open("rb") as file:
+            inode = os.fstat(file.fileno()).st_ino
+            if inode != self._inode:  # the one before was removed, or is full
+                self._inode, self._offset = inode, 0 if self._inode else self._offset
             file.seek(self._offset)
             data = file.read()
         whole = data[: data.rfind(b"\n") + 1]
@@ -328,14 +332,19 @@ class Nodes:
 
         What `otpy run` does before it becomes the node is done here, to save its time.
         """
+        with self.command(tree) as (name, command, fd):
+            return self._start(name, command, pass_fds=(fd,))
+
+    @contextlib.contextmanager
+    def command(self, tree: str | Path) -> Iterator[tuple[str, list[str], int]]:
+        """Give a node's name, what starts it, and the descriptor that is to be passed on."""
         path = tree if isinstance(tree, Path) else self.write(tree)
         config = load(path, check_imports=False)
         fd = os.memfd_create("otpy-tree")
         try:
             os.write(fd, pickle.dumps(NodeTree(config.name, config.path, config.spec), 5))
             os.lseek(fd, 0, os.SEEK_SET)
-            command = [sys.executable, "-P", "-m", "otpy.runtime", str(fd)]
-            return self._start(config.name, command, pass_fds=(fd,))
+            yield config.name, [sys.executable, "-P", "-m", "otpy.runtime", str(fd)], fd
         finally:
             os.close(fd)
 

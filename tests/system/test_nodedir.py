@@ -56,12 +56,12 @@ def test_a_service_and_a_login_of_one_user_meet(run: Path, monkeypatch: pytest.M
     assert runtime_dir() == own / "otpy"
 
 
-def test_a_session_directory_that_is_not_ours_is_not_taken(
+def test_a_session_directory_that_is_none_is_not_taken(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     user = os.geteuid()
     (run / "user").mkdir()
-    (run / "user" / str(user)).symlink_to(run)
+    (run / "user" / str(user)).touch()
     assert runtime_dir() == Path(f"/tmp/otpy-{user}")
 
 
@@ -144,6 +144,62 @@ def test_an_own_link_to_an_own_directory_will_do(path: Path, tmp_path: Path) -> 
     real.chmod(0o755)
     with pytest.raises(RuntimeDirError, match="is open to others"):
         runtime_dir()
+
+
+@pytest.mark.parametrize("below", ["r", "a/r", "a/b/c/r"])
+@pytest.mark.parametrize("mode", [0o777, 0o757, 0o722])
+def test_a_parent_that_others_may_write_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, below: str, mode: int
+) -> None:
+    """5.7: they could put another directory in the place of ours."""
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(mode)
+    monkeypatch.setenv("OTPY_DIR", str(tmp_path / "open" / below))
+    words = rf"open: others may write there, with mode 0{mode:o} and not sticky.* set OTPY_DIR"
+    for create in (True, False):
+        with pytest.raises(RuntimeDirError, match=words):
+            runtime_dir(create=create)
+    assert list((tmp_path / "open").iterdir()) == []
+    (tmp_path / "open").chmod(mode | stat.S_ISVTX)
+    assert runtime_dir(create=True).is_dir()
+
+
+def test_where_a_link_leads_is_looked_at_too(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open" / "real").mkdir(0o700)
+    path.symlink_to(tmp_path / "open" / "real")
+    assert runtime_dir() == path
+    (tmp_path / "open").chmod(0o777)
+    with pytest.raises(RuntimeDirError, match="open: others may write there"):
+        runtime_dir()
+
+
+def test_a_group_of_ones_own_may_write(path: Path, tmp_path: Path) -> None:
+    """With umask 002 every directory is so."""
+    tmp_path.chmod(0o770)
+    assert runtime_dir(create=True) == path
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_what_somebody_else_has_put_into_a_sticky_directory_is_refused(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "foreign").mkdir()
+    os.chown(tmp_path / "foreign", 12345, 12345)
+    tmp_path.chmod(0o1777)
+    monkeypatch.setenv("OTPY_DIR", str(tmp_path / "foreign" / "r"))
+    with pytest.raises(RuntimeDirError, match="foreign: belongs to user 12345, who may replace"):
+        runtime_dir(create=True)
+
+
+def test_parents_are_made_for_nobody_else_to_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, umask: None
+) -> None:
+    """5.7: whatever the umask is."""
+    monkeypatch.setenv("OTPY_DIR", str(tmp_path / "a" / "b" / "o"))
+    runtime_dir(create=True)
+    modes = [stat.S_IMODE((tmp_path / each).stat().st_mode) for each in ("a", "a/b", "a/b/o")]
+    assert modes == [0o755, 0o755, 0o700]
 
 
 def test_a_place_where_nothing_can_be_made(monkeypatch: pytest.MonkeyPatch) -> None:

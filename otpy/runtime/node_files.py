@@ -1,0 +1,242 @@
+"""The files of a running node, which come back when somebody removes them.
+
+Cleaners of temporary files, the end of a login session, ``rm -rf``: a node whose socket is gone
+runs on, and nobody reaches it. It is told of every such change by the kernel, and puts back what
+is missing; a lock on the directories keeps the cleaner of systemd away (tmpfiles.d(5)).
+"""
+
+import contextlib
+import fcntl
+import os
+import stat
+import time
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import msgspec
+
+from otpy.errors import RuntimeDirError
+from otpy.runtime.claim import Claim
+from otpy.runtime.journal import Journal
+from otpy.runtime.lock import take_both
+from otpy.system import inotify
+from otpy.system.descriptor import Descriptor
+from otpy.system.nodedir import NodeDir, is_own_directory
+from otpy.system.procfs import start_time
+from otpy.system.sockets import Socket, unbound_socket
+
+_BACKLOG: Final = 1024
+
+_PRIVATE: Final = 0o700
+_SOCKET_MODE: Final = 0o600
+
+_ENTRIES: Final = inotify.DELETE | inotify.MOVED_FROM | inotify.MOVED_TO | inotify.ATTRIB
+_SELF: Final = inotify.DELETE_SELF | inotify.MOVE_SELF
+_LINK: Final = _SELF | inotify.ATTRIB | inotify.DONT_FOLLOW
+
+Identity: TypeAlias = tuple[int, int] | None
+"""Device and number of an inode; None if there is none."""
+
+
+class NodeFiles:
+    """What a node has in its folder: the lock, node.json, the control socket and the journal.
+
+    Args:
+        directory: Of the node.
+        config: Path of the file that describes its tree.
+        claim: On its name, taken.
+        lock: Descriptor of the locked lock file, which the processes of the tree hold, too.
+
+    Attributes:
+        lock: As given.
+        claim: As given.
+        listener: The listening control socket; another one once that was lost.
+        journal: Of the node's events.
+    """
+
+    def __init__(self, directory: NodeDir, config: str, claim: Claim, lock: int) -> None:
+        self.claim, self.lock = claim, lock
+        self._directory = directory
+        self._facts = _facts(directory.name, config)
+        self._own_lock = lock
+        self._facts_file: Descriptor | None = None
+        self._socket_at: Identity = None
+        self._held: list[Descriptor] = []
+        self._write_facts()
+        self.journal = Journal(directory.events)
+        self.listener = self._listen()
+        self._hold_directories()
+
+    def close(self) -> None:
+        """Remove what belongs to a running node, unless it is another one's by now."""
+        for path, own in self._removable():
+            if own is not None and _at(path) == own:
+                path.unlink(missing_ok=True)
+        self.listener.close()
+        self.journal.close()
+        for held in (*self._held, self._facts_file):
+            if held is not None:
+                held.close()
+
+    def _removable(self) -> tuple[tuple[Path, Identity], ...]:
+        facts = None if self._facts_file is None else _of(self._facts_file.fileno())
+        # A socket that listens keeps its inode.
+        return (self._directory.control_sock, self._socket_at), (self._directory.node_json, facts)
+
+    # ---- what is missing ---------------------------------------------------------------------
+
+    def missing(self) -> list[str]:
+        """List what is not where it was put, or not open to its user alone."""
+        directory = self._directory
+        if not _is_private(directory.path.parent) or not _is_private(directory.path):
+            return [f"{directory.path}"]
+        wanted = (*self._removable(), (directory.lock, _of(self._own_lock)))
+        lost = [path.name for path, own in wanted if _at(path) != own]
+        lost += [path.name for path in (directory.events, directory.log) if not path.exists()]
+        if not lost and _mode(directory.control_sock) != _SOCKET_MODE:
+            lost.append(directory.control_sock.name)
+        return lost
+
+    def restore(self) -> None:
+        """Put back what is missing.
+
+        Raises:
+            OSError: Something cannot be put back, at least not now.
+            OtpyError: So, too; or another node has the folder.
+        """
+        self._make_folders()
+        directory = self._directory
+        if _at(directory.lock) != _of(self._own_lock):
+            self._lock_again()
+        (socket_path, socket_at), (facts_path, facts_at) = self._removable()
+        if _at(facts_path) != facts_at:
+            self._write_facts()
+        if _at(socket_path) != socket_at:
+            before, self.listener = self.listener, self._listen()
+            before.close()
+        else:
+            socket_path.chmod(_SOCKET_MODE)
+        self.journal.reopen()
+        self._hold_directories()
+
+    def watched(self) -> list[tuple[Path, int]]:
+        """List what to watch for changes, and for which ones."""
+        folder = self._directory.path
+        # The directories above only for their own end: others' files come and go in them.
+        real = Path(os.path.realpath(folder))
+        above = {*real.parents} - {folder.parent, real.parent}
+        return [
+            (folder, _ENTRIES | _SELF),
+            (folder.parent, _ENTRIES | _SELF),
+            *((path, _SELF) for path in sorted(above)),
+            *((path, _LINK) for path in (folder, *folder.parents) if path.is_symlink()),
+        ]
+
+    # ---- one by one --------------------------------------------------------------------------
+
+    def _make_folders(self) -> None:
+        """Make both directories again; what lies in the folder's place and is none is put aside."""
+        path = self._directory.path
+        if is_own_directory(path.parent):
+            path.parent.chmod(_PRIVATE)
+        if _at(path) is not None and not is_own_directory(path):
+            path.rename(path.with_name(f"{path.name}.{os.getpid()}.aside"))
+        self._directory.create()
+        path.chmod(_PRIVATE)
+
+    def _lock_again(self) -> None:
+        fd = os.open(self._directory.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        if not take_both(fd):
+            os.close(fd)
+            raise RuntimeDirError(f"{self._directory.lock}: another node has locked it")
+        if self._own_lock != self.lock:
+            os.close(self._own_lock)
+        self._own_lock = fd
+
+    def _write_facts(self) -> None:
+        path = self._directory.node_json
+        fresh = path.with_suffix(".new")
+        fresh.unlink(missing_ok=True)
+        # Not `write_bytes`: that leaves the mode to the umask.
+        file = Descriptor(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        try:
+            os.write(file.fileno(), self._facts)
+            fresh.replace(path)
+        except OSError:
+            file.close()
+            raise
+        if self._facts_file is not None:
+            self._facts_file.close()
+        # Open, so that the inode is ours: the number of one that is gone is given away again.
+        self._facts_file = file
+
+    def _listen(self) -> Socket:
+        """Listen at the socket's path; we hold the lock, so whatever is there is stale."""
+        path = self._directory.control_sock
+        fresh = path.with_suffix(".new")
+        fresh.unlink(missing_ok=True)
+        listener = unbound_socket()
+        try:
+            mask = os.umask(0o177)
+            try:
+                listener.bind(str(fresh))
+            finally:
+                os.umask(mask)
+            listener.listen(_BACKLOG)
+            self._socket_at = _at(fresh)
+            fresh.replace(path)
+        except BaseException:
+            listener.close()
+            raise
+        return listener
+
+    def _hold_directories(self) -> None:
+        """Lock both directories, as systemd-tmpfiles asks of who is not to be cleaned."""
+        for held in self._held:
+            held.close()
+        self._held = [_locked(path) for path in (self._directory.path.parent, self._directory.path)]
+
+
+def _facts(name: str, config: str) -> bytes:
+    pid = os.getpid()
+    facts = {
+        "name": name,
+        "pid": pid,
+        "start_ticks": start_time(pid),
+        "config": config,
+        "started_at": time.time(),
+    }
+    return msgspec.json.encode(facts) + b"\n"
+
+
+def _at(path: Path) -> Identity:
+    try:
+        found = path.lstat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _of(fd: int) -> Identity:
+    found = os.fstat(fd)
+    return found.st_dev, found.st_ino
+
+
+def _mode(path: Path) -> int:
+    try:
+        return stat.S_IMODE(path.lstat().st_mode)
+    except OSError:
+        return 0
+
+
+def _is_private(path: Path) -> bool:
+    """Return whether there is a directory that its user, and nobody else, can use."""
+    return is_own_directory(path) and stat.S_IMODE(path.stat().st_mode) & 0o777 == _PRIVATE
+
+
+def _locked(path: Path) -> Descriptor:
+    directory = Descriptor(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+    # Shared: the other nodes hold the directory of all nodes, too.
+    with contextlib.suppress(OSError):
+        fcntl.flock(directory.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
+    return directory
