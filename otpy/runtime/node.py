@@ -191,7 +191,8 @@ class Node(Supervisor):
         self.publish(FilesRestored(at=at, path="@node", node=self._name, files=files))
 
     def _say(self, complaint: str) -> None:
-        self.terminal.write(f"otpy: {self._name}: {complaint}\n".encode(errors="replace"))
+        line = one_line(f"otpy: {self._name}: {complaint}")
+        self.terminal.write(f"{line}\n".encode(errors="replace"))
 
     # ---- as a supervisor ---------------------------------------------------------------------
 
