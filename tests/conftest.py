@@ -1,17 +1,20 @@
 """Fixtures for every test."""
 
+import gc
 from collections.abc import Generator, Iterator
 
 import pytest
 
 from tests.support.checked import clean_up, take_mistakes
 from tests.support.environment import (
+    compile_once,
     forget_the_developers_nodes,
     restore_signals,
     use_this_checkout,
 )
 from tests.support.node import Nodes, private_nodes
 
+compile_once()
 use_this_checkout()
 forget_the_developers_nodes()
 
@@ -26,6 +29,13 @@ def pytest_runtest_makereport(
     if report.when == "call":
         item.stash[_failed] = report.failed
     return report
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Let each look for garbage pass over all that was imported: that took a third of a test."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(tryfirst=True)

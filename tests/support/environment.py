@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +19,15 @@ def use_this_checkout() -> None:
     others = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     wanted = [str(ROOT), *(path for path in others if path and path != str(ROOT))]
     os.environ["PYTHONPATH"] = os.pathsep.join(wanted)
+
+
+def compile_once() -> None:
+    """Let Python keep what it compiles, whatever the environment asks for.
+
+    Hundreds of processes import the same files, and compiling them would be most of their work.
+    """
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
 
 
 def forget_the_developers_nodes() -> None:

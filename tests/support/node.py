@@ -5,6 +5,7 @@ the one deadline of `DEADLINE_S`, and fails with what was seen until then.
 """
 
 import contextlib
+import functools
 import gc
 import os
 import pickle
@@ -36,6 +37,7 @@ from otpy.events import (
 )
 from otpy.runtime.node import NodeTree
 from tests.support.environment import ROOT
+from tests.support.fork_server import Forked, ForkServer
 from tests.support.inotify import Changes
 from tests.support.processes import (
     DEADLINE_S,
@@ -54,6 +56,12 @@ REMAINS: Final = {"events.jsonl", "events.jsonl.1", "lock", "log"}
 """What may be left of a node in its folder."""
 
 
+@functools.cache
+def fork_server() -> ForkServer:
+    """Return the one that forks the nodes of this process."""
+    return ForkServer(str(ROOT))
+
+
 class NodeUnderTest:
     """A node that runs in a process of its own.
 
@@ -64,6 +72,8 @@ class NodeUnderTest:
         work: A folder for the test's own files; the node's output goes to one in it.
         pass_fds: Descriptors that the node inherits.
         stdout: Where the node's stdout goes instead.
+        env: What is added to the environment.
+        forked: The descriptor of the node's tree, if the fork server is to start it.
     """
 
     def __init__(
@@ -76,6 +86,7 @@ class NodeUnderTest:
         pass_fds: Sequence[int] = (),
         stdout: int | None = None,
         env: Mapping[str, str] | None = None,
+        forked: int | None = None,
     ) -> None:
         self.name, self.folder, self.work = name, place / name, work
         self.folder.mkdir(mode=0o700, exist_ok=True)
@@ -90,15 +101,20 @@ class NodeUnderTest:
         self._cursor = 0
         self._client: otpy.Node | None = None
         with self._out.open("wb") as out, self._err.open("wb") as err:
-            self.process = subprocess.Popen(
-                command,
-                cwd=ROOT,
-                env={**os.environ, "OTPY_DIR": str(place), **(env or {})},
-                stdin=subprocess.DEVNULL,
-                stdout=out if stdout is None else stdout,
-                stderr=err,
-                pass_fds=pass_fds,
-            )
+            environment = {**os.environ, "OTPY_DIR": str(place), **(env or {})}
+            self.process: subprocess.Popen[bytes] | Forked
+            if forked is not None and fork_server().can_start(environment):
+                self.process = fork_server().start(environment, forked, out.fileno(), err.fileno())
+            else:
+                self.process = subprocess.Popen(
+                    command,
+                    cwd=ROOT,
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=out if stdout is None else stdout,
+                    stderr=err,
+                    pass_fds=pass_fds,
+                )
         self._pidfd = os.pidfd_open(self.process.pid)
 
     # ---- waiting -----------------------------------------------------------------------------
@@ -310,6 +326,7 @@ class Nodes:
 
     def __init__(self, monkeypatch: Any) -> None:
         become_subreaper()
+        fork_server()  # started before it is asked which processes and descriptors there are
         self._known = set(living_below(os.getpid()))
         gc.collect()
         self._fds = descriptors(os.getpid())
@@ -327,13 +344,18 @@ class Nodes:
         path.write_text(text.replace("WORK", str(self.work)))
         return path
 
-    def start(self, tree: str | Path) -> NodeUnderTest:
+    def start(self, tree: str | Path, *, fresh: bool = False) -> NodeUnderTest:
         """Start a node from YAML text or a file; wait for nothing.
 
         What `otpy run` does before it becomes the node is done here, to save its time.
+
+        Args:
+            tree: The text, or where it is.
+            fresh: Let an interpreter of its own run the node, and not one that was forked.
         """
         with self.command(tree) as (name, command, fd):
-            return self._start(name, command, pass_fds=(fd,))
+            forked = None if fresh else fd
+            return self._start(name, command, pass_fds=(fd,), forked=forked)
 
     @contextlib.contextmanager
     def command(self, tree: str | Path) -> Iterator[tuple[str, list[str], int]]:
@@ -348,9 +370,9 @@ class Nodes:
         finally:
             os.close(fd)
 
-    def run(self, tree: str | Path) -> NodeUnderTest:
+    def run(self, tree: str | Path, *, fresh: bool = False) -> NodeUnderTest:
         """Start a node, and wait until its tree is up."""
-        return self.start(tree).up()
+        return self.start(tree, fresh=fresh).up()
 
     def otpy_run(
         self, path: Path, name: str, stdout: int | None = None, env: Mapping[str, str] | None = None
@@ -368,8 +390,8 @@ class Nodes:
 
     def processes(self) -> list[int]:
         """List every process that runs on account of this test."""
-        reap_adopted([node.pid for node in self.all])
-        return [pid for pid in living_below(os.getpid()) if pid not in self._known]
+        living = reap_adopted([node.pid for node in self.all])
+        return [pid for pid in living if pid not in self._known]
 
     def gone(self) -> None:
         """Wait until no process of any node runs."""

@@ -81,13 +81,19 @@ def _command(pid: int) -> str:
     return command.replace(b"\0", b" ").decode(errors="replace")
 
 
-def reap_adopted(known: Iterable[int]) -> None:
-    """Reap what fell to this process, was none of `known`, and has ended."""
+def reap_adopted(known: Iterable[int]) -> list[int]:
+    """Reap what fell to this process, was none of `known`, and has ended.
+
+    Returns:
+        The processes below this one that run.
+    """
     ours = os.getpid()
-    for pid, stat in _states_below(ours).items():
+    stats = _states_below(ours)
+    for pid, stat in stats.items():
         if stat[0] == "Z" and int(stat[1]) == ours and pid not in known:
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(pid, os.WNOHANG)
+    return [pid for pid, stat in stats.items() if stat[0] not in "ZX"]
 
 
 def await_end(pid: int, deadline: float | None = None) -> bool:
