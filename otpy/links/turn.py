@@ -54,6 +54,12 @@ class Turn:
             raise
         return True
 
+    def give_back(self) -> None:
+        """Give the turn back, and wake up who waits for it."""
+        self.free.append(None)
+        if self.waiting:
+            self.rouse()
+
     def rouse(self) -> None:
         """Wake up who waits first, if he can have the turn."""
         if self.free:

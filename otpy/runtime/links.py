@@ -7,24 +7,23 @@ import itertools
 import os
 import struct
 import sys
-import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from select import PIPE_BUF
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
 
 from otpy.errors import FrameTooLarge, NotSendable, OtpyError, ProtocolError
+from otpy.links.outgoing import Outgoing
 from otpy.links.shelves import Shelves
 from otpy.server.context import current
 from otpy.system.descriptor import Descriptor, close_all
-from otpy.system.pipes import widen
 from otpy.wire import link as say
 from otpy.wire import peer
 from otpy.wire.control import Address
-from otpy.wire.frames import HEADER, Body, Content, Frame, FrameDecoder, LargeFrame, rest_of, whole
+from otpy.wire.frames import HEADER, Body, Content, Frame, FrameDecoder, whole
 from otpy.wire.packing import pack_frame, printable
 from otpy.wire.shelf import Laid, Offer
 
@@ -160,28 +159,31 @@ class Link:
         write: Write end of the pipe to it.
         blocked: Told True when an answer did not fit: `flush` is to be called when there is room;
             and False when all of it was sent. The turn is held then.
+        shelves: Where large answers are laid; None if they go by the pipe.
 
     Attributes:
         sent: Told what is sent, if somebody traces it.
-        turn: To be held by who closes the link while other threads may send.
+        outgoing: What is sent; its turn is held by who closes the link while others may send.
     """
 
     peer: Address | None = None
 
     def __init__(
-        self, read: Descriptor, write: Descriptor, blocked: Callable[["Link", bool], None]
+        self,
+        read: Descriptor,
+        write: Descriptor,
+        blocked: Callable[["Link", bool], None],
+        shelves: Shelves | None = None,
     ) -> None:
         self.id = next(_ids)
-        self._owned, self._blocked = (read, write), blocked
+        self._owned = (read, write)
         # The numbers are for every message, without a call for each.
         self.read, self.write = read.fileno(), write.fileno()
         self.open = True
+        self.outgoing = Outgoing(self.write, partial(blocked, self), shelves)
         self.sent: Callable[[int, tuple[Any, ...]], None] | None = None
         self._frames = FrameDecoder()
         self._framed: Callable[[tuple[Any, ...]], Frame] = pack_frame
-        self._out = bytearray()
-        self.turn = threading.Lock()
-        self._in_turn = False
         os.set_blocking(self.read, False)
         os.set_blocking(self.write, False)
 
@@ -255,64 +257,17 @@ class Link:
         data = framed(message)
         if self.sent is not None:
             self.sent(self.id, message)
-        if type(data) is not bytes or len(data) > PIPE_BUF or not self.open or self._in_turn:
-            self._send_slowly(data)
-            return
-        try:
-            # Up to PIPE_BUF bytes go as a whole or not at all (pipe(7)), whichever thread sends.
-            os.write(self.write, data)
-        except BlockingIOError:
-            self._send_slowly(data)
-        except OSError:
-            return
-
-    def _send_slowly(self, data: Frame) -> None:
-        if not self.open:
-            return  # as in a forked process, where the turn may be a thread's that is not there
-        with self.turn:
-            self._in_turn = True  # who comes now waits for the turn
-            try:
-                if self._out:
-                    self._out += whole(data)
-                elif self.open:
-                    self._send_now(data)
-            finally:
-                self._in_turn = bool(self._out)
-
-    def _send_now(self, data: Frame) -> None:
-        """Send what fits, and queue the rest; the turn is held, and nothing is queued."""
-        pieces = data.pieces if isinstance(data, LargeFrame) else [data]
-        if len(pieces) > 1:
-            widen(self.write)
-        try:
-            sent = os.writev(self.write, pieces)
-        except BlockingIOError:
-            sent = 0
-        except OSError:
-            return
-        for rest in rest_of(pieces, sent):
-            self._out += rest
-        if self._out:
-            self._blocked(self, True)
+        self.outgoing.send(data)
 
     def flush(self) -> bool:
         """Send what is queued; tell whether all of it was sent."""
-        with self.turn:
-            try:
-                while self._out:
-                    del self._out[: os.write(self.write, self._out)]
-            except BlockingIOError:
-                return False
-            except OSError:
-                self._out.clear()
-            self._in_turn = False
-            self._blocked(self, False)
-            return True
+        return self.outgoing.flush()
 
     def close(self) -> None:
         """Close both pipes; the second time does nothing."""
         if self.open:
             self.open = False
+            self.outgoing.close()
             close_all(self._owned)
 
 
@@ -333,22 +288,15 @@ class PeerLink(Link):
         blocked: Callable[[Link, bool], None],
         peer: Address,
     ) -> None:
-        super().__init__(read, write, blocked)
+        self._shelves = Shelves()
+        super().__init__(read, write, blocked, self._shelves)
         self.peer = peer
         self._framed = _peer_framed
-        self._shelves = Shelves()
 
     def close(self) -> None:
         """Close both pipes, and let go of the memory for what is large."""
         super().close()
         self._shelves = Shelves()
-
-    def _send_now(self, data: Frame) -> None:
-        # What finds no room goes by the pipe: an answer waits for nobody.
-        frame = (self._shelves.lay(data) or data) if isinstance(data, LargeFrame) else data
-        super()._send_now(frame)
-        if frame is not data:
-            self._shelves.told()
 
     def _take(self, body: Content, ready: Queue) -> None:
         try:
@@ -387,7 +335,7 @@ class PeerLink(Link):
             self._take(body, ready)
         finally:
             if shelves.free(laid):
-                self._send_slowly(_ROOM)
+                self.outgoing.send(_ROOM)
 
 
 def _peer_framed(message: tuple[Any, ...]) -> Frame:

@@ -208,6 +208,8 @@ class WorkerMailbox:
     def flush(self, seconds: float | None = None) -> None:
         """Wait until whoever was answered has read it, or has gone, or so many seconds."""
         deadline = None if seconds is None else time.monotonic() + seconds
+        for link in tuple(self._links.values()):
+            link.outgoing.settle(deadline)
         while self._blocked and not has_passed(deadline):
             room = select.poll()
             for pipe in tuple(self._blocked):
@@ -371,15 +373,20 @@ class WorkerMailbox:
         """Read no more of a client's requests until it has read its answers."""
         if blocked:
             self._blocked[link.write] = link
-            self._epoll.register(link.write, select.EPOLLOUT)
+            with contextlib.suppress(FileExistsError):  # interrupted, and told once more
+                self._epoll.register(link.write, select.EPOLLOUT)
             self._epoll.modify(link.read, 0)
         elif self._blocked.pop(link.write, None) is not None:
             self._epoll.unregister(link.write)
             self._epoll.modify(link.read, select.EPOLLIN)
 
     def _forget(self, link: Link) -> None:
-        with link.turn:  # another thread may be about to answer there
+        turn = link.outgoing.turn
+        turn.take(None)  # another thread may be about to answer there
+        try:
             self._block(link, False)
             del self._links[link.read]
             self._epoll.unregister(link.read)
             link.close()
+        finally:
+            turn.give_back()

@@ -15,6 +15,7 @@ import pytest
 
 from otpy.links.deadline import deadline_of
 from otpy.links.link import Link
+from otpy.links.outgoing import Outgoing
 from otpy.links.protocol import ClientProtocol, Failure, Reply
 from otpy.links.seat import Lost, NotDelivered, Seat
 from otpy.links.turn import Turn
@@ -22,7 +23,7 @@ from otpy.runtime import links as runtime
 from otpy.system.descriptor import Descriptor
 from otpy.system.pipes import link_pipes
 from otpy.wire import link as say
-from otpy.wire.frames import MAX_FRAME
+from otpy.wire.frames import MAX_FRAME, FrameDecoder, LargeFrame, frame
 from tests.client.fake_node import WAIT_S
 from tests.client.in_threads import Background
 
@@ -143,6 +144,44 @@ def test_a_link_goes_on_or_ends(echoes: list[Echo], text: str, longest_s: float)
         if not echo.link.open:
             echo.close()
             echoes[-1] = Echo()
+
+
+@pytest.mark.parametrize(("size", "longest_s"), [(0, 1e-4), (50_000, 5e-4)])
+def test_a_frame_that_was_begun_is_finished_before_the_next(size: int, longest_s: float) -> None:
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    outgoing = Outgoing(write, lambda _blocked: None)
+    room = select.poll()
+    room.register(write, select.POLLOUT)
+    came: list[int] = []
+
+    def receive() -> None:
+        decoder = FrameDecoder()
+        while data := os.read(read, 1 << 16):
+            for body in decoder.feed(data):
+                number = int(body[:8])
+                assert body[8:] == bytes([number % 256]) * (len(body) - 8)
+                came.append(number)
+        assert not decoder.partial
+
+    sent = iter(range(10**8))
+
+    def send() -> None:
+        number = next(sent)
+        body = [b"%08d" % number, bytes([number % 256]) * (size * (number % 3))]
+        outgoing.send(LargeFrame(body) if body[1] else frame(body[0]))
+
+    receiver = Background(receive)
+    for _ in range(TIMES):
+        until_interrupted(send, longest_s)
+        while not outgoing.flush():
+            room.poll()
+        assert not outgoing.turn.taken
+    os.close(write)
+    assert receiver.result() is None
+    os.close(read)
+    assert came == sorted(set(came))
+    assert len(came) >= next(sent) - TIMES - 1
 
 
 def test_nobody_keeps_a_turn_that_he_does_not_have() -> None:

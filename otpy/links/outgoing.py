@@ -1,0 +1,200 @@
+"""The sending end of a pipe that many threads send on: one writer at a time, frame after frame.
+
+A thread that sends takes the turn and writes. While somebody else has the turn, or when the pipe
+is full, a frame is queued, and whoever has the turn, or sees that there is room again, writes what
+is queued. Nobody else touches the descriptor, and a frame that was begun is finished before
+anything else is written; so no two frames are ever mixed, whichever threads send, however little
+the pipe takes at once, and whatever a signal interrupts. Nobody who sends waits, so that a signal
+handler may send while the thread that it interrupted does.
+"""
+
+import os
+from collections import deque
+from collections.abc import Callable
+from select import PIPE_BUF
+from typing import Final
+
+from otpy.links.shelves import Shelves
+from otpy.links.turn import Turn
+from otpy.system.pipes import widen
+from otpy.wire.frames import Frame, LargeFrame, rest_of, whole
+
+_IOV_MAX: Final = 1024
+"""writev(2) takes no more pieces at once."""
+
+
+class _Queued:
+    """A frame that is to be written, or is being written.
+
+    Attributes:
+        pieces: Of the whole frame.
+        sent: How many bytes of it each write took.
+    """
+
+    __slots__ = ("pieces", "sent")
+
+    def __init__(self, frame: Frame) -> None:
+        self.pieces = frame.pieces if isinstance(frame, LargeFrame) else [frame]
+        self.sent: list[int] = []
+
+    def rest(self) -> list[memoryview]:
+        """Return what was not written yet; nothing if all was."""
+        self.sent[:] = [sum(self.sent)]
+        return [piece for piece in rest_of(self.pieces, self.sent[0]) if piece]
+
+    def own(self) -> None:
+        """Copy what is left of the pieces, which their owner may change from now on."""
+        if len(self.pieces) > 1 and self.rest():
+            self.pieces = [b"".join(self.pieces)]
+
+
+class Outgoing:
+    """The write end of a pipe, and the frames that are to be written to it.
+
+    Args:
+        pipe: The descriptor, non-blocking.
+        blocked: Told True when the pipe is full: `flush` is to be called when there is room; and
+            False when all was written. The turn is held then.
+        shelves: Where large frames are laid; None if they go by the pipe.
+
+    Attributes:
+        turn: To be held by who closes the pipe.
+    """
+
+    __slots__ = ("_blocked", "_open", "_pipe", "_queue", "_shelves", "_waits", "turn")
+
+    def __init__(
+        self, pipe: int, blocked: Callable[[bool], None], shelves: Shelves | None = None
+    ) -> None:
+        self._pipe, self._blocked, self._shelves = pipe, blocked, shelves
+        self._queue: deque[_Queued] = deque()
+        self._waits = False
+        self._open = True
+        self.turn = Turn()
+
+    def send(self, data: Frame) -> None:
+        """Write a frame, or queue it; one to who has gone is dropped."""
+        turn = self.turn
+        try:
+            del turn.free[0]
+        except IndexError:
+            self._send_later(data)
+            return
+        try:
+            if self._queue or type(data) is not bytes or len(data) > PIPE_BUF:
+                self._begin(data)
+            elif self._open:
+                # Up to PIPE_BUF bytes go as a whole or not at all (pipe(7)).
+                os.write(self._pipe, data)
+        except BlockingIOError:
+            self._begin(data)
+        except OSError:
+            pass  # it has gone
+        finally:
+            turn.free.append(None)
+            if turn.waiting:
+                turn.rouse()
+        if self._queue:
+            self._write_queued()  # what others have queued meanwhile
+
+    def flush(self) -> bool:
+        """Write what is queued, since there may be room; False if it is to be called again."""
+        if not self.turn.take_at_once():
+            return False
+        try:
+            if not self._write():
+                return False
+            self._waits = False
+            self._blocked(False)
+        finally:
+            self.turn.give_back()
+        self._write_queued()
+        return not self._waits
+
+    def settle(self, deadline: float | None) -> None:
+        """Wait until what was sent before is written, or waits for room."""
+        if self.turn.take(deadline):
+            self.turn.give_back()
+        self._write_queued()
+
+    def close(self) -> None:
+        """Write nothing any more; the turn is held, or there is no other thread."""
+        self._open, self._shelves, self._blocked = False, None, _nobody
+
+    def _send_later(self, data: Frame) -> None:
+        # Another thread has the turn, or this one, which a signal handler interrupted.
+        try:
+            self._queue.append(_Queued(whole(data)))
+        finally:
+            self._write_queued()
+
+    def _write_queued(self) -> None:
+        """Write what is queued, unless the pipe is full, or somebody else does.
+
+        Who queues looks at the turn after that, and who has it looks at the queue after giving it
+        back; likewise with the pipe that was full. So one of them sees the other.
+        """
+        while self._queue and not self._waits and self.turn.take_at_once():
+            try:
+                self._write()
+            finally:
+                self.turn.give_back()
+
+    def _begin(self, data: Frame) -> None:
+        """Write a frame after those that are queued, as far as there is room; the turn is held."""
+        if not self._open:
+            return
+        frame = self._laid(data) if isinstance(data, LargeFrame) else data
+        queued = _Queued(frame)
+        try:
+            self._queue.append(queued)
+            if frame is not data and self._shelves is not None:
+                self._shelves.told()
+        finally:
+            try:
+                if not self._waits:
+                    self._write()
+            finally:
+                queued.own()
+
+    def _laid(self, data: LargeFrame) -> Frame:
+        # What finds no room goes by the pipe: an answer waits for nobody.
+        frame = data if self._shelves is None else self._shelves.lay(data) or data
+        if isinstance(frame, LargeFrame):
+            widen(self._pipe)
+        return frame
+
+    def _write(self) -> bool:
+        """Write what is queued, as far as there is room; True if that was all. The turn is held."""
+        queue = self._queue
+        try:
+            while queue:
+                if not self._open:
+                    queue.clear()
+                elif rest := queue[0].rest():
+                    # Called by what keeps its result: so a signal handler's exception, which may
+                    # come as soon as anything returns, does not lose how much was written.
+                    queue[0].sent.extend(map(os.writev, (self._pipe,), (rest[:_IOV_MAX],)))
+                else:
+                    queue.popleft()
+        except BlockingIOError:
+            pass
+        except OSError:
+            queue.clear()  # it has gone
+        finally:
+            # What is left, since the pipe is full or a signal interrupted, waits for `flush`.
+            if queue and self._open and not self._waits:
+                self._wait_for_room()
+        return not queue
+
+    def _wait_for_room(self) -> None:
+        self._waits = True
+        try:
+            self._blocked(True)
+        except BaseException:
+            self._waits = False  # then the next who sends writes it
+            raise
+
+
+def _nobody(blocked: bool) -> None:
+    """Nobody is to be told."""
