@@ -12,6 +12,7 @@ import threading
 from typing import Final
 
 from otpy.errors import ProtocolError
+from otpy.system.descriptor import Descriptor
 from otpy.system.memory import identity, make_memory, open_memory
 from otpy.wire.frames import Frame, LargeFrame, keep_memory, whole
 from otpy.wire.peer import LAID, OFFER, peer_frame
@@ -61,7 +62,7 @@ class _Memory:
 class Shelf:
     """Where this end of a link lays what is large. One thread at a time uses it."""
 
-    _fd: int | None = None
+    _made: Descriptor | None = None
 
     def __init__(self) -> None:
         self._ring = Ring(CAPACITY)
@@ -86,7 +87,7 @@ class Shelf:
         assert memory is not None
         if self._offer and not memory.words[_FOUND]:
             return data.behind(self._offer)
-        if self._fd is not None:
+        if self._made is not None:
             self._close_offer()
         read = memory.words[_READ]
         laid = self._ring.find(data.body_size, read)
@@ -124,19 +125,19 @@ class Shelf:
             return False
         self._barren = True  # out of descriptors, of memory, interrupted: the pipe does it, too
         try:
-            self._fd, shared = make_memory("otpy: shelf", _SIZE)
+            self._made, shared = make_memory("otpy: shelf", _SIZE)
         except (OSError, ValueError):
             return False
-        offer = Offer(os.getpid(), self._fd, *identity(self._fd))
+        offer = Offer(os.getpid(), self._made.fileno(), *identity(self._made))
         self._offer = whole(peer_frame(OFFER, 0, tuple(offer)))
         self._memory = _Memory(memoryview(shared))  # at the end: what is there is offered
         return True
 
     def _close_offer(self) -> None:
         self._offer = b""
-        if (fd := self._fd) is not None:
-            self._fd = None
-            os.close(fd)
+        if (made := self._made) is not None:
+            self._made = None
+            made.close()
 
 
 class OtherShelf:

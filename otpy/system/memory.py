@@ -6,11 +6,13 @@ import sys
 from mmap import mmap
 from typing import Final
 
+from otpy.system.descriptor import Descriptor
+
 _SEALS: Final = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
 """To touch memory that somebody has cut off would be the end of a process (SIGBUS)."""
 
 
-def make_memory(name: str, size: int) -> tuple[int, mmap]:
+def make_memory(name: str, size: int) -> tuple[Descriptor, mmap]:
     """Make memory; pages count from when they are first touched.
 
     Args:
@@ -23,19 +25,19 @@ def make_memory(name: str, size: int) -> tuple[int, mmap]:
     Raises:
         OSError: There are too many open files, or no memory.
     """
-    fd = os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    made = Descriptor(os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING))
     try:
-        os.ftruncate(fd, size)
-        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, _SEALS)
-        return fd, _mapped(fd, size)
+        os.ftruncate(made.fileno(), size)
+        fcntl.fcntl(made, fcntl.F_ADD_SEALS, _SEALS)
+        return made, _mapped(made, size)
     except BaseException:
-        os.close(fd)
+        made.close()
         raise
 
 
-def identity(fd: int) -> tuple[int, int]:
-    """Tell what no other memory or file has: device and inode."""
-    status = os.fstat(fd)
+def identity(descriptor: Descriptor) -> tuple[int, int]:
+    """Return what no other memory or file has: device and inode."""
+    status = os.fstat(descriptor.fileno())
     return status.st_dev, status.st_ino
 
 
@@ -47,22 +49,19 @@ def open_memory(pid: int, fd: int, device: int, inode: int, size: int) -> mmap:
             or there are too many open files, or no memory.
     """
     # At first only a handle (O_PATH): to open what is something else may have effects.
-    handle = os.open(f"/proc/{pid}/fd/{fd}", os.O_PATH | os.O_CLOEXEC)
-    try:
+    with Descriptor(os.open(f"/proc/{pid}/fd/{fd}", os.O_PATH | os.O_CLOEXEC)) as handle:
         if identity(handle) != (device, inode):
             raise FileNotFoundError(f"descriptor {fd} of process {pid} is something else")
-        shared = os.open(f"/proc/self/fd/{handle}", os.O_RDWR | os.O_CLOEXEC)
-    finally:
-        os.close(handle)
-    try:
+        own = f"/proc/self/fd/{handle.fileno()}"
+        shared = Descriptor(os.open(own, os.O_RDWR | os.O_CLOEXEC))
+    with shared:
         if fcntl.fcntl(shared, fcntl.F_GET_SEALS) & _SEALS != _SEALS:
             raise PermissionError(f"descriptor {fd} of process {pid} is not sealed")
         return _mapped(shared, size)
-    finally:
-        os.close(shared)
 
 
-def _mapped(fd: int, size: int) -> mmap:
+def _mapped(descriptor: Descriptor, size: int) -> mmap:
+    fd = descriptor.fileno()
     if sys.version_info >= (3, 13):
         return mmap(fd, size, trackfd=False)
     return mmap(fd, size)  # it keeps a descriptor of its own

@@ -10,6 +10,7 @@ import pytest
 
 from otpy.errors import ProtocolError
 from otpy.links.shelf import CAPACITY, OtherShelf, Shelf
+from otpy.system.descriptor import Descriptor, close_all, pipe
 from otpy.system.memory import identity, make_memory
 from otpy.wire import peer
 from otpy.wire.frames import HEADER, Content, LargeFrame
@@ -226,9 +227,9 @@ def test_an_offer_that_cannot_be_taken_up_is_not(wrong: str) -> None:
     first = frame.pieces[0]
     assert isinstance(first, bytes)
     offer = Offer(*told(first))
-    read, write = os.pipe()
-    unsealed = os.memfd_create("unsealed")
-    os.ftruncate(unsealed, 16 << 20)
+    read, write = pipe()
+    unsealed = Descriptor(os.memfd_create("unsealed"))
+    os.ftruncate(unsealed.fileno(), 16 << 20)
     try:
         match wrong:
             case "pid":
@@ -238,13 +239,12 @@ def test_an_offer_that_cannot_be_taken_up_is_not(wrong: str) -> None:
             case "inode":
                 offer = offer._replace(inode=offer.inode + 1)
             case "pipe":
-                offer = Offer(os.getpid(), read, *identity(read))
+                offer = Offer(os.getpid(), read.fileno(), *identity(read))
             case "unsealed":
-                offer = Offer(os.getpid(), unsealed, *identity(unsealed))
+                offer = Offer(os.getpid(), unsealed.fileno(), *identity(unsealed))
         theirs.find(offer)
     finally:
-        for fd in (read, write, unsealed):
-            os.close(fd)
+        close_all((read, write, unsealed))
     again = ours.lay(some)
     assert isinstance(again, LargeFrame)  # by the pipe, as before
     with pytest.raises(ProtocolError):
@@ -252,10 +252,8 @@ def test_an_offer_that_cannot_be_taken_up_is_not(wrong: str) -> None:
 
 
 def test_the_memory_cannot_be_cut_off() -> None:
-    fd, _ = make_memory("test", 1 << 20)
-    try:
+    memory, _ = make_memory("test", 1 << 20)
+    with memory:
         for size in (0, 2 << 20):
             with pytest.raises(PermissionError):
-                os.ftruncate(fd, size)
-    finally:
-        os.close(fd)
+                os.ftruncate(memory.fileno(), size)
