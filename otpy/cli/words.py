@@ -4,11 +4,16 @@ import json
 import math
 import re
 import signal
+import time
+from datetime import datetime
 from typing import Any, Final, NoReturn
 
 import click
 from click.shell_completion import CompletionItem
 
+_SPAN: Final = re.compile(r"(\d{1,12}(?:\.\d{1,12})?)(ms|s|m|h|d)?")
+_SPAN_S: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_CLOCK: Final = re.compile(r"\d\d:\d\d(:\d\d(\.\d+)?)?")
 _NEGATIVE_NUMBER: Final = re.compile(r"-(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
@@ -65,6 +70,29 @@ class SecondsType(click.ParamType[float | None]):
         if 0 < seconds < math.inf:
             return seconds
         return self.fail(f"{value!r} is not a number of seconds above zero", param, ctx)
+
+
+class MomentType(click.ParamType[float]):
+    """A moment of the past, as Unix time: a time span ago, or a local date and time."""
+
+    name = "time"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Turn the word into Unix time."""
+        if isinstance(value, float):
+            return value
+        word = str(value).strip()
+        if (span := _SPAN.fullmatch(word)) is not None:
+            return time.time() - float(span[1]) * _SPAN_S[span[2] or "s"]
+        try:
+            if _CLOCK.fullmatch(word):
+                word = f"{datetime.now().astimezone():%Y-%m-%d}T{word}"
+            return datetime.fromisoformat(word).timestamp()
+        except (ValueError, OverflowError, OSError):
+            problem = f"{value!r} is no time; expected 10m, 14:30 or 2026-01-31T14:30, for example"
+            return self.fail(problem, param, ctx)
 
 
 class SignalType(click.ParamType[int]):

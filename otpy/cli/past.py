@@ -1,0 +1,77 @@
+"""Which events `otpy events` prints: those of a node that runs, or ran, and those asked for."""
+
+import difflib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from otpy.cli.names import ROOT
+from otpy.errors import NodeNotFound, NoProcess
+from otpy.system.nodedir import NodeDir, can_be_name, node_names, runtime_dir
+
+if TYPE_CHECKING:
+    from otpy.events import Event
+
+
+def journal_of(name: str | None, why: NodeNotFound) -> Path:
+    """Return the file of a node that does not run.
+
+    Args:
+        name: The node's; None for the only one that ever ran.
+        why: Why it cannot be connected to.
+
+    Raises:
+        NodeNotFound: It does run, or has left no file; or several have, and no name was given.
+        RuntimeDirError: The directory of the nodes cannot be used.
+    """
+    running = node_names()
+    if running and (name is None or name in running):
+        raise why
+    if name is None:
+        name = _only_one()
+    if not can_be_name(name):
+        raise why
+    journal = NodeDir(name).events
+    if not journal.exists():
+        raise NodeNotFound(f"{why}; it has left no {journal}")
+    return journal
+
+
+def _only_one() -> str:
+    directory = runtime_dir()
+    names = sorted(path.parent.name for path in directory.glob("*/events.jsonl"))
+    if not names:
+        raise NodeNotFound(f"no node runs, or ever ran, in {directory}; start one with `otpy run`")
+    if len(names) > 1:
+        ran = f"{len(names)} ran: {', '.join(names)}"
+        raise NodeNotFound(f"no node runs; {ran}; pick one, as in `otpy -n {names[0]} events`")
+    return names[0]
+
+
+def chosen(
+    past: "Sequence[Event]", name: str | None, since: float | None, last: int | None
+) -> "list[Event]":
+    """Choose those about a process, since a moment, and the last of them."""
+    found = [
+        event
+        for event in past
+        if (name is None or is_about(event, name)) and (since is None or event.at >= since)
+    ]
+    return found if last is None else found[max(0, len(found) - last) :]
+
+
+def is_about(event: "Event", name: str) -> bool:
+    """Return whether an event is about the process that is called `name`, or one below it."""
+    if name == ROOT:
+        return event.path in ("", ROOT)
+    return f"/{name}/" in f"/{event.path}/"
+
+
+def refuse_unknown(events: "Iterable[Event]", name: str) -> None:
+    """Raise NoProcess if no event is about `name`."""
+    if any(is_about(event, name) for event in events):
+        return
+    ids = {step for event in events for step in event.path.split("/") if step}
+    near = difflib.get_close_matches(name, sorted(ids), n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise NoProcess(f"no event is about {name!r}{hint}; `otpy events` shows all")
