@@ -18,6 +18,10 @@ Content: TypeAlias = Body | memoryview
 _LARGE: Final = 1 << 16
 """Bodies of more bytes are read into memory of their own, and not copied there."""
 
+_LEAST_ROOM: Final = 1 << 12
+_AHEAD: Final = 3
+"""How many times the bytes that came may come next, without memory being made for it again."""
+
 _KEPT_BODY: Final = 4 << 20
 """The memory of larger bodies goes back to the kernel each time."""
 
@@ -99,6 +103,7 @@ class FrameDecoder:
         self._buffer = bytearray()
         self._wanted = _SIZE
         self._large = bytearray()
+        self._announced = 0
         self.room: memoryview | None = None
         self.max_frame = max_frame
         self.partial = False
@@ -108,6 +113,9 @@ class FrameDecoder:
         assert self.room is not None
         self.room = self.room[count:]
         if self.room:
+            return []
+        if len(self._large) < self._announced:
+            self._make_room()
             return []
         body, self._large = self._large, bytearray()
         self.room, self.partial = None, False
@@ -157,11 +165,23 @@ class FrameDecoder:
 
     def _expect(self, size: int, beginning: bytes) -> None:
         """Make room for a large body, of which the beginning is there."""
-        keep_memory(size)
-        self._large = bytearray(size)
-        self.room = memoryview(self._large)[len(beginning) :]
-        self._large[: len(beginning)] = beginning
+        self._announced, self._large = size, bytearray(beginning)
         self.partial = True
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """Make room for several times as much as has come, up to what was announced.
+
+        So memory follows the bytes that arrived: whoever only announces a body gets none for it.
+        """
+        come = len(self._large)
+        size = min(self._announced, come + max(_LEAST_ROOM, _AHEAD * come))
+        if size == self._announced:
+            keep_memory(size)
+        grown = bytearray(size)  # a new one: whoever reads may still hold the room in the old one
+        grown[:come] = self._large
+        self._large = grown
+        self.room = memoryview(grown)[come:]
 
 
 _kept = 0

@@ -3,6 +3,7 @@
 import random
 import struct
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Final
 
 import msgspec
@@ -158,3 +159,16 @@ def test_whatever_a_client_says_on_a_link_ends_that_link_alone(node: NodeUnderTe
 
     fuzz()
     node.call("a", "get_count")
+
+
+def test_lengths_that_are_only_announced_take_no_memory(node: NodeUnderTest) -> None:
+    pid = node.pids()["a"]
+    before = psutil.Process(pid).memory_info().rss
+    with ExitStack() as stack:
+        client = stack.enter_context(RawClient(node))
+        for _ in range(20):
+            link = stack.enter_context(client.link("a"))
+            link.message()
+            link.send(struct.pack(">I", 60 << 20) + b"0123456789")
+        assert node.call("a", "get_count") == 1
+        assert psutil.Process(pid).memory_info().rss - before < 16 << 20
