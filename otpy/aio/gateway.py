@@ -14,6 +14,7 @@ from otpy.client.gateway import (
     Answered,
     Hello,
     not_running,
+    refuse_stranger,
 )
 from otpy.client.protocol import GatewayProtocol
 from otpy.errors import NodeNotFound, ProcessDown, ProtocolError, RuntimeDirError
@@ -206,7 +207,7 @@ class Gateway:
 
         Raises:
             NodeNotFound: Nobody listens there.
-            RuntimeDirError: We may not connect.
+            RuntimeDirError: We may not connect, or another user listens there.
         """
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         try:
@@ -217,6 +218,7 @@ class Gateway:
                     # The backlog is full, and nothing tells when it is not (unix(7), EAGAIN).
                     await asyncio.sleep(_BACKLOG_S)
                 else:
+                    refuse_stranger(sock, self._path)
                     return sock
         except OSError as error:
             sock.close()

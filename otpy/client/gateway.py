@@ -8,6 +8,7 @@ refuses means that the node is gone.
 import contextlib
 import errno
 import math
+import os
 import socket
 import struct
 import threading
@@ -20,6 +21,7 @@ from otpy.links.channel import Channel
 from otpy.links.deadline import TooLate, has_passed, lock_timeout, seconds_left
 from otpy.links.protocol import error_of
 from otpy.links.seat import Lost, NotDelivered, Seat
+from otpy.system.credentials import peer_of
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.fdpass import recv_fds
 from otpy.system.nodedir import node_names, runtime_dir
@@ -247,7 +249,7 @@ def open_socket(name: str, path: str, deadline: float | None) -> socket.socket:
 
     Raises:
         NodeNotFound: Nobody listens there.
-        RuntimeDirError: We may not connect.
+        RuntimeDirError: We may not connect, or another user listens there.
         TooLate: The deadline has passed.
     """
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -258,6 +260,7 @@ def open_socket(name: str, path: str, deadline: float | None) -> socket.socket:
             timeval = _TIMEVAL.pack(int(seconds), int(fraction * 1e6))
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)
         sock.connect(path)
+        refuse_stranger(sock, path)
     except OSError as error:
         sock.close()
         if error.errno in NO_ONE_LISTENS:
@@ -269,6 +272,22 @@ def open_socket(name: str, path: str, deadline: float | None) -> socket.socket:
         sock.close()
         raise
     return sock
+
+
+def refuse_stranger(sock: socket.socket, path: str) -> None:
+    """Refuse to talk to another user's process.
+
+    The directory was looked at before; somebody may have put another in its place since.
+
+    Raises:
+        RuntimeDirError: Neither this user nor root listens there.
+    """
+    peer = peer_of(sock)
+    if not peer.is_trusted:
+        raise RuntimeDirError(
+            f"{path}: user {peer.uid} listens there, expected user {os.geteuid()} or root; "
+            f"nothing was sent; set OTPY_DIR to a directory of your own"
+        )
 
 
 def not_running(name: str) -> str:

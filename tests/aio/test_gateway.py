@@ -8,10 +8,17 @@ from pathlib import Path
 import pytest
 
 from otpy.aio import EventStream, Node, connect
-from otpy.errors import CallTimeout, NodeNotFound, ProcessDown, ProtocolError, SupervisorError
+from otpy.errors import (
+    CallTimeout,
+    NodeNotFound,
+    ProcessDown,
+    ProtocolError,
+    RuntimeDirError,
+    SupervisorError,
+)
 from otpy.events import ChildRemoved, Event, NodeStopped
 from tests.aio.loops import kept, on_a_loop
-from tests.client.fake_node import WAIT_S, FakeNode
+from tests.client.fake_node import WAIT_S, FakeNode, stranger_at
 from tests.client.test_events import removed
 
 
@@ -273,3 +280,17 @@ async def test_a_forked_child_holds_nothing_open_and_disturbs_nothing(
     assert open_in_a_child(fds) == 0
     assert await counter.call("increment", 1) == 2
     assert (await node.tree()).path == ""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can have another user listen")
+@on_a_loop
+async def test_nothing_is_told_to_another_user(fake: FakeNode, node: Node) -> None:
+    """5.2."""
+    fake.kill_gateway()
+    words = "user 65534 listens there, expected user 0 or root; nothing was sent"
+    with stranger_at(fake.dir.control_sock) as stranger:
+        for attempt in (node.tree, lambda: connect(fake.name), lambda: anext(node.events())):
+            with pytest.raises(RuntimeDirError, match=words):
+                await attempt()
+            assert stranger.stdout is not None
+            assert stranger.stdout.readline() == "is told b''\n"

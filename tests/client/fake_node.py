@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +167,39 @@ def wait_dead_for_ever(pidfd: int) -> None:
     poll = select.poll()
     poll.register(pidfd, select.POLLIN)
     poll.poll()
+
+
+_STRANGER = """
+import os, socket, sys
+listener = socket.socket(fileno=int(sys.argv[1]))
+os.setgroups([])
+os.setresgid(65534, 65534, 65534)
+os.setresuid(65534, 65534, 65534)
+listener.listen()
+print("listens", flush=True)
+while True:
+    connection, _ = listener.accept()
+    print("is told", connection.recv(1000), flush=True)
+"""
+
+
+@contextlib.contextmanager
+def stranger_at(path: Path) -> Iterator["subprocess.Popen[str]"]:
+    """Have the user nobody listen at `path`, and print what he is told. Only root can do that."""
+    path.unlink(missing_ok=True)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        with subprocess.Popen(
+            [sys.executable, "-c", _STRANGER, str(listener.fileno())],
+            pass_fds=[listener.fileno()],
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process:
+            listener.close()
+            assert process.stdout is not None
+            assert process.stdout.readline() == "listens\n"
+            yield process
+            process.kill()
 
 
 class Held:

@@ -1,6 +1,7 @@
 """The gateway may be killed and come back, and the node may go."""
 
 import errno
+import os
 import resource
 import socket
 from pathlib import Path
@@ -8,8 +9,15 @@ from pathlib import Path
 import pytest
 
 from otpy.client import Node, connect
-from otpy.errors import CallTimeout, NodeNotFound, OtpyError, ProcessDown, SupervisorError
-from tests.client.fake_node import FakeNode
+from otpy.errors import (
+    CallTimeout,
+    NodeNotFound,
+    OtpyError,
+    ProcessDown,
+    RuntimeDirError,
+    SupervisorError,
+)
+from tests.client.fake_node import FakeNode, stranger_at
 from tests.client.in_threads import Background, wait_for_kept
 
 
@@ -196,3 +204,24 @@ def test_the_tree_is_drawn_and_walked(fake: FakeNode, node: Node) -> None:
         f"│  └─ w2: running pid {pids[1]}\n"
         f"└─ counter: running pid {pids[2]}"
     )
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can have another user listen")
+@pytest.mark.parametrize("reconnects", [False, True])
+def test_nothing_is_told_to_another_user(otpy_dir: Path, reconnects: bool) -> None:
+    """5.2: the directory was one's own when it was looked at; who listens there is not."""
+    fake = FakeNode()
+    node = connect(fake.name) if reconnects else None
+    fake.kill_gateway()
+    with stranger_at(fake.dir.control_sock) as stranger:
+        words = "user 65534 listens there, expected user 0 or root; nothing was sent"
+        with pytest.raises(RuntimeDirError, match=words):
+            node.tree() if node is not None else connect(fake.name)
+        if node is not None:
+            with pytest.raises(RuntimeDirError, match=words):
+                node.events(follow=True)
+        assert stranger.stdout is not None
+        assert stranger.stdout.readline() == "is told b''\n"
+    if node is not None:
+        node.close()
+    fake.close()
