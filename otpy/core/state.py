@@ -163,6 +163,11 @@ def new_supervisor(
     )
 
 
+def is_asked_to_start(state: SupervisorState) -> bool:
+    """Return whether the start in hand was asked for: somebody waits to hear how it went."""
+    return state.work is not None and isinstance(state.work.purpose, StartingOne)
+
+
 def outlook(state: SupervisorState, child_id: str) -> Outlook:
     """Tell whether a child runs, will run without anybody's doing, or will not."""
     if state.ending:

@@ -2,6 +2,7 @@
 
 import signal
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -16,13 +17,14 @@ from otpy.core.exits import (
     reason_of,
 )
 from otpy.core.spec import ChildSpec, CommandStart
-from otpy.events import ChildEnded, ChildStarting
+from otpy.events import ChildEnded, ChildRemoved, ChildStarting, Event
 from otpy.runtime.gauges import CASTS, INFOS, SUSPENDED, TAKEN, busy_for, queued
 from otpy.runtime.output import ChildOutput
 from otpy.system.channel import Channel, ChannelClosed, ChannelFull
 from otpy.system.descriptor import Descriptor
 from otpy.system.exits import Status, kill_group, send_signal
 from otpy.system.loop import Timer
+from otpy.system.procfs import boot_time
 from otpy.system.sockets import Socket
 from otpy.wire.control import Down, Exit, HaltNow, LastWord, ShutDown
 from otpy.wire.frames import FrameDecoder, frame
@@ -43,8 +45,6 @@ class Child:
 
     Attributes:
         path: From the root, "" for the root supervisor.
-        lifeline: Read end of the pipe that everything below a supervisor holds; None for a
-            worker.
         starts: For a supervisor: how often each process below it was started, by path.
         supervisors: Pids of the supervisors below it.
         ready: Its init has returned.
@@ -56,6 +56,7 @@ class Child:
         traps: It wants to be told to shut down, not signalled.
         served: It answers system messages.
         gauge: What a worker does at this moment; see `otpy.runtime.gauges`.
+        born: The `boot_time` from which on it can have started other processes.
         taken_along: Why it was killed, if that was the end of a process that it is linked to.
     """
 
@@ -66,7 +67,6 @@ class Child:
     pidfd: Descriptor
     channel: Channel
     output: ChildOutput | None = None
-    lifeline: Descriptor | None = None
     gauge: memoryview | None = None
     starts: dict[str, int] = field(default_factory=dict)
     supervisors: dict[str, int] = field(default_factory=dict)
@@ -82,6 +82,7 @@ class Child:
     taken_along: ExitReason | None = None
     timer: Timer | None = None
     started_at: float = field(default_factory=time.monotonic)
+    born: float = field(default_factory=boot_time)
 
     @property
     def kind(self) -> str:
@@ -91,7 +92,7 @@ class Child:
     @property
     def is_supervisor(self) -> bool:
         """Whether there may be more processes below it."""
-        return self.lifeline is not None
+        return self.spec.is_supervisor
 
     def stop(self) -> None:
         """Ask it to end: by a message where somebody reads it, else by its stop signal.
@@ -192,6 +193,21 @@ class Child:
             return Shutdown()
         return ExitStatus(status.code)
 
+    def note(self, events: Iterable[Event]) -> None:
+        """Remember what has to be known about a subtree should its supervisor die."""
+        for event in events:
+            match event:
+                case ChildStarting(path=path, kind=kind, pid=pid, incarnation=number):
+                    self.starts[path] = number
+                    if kind == "supervisor":
+                        self.supervisors[path] = pid
+                case ChildEnded(path=path, kind="supervisor"):
+                    self.supervisors.pop(path, None)
+                case ChildRemoved(path=path, once=True):
+                    self.starts.pop(path, None)
+                case _:
+                    pass
+
     def starting(self) -> ChildStarting:
         """Say that it was forked."""
         return ChildStarting(
@@ -251,8 +267,6 @@ class Child:
             self.timer.cancel()
         self.channel.close()
         self.pidfd.close()
-        if self.lifeline is not None:
-            self.lifeline.close()
 
 
 def kind_of(spec: ChildSpec) -> str:

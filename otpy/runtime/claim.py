@@ -27,7 +27,8 @@ class Claim:
     """The right to be the one node of a name.
 
     It has two sockets: one that the node alone holds, so that whoever connects to it has found a
-    living node; and one that every process of its tree holds, so that it is free when none is left.
+    living node; and one that its supervisors and its gateway hold, too, so that it is free when
+    none of them is left.
 
     Args:
         directory: Of the node.
@@ -79,7 +80,7 @@ class Claim:
 
     @property
     def for_the_tree(self) -> tuple[int, ...]:
-        """The descriptor that every process of the tree is to hold, if there is one."""
+        """The descriptor that supervisors and the gateway are to hold, if there is one."""
         return (self._held[_TREE].fileno(),) if _TREE in self._held else ()
 
     def _may_be_ours(self, which: str) -> bool:

@@ -378,7 +378,7 @@ def be_gateway(
     facts: NodeFacts,
 ) -> int:
     """Be the gateway, in the process just forked; tell its exit status."""
-    keep = (place.control.fileno(), listener.fileno(), *place.leashes)
+    keep = (place.control.fileno(), listener.fileno(), *place.held)
     become_child("otpy: gateway", keep)
     signal.set_wakeup_fd(-1)  # the node's
     become_worker(place.parent)

@@ -9,7 +9,7 @@ import gc
 import os
 import pickle
 import sys
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from otpy.config import TreeConfig
 from otpy.errors import OtpyError
@@ -19,11 +19,15 @@ from otpy.runtime.node import Node, NodeTree
 from otpy.runtime.node_files import NodeFiles
 from otpy.runtime.rehearsal import rehearse
 from otpy.runtime.stdio import Stdio
+from otpy.system.children import ChildList
+from otpy.system.marks import with_room
 from otpy.system.nodedir import NodeDir
 from otpy.system.prctl import become_subreaper
-from otpy.system.procfs import children_of
 from otpy.system.spawn import raise_descriptor_limit
+from otpy.system.title import prepare_titles
 from otpy.wire.safe_text import one_line
+
+TITLE_BYTES: Final = 200
 
 
 def exec_node(config: TreeConfig) -> NoReturn:
@@ -34,12 +38,20 @@ def exec_node(config: TreeConfig) -> NoReturn:
     os.set_inheritable(fd, True)
     sys.stdout.flush()
     sys.stderr.flush()
+    argv = node_command(fd)
+    os.execve(argv[0], argv, with_room(os.environ))  # noqa: S606  # a program of ours
+
+
+def node_command(fd: int) -> list[str]:
+    """Return the command of a node whose tree is in `fd`."""
     # -P: a module of the user's that is named like one of Python's must not be taken for it.
-    os.execv(sys.executable, [sys.executable, "-P", "-m", "otpy.runtime", str(fd)])  # noqa: S606
+    # The blanks at the end are where titles are written to, in every process of the node.
+    return [sys.executable, "-P", "-m", "otpy.runtime", str(fd), " " * TITLE_BYTES]
 
 
 def main(fd: int) -> int:
     """Run the node whose tree is in `fd`; return the exit status of `otpy run`."""
+    prepare_titles()
     with open(fd, "rb") as file:  # a descriptor has no path
         tree: NodeTree = pickle.load(file)  # noqa: S301  # written by `exec_node`
     try:
@@ -58,7 +70,8 @@ def _run_node(tree: NodeTree) -> str:
     directory = NodeDir(tree.name)
     claim = Claim(directory)
     lock = acquire(directory, claim)
-    strangers = set(children_of(os.getpid()))
+    with contextlib.closing(ChildList()) as children:
+        strangers = set(children.read())
     stdio = Stdio(tree.name, strangers)
     try:
         become_subreaper()

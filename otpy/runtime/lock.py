@@ -1,9 +1,10 @@
 """One node of a name at a time: the lock file, and what the node says of itself.
 
-There are two locks on that file. The one of flock(2) is held by every process of the tree,
-since all of them inherit it: it is free when nobody is left. The one of fcntl(2) is held by
-the node and each supervisor for itself, since no child inherits it: it is free when nobody is
-left who would stop the others.
+There are two locks on that file. The one of flock(2) is held by the node, the gateway and every
+supervisor, since they inherit it: it is free when none of them is left. The one of fcntl(2) is
+held by the node and each supervisor for itself, since no child inherits it: it is free when
+nobody is left who would stop the others. Workers and programs hold neither, so that nothing that
+they do to their descriptors hides the node; what is left of them is found by its mark.
 """
 
 import errno
@@ -26,7 +27,7 @@ _LOOK_EVERY_S: Final = 0.05
 def acquire(directory: NodeDir, claim: Claim) -> int:
     """Make the node's folder, take its lock, and return the descriptor that holds it.
 
-    When a node was killed, its processes still hold the lock while they stop: they are waited
+    When a node was killed, its supervisors still hold the lock while they stop: they are waited
     for, within their own shutdown budgets. What no supervisor looks after any more is killed.
 
     Args:
@@ -49,7 +50,7 @@ def acquire(directory: NodeDir, claim: Claim) -> int:
         if not _is_there(fd, directory):
             os.close(fd)
             fd = _open(directory)
-    mark(fd)
+    mark(directory.path)
     return fd
 
 
@@ -109,7 +110,7 @@ def _take(fd: int, directory: NodeDir) -> bool:
         return False
     taken = _is_free(fcntl.flock, fd)
     if not taken or directory.node_json.exists():
-        end_orphans(fd)
+        end_orphans(directory.path)
     fcntl.lockf(fd, fcntl.LOCK_SH if taken else fcntl.LOCK_UN)
     return taken
 

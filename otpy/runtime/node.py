@@ -9,7 +9,7 @@ import os
 import signal
 import time
 from collections import deque
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -114,10 +114,10 @@ class Node(Supervisor):
         self,
         tree: NodeTree,
         files: NodeFiles,
-        strangers: Container[int] = (),
+        strangers: set[int] | None = None,
     ) -> None:
-        leashes = (files.lock, *files.claim.for_the_tree)
-        super().__init__("@node", node_spec(tree.spec), leashes, {}, strangers)
+        held = (files.lock, *files.claim.for_the_tree)
+        super().__init__("@node", node_spec(tree.spec), held, {}, strangers)
         self._name, self._files = tree.name, files
         self._facts = NodeFacts(tree.name, os.getpid(), tree.config)
         self._directory = Directory()

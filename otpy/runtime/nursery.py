@@ -86,6 +86,13 @@ class Nursery:
         self.pids.update(blank.pid for blank in rest)
         return first
 
+    def ended(self, pid: int) -> None:
+        """Reap a blank that somebody has killed."""
+        (dead,) = (blank for blank in self._blanks if blank.pid == pid)
+        self._blanks.remove(dead)
+        self.pids.remove(pid)
+        self._discard(dead)
+
     def dismiss(self) -> None:
         """End the blanks that nobody needed."""
         while self._blanks:
@@ -117,7 +124,7 @@ class Nursery:
 
 def _open_up_to(count: int) -> list[Pipes]:
     """Open the pipes of `count` blanks, or of fewer if there are too many open files."""
-    pipes = [open_pipes(output=True, lifeline=False)]
+    pipes = [open_pipes(output=True)]
     with contextlib.suppress(OSError):
-        pipes.extend(open_pipes(output=True, lifeline=False) for _ in range(count - 1))
+        pipes.extend(open_pipes(output=True) for _ in range(count - 1))
     return pipes

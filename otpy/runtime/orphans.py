@@ -1,4 +1,4 @@
-"""What outlived its node and every supervisor: found by the lock it holds, or by a mark.
+"""What outlived its node and every supervisor: found by its mark, and ended.
 
 A tree whose node is killed stops itself. But when its supervisors are killed in the same
 moment, nobody is left to end what their workers had forked: it falls to init. The next run of
@@ -7,59 +7,75 @@ the node finds it, and ends it.
 
 import contextlib
 import os
+import select
 import signal
+import time
 from pathlib import Path
 from typing import Final
 
 from otpy.system.descriptor import Descriptor
 from otpy.system.exits import send_signal
+from otpy.system.marks import mark_node, marks_of
+from otpy.system.warnings import warn
 
-_MARK: Final = "OTPY_NODE_LOCK"
-
-
-def mark(lock: int) -> None:
-    """Have every program that is started below this process carry the lock's mark."""
-    os.environ[_MARK] = _identity(os.fstat(lock))
+_ALL_S: Final = 10.0
+_NODE: Final = "node:"
 
 
-def end_orphans(lock: int) -> None:
-    """Kill every process that holds the lock or carries its mark.
+def mark(folder: Path) -> None:
+    """Have this process, and every one below it, carry the mark of the node of a folder."""
+    mark_node(_word(folder))
 
-    To be called only while no node of that lock and no supervisor of one lives.
+
+def end_orphans(folder: Path) -> None:
+    """Kill every process that carries the mark of the node of a folder; wait until they are gone.
+
+    To be called only while no node of that folder and no supervisor of one lives.
     """
-    found = os.fstat(lock)
-    carried = f"{_MARK}={_identity(found)}".encode()
+    deadline = time.monotonic() + _ALL_S
+    while pids := _marked(folder):
+        if time.monotonic() > deadline:
+            warn(f"what the last node left behind does not end: {', '.join(map(str, pids))}")
+            return
+        for pid in pids:
+            # It may have ended.
+            with contextlib.suppress(ProcessLookupError):
+                _end(pid, deadline)
+
+
+def _marked(folder: Path) -> list[int]:
+    word = _word(folder)
     with os.scandir("/proc") as entries:
         pids = [int(entry.name) for entry in entries if entry.name.isdigit()]
-    for pid in pids:
-        if pid not in (os.getpid(), os.getppid()):
-            # It may end, or be another user's.
-            with contextlib.suppress(OSError):
-                _end_if(pid, found, carried)
+    us = (os.getpid(), os.getppid())
+    return [pid for pid in pids if pid not in us and _carries(pid, word)]
 
 
-def _end_if(pid: int, lock: os.stat_result, carried: bytes) -> None:
+def _end(pid: int, deadline: float) -> None:
     with Descriptor(os.pidfd_open(pid)) as pidfd:
-        environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-        if carried in environment or _holds(pid, lock):
-            send_signal(pidfd, signal.SIGKILL)
+        send_signal(pidfd, signal.SIGKILL)
+        ends = select.poll()
+        ends.register(pidfd, select.POLLIN)
+        ends.poll(max(0.0, deadline - time.monotonic()) * 1000)
 
 
-def _holds(pid: int, lock: os.stat_result) -> bool:
-    """Tell whether a process has inherited the lock; another run only has the file open."""
-    with os.scandir(f"/proc/{pid}/fd") as entries:
-        fds = [entry.name for entry in entries]
-    return any(_is_locked(pid, fd, lock) for fd in fds)
+def _word(folder: Path) -> str:
+    """Write a folder, where it is: as this mount namespace names it, and as the kernel does."""
+    found = folder.stat()
+    namespace = Path("/proc/self/ns/mnt").stat().st_ino
+    return f"{_NODE}{found.st_dev}-{found.st_ino}:{namespace}:{os.fsencode(folder).hex()}"
 
 
-def _is_locked(pid: int, fd: str, lock: os.stat_result) -> bool:
-    try:
-        there = Path(f"/proc/{pid}/fd/{fd}").stat()
-        same = (there.st_dev, there.st_ino) == (lock.st_dev, lock.st_ino)
-        return same and "FLOCK" in Path(f"/proc/{pid}/fdinfo/{fd}").read_text()
-    except FileNotFoundError:
-        return False
+def _carries(pid: int, word: str) -> bool:
+    return any(_is_same(each, word) for each in marks_of(pid) if each.startswith(_NODE))
 
 
-def _identity(lock: os.stat_result) -> str:
-    return f"{lock.st_dev}:{lock.st_ino}"
+def _is_same(one: str, other: str) -> bool:
+    """Return whether two marks are of one folder.
+
+    The path alone does not tell: it is another folder in another mount namespace, as systemd's
+    PrivateTmp= makes one. Nor does the inode alone: it is used again once a folder is removed.
+    """
+    inode, namespace, path = one.removeprefix(_NODE).split(":")
+    inode_2, namespace_2, path_2 = other.removeprefix(_NODE).split(":")
+    return path == path_2 and (inode == inode_2 or namespace == namespace_2)

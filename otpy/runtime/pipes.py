@@ -13,24 +13,20 @@ class Pipes:
     Attributes:
         control: The duplex pipe: control frames, descriptors.
         output: What the child prints; None if it prints to where its supervisor does.
-        lifeline: Held by everything below a supervisor, so that its end-of-file means that
-            nobody is left; None for a worker.
     """
 
     control: Descriptor
     their_control: Descriptor
     output: Descriptor | None
     their_output: Descriptor | None
-    lifeline: Descriptor | None
-    their_lifeline: Descriptor | None
 
     def close_theirs(self) -> None:
         """After the fork: the child's ends are the child's alone."""
-        close_all(_present(self.their_control, self.their_output, self.their_lifeline))
+        close_all(_present(self.their_control, self.their_output))
 
     def close_ours(self) -> None:
         """After `close_theirs`, if there is no child any more."""
-        close_all(_present(self.control, self.output, self.lifeline))
+        close_all(_present(self.control, self.output))
 
     def close(self) -> None:
         """There will be no child."""
@@ -38,7 +34,7 @@ class Pipes:
         self.close_ours()
 
 
-def open_pipes(*, output: bool, lifeline: bool) -> Pipes:
+def open_pipes(*, output: bool) -> Pipes:
     """Make the pipes for a child.
 
     Raises:
@@ -55,7 +51,7 @@ def open_pipes(*, output: bool, lifeline: bool) -> Pipes:
 
     try:
         opened.extend(control := control_pipe())
-        return Pipes(*control, *opened_pair(output), *opened_pair(lifeline))
+        return Pipes(*control, *opened_pair(output))
     except OSError:
         close_all(opened)
         raise

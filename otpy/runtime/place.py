@@ -14,13 +14,13 @@ class Place:
         path: From the root; "" is the root supervisor.
         parent: Pid of its supervisor.
         control: Its end of the pipe to its supervisor.
-        leashes: Descriptors that everything below its ancestors holds: the node's lock, then
-            their lifelines.
+        held: Descriptors that say that the node is there, which the node, its gateway and its
+            supervisors hold: the lock's first.
         starts: For a supervisor: how often each process below it was started already, by path.
     """
 
     path: str
     parent: int
     control: Descriptor
-    leashes: tuple[int, ...]
+    held: tuple[int, ...]
     starts: Mapping[str, int] = field(default_factory=dict)

@@ -40,7 +40,7 @@ def rehearse() -> None:
         child = mailbox.assigned()
         audience = _introduce(supervisor)
         enter(child, mailbox)
-        status = be_child(child, mailbox, leashes=())
+        status = be_child(child, mailbox)
         assert status == 0
         context.leave()
         supervisor.close()

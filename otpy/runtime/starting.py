@@ -1,7 +1,7 @@
 """A child's first moments: its pipes, its process, and what the process becomes."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from functools import partial
 
 from otpy.core.spec import ChildSpec, CommandStart, ServerStart
@@ -24,7 +24,7 @@ class Starter:
     Args:
         loop: The supervisor's.
         terminal: Where the workers' output goes.
-        leashes: Descriptors that every process below must hold.
+        held: Descriptors that the supervisors and the gateway hold, the lock's first.
         be_other: Is a child that is no worker, in the forked process; tells its exit status.
 
     Attributes:
@@ -35,16 +35,24 @@ class Starter:
         self,
         loop: Loop,
         terminal: Terminal,
-        leashes: tuple[int, ...],
+        held: tuple[int, ...],
         be_other: Callable[[ChildSpec, Place], int],
     ) -> None:
         self._loop, self._terminal = loop, terminal
-        self._leashes, self._be_other = leashes, be_other
+        self._held, self._be_other = held, be_other
         self._pid = os.getpid()
         self._board = Board()
         self.stacks = StackDumps(loop)
         self._nursery = Nursery(self._be_blank, self._board)
-        self.spare_pids = self._nursery.pids
+
+    @property
+    def spare_pids(self) -> Container[int]:
+        """Of what was forked ahead."""
+        return self._nursery.pids
+
+    def spare_ended(self, pid: int) -> None:
+        """Reap what was forked ahead and has been killed, and give back what was held for it."""
+        self._nursery.ended(pid)
 
     def dismiss(self) -> None:
         """End what was forked ahead and is not needed."""
@@ -93,9 +101,9 @@ class Starter:
         Raises:
             OSError: As `worker`.
         """
-        pipes = open_pipes(output=False, lifeline=spec.is_supervisor)
+        pipes = open_pipes(output=False)
         try:
-            place = self._place(path, pipes, starts)
+            place = self._place(spec, path, pipes, starts)
             main = partial(self._be_child, partial(self._be_other, spec, place))
             ((pid, pidfd),) = fork_watched([main])
         except OSError:
@@ -109,20 +117,18 @@ class Starter:
             pid=pid,
             pidfd=pidfd,
             channel=control_channel(pipes.control),
-            lifeline=pipes.lifeline,
         )
 
-    def _place(self, path: str, pipes: Pipes, starts: Mapping[str, int]) -> Place:
-        leashes, own = self._leashes, {}
-        if pipes.their_lifeline is not None:
-            leashes = (*leashes, pipes.their_lifeline.fileno())
+    def _place(self, spec: ChildSpec, path: str, pipes: Pipes, starts: Mapping[str, int]) -> Place:
+        own: dict[str, int] = {}
+        if spec.is_supervisor:
             below = f"{path}/" if path else ""
             own = {p: n for p, n in starts.items() if p.startswith(below)}
-        return Place(path, self._pid, pipes.their_control, leashes, own)
+        return Place(path, self._pid, pipes.their_control, self._held, own)
 
     def _be_blank(self, pipes: Pipes, gauge: memoryview) -> int:
         kept = (self.stacks.prepare().fileno(),)
-        return self._be_child(partial(be_blank, pipes, gauge, kept, self._leashes, self._pid))
+        return self._be_child(partial(be_blank, pipes, gauge, kept, self._pid))
 
     def _be_child(self, main: Callable[[], int]) -> int:
         self._loop.close()

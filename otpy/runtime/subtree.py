@@ -38,7 +38,7 @@ class TreeSupervisor(Supervisor):
     """The process of a nested supervisor, or of the root."""
 
     def __init__(self, place: Place, spec: SupervisorSpec) -> None:
-        super().__init__(place.path, spec, place.leashes, place.starts)
+        super().__init__(place.path, spec, place.held, place.starts)
         self._parent: Channel = control_channel(place.control)
         self._way_up = WayUp(self._parent)
         self._parent.attach(self.loop, self._heard_from_parent, self._orphaned)
@@ -123,12 +123,12 @@ class TreeSupervisor(Supervisor):
 def be_supervisor(spec: SupervisorSpec, place: Place) -> int:
     """Be a supervisor, in the process just forked; tell its exit status."""
     title = f"otpy: {place.path or 'root'}"
-    become_child(title, keep=(place.control.fileno(), *place.leashes))
+    become_child(title, keep=(place.control.fileno(), *place.held))
     ignore_signals()
     become_subreaper()
     prepare_for_workers()
     raise_descriptor_limit()
-    supervise(place.leashes[0])
+    supervise(place.held[0])
     return 0 if is_clean(TreeSupervisor(place, spec).run()) else 1
 
 

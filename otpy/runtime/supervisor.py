@@ -3,7 +3,7 @@
 import abc
 import time
 from collections import deque
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 from otpy.core.exits import ExitReason, Raised
@@ -30,29 +30,32 @@ from otpy.core.messages import (
 )
 from otpy.core.messages import Event as CoreEvent
 from otpy.core.spec import ChildSpec, SupervisorSpec
-from otpy.core.state import Outlook, new_supervisor, outlook, starts_ahead
+from otpy.core.state import (
+    Outlook,
+    is_asked_to_start,
+    new_supervisor,
+    outlook,
+    starts_ahead,
+)
 from otpy.core.supervisor import decide
 from otpy.events import (
-    ChildEnded,
     ChildIgnored,
-    ChildRemoved,
     ChildStarted,
     ChildStartFailed,
-    ChildStarting,
     ChildStopping,
     Event,
 )
 from otpy.runtime.child import Child
-from otpy.runtime.group_wait import GroupWait
-from otpy.runtime.leftovers import Leftovers
 from otpy.runtime.nursery import BATCH
 from otpy.runtime.output import Terminal
 from otpy.runtime.owners import Owners
 from otpy.runtime.place import Place
 from otpy.runtime.publishing import Publisher
-from otpy.runtime.reports import child_path, declared, published
+from otpy.runtime.reaper import Reaper
+from otpy.runtime.reports import child_path, declared, numbers_of_children, published
 from otpy.runtime.routing import NOBODY, Router
 from otpy.runtime.starting import Starter
+from otpy.runtime.starts import Starts
 from otpy.system.descriptor import Descriptor
 from otpy.system.exits import Status, kill_group, left_in_group, reap
 from otpy.system.loop import Loop
@@ -75,7 +78,8 @@ class Supervisor(abc.ABC):
     Args:
         path: Its own path, which its children's begin with.
         spec: What it supervises.
-        leashes: Descriptors that every process below must hold.
+        held: Descriptors that say that the node is there, and that every supervisor and the gateway
+            hold, but no worker: the lock's first.
         starts: How often each process below was started already, by path.
         strangers: Pids of children that this process has but does not supervise.
     """
@@ -84,26 +88,30 @@ class Supervisor(abc.ABC):
         self,
         path: str,
         spec: SupervisorSpec,
-        leashes: tuple[int, ...],
+        held: tuple[int, ...],
         starts: Mapping[str, int],
-        strangers: Container[int] = (),
+        strangers: set[int] | None = None,
     ) -> None:
         self.path, self.spec = path, spec
         self.loop = Loop()
         self.terminal = Terminal(self.loop)
         self.router = Router(self)
         self._starts = starts
-        self._state = new_supervisor(spec, _numbers_of_children(path, starts))
+        self._state = new_supervisor(spec, numbers_of_children(path, starts))
         self._events: deque[CoreEvent] = deque()
         self._children: dict[str, Child] = {}
         self._pids: dict[int, Child] = {}
-        self._starter = Starter(self.loop, self.terminal, leashes, self.child_main)
+        self._starter = Starter(self.loop, self.terminal, held, self.child_main)
         self.stacks = self._starter.stacks
         self._publisher = Publisher(self.loop, self.deliver, lambda: self._state.work is not None)
-        self._sweep_is_due = False
-        others = (strangers, self._starter.spare_pids)
-        self.leftovers = Leftovers(self.loop, self._pids, others)
-        self._groups = GroupWait(self.loop)
+        self.reaper = Reaper(self.loop, self._pids, self._ended, self._starter, strangers)
+        self._starts_under_way = Starts(
+            self.loop,
+            self.reaper,
+            self._start,
+            self._start_failed,
+            lambda: is_asked_to_start(self._state),
+        )
         self._owners = Owners(self.loop, lambda id_: self.ask(NOBODY, TerminateChild(id_)))
         self.result: ExitReason | None = None
 
@@ -149,17 +157,9 @@ class Supervisor(abc.ABC):
     def _perform(self, action: Action) -> None:
         match action:
             case Start(spec=spec, incarnation=incarnation):
-                self._start(spec, incarnation)
-            case Stop(child=id_):
-                self._stopping(id_).stop()
-            case Kill(child=id_):
-                child = self._stopping(id_)
-                child.kill()
-                self._groups.end(child.pid)
-            case Halt(child=id_):
-                child = self._stopping(id_)
-                child.halt()
-                self._groups.end(child.pid)
+                self._starts_under_way.begin(spec, incarnation)
+            case Stop() | Kill() | Halt():
+                self._end(action)
             case SetTimer():
                 self._set_timer(action)
             case Reply(token=token, answer=answer):
@@ -171,9 +171,30 @@ class Supervisor(abc.ABC):
             case GiveUp(reason=reason):
                 self.result = reason
                 self._starter.dismiss()
-                self.leftovers.after_all(self.loop.stop)
+                self.reaper.after_all(self.loop.stop)
             case _:
                 assert_never(action)
+
+    def _end(self, order: Stop | Kill | Halt) -> None:
+        if self._starts_under_way.cancel(order.child):
+            return
+        child = self._stopping(order.child)
+        match order:
+            case Stop():
+                child.stop()
+            case Kill():
+                child.kill()
+                self._kill_rest(child)
+            case Halt():
+                child.halt()
+                self._kill_rest(child)
+
+    def _kill_rest(self, child: Child) -> None:
+        """Kill what is left of a child that has ended, and is waited for."""
+        if child.reaped and child.pid in self._pids:
+            kill_group(child.pid)
+        elif child.reaped:
+            self.reaper.kill_stopping()
 
     def _set_timer(self, wanted: SetTimer) -> None:
         timed_out = TimedOut(wanted.child, wanted.incarnation)
@@ -200,19 +221,13 @@ class Supervisor(abc.ABC):
 
     def _start(self, spec: ChildSpec, incarnation: int) -> None:
         path = self.path_of(spec.id)
-        try:
-            if self.is_worker(spec):
-                ahead = starts_ahead(self._state, BATCH)
-                child = self._starter.worker(spec, path, incarnation, ahead)
-            else:
-                child = self._starter.other(spec, path, incarnation, self._starts)
-        except OSError as error:
-            reason = Raised(f"{type(error).__name__}: {error}")
-            self._start_failed(spec.id, incarnation, reason)
-            return
+        if self.is_worker(spec):
+            ahead = starts_ahead(self._state, BATCH)
+            child = self._starter.worker(spec, path, incarnation, ahead)
+        else:
+            child = self._starter.other(spec, path, incarnation, self._starts)
         self._children[spec.id] = self._pids[child.pid] = child
         self.publish(child.starting())
-        self.loop.watch(child.pidfd, lambda _events: self._ended(child))
         child.channel.attach(
             self.loop,
             lambda message, fds: self._heard(child, message, fds),
@@ -247,7 +262,7 @@ class Supervisor(abc.ABC):
             case LastWord():
                 child.last_word = message
             case Publish(events=events):
-                self._note(child, events)
+                child.note(events)
                 self._publisher.publish(events)
             case Introduced() | Answered():
                 self.router.answered(message, fds)
@@ -292,25 +307,9 @@ class Supervisor(abc.ABC):
             # The pipe closes at exec: the program runs.
             self._is_up(child)
 
-    def _note(self, child: Child, events: Iterable[Event]) -> None:
-        """Remember what has to be known about a subtree should its supervisor die."""
-        for event in events:
-            match event:
-                case ChildStarting(path=path, kind=kind, pid=pid, incarnation=number):
-                    child.starts[path] = number
-                    if kind == "supervisor":
-                        child.supervisors[path] = pid
-                case ChildEnded(path=path, kind="supervisor"):
-                    child.supervisors.pop(path, None)
-                case ChildRemoved(path=path, once=True):
-                    child.starts.pop(path, None)
-                case _:
-                    pass
-
     # ---- how children end --------------------------------------------------------------------
 
     def _ended(self, child: Child) -> None:
-        self.loop.unwatch(child.pidfd)
         self._owners.untie(child)
         # Its last frames come first: a message that it sent before it died counts.
         if not child.channel.receive(lambda message, fds: self._heard(child, message, fds)):
@@ -323,19 +322,18 @@ class Supervisor(abc.ABC):
         self.router.child_ended(child, str(child.reason(status)))
         if child.orderly and left_in_group(child.pid):
             child.pass_on(status)
-            self._groups.begin(child.pid, lambda: self._group_ended(child, status))
+            self.reaper.after_group(child.pid, lambda: self._group_ended(child, status))
         else:
             self._group_ended(child, status)
 
     def _group_ended(self, child: Child, status: Status) -> None:
         output = child.output.finish() if child.output is not None else ""
         del self._pids[child.pid]
-        self.leftovers.after(child, lambda: self._is_gone(child, status, output))
+        self.reaper.after(child, lambda: self._is_gone(child, status, output))
 
     def _is_gone(self, child: Child, status: Status, output: str) -> None:
         id_, incarnation = child.spec.id, child.incarnation
         reason = child.reason(status)
-        self._sweep_is_due = True
         del self._children[id_]
         self._starts = {**self._starts, **child.starts} if child.starts else self._starts
         self._starter.bury(child, str(reason))
@@ -351,10 +349,7 @@ class Supervisor(abc.ABC):
     def _came_to_rest(self) -> None:
         self._starter.dismiss()
         self._publisher.came_to_rest()
-        if self._sweep_is_due:
-            # What dead children left outside their groups is looked for when there is time.
-            self._sweep_is_due = False
-            self.loop.call_soon(self.leftovers.sweep)
+        self.loop.call_soon(self.reaper.sweep)
 
     # ---- publishing --------------------------------------------------------------------------
 
@@ -398,14 +393,3 @@ class Supervisor(abc.ABC):
     def pids(self) -> dict[str, int]:
         """The pids of the children that have a process."""
         return {id_: child.pid for id_, child in self._children.items()}
-
-
-def _numbers_of_children(path: str, starts: Mapping[str, int]) -> dict[str, int]:
-    """Tell how often each child of the supervisor at `path` was started, by id.
-
-    Children that were added by `start_child` are lost with their supervisor, but not their
-    numbers: somebody may still wait for one of them, and one of that name may come again.
-    """
-    below = child_path(path, "")
-    ids = ((p.removeprefix(below), n) for p, n in starts.items() if p.startswith(below))
-    return {id_: number for id_, number in ids if "/" not in id_}

@@ -15,6 +15,7 @@ from otpy.runtime.serving import NeedsLoop, NotNeeded, Serving, raised
 from otpy.server import GenServer, context, register_name
 from otpy.server.callbacks import is_async
 from otpy.server.functions import resolve
+from otpy.system.marks import mark_process
 from otpy.system.spawn import become_child, become_worker, exec_command
 from otpy.system.title import name_process
 from otpy.wire.control import Address, BeWorker, IgnoreStart, LastWord, Ready
@@ -27,7 +28,6 @@ def be_blank(
     pipes: Pipes,
     gauge: memoryview,
     kept: tuple[int, ...],
-    leashes: tuple[int, ...],
     supervisor: int,
 ) -> int:
     """Be a worker, in the process just forked; tell its exit status.
@@ -36,20 +36,18 @@ def be_blank(
         pipes: To the supervisor.
         gauge: Where it shows the supervisor what it does.
         kept: Descriptors that stay open.
-        leashes: More such; a program that the worker becomes gets them too.
         supervisor: Its pid.
     """
     assert pipes.their_output is not None
-    become_child(
-        "otpy: worker", (pipes.their_control.fileno(), *kept, *leashes), pipes.their_output
-    )
+    become_child("otpy: worker", (pipes.their_control.fileno(), *kept), pipes.their_output)
     become_worker(supervisor)
     mailbox = WorkerMailbox(pipes.their_control, gauge)
     child = mailbox.assigned()
+    mark_process(os.getpid(), child.incarnation)
     name_process(f"otpy: {child.path}")
     enter(child, mailbox)
     os.register_at_fork(after_in_child=context.leave)
-    return be_child(child, mailbox, leashes)
+    return be_child(child, mailbox)
 
 
 def enter(child: BeWorker, mailbox: WorkerMailbox) -> None:
@@ -58,12 +56,12 @@ def enter(child: BeWorker, mailbox: WorkerMailbox) -> None:
     context.enter(context.Context(child.path, child.incarnation, mailbox, peers))
 
 
-def be_child(child: BeWorker, mailbox: WorkerMailbox, leashes: tuple[int, ...]) -> int:
+def be_child(child: BeWorker, mailbox: WorkerMailbox) -> int:
     """Be `child` from its first moment to its last; tell the exit status."""
     in_hand = ""
     try:
         if child.argv:
-            exec_command(child.argv, leashes)
+            exec_command(child.argv)
         if child.name:
             register_name(child.name)  # before init, as gen_server does
         target = resolve(child.target)

@@ -1,33 +1,36 @@
 """What /proc tells about other processes."""
 
 import os
+import time
 from dataclasses import dataclass
+from typing import Final
+
+_TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
-def children_of(parent: int) -> list[int]:
-    """List the pids whose parent is `parent`, zombies included.
-
-    It reads every process's stat, since not every kernel has /proc/PID/task/TID/children.
-    """
-    with os.scandir("/proc") as entries:
-        pids = [int(entry.name) for entry in entries if entry.name.isdigit()]
-    return [pid for pid in pids if (stat := _stat(pid)) is not None and int(stat[1]) == parent]
+def boot_time() -> float:
+    """Return the seconds since the machine started, as `started_before` counts them."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-def session_of(pid: int) -> int | None:
-    """Tell the session of `pid`; None if it is gone."""
+def started_before(pid: int, moment: float) -> bool:
+    """Return whether a process certainly started before a `boot_time`."""
+    ticks = start_time(pid)
+    return ticks is not None and (ticks + 1) / _TICKS < moment
+
+
+def parent_of(pid: int) -> int | None:
+    """Return the pid of a process's parent; None if it is gone, or not ours to see."""
     stat = _stat(pid)
-    return None if stat is None else int(stat[3])
-
-
-def group_of(pid: int) -> int | None:
-    """Return the process group of `pid`; None if it is gone."""
-    stat = _stat(pid)
-    return None if stat is None else int(stat[2])
+    return None if stat is None else int(stat[1])
 
 
 def start_time(pid: int) -> int | None:
-    """Tell when `pid` started, in clock ticks since boot; None if it is gone or a zombie."""
+    """Return when `pid` started, in clock ticks since boot.
+
+    None if it is gone, a zombie, or not ours to see: /proc may be mounted with ``hidepid``, as
+    systemd's ProtectProc= does.
+    """
     stat = _stat(pid)
     return None if stat is None or stat[0] in (b"Z", b"X") else int(stat[19])
 
@@ -37,7 +40,7 @@ def _stat(pid: int) -> list[bytes] | None:
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123  # half the time of Path
             text = file.read()
-    except (FileNotFoundError, ProcessLookupError):
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
         return None
     # The command name stands in parentheses and may itself hold spaces and parentheses.
     return text[text.rindex(b")") + 2 :].split()
@@ -59,11 +62,11 @@ class SignalMasks:
 
 
 def signal_masks(pid: int) -> list[SignalMasks]:
-    """Read the masks of each thread; none if the process is gone."""
+    """Read the masks of each thread; none if the process is gone, or not ours to see."""
     try:
         with os.scandir(f"/proc/{pid}/task") as threads:
             masks = [_masks(f"{thread.path}/status") for thread in threads]
-    except (FileNotFoundError, ProcessLookupError):
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
         return []
     return [each for each in masks if each is not None]
 
@@ -72,7 +75,7 @@ def _masks(path: str) -> SignalMasks | None:
     try:
         with open(path, "rb") as file:  # noqa: PTH123  # as above
             fields = dict(line.split(b":", 1) for line in file.read().splitlines())
-    except (FileNotFoundError, ProcessLookupError):
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
         return None  # this thread has just ended
     own, shared, blocked, caught = (
         int(fields[key], 16) for key in (b"SigPnd", b"ShdPnd", b"SigBlk", b"SigCgt")

@@ -92,6 +92,8 @@ def become_child(title: str, keep: Iterable[int], output: Descriptor | None = No
     close_all_but(keep)
     for number in _HANDLED:
         _signal.signal(number, _DEFAULT)
+    # A supervisor has SIGCHLD blocked.
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
     name_process(title)
 
 
@@ -133,14 +135,12 @@ def raise_descriptor_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def exec_command(argv: Sequence[str], keep: Iterable[int]) -> None:
-    """Become another program; the descriptors in `keep` stay open in it.
+def exec_command(argv: Sequence[str]) -> None:
+    """Become another program, which gets no descriptor beside the standard ones.
 
     Raises:
         OSError: It cannot be executed.
     """
-    for fd in keep:
-        os.set_inheritable(fd, True)
     # Python ignores these two; a program expects the kernel's defaults.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)

@@ -1,8 +1,13 @@
 """What ps and top show of a process."""
 
+import os
 from importlib.machinery import PathFinder
 from importlib.util import find_spec, module_from_spec
-from typing import Any
+from typing import Any, Final
+
+_ARGUMENTS_ALONE: Final = "SPT_NOENV"
+
+_prepared = False
 
 
 def _extension() -> Any:
@@ -22,5 +27,27 @@ _setproctitle = _extension()
 
 
 def name_process(title: str) -> None:
-    """Have ps and top show this process as `title`."""
+    """Have ps and top show this process as `title`, as far as the memory of its arguments goes.
+
+    The memory of its environment behind them is left alone: others read the mark there.
+    """
+    prepare_titles()
     _setproctitle.setproctitle(title)
+
+
+def prepare_titles() -> None:
+    """Find the memory of the arguments; to be called before the first variable is changed.
+
+    It is looked for in front of the first variable, where the kernel has put that.
+    """
+    global _prepared  # noqa: PLW0603  # as the extension is, in a process and in what it forks
+    if _prepared:
+        return
+    chosen = os.environ.get(_ARGUMENTS_ALONE)
+    os.environ[_ARGUMENTS_ALONE] = "1"  # it is read at the first call
+    _setproctitle.getproctitle()
+    if chosen is None:
+        del os.environ[_ARGUMENTS_ALONE]
+    else:
+        os.environ[_ARGUMENTS_ALONE] = chosen
+    _prepared = True

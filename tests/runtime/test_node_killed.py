@@ -64,6 +64,7 @@ def test_a_run_that_comes_while_the_old_tree_stops_waits_for_it(nodes: Nodes) ->
     os.mkfifo(nodes.work / "log.fifo")
     node = nodes.run(tree)
     node.send(signal.SIGKILL)
+    node.wait()
     again = nodes.start(tree.replace("fifo", "note"))
     again.complains("waiting for what is left of the last node")
     (nodes.work / "log.fifo").write_bytes(b"go on")

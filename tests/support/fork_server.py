@@ -15,6 +15,9 @@ import sys
 from collections.abc import Mapping
 from typing import Final
 
+from otpy.runtime.launch import TITLE_BYTES, node_command
+from otpy.system.marks import with_room
+
 _OURS: Final = ("tests.support.fork_server", "tests.support", "tests")
 _LARGEST_REQUEST: Final = 1 << 17
 _STREAMS: Final = 3
@@ -62,7 +65,8 @@ class ForkServer:
         script = f"from {_OURS[0]} import serve; serve({theirs.fileno()})"
         with theirs:
             self.process = subprocess.Popen(
-                [sys.executable, "-P", "-c", script],
+                [sys.executable, "-P", "-c", script, " " * TITLE_BYTES],
+                env=with_room(os.environ),
                 cwd=cwd,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -144,8 +148,9 @@ def _be_node(environment: Mapping[str, str], tree: int, fds: list[int]) -> None:
     os.environ.clear()
     os.environ.update(environment)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    sys.argv = ["-m", str(tree)]
-    sys.orig_argv = [sys.executable, "-P", "-m", "otpy.runtime", str(tree)]
+    command = node_command(tree)
+    sys.argv = command[2:3] + command[4:]
+    sys.orig_argv = command
     for name in _OURS:
         del sys.modules[name]
     # Not `run_module`: it would leave another module as `__main__` when it is done.

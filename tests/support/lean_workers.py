@@ -24,7 +24,7 @@ class Plain(GenServer):
 
     @call
     def interpreter(self) -> dict[str, Any]:
-        of_the_node = {"OTPY_NODE_LOCK"}
+        of_the_node = {"OTPY_MARK"}
         return {
             "modules": sorted(sys.modules),
             "main": repr(sys.modules["__main__"]),

@@ -35,7 +35,9 @@ from otpy.events import (
     NodeStarted,
     event_from_data,
 )
+from otpy.runtime.launch import node_command
 from otpy.runtime.node import NodeTree
+from otpy.system.marks import with_room
 from tests.support.environment import ROOT
 from tests.support.fork_server import Forked, ForkServer
 from tests.support.inotify import Changes
@@ -101,7 +103,7 @@ class NodeUnderTest:
         self._cursor = 0
         self._client: otpy.Node | None = None
         with self._out.open("wb") as out, self._err.open("wb") as err:
-            environment = {**os.environ, "OTPY_DIR": str(place), **(env or {})}
+            environment = with_room({**os.environ, "OTPY_DIR": str(place), **(env or {})})
             self.process: subprocess.Popen[bytes] | Forked
             if forked is not None and fork_server().can_start(environment):
                 self.process = fork_server().start(environment, forked, out.fileno(), err.fileno())
@@ -366,7 +368,7 @@ class Nodes:
         try:
             os.write(fd, pickle.dumps(NodeTree(config.name, config.path, config.spec), 5))
             os.lseek(fd, 0, os.SEEK_SET)
-            yield config.name, [sys.executable, "-P", "-m", "otpy.runtime", str(fd)], fd
+            yield config.name, node_command(fd), fd
         finally:
             os.close(fd)
 

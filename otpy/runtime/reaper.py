@@ -1,0 +1,268 @@
+"""Reaps every child of a supervisor, and ends what the dead ones have left behind.
+
+A supervisor is a subreaper (PR_SET_CHILD_SUBREAPER): what a child's end orphans, in whatever group
+or session it is, falls to it in the moment of that end, before the end can be seen. So what a
+child left behind is among the supervisor's own children, and "nothing is left" is a fact.
+
+- What is dead is reaped at once, whoever it was.
+- Of a dead worker, the process group is waited for before its end is reported; all else that it
+  left is ended before anything is started again.
+- Of a dead supervisor, its workers die with it (PR_SET_PDEATHSIG), and the supervisors below it
+  stop in order by themselves. Its end is reported when nothing of its subtree is left.
+- What a *living* worker orphaned is left alone: it is in the worker's session, or carries its mark.
+"""
+
+import os
+import signal
+from collections.abc import Callable, Container, Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from otpy.runtime.child import Child
+from otpy.system.children import ChildList, child_signals, dead_child, take_signals
+from otpy.system.exits import kill_group, left_in_group
+from otpy.system.loop import Loop, Timer
+from otpy.system.marks import marked_process, marks_of
+from otpy.system.procfs import started_before
+from otpy.system.warnings import calm, warn, warn_once
+
+_AT_ONCE: Final = 256
+_AGAIN_S: Final = 0.2
+_PATIENCE_S: Final = 5.0
+_CANNOT_LOOK: Final = "what dead children left behind"
+
+
+class Spares(Protocol):
+    """Processes that were forked ahead, and are no children yet."""
+
+    @property
+    def spare_pids(self) -> Container[int]:
+        """Their pids."""
+
+    def spare_ended(self, pid: int) -> None:
+        """Reap one, and give back what was held for it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Wait:
+    """Somebody who waits until something is gone."""
+
+    is_over: Callable[[], bool]
+    then: Callable[[], None]
+    impatience: Timer
+
+
+class Reaper:
+    """Reaps, and ends what is left behind.
+
+    Args:
+        loop: Where it waits.
+        supervised: The supervisor's own children, by pid, until they are reaped.
+        on_exit: Reaps a supervised child that has ended, and takes it out of `supervised`.
+        spares: What was forked ahead.
+        strangers: Children of this process that are not the supervisor's: reaped, never ended.
+
+    Raises:
+        OSError: There are too many open files, or there is no memory.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        supervised: Mapping[int, Child],
+        on_exit: Callable[[Child], None],
+        spares: Spares,
+        strangers: set[int] | None = None,
+    ) -> None:
+        self._loop, self._supervised, self._on_exit = loop, supervised, on_exit
+        self._spares = spares
+        self._strangers: set[int] = set() if strangers is None else strangers
+        self._signals = child_signals()
+        self._list = ChildList()
+        self._looks_again = False
+        self._may_be_left = False
+        self._since = float("inf")
+        """When the earliest of those that ended was started: older processes are not theirs."""
+        self._ending: set[int] = set()
+        self._untouchable: set[int] = set()
+        self._subtrees: set[int] = set()
+        """Supervisors below dead ones: they stop by themselves."""
+        self._stopping: set[int] = set()
+        self._owners: dict[int, tuple[tuple[int, int], ...]] = {}
+        self._waiting: list[_Wait] = []
+        loop.watch(self._signals, lambda _events: self._look())
+
+    # ---- waiting -----------------------------------------------------------------------------
+
+    def after(self, child: Child, then: Callable[[], None]) -> None:
+        """Call `then` when the group of `child`, which is reaped, or its whole subtree, is gone."""
+        self._may_be_left = True
+        self._since = min(self._since, child.born)
+        if child.is_supervisor:
+            self._subtrees.update(child.supervisors.values())
+            self._wait(self._subtree_is_gone, then)
+        else:
+            self.after_group(child.pid, then)
+
+    def after_group(self, leader: int, then: Callable[[], None]) -> None:
+        """Call `then` when nothing is left of the group of a child that is reaped."""
+        self._wait(lambda: not left_in_group(leader), then)
+
+    def clear(self, then: Callable[[], None]) -> None:
+        """Call `then` when nothing is left of the children that have ended."""
+        self._wait(self._is_clear, then)
+
+    def after_all(self, then: Callable[[], None]) -> None:
+        """Call `then` when nothing is left of anything: the supervisor itself ends."""
+        self._may_be_left = True
+        self._wait(self._subtree_is_gone, then)
+
+    def kill_stopping(self) -> None:
+        """Kill the supervisors that dead ones have left behind, and that stop by themselves."""
+        for pid in tuple(self._stopping):
+            self._stopping.discard(pid)
+            self._end(pid)
+
+    def sweep(self) -> None:
+        """End what is left, if a child has ended since the last time."""
+        if self._may_be_left:
+            self._scan()
+
+    def _wait(self, is_over: Callable[[], bool], then: Callable[[], None]) -> None:
+        if is_over():
+            then()
+            return
+        impatience = self._loop.call_later(_PATIENCE_S, self._still_there)
+        self._waiting.append(_Wait(is_over, then, impatience))
+
+    def _settle(self) -> None:
+        for wait in tuple(self._waiting):
+            if wait.is_over():
+                self._waiting.remove(wait)
+                wait.impatience.cancel()
+                wait.then()
+
+    def _is_clear(self) -> bool:
+        if self._may_be_left:
+            self._scan()
+        if self._may_be_left or self._ending:
+            return False
+        self._since = float("inf")
+        return True
+
+    def _subtree_is_gone(self) -> bool:
+        return self._is_clear() and not self._stopping
+
+    def _still_there(self) -> None:
+        left = sorted(self._ending) or sorted(self._stopping)
+        if left:
+            pids = ", ".join(map(str, left[:10]))
+            warn(f"processes that were left behind do not end, and are waited for: {pids}")
+
+    # ---- reaping -----------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        """Reap what is dead."""
+        take_signals(self._signals)
+        self._looks_again = False
+        for _ in range(_AT_ONCE):
+            pid = dead_child()
+            if pid is None:
+                break
+            if (child := self._supervised.get(pid)) is not None:
+                # Only one: what follows, restarts among it, is not to keep the loop from the rest.
+                self._on_exit(child)
+                self._look_soon()
+                break
+            self._reap(pid)
+        else:
+            self._look_soon()
+        self._settle()
+
+    def _look_soon(self) -> None:
+        if not self._looks_again:
+            self._looks_again = True
+            self._loop.call_soon(self._look)
+
+    def _reap(self, pid: int) -> None:
+        if pid in self._spares.spare_pids:
+            self._spares.spare_ended(pid)
+            return
+        os.waitpid(pid, os.WNOHANG)
+        if pid in self._ending or pid in self._stopping:
+            self._may_be_left = True  # its children fall to us now
+        for known in (self._ending, self._stopping, self._subtrees, self._untouchable):
+            known.discard(pid)
+        self._strangers.discard(pid)
+        self._owners.pop(pid, None)
+
+    # ---- what is left ------------------------------------------------------------------------
+
+    def _scan(self) -> None:
+        """End every child that is nobody's any more."""
+        self._may_be_left = False
+        try:
+            for pid in self._list.read():
+                if not self._is_known(pid):
+                    self._judge(pid)
+        except OSError as error:
+            self._may_be_left = True
+            warn_once(_CANNOT_LOOK, f"cannot look for {_CANNOT_LOOK}: {error}; trying again")
+            self._loop.call_later(_AGAIN_S, self._try_again)
+        else:
+            calm(_CANNOT_LOOK)
+
+    def _try_again(self) -> None:
+        self.sweep()
+        self._settle()
+
+    def _is_known(self, pid: int) -> bool:
+        known = (
+            self._supervised,
+            self._spares.spare_pids,
+            self._ending,
+            self._stopping,
+            self._untouchable,
+            self._strangers,
+        )
+        return any(pid in pids for pids in known)
+
+    def _judge(self, pid: int) -> None:
+        if pid in self._subtrees:
+            self._stopping.add(pid)
+        elif not self._is_of_the_living(pid):
+            self._end(pid)
+
+    def _is_of_the_living(self, pid: int) -> bool:
+        """Return whether a worker that lives has orphaned it, not one that has ended."""
+        session = os.getsid(pid)
+        if session != pid and (session in self._supervised or self._has_living_owner(session)):
+            return True
+        if pid not in self._owners:
+            named = (marked_process(word) for word in marks_of(pid))
+            self._owners[pid] = tuple(each for each in named if each is not None)
+        return self._has_living_owner(pid) if self._owners[pid] else self._is_older(pid)
+
+    def _has_living_owner(self, pid: int) -> bool:
+        # Several, where a node runs within a node: one of them is a child of ours.
+        return any(self._lives(*owner) for owner in self._owners.get(pid, ()))
+
+    def _lives(self, pid: int, incarnation: int) -> bool:
+        child = self._supervised.get(pid)
+        return child is not None and child.incarnation == incarnation and not child.is_supervisor
+
+    def _is_older(self, pid: int) -> bool:
+        """Return whether a process without a mark was there before those that have ended."""
+        could_be_theirs = any(not child.is_supervisor for child in self._supervised.values())
+        return could_be_theirs and started_before(pid, self._since)
+
+    def _end(self, pid: int) -> None:
+        try:
+            # Not reaped yet, so that the pid is its own.
+            os.kill(pid, signal.SIGKILL)
+        except PermissionError as error:
+            self._untouchable.add(pid)
+            warn(f"cannot end process {pid}, which a child has left behind: {error}")
+            return
+        self._ending.add(pid)
+        kill_group(pid)

@@ -1,0 +1,102 @@
+"""A mark that every process below a node carries, and that others can read: in its environment.
+
+What is exec'ed has it among its variables. What is only forked shows, in /proc/PID/environ, the
+memory where the kernel put the environment of the last exec: so the mark is written there too.
+Neither asks for an open descriptor, and a variable that is removed stays readable there.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+from ctypes import c_char
+from pathlib import Path
+from typing import Final
+
+VARIABLE: Final = "OTPY_MARK"
+
+_PROCESS: Final = "process:"
+_PROCESS_BYTES: Final = 32
+_NODE_BYTES: Final = 448
+_ENV_START: Final = 47
+"""Of the fields of /proc/PID/stat, counted from the state on (proc(5), field 50)."""
+
+_tokens: tuple[str, ...] = ()
+_memory: memoryview | None = None
+
+
+def with_room(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment to exec a node with: what it is within is kept, and there is room."""
+    around = environment.get(VARIABLE, "").split()
+    value = " ".join(("-" * (_PROCESS_BYTES - 1), " " * _NODE_BYTES, *around))
+    # First, since next to the arguments: a process that has a title has written to that page.
+    return {VARIABLE: value, **environment} | {VARIABLE: value}
+
+
+def mark_node(token: str) -> None:
+    """Mark this process, and whatever comes below it; the first word is for `mark_process`."""
+    global _tokens, _memory  # noqa: PLW0603  # there is one environment, too
+    around = os.environ.get(VARIABLE, "").split()
+    _tokens = (token, *(word for word in around if word.strip("-")))
+    _memory = _find_memory()
+    _write("-", len(_memory) if _memory is not None else 0)
+
+
+def mark_process(pid: int, incarnation: int) -> None:
+    """Mark this process, and whatever comes below it, as a certain incarnation of a child."""
+    if _tokens:
+        _write(f"{_PROCESS}{pid}.{incarnation}", _PROCESS_BYTES)
+
+
+def marked_process(word: str) -> tuple[int, int] | None:
+    """Return the pid and the incarnation that a word of a mark names; None if it names none."""
+    pid, _, incarnation = word.removeprefix(_PROCESS).partition(".")
+    if not word.startswith(_PROCESS) or not pid.isdecimal() or not incarnation.isdecimal():
+        return None
+    return int(pid), int(incarnation)
+
+
+def _write(process: str, size: int) -> None:
+    first = process.ljust(_PROCESS_BYTES - 1)
+    os.environ[VARIABLE] = " ".join((first, *_tokens))
+    if _memory is not None:
+        _memory[:size] = os.fsencode(os.environ[VARIABLE])[:size].ljust(size)
+
+
+def _find_memory() -> memoryview | None:
+    """Find the value in the environment that the kernel shows; None if there is no room."""
+    name = f"{VARIABLE}=".encode()
+    try:
+        shown = Path("/proc/self/environ").read_bytes()
+        stat = Path("/proc/self/stat").read_bytes()
+    except OSError:
+        return None
+    start = 0 if shown.startswith(name) else shown.find(b"\0" + name) + 1
+    if not shown.startswith(name, start):
+        return None
+    start += len(name)
+    size = shown.find(b"\0", start) - start
+    base = int(stat[stat.rindex(b")") + 2 :].split()[_ENV_START])
+    if size < _PROCESS_BYTES + _NODE_BYTES or not base:
+        return None
+    return memoryview((c_char * size).from_address(base + start)).cast("B")
+
+
+def marks_of(pid: int) -> tuple[str, ...]:
+    """Return the words of a process's mark; none if it has none, is gone, or is not ours to see.
+
+    Raises:
+        OSError: There are too many open files, or there is no memory.
+    """
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:  # noqa: PTH123  # half the time of Path
+            environment = file.read()
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return ()
+    return _words(environment.split(b"\0"))
+
+
+def _words(environment: Iterable[bytes]) -> tuple[str, ...]:
+    name = f"{VARIABLE}=".encode()
+    for each in environment:
+        if each.startswith(name):
+            return tuple(os.fsdecode(each.removeprefix(name)).split())
+    return ()

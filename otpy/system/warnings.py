@@ -1,0 +1,34 @@
+"""What a process of the node says on stderr: whole lines, without ever waiting for a reader."""
+
+import contextlib
+import os
+import select
+from typing import Final
+
+_STDERR: Final = 2
+_MOST_BYTES: Final = 4096
+"""A pipe that is ready takes as many at once (PIPE_BUF)."""
+
+_said: Final[set[str]] = set()
+
+
+def warn(text: str) -> None:
+    """Write a line to stderr, if that can be done now."""
+    line = f"otpy: {text}".encode(errors="backslashreplace")[: _MOST_BYTES - 1] + b"\n"
+    with contextlib.suppress(OSError):
+        ready = select.poll()
+        ready.register(_STDERR, select.POLLOUT)
+        if ready.poll(0):
+            os.write(_STDERR, line)
+
+
+def warn_once(topic: str, text: str) -> None:
+    """Write a line, but only the first of a topic; see `calm`."""
+    if topic not in _said:
+        _said.add(topic)
+        warn(text)
+
+
+def calm(topic: str) -> None:
+    """Note that what was warned of is over: its next time is told again."""
+    _said.discard(topic)
