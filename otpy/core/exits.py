@@ -47,12 +47,13 @@ class Signaled:
 
 @dataclass(frozen=True, slots=True)
 class ExitStatus:
-    """It called exit with a `code` that is not 0."""
+    """It called exit with a `code` that is not 0, or with a text: `detail`."""
 
     code: int
+    detail: str = ""
 
     def __str__(self) -> str:
-        return f"exit: {self.code}"
+        return f"exit: {self.code}: {self.detail}" if self.detail else f"exit: {self.code}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,6 +167,13 @@ def supervisor_of_instances(
     return SupervisorSpec(intensity=intensity, children=tuple(instances), instances=count)
 
 
+def seconds_of(budget: ShutdownBudget) -> float | None:
+    """Return the seconds of a budget; None is infinity."""
+    if budget is INFINITY:
+        return None
+    return 0.0 if budget is BRUTAL_KILL else float(budget)
+
+
 def default_shutdown(start: Start) -> ShutdownBudget:
     """Tell OTP's default budget: infinity for a supervisor, 5 s for a worker."""
     return INFINITY if isinstance(start, SupervisorSpec) else DEFAULT_SHUTDOWN_S

@@ -6,30 +6,35 @@ this module, and asyncio with it.
 """
 
 import asyncio
-import contextlib
-import importlib
 import inspect
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 
 from otpy.core.exits import ExitReason
+from otpy.runtime.event_loop import EventLoop
 from otpy.runtime.links import Cast, Info, LinkCall
 from otpy.runtime.mailbox import Message, WorkerMailbox
 from otpy.runtime.orders import ShutDownAsked
-from otpy.runtime.serving import End, NotNeeded, Serving, raised
+from otpy.runtime.reasons import raised
+from otpy.runtime.serving import End, NotNeeded, Serving
 from otpy.runtime.waiting import Waiting
 from otpy.server import Continue, GenServer, Ignore
 
 
 class AsyncServing(Serving):
-    """Runs a server's callbacks, awaits those that are async, and carries out what they return."""
+    """Runs a server's callbacks, awaits those that are async, and carries out what they return.
+
+    Attributes:
+        loop: To be closed once the server's end was told.
+    """
 
     def __init__(self, server: GenServer, mailbox: WorkerMailbox) -> None:
         super().__init__(server, mailbox)
-        self._runner = asyncio.Runner(loop_factory=_loop_factory())
+        self.loop = EventLoop()
         self._waiting = Waiting(mailbox)
         self._begun: Coroutine[Any, Any, object] | None = None
+        self._task: asyncio.Task[Any] | None = None
 
     @classmethod
     def after(cls, serving: Serving, begun: Coroutine[Any, Any, object]) -> "AsyncServing":
@@ -43,14 +48,8 @@ class AsyncServing(Serving):
     def init(self, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
         """Run `init`, or finish what was begun of it; raises as `Serving.init`."""
         begun, self._begun = self._begun, None
-        try:
-            init = partial(self._server.init, *args, **kwargs) if begun is None else lambda: begun
-            self._take(self._runner.run(_attempt(init)))
-        except BaseException:
-            self._runner.close()
-            raise
-        if self._end is not None:
-            self._runner.close()
+        init = partial(self._server.init, *args, **kwargs) if begun is None else lambda: begun
+        self._take(self.loop.run(_attempt(init)))
 
     def _take(self, outcome: "tuple[object, BaseException | None]") -> None:
         result, error = outcome
@@ -61,18 +60,17 @@ class AsyncServing(Serving):
         self._carry_out("init", result)
 
     def serve(self) -> ExitReason:
-        """Serve until the server stops, crashes or is told to; `terminate` has run then.
-
-        The tasks that are left over are cancelled then, and waited for.
-        """
-        with self._runner:
-            try:
-                end = self._runner.run(self._serve())
-            except BaseException as error:  # noqa: BLE001  # a task that is not the server's exited
-                end = End(raised(error))
-            return self._runner.run(self._terminate_async(end))
+        """Serve until the server stops, crashes or is told to; `terminate` has run then."""
+        try:
+            end = self.loop.run(self._serve())
+        except BaseException as error:  # noqa: BLE001  # a task's, or a signal handler's
+            end = self._end = End(raised(error))
+            if self._task is not None:
+                self._task.cancel()  # it is to handle no message while `terminate` runs
+        return self.loop.run(self._terminate_async(end))
 
     async def _serve(self) -> End:
+        self._task = asyncio.current_task()
         if self._begun is not None:
             assert self._hand is not None
             await self._handle_async(self._hand)
@@ -127,12 +125,6 @@ class AsyncServing(Serving):
         return reason
 
 
-def run(coroutine: Coroutine[Any, Any, object]) -> None:
-    """Run a function worker's coroutine to its end."""
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(coroutine)
-
-
 async def _attempt(function: Callable[[], Any]) -> tuple[object, BaseException | None]:
     """Call, and return what was raised: raised here, asyncio's frames would be in its trace."""
     try:
@@ -146,11 +138,3 @@ async def _result(result: Any) -> Any:
     while inspect.isawaitable(result):
         result = await result
     return result
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    with contextlib.suppress(ImportError):
-        factory: Callable[[], asyncio.AbstractEventLoop]
-        factory = importlib.import_module("uvloop").new_event_loop
-        return factory
-    return None

@@ -16,7 +16,7 @@ from otpy.core.exits import (
     Signaled,
     reason_of,
 )
-from otpy.core.spec import ChildSpec, CommandStart
+from otpy.core.spec import ChildSpec, CommandStart, seconds_of
 from otpy.events import ChildEnded, ChildRemoved, ChildStarting, Event
 from otpy.runtime.gauges import CASTS, INFOS, SUSPENDED, TAKEN, busy_for, queued
 from otpy.runtime.output import ChildOutput
@@ -90,6 +90,11 @@ class Child:
         return kind_of(self.spec)
 
     @property
+    def is_leaving(self) -> bool:
+        """Whether it takes no new messages: it was told to stop, or has said that it ends."""
+        return self.asked or self.last_word is not None
+
+    @property
     def is_supervisor(self) -> bool:
         """Whether there may be more processes below it."""
         return self.spec.is_supervisor
@@ -101,7 +106,8 @@ class Child:
         """
         self.asked = self.orderly = True
         if told := self.is_supervisor or self.traps:
-            self._tell(ShutDown())
+            budget = seconds_of(self.spec.shutdown)
+            self._tell(ShutDown(None if budget is None else time.monotonic() + budget))
         if self.spec.stop_group:
             self._signal_group()
         elif not told:

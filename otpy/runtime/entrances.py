@@ -62,6 +62,7 @@ class Entrances:
                 pass
 
     def close(self) -> None:
-        """Close them: this is a process that the worker forked."""
+        """Close them: the worker lets nobody in any more, or this is a process that it forked."""
         for door in self._doors.values():
             door.close()
+        self._doors.clear()

@@ -26,8 +26,8 @@ from otpy.runtime.errands import Errand, Errands
 from otpy.runtime.mourning import Mourners
 from otpy.runtime.output import Terminal
 from otpy.runtime.place import Place
+from otpy.runtime.reasons import exit_reason
 from otpy.runtime.runner import task_spec
-from otpy.runtime.serving import exit_reason
 from otpy.runtime.translate import core_request
 from otpy.system.channel import NotSent
 from otpy.system.credentials import peer_of

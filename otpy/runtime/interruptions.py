@@ -6,6 +6,7 @@ import select
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from otpy.errors import NoProcess, OtpyError, UnknownRequest
 from otpy.runtime.control import Control
@@ -15,6 +16,9 @@ from otpy.runtime.tracing import Tracing
 from otpy.system.descriptor import Descriptor
 from otpy.wire.control import Answered, Ask, Plain
 from otpy.wire.system import GetState, ReplaceState, Resume, Suspend, Trace
+
+# Of the module, and made before a worker is forked; see `otpy.runtime.control`.
+_making: Final = threading.Lock()
 
 
 def _no_server(_request: object) -> OtpyError:
@@ -56,22 +60,27 @@ class Interruptions:
     def ask(self, message: Ask, fds: tuple[Descriptor, ...]) -> None:
         """Have a request served when there is time for it."""
         self._asked.append((message, fds))
-        if self._alarm is None:  # now, since it may be the one to suspend
-            self._alarm = self._new_alarm()
+        self._alarm_fd()  # now, since it may be the one to suspend
 
     def wake(self) -> bool:
-        """Have the wait end, if it is another thread that calls this; tell whether it is."""
-        if threading.current_thread() is threading.main_thread():
-            return False
-        if self._alarm is None:
-            self._alarm = self._new_alarm()
-        os.eventfd_write(self._alarm.fileno(), 1)
-        return True
+        """Have the wait end that another thread may be in; tell whether this is not the main one.
 
-    def _new_alarm(self) -> Descriptor:
-        alarm = Descriptor(os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC))
-        self._epoll.register(alarm, select.EPOLLIN)
-        return alarm
+        Mostly that is the main thread; a function may receive in another one.
+        """
+        is_main = threading.current_thread() is threading.main_thread()
+        if not is_main or threading.active_count() > 1:
+            os.eventfd_write(self._alarm_fd().fileno(), 1)
+        return not is_main
+
+    def _alarm_fd(self) -> Descriptor:
+        """Return the eventfd that ends the wait; many a worker never has one."""
+        if self._alarm is None:
+            with _making:  # one that nobody reads would be readable for ever
+                if self._alarm is None:
+                    alarm = Descriptor(os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC))
+                    self._epoll.register(alarm, select.EPOLLIN)
+                    self._alarm = alarm
+        return self._alarm
 
     def handle(self, fd: int) -> None:
         """Take note that `fd`, which may be one of these, is ready."""

@@ -6,7 +6,6 @@ Every call passes through here: a read, a decoder that was made once, a write.
 import itertools
 import os
 import struct
-import sys
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from otpy.links.outgoing import Outgoing
 from otpy.links.shelves import Shelves
 from otpy.server.context import current
 from otpy.system.descriptor import Descriptor, close_all
+from otpy.system.streams import complain
 from otpy.wire import link as say
 from otpy.wire import peer
 from otpy.wire.control import Address
@@ -308,7 +308,7 @@ class PeerLink(Link):
             if kind == peer.CALL:
                 LinkCall(number, None, self).refuse(value.error)
             else:
-                sys.stderr.write(f"NotSendable: {value.error}\n")
+                complain(f"NotSendable: {value.error}\n")
         elif kind == peer.CALL:
             ready.append(LinkCall(number, value, self))
         elif kind == peer.CAST:

@@ -6,6 +6,7 @@ senders; and it looks at the supervisor's pipe between messages, so that control
 
 import contextlib
 import select
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -31,6 +32,11 @@ from otpy.wire.frames import MAX_FRAME
 _CONTROL_EVERY_NS: Final = 1_000_000
 _FDS_OF_A_LINK: Final = 2
 _now: Final = time.monotonic_ns
+
+# Of the module, and made before a worker is forked; see `otpy.runtime.control`.
+_timing: Final = threading.RLock()
+"""Held while timers are changed: any thread may set one, and a signal handler meanwhile."""
+
 _LONGEST_WAIT_S: Final = 1_000_000.0
 """epoll_wait(2) takes a C int of milliseconds; what is due later is waited for again."""
 
@@ -46,6 +52,8 @@ class WorkerMailbox:
         gauge: Where the supervisor sees what the worker does; see `otpy.runtime.gauges`.
 
     Attributes:
+        asked: Whether the supervisor has asked this process to end.
+        ends_by: When it will be killed then, on the monotonic clock; None is never.
         interruptions: What the supervisor asks beside the messages.
         rouse: Called when `next` may find something though its descriptor tells nothing: it was
             put there by who waits outside of `next`, on an event loop.
@@ -71,6 +79,9 @@ class WorkerMailbox:
         self._heap: list[tuple[float, int, TimerRef]] = []
         self.rouse: Callable[[], None] | None = None
         self._urgent = False
+        self.asked = False
+        self.ends_by: float | None = None
+        self._down: tuple[object, ...] | None = None
         self.interruptions = Interruptions(self.control, self._epoll, gauge, self._links)
 
     def assigned(self) -> BeWorker:
@@ -85,21 +96,23 @@ class WorkerMailbox:
         """Put `message` into this mailbox after `seconds`."""
         if not seconds >= 0:
             raise ValueError(f"send_after takes seconds from zero on, got {seconds!r}")
-        if self._timers is None:
-            self._timers = Timers(self._heap)
-        timer = self._timers.start(time.monotonic() + seconds, Info(message))
-        if self.rouse is not None:
-            self.rouse()
+        due = time.monotonic() + seconds
+        with _timing:
+            if self._timers is None:
+                self._timers = Timers(self._heap)
+            timer = self._timers.start(due, Info(message))
+        self._something_comes()
         return timer
 
     def cancel_timer(self, timer: TimerRef) -> float | None:
         """Take a message back that was to come later; None if it has been handed out."""
         if not isinstance(timer, TimerRef):
             raise TypeError(f"cancel_timer takes what send_after returned, got {timer!r:.100}")
-        if timer.set and self._timers is not None:
-            self._timers.cancel(timer)
-            return max(0.0, timer.due - time.monotonic())
-        if timer.message in self._ready:
+        with _timing:
+            if timer.set and self._timers is not None:
+                self._timers.cancel(timer)
+                return max(0.0, timer.due - time.monotonic())
+        with contextlib.suppress(ValueError):  # it was handed out
             self._ready.remove(timer.message)
             self._count()
             return 0.0
@@ -130,8 +143,9 @@ class WorkerMailbox:
                 self._look_at_control(now)  # else the wait does
         else:
             self._gauge[BUSY_SINCE] = 0
-            while not ready:
-                self._wait(-1.0)
+            self._wait(-1.0)
+            if not ready:
+                self._wait_on()
             now = _now()
         message = ready.popleft()
         if type(message) is Halt:
@@ -145,6 +159,14 @@ class WorkerMailbox:
             gauge[CASTS if type(message) is Cast else INFOS] += 1
         gauge[BUSY_SINCE] = now
         return message
+
+    def _wait_on(self) -> None:
+        """Wait for a message, and for timers that another thread sets meanwhile."""
+        while not self._ready:
+            if self._heap:
+                self._comes_within(None)
+            else:
+                self._wait(-1.0)
 
     def _comes_within(self, timeout: float | None) -> bool:
         """Wait for a message, and for timers; False after `timeout` seconds without one."""
@@ -196,8 +218,7 @@ class WorkerMailbox:
         """Put a cast of this process's to itself into its mailbox."""
         self._ready.append(Cast(request))
         self._count()
-        if self.rouse is not None:
-            self.rouse()
+        self._something_comes()
 
     def reply(self, link: int, number: int, value: object) -> None:
         """Answer a call that came on a link; nobody may be there any more."""
@@ -223,9 +244,12 @@ class WorkerMailbox:
         return Info("timeout")
 
     def last_words(self, reason: str, traceback: str) -> None:
-        """Tell every client why the worker ends."""
+        """Tell every client why the worker ends, and whoever comes later."""
+        self._entrances.let_all_in()
+        self._entrances.close()  # who comes now is to ask the supervisor
+        self._down = (say.DOWN, reason, traceback)
         for link in tuple(self._links.values()):
-            link.send((say.DOWN, reason, traceback))
+            link.send(self._down)
 
     def tell_supervisor(self, message: object) -> None:
         """Tell the supervisor something that it waits for, if it is there to be told."""
@@ -259,7 +283,8 @@ class WorkerMailbox:
 
     def _take_due_timers(self) -> None:
         assert self._timers is not None
-        self._ready.extend(self._timers.take_due(time.monotonic()))
+        with _timing:
+            self._ready.extend(self._timers.take_due(time.monotonic()))
         self._count()
 
     def _wait(self, seconds: float) -> None:
@@ -302,6 +327,8 @@ class WorkerMailbox:
             case BeWorker():
                 self._child = message
             case ShutDown() | StopProcess():
+                if isinstance(message, ShutDown):
+                    self.asked, self.ends_by = True, message.until
                 if not isinstance(self._order, ShutDown):
                     self._order = message
                 self._wake()
@@ -336,6 +363,10 @@ class WorkerMailbox:
     def _wake(self) -> None:
         """Have what was heard be done soon, whichever thread heard it."""
         self._urgent = True
+        self._something_comes()
+
+    def _something_comes(self) -> None:
+        """End the wait for messages: what `next` may find now did not come by a descriptor."""
         if not self.interruptions.wake() and self.rouse is not None:
             self.rouse()
 
@@ -351,6 +382,8 @@ class WorkerMailbox:
         self._epoll.register(link.read, select.EPOLLIN)
         if greet:
             link.send((say.GREETING, say.VERSION, self._child.incarnation, MAX_FRAME))
+        if self._down is not None:
+            link.send(self._down)
 
     def _bring(self, news: Down | Exit) -> None:
         """Put the news of a process's end behind what it sent before."""

@@ -1,6 +1,7 @@
 """What a server answers between two messages, however many wait: its state (sys.erl)."""
 
 from collections.abc import Iterator, Mapping
+from inspect import iscoroutine
 from typing import Any, Final
 
 import msgspec
@@ -30,10 +31,10 @@ def answer(server: GenServer, request: GetState | ReplaceState) -> Plain | OtpyE
     try:
         if isinstance(request, ReplaceState):
             _replace(server, request.attributes)
-        return Plain(_shown(formatted(server, {"state": state_of(server)})["state"]))
+        return Plain(_shown(formatted(server, {})["state"]))
     except OtpyError as error:
         return error
-    except Exception as error:  # noqa: BLE001  # the user's properties may raise anything
+    except BaseException as error:  # noqa: BLE001  # the user's properties may raise anything
         return Refused(_said(error))
 
 
@@ -49,20 +50,33 @@ def _slots(server: GenServer) -> Iterator[str]:
         yield from (names,) if isinstance(names, str) else names
 
 
-def formatted(server: GenServer, status: dict[str, Any]) -> dict[str, Any]:
-    """Have the server hide what is secret in `status`.
+def hides(server: GenServer) -> bool:
+    """Tell whether the server may have secrets, which its `format_status` hides."""
+    return type(server).format_status is not GenServer.format_status
 
-    If its `format_status` fails, the state and the message are hidden altogether.
+
+def formatted(server: GenServer, status: dict[str, Any]) -> dict[str, Any]:
+    """Have the server hide what is secret in `status`, beside its state.
+
+    If its `format_status` fails, everything is hidden that it might have hidden.
     """
     try:
-        told = server.format_status(dict(status))
+        told = server.format_status({"state": state_of(server), **status})
         if isinstance(told, Mapping):
             return {**status, **told}
         problem = f"returned {type(told).__name__}, expected a dict"
-    except Exception as error:  # noqa: BLE001  # a report is not to fail of it
+        if iscoroutine(told):
+            told.close()
+    except BaseException as error:  # noqa: BLE001  # a report is not to fail of it
         problem = f"raised {type(error).__name__}"
     hidden = f"hidden, since {type(server).__qualname__}.format_status {problem}"
-    return {**status, **{key: hidden for key in ("state", "message") if key in status}}
+    return {key: _hidden(key, status.get(key), hidden) for key in ("state", *status)}
+
+
+def _hidden(key: str, value: object, hidden: str) -> str:
+    if key == "reason" and isinstance(value, str) and value.startswith("error: "):
+        return f"error: {value.split(': ')[1]}: {hidden}"  # the class of an exception is no secret
+    return f"{hidden}\n" if key == "traceback" and value else hidden
 
 
 def _replace(server: GenServer, attributes: dict[str, object]) -> None:
@@ -75,13 +89,13 @@ def _replace(server: GenServer, attributes: dict[str, object]) -> None:
         for name, value in attributes.items():
             done.append(name)
             setattr(server, name, value)
-    except Exception as error:  # noqa: BLE001  # a property may raise anything
+    except BaseException as error:  # noqa: BLE001  # a property may raise anything
         for name in reversed(done):
             object.__setattr__(server, name, state[name])
         raise Refused(f"{_said(error)}; the state is as it was") from None
 
 
-def _said(error: Exception) -> str:
+def _said(error: BaseException) -> str:
     return f"{type(error).__name__}: {printable(error, REASON_CHARS)}"
 
 
@@ -105,7 +119,7 @@ def _value(value: object, room: int) -> bytes:
             if len(packed) <= room:
                 _decode(packed)  # not every key that can be written can be read
                 return packed
-    except Exception:  # noqa: BLE001, S110  # whatever it is, its text is shown
+    except BaseException:  # noqa: BLE001, S110  # whatever it is, its text is shown
         pass
     return _encode(short(value))
 

@@ -121,7 +121,7 @@ class Router:
         A worker in its init is to reach those that were started before it; clients wait.
         """
         child = self._family.present(message.path[0])
-        if child is None or child.asked:
+        if child is None or child.is_leaving:
             return None
         if child.ready:
             return child

@@ -1,26 +1,22 @@
 """A GenServer at work: one message after the other, until it stops (gen_server.erl, ``loop``)."""
 
-import sys
-import traceback
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from functools import partial
 from inspect import iscoroutine
-from pathlib import Path
-from types import TracebackType
 from typing import Any, Final
 
-from otpy.core.exits import ExitReason, ExitStatus, Normal, Raised, Shutdown, Stopped
+from otpy.core.exits import ExitReason, Raised
 from otpy.errors import OtpyError, Refused, UnknownRequest
 from otpy.runtime.links import Cast, Info, LinkCall
 from otpy.runtime.mailbox import Message, WorkerMailbox
 from otpy.runtime.orders import ShutDownAsked
-from otpy.runtime.overseeing import answer, formatted, state_of
+from otpy.runtime.overseeing import answer, formatted, hides
+from otpy.runtime.reasons import exit_reason, raised, reworded
 from otpy.server import Continue, GenServer, Ignore, NoReply, Reply, Stop, Timeout
+from otpy.system.streams import complain
 from otpy.wire.packing import printable
 from otpy.wire.texts import MESSAGE_CHARS, REASON_CHARS, short
-
-_TRACEBACK_CHARS = 50_000
 
 _RESULTS: Final = (Reply, Stop, Continue, Timeout)
 """What a `handle_call` may return that is not the reply, right or wrong."""
@@ -50,48 +46,9 @@ class End:
     caller: LinkCall | None = None
 
 
-def exit_reason(reason: object) -> ExitReason:
-    """Read the reason of a ``Stop(reason)``."""
-    match reason:
-        case "normal":
-            return Normal()
-        case "shutdown":
-            return Shutdown()
-        case ("shutdown", detail):
-            return Shutdown(printable(detail, REASON_CHARS))
-        case _:
-            return Stopped(printable(reason, REASON_CHARS))
-
-
-def raised(error: BaseException) -> ExitReason:
-    """Turn an exception that nobody caught into an exit reason."""
-    if isinstance(error, SystemExit):
-        code = error.code if isinstance(error.code, int) else int(error.code is not None)
-        return Normal() if code == 0 else ExitStatus(code & 0xFF)
-    lines = traceback.format_exception(type(error), error, _users_part(error.__traceback__))
-    trace = printable("".join(lines), _TRACEBACK_CHARS)
-    name, text = type(error).__name__, printable(error, REASON_CHARS)
-    return Raised(f"{name}: {text}" if text else name, trace)
-
-
-def _users_part(trace: TracebackType | None) -> TracebackType | None:
-    """Leave out the frames of this package that every traceback would begin with."""
-    here = str(Path(__file__).parent)
-    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(here):
-        trace = trace.tb_next
-    return trace
-
-
-def _told(reason: ExitReason, text: object, trace: object) -> ExitReason:
-    """Give `reason` other words; it stays of its kind, since supervisors decide by that."""
-    match reason:
-        case Raised():
-            said = printable(text, REASON_CHARS).removeprefix("error: ")
-            return Raised(said, printable(trace, _TRACEBACK_CHARS))
-        case Stopped():
-            return Stopped(printable(text, REASON_CHARS))
-        case _:
-            return reason
+def ending(error: BaseException) -> ExitReason:
+    """Return why a server ends: it was told to, or an exception that nobody caught."""
+    return error.reason if isinstance(error, ShutDownAsked) else raised(error)
 
 
 class Serving:
@@ -124,18 +81,15 @@ class Serving:
         What the server's `format_status` hides is not in it.
         """
         kind, content = self._in_hand()
-        server = self._server
-        if type(server).format_status is not GenServer.format_status:
+        if hides(self._server):
             trace = reason.traceback if isinstance(reason, Raised) else ""
-            status = {
-                "state": state_of(server),
-                "message": content,
-                "reason": str(reason),
-                "traceback": trace,
-            }
-            told = formatted(server, status)
-            content, reason = told["message"], _told(reason, told["reason"], told["traceback"])
+            told = self._formatted(content, str(reason), trace)
+            content, reason = told["message"], reworded(reason, told["reason"], told["traceback"])
         return reason, f"{kind} {short(content)}" if kind else ""
+
+    def _formatted(self, message: object, reason: str, trace: str) -> dict[str, Any]:
+        status = {"message": message, "reason": reason, "traceback": trace}
+        return formatted(self._server, status)
 
     def _in_hand(self) -> tuple[str, object]:
         match self._hand:
@@ -164,8 +118,10 @@ class Serving:
         while self._end is None:
             try:
                 self._step()
-            except ShutDownAsked as order:
-                self._end = End(order.reason)
+            except NeedsLoop:
+                raise
+            except BaseException as error:  # noqa: BLE001  # a signal handler's, while it waits
+                self._end = End(ending(error))
         return self._terminate(self._end)
 
     def _step(self) -> None:
@@ -203,8 +159,7 @@ class Serving:
         if isinstance(error, Refused | UnknownRequest) and not error.remote:
             self._refuse(message, error)
         else:
-            # It may be the order to end, if the callback itself was receiving.
-            self._end = End(error.reason if isinstance(error, ShutDownAsked) else raised(error))
+            self._end = End(ending(error))
 
     def _handle_rarer(self, message: Message | Continue) -> None:
         if type(message) is Info:
@@ -217,7 +172,19 @@ class Serving:
         if type(message) is LinkCall:
             message.refuse(error)
         else:
-            sys.stderr.write(f"{type(error).__name__}: {error}\n")
+            complain(f"{self._refusal(error)}\n")
+
+    def _refusal(self, error: OtpyError) -> str:
+        """Say what nobody else is told; what `format_status` hides is not in it."""
+        text = f"{type(error).__name__}: {printable(error, REASON_CHARS)}"
+        if not hides(self._server):
+            return text
+        kind, content = self._in_hand()
+        told = self._formatted(content, text, "")
+        if type(error) is UnknownRequest:  # its text has the message in it
+            name = type(self._server).__name__
+            return f"UnknownRequest: {name} has no handler for {kind} {short(told['message'])}"
+        return printable(told["reason"], REASON_CHARS)
 
     def _answer(self, caller: LinkCall, result: object) -> None:
         if not isinstance(result, _RESULTS) and result is not NoReply:
@@ -260,9 +227,10 @@ class Serving:
         try:
             result = self._server.terminate(str(reason))
             if iscoroutine(result):
-                from otpy.runtime.asynchronous import run  # noqa: PLC0415  # asyncio is large
+                # asyncio is on many pages that other workers do without.
+                from otpy.runtime.event_loop import EventLoop  # noqa: PLC0415
 
-                run(result)
+                EventLoop().run(result)
         except BaseException as error:  # noqa: BLE001  # it becomes the exit reason, as in OTP
             reason = raised(error)
         self._answer_last(end)

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Container, Mapping
 from functools import partial
 
-from otpy.core.spec import ChildSpec, CommandStart, ServerStart
+from otpy.core.spec import ChildSpec, CommandStart, ServerStart, seconds_of
 from otpy.runtime.child import Child, control_channel
 from otpy.runtime.gauges import Board
 from otpy.runtime.nursery import Nursery
@@ -140,6 +140,15 @@ def _assignment(spec: ChildSpec, path: str, incarnation: int) -> BeWorker:
         case CommandStart(argv=argv):
             return BeWorker(path, incarnation, argv=argv)
         case ServerStart(target, args, kwargs, instance, name):
-            return BeWorker(path, incarnation, target, args, kwargs, instance=instance, name=name)
+            return BeWorker(
+                path,
+                incarnation,
+                target,
+                args,
+                kwargs,
+                instance=instance,
+                name=name,
+                shutdown=seconds_of(spec.shutdown),
+            )
         case _:
             raise AssertionError(spec)

@@ -370,7 +370,7 @@ class Supervisor(abc.ABC):
     def running(self, id_: str) -> Child | None:
         """The present incarnation, if it is up."""
         child = self.present(id_)
-        return child if child is not None and child.ready and not child.asked else None
+        return child if child is not None and child.ready and not child.is_leaving else None
 
     def present(self, id_: str) -> Child | None:
         """The present incarnation, from its fork on until it is known to have ended."""

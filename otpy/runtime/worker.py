@@ -1,27 +1,38 @@
 """A worker as a process: a GenServer, a function or a program that is not Python."""
 
+import contextlib
 import os
-import sys
+import time
 from functools import partial
 from inspect import iscoroutine
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from otpy.core.exits import ExitReason, Normal, Raised, is_clean
+from otpy.core.exits import ExitReason, ExitStatus, Normal, Raised, is_clean
+from otpy.core.spec import DEFAULT_SHUTDOWN_S
 from otpy.runtime.mailbox import WorkerMailbox
 from otpy.runtime.orders import ShutDownAsked, StopAsked
 from otpy.runtime.peers import Peers
 from otpy.runtime.pipes import Pipes
-from otpy.runtime.serving import NeedsLoop, NotNeeded, Serving, raised
+from otpy.runtime.reasons import raised
+from otpy.runtime.serving import NeedsLoop, NotNeeded, Serving, ending
 from otpy.server import GenServer, context, register_name
 from otpy.server.callbacks import is_async
 from otpy.server.functions import resolve
 from otpy.system.marks import mark_process
 from otpy.system.spawn import become_child, become_worker, exec_command
+from otpy.system.streams import complain
 from otpy.system.title import name_process
 from otpy.wire.control import Address, BeWorker, IgnoreStart, LastWord, Ready
 
+if TYPE_CHECKING:
+    from otpy.runtime.event_loop import EventLoop
+
 _LAST_ANSWERS_S: Final = 1.0
 """How long a worker that ends waits for those that have not read its last answers."""
+
+_SPARE: Final = 0.2
+_SPARE_S: Final = 0.5
+"""What of its budget, and how much of that at most, a worker keeps to end by itself."""
 
 
 def be_blank(
@@ -58,7 +69,7 @@ def enter(child: BeWorker, mailbox: WorkerMailbox) -> None:
 
 def be_child(child: BeWorker, mailbox: WorkerMailbox) -> int:
     """Be `child` from its first moment to its last; tell the exit status."""
-    in_hand = ""
+    loops: list[EventLoop] = []
     try:
         if child.argv:
             exec_command(child.argv)
@@ -66,34 +77,65 @@ def be_child(child: BeWorker, mailbox: WorkerMailbox) -> int:
             register_name(child.name)  # before init, as gen_server does
         target = resolve(child.target)
         if isinstance(target, type) and issubclass(target, GenServer):
-            reason, in_hand = _serve(target, child, mailbox)
+            reason, in_hand = _serve(target, child, mailbox, loops)
         else:
-            reason = _call(target, child, mailbox)
+            reason, in_hand = _call(target, child, mailbox, loops), ""
     except NotNeeded:
         mailbox.tell_supervisor(IgnoreStart())
-        return 0
+        status = 0
     except BaseException as error:  # noqa: BLE001  # whatever it was, the supervisor is told
-        reason = raised(error)
-    if isinstance(reason, Raised):
-        sys.stderr.write(reason.traceback)
-    mailbox.last_words(str(reason), reason.traceback if isinstance(reason, Raised) else "")
-    mailbox.tell_supervisor(LastWord(reason, in_hand))
-    mailbox.flush(_LAST_ANSWERS_S)
+        status = _tell_end(mailbox, raised(error), "")
+    else:
+        status = _tell_end(mailbox, reason, in_hand)
+    for loop in loops:
+        loop.watch(mailbox.control.fileno(), mailbox.control.hear)
+        loop.close(_seconds_left(child, mailbox), status)
+    return status
+
+
+def _tell_end(mailbox: WorkerMailbox, reason: ExitReason, in_hand: str) -> int:
+    """Tell everybody why the worker ends, before it waits for anything; tell the exit status."""
+    trace = reason.traceback if isinstance(reason, Raised) else ""
+    said = f"{reason.detail}\n" if isinstance(reason, ExitStatus) and reason.detail else trace
+    for step in (
+        partial(mailbox.last_words, str(reason), trace),
+        partial(mailbox.tell_supervisor, LastWord(reason, in_hand)),
+        partial(complain, said),
+        partial(mailbox.flush, _LAST_ANSWERS_S),
+    ):
+        # None of them fails by itself, but a signal handler of the user's may raise in any.
+        with contextlib.suppress(BaseException):
+            step()
     return 0 if is_clean(reason) else 1
 
 
+def _seconds_left(child: BeWorker, mailbox: WorkerMailbox) -> float | None:
+    """Tell how long what is left of an event loop may take; None for as long as it likes."""
+    if mailbox.asked:
+        if mailbox.ends_by is None:
+            return None
+        spare = min(_SPARE_S, _SPARE * (child.shutdown or 0.0))
+        return max(0.0, mailbox.ends_by - time.monotonic() - spare)
+    return min(DEFAULT_SHUTDOWN_S, DEFAULT_SHUTDOWN_S if child.shutdown is None else child.shutdown)
+
+
 def _serve(
-    target: type[GenServer], child: BeWorker, mailbox: WorkerMailbox
+    target: type[GenServer], child: BeWorker, mailbox: WorkerMailbox, loops: "list[EventLoop]"
 ) -> tuple[ExitReason, str]:
     server = target()
     server.name, server.instance = child.path, child.instance
     context.current().traps = server.trap_exit
-    serving = _serving_for(server, mailbox)
+    serving = _serving_for(server, mailbox, loops)
     try:
-        serving.init(child.args, child.kwargs)
-    except NeedsLoop as found:
-        serving = _on_a_loop(serving, found)
-        serving.init((), {})
+        try:
+            serving.init(child.args, child.kwargs)
+        except NeedsLoop as found:
+            serving = _on_a_loop(serving, found, loops)
+            serving.init((), {})
+    except NotNeeded:
+        raise
+    except BaseException as error:  # noqa: BLE001  # it may have secrets in it
+        return serving.report(ending(error))
     if serving.failed is not None:
         return serving.failed, ""
     context.current().starting = False
@@ -101,27 +143,33 @@ def _serve(
     try:
         reason = serving.serve()
     except NeedsLoop as found:
-        serving = _on_a_loop(serving, found)
+        serving = _on_a_loop(serving, found, loops)
         reason = serving.serve()
     return serving.report(reason)
 
 
-def _on_a_loop(serving: Serving, found: NeedsLoop) -> Serving:
+def _on_a_loop(serving: Serving, found: NeedsLoop, loops: "list[EventLoop]") -> Serving:
     from otpy.runtime.asynchronous import AsyncServing  # noqa: PLC0415  # as below
 
-    return AsyncServing.after(serving, found.coroutine)
+    served = AsyncServing.after(serving, found.coroutine)
+    loops.append(served.loop)
+    return served
 
 
-def _serving_for(server: GenServer, mailbox: WorkerMailbox) -> Serving:
+def _serving_for(server: GenServer, mailbox: WorkerMailbox, loops: "list[EventLoop]") -> Serving:
     if not is_async(type(server)):
         return Serving(server, mailbox)
     # Not above: asyncio is on many pages that other workers do without.
     from otpy.runtime.asynchronous import AsyncServing  # noqa: PLC0415
 
-    return AsyncServing(server, mailbox)
+    serving = AsyncServing(server, mailbox)
+    loops.append(serving.loop)
+    return serving
 
 
-def _call(target: Any, child: BeWorker, mailbox: WorkerMailbox) -> ExitReason:
+def _call(
+    target: Any, child: BeWorker, mailbox: WorkerMailbox, loops: "list[EventLoop]"
+) -> ExitReason:
     if not callable(target) or isinstance(target, type):
         raise TypeError(f"{child.target} is neither a GenServer nor a function")
     context.current().starting = False
@@ -129,9 +177,10 @@ def _call(target: Any, child: BeWorker, mailbox: WorkerMailbox) -> ExitReason:
     try:
         result = target(*child.args, **child.kwargs)
         if iscoroutine(result):
-            from otpy.runtime.asynchronous import run  # noqa: PLC0415  # as above
+            from otpy.runtime.event_loop import EventLoop  # noqa: PLC0415  # as above
 
-            run(result)
+            loops.append(EventLoop())
+            loops[0].run(result)
     except StopAsked as order:
         return order.reason
     except ShutDownAsked:

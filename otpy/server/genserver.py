@@ -23,7 +23,8 @@ class GenServer:
 
     Every callback may be ``async def``: then an asyncio loop (uvloop's, if that is installed)
     drives the same mailbox, still one message at a time. Tasks that the server starts run while
-    a handler awaits and while it waits for messages, and are cancelled after `terminate`.
+    a handler awaits and while it waits for messages. After `terminate` its end is told; then they
+    are cancelled, and have the rest of the budget.
 
     Attributes:
         trap_exit: With True, `terminate` runs when the supervisor stops the process. With
@@ -95,12 +96,12 @@ class GenServer:
         """Hide what is secret from those who look at this server, or at why it ended.
 
         Args:
-            status: ``state``: the attributes by name; and at its end also ``message``: the one in
-                hand, ``reason`` and ``traceback``: as in the post-mortem. Copies: what is changed
-                here is only shown.
+            status: ``state``: the attributes by name; and at its end, or when it has refused a
+                message that nobody waits for, also ``message``: the one in hand, ``reason`` and
+                ``traceback``: as in the post-mortem. Copies: what is changed here is only shown.
 
         Returns:
-            What to show. If this raises, neither state nor message are shown.
+            What to show. If this raises, whatever it is, nothing of all that is shown.
         """
         return status
 

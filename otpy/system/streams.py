@@ -1,10 +1,15 @@
 """The three standard streams, which a program may be started without: ``otpy run FILE >&-``."""
 
+import contextlib
 import os
+import select
 import sys
 from typing import Final
 
+_STDOUT: Final = 1
 _STDERR: Final = 2
+_FULL_MS: Final = 10_000
+"""How long to wait for somebody to read stderr, if it is a pipe that does not block."""
 
 
 def open_standard_streams() -> None:
@@ -16,3 +21,33 @@ def open_standard_streams() -> None:
         sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115  # a descriptor has no path
     if sys.stderr is None:
         sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115  # nor has this one
+
+
+def complain(text: str) -> None:
+    """Write to stderr, behind what this process has printed so far; never raises.
+
+    To the descriptor, since ``sys.stderr`` is the user's: it may be None by now, closed, ASCII, or
+    raise.
+    """
+    if not text:
+        return
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+    data = text.encode(errors="backslashreplace")
+    try:
+        _write(_STDERR, data)
+    except OSError:  # it was closed, as daemons do
+        with contextlib.suppress(OSError):
+            _write(_STDOUT, data)
+
+
+def _write(fd: int, data: bytes) -> None:
+    while data:
+        try:
+            data = data[os.write(fd, data) :]
+        except BlockingIOError:
+            room = select.poll()
+            room.register(fd, select.POLLOUT)
+            if not room.poll(_FULL_MS):
+                return

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from otpy.core.exits import ExitReason
 from otpy.core.messages import Answer, Request, StartMany
-from otpy.core.spec import ChildSpec
+from otpy.core.spec import DEFAULT_SHUTDOWN_S, ChildSpec
 from otpy.errors import OtpyError
 from otpy.events import Event
 from otpy.wire.gateway import TreeRow
@@ -21,6 +21,7 @@ class BeWorker(NamedTuple):
     """The process that was forked for whatever child comes is this one.
 
     Flat, since each of a thousand workers reads one: `target` with its arguments, or `argv`.
+    `shutdown` is its budget in seconds, None for infinity.
     """
 
     path: str
@@ -31,11 +32,14 @@ class BeWorker(NamedTuple):
     argv: tuple[str, ...] = ()
     instance: int | None = None
     name: str = ""
+    shutdown: float | None = DEFAULT_SHUTDOWN_S
 
 
 @dataclass(frozen=True, slots=True)
 class ShutDown:
-    """End in order."""
+    """End in order, and by that time of the monotonic clock; None leaves all the time."""
+
+    until: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ def printable(value: object, limit: int) -> str:
     """
     try:
         text = str(value)
-    except Exception:  # noqa: BLE001  # whatever is wrong with it, there is no text
+    except BaseException:  # noqa: BLE001  # whatever is wrong with it, there is no text
         text = "its text cannot be told"
     if len(text) > limit:
         half = limit // 2

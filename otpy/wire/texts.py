@@ -16,5 +16,5 @@ def short(value: object) -> str:
     """Write a value in few words; what it is made of may be user code that fails."""
     try:
         return printable(_shortened.repr(value), REASON_CHARS)
-    except Exception:  # noqa: BLE001  # another thread may be changing it
+    except BaseException:  # noqa: BLE001  # another thread may be changing it
         return f"a {type(value).__qualname__} whose text cannot be told"

@@ -24,7 +24,7 @@ SERVERS: Final[dict[str, tuple[tuple[object, ...], str, bool]]] = {
     "exit-3": (("exit", 3), "exit: 3", ABNORMAL),
     "sys-exit": (("sys_exit",), "normal", CLEAN),
     "sys-exit-4": (("sys_exit", 4), "exit: 4", ABNORMAL),
-    "sys-exit-text": (("sys_exit", "no more"), "exit: 1", ABNORMAL),
+    "sys-exit-text": (("sys_exit", "no more"), "exit: 1: no more", ABNORMAL),
     "sigkill": (("signal", signal.SIGKILL), "killed", ABNORMAL),
     "sigsegv": (("signal", signal.SIGSEGV), "signal: SIGSEGV", ABNORMAL),
     "sigabrt": (("signal", signal.SIGABRT), "signal: SIGABRT", ABNORMAL),

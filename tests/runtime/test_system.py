@@ -342,7 +342,7 @@ def test_a_secret_is_hidden_in_the_state_and_in_the_post_mortem(nodes: Nodes) ->
     assert "open sesame" not in node.output
 
 
-@pytest.mark.parametrize("how", ["raise", "nonsense"])
+@pytest.mark.parametrize("how", ["raise", "exit", "interrupt", "nonsense", "coroutine"])
 def test_a_format_status_that_fails_hides_everything_and_harms_nobody(
     nodes: Nodes, how: str
 ) -> None:
@@ -350,12 +350,47 @@ def test_a_format_status_that_fails_hides_everything_and_harms_nobody(
     ref_of(node).replace_state({"hides": how}, timeout=DEADLINE_S)
     assert state_of(node).startswith("hidden, since Hider.format_status r")
     assert node.call("a", "increment") == 1
-    with pytest.raises(otpy.ProcessDown, match="ValueError: boom"):
+    with pytest.raises(otpy.ProcessDown, match="ValueError: hidden, since Hider") as caught:
         node.call("a", "fail", "boom")
     end = node.next(ChildEnded, path="a")
     assert end.message.startswith("call 'hidden, since Hider.format_status r")
-    assert end.reason == "error: ValueError: boom"
+    assert end.reason.startswith("error: ValueError: hidden, since Hider.format_status r")
+    assert end.traceback.startswith("hidden, since Hider.format_status r")
     assert node.next(ChildStarted, path="a").incarnation == 2
+    for text in (node.output, caught.value.traceback, end.output):
+        assert "boom" not in text
+        assert "open sesame" not in text
+
+
+@pytest.mark.parametrize("hides", ["", "exit"])
+def test_what_is_printed_and_why_no_start_came_of_it_have_no_secret(
+    nodes: Nodes, hides: str
+) -> None:
+    """4.15."""
+    node = nodes.run(f"""
+        name: secretive
+        children:
+          - {{id: a, start: "tests.support.stateful:Secretive", args: [open sesame, {hides!r}]}}
+          - {{id: pool, strategy: dynamic}}
+        """)
+    server = node.client["a"]
+    for request in (["unknown", "open sesame"], "refuse", ["remind", "open sesame"]):
+        server.cast(request)
+    node.says(r"^a .* has no handler for cast ")
+    node.says(r"^a .*hidden, since" if hides else r"^a .* Refused: nothing for \*\*\*$")
+    assert server.get_state() != {"secret": "open sesame", "hides": hides}
+    spec = {
+        "id": "x",
+        "start": "tests.support.stateful:Secretive",
+        "args": {"secret": "open sesame", "hides": hides, "fails": True},
+    }
+    with pytest.raises(otpy.StartFailed) as caught:
+        node.client.supervisor("pool").start_child(spec)
+    assert caught.value.reason.startswith("error: ValueError: ")
+    assert server.statistics().incarnation == 1
+    node.stop()
+    for text in (node.output, str(caught.value), caught.value.traceback, str(node.events)):
+        assert "open sesame" not in text
 
 
 # ---- trace -----------------------------------------------------------------------------------

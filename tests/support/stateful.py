@@ -2,9 +2,10 @@
 
 import asyncio
 import signal
+import sys
 from typing import Any
 
-from otpy import Caller, GenServer, NoReply, Timeout, call, cast
+from otpy import Caller, GenServer, NoReply, Refused, Timeout, call, cast
 from tests.support.workers import note
 
 
@@ -54,6 +55,38 @@ class Keeper(GenServer):
         note(self.log, "terminate", reason, self.count)
 
 
+async def _nothing() -> None:
+    pass
+
+
+class Secretive(GenServer):
+    """Has a secret from its first moment on; cannot start if it is told to fail."""
+
+    def init(self, secret: str, hides: str = "", *, fails: bool = False) -> None:
+        self.secret, self.hides = secret, hides
+        if fails:
+            raise ValueError(f"no start with {secret}")
+
+    def handle_info(self, message: object) -> object:
+        raise Refused(f"no {message} for {self.secret}")
+
+    @cast
+    def remind(self, message: object) -> None:
+        self.send_after(0.0, message)
+
+    @cast
+    def refuse(self) -> None:
+        raise Refused(f"nothing for {self.secret}")
+
+    def format_status(self, status: dict[str, Any]) -> dict[str, Any]:
+        if self.hides == "exit":
+            sys.exit("open sesame")
+        for key in ("message", "reason", "traceback"):
+            if key in status:
+                status[key] = str(status[key]).replace("open sesame", "***")
+        return {**status, "state": "***"}
+
+
 class Hider(Keeper):
     """Hides its secret, or fails to."""
 
@@ -61,6 +94,12 @@ class Hider(Keeper):
         match self.hides:
             case "raise":
                 raise LookupError("open sesame")
+            case "exit":
+                sys.exit("open sesame")
+            case "interrupt":
+                raise KeyboardInterrupt
+            case "coroutine":
+                return _nothing()  # type: ignore[return-value]
             case "nonsense":
                 return None  # type: ignore[return-value]
             case _:
