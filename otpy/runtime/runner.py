@@ -1,9 +1,7 @@
 """The process of a task: it runs one function, gives its result to who began it, and ends."""
 
 import itertools
-import pickle
 from collections.abc import Callable
-from functools import partial
 from typing import Any, ClassVar, Final
 
 from otpy.core.spec import ChildSpec, Restart, ServerStart, ShutdownBudget
@@ -11,6 +9,7 @@ from otpy.errors import Refused, UnknownRequest
 from otpy.server import Caller, GenServer, Stop, Timeout
 from otpy.server.context import current
 from otpy.server.functions import resolve
+from otpy.server.job import Job
 from otpy.wire.control import Address
 
 _UNASKED_S: Final = 60.0
@@ -40,8 +39,7 @@ def new_id(owner: Address) -> str:
 class Runner(GenServer):
     """Runs one job, whether it is called or cast, and is over then.
 
-    A worker sends ``("run", pickle of a function and its arguments)``, a client
-    ``("apply", name of a function, *arguments)``.
+    A worker sends ``("run", Job)``, a client ``("apply", name of a function, *arguments)``.
     """
 
     trap_exit: ClassVar[bool] = False
@@ -75,9 +73,8 @@ class Runner(GenServer):
 
     def _job(self, request: object) -> Callable[[], Any]:
         match request:
-            case ("run", bytes(job)):
-                function, args = pickle.loads(job)  # noqa: S301  # of our own tree
-                return partial(function, *args)
+            case ("run", Job() as job):
+                return job.load()
             case ("apply", str(name), *args):
                 return lambda: resolve(name)(*args)
         raise UnknownRequest(f"a task has no handler for {request!r:.200}")

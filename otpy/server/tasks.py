@@ -7,16 +7,16 @@ only that one awaits it.
 
 import contextlib
 import os
-import pickle
 import select
 from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from otpy.errors import CallTimeout, NoProcess, NotSendable, OtpyError, ProcessDown
+from otpy.errors import CallTimeout, NoProcess, OtpyError, ProcessDown
 from otpy.links.deadline import DEFAULT_TIMEOUT_S, FATE_S, deadline_of, share_of
 from otpy.links.ref import Ref
 from otpy.server.context import Employer, current
 from otpy.server.functions import name_of
+from otpy.server.job import Job
 
 if TYPE_CHECKING:
     from asyncio import Future
@@ -254,10 +254,7 @@ def request_of(
         raise TypeError(f"a task is a function, got {function!r:.100}")
     if node is not None:
         return ("apply", name_of(function), *args)
-    try:
-        return "run", pickle.dumps((function, args), 5)
-    except Exception as error:  # noqa: BLE001  # whatever the user's code raised
-        raise NotSendable(f"cannot send {function!r:.100} with its arguments: {error}") from None
+    return "run", Job.of(function, args)
 
 
 @contextlib.contextmanager

@@ -1,14 +1,17 @@
 """Tasks: functions in processes of their own, awaited by the worker that began them."""
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from otpy import NoProcess, NotSendable, OtpyError, ProcessDown, tasks
+from otpy import NoProcess, NotSendable, OtpyError, ProcessDown, UnknownRequest, tasks
 from otpy.events import ChildEnded, ChildRemoved, ChildStarted
 from tests.support import task_workers
 from tests.support.node import Nodes, NodeUnderTest
@@ -386,6 +389,28 @@ def test_nobody_takes_the_place_of_a_task_that_has_ended(nodes: Nodes) -> None:
     with pytest.raises(ProcessDown, match="killed"):
         ref.send_request("run").result()
     ref.cast("run")  # a cast never fails
+
+
+class Evil:
+    """What makes a folder when it is unpickled."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __reduce__(self) -> tuple[Callable[[Path], None], tuple[Path]]:
+        return os.mkdir, (self._folder,)
+
+
+def test_what_a_client_sends_is_never_unpickled(nodes: Nodes) -> None:
+    """5.4: not even where a worker's function is expected."""
+    node = nodes.run(TREE)
+    folder = nodes.work / "unpickled"
+    evil = pickle.dumps(Evil(folder))
+    for wrong in (evil, [evil], {"pickled": evil}, (evil,)):
+        ref = node.client.hire("tasks", 5.0, tied=False)
+        with pytest.raises(UnknownRequest):
+            ref.call("run", wrong, timeout=60)
+    assert not folder.exists()
 
 
 def test_the_clients_end_ends_its_tasks(nodes: Nodes) -> None:
