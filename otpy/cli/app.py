@@ -95,6 +95,9 @@ def perform(args: Sequence[str]) -> int:
     Not `cli.main`, which would take a broken connection for a closed stdout and say nothing.
     """
     if wanted := os.environ.get("_OTPY_COMPLETE"):
+        from otpy.cli.completion import add_shells  # noqa: PLC0415 - a shell asks, at Tab
+
+        add_shells()
         return shell_complete(cli, {"obj": Session()}, "otpy", "_OTPY_COMPLETE", wanted)
     color = False if os.environ.get("NO_COLOR") else None
     with cli.make_context("otpy", list(args), obj=Session(), color=color) as ctx:
