@@ -1,0 +1,34 @@
+"""Processes that are forked ahead, and given back if nobody needs them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+_UNNEEDED = """
+import os, signal
+from otpy.runtime.gauges import Board
+from otpy.runtime.nursery import Nursery
+
+nursery = Nursery(lambda pipes, gauge: signal.pause() or 0, Board())
+first = nursery.take(3)
+assert len(nursery.pids) == 3
+others = [os.eventfd(0) for _ in range(20)]  # whatever has the numbers by then
+nursery.dismiss()
+assert not nursery.pids
+for fd in others:
+    os.fstat(fd)
+first.end()
+for fd in others:
+    os.fstat(fd)
+    os.close(fd)
+print(os.listdir("/proc/self/fd"))
+"""
+
+
+def test_what_is_given_back_closes_nothing_of_anybody_else() -> None:
+    """6.2: the child's ends were closed at the fork already, and their numbers were others'."""
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-c", _UNNEEDED]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "['0', '1', '2', '3']\n"  # the last is the folder that is listed
