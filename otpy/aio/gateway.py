@@ -23,6 +23,7 @@ from otpy.links.protocol import error_of
 from otpy.links.seat import Lost, NotDelivered
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.fdpass import recv_fds
+from otpy.system.sockets import unconnected_socket
 from otpy.wire import gateway
 
 _BACKLOG_S: Final = 0.01
@@ -209,7 +210,7 @@ class Gateway:
             NodeNotFound: Nobody listens there.
             RuntimeDirError: We may not connect, or another user listens there.
         """
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        sock = unconnected_socket(blocking=False)
         try:
             while True:
                 try:

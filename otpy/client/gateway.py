@@ -25,6 +25,7 @@ from otpy.system.credentials import peer_of
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.fdpass import recv_fds
 from otpy.system.nodedir import node_names, runtime_dir
+from otpy.system.sockets import unconnected_socket
 from otpy.wire import gateway
 
 READ_BYTES: Final = 1 << 16
@@ -252,7 +253,7 @@ def open_socket(name: str, path: str, deadline: float | None) -> socket.socket:
         RuntimeDirError: We may not connect, or another user listens there.
         TooLate: The deadline has passed.
     """
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock = unconnected_socket(blocking=True)
     try:
         if (left := seconds_left(deadline)) is not None:
             # The kernel's own timeout; zero would mean none.

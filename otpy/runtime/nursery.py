@@ -9,10 +9,12 @@ process.
 
 import contextlib
 import os
+import resource
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from otpy.runtime.gauges import Board
@@ -23,6 +25,12 @@ from otpy.system.spawn import fork_watched
 
 BATCH: Final = 256
 """How many are forked at once, at most."""
+
+_WHILE_FORKING: Final = 5
+"""Descriptors that one takes until it has its ends of the pipes, and its supervisor its pidfd."""
+
+_RESERVE: Final = 16
+"""Descriptors that are left for everything else that a supervisor does while its children boot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +88,8 @@ class Nursery:
             self.pids.remove(blank.pid)
             if blank.alive:
                 return blank
-            self._discard(blank)
-        first, *rest = self._fork(1 + min(ahead, BATCH - 1))
+            self.discard(blank)
+        first, *rest = self._fork(1 + (min(ahead, BATCH - 1, _room()) if ahead else 0))
         self._blanks.extend(rest)
         self.pids.update(blank.pid for blank in rest)
         return first
@@ -91,15 +99,16 @@ class Nursery:
         (dead,) = (blank for blank in self._blanks if blank.pid == pid)
         self._blanks.remove(dead)
         self.pids.remove(pid)
-        self._discard(dead)
+        self.discard(dead)
 
     def dismiss(self) -> None:
         """End the blanks that nobody needed."""
         while self._blanks:
-            self._discard(self._blanks.popleft())
+            self.discard(self._blanks.popleft())
         self.pids.clear()
 
-    def _discard(self, blank: Blank) -> None:
+    def discard(self, blank: Blank) -> None:
+        """End one that cannot be used."""
         blank.end()
         self._board.give_back(blank.gauge)
 
@@ -120,6 +129,16 @@ class Nursery:
             each.close_theirs()
         own = zip(watched, pipes, gauges, strict=False)
         return [Blank(*ids, each, gauge) for ids, each, gauge in own]
+
+
+def _room() -> int:
+    """Return how many may be forked ahead: a system of few descriptors needs them for the boot."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        free = limit - sum(1 for _ in Path("/proc/self/fd").iterdir())
+    except OSError:
+        return 0
+    return max(0, (free - _RESERVE) // _WHILE_FORKING)
 
 
 def _open_up_to(count: int) -> list[Pipes]:

@@ -66,6 +66,12 @@ class Starter:
         """
         self.stacks.prepare()
         blank = self._nursery.take(ahead)
+        assert blank.pipes.output is not None
+        try:
+            output = ChildOutput(blank.pipes.output, path, self._terminal, self._loop)
+        except OSError:
+            self._nursery.discard(blank)
+            raise
         child = Child(
             spec=spec,
             incarnation=incarnation,
@@ -73,10 +79,9 @@ class Starter:
             pid=blank.pid,
             pidfd=blank.pidfd,
             channel=control_channel(blank.pipes.control),
+            output=output,
             gauge=blank.gauge,
         )
-        if blank.pipes.output is not None:
-            child.output = ChildOutput(blank.pipes.output, path, self._terminal, self._loop)
         child.channel.send(_assignment(spec, path, incarnation))
         return child
 
@@ -101,7 +106,7 @@ class Starter:
         Raises:
             OSError: As `worker`.
         """
-        pipes = open_pipes(output=False)
+        pipes = self._open_pipes()
         try:
             place = self._place(spec, path, pipes, starts)
             main = partial(self._be_child, partial(self._be_other, spec, place))
@@ -118,6 +123,15 @@ class Starter:
             pidfd=pidfd,
             channel=control_channel(pipes.control),
         )
+
+    def _open_pipes(self) -> Pipes:
+        try:
+            return open_pipes(output=False)
+        except OSError:
+            if not self.spare_pids:
+                raise
+            self._nursery.dismiss()  # what was forked ahead has the descriptors that this needs
+            return open_pipes(output=False)
 
     def _place(self, spec: ChildSpec, path: str, pipes: Pipes, starts: Mapping[str, int]) -> Place:
         own: dict[str, int] = {}

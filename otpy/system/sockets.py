@@ -67,6 +67,17 @@ def unbound_socket() -> Socket:
     return Socket(Descriptor(socket.socket(socket.AF_UNIX).detach()))
 
 
+def unconnected_socket(*, blocking: bool) -> socket.socket:
+    """Make a client's socket, whatever `socket.setdefaulttimeout` was told.
+
+    Raises:
+        OSError: There are too many open files.
+    """
+    sock = socket.socket(socket.AF_UNIX)
+    sock.setblocking(blocking)
+    return sock
+
+
 def accepted(listener: socket.socket) -> Socket:
     """Accept a connection.
 
