@@ -60,11 +60,12 @@ else:
     _NotSent = None
 
 
-class LinkCall(msgspec.Struct, array_like=True, tag=say.CALL, forbid_unknown_fields=True):
+class LinkCall(msgspec.Struct, array_like=True, tag=say.CALL, forbid_unknown_fields=True, eq=False):
     """A call that came over a link, and who made it.
 
     It is what the decoder makes, so that a call is one object; nobody can send more than nil for
-    what comes behind the request.
+    what comes behind the request. As the caller it is a value: equal to what stands for the same
+    call, whatever the requests are.
     """
 
     number: int
@@ -72,10 +73,25 @@ class LinkCall(msgspec.Struct, array_like=True, tag=say.CALL, forbid_unknown_fie
     link: _NotSent = None
     answered: _NotSent = None
 
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, LinkCall):
+            return self.number == other.number and self.link is other.link
+        return isinstance(other, RemoteCaller) and other == self
+
+    def __hash__(self) -> int:
+        return hash((self.link and self.link.id, self.number))
+
     def __reduce__(self) -> tuple[object, ...]:
         # In another process it answers by way of this one, which holds the link.
+        return RemoteCaller, self._address()
+
+    def handed_on(self) -> "RemoteCaller":
+        """Return what stands for this caller in other processes."""
+        return RemoteCaller(*self._address())
+
+    def _address(self) -> tuple[str, int, int, int]:
         me = current()
-        return RemoteCaller, (me.name, me.incarnation, self.link.id, self.number)
+        return me.name, me.incarnation, self.link.id, self.number
 
     def reply(self, value: object) -> None:
         """Answer the call; what cannot be sent is an error to the caller, not to the server."""
@@ -100,15 +116,30 @@ class LinkCall(msgspec.Struct, array_like=True, tag=say.CALL, forbid_unknown_fie
         self.answered = True
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class RemoteCaller:
-    """Who made a call to another process, which handed it on."""
+    """Who made a call to another process, which handed it on; a value, as `LinkCall`."""
 
     server: str
     incarnation: int
     link: int
     number: int
     answered: bool = False
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, LinkCall):
+            try:
+                return self == other.handed_on()
+            except OtpyError:  # this is no worker any more, but what one has forked
+                return False
+        return isinstance(other, RemoteCaller) and self._call == other._call
+
+    def __hash__(self) -> int:
+        return hash((self.link, self.number))
+
+    @property
+    def _call(self) -> tuple[str, int, int, int]:
+        return self.server, self.incarnation, self.link, self.number
 
     def reply(self, value: object) -> None:
         """Answer the call. A second reply is dropped, as is one to a caller that has gone.

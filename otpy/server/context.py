@@ -1,7 +1,7 @@
 """The process that this code runs in, when it is a worker of a tree."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from otpy.errors import OtpyError
@@ -14,9 +14,12 @@ from otpy.wire.control import Address, NodeAnswer, Wish
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call, as `receive` gives it to a function: answer with ``caller.reply(value)``."""
+    """A call, as `receive` gives it to a function: answer with ``caller.reply(value)``.
 
-    request: object
+    Equal to another one if it is the same call.
+    """
+
+    request: object = field(compare=False)
     caller: Caller
 
 

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from otpy import GenServer, Reply, Stop, Timeout, TimerRef, call, cast
+from otpy import Caller, GenServer, NoReply, Reply, Stop, Timeout, TimerRef, call, cast
 from tests.support.workers import Contract, note
 
 
@@ -95,3 +95,31 @@ class ContractUntrapped(Contract):
     """Does not trap exits."""
 
     trap_exit = False
+
+
+class Waiting(GenServer):
+    """Keeps callers in a set."""
+
+    def init(self) -> None:
+        self.waiting: set[Caller] = set()
+
+    def handle_call(self, request: object, caller: Caller) -> object:
+        match request:
+            case ("wait", *_):
+                self.waiting.add(caller)
+                return NoReply
+            case ("hand_on", str(name)):
+                call(name, "take", caller)
+                return NoReply
+        return super().handle_call(request, caller)
+
+    @call
+    def take(self, caller: Caller) -> None:
+        self.waiting |= {caller}
+
+    @call
+    def release(self, value: object) -> int:
+        released, self.waiting = self.waiting, set()
+        for caller in released:
+            caller.reply(value)
+        return len(released)
