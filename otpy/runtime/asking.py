@@ -123,7 +123,7 @@ def overseen(answer: ControlAnswer, shape: type[T]) -> T:
     """Read what a server answered beside its messages, as a `shape`."""
     assert isinstance(answer, Answered)
     assert isinstance(answer.answer, Plain)
-    value = answer.answer.value
+    value = answer.answer.content
     if isinstance(value, msgspec.Raw):
         return msgspec.msgpack.decode(value, type=shape)
     return msgspec.convert(value, shape)

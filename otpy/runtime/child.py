@@ -4,7 +4,6 @@ import signal
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import partial
 
 from otpy.core.exits import (
     ExitReason,
@@ -25,18 +24,8 @@ from otpy.system.descriptor import Descriptor
 from otpy.system.exits import Status, kill_group, send_signal
 from otpy.system.loop import Timer
 from otpy.system.procfs import boot_time
-from otpy.system.sockets import Socket
-from otpy.wire.control import Down, Exit, HaltNow, LastWord, ShutDown
-from otpy.wire.frames import FrameDecoder, frame
+from otpy.wire.control import Address, Down, Exit, HaltNow, LastWord, ShutDown
 from otpy.wire.gateway import Statistics
-
-CONTROL_MAX_FRAME = 256 << 20
-
-
-def control_channel(end: Descriptor) -> Channel:
-    """Make the channel at either end of a control pipe."""
-    decoder = FrameDecoder(CONTROL_MAX_FRAME)
-    return Channel(Socket(end), decoder.feed, partial(frame, max_frame=CONTROL_MAX_FRAME))
 
 
 @dataclass(slots=True)
@@ -57,7 +46,7 @@ class Child:
         served: It answers system messages.
         gauge: What a worker does at this moment; see `otpy.runtime.gauges`.
         born: The `boot_time` from which on it can have started other processes.
-        taken_along: Why it was killed, if that was the end of a process that it is linked to.
+        forced_exit: Why it was killed, if it was: a linked process ended, or it sent no message.
     """
 
     spec: ChildSpec
@@ -79,7 +68,7 @@ class Child:
     traps: bool = False
     served: bool = False
     last_word: LastWord | None = None
-    taken_along: ExitReason | None = None
+    forced_exit: ExitReason | None = None
     timer: Timer | None = None
     started_at: float = field(default_factory=time.monotonic)
     born: float = field(default_factory=boot_time)
@@ -171,8 +160,18 @@ class Child:
         if isinstance(notice, Down) or self.traps or not self.ready:
             self._tell(notice)
         elif not isinstance(reason := reason_of(notice.reason), Normal):
-            self.taken_along = self.taken_along or reason  # the first counts
-            self._kill()
+            self.end_for(reason)
+
+    def end_for(self, reason: ExitReason) -> None:
+        """SIGKILL it for a reason that is its exit reason, too; the first such reason counts."""
+        self.forced_exit = self.forced_exit or reason
+        self._kill()
+
+    def may_speak_for(self, sender: Address) -> bool:
+        """Return whether a message of this child may come from `sender`: itself, or below it."""
+        if self.is_supervisor:
+            return not self.path or sender.path.startswith(f"{self.path}/")
+        return sender == (self.path, self.incarnation)
 
     def _tell(self, message: object) -> None:
         try:
@@ -187,7 +186,7 @@ class Child:
     def reason(self, status: Status) -> ExitReason:
         """Judge its end: by the signal, then by its last word, then by the exit status."""
         if status.signal == "SIGKILL":
-            return self.taken_along or Killed()
+            return self.forced_exit or Killed()
         if status.signal:
             asked = self.asked and status.signal == self.stop_signal.name
             return Shutdown() if asked else Signaled(status.signal)

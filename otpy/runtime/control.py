@@ -18,7 +18,7 @@ from otpy.core.exits import Normal, reason_of
 from otpy.errors import NoProcess, OtpyError
 from otpy.links import notices
 from otpy.links.deadline import TooLate, has_passed, poll_ms
-from otpy.runtime.child import control_channel
+from otpy.runtime.control_channel import WORKER, end_of_child
 from otpy.server.context import current
 from otpy.system.channel import Channel, NotSent
 from otpy.system.descriptor import Descriptor, close_all
@@ -71,7 +71,7 @@ class Control:
     def __init__(
         self, end: Descriptor, heard: Callable[[object, tuple[Descriptor, ...]], None]
     ) -> None:
-        self._channel: Channel = control_channel(end)
+        self._channel: Channel = end_of_child(end, WORKER)
         self._heard = heard
 
     def fileno(self) -> int:

@@ -199,10 +199,10 @@ class Errands:
                 self._try_again(errand)
             case OtpyError() as error:
                 self._fail(errand, error)
-            case Plain(value=value):
+            case Plain() as told:
                 fds, errand.fds = errand.fds, ()
                 self._close(errand)
-                errand.client.reply(errand.number, value, fds)
+                errand.client.reply(errand.number, told.content, fds)
             case answer if (refused := refusal(answer)) is not None:
                 self._fail(errand, refused)
             case answer:

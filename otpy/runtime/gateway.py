@@ -19,8 +19,9 @@ from typing import Any, Final
 from otpy.core.spec import INFINITY
 from otpy.errors import FrameTooLarge, NoProcess, OtpyError, ProtocolError
 from otpy.events import Event, event_to_data
-from otpy.runtime.child import control_channel
 from otpy.runtime.clients import Client
+from otpy.runtime.control_channel import GATEWAY as OWN_RECORDS
+from otpy.runtime.control_channel import end_of_child
 from otpy.runtime.directory import GATEWAY, Directory, Entry, way_to
 from otpy.runtime.errands import Errand, Errands
 from otpy.runtime.mourning import Mourners
@@ -105,7 +106,7 @@ class Gateway:
         self._terminal = Terminal(self._loop)
         self._directory, self._facts = directory, facts
         self._recent = deque(recent, maxlen=RECENT)
-        self._node = control_channel(place.control)
+        self._node = end_of_child(place.control, OWN_RECORDS)
         self._node_pidfd = Descriptor(os.pidfd_open(place.parent))
         self._listener = listener
         self._errands = Errands(self._node, self._loop)

@@ -31,7 +31,7 @@ def answer(server: GenServer, request: GetState | ReplaceState) -> Plain | OtpyE
     try:
         if isinstance(request, ReplaceState):
             _replace(server, request.attributes)
-        return Plain(_shown(formatted(server, {})["state"]))
+        return Plain(packed=bytes(_shown(formatted(server, {})["state"])))
     except OtpyError as error:
         return error
     except BaseException as error:  # noqa: BLE001  # the user's properties may raise anything

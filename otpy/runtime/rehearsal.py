@@ -11,7 +11,7 @@ import sys
 from typing import Final
 
 from otpy.links.protocol import ClientProtocol
-from otpy.runtime.child import control_channel
+from otpy.runtime.control_channel import WORKER, end_of_supervisor
 from otpy.runtime.doors import open_door
 from otpy.runtime.entrances import WALK_IN
 from otpy.runtime.gauges import private_gauge
@@ -35,7 +35,10 @@ def rehearse() -> None:
     """Run what a worker runs, until its code is warm."""
     for _ in range(_ROUNDS):
         ours, theirs = control_pipe()
-        supervisor, mailbox = control_channel(ours), WorkerMailbox(theirs, private_gauge())
+        supervisor, mailbox = (
+            end_of_supervisor(ours, WORKER),
+            WorkerMailbox(theirs, private_gauge()),
+        )
         supervisor.send(BeWorker("understudy", 1, f"{_UNDERSTUDY}:Understudy"))
         child = mailbox.assigned()
         audience = _introduce(supervisor)

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from types import UnionType
 from typing import Final
 
+import msgspec
+
 from otpy.core.messages import Answer, Denied, Done, Results, StartChild, StartMany
 from otpy.core.state import Outlook
 from otpy.errors import NoProcess, OtpyError, ProcessDown, SeveralInstances, SupervisorError
@@ -206,12 +208,18 @@ class Router:
         elif child.incarnation == message.incarnation:
             child.take_notice(message.notice)
 
-    def answered(self, message: Answered | Introduced | Granted, fds: Sequence[Descriptor]) -> None:
-        """Send on what a supervisor below, or the node above, answered."""
-        forwarded = self._forwarded.pop(message.token, None)
-        if forwarded is None:
+    def answered(
+        self,
+        message: Answered | Introduced | Granted,
+        fds: Sequence[Descriptor],
+        child: Child | None,
+    ) -> None:
+        """Send on what `child`, or with None the node above, answered to what it was sent."""
+        forwarded = self._forwarded.get(message.token)
+        if forwarded is None or forwarded.child is not child:
             close_all(fds)
             return
+        del self._forwarded[message.token]
         match message:
             case Introduced(path=path, pid=pid, incarnation=incarnation):
                 onward = Introduced(forwarded.token, path, pid, incarnation)
@@ -321,7 +329,7 @@ class Router:
             case StopProcess() as order:
                 self._stop(origin, token, order, child)
             case ReadGauges() if (statistics := child.statistics()) is not None:
-                self._send(origin, Answered(token, Plain((statistics,)), {}))
+                self._send(origin, Answered(token, Plain([msgspec.to_builtins(statistics)]), {}))
             case DumpStacks() if child.kind == "worker":
                 self._family.stacks.dump(
                     child, lambda answer: self._send(origin, Answered(token, answer, {}))

@@ -5,7 +5,8 @@ from collections.abc import Callable, Container, Mapping
 from functools import partial
 
 from otpy.core.spec import ChildSpec, CommandStart, ServerStart, seconds_of
-from otpy.runtime.child import Child, control_channel
+from otpy.runtime.child import Child
+from otpy.runtime.control_channel import GATEWAY, SUPERVISOR, WORKER, end_of_supervisor
 from otpy.runtime.gauges import Board
 from otpy.runtime.nursery import Nursery
 from otpy.runtime.output import ChildOutput, Terminal
@@ -78,7 +79,7 @@ class Starter:
             path=path,
             pid=blank.pid,
             pidfd=blank.pidfd,
-            channel=control_channel(blank.pipes.control),
+            channel=end_of_supervisor(blank.pipes.control, WORKER),
             output=output,
             gauge=blank.gauge,
         )
@@ -121,7 +122,7 @@ class Starter:
             path=path,
             pid=pid,
             pidfd=pidfd,
-            channel=control_channel(pipes.control),
+            channel=end_of_supervisor(pipes.control, SUPERVISOR if spec.is_supervisor else GATEWAY),
         )
 
     def _open_pipes(self) -> Pipes:

@@ -7,7 +7,8 @@ from otpy.core.exits import ExitReason, is_clean
 from otpy.core.messages import HaltAsked, StopAsked
 from otpy.core.spec import ChildSpec, SupervisorSpec
 from otpy.events import Event
-from otpy.runtime.child import Child, control_channel
+from otpy.runtime.child import Child
+from otpy.runtime.control_channel import SUPERVISOR, end_of_child
 from otpy.runtime.lock import supervise
 from otpy.runtime.place import Place
 from otpy.runtime.publishing import WayUp
@@ -39,7 +40,7 @@ class TreeSupervisor(Supervisor):
 
     def __init__(self, place: Place, spec: SupervisorSpec) -> None:
         super().__init__(place.path, spec, place.held, place.starts)
-        self._parent: Channel = control_channel(place.control)
+        self._parent: Channel = end_of_child(place.control, SUPERVISOR)
         self._way_up = WayUp(self._parent)
         self._parent.attach(self.loop, self._heard_from_parent, self._orphaned)
 
@@ -109,7 +110,7 @@ class TreeSupervisor(Supervisor):
             case Notify():
                 self.router.notify(message)
             case Introduced() | Answered() | Granted():
-                self.router.answered(message, fds)
+                self.router.answered(message, fds, None)
             case _:
                 raise AssertionError(message)
 

@@ -6,6 +6,8 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import assert_never
 
+import msgspec
+
 from otpy.core.exits import ExitReason, Raised
 from otpy.core.messages import (
     Action,
@@ -38,6 +40,7 @@ from otpy.core.state import (
     starts_ahead,
 )
 from otpy.core.supervisor import decide
+from otpy.errors import ProtocolError
 from otpy.events import (
     ChildIgnored,
     ChildStarted,
@@ -56,7 +59,7 @@ from otpy.runtime.reports import child_path, declared, numbers_of_children, publ
 from otpy.runtime.routing import NOBODY, Router
 from otpy.runtime.starting import Starter
 from otpy.runtime.starts import Starts
-from otpy.system.descriptor import Descriptor
+from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.exits import Status, kill_group, left_in_group, reap
 from otpy.system.loop import Loop
 from otpy.wire.control import (
@@ -232,6 +235,7 @@ class Supervisor(abc.ABC):
             self.loop,
             lambda message, fds: self._heard(child, message, fds),
             lambda: self._hung_up(child),
+            lambda error: self._garbled(child, error),
         )
 
     def path_of(self, id_: str) -> str:
@@ -252,8 +256,15 @@ class Supervisor(abc.ABC):
 
     # ---- what children say -------------------------------------------------------------------
 
+    def _garbled(self, child: Child, error: ProtocolError) -> None:
+        """End a child that sends what is no message: nothing that it sends later can be read."""
+        child.channel.detach()
+        child.end_for(Raised(f"ProtocolError: {error}"))
+
     def _heard(self, child: Child, message: object, fds: tuple[Descriptor, ...]) -> None:
         match message:
+            case Ready() if child.ready:
+                pass
             case Ready(traps=traps, served=served):
                 child.traps, child.served = traps, served
                 self._is_up(child)
@@ -265,10 +276,14 @@ class Supervisor(abc.ABC):
                 child.note(events)
                 self._publisher.publish(events)
             case Introduced() | Answered():
-                self.router.answered(message, fds)
+                self.router.answered(message, fds, child)
             case Forget(token=token):
                 self.router.forget(child.channel, token)
             case Petition():
+                if not child.may_speak_for(message.sender):
+                    close_all(fds)
+                    self._garbled(child, ProtocolError("a request in another's name"))
+                    return
                 self.petitioned(child, message, fds)
             case _:
                 self.heard_else(child, message, fds)
@@ -312,8 +327,11 @@ class Supervisor(abc.ABC):
     def _ended(self, child: Child) -> None:
         self._owners.untie(child)
         # Its last frames come first: a message that it sent before it died counts.
-        if not child.channel.receive(lambda message, fds: self._heard(child, message, fds)):
-            self._hung_up(child)
+        try:
+            if not child.channel.receive(lambda message, fds: self._heard(child, message, fds)):
+                self._hung_up(child)
+        except ProtocolError as error:
+            self._garbled(child, error)
         child.channel.detach()
         if not child.orderly:
             kill_group(child.pid)
@@ -384,7 +402,7 @@ class Supervisor(abc.ABC):
     def readings(self) -> Plain:
         """What the workers do at this moment."""
         all_ = (child.statistics() for child in self._children.values())
-        return Plain(tuple(each for each in all_ if each is not None))
+        return Plain([msgspec.to_builtins(each) for each in all_ if each is not None])
 
     def tie(self, child: Child, owner: Descriptor) -> None:
         """Stop a child when the process of this pidfd ends; the descriptor is taken."""

@@ -1,11 +1,7 @@
-"""A framed, non-blocking socket between two processes of a tree; descriptors travel along.
-
-Bodies are pickle protocol 5: both ends are of one tree and one code base, so any value passes.
-"""
+"""A framed, non-blocking socket between two processes of a tree; descriptors travel along."""
 
 import array
 import errno
-import pickle
 import select
 import socket
 import time
@@ -13,12 +9,15 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from otpy.errors import ProtocolError
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.loop import READABLE, WRITABLE, Loop
 from otpy.system.sockets import Socket
 
 _READ_BYTES: Final = 1 << 16
 _MAX_FDS: Final = 8
+_MAX_WAITING_FDS: Final = 256
+"""Sets of descriptors whose messages have not come, at most: a wrong sender keeps sending them."""
 _ANCILLARY: Final = socket.CMSG_SPACE(_MAX_FDS * 4)
 _RECV_FLAGS: Final = socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
 
@@ -42,8 +41,9 @@ class Channel:
 
     Args:
         connection: The socket; the channel owns it from now on.
-        decode: A frame decoder: bytes in, bodies out.
-        encode: Puts a body into a frame.
+        split: A frame decoder: bytes in, bodies out; raises `ProtocolError`.
+        write: Makes a message and the number of its descriptors a frame.
+        read: Makes a body these two; raises `ProtocolError`.
         max_queued: Messages that may wait while the other end does not read.
 
     Attributes:
@@ -53,12 +53,13 @@ class Channel:
     def __init__(
         self,
         connection: Socket,
-        decode: Callable[[bytes], Sequence[bytes | bytearray]],
-        encode: Callable[[bytes], bytes],
+        split: Callable[[bytes], Sequence[bytes | bytearray]],
+        write: Callable[[object, int], bytes],
+        read: Callable[[bytes | bytearray], tuple[int, object]],
         max_queued: int = 4096,
     ) -> None:
         self._socket = connection
-        self._decode, self._encode = decode, encode
+        self._split, self._write, self._read = split, write, read
         self._max_queued = max_queued
         self._out: deque[tuple[memoryview, tuple[Descriptor, ...], object]] = deque()
         self._fds: deque[tuple[Descriptor, ...]] = deque()
@@ -68,16 +69,32 @@ class Channel:
         self.on_room: Callable[[], None] | None = None
         self.closed = False
 
-    def attach(self, loop: Loop, on_message: Handler, on_close: Callable[[], None]) -> None:
-        """Hand every message that arrives to `on_message`, until the other end closes."""
+    def attach(
+        self,
+        loop: Loop,
+        on_message: Handler,
+        on_close: Callable[[], None],
+        on_garbage: Callable[[ProtocolError], None] | None = None,
+    ) -> None:
+        """Hand every message that arrives to `on_message`, until the other end closes.
+
+        What is no message goes to `on_garbage`, which has to stop the sender; without it, the
+        sender is trusted.
+        """
 
         def ready(events: int) -> None:
             if events & WRITABLE:
                 self.flush()
                 if self.on_room is not None:
                     self.on_room()
-            if events & ~WRITABLE and not self.receive(on_message):
-                on_close()
+            if events & ~WRITABLE:
+                try:
+                    if not self.receive(on_message):
+                        on_close()
+                except ProtocolError as error:
+                    if on_garbage is None:
+                        raise
+                    on_garbage(error)
 
         self._loop = loop
         self._waits_to_write = bool(self._out)
@@ -126,7 +143,7 @@ class Channel:
             self.flush()
 
     def _encoded(self, fds: int, message: object) -> memoryview:
-        return memoryview(self._encode(pickle.dumps((fds, message), protocol=5)))
+        return memoryview(self._write(message, fds))
 
     def flush(self) -> None:
         """Send what is queued, as far as the other end has room."""
@@ -176,7 +193,11 @@ class Channel:
             self._out[0] = (data[sent:], (), None)
 
     def receive(self, on_message: Handler) -> bool:
-        """Hand over every message that can be read now; tell whether the other end is there."""
+        """Hand over every message that can be read now; return whether the other end is there.
+
+        Raises:
+            ProtocolError: What was read is no message.
+        """
         while not self.closed:
             try:
                 data, ancillary, _, _ = self._socket.recvmsg(_READ_BYTES, _ANCILLARY, _RECV_FLAGS)
@@ -190,9 +211,11 @@ class Channel:
                 self._fds.append(tuple(map(Descriptor, numbers)))
             if not data:
                 return False
-            for body in self._decode(data):
-                count, message = pickle.loads(body)  # noqa: S301  # of our own tree
+            for body in self._split(data):
+                count, message = self._read(body)
                 on_message(message, self._take_fds(count))
+            if len(self._fds) > _MAX_WAITING_FDS:
+                raise ProtocolError("descriptors without messages")
         return False
 
     def _take_fds(self, count: int) -> tuple[Descriptor, ...]:

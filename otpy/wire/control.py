@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
 
+import msgspec
+
 from otpy.core.exits import ExitReason
 from otpy.core.messages import Answer, Request, StartMany
 from otpy.core.spec import DEFAULT_SHUTDOWN_S, ChildSpec
@@ -210,9 +212,20 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """An answer that clients get as it is: `value` is what MessagePack carries."""
+    """An answer that clients get as it is: plain data, or MessagePack that nobody on the way reads.
 
-    value: object
+    Attributes:
+        value: What MessagePack carries.
+        packed: MessagePack; if there is any, it stands for the value.
+    """
+
+    value: object = None
+    packed: bytes = b""
+
+    @property
+    def content(self) -> object:
+        """The value, to be written as MessagePack."""
+        return msgspec.Raw(self.packed) if self.packed else self.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,3 +386,13 @@ class StopNode:
 @dataclass(frozen=True, slots=True)
 class Listen:
     """From the node to the gateway: from now on accept clients on the socket beside this."""
+
+
+# ---- which of them may come from below ---------------------------------------------------------
+
+FromWorker: TypeAlias = Ready | IgnoreStart | LastWord | Petition | Answered | Forget
+"""What a worker may send up: it runs the user's code, and may have other rights than we."""
+
+FromSupervisor: TypeAlias = FromWorker | Publish | Introduced
+
+FromGateway: TypeAlias = Ready | Introduce | Ask | Forget | StopNode

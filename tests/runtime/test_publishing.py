@@ -6,6 +6,7 @@ from functools import partial
 import pytest
 
 from otpy.events import ChildStopping, Event
+from otpy.runtime.control_channel import SUPERVISOR
 from otpy.runtime.publishing import WayUp
 from otpy.system.channel import Channel
 from otpy.system.descriptor import Descriptor
@@ -17,15 +18,18 @@ from otpy.wire.frames import FrameDecoder, frame
 _MAX_FRAME = 2 << 20
 
 
+def _write(message: object, count: int) -> bytes:
+    return frame(SUPERVISOR.encode(message, count), _MAX_FRAME)
+
+
 class Ends:
     """A supervisor's pipe to its parent; at most two messages wait while the parent reads none."""
 
     def __init__(self) -> None:
         ours, theirs = (Socket(end) for end in socket_pair())
         self.loop = Loop()
-        encode = partial(frame, max_frame=_MAX_FRAME)
-        self.child = Channel(ours, FrameDecoder().feed, encode, max_queued=2)
-        self.parent = Channel(theirs, FrameDecoder().feed, frame)
+        self.child = Channel(ours, FrameDecoder().feed, _write, SUPERVISOR.decode, max_queued=2)
+        self.parent = Channel(theirs, FrameDecoder().feed, _write, SUPERVISOR.decode)
         self.child.attach(self.loop, lambda *_: None, lambda: None)
         self.heard: list[Event] = []
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from otpy.runtime.child import control_channel
+from otpy.runtime.control_channel import WORKER, end_of_child, end_of_supervisor
 from otpy.system.channel import ChannelClosed
 from otpy.system.descriptor import pipe
 from otpy.system.sockets import socket_pair
 
 _WITHOUT_ROOM = """
 import os, resource, socket
-from otpy.runtime.child import control_channel
+from otpy.runtime.control_channel import WORKER, end_of_child, end_of_supervisor
 from otpy.system.descriptor import pipe
 from otpy.system.fdpass import send_fds
 from otpy.system.sockets import socket_pair
@@ -30,7 +30,9 @@ try:
         send_fds(one, b"x", ends, socket.MSG_DONTWAIT)
 except OSError as error:
     print(error.strerror)
-ours, theirs = (control_channel(end) for end in socket_pair())
+one_end, other_end = socket_pair()
+ours = end_of_supervisor(one_end, WORKER)
+theirs = end_of_child(other_end, WORKER)
 ours.send("with descriptors", pipe())
 ours.send("without")
 theirs.receive(lambda message, fds: print(message, len(fds)))
@@ -56,7 +58,9 @@ def test_a_message_whose_descriptors_may_not_be_sent_goes_without_them() -> None
 
 def test_a_channel_without_another_end_is_not_silent() -> None:
     """6.3: who forwards a request has to know that it did not go."""
-    ours, theirs = (control_channel(end) for end in socket_pair())
+    one_end, other_end = socket_pair()
+    ours = end_of_supervisor(one_end, WORKER)
+    theirs = end_of_child(other_end, WORKER)
     theirs.close()
     ours.send("as it goes, nobody knows")
     assert not ours.has_room

@@ -1,0 +1,48 @@
+"""The two ends of the pipe between a supervisor and a child.
+
+What goes down is pickled: a child obeys its supervisor in any case. What comes up is typed
+MessagePack (`otpy.wire.records`): a child may run as another user, or be taken over by what it
+serves, and must not have its supervisor run anything.
+"""
+
+import pickle
+from functools import partial
+from typing import Any, Final
+
+from otpy.system.channel import Channel
+from otpy.system.descriptor import Descriptor
+from otpy.system.sockets import Socket
+from otpy.wire.control import FromGateway, FromSupervisor, FromWorker
+from otpy.wire.frames import FrameDecoder, frame
+from otpy.wire.records import RecordCodec
+
+MAX_FRAME: Final = 256 << 20
+
+WORKER: Final = RecordCodec(FromWorker)
+SUPERVISOR: Final = RecordCodec(FromSupervisor)
+GATEWAY: Final = RecordCodec(FromGateway)
+
+_framed: Final = partial(frame, max_frame=MAX_FRAME)
+
+
+def end_of_supervisor(end: Descriptor, child: RecordCodec) -> Channel:
+    """Make the channel to a child, which sends the records of `child`."""
+    return Channel(Socket(end), FrameDecoder(MAX_FRAME).feed, _write_pickle, child.decode)
+
+
+def end_of_child(end: Descriptor, own: RecordCodec) -> Channel:
+    """Make the channel to the supervisor, which is sent the records of `own`."""
+
+    def write(message: object, count: int) -> bytes:
+        return _framed(own.encode(message, count))
+
+    return Channel(Socket(end), FrameDecoder(MAX_FRAME).feed, write, _read_pickle)
+
+
+def _write_pickle(message: object, count: int) -> bytes:
+    return _framed(pickle.dumps((count, message), protocol=5))
+
+
+def _read_pickle(body: bytes | bytearray) -> tuple[int, Any]:
+    count, message = pickle.loads(body)  # noqa: S301  # of the supervisor
+    return count, message

@@ -1,0 +1,143 @@
+"""Records between processes: what comes up is typed, and never runs anything."""
+
+import contextlib
+import pickle
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from otpy import errors
+from otpy.core import exits, messages, spec
+from otpy.errors import OtpyError, ProtocolError
+from otpy.events import ChildStarted
+from otpy.wire import control
+from otpy.wire.control import Address, Answered, AskProcess, FromSupervisor, FromWorker, Petition
+from otpy.wire.records import RecordCodec
+
+CODEC = RecordCodec(FromSupervisor)
+
+CHILD = spec.ChildSpec(
+    "pool",
+    spec.SupervisorSpec(
+        strategy=spec.Strategy.REST_FOR_ONE,
+        children=(
+            spec.ChildSpec("a", spec.ServerStart("m:f", (1, [2]), {"k": None}), shutdown=1),
+            spec.ChildSpec("b", spec.CommandStart(("prog",)), spec.Restart.TEMPORARY),
+        ),
+    ),
+    shutdown=spec.INFINITY,
+)
+EVENT = ChildStarted(at=1.5, path="a", kind="worker", pid=5, incarnation=2)
+NESTED = exits.FailedToStartChild("a", exits.FailedToStartChild("b", exits.Raised("E: x", "trace")))
+
+MESSAGES = [
+    control.Ready(traps=False),
+    control.IgnoreStart(),
+    control.LastWord(NESTED, "in hand"),
+    control.Forget(7),
+    control.Publish((EVENT,)),
+    control.Introduced(1, "a", 5, 2),
+    Petition(1, Address("a", 1), control.Seek("b")),
+    Petition(1, Address("a", 1), control.Register(b"k", b"v")),
+    Petition(
+        1, Address("a", 1), AskProcess("p", messages.StartMany((messages.StartChild(CHILD),)))
+    ),
+    Petition(1, Address("a", 1), AskProcess("p", messages.StartCopy("x", (1,), {"y": [1]}))),
+    Answered(1, CHILD, {"a": 4}),
+    Answered(1, messages.Results((messages.Done("a", 1), messages.NotStarted(NESTED))), {}),
+    Answered(1, control.Plain(packed=b"\xc0"), {}),
+]
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=lambda message: type(message).__name__)
+def test_a_record_comes_back(message: object) -> None:
+    assert CODEC.decode(CODEC.encode(message, 3)) == (3, message)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.NoProcess("none"),
+        errors.ProcessDown("killed", "trace"),
+        errors.FrameTooLarge(5, 4),
+        errors.SpecError(["one", "two"]),
+        errors.SeveralInstances("pool", 2, (1, -1)),
+        errors.SupervisorError("not_found", "x"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_an_error_comes_back(error: OtpyError) -> None:
+    _, message = CODEC.decode(CODEC.encode(Answered(1, error, {})))
+    assert type(message.answer) is type(error)
+    assert str(message.answer) == str(error)
+
+
+def test_an_error_of_a_users_class_comes_as_what_it_is_to_others() -> None:
+    class Mine(errors.Refused):
+        pass
+
+    _, message = CODEC.decode(CODEC.encode(Answered(1, Mine("no"), {})))
+    assert type(message.answer) is errors.Refused
+
+
+def test_a_worker_may_not_send_what_supervisors_send() -> None:
+    worker = RecordCodec(FromWorker)
+    for message in (control.Publish((EVENT,)), control.Introduced(1, "a", 5, 2)):
+        with pytest.raises(ProtocolError):
+            worker.decode(CODEC.encode(message))
+
+
+class Evil:
+    def __reduce__(self) -> tuple[object, ...]:
+        return pytest.fail, ("unpickled",)
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_a_pickle_is_no_record(protocol: int) -> None:
+    with pytest.raises(ProtocolError):
+        CODEC.decode(pickle.dumps((0, Evil()), protocol))
+
+
+@given(st.binary())
+def test_bytes_are_a_record_or_a_protocol_error(body: bytes) -> None:
+    with contextlib.suppress(ProtocolError):
+        CODEC.decode(body)
+
+
+PLAIN = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-5, 5)
+    | st.text(max_size=3)
+    | st.sampled_from(
+        ["Ready", "LastWord", "Petition", "Answered", "Seek", "Raised", "NoProcess", "ServerStart"]
+    ),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=2), inner),
+    max_leaves=12,
+)
+
+
+@given(PLAIN)
+def test_data_is_a_record_or_a_protocol_error(data: object) -> None:
+    with contextlib.suppress(ProtocolError):
+        CODEC.decode(msgspec.msgpack.encode([0, data]))
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        ["Ready", 1, True],
+        ["Ready", True],
+        ["LastWord", ["Raised", "x", 5], ""],
+        ["LastWord", ["Killed", "more"], ""],
+        ["Petition", 1, ["Address", "a", "1"], ["Seek", "b"]],
+        ["Answered", 1, ["OtpyError2", "x"], {}],
+        ["Answered", 1, ["OtpyError"], {"a": "pid"}],
+        ["Publish", [{"event": "ChildStarted"}]],
+    ],
+)
+def test_a_field_of_another_type_is_a_protocol_error(record: list[object]) -> None:
+    with pytest.raises(ProtocolError):
+        CODEC.decode(msgspec.msgpack.encode([0, record]))
