@@ -1,13 +1,13 @@
 """A mark that every process below a node carries, and that others can read: in its environment.
 
 What is exec'ed has it among its variables. What is only forked shows, in /proc/PID/environ, the
-memory where the kernel put the environment of the last exec: so the mark is written there too.
+memory where the kernel put the environment of the last exec: so the mark is written there.
 Neither asks for an open descriptor, and a variable that is removed stays readable there.
 """
 
 import os
 from collections.abc import Iterable, Mapping
-from ctypes import c_char
+from ctypes import CDLL, addressof, c_char, c_void_p
 from pathlib import Path
 from typing import Final
 
@@ -15,12 +15,14 @@ VARIABLE: Final = "OTPY_MARK"
 
 _PROCESS: Final = "process:"
 _PROCESS_BYTES: Final = 32
-_NODE_BYTES: Final = 448
+_NODE_BYTES: Final = 288
 _ENV_START: Final = 47
 """Of the fields of /proc/PID/stat, counted from the state on (proc(5), field 50)."""
 
 _tokens: tuple[str, ...] = ()
 _memory: memoryview | None = None
+_is_variable: bool = False
+"""Whether that memory is what getenv(3) finds: a program that is exec'ed gets what is there."""
 
 
 def with_room(environment: Mapping[str, str]) -> dict[str, str]:
@@ -33,10 +35,11 @@ def with_room(environment: Mapping[str, str]) -> dict[str, str]:
 
 def mark_node(token: str) -> None:
     """Mark this process, and whatever comes below it; the first word is for `mark_process`."""
-    global _tokens, _memory  # noqa: PLW0603  # there is one environment, too
+    global _tokens, _memory, _is_variable  # noqa: PLW0603  # there is one environment, too
     around = os.environ.get(VARIABLE, "").split()
     _tokens = (token, *(word for word in around if word.strip("-")))
     _memory = _find_memory()
+    _is_variable = _memory is not None and _address() == addressof(c_char.from_buffer(_memory))
     _write("-", len(_memory) if _memory is not None else 0)
 
 
@@ -55,10 +58,22 @@ def marked_process(word: str) -> tuple[int, int] | None:
 
 
 def _write(process: str, size: int) -> None:
-    first = process.ljust(_PROCESS_BYTES - 1)
-    os.environ[VARIABLE] = " ".join((first, *_tokens))
+    value = " ".join((process.ljust(_PROCESS_BYTES - 1), *_tokens)).encode()
     if _memory is not None:
-        _memory[:size] = os.fsencode(os.environ[VARIABLE])[:size].ljust(size)
+        _memory[:size] = value[:size].ljust(size)
+    if _is_variable:
+        # The rest of an assignment is on twenty pages that every worker would have for itself.
+        os.environ._data[VARIABLE.encode()] = value  # type: ignore[attr-defined]  # noqa: SLF001
+    else:
+        os.environ[VARIABLE] = value.decode()
+
+
+def _address() -> int | None:
+    """Return where getenv(3) finds the variable."""
+    getenv = CDLL(None).getenv
+    getenv.restype = c_void_p
+    found: int | None = getenv(VARIABLE.encode())
+    return found
 
 
 def _find_memory() -> memoryview | None:
