@@ -308,7 +308,7 @@ class Node:
     async def is_running(self, name: str) -> bool:
         """Tell whether the process runs at this moment; raises `NoProcess`."""
         answer = await self._gateway.ask("whereis", {"name": name})
-        return converted("whereis", answer, TreeRow).state == "running"
+        return converted("whereis", answer, TreeRow).takes_casts
 
     async def introduce(self, name: str, deadline: float | None) -> Link:
         """Get a link to a process; waits for one that is being restarted."""

@@ -305,7 +305,7 @@ class Node(ClientEmployer):
 
     def is_running(self, name: str, deadline: float | None) -> bool:
         """Tell whether the process runs at this moment; raises `NoProcess` and `TooLate`."""
-        return self.ask_until("whereis", {"name": name}, deadline, shape=TreeRow).state == "running"
+        return self.ask_until("whereis", {"name": name}, deadline, shape=TreeRow).takes_casts
 
     def introduce(self, name: str, deadline: float | None) -> Link:
         """Get a link to a process; waits for one that is being restarted.

@@ -174,7 +174,12 @@ class BootAsked:
 
 @dataclass(frozen=True, slots=True)
 class StopAsked:
-    """The parent, or the operator at the top, wants the supervisor to stop in order."""
+    """The parent, or the operator at the top, wants the supervisor to stop in order.
+
+    With `for_good` nobody is to start it again by itself.
+    """
+
+    for_good: bool = False
 
 
 @dataclass(frozen=True, slots=True)

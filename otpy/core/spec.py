@@ -154,6 +154,13 @@ class ChildSpec:
         return isinstance(self.start, SupervisorSpec)
 
 
+def kind_of(child: ChildSpec) -> str:
+    """Name the kind of a child: ``supervisor``, ``worker`` or ``command``."""
+    if child.is_supervisor:
+        return "supervisor"
+    return "command" if isinstance(child.start, CommandStart) else "worker"
+
+
 def supervisor_of_instances(
     child: ChildSpec, count: int, intensity: RestartIntensity
 ) -> SupervisorSpec:

@@ -90,9 +90,10 @@ class StoppingSome:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """Stop everything, then end with `reason`."""
+    """Stop everything, then end with `reason`; `for_good` if no replacement will be started."""
 
     reason: ExitReason = field(default_factory=Shutdown)
+    for_good: bool = False
 
 
 Purpose: TypeAlias = Booting | Recovering | StartingOne | StoppingOne | StoppingSome | Ending
@@ -113,7 +114,10 @@ class Work:
 
 
 class Outlook(Enum):
-    """What somebody who looks for a child may expect."""
+    """What somebody who looks for a child may expect.
+
+    `ENDING`: it will be known once the child, or its supervisor, has ended.
+    """
 
     UP = auto()
     COMING = auto()
@@ -147,6 +151,12 @@ class SupervisorState:
         """Whether it is about to end, or has."""
         return self.over or (self.work is not None and isinstance(self.work.purpose, Ending))
 
+    @property
+    def ends_for_good(self) -> bool:
+        """Whether it is about to end, and none will take its place."""
+        purpose = self.work.purpose if self.work is not None else None
+        return isinstance(purpose, Ending) and purpose.for_good
+
 
 def new_supervisor(
     spec: SupervisorSpec, starts: Mapping[str, int] | None = None
@@ -169,15 +179,27 @@ def is_asked_to_start(state: SupervisorState) -> bool:
 
 
 def outlook(state: SupervisorState, child_id: str) -> Outlook:
-    """Tell whether a child runs, will run without anybody's doing, or will not."""
-    if state.ending:
-        return Outlook.ENDING
+    """Tell whether a child runs, will run without anybody's doing, or will not.
+
+    While a supervisor ends, what has not been stopped yet is as much there as before.
+    """
     child = state.children.get(child_id)
+    if child is not None and child.status is Status.RUNNING:
+        return Outlook.UP
+    if state.ending:
+        ends = child is not None and child.status in ALIVE
+        return Outlook.ENDING if ends or not state.ends_for_good else Outlook.GONE
     if child is None:
         return Outlook.GONE
-    if child.status is Status.RUNNING:
-        return Outlook.UP
     return Outlook.COMING if _will_be_started(state, child) else Outlook.GONE
+
+
+def comes_back(state: SupervisorState, child_id: str) -> bool:
+    """Tell whether a child that is being stopped will be started again without anybody's doing."""
+    if state.ending:
+        return not state.ends_for_good
+    child = state.children.get(child_id)
+    return child is not None and _will_be_started(state, child)
 
 
 def _will_be_started(state: SupervisorState, child: Child) -> bool:

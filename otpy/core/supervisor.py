@@ -73,8 +73,8 @@ def _take(turn: Turn, event: Event) -> None:
     match event:
         case BootAsked():
             turn.begin(Booting(), start=tuple(turn.children))
-        case StopAsked():
-            _stop_asked(turn)
+        case StopAsked(for_good=for_good):
+            turn.end(for_good=for_good)
         case HaltAsked():
             _halt_asked(turn)
         case Requested() | TryAgain() | StartAgain():
@@ -228,16 +228,10 @@ def _restart_group(turn: Turn, child: Child) -> None:
 # ---- the end of the supervisor ---------------------------------------------------------------
 
 
-def _stop_asked(turn: Turn) -> None:
-    if not turn.is_ending:
-        turn.end()
-
-
 def _halt_asked(turn: Turn) -> None:
     for id_ in stop_order(turn.children):
         child = turn.children[id_]
         if child.status in ALIVE:
             turn.mark(child, Status.STOPPING)
             turn.actions.append(Halt(id_, child.incarnation))
-    if not turn.is_ending:
-        turn.end()
+    turn.end(for_good=True)

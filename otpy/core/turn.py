@@ -108,11 +108,6 @@ class Turn:
 
     # ---- the work in hand --------------------------------------------------------------------
 
-    @property
-    def is_ending(self) -> bool:
-        """Whether the supervisor is on its way out."""
-        return self.work is not None and isinstance(self.work.purpose, Ending)
-
     def begin(
         self, purpose: Purpose, *, stop: tuple[str, ...] = (), start: tuple[str, ...] = ()
     ) -> None:
@@ -120,12 +115,19 @@ class Turn:
         self.work = Work(purpose, stop, start)
         self.advance()
 
-    def end(self, reason: ExitReason | None = None) -> None:
-        """Stop every child, latest first, then end; with `Shutdown` if no reason is given."""
+    def end(self, reason: ExitReason | None = None, *, for_good: bool = False) -> None:
+        """Stop every child, latest first, then end; with `Shutdown` if no reason is given.
+
+        One that is ending already does so with its own reason.
+        """
+        if self.work is not None and isinstance(ending := self.work.purpose, Ending):
+            ending = replace(ending, for_good=ending.for_good or for_good)
+            self.work = replace(self.work, purpose=ending)
+            return
         # The one that is being stopped already, if any, is waited for first.
         stopping = self.work.stop[:1] if self.work is not None else ()
         order = (*stopping, *stop_order(self.children))
-        self._begin_stops(Ending(reason or Shutdown()), order)
+        self._begin_stops(Ending(reason or Shutdown(), for_good), order)
 
     def stop_some(self, token: int, ids: tuple[str, ...]) -> None:
         """Stop those of these children that are there, latest first, then answer."""

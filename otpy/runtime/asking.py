@@ -96,10 +96,10 @@ def granted(answer: ControlAnswer, kind: type[GrantedT]) -> GrantedT:
 
 
 def running(row: TreeRow, me: Address) -> bool:
-    """Tell whether another process runs; raises `CallingSelf` if it is this one."""
+    """Tell whether another process takes casts; raises `CallingSelf` if it is this one."""
     if row.path == me.path:
         raise CallingSelf(row.path)
-    return row.state == "running"
+    return row.takes_casts
 
 
 def plainly(request: Inquiry) -> Inquiry:

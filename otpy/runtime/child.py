@@ -15,7 +15,7 @@ from otpy.core.exits import (
     Signaled,
     reason_of,
 )
-from otpy.core.spec import ChildSpec, CommandStart, seconds_of
+from otpy.core.spec import ChildSpec, kind_of, seconds_of
 from otpy.events import ChildEnded, ChildRemoved, ChildStarting, Event
 from otpy.runtime.gauges import CASTS, INFOS, SUSPENDED, TAKEN, busy_for, queued
 from otpy.runtime.output import ChildOutput
@@ -88,15 +88,19 @@ class Child:
         """Whether there may be more processes below it."""
         return self.spec.is_supervisor
 
-    def stop(self) -> None:
+    def stop(self, *, for_good: bool) -> None:
         """Ask it to end: by a message where somebody reads it, else by its stop signal.
 
         The signal goes to the program itself, or to its whole group if the tree says so.
+
+        Args:
+            for_good: Nobody is to be started in its place.
         """
         self.asked = self.orderly = True
         if told := self.is_supervisor or self.traps:
             budget = seconds_of(self.spec.shutdown)
-            self._tell(ShutDown(None if budget is None else time.monotonic() + budget))
+            until = None if budget is None else time.monotonic() + budget
+            self._tell(ShutDown(until, for_good))
         if self.spec.stop_group:
             self._signal_group()
         elif not told:
@@ -272,10 +276,3 @@ class Child:
             self.timer.cancel()
         self.channel.close()
         self.pidfd.close()
-
-
-def kind_of(spec: ChildSpec) -> str:
-    """Name the kind of a child: ``supervisor``, ``worker`` or ``command``."""
-    if spec.is_supervisor:
-        return "supervisor"
-    return "command" if isinstance(spec.start, CommandStart) else "worker"

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from otpy.core.spec import ServerStart, SupervisorSpec, kind_of
 from otpy.errors import NoProcess
 from otpy.events import (
     ChildAdded,
@@ -84,6 +85,16 @@ class Directory:
         self._taken: dict[str, set[str]] = {}
         self._fates: OrderedDict[Address, Fate] = OrderedDict()
 
+    def expect(self, path: str, spec: SupervisorSpec) -> None:
+        """Take in what the tree declares below `path`: it is known before it has started."""
+        self._declare(path, tuple((child.id, kind_of(child)) for child in spec.children))
+        for child in spec.children:
+            below = _join(path, child.id)
+            if isinstance(child.start, SupervisorSpec):
+                self.expect(below, child.start)
+            elif isinstance(child.start, ServerStart) and child.start.name:
+                self._take_name(child.start.name, Address(below, 0))
+
     def apply(self, event: Event) -> list[Ended]:
         """Take in what happened; tell which processes have ended by it."""
         match event:
@@ -99,8 +110,7 @@ class Directory:
             case ChildIgnored():
                 return self._ended(event, _NOT_NEEDED, "ignored")
             case NameTaken(taken=name, incarnation=incarnation):
-                self._names[name] = Address(event.path, incarnation)
-                self._taken.setdefault(event.path, set()).add(name)
+                self._take_name(name, Address(event.path, incarnation))
             case _:
                 if (entry := self.find(event.path)) is not None:
                     self._update(entry, event)
@@ -246,6 +256,10 @@ class Directory:
             gone = entry.children.pop(id_, None)
             for each in (gone, *_below(gone)) if gone is not None else ():
                 self._forget_names(each.path, 0)
+
+    def _take_name(self, name: str, who: Address) -> None:
+        self._names[name] = who
+        self._taken.setdefault(who.path, set()).add(name)
 
     def _forget_names(self, path: str, incarnation: int) -> None:
         """Forget the names that other incarnations took, and this one has not taken."""

@@ -22,6 +22,9 @@ class Family(Protocol):
     def outlook(self, id_: str) -> Outlook:
         """What somebody who looks for this child may expect."""
 
+    def comes_back(self, id_: str) -> bool:
+        """Tell whether a child that is being stopped will be started again by itself."""
+
     def running(self, id_: str) -> Child | None:
         """The present incarnation, if it is up."""
 

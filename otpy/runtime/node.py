@@ -121,6 +121,7 @@ class Node(Supervisor):
         self._name, self._files = tree.name, files
         self._facts = NodeFacts(tree.name, os.getpid(), tree.config)
         self._directory = Directory()
+        self._directory.expect("", tree.spec)
         mourners = Mourners(self._directory)
         self._petitions = Petitions(self._directory, mourners, self.router, self._publish_now)
         self._recent: deque[Event] = deque(maxlen=RECENT)
@@ -168,7 +169,7 @@ class Node(Supervisor):
         self._stops += 1
         if self._stops == 1:
             self.publish(NodeStopping(at=time.time(), path="@node", node=self._name, why=why))
-            self.tell(StopAsked())
+            self.tell(StopAsked(for_good=True))
         else:
             why = f"{why} again: killing what is left"
             self.publish(NodeStopping(at=time.time(), path="@node", node=self._name, why=why))

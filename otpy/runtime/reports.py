@@ -12,7 +12,7 @@ from otpy.core.messages import (
     Restarting,
     TooManyRestarts,
 )
-from otpy.core.spec import SupervisorSpec
+from otpy.core.spec import SupervisorSpec, kind_of
 from otpy.events import (
     AutoShutdown,
     ChildAdded,
@@ -22,7 +22,6 @@ from otpy.events import (
     Event,
     GaveUp,
 )
-from otpy.runtime.child import kind_of
 
 
 def child_path(supervisor: str, id_: str) -> str:

@@ -118,17 +118,19 @@ class Router:
             self._refuse(origin, message, fds, NoProcess(f"too many wait for {id_!r}"))
 
     def _open(self, message: Introduce | Ask) -> Child | None:
-        """Find the child that takes a message: it is up, or a worker looks for one below it.
+        """Find the child that takes a message: it is up, or a supervisor that knows what to do.
 
-        A worker in its init is to reach those that were started before it; clients wait.
+        While a supervisor boots and while it stops, some of what runs below it is up.
         """
-        child = self._family.present(message.path[0])
-        if child is None or child.is_leaving:
+        id_, *below = message.path
+        child = self._family.present(id_)
+        if child is None:
             return None
-        if child.ready:
-            return child
-        below = child.is_supervisor and len(message.path) > 1
-        return child if below and message.peer is not None else None
+        if child.is_supervisor and (below or isinstance(message, Introduce)):
+            # One that ends takes requests along, undone: those wait for the next one.
+            waits = child.is_leaving and isinstance(message, Ask) and self._family.comes_back(id_)
+            return None if waits else child
+        return child if child.ready and not child.is_leaving else None
 
     def retry_held(self) -> None:
         """Look again at what waits; to be called whenever a child's fate has changed."""

@@ -99,8 +99,8 @@ class TreeSupervisor(Supervisor):
 
     def _heard_from_parent(self, message: object, fds: tuple[Descriptor, ...]) -> None:
         match message:
-            case ShutDown():
-                self.tell(StopAsked())
+            case ShutDown(for_good=for_good):
+                self.tell(StopAsked(for_good))
             case HaltNow():
                 self.tell(HaltAsked())
             case Introduce() | Ask():

@@ -34,6 +34,7 @@ from otpy.core.messages import Event as CoreEvent
 from otpy.core.spec import ChildSpec, SupervisorSpec
 from otpy.core.state import (
     Outlook,
+    comes_back,
     is_asked_to_start,
     new_supervisor,
     outlook,
@@ -184,7 +185,7 @@ class Supervisor(abc.ABC):
         child = self._stopping(order.child)
         match order:
             case Stop():
-                child.stop()
+                child.stop(for_good=not self.comes_back(order.child))
             case Kill():
                 child.kill()
                 self._kill_rest(child)
@@ -304,7 +305,7 @@ class Supervisor(abc.ABC):
         child.ready = True
         if child.asked:
             # It was asked while it started, and may have been deaf to SIGTERM then.
-            child.stop()
+            child.stop(for_good=not self.comes_back(child.spec.id))
         self.publish(
             ChildStarted(
                 at=time.time(),
@@ -385,6 +386,10 @@ class Supervisor(abc.ABC):
         """What somebody who looks for this child may expect."""
         return outlook(self._state, id_)
 
+    def comes_back(self, id_: str) -> bool:
+        """Tell whether a child that is being stopped will be started again by itself."""
+        return comes_back(self._state, id_)
+
     def running(self, id_: str) -> Child | None:
         """The present incarnation, if it is up."""
         child = self.present(id_)
@@ -393,7 +398,8 @@ class Supervisor(abc.ABC):
     def present(self, id_: str) -> Child | None:
         """The present incarnation, from its fork on until it is known to have ended."""
         child = self._children.get(id_)
-        return child if child is not None and child.pid in self._pids else None
+        is_there = child is not None and child.pid in self._pids and not child.reaped
+        return child if is_there else None
 
     def ask(self, token: int, request: Request) -> None:
         """Have the core answer."""

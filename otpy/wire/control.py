@@ -39,9 +39,13 @@ class BeWorker(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ShutDown:
-    """End in order, and by that time of the monotonic clock; None leaves all the time."""
+    """End in order, and by that time of the monotonic clock; None leaves all the time.
+
+    `for_good`: nobody is to be started in its place.
+    """
 
     until: float | None = None
+    for_good: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,11 @@ class TreeRow(msgspec.Struct, frozen=True, kw_only=True):
     started_at: float | None = None
     reason: str = ""
 
+    @property
+    def takes_casts(self) -> bool:
+        """Whether a cast may arrive: a supervisor's children may run in any state of its own."""
+        return self.state == "running" or (self.kind == "supervisor" and self.pid is not None)
+
 
 class Stopped(msgspec.Struct, frozen=True):
     """How a process ended that was to be stopped, and with which reason it was to end."""

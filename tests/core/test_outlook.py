@@ -3,7 +3,7 @@
 from otpy.core.exits import Killed, Normal, Shutdown
 from otpy.core.messages import BootAsked, StartChild, StopAsked, TerminateChild
 from otpy.core.spec import ChildSpec, Restart, Strategy, SupervisorSpec
-from otpy.core.state import Outlook, outlook, starts_ahead
+from otpy.core.state import Outlook, comes_back, outlook, starts_ahead
 from tests.core.machine import A, B, C, Machine, child, running
 
 TRANSIENT = child("x", Restart.TRANSIENT)
@@ -94,14 +94,47 @@ def test_a_child_that_somebody_terminates_is_gone() -> None:
     assert outlook(supervisor.state, "a") is Outlook.GONE
 
 
-def test_while_and_after_the_supervisor_ends_so_does_everything_below_it() -> None:
+def test_while_the_supervisor_ends_what_is_not_stopped_yet_is_up() -> None:
     supervisor = running(A, B)
     supervisor.hear(StopAsked())
-    assert outlooks(supervisor) == {"a": Outlook.ENDING, "b": Outlook.ENDING}
+    assert outlooks(supervisor) == {"a": Outlook.UP, "b": Outlook.ENDING}
     supervisor.exited("b", Shutdown())
+    assert outlooks(supervisor) == {"a": Outlook.ENDING, "b": Outlook.ENDING}
     supervisor.exited("a", Shutdown())
     assert outlooks(supervisor) == {"a": Outlook.ENDING, "b": Outlook.ENDING}
     assert outlook(supervisor.state, "z") is Outlook.ENDING
+
+
+def test_while_it_ends_for_good_what_is_stopped_is_gone() -> None:
+    """4.19: nobody is to wait for what no supervisor will start again."""
+    supervisor = running(A, B)
+    supervisor.hear(StopAsked(for_good=True))
+    assert outlooks(supervisor) == {"a": Outlook.UP, "b": Outlook.ENDING}
+    supervisor.exited("b", Shutdown())
+    assert outlooks(supervisor) == {"a": Outlook.ENDING, "b": Outlook.GONE}
+    assert outlook(supervisor.state, "z") is Outlook.GONE
+
+
+def test_an_end_that_has_begun_may_turn_out_to_be_for_good() -> None:
+    supervisor = running(A, B)
+    supervisor.hear(StopAsked())
+    supervisor.exited("b", Shutdown())
+    assert supervisor.hear(StopAsked(for_good=True)) == ()
+    assert outlook(supervisor.state, "b") is Outlook.GONE
+
+
+def test_what_is_stopped_comes_back_unless_that_was_asked_for_or_is_for_good() -> None:
+    supervisor = running(A, B, TEMPORARY, strategy=Strategy.ONE_FOR_ALL)
+    supervisor.exited("a")
+    assert comes_back(supervisor.state, "b")
+    assert not comes_back(supervisor.state, "t")
+    supervisor = running(A)
+    supervisor.ask(1, TerminateChild("a"))
+    assert not comes_back(supervisor.state, "a")
+    for for_good in (True, False):
+        supervisor = running(A)
+        supervisor.hear(StopAsked(for_good))
+        assert comes_back(supervisor.state, "a") is not for_good
 
 
 def test_starts_that_were_asked_for_are_ahead() -> None:

@@ -20,7 +20,7 @@ ASKED: dict[str, Callable[[Any], Any]] = {
     "register": lambda module: module.register("key"),
     "register_name": lambda module: module.register_name("name"),
     "start_child": lambda module: module.supervisor("").start_child({"id": "x", "start": "m:f"}),
-    "start_task": lambda module: module.tasks.start("tasks", print),
+    "start_task": lambda module: module.tasks.start(print),
     "state": lambda module: module.sys.get_state("other"),
     "stop": lambda module: module.stop("other"),
     "which_children": lambda module: module.supervisor("").which_children(),
