@@ -1,7 +1,6 @@
 """``otpy start``."""
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -55,13 +54,20 @@ def started(info: "ChildInfo") -> str:
 
 
 def read_spec(word: str) -> dict[str, Any]:
-    """Read a child's fields, from JSON or from the file named after an @."""
+    """Read a child's fields, from JSON or from the file named after an @.
+
+    Raises:
+        SpecError: The file has mistakes.
+    """
+    data: object
     if word.startswith("@"):
-        data = _read_yaml(Path(word[1:]))
+        from otpy.config import load_data  # noqa: PLC0415 - slow to import
+
+        data = load_data(word[1:])
     else:
         try:
             data = json.loads(word)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise click.UsageError(f"SPEC is neither JSON ({error}) nor @file.yaml") from None
     if not isinstance(data, dict) or not (data.keys() <= {"args"} or _has_id(data)):
         raise click.UsageError('SPEC is not a mapping with an id, as {"id": "w3", "start": ...}')
@@ -70,18 +76,3 @@ def read_spec(word: str) -> dict[str, Any]:
 
 def _has_id(data: dict[str, Any]) -> bool:
     return isinstance(data.get("id"), str)
-
-
-def _read_yaml(file: Path) -> Any:
-    import yaml  # noqa: PLC0415 - slow to import
-
-    try:
-        return yaml.safe_load(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise click.UsageError(f"{file}: {error.strerror}") from None
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
-        raise click.UsageError(f"{file}{place}: {error.problem}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise click.UsageError(f"{file}: {error}") from None

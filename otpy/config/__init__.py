@@ -2,7 +2,7 @@
 
 from otpy.config.data import child_from_data, child_to_data, copy_from_data, is_copy
 from otpy.config.schema import json_schema
-from otpy.config.tree import TreeConfig, load
+from otpy.config.tree import TreeConfig, load, load_data
 
 __all__ = [
     "TreeConfig",
@@ -12,4 +12,5 @@ __all__ = [
     "is_copy",
     "json_schema",
     "load",
+    "load_data",
 ]

@@ -31,6 +31,21 @@ def read_file(path: str, *, check_imports: bool) -> tuple[str, SupervisorSpec]:
         raise _spec_error(path, [error.mistake]) from None
 
 
+def read_data(path: str) -> object:
+    """Read the plain values of a file, with all the care that a tree's file gets.
+
+    Raises:
+        SpecError: With a line for each mistake.
+    """
+    try:
+        document = _document(read_text(path))
+    except BadText as error:
+        raise _spec_error(path, [error.mistake]) from None
+    if document.mistakes:
+        raise _spec_error(path, document.mistakes)
+    return document.data
+
+
 def _read(path: str, check_imports: bool) -> tuple[str, SupervisorSpec]:
     document = _document(read_text(path))
     data = document.data

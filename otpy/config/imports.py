@@ -17,6 +17,7 @@ from pydantic_core import PydanticCustomError
 
 from otpy.config import parsers, probe, rules
 from otpy.config.mistakes import Loc, Mistake, did_you_mean, show
+from otpy.system.search_path import searches_start_directory
 
 Finding: TypeAlias = tuple[str, str]
 """The key of a child that is at fault, ``start`` or ``args``, and what is wrong with it."""
@@ -100,7 +101,8 @@ def _no_module(name: str, missing: str) -> str:
     path = getattr(sys.modules.get(package), "__path__", []) if package else None
     near = did_you_mean(last, [module.name for module in pkgutil.iter_modules(path)])
     named = "" if missing == name else f" in {name!r}"
-    return f"no module {missing!r}{named}, expected one that can be imported{near}"
+    where = "" if searches_start_directory() else " without this directory (PYTHONSAFEPATH is set)"
+    return f"no module {missing!r}{named}, expected one that can be imported{where}{near}"
 
 
 def _wrong_use(module: ModuleType, use: _Use) -> Finding | None:

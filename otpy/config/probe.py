@@ -8,10 +8,10 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
 from otpy.core.exits import ExitReason, ExitStatus, Killed, Normal, Signaled
+from otpy.system.search_path import search_start_directory
 
 Task: TypeAlias = Callable[[], object]
 """What it returns must be JSON."""
@@ -83,7 +83,7 @@ def _settle() -> None:
     os.dup2(nothing, 0)
     os.dup2(2, 1)
     sys.stdout = sys.stderr
-    sys.path.insert(0, str(Path.cwd()))  # as `python -m` would
+    search_start_directory()
     importlib.invalidate_caches()
 
 

@@ -3,6 +3,7 @@
 import os
 import re
 from pathlib import Path
+from typing import Final
 
 from otpy.config.mistakes import Located
 from otpy.errors import SpecError
@@ -11,6 +12,10 @@ from otpy.errors import SpecError
 _NOT_YAML = re.compile(
     "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
+
+
+MAX_BYTES: Final = 4 << 20
+"""Of a file: 10,000 children have less than 1 MiB."""
 
 
 class BadText(Exception):
@@ -29,10 +34,13 @@ def read_text(path: str) -> str:
         BadText: It is no text.
     """
     try:
-        data = Path(path).read_bytes()
+        with Path(path).open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else error
         raise SpecError([f"{path}: cannot be read: {why}"]) from None
+    if len(data) > MAX_BYTES:
+        raise BadText(Located(1, 1, f"the file has over {MAX_BYTES >> 20} MiB, expected less"))
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

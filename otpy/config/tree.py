@@ -40,3 +40,16 @@ def load(path: str | os.PathLike[str], *, check_imports: bool = True) -> TreeCon
     given = os.fspath(path)
     name, spec = read_file(given, check_imports=check_imports)
     return TreeConfig(name or Path(given).stem, spec, str(Path(given).absolute()))
+
+
+def load_data(path: str | os.PathLike[str]) -> object:
+    """Read the plain values of a file in YAML, such as the fields of one child.
+
+    Variables are expanded, duplicate keys, tags and traps refused as in a tree's file.
+
+    Raises:
+        SpecError: With a line for each mistake, ``file:line:column: what is wrong``.
+    """
+    from otpy.config.file import read_data  # noqa: PLC0415 - as above
+
+    return read_data(os.fspath(path))

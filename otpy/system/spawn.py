@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from importlib.machinery import PathFinder
 from multiprocessing import Pipe, context, process, util
-from pathlib import Path
 from typing import Final
 
 from otpy.system.descriptor import Descriptor
 from otpy.system.pools import fill_pools
 from otpy.system.prctl import die_with
+from otpy.system.search_path import search_start_directory
 from otpy.system.title import name_process
 
 _STDERR: Final = 2
@@ -116,13 +116,12 @@ def close_all_but(keep: Iterable[int]) -> None:
 def prepare_for_workers() -> None:
     """Do here, once, what every worker forked from here would have to do.
 
-    Modules are looked for in the current directory first, as ``python -m`` does, and the names
-    of the files in every directory of the path are read now. What a worker prints leaves it
-    line by line.
+    Modules are looked for in the current directory first, and the names of the files in every
+    directory of the path are read now. What a worker prints leaves it line by line.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)
-    sys.path.insert(0, str(Path.cwd()))
+    search_start_directory()
     PathFinder.find_spec("otpy_reads_the_directories_of_the_path")
 
 

@@ -180,9 +180,34 @@ def test_a_spec_that_is_wrong_is_status_2(otpy: Run, tmp_path: Path) -> None:
     assert "got 'always', expected permanent" in told.err
     file = tmp_path / "child.yaml"
     file.write_text("id: a: b\n")
-    assert otpy("start", f"@{file}").complaint.startswith(f"{file}:1:6: mapping values")
+    told = otpy("start", f"@{file}")
+    assert (told.status, told.out) == (2, "")
+    assert told.err.startswith(f"{file}:1:6: YAML syntax: mapping values")
     file.write_bytes(b"\xff\xfe\x00")
-    assert otpy("start", f"@{file}").complaint.startswith(f"{file}: ")
+    assert otpy("start", f"@{file}").err.startswith(f"{file}:1:1: byte 0xff is not UTF-8")
+    assert (
+        otpy("start", f"@{file}.no").err
+        == f"{file}.no: cannot be read: No such file or directory\n"
+    )
+    assert "SPEC is neither JSON" in otpy("start", "counter", "[" * 100_000).complaint
+
+
+@pytest.mark.usefixtures("nowhere")
+def test_a_file_that_is_a_trap_is_refused(otpy: Run, tmp_path: Path) -> None:
+    """5.7: an alias bomb took 2 GB."""
+    file = tmp_path / "child.yaml"
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
+    file.write_text("\n".join(lines))
+    told = otpy("start", f"@{file}")
+    assert (told.status, told.out) == (2, "")
+    assert "aliases make over 1000000 values of this, expected fewer" in told.err
+    file.write_text("id: a\nid: b\nstart: !!python/name:os.system\n")
+    told = otpy("start", f"@{file}")
+    assert [line.removeprefix(f"{file}:").split(":")[0] for line in told.err.splitlines()] == [
+        "2",
+        "3",
+    ]
 
 
 @pytest.mark.usefixtures("counter")

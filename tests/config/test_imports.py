@@ -62,6 +62,16 @@ def test_what_is_there(shop: Folder, start: str, args: str) -> None:
     assert shop.mistakes(starting(start, f"  {args}\n"), check_imports=True) == []
 
 
+def test_the_start_directory_is_not_searched_with_pythonsafepath(
+    shop: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """5.7."""
+    monkeypatch.setenv("PYTHONSAFEPATH", "1")
+    (mistake,) = shop.mistakes(starting("shop_:Cart", ""), check_imports=True)
+    assert "no module 'shop_', expected one that can be imported without this directory" in mistake
+    assert "PYTHONSAFEPATH is set" in mistake
+
+
 @pytest.mark.parametrize(
     ("start", "text"),
     [

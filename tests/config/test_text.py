@@ -142,3 +142,12 @@ def test_columns_count_characters(told: Told) -> None:
     assert told("{name: ééé, strategy: x, children: []}") == [
         "1:23: strategy: got 'x', expected one_for_one, one_for_all, rest_for_one or dynamic",
     ]
+
+
+def test_a_file_over_the_limit_is_refused_at_once(folder: Folder) -> None:
+    """5.7: 48 MB took 108 s."""
+    assert folder.mistakes("# " + "x" * (4 << 20)) == [
+        "1:1: the file has over 4 MiB, expected less"
+    ]
+    with pytest.raises(SpecError, match=r"^/dev/zero:1:1: the file has over 4 MiB, expected less"):
+        load("/dev/zero")
