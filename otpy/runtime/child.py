@@ -127,7 +127,7 @@ class Child:
     @property
     def stop_signal(self) -> signal.Signals:
         """What asks it to stop."""
-        return signal.Signals[f"SIG{self.spec.stop_signal}"]
+        return stop_signal_of(self.spec)
 
     @property
     def _code_of_signal(self) -> int:
@@ -192,8 +192,7 @@ class Child:
         if status.signal == "SIGKILL":
             return self.forced_exit or Killed()
         if status.signal:
-            asked = self.asked and status.signal == self.stop_signal.name
-            return Shutdown() if asked else Signaled(status.signal)
+            return Shutdown() if self._is_stopped_by(status.signal) else Signaled(status.signal)
         if self.last_word is not None:
             return self.last_word.reason
         if status.code == 0:
@@ -216,6 +215,11 @@ class Child:
                     self.starts.pop(path, None)
                 case _:
                     pass
+
+    def _is_stopped_by(self, name: str) -> bool:
+        """Whether the signal that ended it asks it to stop; a worker anybody may ask."""
+        may_be_asked = self.asked or (self.kind == "worker" and self.ready)
+        return may_be_asked and name == self.stop_signal.name
 
     def starting(self) -> ChildStarting:
         """Say that it was forked."""
@@ -276,3 +280,8 @@ class Child:
             self.timer.cancel()
         self.channel.close()
         self.pidfd.close()
+
+
+def stop_signal_of(spec: ChildSpec) -> signal.Signals:
+    """Return the signal that asks a child to stop."""
+    return signal.Signals[f"SIG{spec.stop_signal}"]

@@ -23,10 +23,24 @@ class EventLoop:
 
     def __init__(self) -> None:
         self._runner = asyncio.Runner(loop_factory=_loop_factory())
+        self._task: asyncio.Task[Any] | None = None
+        self._cancelled = False
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine, and return what it returns; raises as it, or as a task that exits."""
-        return self._runner.run(coroutine)
+        return self._runner.run(self._noting(coroutine))
+
+    async def _noting(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        self._task = asyncio.current_task()
+        if self._cancelled and self._task is not None:
+            self._task.cancel()
+        return await coroutine
+
+    def cancel_soon(self) -> None:
+        """Cancel the coroutine that runs; may be called from a signal handler."""
+        self._cancelled = True
+        if self._task is not None:
+            self._runner.get_loop().call_soon_threadsafe(self._task.cancel)
 
     def close(self, seconds: float | None, status: int) -> None:
         """Cancel what is left, and wait for it.

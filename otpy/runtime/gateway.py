@@ -35,7 +35,12 @@ from otpy.system.credentials import peer_of
 from otpy.system.descriptor import Descriptor
 from otpy.system.loop import Loop
 from otpy.system.sockets import Socket, accepted
-from otpy.system.spawn import become_child, become_worker, raise_descriptor_limit
+from otpy.system.spawn import (
+    become_child,
+    become_worker,
+    ignore_signals,
+    raise_descriptor_limit,
+)
 from otpy.wire import link
 from otpy.wire.control import (
     MAX_REGISTERED,
@@ -381,7 +386,7 @@ def be_gateway(
     """Be the gateway, in the process just forked; tell its exit status."""
     keep = (place.control.fileno(), listener.fileno(), *place.held)
     become_child("otpy: gateway", keep)
-    signal.set_wakeup_fd(-1)  # the node's
+    ignore_signals()
     become_worker(place.parent)
     raise_descriptor_limit()
     return Gateway(place, listener, directory, recent, facts).run()

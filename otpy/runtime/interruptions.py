@@ -12,6 +12,7 @@ from otpy.errors import NoProcess, OtpyError, UnknownRequest
 from otpy.runtime.control import Control
 from otpy.runtime.gauges import BUSY_SINCE, SUSPENDED
 from otpy.runtime.links import Link
+from otpy.runtime.stop_signals import StopSignals
 from otpy.runtime.tracing import Tracing
 from otpy.system.descriptor import Descriptor
 from otpy.wire.control import Answered, Ask, Plain
@@ -99,16 +100,20 @@ class Interruptions:
             with contextlib.suppress(NoProcess):
                 self._control.tell(answer)
 
-    def stand_by(self) -> None:
-        """Wait until the supervisor has said something, and for nobody else."""
+    def stand_by(self, signals: StopSignals) -> None:
+        """Wait until the supervisor or a stop signal has said something, and for nobody else."""
         self._gauge[BUSY_SINCE] = 0
         assert self._alarm is not None
         poll = select.poll()
         for waited in (self._control, self._alarm):
             poll.register(waited, select.POLLIN)
+        if signals.fileno() >= 0:
+            poll.register(signals, select.POLLIN)
         for fd, _ in poll.poll():
             if fd == self._alarm.fileno():
                 os.eventfd_read(fd)
+            elif fd == signals.fileno():
+                signals.drain()
             else:
                 self._control.hear()
 

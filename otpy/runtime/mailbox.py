@@ -21,6 +21,7 @@ from otpy.runtime.interruptions import Interruptions
 from otpy.runtime.links import READ_BYTES, Cast, Info, Link, LinkCall, PeerLink
 from otpy.runtime.orders import Halt, ShutDownAsked, StopAsked
 from otpy.runtime.receiving import as_received, check_wait
+from otpy.runtime.stop_signals import StopSignals
 from otpy.runtime.timers import Timers
 from otpy.server import TimerRef
 from otpy.system.descriptor import Descriptor, close_all
@@ -83,6 +84,7 @@ class WorkerMailbox:
         self.ends_by: float | None = None
         self._down: tuple[object, ...] | None = None
         self.interruptions = Interruptions(self.control, self._epoll, gauge, self._links)
+        self.stop_signals = StopSignals(self._epoll, self._asked_by_signal)
 
     def assigned(self) -> BeWorker:
         """Wait for the supervisor to say which child this process is."""
@@ -262,6 +264,7 @@ class WorkerMailbox:
         Held open there, they would hide the worker's death from whoever waits for end-of-file.
         """
         self._gauge = private_gauge()
+        self.stop_signals.reset()
         self._epoll.close()
         for link in self._links.values():
             link.close()
@@ -298,6 +301,8 @@ class WorkerMailbox:
                 self.control.hear()
             elif fd in self._entrances:
                 self._entrances.look(fd)
+            elif fd == self.stop_signals.fileno():
+                self.stop_signals.drain()
             else:
                 self.interruptions.handle(fd)
         if len(ready) > 1:  # else it is taken at once
@@ -319,7 +324,7 @@ class WorkerMailbox:
             if self._order is not None:
                 self._obey(self._order)
             if self.interruptions.suspended:
-                self.interruptions.stand_by()
+                self.interruptions.stand_by(self.stop_signals)
                 self._urgent = True
 
     def _heard(self, message: object, fds: tuple[Descriptor, ...]) -> None:
@@ -344,6 +349,11 @@ class WorkerMailbox:
                 self._wake()
             case _:
                 close_all(fds)
+
+    def _asked_by_signal(self) -> None:
+        """Stop as if the supervisor had asked; called from a signal handler."""
+        self._order = ShutDown()
+        self._urgent = True
 
     def _obey(self, order: ShutDown | StopProcess) -> None:
         if isinstance(order, ShutDown):

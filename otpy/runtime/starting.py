@@ -5,7 +5,7 @@ from collections.abc import Callable, Container, Mapping
 from functools import partial
 
 from otpy.core.spec import ChildSpec, CommandStart, ServerStart, seconds_of
-from otpy.runtime.child import Child
+from otpy.runtime.child import Child, stop_signal_of
 from otpy.runtime.control_channel import GATEWAY, SUPERVISOR, WORKER, end_of_supervisor
 from otpy.runtime.gauges import Board
 from otpy.runtime.nursery import Nursery
@@ -164,6 +164,7 @@ def _assignment(spec: ChildSpec, path: str, incarnation: int) -> BeWorker:
                 instance=instance,
                 name=name,
                 shutdown=seconds_of(spec.shutdown),
+                stop_signal=stop_signal_of(spec),
             )
         case _:
             raise AssertionError(spec)

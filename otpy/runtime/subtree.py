@@ -17,7 +17,12 @@ from otpy.runtime.supervisor import Supervisor
 from otpy.system.channel import Channel, NotSent
 from otpy.system.descriptor import Descriptor
 from otpy.system.prctl import become_subreaper
-from otpy.system.spawn import HANDLED, become_child, prepare_for_workers, raise_descriptor_limit
+from otpy.system.spawn import (
+    become_child,
+    ignore_signals,
+    prepare_for_workers,
+    raise_descriptor_limit,
+)
 from otpy.wire.control import (
     Answered,
     Ask,
@@ -46,6 +51,7 @@ class TreeSupervisor(Supervisor):
 
     def run(self) -> ExitReason:
         """Supervise until it is over; tell why."""
+        signal.signal(signal.SIGTERM, lambda _number, _frame: self._held_ends.signalled())
         self.boot()
         self.loop.run()
         self.send_published()
@@ -131,10 +137,3 @@ def be_supervisor(spec: SupervisorSpec, place: Place) -> int:
     raise_descriptor_limit()
     supervise(place.held[0])
     return 0 if is_clean(TreeSupervisor(place, spec).run()) else 1
-
-
-def ignore_signals() -> None:
-    """Ignore what a stranger sends: only the parent ends a supervisor, as in OTP."""
-    signal.set_wakeup_fd(-1)
-    for number in HANDLED:
-        signal.signal(number, signal.SIG_IGN)

@@ -4,6 +4,7 @@ import abc
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import assert_never
 
 import msgspec
@@ -50,6 +51,7 @@ from otpy.events import (
     Event,
 )
 from otpy.runtime.child import Child
+from otpy.runtime.held_ends import HeldEnds
 from otpy.runtime.nursery import BATCH
 from otpy.runtime.output import Terminal
 from otpy.runtime.owners import Owners
@@ -116,6 +118,7 @@ class Supervisor(abc.ABC):
             self._start_failed,
             lambda: is_asked_to_start(self._state),
         )
+        self._held_ends = HeldEnds(self.loop)
         self._owners = Owners(self.loop, lambda id_: self.ask(NOBODY, TerminateChild(id_)))
         self.result: ExitReason | None = None
 
@@ -208,6 +211,7 @@ class Supervisor(abc.ABC):
 
     def _stopping(self, id_: str) -> Child:
         child = self._children[id_]
+        self._held_ends.release_soon(child)
         # The gateway is to hear what happened before it is told to stop.
         self.send_published()
         if not child.asked:
@@ -348,7 +352,8 @@ class Supervisor(abc.ABC):
     def _group_ended(self, child: Child, status: Status) -> None:
         output = child.output.finish() if child.output is not None else ""
         del self._pids[child.pid]
-        self.reaper.after(child, lambda: self._is_gone(child, status, output))
+        gone = partial(self._is_gone, child, status, output)
+        self.reaper.after(child, lambda: self._held_ends.hold(child, gone))
 
     def _is_gone(self, child: Child, status: Status, output: str) -> None:
         id_, incarnation = child.spec.id, child.incarnation

@@ -7,14 +7,15 @@ from functools import partial
 from inspect import iscoroutine
 from typing import TYPE_CHECKING, Any, Final
 
-from otpy.core.exits import ExitReason, ExitStatus, Normal, Raised, is_clean
+from otpy.core.exits import ExitReason, ExitStatus, Normal, Raised, Shutdown, is_clean
 from otpy.core.spec import DEFAULT_SHUTDOWN_S
 from otpy.runtime.mailbox import WorkerMailbox
-from otpy.runtime.orders import ShutDownAsked, StopAsked
+from otpy.runtime.orders import ShutDownAsked
 from otpy.runtime.peers import Peers
 from otpy.runtime.pipes import Pipes
 from otpy.runtime.reasons import raised
 from otpy.runtime.serving import NeedsLoop, NotNeeded, Serving, ending
+from otpy.runtime.stop_signals import StopSignals
 from otpy.server import GenServer, context, register_name
 from otpy.server.callbacks import is_async
 from otpy.server.functions import resolve
@@ -26,6 +27,9 @@ from otpy.wire.control import Address, BeWorker, IgnoreStart, LastWord, Ready
 
 if TYPE_CHECKING:
     from otpy.runtime.event_loop import EventLoop
+
+_TERMINATE: Final = 15
+"""SIGTERM, without the enums of the module `signal`."""
 
 _LAST_ANSWERS_S: Final = 1.0
 """How long a worker that ends waits for those that have not read its last answers."""
@@ -57,7 +61,10 @@ def be_blank(
     mark_process(os.getpid(), child.incarnation)
     name_process(f"otpy: {child.path}")
     enter(child, mailbox)
+    signals = mailbox.stop_signals
+    os.register_at_fork(before=signals.before_fork, after_in_parent=signals.after_fork)
     os.register_at_fork(after_in_child=context.leave)
+    os.register_at_fork(after_in_child=signals.after_fork)
     return be_child(child, mailbox)
 
 
@@ -139,6 +146,8 @@ def _serve(
     if serving.failed is not None:
         return serving.failed, ""
     context.current().starting = False
+    if server.trap_exit:
+        mailbox.stop_signals.handle(_stop_signals(child))
     mailbox.tell_supervisor(Ready(traps=server.trap_exit))
     try:
         reason = serving.serve()
@@ -173,16 +182,36 @@ def _call(
     if not callable(target) or isinstance(target, type):
         raise TypeError(f"{child.target} is neither a GenServer nor a function")
     context.current().starting = False
-    mailbox.tell_supervisor(Ready(traps=False, served=False))
+    signals = mailbox.stop_signals
+    signals.raise_in_place()
     try:
+        signals.handle(_stop_signals(child))
+        mailbox.tell_supervisor(Ready(traps=False, served=False))
         result = target(*child.args, **child.kwargs)
         if iscoroutine(result):
             from otpy.runtime.event_loop import EventLoop  # noqa: PLC0415  # as above
 
             loops.append(EventLoop())
-            loops[0].run(result)
-    except StopAsked as order:
+            _run(loops[0], result, signals)
+    except ShutDownAsked as order:
         return order.reason
-    except ShutDownAsked:
-        pass
-    return Normal()
+    finally:
+        signals.disarm()
+    return Shutdown() if signals.received else Normal()
+
+
+def _run(loop: "EventLoop", coroutine: Any, signals: StopSignals) -> None:
+    """Run a function's coroutine; a stop signal cancels it, as Ctrl-C does in `asyncio.run`."""
+    if signals.fileno() >= 0:  # else the user's code handles them
+        signals.in_place = loop.cancel_soon
+        loop.watch(signals.fileno(), signals.drain)
+    try:
+        loop.run(coroutine)
+    except BaseException as error:
+        # Not by name, since that would import asyncio.
+        if not signals.received or type(error).__name__ != "CancelledError":
+            raise
+
+
+def _stop_signals(child: BeWorker) -> set[int]:
+    return {_TERMINATE, child.stop_signal}

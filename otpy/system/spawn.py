@@ -104,6 +104,13 @@ def become_worker(parent: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, _raised_limits[0])
 
 
+def ignore_signals() -> None:
+    """Ignore what anybody sends: only the node ends its supervisors and its gateway, as in OTP."""
+    signal.set_wakeup_fd(-1)
+    for number in HANDLED:
+        signal.signal(number, signal.SIG_IGN)
+
+
 def close_all_but(keep: Iterable[int]) -> None:
     """Close every descriptor above stderr that is not in `keep`."""
     start = _STDERR + 1

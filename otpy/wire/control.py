@@ -35,6 +35,7 @@ class BeWorker(NamedTuple):
     instance: int | None = None
     name: str = ""
     shutdown: float | None = DEFAULT_SHUTDOWN_S
+    stop_signal: int = 15
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,7 @@ def test_when_its_supervisor_stops_it_only_if_it_traps_exits(
 
 @either
 @pytest.mark.parametrize(
-    ("number", "reason"), [(signal.SIGKILL, "killed"), (signal.SIGTERM, "signal: SIGTERM")]
+    ("number", "reason"), [(signal.SIGKILL, "killed"), (signal.SIGUSR1, "signal: SIGUSR1")]
 )
 def test_never_when_a_signal_ends_it(nodes: Nodes, server: str, number: int, reason: str) -> None:
     node = contract(nodes, server)

@@ -1,0 +1,120 @@
+"""A stop signal that comes to a worker itself: it stops as if its supervisor had asked.
+
+systemd's default signals every process of a service at once, and an operator one by its pid. A
+server handles it like its supervisor's message, between two messages; in a function `ShutDownAsked`
+is raised wherever it is. A handler of the user's own stays the user's, and what a worker forks has
+the kernel's default again.
+"""
+
+import _signal  # type: ignore[import-not-found]
+import contextlib
+import fcntl
+import os
+import select
+from _thread import get_ident
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from otpy.runtime.orders import ShutDownAsked
+
+# Without the enums of the module `signal`: those are on pages that every worker would write to.
+_DEFAULT: Final = int(_signal.SIG_DFL)
+_SMALLEST_PIPE: Final = 4096
+_FEW_BYTES: Final = 64
+
+
+class StopSignals:
+    """Handles the stop signals of this process.
+
+    Args:
+        epoll: What the worker waits with: a signal ends the wait.
+        asked: Called when a server is to stop; in the main thread, between two bytecodes.
+    """
+
+    def __init__(self, epoll: select.epoll, asked: Callable[[], None]) -> None:
+        self._epoll, self._asked = epoll, asked
+        self._handled: list[int] = []
+        self._masks: dict[int, Iterable[int]] = {}
+        self._pipe: tuple[int, int] | None = None
+        self.in_place: Callable[[], None] | None = None
+        self.received = False
+
+    def handle(self, numbers: Iterable[int]) -> None:
+        """Handle those of `numbers` that the user's code does not handle or ignore itself."""
+        mine = [number for number in numbers if _signal.getsignal(number) == _DEFAULT]
+        if not mine:
+            return
+        self._open_pipe()
+        for number in mine:
+            _signal.signal(number, self._received)
+            self._handled.append(number)
+
+    def raise_in_place(self) -> None:
+        """Let a stop signal raise `ShutDownAsked` wherever this process is: in a function."""
+        self.in_place = _raise_shutdown
+
+    def disarm(self) -> None:
+        """Do nothing more at a stop signal: what it would stop has ended."""
+        self.in_place = _do_nothing
+
+    def fileno(self) -> int:
+        """Return the descriptor that is readable when a signal has come; -1 if none is handled."""
+        return -1 if self._pipe is None else self._pipe[0]
+
+    def drain(self) -> None:
+        """Read what the signals wrote."""
+        with contextlib.suppress(BlockingIOError):
+            os.read(self.fileno(), _FEW_BYTES)
+
+    def reset(self) -> None:
+        """Give everything back: this is a process that the worker forked."""
+        for number in self._handled:
+            if _signal.getsignal(number) == self._received:
+                _signal.signal(number, _DEFAULT)
+        if self._pipe is not None:
+            _signal.set_wakeup_fd(-1)
+            for fd in self._pipe:
+                os.close(fd)
+            self._pipe = None
+
+    def before_fork(self) -> None:
+        """Block them: one that comes to the child before `reset` would be lost there."""
+        if self._handled:
+            self._masks[get_ident()] = _signal.pthread_sigmask(_signal.SIG_BLOCK, self._handled)
+
+    def after_fork(self) -> None:
+        """Unblock them, in the parent and, after `reset`, in the child."""
+        if (mask := self._masks.pop(get_ident(), None)) is not None:
+            _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
+
+    def _open_pipe(self) -> None:
+        """Have each signal write into a pipe that is waited for.
+
+        Without it one that comes just before the wait would be handled after it.
+        """
+        self._pipe = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(self._pipe[1], fcntl.F_SETPIPE_SZ, _SMALLEST_PIPE)
+        self._epoll.register(self._pipe[0], select.EPOLLIN)
+        _signal.set_wakeup_fd(self._pipe[1], warn_on_full_buffer=False)
+
+    def _received(self, _number: int, _frame: object) -> None:
+        first, self.received = not self.received, True
+        if self.in_place is None:
+            self._asked()
+            self._wake()  # an event loop of the user's may have set another wakeup descriptor
+        elif first:
+            self.in_place()
+
+    def _wake(self) -> None:
+        if self._pipe is not None:
+            with contextlib.suppress(BlockingIOError):
+                os.write(self._pipe[1], b"\0")
+
+
+def _raise_shutdown() -> None:
+    raise ShutDownAsked
+
+
+def _do_nothing() -> None:
+    pass
