@@ -32,6 +32,7 @@ MAY_KNOW = {
 EXCEPTIONS = {
     ("cli/run.py", "runtime"),  # `otpy run` becomes the node
     ("config/imports.py", "otpy"),  # checks, in a process of its own, what is a GenServer
+    ("config/imports.py", "server"),  # likewise
 }
 
 

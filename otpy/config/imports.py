@@ -5,7 +5,6 @@ The user's code runs in a probe process only, see `probe`.
 
 import functools
 import importlib
-import inspect
 import pkgutil
 import sys
 from collections.abc import Callable, Iterator
@@ -127,32 +126,30 @@ def _wrong_target(target: object, use: _Use) -> Finding | None:
     elif isinstance(target, type) and not issubclass(target, GenServer):
         got = f"{written}, a class that is no GenServer"
     else:
-        return _wrong_arguments(target, use)
+        return _wrong_class(target) or _wrong_arguments(target, use)
     return "start", f"got {got}, expected a GenServer subclass or a function"
 
 
+def _wrong_class(target: Callable[..., object]) -> Finding | None:
+    from otpy.server import contract  # noqa: PLC0415 - as above
+
+    problem = contract.wrong_class(target) if isinstance(target, type) else None
+    return None if problem is None else ("start", problem)
+
+
 def _wrong_arguments(target: Callable[..., object], use: _Use) -> Finding | None:
+    from otpy.server import contract  # noqa: PLC0415 - as above
+
     if use.args is None:
         return None
-    function = target
-    positional, keywords = (use.args, {}) if isinstance(use.args, list) else ([], use.args)
-    if isinstance(target, type):
-        function, positional = getattr(target, "init", target), [None, *positional]
+    args, kwargs = (use.args, {}) if isinstance(use.args, list) else ([], use.args)
+    if isinstance(target, type) and (problem := contract.useless_arguments(target, args, kwargs)):
+        return "args", problem
+    takes = contract.parameters(target)
+    if takes is None:
+        return None
     try:
-        signature = inspect.signature(function)
-    except (TypeError, ValueError):
-        return None  # some functions written in C tell no signature
-    try:
-        if use.missing:
-            signature.bind_partial(*positional, **keywords)
-        else:
-            signature.bind(*positional, **keywords)
+        (takes.bind_partial if use.missing else takes.bind)(*args, **kwargs)
     except TypeError as error:
-        return "args", f"{error}, expected {use.attribute}{_without_self(signature, target)}"
+        return "args", f"{error}, expected {use.attribute}{takes}"
     return None
-
-
-def _without_self(signature: inspect.Signature, target: object) -> str:
-    parameters = list(signature.parameters.values())[isinstance(target, type) :]
-    shown = [p.replace(annotation=inspect.Parameter.empty) for p in parameters]
-    return str(inspect.Signature(shown))

@@ -28,6 +28,7 @@ from otpy.runtime.asking import (
     supervising,
 )
 from otpy.runtime.control import ControlAnswer
+from otpy.runtime.links import Cast, Info
 from otpy.runtime.mailbox import WorkerMailbox
 from otpy.runtime.receiving import as_received, check_wait
 from otpy.runtime.waiting import Waiting
@@ -107,7 +108,7 @@ class AsyncPeers:
     async def send(self, who: Address, message: object, timeout: float | None) -> bool:
         """Have the `handle_info` of one incarnation called; False if that is gone, or stuck."""
         if who == self._me:
-            self._mailbox.tell_self(message)
+            self._mailbox.put(Info(message))
             return True
         data = PeerProtocol().info(message)
         return await self[who.path].post(who.incarnation, data, timeout)
@@ -245,7 +246,7 @@ class PeerReference(Reference):
                 return
         except CallingSelf:
             pass
-        self._mailbox.cast_to_self((request, *args) if args else request)
+        self._mailbox.put(Cast((request, *args) if args else request))
 
 
 def _link(ends: LinkDescriptors, who: Introduced) -> Link:

@@ -6,7 +6,6 @@ senders; and it looks at the supervisor's pipe between messages, so that control
 
 import contextlib
 import select
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -34,10 +33,6 @@ _CONTROL_EVERY_NS: Final = 1_000_000
 _FDS_OF_A_LINK: Final = 2
 _now: Final = time.monotonic_ns
 
-# Of the module, and made before a worker is forked; see `otpy.runtime.control`.
-_timing: Final = threading.RLock()
-"""Held while timers are changed: any thread may set one, and a signal handler meanwhile."""
-
 _LONGEST_WAIT_S: Final = 1_000_000.0
 """epoll_wait(2) takes a C int of milliseconds; what is due later is waited for again."""
 
@@ -53,8 +48,6 @@ class WorkerMailbox:
         gauge: Where the supervisor sees what the worker does; see `otpy.runtime.gauges`.
 
     Attributes:
-        asked: Whether the supervisor has asked this process to end.
-        ends_by: When it will be killed then, on the monotonic clock; None is never.
         interruptions: What the supervisor asks beside the messages.
         rouse: Called when `next` may find something though its descriptor tells nothing: it was
             put there by who waits outside of `next`, on an event loop.
@@ -76,15 +69,18 @@ class WorkerMailbox:
         self._entrances = Entrances(self._epoll, self._let_in)
         self._ready: deque[Message | Halt] = deque()
         self._news: deque[Down | Exit] = deque()
-        self._timers: Timers | None = None  # many a worker has none
         self._heap: list[tuple[float, int, TimerRef]] = []
+        self._timers = Timers(self._heap)
         self.rouse: Callable[[], None] | None = None
         self._urgent = False
-        self.asked = False
-        self.ends_by: float | None = None
         self._down: tuple[object, ...] | None = None
         self.interruptions = Interruptions(self.control, self._epoll, gauge, self._links)
         self.stop_signals = StopSignals(self._epoll, self._asked_by_signal)
+
+    @property
+    def shutdown(self) -> ShutDown | None:
+        """The supervisor's order to end; None if there is none."""
+        return self._order if isinstance(self._order, ShutDown) else None
 
     def assigned(self) -> BeWorker:
         """Wait for the supervisor to say which child this process is."""
@@ -98,11 +94,7 @@ class WorkerMailbox:
         """Put `message` into this mailbox after `seconds`."""
         if not seconds >= 0:
             raise ValueError(f"send_after takes seconds from zero on, got {seconds!r}")
-        due = time.monotonic() + seconds
-        with _timing:
-            if self._timers is None:
-                self._timers = Timers(self._heap)
-            timer = self._timers.start(due, Info(message))
+        timer = self._timers.start(time.monotonic() + seconds, Info(message))
         self._something_comes()
         return timer
 
@@ -110,10 +102,8 @@ class WorkerMailbox:
         """Take a message back that was to come later; None if it has been handed out."""
         if not isinstance(timer, TimerRef):
             raise TypeError(f"cancel_timer takes what send_after returned, got {timer!r:.100}")
-        with _timing:
-            if timer.set and self._timers is not None:
-                self._timers.cancel(timer)
-                return max(0.0, timer.due - time.monotonic())
+        if self._timers.cancel(timer):
+            return max(0.0, timer.due - time.monotonic())
         with contextlib.suppress(ValueError):  # it was handed out
             self._ready.remove(timer.message)
             self._count()
@@ -147,7 +137,7 @@ class WorkerMailbox:
             self._gauge[BUSY_SINCE] = 0
             self._wait(-1.0)
             if not ready:
-                self._wait_on()
+                self._comes_within(None)  # another thread may have set a timer
             now = _now()
         message = ready.popleft()
         if type(message) is Halt:
@@ -161,14 +151,6 @@ class WorkerMailbox:
             gauge[CASTS if type(message) is Cast else INFOS] += 1
         gauge[BUSY_SINCE] = now
         return message
-
-    def _wait_on(self) -> None:
-        """Wait for a message, and for timers that another thread sets meanwhile."""
-        while not self._ready:
-            if self._heap:
-                self._comes_within(None)
-            else:
-                self._wait(-1.0)
 
     def _comes_within(self, timeout: float | None) -> bool:
         """Wait for a message, and for timers; False after `timeout` seconds without one."""
@@ -201,11 +183,11 @@ class WorkerMailbox:
             return -1.0
         return min(_LONGEST_WAIT_S, max(0.0, deadline - time.monotonic()))
 
-    def tell_self(self, message: object) -> None:
+    def put(self, message: Cast | Info) -> None:
         """Put a message of this process's own into its mailbox."""
-        self._ready.append(Info(message))
+        self._ready.append(message)
         self._count()
-        self._wake()
+        self._something_comes()
 
     def drop(self, unwanted: Callable[[object], bool]) -> None:
         """Take messages out of the mailbox that arrived, and were not asked to be handled yet."""
@@ -215,12 +197,6 @@ class WorkerMailbox:
             if isinstance(message, Info) and unwanted(message.message):
                 self._ready.remove(message)
         self._count()
-
-    def cast_to_self(self, request: object) -> None:
-        """Put a cast of this process's to itself into its mailbox."""
-        self._ready.append(Cast(request))
-        self._count()
-        self._something_comes()
 
     def reply(self, link: int, number: int, value: object) -> None:
         """Answer a call that came on a link; nobody may be there any more."""
@@ -285,9 +261,7 @@ class WorkerMailbox:
                 self._attend()
 
     def _take_due_timers(self) -> None:
-        assert self._timers is not None
-        with _timing:
-            self._ready.extend(self._timers.take_due(time.monotonic()))
+        self._ready.extend(self._timers.take_due(time.monotonic()))
         self._count()
 
     def _wait(self, seconds: float) -> None:
@@ -332,8 +306,6 @@ class WorkerMailbox:
             case BeWorker():
                 self._child = message
             case ShutDown() | StopProcess():
-                if isinstance(message, ShutDown):
-                    self.asked, self.ends_by = True, message.until
                 if not isinstance(self._order, ShutDown):
                     self._order = message
                 self._wake()

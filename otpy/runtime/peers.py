@@ -32,6 +32,7 @@ from otpy.runtime.asking import (
     supervised,
     supervising,
 )
+from otpy.runtime.links import Cast, Info
 from otpy.runtime.mailbox import WorkerMailbox
 from otpy.system.descriptor import close_all
 from otpy.system.pipes import LinkDescriptors, link_pipes
@@ -83,12 +84,12 @@ class Peers:
     def cast(self, name: str, message: object, timeout: float | None, key: object = None) -> None:
         """Send a request that has no answer, to oneself, too."""
         if name == self._me.path:
-            self._mailbox.cast_to_self(message)
+            self._mailbox.put(Cast(message))
             return
         try:
             self[name].cast(message, key=key, timeout=timeout)
         except CallingSelf:
-            self._mailbox.cast_to_self(message)
+            self._mailbox.put(Cast(message))
 
     def ask_node(self, wish: Wish, timeout: float | None) -> NodeAnswer:
         """Ask the node, which knows who is where; raises what it answers, and `CallTimeout`."""
@@ -121,7 +122,7 @@ class Peers:
     def send(self, who: Address, message: object, timeout: float | None) -> bool:
         """Have the `handle_info` of one incarnation called; False if that is gone."""
         if who == self._me:
-            self._mailbox.tell_self(message)
+            self._mailbox.put(Info(message))
             return True
         data = PeerProtocol().info(message)
         return self[who.path].post(who.incarnation, data, deadline_of(timeout))

@@ -2,10 +2,17 @@
 
 import heapq
 import itertools
-from collections.abc import Iterator
-from typing import Any
+import threading
+from typing import Any, Final
 
 from otpy.server import TimerRef
+
+# Of the module, and made before a worker is forked: what a worker need not make is on no page of
+# its own.
+_lock: Final = threading.RLock()
+"""Held while timers are changed: any thread may set one, and a signal handler meanwhile."""
+
+_order: Final = itertools.count()
 
 
 class Timers:
@@ -16,21 +23,29 @@ class Timers:
             cancelled; it is empty if none does.
     """
 
+    __slots__ = ("_cancelled", "_heap")
+
     def __init__(self, heap: list[tuple[float, int, TimerRef]]) -> None:
         self._heap = heap
-        self._order = itertools.count()
         self._cancelled = 0
 
     def start(self, due: float, message: object) -> TimerRef:
         """Have `message` at `due`."""
         timer = TimerRef(due, message)
-        heapq.heappush(self._heap, (due, next(self._order), timer))
+        with _lock:
+            heapq.heappush(self._heap, (due, next(_order), timer))
         return timer
 
-    def cancel(self, timer: TimerRef) -> None:
-        """Forget a timer that is set."""
-        timer.set = False
-        self._cancelled += 1
+    def cancel(self, timer: TimerRef) -> bool:
+        """Forget a timer; False if it is not set any more."""
+        with _lock:
+            was_set, timer.set = timer.set, False
+            if was_set:
+                self._cancelled += 1
+                self._drop_cancelled()
+        return was_set
+
+    def _drop_cancelled(self) -> None:
         # To take one out of the middle is to look at all: so they go together, and at most half
         # of the heap is waste. But nobody shall wake up for the first.
         while self._heap and not self._heap[0][2].set:
@@ -41,12 +56,15 @@ class Timers:
             heapq.heapify(self._heap)
             self._cancelled = 0
 
-    def take_due(self, now: float) -> Iterator[Any]:
+    def take_due(self, now: float) -> list[Any]:
         """Take the messages whose time has come, in order of their times."""
-        while self._heap and self._heap[0][0] <= now:
-            timer = heapq.heappop(self._heap)[2]
-            if timer.set:
-                timer.set = False
-                yield timer.message
-            else:
-                self._cancelled -= 1
+        due: list[Any] = []
+        with _lock:
+            while self._heap and self._heap[0][0] <= now:
+                timer = heapq.heappop(self._heap)[2]
+                if timer.set:
+                    timer.set = False
+                    due.append(timer.message)
+                else:
+                    self._cancelled -= 1
+        return due

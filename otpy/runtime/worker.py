@@ -18,6 +18,7 @@ from otpy.runtime.serving import NeedsLoop, NotNeeded, Serving, ending
 from otpy.runtime.stop_signals import StopSignals
 from otpy.server import GenServer, context, register_name
 from otpy.server.callbacks import is_async
+from otpy.server.contract import check_start
 from otpy.server.functions import resolve
 from otpy.system.marks import mark_process
 from otpy.system.spawn import become_child, become_worker, exec_command
@@ -118,17 +119,18 @@ def _tell_end(mailbox: WorkerMailbox, reason: ExitReason, in_hand: str) -> int:
 
 def _seconds_left(child: BeWorker, mailbox: WorkerMailbox) -> float | None:
     """Tell how long what is left of an event loop may take; None for as long as it likes."""
-    if mailbox.asked:
-        if mailbox.ends_by is None:
+    if (order := mailbox.shutdown) is not None:
+        if order.until is None:
             return None
         spare = min(_SPARE_S, _SPARE * (child.shutdown or 0.0))
-        return max(0.0, mailbox.ends_by - time.monotonic() - spare)
+        return max(0.0, order.until - time.monotonic() - spare)
     return min(DEFAULT_SHUTDOWN_S, DEFAULT_SHUTDOWN_S if child.shutdown is None else child.shutdown)
 
 
 def _serve(
     target: type[GenServer], child: BeWorker, mailbox: WorkerMailbox, loops: "list[EventLoop]"
 ) -> tuple[ExitReason, str]:
+    check_start(target, child.args, child.kwargs)
     server = target()
     server.name, server.instance = child.path, child.instance
     context.current().traps = server.trap_exit
@@ -181,6 +183,7 @@ def _call(
 ) -> ExitReason:
     if not callable(target) or isinstance(target, type):
         raise TypeError(f"{child.target} is neither a GenServer nor a function")
+    check_start(target, child.args, child.kwargs)
     context.current().starting = False
     signals = mailbox.stop_signals
     signals.raise_in_place()

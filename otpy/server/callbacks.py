@@ -25,7 +25,7 @@ def is_async(server: type[GenServer]) -> bool:
     Helpers that are not called with messages do not count. A decorated function that returns a
     coroutine without a sign of it is found when it does.
     """
-    return any(map(_gives_coroutine, _called(server)))
+    return any(map(gives_coroutine, _called(server)))
 
 
 def _called(server: type[GenServer]) -> Iterator[object]:
@@ -80,7 +80,8 @@ def _names(value: object) -> tuple[str, ...]:
     return names
 
 
-def _gives_coroutine(value: object) -> bool:
+def gives_coroutine(value: object) -> bool:
+    """Return whether what stands in a class returns a coroutine when it is called."""
     return any(map(_is_coroutine_function, _chain(value)))
 
 

@@ -53,7 +53,9 @@ class GenServer:
         """Answer a call.
 
         The base dispatches to the `call` methods; without one the caller gets
-        `UnknownRequest` and the server goes on.
+        `UnknownRequest` and the server goes on. So what overrides this ends with
+        ``return super().handle_call(request, caller)``: a function that comes to its end without
+        a ``return`` answers None, also to what it does not know.
 
         Returns:
             The reply; or `NoReply`, ``Reply(value, then=...)`` or ``Stop(reason, reply=...)``.
@@ -63,6 +65,9 @@ class GenServer:
 
     def handle_cast(self, request: object) -> object:
         """Handle a cast.
+
+        What overrides this ends with ``return super().handle_cast(request)``, so that what it does
+        not know is told on stderr.
 
         Returns:
             None, ``Continue(x)``, ``Timeout(seconds)`` or ``Stop(reason)``.

@@ -12,13 +12,48 @@ from tests.config.folder import Folder
 from tests.support.processes import descendants
 
 SHOP = """\
-from otpy import GenServer
+from otpy import GenServer, call, cast
 import functools
 
 class Cart(GenServer):
     def init(self, owner: str, *, size: int = 1) -> None: ...
 
 class Bare(GenServer): ...
+
+class Sold(Bare):
+    def init(self, *args): super().init(*args)
+
+class Plain(GenServer):
+    __slots__ = ("name",)
+    instance = 5
+    def __init__(self, one=1, *args, **kwargs): ...
+    @call
+    def count(self): ...
+
+class Made(GenServer):
+    def __init__(self, n=0): ...
+
+class Needs(GenServer):
+    def __init__(self, n, m): ...
+
+class Named(GenServer):
+    @call
+    def name(self): ...
+
+class Numbered(GenServer):
+    @property
+    def instance(self): ...
+
+class Called(GenServer):
+    @cast
+    def terminate(self, reason): ...
+
+class Trapping(GenServer):
+    @call
+    def trap_exit(self): ...
+
+class Status(GenServer):
+    async def format_status(self, status): ...
 
 class Other: ...
 
@@ -49,7 +84,8 @@ def starting(start: str, more: str = "") -> str:
         ("shop_:Cart", "args: [ann]"),
         ("shop_:Cart", "args: {owner: ann, size: 2}"),
         ("shop_:Bare", ""),
-        ("shop_:Bare", "args: [1, 2]"),
+        ("shop_:Plain", ""),
+        ("shop_:Sold", "args: [1]"),
         ("shop_:Group.Inner", "args: [ann]"),
         ("shop_:run", "args: [1]"),
         ("shop_:partial", ""),
@@ -124,6 +160,21 @@ def test_what_is_not(shop: Folder, start: str, text: str) -> None:
             ),
         ),
         (
+            "shop_:Bare",
+            "[1, 2]",
+            "4:9: args: Bare has no init, expected no arguments",
+        ),
+        (
+            "shop_:Bare",
+            "{n: 5}",
+            "4:9: args: Bare has no init, expected no arguments",
+        ),
+        (
+            "shop_:Made",
+            "[5]",
+            "4:9: args: Made has no init that takes them; rename `__init__` to `init`",
+        ),
+        (
             "shop_:run",
             "[]",
             "4:9: args: missing a required argument: 'first', expected run(first, second=2)",
@@ -132,6 +183,54 @@ def test_what_is_not(shop: Folder, start: str, text: str) -> None:
 )
 def test_arguments(shop: Folder, start: str, args: str, line: str) -> None:
     assert shop.mistakes(starting(start, f"  args: {args}\n"), check_imports=True) == [line]
+
+
+@pytest.mark.parametrize(
+    ("server", "text"),
+    [
+        (
+            "Needs",
+            (
+                "Needs.__init__ needs n, m, which it is not given; rename it to `init`,"
+                " which gets the `args`"
+            ),
+        ),
+        ("Named", "Named.name hides the attribute `name`, which otpy sets: rename it"),
+        (
+            "Numbered",
+            "Numbered.instance hides the attribute `instance`, which otpy sets: rename it",
+        ),
+        (
+            "Called",
+            "Called.terminate is marked @cast, but every server has a terminate: rename it",
+        ),
+        (
+            "Trapping",
+            "Trapping.trap_exit is marked @call, but every server has a trap_exit: rename it",
+        ),
+        ("Status", "Status.format_status is async def, expected def"),
+    ],
+)
+def test_classes_that_cannot_work(shop: Folder, server: str, text: str) -> None:
+    """4.8, 4.9."""
+    told = shop.mistakes(starting(f"shop_:{server}"), check_imports=True)
+    assert told == [f"3:10: start: {text}"]
+
+
+def test_a_template_may_leave_arguments_out_but_not_give_what_nobody_takes(shop: Folder) -> None:
+    """4.8."""
+    text = """
+children:
+- id: pool
+  strategy: dynamic
+  template: {id: w, start: shop_:START, args: ARGS}
+"""
+    for start, args in (("Cart", "[]"), ("run", "[]"), ("Made", "[]")):
+        good = text.replace("START", start).replace("ARGS", args)
+        assert shop.mistakes(good, check_imports=True) == []
+    bad = text.replace("START", "Made").replace("ARGS", "[5]")
+    (told,) = shop.mistakes(bad, check_imports=True)
+    assert told.endswith("args: Made has no init that takes them; rename `__init__` to `init`")
 
 
 def test_arguments_that_are_left_out(shop: Folder) -> None:

@@ -1,0 +1,101 @@
+"""What is wrong with a server's class, or with the arguments of what is started.
+
+It is told by ``otpy check``, and again at the start: not every tree was checked.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from otpy.server.callbacks import CALLBACKS, gives_coroutine
+from otpy.server.dispatch import definition, handles, signature
+from otpy.server.genserver import GenServer
+
+_SET: Final = ("name", "instance")
+"""Attributes that every server is given before `init`."""
+
+_OWN: Final = frozenset(name for name in vars(GenServer) if not name.startswith("__")) | CALLBACKS
+
+
+def wrong_class(server: type[GenServer]) -> str | None:
+    """Say what is wrong with a server's class; None if nothing is."""
+    what = server.__name__
+    for name in _SET:
+        if _cannot_be_set(definition(server, name)):
+            return (
+                f"{server.__name__}.{name} hides the attribute `{name}`, which otpy sets: rename it"
+            )
+    for name in _OWN:
+        if (kind := handles(definition(server, name))) is not None:
+            return f"{what}.{name} is marked @{kind}, but every server has a {name}: rename it"
+    if gives_coroutine(definition(server, "format_status")):
+        return f"{what}.format_status is async def, expected def"
+    if server.__init__ is not object.__init__ and (needed := _needed(server)):
+        return (
+            f"{what}.__init__ needs {needed}, which it is not given; rename it to `init`, "
+            "which gets the `args`"
+        )
+    return None
+
+
+def _cannot_be_set(value: object) -> bool:
+    """Whether an attribute of that name, once an instance has it, breaks or hides this."""
+    if isinstance(value, property):
+        return value.fset is None
+    return hasattr(type(value), "__get__") and not hasattr(type(value), "__set__")
+
+
+def _needed(server: type[GenServer]) -> str:
+    """Name what `__init__` has to be called with."""
+    try:
+        parameters = inspect.signature(server.__init__).parameters.values()
+    except (TypeError, ValueError):
+        return ""
+    variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    names = [p.name for p in parameters if p.default is p.empty and p.kind not in variable]
+    return ", ".join(names[1:])
+
+
+def useless_arguments(
+    server: type[GenServer], args: Sequence[object], kwargs: Mapping[str, object]
+) -> str | None:
+    """Say that there are arguments, and no `init` of the user's that would take them."""
+    if not (args or kwargs) or definition(server, "init") is not GenServer.init:
+        return None
+    name = server.__name__
+    if server.__init__ is object.__init__:
+        return f"{name} has no init, expected no arguments"
+    return f"{name} has no init that takes them; rename `__init__` to `init`"
+
+
+def parameters(
+    target: Callable[..., object], *, as_called: bool = False
+) -> inspect.Signature | None:
+    """Return what a function takes, or a server's `init`; None if nobody knows.
+
+    Args:
+        target: A function, or a server's class.
+        as_called: Of a decorated function what its decorator takes, and not what is decorated.
+    """
+    try:
+        if isinstance(target, type):
+            return signature(target, "init")
+        found = inspect.signature(target, follow_wrapped=not as_called)
+    except (TypeError, ValueError):
+        return None  # some functions written in C tell no signature
+    shown = [p.replace(annotation=inspect.Parameter.empty) for p in found.parameters.values()]
+    return inspect.Signature(shown)
+
+
+def check_start(target: Any, args: Sequence[object], kwargs: Mapping[str, object]) -> None:
+    """Raise TypeError if a server or a function cannot be started so."""
+    if isinstance(target, type):
+        problem = wrong_class(target) or useless_arguments(target, args, kwargs)
+        if problem is not None:
+            raise TypeError(problem)
+    elif (takes := parameters(target, as_called=True)) is not None:
+        try:
+            takes.bind(*args, **kwargs)
+        except TypeError as error:
+            name = getattr(target, "__name__", "the function")
+            raise TypeError(f"{error}, expected {name}{takes}") from None
