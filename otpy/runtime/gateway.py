@@ -41,6 +41,7 @@ from otpy.system.spawn import (
     ignore_signals,
     raise_descriptor_limit,
 )
+from otpy.system.warnings import warn_of_failure
 from otpy.wire import link
 from otpy.wire.control import (
     MAX_REGISTERED,
@@ -108,6 +109,7 @@ class Gateway:
         facts: NodeFacts,
     ) -> None:
         self._loop = Loop()
+        self._loop.survive = warn_of_failure
         self._terminal = Terminal(self._loop)
         self._directory, self._facts = directory, facts
         self._recent = deque(recent, maxlen=RECENT)
@@ -334,9 +336,9 @@ class Gateway:
         return Errand(client, number, entry.path, way_to(entry.path))
 
     def _shutdown(self, client: Client, number: int, _arguments: dict[str, Any]) -> None:
-        client.reply(number, None, (self._node_pidfd.duplicate(),))
         with contextlib.suppress(NotSent):  # it has just ended
             self._node.send(StopNode())
+        client.reply(number, None, (self._node_pidfd.duplicate(),))
 
     # ---- what the node says ------------------------------------------------------------------
 

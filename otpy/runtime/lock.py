@@ -20,6 +20,7 @@ from otpy.runtime.claim import Claim
 from otpy.runtime.orphans import end_orphans, mark
 from otpy.system.nodedir import NodeDir
 from otpy.system.procfs import start_time
+from otpy.system.warnings import warn
 
 _LOOK_EVERY_S: Final = 0.05
 
@@ -67,7 +68,10 @@ def refuse_second(directory: NodeDir, claim: Claim) -> None:
 
 def supervise(lock: int) -> None:
     """Say that a supervisor runs in this process."""
-    fcntl.lockf(lock, fcntl.LOCK_SH)
+    try:
+        fcntl.lockf(lock, fcntl.LOCK_SH)
+    except OSError as error:  # too many locks in this system
+        warn(f"the next run of this node will not wait for a supervisor: {error}")
 
 
 def _open(directory: NodeDir) -> int:

@@ -235,7 +235,7 @@ class Reaper:
 
     def _is_of_the_living(self, pid: int) -> bool:
         """Return whether a worker that lives has orphaned it, not one that has ended."""
-        session = os.getsid(pid)
+        session = _session_of(pid)
         if session != pid and (session in self._supervised or self._has_living_owner(session)):
             return True
         if pid not in self._owners:
@@ -266,3 +266,10 @@ class Reaper:
             return
         self._ending.add(pid)
         kill_group(pid)
+
+
+def _session_of(pid: int) -> int:
+    try:
+        return os.getsid(pid)
+    except OSError:  # a security module forbids it
+        return pid

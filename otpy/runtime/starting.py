@@ -1,6 +1,7 @@
 """A child's first moments: its pipes, its process, and what the process becomes."""
 
 import os
+import signal
 from collections.abc import Callable, Container, Mapping
 from functools import partial
 
@@ -14,6 +15,7 @@ from otpy.runtime.pipes import Pipes, open_pipes
 from otpy.runtime.place import Place
 from otpy.runtime.stacks import StackDumps
 from otpy.runtime.worker import be_blank
+from otpy.system.exits import reap, send_signal
 from otpy.system.loop import Loop
 from otpy.system.spawn import fork_watched
 from otpy.wire.control import BeWorker
@@ -85,6 +87,14 @@ class Starter:
         )
         child.channel.send(_assignment(spec, path, incarnation))
         return child
+
+    def discard(self, child: Child) -> None:
+        """End a process that cannot be supervised, and give back what was held for it."""
+        send_signal(child.pidfd, signal.SIGKILL)
+        reap(child.pid)
+        if child.output is not None:
+            child.output.finish()
+        self.bury(child, "killed")
 
     def bury(self, child: Child, reason: str) -> None:
         """Give back what was held for a child that is gone, and why it went."""

@@ -66,7 +66,12 @@ class Stdio:
         pid = os.fork()
         if pid == 0:
             write_streams(self._node, self._streams)
-        self._pidfd = Descriptor(os.pidfd_open(pid))
+        try:
+            self._pidfd = Descriptor(os.pidfd_open(pid))
+        except OSError:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            raise
         self._pid = pid
         self._unsupervised.add(pid)
 

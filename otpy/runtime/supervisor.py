@@ -65,6 +65,7 @@ from otpy.runtime.starts import Starts
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.exits import Status, kill_group, left_in_group, reap
 from otpy.system.loop import Loop
+from otpy.system.warnings import warn_of_failure
 from otpy.wire.control import (
     Answered,
     Forget,
@@ -100,6 +101,7 @@ class Supervisor(abc.ABC):
     ) -> None:
         self.path, self.spec = path, spec
         self.loop = Loop()
+        self.loop.survive = warn_of_failure
         self.terminal = Terminal(self.loop)
         self.router = Router(self)
         self._starts = starts
@@ -155,11 +157,18 @@ class Supervisor(abc.ABC):
         while self._events:
             self._state, actions = decide(self._state, self._events[0], time.monotonic())
             for action in actions:
-                self._perform(action)
+                self._attempt(action)
             self._events.popleft()
         self.router.retry_held()
         if self._state.work is None:
             self._came_to_rest()
+
+    def _attempt(self, action: Action) -> None:
+        """Perform an action; what the system refuses is told, and ends no supervisor."""
+        try:
+            self._perform(action)
+        except (OSError, MemoryError) as error:
+            warn_of_failure(error)
 
     def _perform(self, action: Action) -> None:
         match action:
@@ -234,14 +243,18 @@ class Supervisor(abc.ABC):
             child = self._starter.worker(spec, path, incarnation, ahead)
         else:
             child = self._starter.other(spec, path, incarnation, self._starts)
+        try:
+            child.channel.attach(
+                self.loop,
+                lambda message, fds: self._heard(child, message, fds),
+                lambda: self._hung_up(child),
+                lambda error: self._garbled(child, error),
+            )
+        except OSError:
+            self._starter.discard(child)
+            raise
         self._children[spec.id] = self._pids[child.pid] = child
         self.publish(child.starting())
-        child.channel.attach(
-            self.loop,
-            lambda message, fds: self._heard(child, message, fds),
-            lambda: self._hung_up(child),
-            lambda error: self._garbled(child, error),
-        )
 
     def path_of(self, id_: str) -> str:
         """Tell the path of a child."""

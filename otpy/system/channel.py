@@ -19,6 +19,9 @@ _MAX_FDS: Final = 8
 _MAX_WAITING_FDS: Final = 256
 """Sets of descriptors whose messages have not come, at most: a wrong sender keeps sending them."""
 _ANCILLARY: Final = socket.CMSG_SPACE(_MAX_FDS * 4)
+_SHORTAGES: Final = (errno.ENOBUFS, errno.ENOMEM, errno.EINTR)
+"""What the system refuses for the moment, and not because there is no other end."""
+_SEND_AGAIN_S: Final = 0.05
 _RECV_FLAGS: Final = socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
 
 Handler = Callable[[object, tuple[Descriptor, ...]], None]
@@ -152,7 +155,10 @@ class Channel:
                 self._send_head()
         except BlockingIOError:
             pass
-        except OSError:
+        except OSError as error:
+            if error.errno in _SHORTAGES and self._loop is not None:
+                self._loop.call_later(_SEND_AGAIN_S, self.flush)
+                return
             # It is gone; whoever watches its pidfd or the end-of-file will say so.
             self._broken = True
             self._drop_queue()
@@ -203,8 +209,8 @@ class Channel:
                 data, ancillary, _, _ = self._socket.recvmsg(_READ_BYTES, _ANCILLARY, _RECV_FLAGS)
             except BlockingIOError:
                 return True
-            except OSError:
-                return False
+            except OSError as error:
+                return error.errno in _SHORTAGES  # then it is readable still
             for _, _, payload in ancillary:
                 whole = len(payload) - len(payload) % 4
                 numbers = array.array("i", payload[:whole])

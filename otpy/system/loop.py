@@ -31,7 +31,12 @@ class Timer:
 
 
 class Loop:
-    """Waits for descriptors and deadlines, and for nothing else: at rest it never wakes."""
+    """Waits for descriptors and deadlines, and for nothing else: at rest it never wakes.
+
+    Attributes:
+        survive: Takes what a callback raises because the system refuses something (OSError,
+            MemoryError), and the loop goes on; if it is None, that ends `run`.
+    """
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
@@ -41,6 +46,7 @@ class Loop:
         self._order = itertools.count()
         self._soon: list[Callable[[], None]] = []
         self._running = True
+        self.survive: Callable[[Exception], object] | None = None
 
     def watch(
         self, descriptor: Watchable, handler: Callable[[int], None], events: int = READABLE
@@ -103,11 +109,19 @@ class Loop:
             # An earlier handler of this round may have closed this one's descriptor, and what is
             # watched since then may have its number: of that the round tells nothing.
             if fd not in self._fresh and (handler := self._handlers.get(fd)) is not None:
-                handler(events)
+                self._call(handler, events)
         self._run_due_timers()
         soon, self._soon = self._soon, []
         for callback in soon:
-            callback()
+            self._call(callback)
+
+    def _call(self, callback: Callable[..., None], *args: int) -> None:
+        try:
+            callback(*args)
+        except (OSError, MemoryError) as error:
+            if self.survive is None:
+                raise
+            self.survive(error)
 
     def _seconds_to_wait(self) -> float:
         if self._soon or not self._running:
@@ -123,4 +137,4 @@ class Loop:
             _, _, timer = heapq.heappop(self._timers)
             if (callback := timer.callback) is not None:
                 timer.callback = None
-                callback()
+                self._call(callback)

@@ -101,7 +101,10 @@ def become_worker(parent: int) -> None:
     """What a worker does besides: it dies with its supervisor, and has limits as at the start."""
     die_with(parent)
     if _raised_limits:
-        resource.setrlimit(resource.RLIMIT_NOFILE, _raised_limits[0])
+        soft, _ = _raised_limits[0]
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)  # prlimit(2) may have lowered it
+        lowered = soft if hard == resource.RLIM_INFINITY else min(soft, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowered, hard))
 
 
 def ignore_signals() -> None:
@@ -137,8 +140,11 @@ def raise_descriptor_limit() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _LAST_FD if hard == resource.RLIM_INFINITY else min(hard, _LAST_FD)
     if soft not in (wanted, resource.RLIM_INFINITY):
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        except (OSError, ValueError):
+            return  # the kernel allows fewer (fs.nr_open): those that there are have to do
         _raised_limits[:] = _raised_limits or [(soft, hard)]
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def exec_command(argv: Sequence[str]) -> None:

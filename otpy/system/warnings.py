@@ -3,6 +3,7 @@
 import contextlib
 import os
 import select
+import traceback
 from typing import Final
 
 _STDERR: Final = 2
@@ -27,6 +28,14 @@ def warn_once(topic: str, text: str) -> None:
     if topic not in _said:
         _said.add(topic)
         warn(text)
+
+
+def warn_of_failure(error: Exception) -> None:
+    """Write where the system refused what, once for each place: a process goes on without it."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{last.filename}:{last.lineno}"
+    why = str(error) or type(error).__name__
+    warn_once(f"{place} {why}", f"{why} (in {last.name}, {place}); going on without it")
 
 
 def calm(topic: str) -> None:

@@ -383,9 +383,9 @@ class Nodes:
         command = [sys.executable, "-m", "otpy", "run", str(path)]
         return self._start(name, command, stdout=stdout, env=env)
 
-    def start_by(self, name: str, command: Sequence[str]) -> NodeUnderTest:
+    def start_by(self, name: str, command: Sequence[str], **options: Any) -> NodeUnderTest:
         """Start a node by a command of the test's own."""
-        return self._start(name, command)
+        return self._start(name, command, **options)
 
     def _start(self, name: str, command: Sequence[str], **options: Any) -> NodeUnderTest:
         node = NodeUnderTest(name, command, self.place, self.work, **options)
