@@ -1,0 +1,106 @@
+"""Kill processes of a node at random, in bursts, while clients check every answer.
+
+The exit status says whether what was promised held: 0 if no supervisor and no gateway ended by
+itself, no process was left over, no caller hung, no answer was wrong, lost or applied twice, and
+neither descriptors nor memory grew. Usage:
+``python scripts/chaos.py --kills 10000 --seed 1 [--seconds 600]``.
+"""
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Final
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from scripts.chaoslib.crowd import Crowd
+from scripts.chaoslib.judge import Judge
+from scripts.chaoslib.killer import Killer
+from scripts.chaoslib.node import Node
+from scripts.chaoslib.processes import become_subreaper
+from scripts.chaoslib.tally import Tally, choices
+
+_SETTLE_EVERY: Final = 50
+_PAUSES_S: Final = (0.0, 0.005, 0.02, 0.1)
+
+
+def main() -> int:
+    """Run the chaos; return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=1000, help="how many processes are killed")
+    parser.add_argument("--seed", type=int, default=1, help="of everything that is chosen")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after so long")
+    arguments = parser.parse_args()
+    work = Path(tempfile.mkdtemp(prefix="otpy-chaos-", dir="/tmp"))
+    os.environ["OTPY_DIR"] = str(work / "run")
+    tally = Tally()
+    try:
+        rows = _run(arguments, work, tally)
+    finally:
+        if not tally.violations:
+            shutil.rmtree(work)
+    print(_table(tally, rows))
+    if tally.violations:
+        print("\nVIOLATED:", *tally.violations, f"the node's output is in {work}", sep="\n  ")
+    return 1 if tally.violations else 0
+
+
+def _run(
+    arguments: argparse.Namespace, work: Path, tally: Tally
+) -> list[tuple[str, str, int, int]]:
+    become_subreaper()
+    chosen = choices(arguments.seed)
+    node = Node(f"chaos{os.getpid()}", work, tally)
+    judge, killer = Judge(node, tally), Killer(node, tally, chosen, arguments.kills)
+    began = time.monotonic()
+    try:
+        whole = judge.settle(0)
+        crowd = Crowd(node, tally, arguments.seed)
+        settle_at = 0
+        while whole and killer.kills < arguments.kills:
+            if time.monotonic() - began > arguments.seconds:
+                break
+            starts_again = killer.burst()
+            time.sleep(chosen.choice(_PAUSES_S))
+            if starts_again or killer.kills >= settle_at:
+                settle_at = killer.kills + _SETTLE_EVERY
+                whole = judge.settle(killer.kills)
+        crowd.stop()
+        judge.settle(killer.kills)
+        judge.judge_growth(killer.kills)
+    finally:
+        node.stop()
+    node.judge()
+    tally.count("kills", killer.kills)
+    tally.count("seconds", int(time.monotonic() - began))
+    return judge.growth()
+
+
+def _table(tally: Tally, growth: list[tuple[str, str, int, int]]) -> str:
+    lines = [f"| {what:<48} | {count:>10} |" for what, count in sorted(tally.counts.items())]
+    lines += [f"| {kind:<48} | {tally.violated(kind):>10} |" for kind in _FORBIDDEN]
+    for name, what, first, last in growth:
+        unit = "" if what == "open files" else " KiB"
+        lines.append(
+            f"| {f'{what} of the {name}, first and last':<48} | {f'{first}, {last}{unit}':>10} |"
+        )
+    return "\n".join(lines)
+
+
+_FORBIDDEN: Final = (
+    "supervisor ended by itself",
+    "gateway ended by itself",
+    "orphan",
+    "hung caller",
+    "wrong answer",
+    "lost effect",
+    "applied twice",
+)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
