@@ -26,9 +26,9 @@ class EventStream:
     """
 
     def __init__(self, source: "Gateway", *, follow: bool) -> None:
-        self._source, self._follow = source, follow
+        self._source = source
         self._sock: socket.socket | None = None
-        self._feed: EventFeed | None = None
+        self._feed = EventFeed(follow=follow)
         self._closed = False
         self._reading = False
 
@@ -51,7 +51,7 @@ class EventStream:
 
     async def __anext__(self) -> Event:
         while not self._closed:
-            if self._feed is None:
+            if self._sock is None:
                 self._source.check_open()
                 await self._subscribe()
             elif self._feed.waiting:
@@ -59,14 +59,14 @@ class EventStream:
             elif self._feed.done:
                 break
             else:
-                await self._receive(self._feed)
+                await self._receive()
         await self.aclose()
         raise StopAsyncIteration
 
     async def aclose(self) -> None:
         """End the subscription; a task that waits for the next event gets StopAsyncIteration."""
         self._closed = True
-        self._feed = None
+        self._feed.end()
         if self._sock is not None and self._reading:
             # Not closed while the loop watches it: whoever reads is told of its end, and closes.
             with contextlib.suppress(OSError):
@@ -81,13 +81,10 @@ class EventStream:
             sock.close()
 
     async def _subscribe(self) -> None:
-        self._sock, protocol = await self._source.stream("events", {"follow": self._follow})
-        if self._feed is None:
-            self._feed = EventFeed(protocol)
-        else:
-            self._feed.go_on(protocol)
+        self._sock, protocol = await self._source.stream("events", self._feed.request)
+        self._feed.go_on(protocol)
 
-    async def _receive(self, feed: EventFeed) -> None:
+    async def _receive(self) -> None:
         assert self._sock is not None
         self._reading = True
         try:
@@ -99,17 +96,17 @@ class EventStream:
         if self._closed:
             return
         if data:
-            feed.receive(data)
+            self._feed.receive(data)
         else:
-            await self._resume(feed)
+            await self._resume()
 
-    async def _resume(self, feed: EventFeed) -> None:
+    async def _resume(self) -> None:
         """Subscribe with the next gateway, unless the node has ended."""
         if self._sock is not None:
             self._sock.close()
-        feed.done = feed.node_has_stopped
-        if not feed.done:
+        self._feed.done = self._feed.node_has_stopped
+        if not self._feed.done:
             try:
                 await self._subscribe()
             except NodeNotFound:
-                feed.done = True
+                self._feed.done = True

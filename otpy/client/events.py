@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Self
 
 from otpy.client.feed import EventFeed
 from otpy.client.gateway import READ_BYTES
-from otpy.client.protocol import GatewayProtocol
 from otpy.errors import NodeNotFound
 from otpy.events import Event
 
@@ -24,10 +23,10 @@ class EventStream:
     """
 
     def __init__(self, source: "Gateway", *, follow: bool) -> None:
-        self._source, self._follow = source, follow
+        self._source = source
         self._reading = threading.Lock()
-        self._sock, protocol = self._subscribe()
-        self._feed = EventFeed(protocol)
+        self._feed = EventFeed(follow=follow)
+        self._sock = self._subscribe()
 
     def __iter__(self) -> Self:
         return self
@@ -76,8 +75,10 @@ class EventStream:
         self._reading = threading.Lock()
         self._sock.close()
 
-    def _subscribe(self) -> tuple[socket.socket, GatewayProtocol]:
-        return self._source.stream("events", {"follow": self._follow}, None)
+    def _subscribe(self) -> socket.socket:
+        sock, protocol = self._source.stream("events", self._feed.request, None)
+        self._feed.go_on(protocol)
+        return sock
 
     def _receive(self) -> None:
         try:
@@ -98,7 +99,6 @@ class EventStream:
             self._feed.done = True
             return
         try:
-            self._sock, protocol = self._subscribe()
-            self._feed.go_on(protocol)
+            self._sock = self._subscribe()
         except NodeNotFound:
             self._feed.done = True

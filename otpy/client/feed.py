@@ -1,45 +1,55 @@
 """A subscription to a node's events: bytes in, events out; no I/O."""
 
 from collections import deque
+from typing import Any
 
 import msgspec
 
-from otpy.client.protocol import GatewayProtocol
+from otpy.client.protocol import GatewayAnswer, GatewayProtocol
 from otpy.errors import ProtocolError
 from otpy.events import Event, NodeStopped, event_from_data
 from otpy.links.protocol import error_of
 from otpy.wire import gateway
 
+_HELLO = 1
+"""Number of the first request, of hello."""
+
 
 class EventFeed:
     """What one subscriber was told, by one gateway after the other.
 
+    Args:
+        follow: Whether it is to be told events to come.
+
     Attributes:
         waiting: Events that nobody has taken yet, oldest first.
         done: No more will come.
+        node_has_stopped: The last event was that of the node's end.
     """
 
-    def __init__(self, protocol: GatewayProtocol) -> None:
+    def __init__(self, *, follow: bool) -> None:
         self.waiting: deque[Event] = deque()
-        self.done = False
-        self._protocol = protocol
-        self._seen: list[Event] = []
-        self._replayed = False
-
-    @property
-    def node_has_stopped(self) -> bool:
-        """Whether the last event was that of the node's end."""
-        return bool(self._seen) and isinstance(self._seen[-1], NodeStopped)
+        self.done = self.node_has_stopped = False
+        self._follow = follow
+        self._node: int | None = None
+        self._position: int | None = None
+        self._protocol = GatewayProtocol()
 
     def end(self) -> None:
         """Want no more."""
         self.done = True
         self.waiting.clear()
 
+    @property
+    def request(self) -> dict[str, Any]:
+        """The arguments of a request for what has not been told yet."""
+        if self._position is None:
+            return {"follow": self._follow}
+        return {"follow": self._follow, "after": self._position, "node": self._node}
+
     def go_on(self, protocol: GatewayProtocol) -> None:
-        """Go on with the next gateway, which begins with what the last one has said."""
+        """Read what the gateway says that was asked with this protocol."""
         self._protocol = protocol
-        self._replayed = True
 
     def receive(self, data: bytes) -> None:
         """Take bytes that the gateway sent.
@@ -50,26 +60,27 @@ class EventFeed:
         """
         for answer, _ in self._protocol.receive(data):
             if answer.status == gateway.EVENT:
-                self._take(answer.value)
+                self._take(answer)
             elif answer.status == gateway.ERROR:
                 self.done = True
                 raise error_of(str(answer.value), answer.arguments)
-            elif answer.number != 1:  # the first answer is the one to hello
+            elif answer.number == _HELLO:
+                self._meet(answer.value)
+            else:
                 self.done = True
 
-    def _take(self, data: object) -> None:
+    def _meet(self, hello: object) -> None:
+        """Begin anew if it is another node, whose positions are others."""
+        node = hello.get("pid") if isinstance(hello, dict) else None
+        if node != self._node:
+            self._node, self._position = node, None
+
+    def _take(self, answer: GatewayAnswer) -> None:
         try:
-            event = event_from_data(data)
+            event = event_from_data(answer.value)
+            (position,) = msgspec.convert(answer.arguments, tuple[int])
         except msgspec.ValidationError as error:
             raise ProtocolError(f"not an event: {error}") from None
-        if self._replayed and self._is_repeated(event):
-            return
-        self._replayed = False
-        if not self._seen or event.at > self._seen[-1].at:
-            self._seen = []
-        self._seen.append(event)
+        self._position = position
+        self.node_has_stopped = isinstance(event, NodeStopped)
         self.waiting.append(event)
-
-    def _is_repeated(self, event: Event) -> bool:
-        """Tell whether the next gateway repeats what the last one said."""
-        return bool(self._seen) and (event.at < self._seen[-1].at or event in self._seen)

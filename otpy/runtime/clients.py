@@ -19,6 +19,9 @@ from otpy.wire.texts import REASON_CHARS
 
 _READ_BYTES: Final = 1 << 16
 _MAX_UNREAD: Final = 16 << 20
+_PAGE: Final = 1 << 16
+"""Bytes that may wait for a client to read them before it is sent more of what is sent in pages."""
+
 _MAX_GREETING: Final = 1 << 12
 PATIENCE_S: Final = 10.0
 """How long a client may take to say hello, and to finish a frame that it began."""
@@ -35,6 +38,9 @@ class Client:
         on_request: Takes each request.
         on_close: Told once when the connection has ended.
         log: Takes a line about a client that was at fault.
+
+    Attributes:
+        on_room: Called when it has read what was sent to it, after it had not.
     """
 
     def __init__(
@@ -53,6 +59,7 @@ class Client:
         self._events = READABLE
         self.greeted = False
         self.closed = False
+        self.on_room: Callable[[], None] | None = None
         loop.watch(connection, self._ready, READABLE)
         self._impatience: Timer | None = loop.call_later(PATIENCE_S, self.close)
 
@@ -74,9 +81,14 @@ class Client:
         """Answer a request with an error."""
         self._send([number, ERROR, type(error).__name__, list(error.args)])
 
-    def event(self, number: int, event: object) -> None:
-        """Send one event of those asked for."""
-        self._send([number, EVENT, event])
+    def event(self, number: int, event: object, position: int) -> None:
+        """Send one event of those asked for, and its own number."""
+        self._send([number, EVENT, event, [position]])
+
+    @property
+    def has_room(self) -> bool:
+        """Whether it has read what was sent, or almost; `on_room` says when it has."""
+        return not self.closed and self._unread < _PAGE
 
     def drop(self, error: Exception) -> None:
         """End the connection because of what came on it, and say so to the client and the log.
@@ -145,6 +157,8 @@ class Client:
         try:
             if events & WRITABLE:
                 self._flush()
+                if self.on_room is not None and self.has_room:
+                    self.on_room()
             if events & ~WRITABLE and not self.closed:
                 self._read()
         except Exception as error:  # noqa: BLE001  # another client's next request is served

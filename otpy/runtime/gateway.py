@@ -10,7 +10,6 @@ import math
 import os
 import signal
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -18,7 +17,7 @@ from typing import Any, Final
 
 from otpy.core.spec import INFINITY
 from otpy.errors import FrameTooLarge, NoProcess, OtpyError, ProtocolError
-from otpy.events import Event, event_to_data
+from otpy.events import Event
 from otpy.runtime.clients import Client
 from otpy.runtime.control_channel import GATEWAY as OWN_RECORDS
 from otpy.runtime.control_channel import end_of_child
@@ -28,7 +27,9 @@ from otpy.runtime.mourning import Mourners
 from otpy.runtime.output import Terminal
 from otpy.runtime.place import Place
 from otpy.runtime.reasons import exit_reason
+from otpy.runtime.recent import RecentEvents
 from otpy.runtime.runner import task_spec
+from otpy.runtime.subscriptions import Subscriptions
 from otpy.runtime.translate import core_request
 from otpy.system.channel import NotSent
 from otpy.system.credentials import peer_of
@@ -65,9 +66,6 @@ from otpy.wire.link import request_value
 from otpy.wire.nesting import check_nesting
 from otpy.wire.system import GetState, ReplaceState, Resume, Suspend, SystemRequest
 
-RECENT: Final = 1000
-"""How many of the latest events a client is told when it asks for them."""
-
 
 @dataclass(frozen=True, slots=True)
 class NodeFacts:
@@ -96,7 +94,7 @@ class Gateway:
         place: Where it stands; its supervisor is the node.
         listener: The listening socket.
         directory: What the node knows at the time of the fork.
-        recent: The latest events, oldest first.
+        recent: The latest events; the gateway's own from now on.
         facts: What a client is told of the node.
     """
 
@@ -105,20 +103,20 @@ class Gateway:
         place: Place,
         listener: Socket,
         directory: Directory,
-        recent: Iterable[Event],
+        recent: RecentEvents,
         facts: NodeFacts,
     ) -> None:
         self._loop = Loop()
         self._loop.survive = warn_of_failure
         self._terminal = Terminal(self._loop)
         self._directory, self._facts = directory, facts
-        self._recent = deque(recent, maxlen=RECENT)
+        self._recent = recent
+        self._subscriptions = Subscriptions(recent)
         self._node = end_of_child(place.control, OWN_RECORDS)
         self._node_pidfd = Descriptor(os.pidfd_open(place.parent))
         self._listener = listener
         self._errands = Errands(self._node, self._loop)
         self._clients: dict[Client, None] = {}
-        self._followers: dict[tuple[Client, int], None] = {}
         self._mourners = Mourners(directory)
         self._operations: Mapping[str, Callable[[Client, int, dict[str, Any]], None]] = {
             "hello": self._hello,
@@ -190,9 +188,7 @@ class Gateway:
     def _closed(self, client: Client) -> None:
         del self._clients[client]
         self._errands.forget(client)
-        for follower in tuple(self._followers):
-            if follower[0] is client:
-                del self._followers[follower]
+        self._subscriptions.forget(client)
 
     def _requested(self, client: Client, request: GatewayRequest) -> None:
         operation = self._operations.get(request.operation)
@@ -237,22 +233,17 @@ class Gateway:
         self._mourners.ask(who, lambda fate: client.reply(number, fate._asdict()))
 
     def _events(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
-        for event in self._recent:
-            client.event(number, event_to_data(event))
-        if client.closed:
-            return
-        if arguments.get("follow"):
-            self._followers[client, number] = None
-        else:
-            client.reply(number, None)
+        # Another node of this name numbers its events from 1 on again.
+        is_ours = arguments.get("node") == self._facts.pid
+        after = int(arguments["after"]) if is_ours and "after" in arguments else None
+        follow = bool(arguments.get("follow"))
+        self._subscriptions.add(client, number, after, follow=follow)
 
-    def _happened(self, event: Event) -> None:
-        self._mourners.ended(self._directory.apply(event))
-        self._recent.append(event)
-        if self._followers:
-            data = event_to_data(event)
-            for client, number in tuple(self._followers):
-                client.event(number, data)
+    def _happened(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self._mourners.ended(self._directory.apply(event))
+            self._recent.append(event)
+        self._subscriptions.publish()
 
     # ---- what the tree answers ---------------------------------------------------------------
 
@@ -345,8 +336,7 @@ class Gateway:
     def _heard(self, message: object, fds: tuple[Descriptor, ...]) -> None:
         match message:
             case Publish(events=events):
-                for event in events:
-                    self._happened(event)
+                self._happened(events)
             case Introduced() | Answered() | Granted():
                 self._errands.settle(message, fds)
             case Listen():
@@ -382,7 +372,7 @@ def be_gateway(
     place: Place,
     listener: Socket,
     directory: Directory,
-    recent: Iterable[Event],
+    recent: RecentEvents,
     facts: NodeFacts,
 ) -> int:
     """Be the gateway, in the process just forked; tell its exit status."""

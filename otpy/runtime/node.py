@@ -8,7 +8,6 @@ import contextlib
 import os
 import signal
 import time
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -45,11 +44,12 @@ from otpy.events import (
 from otpy.runtime.child import Child
 from otpy.runtime.directory import GATEWAY, Directory
 from otpy.runtime.file_watch import FileWatch
-from otpy.runtime.gateway import RECENT, NodeFacts, be_gateway
+from otpy.runtime.gateway import NodeFacts, be_gateway
 from otpy.runtime.mourning import Mourners
 from otpy.runtime.node_files import NodeFiles
 from otpy.runtime.petitions import Petitions
 from otpy.runtime.place import Place
+from otpy.runtime.recent import RecentEvents
 from otpy.runtime.subtree import be_supervisor
 from otpy.runtime.supervisor import Supervisor
 from otpy.system.channel import ChannelClosed, ChannelFull
@@ -124,7 +124,7 @@ class Node(Supervisor):
         self._directory.expect("", tree.spec)
         mourners = Mourners(self._directory)
         self._petitions = Petitions(self._directory, mourners, self.router, self._publish_now)
-        self._recent: deque[Event] = deque(maxlen=RECENT)
+        self._recent = RecentEvents()
         self._gave_up: dict[str, GaveUp] = {}
         self._last_end: dict[str, ChildEnded] = {}
         self._ended_by: AutoShutdownEvent | None = None

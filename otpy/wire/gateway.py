@@ -3,7 +3,7 @@
     client → gateway   [number, operation, arguments]
     gateway → client   [number, OK, value]
                        [number, ERROR, class name in otpy.errors, arguments]
-                       [number, EVENT, event]
+                       [number, EVENT, event, [position]]
 
 Descriptors travel beside the first byte of the frame that they belong to. Operations:
 
@@ -33,7 +33,10 @@ Descriptors travel beside the first byte of the frame that they belong to. Opera
                                           the worker writes frames into, each a `TraceEvent`
     stack       {name}                    the stacks of a worker, as `faulthandler` writes them
     fate        {path, incarnation}       {reason, traceback}: why that incarnation ended
-    events      {follow}                  EVENT for each, then OK if not follow
+    events      {follow, after, node}     EVENT for each, then OK if not follow. All that is kept;
+                                          with `after` only what comes after that position, if
+                                          the node's pid is still `node`. Who does not read is sent
+                                          nothing more, and an `EventsLost` for what it misses
     lookup      {key}                     who is registered under a key, which is MessagePack
                                           itself: [[path, incarnation], pid, value], ... as bytes
     shutdown    {}                        None and the node's pidfd, as the node begins to stop

@@ -354,7 +354,8 @@ class Generation:
             assert held.may_go.wait(WAIT_S)
         try:
             if operation == "events":
-                self._send_events(send, follow=arguments["follow"])
+                after = arguments.get("after", 0) if arguments.get("node") == self.node.pid else 0
+                self._send_events(send, after, follow=arguments["follow"])
                 return
             value, fds = self._do(operation, arguments)
         except OtpyError as error:
@@ -362,9 +363,8 @@ class Generation:
         else:
             send(gateway.OK, value, fds=fds)
 
-    def _send_events(self, send: Callable[..., None], *, follow: bool) -> None:
+    def _send_events(self, send: Callable[..., None], sent: int, *, follow: bool) -> None:
         happened, events = self.node.happened, self.node.events
-        sent = 0
 
         def has_news() -> bool:
             return len(events) > sent or not self.alive
@@ -374,8 +374,8 @@ class Generation:
                 if follow:
                     happened.wait_for(has_news, WAIT_S)
                 fresh = events[sent:]
-            for event in fresh if self.alive else ():
-                send(gateway.EVENT, event)
+            for position, event in enumerate(fresh if self.alive else (), sent + 1):
+                send(gateway.EVENT, event, [position])
             sent += len(fresh)
             if not follow:
                 send(gateway.OK, None)

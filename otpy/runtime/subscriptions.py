@@ -1,0 +1,102 @@
+"""Who is told events: each as fast as it reads, so that nobody's events wait in memory."""
+
+import time
+from dataclasses import dataclass
+from typing import Final
+
+from otpy.errors import OtpyError
+from otpy.events import EventsLost, event_to_data
+from otpy.runtime.clients import Client
+from otpy.runtime.recent import RecentEvents
+
+_MOST: Final = 64
+"""Subscriptions on one connection."""
+
+_TOO_SLOW: Final = "they were not read in time"
+
+
+@dataclass(slots=True)
+class Subscription:
+    """A client's request for events.
+
+    Attributes:
+        client: To be told.
+        number: Of its request.
+        told: Number of the event that it has been told last.
+        until: Number of the last one that it is to be told; None for all to come.
+    """
+
+    client: Client
+    number: int
+    told: int
+    until: int | None
+
+
+class Subscriptions:
+    """Tells every subscriber the events that it has not been told, while it reads.
+
+    Events that are no longer kept when a subscriber gets to them are lost for it: it is told how
+    many these are.
+
+    Args:
+        recent: Where the events are; whoever appends to it calls `publish`.
+    """
+
+    def __init__(self, recent: RecentEvents) -> None:
+        self._recent = recent
+        self._of: dict[Client, dict[int, Subscription]] = {}
+
+    def add(self, client: Client, number: int, after: int | None, *, follow: bool) -> None:
+        """Begin to tell a client events.
+
+        Args:
+            client: The client.
+            number: Of its request.
+            after: Number of the last one that it knows; None if it knows none, and misses none.
+            follow: Whether it is to be told those to come.
+
+        Raises:
+            OtpyError: It asks too often on one connection.
+        """
+        recent = self._recent
+        mine = self._of.setdefault(client, {})
+        if len(mine) >= _MOST and number not in mine:
+            raise OtpyError(f"a connection may ask for events {_MOST} times at once")
+        told = recent.first - 1 if after is None else min(max(after, 0), recent.last)
+        until = None if follow else recent.last
+        mine[number] = Subscription(client, number, told, until)
+        client.on_room = lambda: self._tell(client)
+        self._tell(client)
+
+    def forget(self, client: Client) -> None:
+        """Tell a client nothing more; it is gone."""
+        self._of.pop(client, None)
+
+    def publish(self) -> None:
+        """Tell what was appended."""
+        for client in tuple(self._of):
+            self._tell(client)
+
+    def _tell(self, client: Client) -> None:
+        """Tell a client as much as it reads."""
+        for subscription in tuple(self._of.get(client, {}).values()):
+            while client.has_room and self._tell_next(subscription):
+                pass
+
+    def _tell_next(self, subscription: Subscription) -> bool:
+        """Tell the next event, and return whether there may be more."""
+        client, number, recent = subscription.client, subscription.number, self._recent
+        if subscription.until is not None and subscription.told >= subscription.until:
+            del self._of[client][number]
+            client.reply(number, None)
+            return False
+        if subscription.told >= recent.last:
+            return False
+        if (lost := recent.first - 1 - subscription.told) > 0:
+            gap = EventsLost(at=time.time(), path="@node", count=lost, reason=_TOO_SLOW)
+            subscription.told = recent.first - 1
+            client.event(number, event_to_data(gap), subscription.told)
+        else:
+            subscription.told += 1
+            client.event(number, recent[subscription.told], subscription.told)
+        return True
