@@ -44,12 +44,13 @@ class Terminal:
         self._flush()
 
     def finish(self, seconds: float) -> None:
-        """Write what waits before the process ends, for so many seconds at most."""
+        """Write what waits before the process ends, for so many seconds at most, and close."""
         room = select.poll()
         room.register(self._socket, select.POLLOUT)
         end = time.monotonic() + seconds
         while self._out and (left := end - time.monotonic()) > 0 and room.poll(left * 1000):
             self._flush()
+        self._socket.close()
 
     def _queue(self, lines: bytes) -> None:
         """Queue lines in messages of whole lines: a message arrives whole or not at all."""
