@@ -18,7 +18,7 @@ from otpy.aio.workers import Employer
 from otpy.errors import CallTimeout, OtpyError
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
 from otpy.server.streams import AHEAD, concurrency
-from otpy.server.tasks import DEFAULT_SHUTDOWN_S, DEFAULT_SUPERVISOR, Function
+from otpy.server.tasks import DEFAULT_SHUTDOWN_S, DEFAULT_SUPERVISOR, Function, check_shutdown
 
 
 def stream(
@@ -41,6 +41,7 @@ def stream(
     once by its ``aclose()``, as `contextlib.aclosing` does.
     """
     limit = concurrency(max_concurrency, timeout, on_error)
+    check_shutdown(shutdown)
     begin = tasks.async_ if linked else tasks.async_nolink
 
     def begin_one(item: Any) -> Awaitable[Task]:

@@ -10,13 +10,14 @@ from otpy.aio.hired import HiredReference
 from otpy.aio.pending import Pending
 from otpy.aio.workers import Employer, peers
 from otpy.errors import CallTimeout, NoProcess, OtpyError, ProcessDown
-from otpy.links.deadline import DEFAULT_TIMEOUT_S, deadline_of, share_of
+from otpy.links.deadline import DEFAULT_TIMEOUT_S, deadline_of
 from otpy.server.tasks import (
     DEFAULT_SHUTDOWN_S,
     DEFAULT_SUPERVISOR,
     Function,
     advised,
     by_supervisor,
+    check_shutdown,
     request_of,
 )
 
@@ -123,9 +124,17 @@ async def await_(task: Task, timeout: float | None = DEFAULT_TIMEOUT_S) -> Any:
 
 
 async def await_many(tasks: Iterable[Task], timeout: float | None = DEFAULT_TIMEOUT_S) -> list[Any]:
-    """Await several tasks, all of them within `timeout`; raises what the first of them does."""
-    deadline = deadline_of(timeout)
-    return [await task.result(share_of(deadline, 1)) for task in tasks]
+    """Await several tasks, all of them within `timeout`; as `otpy.tasks.await_many`."""
+    deadline_of(timeout)  # a wrong one is told in any case
+    awaited = list(tasks)
+    results = [asyncio.ensure_future(task.result(timeout)) for task in dict.fromkeys(awaited)]
+    try:
+        await asyncio.gather(*results)
+    finally:
+        for result in results:
+            result.cancel()
+        await asyncio.gather(*results, return_exceptions=True)
+    return [await task.result() for task in awaited]
 
 
 async def shutdown(task: Task) -> Any:
@@ -187,6 +196,7 @@ async def _hired(
     node: Employer | None, supervisor: str, shutdown: float, *, tied: bool
 ) -> AsyncIterator[tuple[Employer, HiredReference]]:
     """Have a process that is told what to do; it is ended again if that fails."""
+    check_shutdown(shutdown)
     employer = peers() if node is None else node
     hiring = asyncio.ensure_future(employer.hire(supervisor, shutdown, tied=tied))
     try:

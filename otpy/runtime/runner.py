@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Final
 
 from otpy.core.spec import ChildSpec, Restart, ServerStart, ShutdownBudget
 from otpy.errors import Refused, UnknownRequest
-from otpy.server import Caller, GenServer, Stop, Timeout
+from otpy.server import Caller, GenServer, Stop
 from otpy.server.context import current
 from otpy.server.functions import resolve
 from otpy.server.job import Job
@@ -44,9 +44,9 @@ class Runner(GenServer):
 
     trap_exit: ClassVar[bool] = False
 
-    def init(self) -> Timeout:
-        """Wait for the job."""
-        return Timeout(_UNASKED_S)
+    def init(self) -> None:
+        """Wait for the job, whatever else may be asked meanwhile."""
+        self.send_after(_UNASKED_S, "nobody came")
 
     def handle_call(self, request: object, caller: Caller) -> object:
         """Run the job, and answer what it returns."""
@@ -63,7 +63,12 @@ class Runner(GenServer):
 
     def handle_cast(self, request: object) -> object:
         """Run the job; nobody wants the result."""
-        self._job(request)()
+        job = self._job(request)
+        try:
+            job()
+        except (Refused, UnknownRequest) as error:
+            error.remote = True  # it answers nobody: it ends the task, as any error does
+            raise
         return Stop()
 
     def handle_info(self, message: object) -> object:

@@ -53,6 +53,7 @@ def stream(
         ValueError: An argument is wrong.
     """
     limit = concurrency(max_concurrency, timeout, on_error)
+    tasks.check_shutdown(shutdown)
     begin = tasks.async_ if linked else tasks.async_nolink
 
     def begin_one(item: Any) -> Task:

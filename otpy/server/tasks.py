@@ -6,13 +6,14 @@ only that one awaits it.
 """
 
 import contextlib
+import math
 import os
 import select
 from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from otpy.errors import CallTimeout, NoProcess, OtpyError, ProcessDown
-from otpy.links.deadline import DEFAULT_TIMEOUT_S, FATE_S, deadline_of, share_of
+from otpy.links.deadline import DEFAULT_TIMEOUT_S, FATE_S, deadline_of, has_passed, poll_ms
 from otpy.links.ref import Ref
 from otpy.server.context import Employer, current
 from otpy.server.functions import name_of
@@ -143,6 +144,7 @@ def async_(
         NotSendable: The function or the arguments cannot be sent.
         NoProcess: There is no such supervisor.
         SupervisorError: It does not take the task: ``max_children``.
+        ValueError: `shutdown` is no budget.
         OtpyError: This process is not a worker of a tree, and no `node` is given.
     """
     request = request_of(function, args, node)
@@ -172,7 +174,10 @@ def start(
     shutdown: float = DEFAULT_SHUTDOWN_S,
     node: Employer | None = None,
 ) -> str:
-    """Begin a task that nobody awaits, for its effects; return its path. Raises as `async_`."""
+    """Begin a task that nobody awaits, for its effects; return its path. Raises as `async_`.
+
+    What it raises is in the log, and in its post-mortem; `Refused`, too.
+    """
     request = request_of(function, args, node)
     with _hired(node, supervisor, shutdown, tied=False) as (_, ref):
         ref.cast(*request, timeout=None)
@@ -199,9 +204,46 @@ def await_(task: Task, timeout: float | None = DEFAULT_TIMEOUT_S) -> Any:
 
 
 def await_many(tasks: Iterable[Task], timeout: float | None = DEFAULT_TIMEOUT_S) -> list[Any]:
-    """Await several tasks, all of them within `timeout`; raises what the first of them does."""
+    """Await several tasks, all of them within `timeout`.
+
+    Returns:
+        Their results, in the order of the tasks.
+
+    Raises:
+        OtpyError: As `await_`, as soon as one of them fails, whichever that is. The others go on.
+    """
     deadline = deadline_of(timeout)
-    return [task.result(share_of(deadline, 1)) for task in tasks]
+    awaited = list(tasks)
+    _await_all(dict.fromkeys(awaited), deadline, timeout)
+    return [task.result() for task in awaited]
+
+
+def _await_all(tasks: Iterable[Task], deadline: float | None, timeout: float | None) -> None:
+    """Wait until each has its result; raises what the first that fails does."""
+    poll, waiting = select.poll(), {}
+    for task in tasks:
+        if not _settled(task):
+            for descriptor in task.descriptors():
+                poll.register(descriptor, select.POLLIN)
+                waiting[descriptor] = task
+    while waiting:
+        ready = {waiting[fd] for fd, _ in poll.poll(poll_ms(deadline)) if fd in waiting}
+        for task in ready:
+            if _settled(task):
+                for descriptor in [fd for fd, each in waiting.items() if each is task]:
+                    poll.unregister(descriptor)
+                    del waiting[descriptor]
+        if not ready and has_passed(deadline):
+            late = next(iter(waiting.values()))
+            raise CallTimeout(f"{late.name!r} did not end within {timeout:g} s")
+
+
+def _settled(task: Task) -> bool:
+    """Tell whether a task has its result; raises what it failed with."""
+    if not task.has_ended() and not task.done():
+        return False
+    task.result(FATE_S)  # of one that has ended its supervisor is asked why
+    return True
 
 
 def shutdown(task: Task) -> Any:
@@ -244,6 +286,13 @@ def by_supervisor(names: Iterable[str]) -> dict[str, list[str]]:
     return sorted_
 
 
+def check_shutdown(shutdown: float) -> None:
+    """Raise ValueError unless that is a task's budget: finite seconds, from zero on."""
+    is_number = isinstance(shutdown, int | float) and not isinstance(shutdown, bool)
+    if not is_number or not 0 <= shutdown < math.inf:
+        raise ValueError(f"shutdown is seconds from zero on, got {shutdown!r:.100}")
+
+
 def request_of(
     function: Function, args: tuple[Any, ...], node: object | None
 ) -> tuple[object, ...]:
@@ -262,6 +311,7 @@ def _hired(
     node: Employer | None, supervisor: str, shutdown: float, *, tied: bool
 ) -> Iterator[tuple[Employer, Ref]]:
     """Have a process that is told what to do; it is ended again if that fails."""
+    check_shutdown(shutdown)
     employer = current().peers if node is None else node
     ref = _hire(employer, supervisor, shutdown, tied=tied)
     try:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import otpy.aio
-from otpy import CallTimeout, NoProcess, NotSendable, OtpyError, ProcessDown
+from otpy import CallTimeout, NoProcess, NotSendable, OtpyError, ProcessDown, Refused
 from otpy.aio import tasks
 from tests.server import test_tasks
 from tests.server.test_tasks import (  # noqa: F401  # collected here a second time
@@ -102,6 +102,15 @@ def test_what_goes_wrong_is_an_error_to_the_client(nodes: Nodes) -> None:
             with pytest.raises(CallTimeout, match=r"did not end within 0.01 s"):
                 await task.result(0.01)
             assert not task.done()
+            for function, args in ((task_workers.divide, [0]), (task_workers.refuse, [])):
+                fails = await tasks.async_(function, *args, node=client)
+                for _ in range(2):  # 4.16: while the other one goes on
+                    with pytest.raises((ProcessDown, Refused)):
+                        await tasks.await_many([task, fails], timeout=60)
+            with pytest.raises(CallTimeout, match=r"did not end within 0.01 s"):
+                await tasks.await_many([task], timeout=0.01)
+            added = [await tasks.async_(task_workers.add, n, node=client) for n in range(3)]
+            assert await tasks.await_many([*added, added[0]], timeout=60) == [0, 1, 2, 0]
             assert await tasks.shutdown(task) is None
             killed = await tasks.async_(task_workers.hang, str(nodes.work / "log"), node=client)
             os.kill(killed.pid, signal.SIGKILL)

@@ -1,5 +1,6 @@
 """Tasks: functions in processes of their own, awaited by the worker that began them."""
 
+import asyncio
 import os
 import pickle
 import signal
@@ -11,7 +12,17 @@ from typing import Any
 
 import pytest
 
-from otpy import NoProcess, NotSendable, OtpyError, ProcessDown, UnknownRequest, tasks
+from otpy import (
+    CallTimeout,
+    NoProcess,
+    NotSendable,
+    OtpyError,
+    ProcessDown,
+    Refused,
+    UnknownRequest,
+    aio,
+    tasks,
+)
 from otpy.events import ChildEnded, ChildRemoved, ChildStarted
 from tests.support import task_workers
 from tests.support.node import Nodes, NodeUnderTest
@@ -376,6 +387,65 @@ def test_what_goes_wrong_is_an_error_to_the_client(nodes: Nodes) -> None:
     log = str(nodes.work / "log")
     task = tasks.async_(task_workers.hang, log, node=node.client)
     assert tasks.shutdown(task) is None
+    none_is_left(node)
+
+
+def test_awaiting_many_ends_as_soon_as_one_fails(nodes: Nodes) -> None:
+    """4.16."""
+    node = nodes.run(TREE)
+    log = str(nodes.work / "log")
+    hangs = tasks.async_(task_workers.hang, log, node=node.client)
+    for function, args, error in (
+        (task_workers.divide, [0], ProcessDown),
+        (task_workers.refuse, [], Refused),
+        (task_workers.kill_itself, [], ProcessDown),
+    ):
+        fails = tasks.async_(function, *args, node=node.client)
+        with pytest.raises(error):
+            tasks.await_many([hangs, fails], timeout=60)
+        with pytest.raises(error):
+            tasks.await_many([hangs, fails], timeout=60)  # the same again
+    with pytest.raises(CallTimeout, match=r"did not end within 0.01 s"):
+        tasks.await_many([hangs], timeout=0.01)
+    added = [tasks.async_(task_workers.add, n, node=node.client) for n in range(3)]
+    assert tasks.await_many([*added, added[0]], timeout=60) == [0, 1, 2, 0]
+    assert tasks.await_many(added, timeout=60) == [0, 1, 2]
+    assert tasks.await_many([]) == []
+    assert tasks.shutdown(hangs) is None
+    none_is_left(node)
+
+
+@pytest.mark.parametrize("shutdown", [-1, "5s", None, True, float("nan"), float("inf")])
+def test_a_wrong_budget_is_told_at_once(shutdown: Any) -> None:
+    """4.16; no node is asked."""
+    nothing: Any = object()
+    for begin in (tasks.async_, tasks.async_nolink, tasks.start):
+        with pytest.raises(ValueError, match="shutdown is seconds from zero on, got"):
+            begin(task_workers.add, 1, shutdown=shutdown, node=nothing)
+    with pytest.raises(ValueError, match="shutdown is seconds from zero on, got"):
+        tasks.stream(task_workers.add, [1], shutdown=shutdown, node=nothing)
+
+    async def on_a_loop() -> None:
+        for begin in (aio.tasks.async_, aio.tasks.async_nolink, aio.tasks.start):
+            with pytest.raises(ValueError, match="shutdown is seconds from zero on, got"):
+                await begin(task_workers.add, 1, shutdown=shutdown, node=nothing)
+        with pytest.raises(ValueError, match="shutdown is seconds from zero on, got"):
+            aio.tasks.stream(task_workers.add, [1], shutdown=shutdown, node=nothing)
+
+    asyncio.run(on_a_loop())
+
+
+def test_a_task_that_nobody_awaits_ends_though_it_refuses(nodes: Nodes) -> None:
+    """4.4."""
+    node = nodes.run(TREE)
+    name = tasks.start(task_workers.refuse, node=node.client)
+    ended = node.next(ChildEnded, path=name)
+    assert ended.reason == "error: Refused: not now"
+    node.says("Refused: not now$")
+    name = tasks.start("nowhere:f", node=node.client)
+    assert "ModuleNotFoundError" in node.next(ChildEnded, path=name).reason
+    name = node.call("owner", "start", "refuse")
+    assert node.next(ChildEnded, path=name).reason == "error: Refused: not now"
     none_is_left(node)
 
 
