@@ -5,6 +5,7 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
+from tests.support import logs
 from tests.support.checked import clean_up, take_mistakes
 from tests.support.environment import (
     compile_once,
@@ -26,6 +27,8 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
+    if report.failed:
+        report.sections += logs.sections()
     if report.when == "call":
         item.stash[_failed] = report.failed
     return report

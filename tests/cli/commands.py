@@ -14,6 +14,7 @@ from otpy.cli.demonstration import await_start, only_directory
 from otpy.cli.terminal import Terminal, terminal
 from otpy.client import connect
 from otpy.config import load
+from tests.support.logs import reported
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
@@ -65,7 +66,10 @@ def private_directory() -> Iterator[Path]:
 def running(file: Path, private: Path, cwd: Path | None = None) -> Iterator[Terminal]:
     """Run the tree in `file` until the end, and see that nothing of it is left then."""
     lines: list[str] = []
-    with terminal(file, cwd or private, lines.append) as run:
+    with (
+        reported(f"otpy run {file.name}", lambda: "\n".join(lines)),
+        terminal(file, cwd or private, lines.append) as run,
+    ):
         run.show_until(" is up")
         with connect(load(file, check_imports=False).name) as node:
             await_start(node)

@@ -41,6 +41,7 @@ from otpy.system.marks import with_room
 from tests.support.environment import ROOT
 from tests.support.fork_server import Forked, ForkServer
 from tests.support.inotify import Changes
+from tests.support.logs import reported
 from tests.support.processes import (
     DEADLINE_S,
     await_end,
@@ -413,7 +414,7 @@ class Nodes:
                 status = node.stop()
                 assert status == 0, f"status {status} after SIGTERM\n{node.story()}"
         left = self.processes()
-        assert not left, f"left over:\n{describe(left)}\n{self._stories()}"
+        assert not left, f"left over:\n{describe(left)}\n{self.stories()}"
         for node in self.all:
             node.close()
         gc.collect()
@@ -430,8 +431,9 @@ class Nodes:
             left = {entry.name for entry in folder.iterdir()} - REMAINS
             assert not left, f"{folder} still holds {left}"
 
-    def _stories(self) -> str:
-        return "\n".join(node.story() for node in self.all)
+    def stories(self) -> str:
+        """Tell everything that is known of all nodes, for a failure's text."""
+        return "\n".join(f"{node.name}: {node.story()}" for node in self.all)
 
     def destroy(self) -> None:
         """End and remove everything; checks nothing."""
@@ -454,7 +456,8 @@ def private_nodes(monkeypatch: Any, failed: Callable[[], bool]) -> Iterator[Node
     """Give a test its nodes; afterwards nothing may be left of them, unless it failed anyway."""
     nodes = Nodes(monkeypatch)
     try:
-        yield nodes
+        with reported("nodes", nodes.stories):
+            yield nodes
         if not failed():
             nodes.finish()
     finally:
