@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Final
@@ -13,6 +14,7 @@ from otpy.cli.failures import DONE, INTERRUPTED, WRONG, report
 from otpy.cli.options import node_option
 from otpy.cli.session import Session
 from otpy.cli.show import show
+from otpy.system.signals import restore_signals
 
 SECTIONS: Final = {
     "Trees": ("run", "check", "schema", "demo"),
@@ -81,6 +83,7 @@ def run(args: Sequence[str] | None = None) -> int:
 
     Every failure becomes one line on stderr; no traceback reaches the user.
     """
+    restore_signals({signal.SIGCHLD})  # which tells how the processes end that are started here
     try:
         return perform(sys.argv[1:] if args is None else args)
     except (KeyboardInterrupt, click.Abort):

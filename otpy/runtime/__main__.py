@@ -4,4 +4,6 @@ import sys
 
 from otpy.runtime.launch import main
 
-sys.exit(main(int(sys.argv[1])))
+# What a worker's `multiprocessing` spawns imports this module, too, under another name.
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1])))

@@ -23,6 +23,14 @@ from otpy.system.children import ChildList
 from otpy.system.marks import with_room
 from otpy.system.nodedir import NodeDir
 from otpy.system.prctl import become_subreaper
+from otpy.system.search_path import remember_start_directory
+from otpy.system.signals import (
+    StoppedEarly,
+    block_until_handled,
+    end_by,
+    raise_when_stopped,
+    restore_signals,
+)
 from otpy.system.spawn import raise_descriptor_limit
 from otpy.system.title import prepare_titles
 from otpy.wire.safe_text import one_line
@@ -38,6 +46,7 @@ def exec_node(config: TreeConfig) -> NoReturn:
     os.set_inheritable(fd, True)
     sys.stdout.flush()
     sys.stderr.flush()
+    block_until_handled()
     argv = node_command(fd)
     os.execve(argv[0], argv, with_room(os.environ))  # noqa: S606  # a program of ours
 
@@ -51,42 +60,58 @@ def node_command(fd: int) -> list[str]:
 
 def main(fd: int) -> int:
     """Run the node whose tree is in `fd`; return the exit status of `otpy run`."""
+    raise_when_stopped()
+    restore_signals()
+    remember_start_directory()
     prepare_titles()
     with open(fd, "rb") as file:  # a descriptor has no path
         tree: NodeTree = pickle.load(file)  # noqa: S301  # written by `exec_node`
     try:
         complaint = _run_node(tree)
+    except StoppedEarly as stopped:
+        return end_by(stopped.number)
     except OtpyError as error:
         complaint = str(error)
-    except OSError as error:
+    except _CannotStart as error:
         complaint = f"cannot start {tree.name}: {error}"
     if complaint:
         sys.stderr.write(f"otpy: {one_line(complaint)}\n")
     return 1 if complaint else 0
 
 
+class _CannotStart(Exception):
+    """The system refused something before the node ran; after that it is a fault of otpy's."""
+
+
 def _run_node(tree: NodeTree) -> str:
     """Run the node; return why it did not end well, or ""."""
+    with contextlib.ExitStack() as stack:
+        try:
+            node = _prepare(tree, stack)
+        except OSError as error:
+            raise _CannotStart(error) from error
+        return node.run()
+
+
+def _prepare(tree: NodeTree, stack: contextlib.ExitStack) -> Node:
     directory = NodeDir(tree.name)
     claim = Claim(directory)
     lock = acquire(directory, claim)
     with contextlib.closing(ChildList()) as children:
         strangers = set(children.read())
     stdio = Stdio(tree.name, strangers)
-    try:
-        become_subreaper()
-        raise_descriptor_limit()
-        _read_nothing()
-        with contextlib.closing(NodeFiles(directory, tree.config, claim, lock)) as files:
-            node = Node(tree, files, strangers)
-            stdio.watch(node.loop)
-            rehearse()
-            # What exists now is never garbage: collecting would only unshare its pages.
-            gc.collect()
-            gc.freeze()
-            return node.run()
-    finally:
-        stdio.finish()
+    stack.callback(stdio.finish)
+    become_subreaper()
+    raise_descriptor_limit()
+    _read_nothing()
+    files = stack.enter_context(contextlib.closing(NodeFiles(directory, tree.config, claim, lock)))
+    node = Node(tree, files, strangers)
+    stdio.watch(node.loop)
+    rehearse()
+    # What exists now is never garbage: collecting would only unshare its pages.
+    gc.collect()
+    gc.freeze()
+    return node
 
 
 def _read_nothing() -> None:
@@ -94,5 +119,5 @@ def _read_nothing() -> None:
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
-    # `multiprocessing` would otherwise open another one in every child.
-    sys.stdin = None
+    # Made here, once, for every process of the node: it is at its end for whoever reads it.
+    sys.stdin = sys.__stdin__ = open(0, closefd=False)  # type: ignore[misc]  # noqa: SIM115

@@ -55,8 +55,8 @@ from otpy.runtime.supervisor import Supervisor
 from otpy.system.channel import ChannelClosed, ChannelFull
 from otpy.system.descriptor import Descriptor, pipe
 from otpy.system.exits import signal_name
+from otpy.system.signals import handled_signals
 from otpy.system.sockets import Socket, accepted
-from otpy.system.spawn import HANDLED
 from otpy.system.title import name_process
 from otpy.wire.control import Ask, Introduce, Listen, Petition, Publish, StopNode
 from otpy.wire.safe_text import one_line
@@ -154,7 +154,7 @@ class Node(Supervisor):
         for end in (self._signals, self._signalling):
             os.set_blocking(end.fileno(), False)
         signal.set_wakeup_fd(self._signalling.fileno(), warn_on_full_buffer=False)
-        for number in HANDLED:
+        for number in handled_signals():
             signal.signal(number, lambda _number, _frame: None)
         self.loop.watch(
             self._signals,

@@ -5,6 +5,7 @@ from pathlib import Path
 from types import TracebackType
 
 from otpy.core.exits import ExitReason, ExitStatus, Normal, Raised, Shutdown, Stopped
+from otpy.system.programs import CannotExecute
 from otpy.wire.packing import printable
 from otpy.wire.texts import REASON_CHARS
 
@@ -28,6 +29,8 @@ def raised(error: BaseException) -> ExitReason:
     """Turn an exception that nobody caught into an exit reason; never raises."""
     if issubclass(type(error), SystemExit):
         return _exited(error)
+    if isinstance(error, CannotExecute):  # a file of the user's is at fault, no code
+        return Raised(f"{error.kind}: {printable(error, REASON_CHARS)}")
     name, text = type(error).__name__, printable(error, REASON_CHARS)
     said = f"{name}: {text}" if text else name
     trace = _formatted(error) or f"{said}\n(its traceback cannot be told)\n"

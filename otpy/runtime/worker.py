@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import sys
 import time
 from functools import partial
 from inspect import iscoroutine
@@ -81,6 +82,7 @@ def be_child(child: BeWorker, mailbox: WorkerMailbox) -> int:
     try:
         if child.argv:
             exec_command(child.argv)
+        sys.argv = [child.path]
         if child.name:
             register_name(child.name)  # before init, as gen_server does
         target = resolve(child.target)

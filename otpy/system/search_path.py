@@ -12,9 +12,18 @@ def searches_start_directory() -> bool:
     return not os.environ.get("PYTHONSAFEPATH")
 
 
-def search_start_directory() -> None:
-    """Look for modules in the current directory first, as ``python -m`` does, if that is wanted."""
-    # A directory that was removed has no modules.
+_start_directory: list[str] = []
+
+
+def remember_start_directory() -> None:
+    """Note the current directory: it may be removed, or made anew, while this process runs."""
     with contextlib.suppress(FileNotFoundError):
-        if searches_start_directory():
-            sys.path.insert(0, str(Path.cwd()))
+        _start_directory[:] = [str(Path.cwd())]
+
+
+def search_start_directory() -> None:
+    """Look for modules where otpy was started first, as ``python -m`` does, if that is wanted."""
+    if not _start_directory:
+        remember_start_directory()
+    if searches_start_directory():
+        sys.path[:0] = _start_directory

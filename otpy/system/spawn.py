@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from importlib.machinery import PathFinder
@@ -16,14 +17,14 @@ from typing import Final
 from otpy.system.descriptor import Descriptor
 from otpy.system.pools import fill_pools
 from otpy.system.prctl import die_with
+from otpy.system.programs import cannot_execute
 from otpy.system.search_path import search_start_directory
+from otpy.system.signals import HANDLED
+from otpy.system.streams import complain
 from otpy.system.title import name_process
 
 _STDERR: Final = 2
 _LAST_FD: Final = 1 << 20
-
-HANDLED: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""The signals that a node handles and supervisors ignore; workers have the kernel's defaults."""
 
 # Without the enums of the module `signal`: those are on fifty pages that every worker would
 # write to, and so have for itself.
@@ -56,6 +57,8 @@ class ChildProcess(context.ForkProcess):
                 # pages that the children could share, and wait at the end for threads.
                 process._current_process = self  # type: ignore[attr-defined]  # noqa: SLF001
                 self.run()
+            except BaseException:  # noqa: BLE001  # it ends the process: why is told
+                complain(traceback.format_exc())
             finally:
                 os._exit(1)
         return pid
@@ -151,12 +154,15 @@ def exec_command(argv: Sequence[str]) -> None:
     """Become another program, which gets no descriptor beside the standard ones.
 
     Raises:
-        OSError: It cannot be executed.
+        CannotExecute: Why it cannot be executed.
     """
     # Python ignores these two; a program expects the kernel's defaults.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
-    os.execvp(argv[0], list(argv))  # noqa: S606  # the tree says so
+    try:
+        os.execvp(argv[0], list(argv))  # noqa: S606  # the tree says so
+    except OSError as error:
+        raise cannot_execute(argv[0], error) from None
 
 
 def leave(code: int) -> None:

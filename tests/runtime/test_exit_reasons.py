@@ -164,10 +164,11 @@ def test_what_cannot_be_executed_fails_to_start(nodes: Nodes) -> None:
         }.items()
     ):
         spec = {"id": f"c{number}", "command": [program]}
-        with pytest.raises(otpy.StartFailed, match=f"error: {error}"):
+        with pytest.raises(otpy.StartFailed, match=f"error: {error}: cannot execute '{program}"):
             node.client.supervisor().start_child(spec)
         failed = node.next(ChildStartFailed, path=f"c{number}")
         assert failed.reason.startswith(f"error: {error}")
+        assert failed.traceback == ""
     assert node.client.supervisor().which_children() == []
 
 

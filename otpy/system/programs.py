@@ -1,0 +1,106 @@
+"""Why a program cannot be executed, in words that name the file."""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+_FIRST_BYTES: Final = 256
+"""The kernel reads so much of a script's first line (execve(2))."""
+
+_ELF: Final = b"\x7fELF"
+
+
+class CannotExecute(OSError):
+    """A program cannot be executed; the text names it, and says what is wrong with it.
+
+    Attributes:
+        kind: Name of the class of what execve(2) raised.
+    """
+
+    def __init__(self, text: str, kind: str) -> None:
+        super().__init__(text)
+        self.kind = kind
+
+
+def cannot_execute(program: str, error: OSError) -> CannotExecute:
+    """Return the error of a program, by its name or path, that execve(2) refused with `error`."""
+    file = _found(program)
+    why = _why(program, file, error)
+    named = "" if file is None or str(file) == program else f" ({str(file)!r})"
+    return CannotExecute(f"cannot execute {program!r}{named}: {why}", type(error).__name__)
+
+
+def _found(program: str) -> Path | None:
+    """Return the file that is meant: the first in PATH that may be executed, or that is there."""
+    if "/" in program:
+        return Path(program) if os.path.lexists(program) else None
+    found = [file for file in _in_path(program) if file.is_file()]
+    return next((file for file in found if os.access(file, os.X_OK)), next(iter(found), None))
+
+
+def _in_path(program: str) -> Iterator[Path]:
+    return (Path(folder or ".", program) for folder in os.get_exec_path())
+
+
+def _why(program: str, file: Path | None, error: OSError) -> str:
+    if file is None:
+        return _why_missing(program)
+    try:
+        return _why_file(file, error)
+    except OSError:  # it may not be read, or has just been removed
+        return _words(error)
+
+
+def _why_missing(program: str) -> str:
+    if "/" not in program:
+        return "there is no such program in PATH"
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        if not program.startswith("/"):
+            return "the working directory was removed"
+    return "there is no such file"
+
+
+def _why_file(file: Path, error: OSError) -> str:
+    mode = file.stat().st_mode
+    if stat.S_ISDIR(mode):
+        return "it is a directory"
+    if error.errno == errno.EACCES and not os.access(file, os.X_OK):
+        return f"it is not executable for this user (its mode is {stat.S_IMODE(mode):04o})"
+    with file.open("rb") as opened:
+        start = opened.read(_FIRST_BYTES)
+    if start.startswith(b"#!"):
+        return _why_script(start[2:].partition(b"\n")[0], error)
+    if error.errno == errno.ENOEXEC:
+        return _why_no_program(start)
+    if error.errno == errno.ENOENT and start.startswith(_ELF):
+        return "the loader that it names does not exist: it was made for another system"
+    return _words(error)
+
+
+def _why_script(line: bytes, error: OSError) -> str:
+    words = line.strip(b" \t").split(None, 1)
+    if not words:
+        return "its first line, '#!', names no interpreter"
+    interpreter = os.fsdecode(line.strip(b" \t").split(b" ")[0])
+    if interpreter.endswith("\r"):
+        return f"its lines end with CR LF, so that its interpreter would be {interpreter!r}"
+    if not os.path.lexists(interpreter):
+        return f"its interpreter {interpreter!r} does not exist"
+    return f"its interpreter {interpreter!r} cannot be executed: {_words(error)}"
+
+
+def _why_no_program(start: bytes) -> str:
+    if not start:
+        return "it is empty"
+    if start.startswith(_ELF):
+        return "it is a program for another kind of machine"
+    return "it has no '#!' line that names its interpreter, and is no program for this machine"
+
+
+def _words(error: OSError) -> str:
+    return os.strerror(error.errno) if error.errno else str(error)

@@ -1,0 +1,72 @@
+"""The signals that a process finds blocked or ignored, and a stop before it is ready for one."""
+
+import os
+import signal
+from collections.abc import Collection
+from typing import Final, NoReturn
+
+HANDLED: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""The signals that a node handles and supervisors ignore; workers have the kernel's defaults."""
+
+_PYTHONS_OWN: Final = frozenset({signal.SIGPIPE, signal.SIGXFSZ})
+"""Ignored by every Python, whoever started it."""
+
+
+class StoppedEarly(BaseException):
+    """A signal came that stops this process before it has begun.
+
+    Attributes:
+        number: The signal's.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def restore_signals(numbers: Collection[int] | None = None) -> None:
+    """Undo what whoever started this process had blocked or ignored.
+
+    Some shells, services and thread libraries leave that to their children, for whom a blocked
+    SIGTERM or an ignored SIGCHLD means that they cannot be stopped, or cannot know how a child
+    ended. Only an ignored SIGHUP is meant for them: it is nohup(1).
+
+    Args:
+        numbers: Those that may not stay ignored; by default all but SIGHUP.
+    """
+    if numbers is None:
+        numbers = signal.valid_signals() - _PYTHONS_OWN - {signal.SIGHUP}
+    for number in numbers:
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def handled_signals() -> tuple[signal.Signals, ...]:
+    """Return the signals that a node handles: without SIGHUP if that is ignored (nohup)."""
+    return tuple(each for each in HANDLED if signal.getsignal(each) != signal.SIG_IGN)
+
+
+def raise_when_stopped() -> None:
+    """Have the signals that stop a node raise `StoppedEarly` until it handles them.
+
+    As process 1 of a container nothing else would: the kernel drops what has no handler there.
+    """
+    for number in handled_signals():
+        signal.signal(number, _raise)
+
+
+def block_until_handled() -> None:
+    """Block them while another program takes this one's place; it gets those that come."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
+
+
+def end_by(number: int) -> int:
+    """End this process by a signal; as process 1, return the exit status that a shell tells."""
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+    return 128 + number
+
+
+def _raise(number: int, _frame: object) -> NoReturn:
+    raise StoppedEarly(number)
