@@ -19,7 +19,7 @@ from otpy.wire.control import Answered, Ask, Plain
 from otpy.wire.system import GetState, ReplaceState, Resume, Suspend, Trace
 
 # Of the module, and made before a worker is forked; see `otpy.runtime.control`.
-_making: Final = threading.Lock()
+_making: Final = threading.RLock()
 
 
 def _no_server(_request: object) -> OtpyError:
@@ -64,12 +64,13 @@ class Interruptions:
         self._alarm_fd()  # now, since it may be the one to suspend
 
     def wake(self) -> bool:
-        """Have the wait end that another thread may be in; tell whether this is not the main one.
+        """Have the wait end that a thread may be in; tell whether this is not the main one.
 
-        Mostly that is the main thread; a function may receive in another one.
+        Mostly that is the main thread; a function may receive in another one. The main one is in
+        it itself if this is called by a signal handler, or by a task while its loop waits.
         """
         is_main = threading.current_thread() is threading.main_thread()
-        if not is_main or threading.active_count() > 1:
+        if not is_main or not self._gauge[BUSY_SINCE] or threading.active_count() > 1:
             os.eventfd_write(self._alarm_fd().fileno(), 1)
         return not is_main
 

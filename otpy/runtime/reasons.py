@@ -27,6 +27,13 @@ def exit_reason(reason: object) -> ExitReason:
 
 def raised(error: BaseException) -> ExitReason:
     """Turn an exception that nobody caught into an exit reason; never raises."""
+    try:
+        return _reason(error)
+    except BaseException:  # noqa: BLE001  # its class is the user's as well
+        return Raised("an exception that cannot be told")
+
+
+def _reason(error: BaseException) -> ExitReason:
     if issubclass(type(error), SystemExit):
         return _exited(error)
     if isinstance(error, CannotExecute):  # a file of the user's is at fault, no code

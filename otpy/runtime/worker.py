@@ -36,6 +36,9 @@ _TERMINATE: Final = 15
 _LAST_ANSWERS_S: Final = 1.0
 """How long a worker that ends waits for those that have not read its last answers."""
 
+_AFTER_CRASH_S: Final = 1.0
+"""How long tasks and threads of a worker that crashed may go on; then another takes its place."""
+
 _SPARE: Final = 0.2
 _SPARE_S: Final = 0.5
 """What of its budget, and how much of that at most, a worker keeps to end by itself."""
@@ -99,7 +102,7 @@ def be_child(child: BeWorker, mailbox: WorkerMailbox) -> int:
         status = _tell_end(mailbox, reason, in_hand)
     for loop in loops:
         loop.watch(mailbox.control.fileno(), mailbox.control.hear)
-        loop.close(_seconds_left(child, mailbox), status)
+        loop.close(_seconds_left(child, mailbox, crashed=bool(status)), status)
     return status
 
 
@@ -119,14 +122,15 @@ def _tell_end(mailbox: WorkerMailbox, reason: ExitReason, in_hand: str) -> int:
     return 0 if is_clean(reason) else 1
 
 
-def _seconds_left(child: BeWorker, mailbox: WorkerMailbox) -> float | None:
+def _seconds_left(child: BeWorker, mailbox: WorkerMailbox, *, crashed: bool) -> float | None:
     """Tell how long what is left of an event loop may take; None for as long as it likes."""
     if (order := mailbox.shutdown) is not None:
         if order.until is None:
             return None
         spare = min(_SPARE_S, _SPARE * (child.shutdown or 0.0))
         return max(0.0, order.until - time.monotonic() - spare)
-    return min(DEFAULT_SHUTDOWN_S, DEFAULT_SHUTDOWN_S if child.shutdown is None else child.shutdown)
+    most = _AFTER_CRASH_S if crashed else DEFAULT_SHUTDOWN_S
+    return most if child.shutdown is None else min(most, child.shutdown)
 
 
 def _serve(

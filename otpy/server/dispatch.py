@@ -4,7 +4,6 @@ import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partialmethod
 from types import FunctionType
 from typing import Any, Final
 
@@ -35,7 +34,7 @@ class Handles:
 
 def is_method(value: object) -> bool:
     """Return whether a value can be marked: a function, or what stands for one in a class."""
-    return callable(value) or isinstance(value, classmethod | partialmethod)
+    return callable(value) or hasattr(type(value), "__get__")
 
 
 def marked(kind: str, method: Any) -> Handles:

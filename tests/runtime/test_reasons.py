@@ -73,6 +73,23 @@ def test_nothing_of_the_traceback_may_be_had(monkeypatch: pytest.MonkeyPatch) ->
     assert reason.traceback.startswith("ValueError: the reason\n")
 
 
+class Nameless(type):
+    """Makes classes that have no name."""
+
+    def __getattribute__(cls, name: str) -> Any:
+        if name == "__name__":
+            raise RuntimeError
+        return super().__getattribute__(name)
+
+
+class Untold(Exception, metaclass=Nameless):
+    """Has no name."""
+
+
+def test_an_exception_of_which_nothing_can_be_told_is_one_all_the_same() -> None:
+    assert raised(Untold()) == Raised("an exception that cannot be told")
+
+
 @pytest.mark.parametrize(
     ("code", "reason"),
     [

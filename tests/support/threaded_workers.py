@@ -1,5 +1,6 @@
 """Servers and functions whose threads send them something."""
 
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -41,8 +42,15 @@ class Threaded(GenServer):
     def handle_info(self, message: object) -> None:
         note(self.log, "info", message)
 
+    @call
+    def on_signal(self, how: str) -> None:
+        signal.signal(signal.SIGUSR1, lambda *_: self._send_now(how))
+
     def _send(self, how: str) -> None:
         time.sleep(_LONG_ENOUGH_S)
+        self._send_now(how)
+
+    def _send_now(self, how: str) -> None:
         match how:
             case "cast":
                 otpy.cast(self.name, "tick")
