@@ -14,7 +14,7 @@ from otpy.cli.failures import DONE, INTERRUPTED, WRONG, report
 from otpy.cli.options import node_option
 from otpy.cli.session import Session
 from otpy.cli.show import show
-from otpy.system.signals import restore_signals
+from otpy.system.signals import StoppedEarly, end_by, restore_signals
 
 SECTIONS: Final = {
     "Trees": ("run", "check", "schema", "demo"),
@@ -86,6 +86,8 @@ def run(args: Sequence[str] | None = None) -> int:
     restore_signals({signal.SIGCHLD})  # which tells how the processes end that are started here
     try:
         return perform(sys.argv[1:] if args is None else args)
+    except StoppedEarly as stopped:
+        return end_by(stopped.number)
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001 - whatever it is, the user gets a line

@@ -12,6 +12,7 @@ from otpy.cli.render import counted, to_pretty_json
 from otpy.cli.show import show
 from otpy.core.spec import ChildSpec, SupervisorSpec
 from otpy.errors import SpecError
+from otpy.system.signals import raising_when_stopped
 
 _PLACE: Final = re.compile(r"(\d+):(\d+): (.*)", re.DOTALL)
 
@@ -30,7 +31,8 @@ def check(ctx: click.Context, file: str, *, as_json: bool) -> None:
     from otpy.config import load  # noqa: PLC0415 - slow to import
 
     try:
-        config = load(file)
+        with raising_when_stopped():
+            config = load(file)
     except SpecError as error:
         if not as_json:
             raise

@@ -1,20 +1,25 @@
 """A process of its own for code that may print, hang, exit or crash: only its results come back."""
 
-import importlib
+import contextlib
 import json
 import os
+import pickle
 import select
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, Final, NoReturn, TypeAlias
 
 from otpy.core.exits import ExitReason, ExitStatus, Killed, Normal, Signaled
+from otpy.system.prctl import die_with
 from otpy.system.search_path import search_start_directory
 
 Task: TypeAlias = Callable[[], object]
 """What it returns must be JSON."""
+
+_STDERR: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +30,15 @@ class Died:
 
 
 def run(tasks: Sequence[Task]) -> Iterator[Any]:
-    """Run `tasks` one after another in a forked process.
+    """Run `tasks` one after another in another process.
 
-    A task that ends the process costs only its own result: the rest runs in a fresh one. The
-    wait has no limit; an exception such as KeyboardInterrupt ends the process.
+    That is a fresh interpreter, and no fork of this process: here may be threads, and modules that
+    are named like the user's. It never outlives this process. A task that ends it costs only its
+    own result: the rest runs in another one. The wait has no limit; an exception such as
+    KeyboardInterrupt ends the process.
+
+    Args:
+        tasks: What pickle can carry.
 
     Yields:
         For each task its result, or `Died`.
@@ -45,46 +55,57 @@ def run(tasks: Sequence[Task]) -> Iterator[Any]:
 
 def _run_until_death(tasks: Sequence[Task]) -> tuple[list[Any], ExitReason]:
     reading, writing = os.pipe()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    pid = os.fork()
-    if pid == 0:
-        _be_probe(tasks, writing)
-    os.close(writing)
-    try:
-        lines = _read(reading, pid).split(b"\n")[:-1]
-    finally:
-        os.close(reading)
-        reason = _end(pid)
+    with contextlib.ExitStack() as stack:
+        stack.callback(os.close, reading)
+        try:
+            process = _start(tasks, writing)
+        finally:
+            os.close(writing)
+        try:
+            lines = _read(reading, process.pid).split(b"\n")[:-1]
+        finally:
+            reason = _end(process)
     return [json.loads(line) for line in lines[: len(tasks)]], reason
 
 
-def _be_probe(tasks: Sequence[Task], writing: int) -> NoReturn:
-    """Be the forked process; nothing of the caller's may run in it afterwards."""
+def _start(tasks: Sequence[Task], writing: int) -> "subprocess.Popen[bytes]":
+    sys.stdout.flush()
+    sys.stderr.flush()
+    given = os.memfd_create("otpy-probe")
     try:
+        os.write(given, pickle.dumps(list(tasks)))
+        os.lseek(given, 0, os.SEEK_SET)
+        numbers = map(str, (os.getpid(), given, writing))
+        return subprocess.Popen(  # noqa: S603  # a program of ours
+            [sys.executable, "-P", "-m", __name__, *numbers],
+            stdin=subprocess.DEVNULL,
+            stdout=_STDERR,
+            pass_fds=(given, writing),
+            start_new_session=True,  # so that its whole group can be ended, and none but that by it
+        )
+    finally:
+        os.close(given)
+
+
+def main(parent: int, given: int, writing: int) -> NoReturn:
+    """Be the probe; nothing but the tasks may run in it."""
+    try:
+        die_with(parent)
         me = os.getpid()
-        _settle()
+        os.set_inheritable(writing, False)
+        sys.argv = ["otpy"]
+        with open(given, "rb") as file:  # a descriptor has no path
+            tasks: list[Task] = pickle.load(file)  # noqa: S301  # of the process that started this
+        search_start_directory()  # after otpy's own imports: a module there may be named alike
+        sys.stdout = sys.stderr
         for task in tasks:
             line = json.dumps(task()).encode() + b"\n"
             if os.getpid() != me:
                 os._exit(0)  # the task forked, and this is the copy
             _write(writing, line)
         os._exit(0)
-    finally:
+    except BaseException:  # noqa: BLE001  # a task's own are among its results
         os._exit(1)
-
-
-def _settle() -> None:
-    os.setsid()  # so that its whole group can be ended, and none but its group by it
-    signal.set_wakeup_fd(-1)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_DFL)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.dup2(2, 1)
-    sys.stdout = sys.stderr
-    search_start_directory()
-    importlib.invalidate_caches()
 
 
 def _write(descriptor: int, data: bytes) -> None:
@@ -124,17 +145,18 @@ def _read_some(descriptor: int) -> bytes | None:
         return None
 
 
-def _end(pid: int) -> ExitReason:
+def _end(process: "subprocess.Popen[bytes]") -> ExitReason:
     """End the process and its group, and tell how it ended."""
     for kill in (os.killpg, os.kill):
-        try:
-            kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue  # it has no group yet
-    _, status = os.waitpid(pid, 0)
-    code = os.waitstatus_to_exitcode(status)
+        with contextlib.suppress(ProcessLookupError):  # it has no group yet
+            kill(process.pid, signal.SIGKILL)
+    code = process.wait()
     if code == -signal.SIGKILL:
         return Killed()
     if code < 0:
         return Signaled(next((s.name for s in signal.Signals if s == -code), f"SIG{-code}"))
     return ExitStatus(code) if code else Normal()
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))

@@ -1,8 +1,9 @@
 """The signals that a process finds blocked or ignored, and a stop before it is ready for one."""
 
+import contextlib
 import os
 import signal
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Final, NoReturn
 
 HANDLED: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -54,6 +55,18 @@ def raise_when_stopped() -> None:
     """
     for number in handled_signals():
         signal.signal(number, _raise)
+
+
+@contextlib.contextmanager
+def raising_when_stopped() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP raise `StoppedEarly` for as long as this lasts."""
+    numbers = [each for each in handled_signals() if each != signal.SIGINT]  # that raises already
+    handlers = {number: signal.signal(number, _raise) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 def block_until_handled() -> None:

@@ -3,13 +3,14 @@
 import os
 import select
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from tests.config.folder import Folder
-from tests.support.processes import descendants
+from tests.support.processes import descendants, stat_of
 
 SHOP = """\
 from otpy import GenServer, call, cast
@@ -367,6 +368,48 @@ def test_an_interrupt_ends_the_wait(folder: Folder) -> None:
     finally:
         signal.signal(signal.SIGINT, old)
     assert set(descendants(os.getpid())) <= set(before)
+
+
+def test_the_interpreter_is_a_fresh_one(folder: Folder) -> None:
+    """A module that is named like one of this process's is the user's, as in the node."""
+    folder.write("pytest.py", "def f(): ...")
+    assert folder.mistakes(starting("pytest:f"), check_imports=True) == []
+
+
+WAITING = """\
+import os, signal
+with open("probe", "w") as file:
+    file.write(str(os.getpid()))
+signal.pause()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGHUP])
+def test_the_probe_never_outlives_its_command(folder: Folder, number: signal.Signals) -> None:
+    """1.8: ``timeout 2 otpy check``."""
+    folder.write("slow_.py", WAITING)
+    folder.write("tree.yaml", starting("slow_:f"))
+    os.mkfifo("probe")
+    with subprocess.Popen([sys.executable, "-m", "otpy", "check", "tree.yaml"]) as command:
+        probe = int(Path("probe").read_text(encoding="utf-8"))
+        command.send_signal(number)
+        assert command.wait() == -number
+    assert has_ended(probe)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may make a process 1")
+def test_process_1_is_stopped_while_it_checks(folder: Folder) -> None:
+    """1.8: the kernel drops signals that process 1 does not handle."""
+    folder.write("slow_.py", WAITING)
+    folder.write("tree.yaml", starting("slow_:f"))
+    os.mkfifo("probe")
+    run = [sys.executable, "-m", "otpy", "run", "tree.yaml"]
+    with subprocess.Popen(["unshare", "--pid", "--fork", *run]) as command:
+        assert Path("probe").read_text(encoding="utf-8")
+        below = descendants(command.pid)
+        first = next(p for p in below if (stat_of(p) or "??")[1] == str(command.pid))
+        os.kill(first, signal.SIGTERM)
+        assert command.wait() == 128 + signal.SIGTERM
 
 
 def test_a_program(folder: Folder) -> None:
