@@ -17,7 +17,7 @@ from otpy.aio.many import abcast, multi_call
 from otpy.aio.ref import Ref
 from otpy.aio.supervisor import SupervisorRef
 from otpy.aio.trace import TraceStream
-from otpy.client.answers import Introduction, converted, inquiry, stop_order
+from otpy.client.answers import converted, inquiry, introduced, stop_order
 from otpy.client.gateway import not_running, only_node
 from otpy.client.registry import Entry
 from otpy.client.tree import ProcessInfo, tree_of
@@ -285,11 +285,9 @@ class Node:
         """Have a supervisor start a task, and get a reference to that very process."""
         arguments = {"supervisor": supervisor, "shutdown": shutdown, "tied": tied}
         answer = await self._gateway.ask("hire", arguments, repeatable=False)
-        who = converted("hire", answer, Introduction)
-        reader, writer, pidfd = answer[1]
+        who, ends, protocol = introduced("hire", answer, self.protocol())
         where = (who.path, who.pid, who.incarnation)
-        protocol = who.begin(self.protocol())
-        link = Link((reader, writer, pidfd), *where, node_pid=self.pid, protocol=protocol)
+        link = Link(ends, *where, node_pid=self.pid, protocol=protocol)
         self._hired.add(link)
         return HiredReference(self, link)
 
@@ -313,14 +311,12 @@ class Node:
     async def introduce(self, name: str, deadline: float | None) -> Link:
         """Get a link to a process; waits for one that is being restarted."""
         answer = await self._gateway.ask("connect", {"name": name, "speaks": say.VERSION}, deadline)
-        who = converted("connect", answer, Introduction)
-        reader, writer, pidfd = answer[1]
+        who, ends, protocol = introduced("connect", answer, self.protocol())
         if self._closed:
-            close_all(answer[1])
+            close_all(ends)
             raise ValueError(f"the connection to node {self.name!r} is closed")
         where = (who.path, who.pid, who.incarnation)
-        protocol = who.begin(self.protocol())
-        link = Link((reader, writer, pidfd), *where, node_pid=self.pid, protocol=protocol)
+        link = Link(ends, *where, node_pid=self.pid, protocol=protocol)
         return self._links.share(link)
 
     async def obituary(self, link: Link, deadline: float | None) -> ProcessDown:

@@ -8,6 +8,7 @@ import msgspec
 from otpy.errors import NoProcess, ProtocolError
 from otpy.links.protocol import LinkProtocol
 from otpy.system.descriptor import Descriptor, close_all
+from otpy.system.pipes import LinkDescriptors
 from otpy.wire.control import DumpStacks, Inquiry, ReadGauges
 from otpy.wire.gateway import TreeRow
 from otpy.wire.system import GetState, ReplaceState, Resume, Suspend
@@ -74,3 +75,20 @@ def converted(
     except msgspec.ValidationError as error:
         close_all(fds)
         raise ProtocolError(f"not what {operation!r} answers: {error}") from None
+
+
+def introduced(
+    operation: str, answer: tuple[Any, tuple[Descriptor, ...]], protocol: ProtocolT
+) -> tuple[Introduction, LinkDescriptors, ProtocolT]:
+    """Read an answer that brings a link: whom it leads to, its descriptors, and its protocol.
+
+    Raises:
+        ProtocolError: It is something else. The descriptors that came with it are closed.
+    """
+    who = converted(operation, answer, Introduction)
+    try:
+        reader, writer, pidfd = answer[1]
+        return who, (reader, writer, pidfd), who.begin(protocol)
+    except BaseException:
+        close_all(answer[1])
+        raise

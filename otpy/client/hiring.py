@@ -5,7 +5,7 @@ import contextlib
 import weakref
 from typing import TYPE_CHECKING
 
-from otpy.client.answers import Introduction, converted
+from otpy.client.answers import introduced
 from otpy.errors import NoProcess, ProcessDown
 from otpy.links.hired import HiredRef
 from otpy.links.link import Link
@@ -31,12 +31,10 @@ class ClientEmployer(Introducer, abc.ABC):
         """Have a supervisor start a task, and get a reference to that very process."""
         arguments = {"supervisor": supervisor, "shutdown": shutdown, "tied": tied}
         answer = self._gateway.ask("hire", arguments, None, repeatable=False)
-        who = converted("hire", answer, Introduction)
-        reader, writer, pidfd = answer[1]
+        who, ends, protocol = introduced("hire", answer, self.protocol())
         where = (who.path, who.pid, who.incarnation)
         node_pid = self._gateway.hello.pid
-        ends = (reader, writer, pidfd)
-        link = Link(ends, *where, node_pid=node_pid, protocol=who.begin(self.protocol()))
+        link = Link(ends, *where, node_pid=node_pid, protocol=protocol)
         self._hired.add(link)
         return HiredRef(self, link)
 

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Final, Self, TypeVar, cast
 
 from otpy.client import registry
-from otpy.client.answers import Introduction, converted, inquiry, stop_order
+from otpy.client.answers import converted, inquiry, introduced, stop_order
 from otpy.client.events import EventStream
 from otpy.client.gateway import Gateway, not_running, only_node
 from otpy.client.hiring import ClientEmployer
@@ -313,21 +313,9 @@ class Node(ClientEmployer):
         Two names of one process share a link, so that messages keep their order.
         """
         answer = self._gateway.ask("connect", {"name": name, "speaks": say.VERSION}, deadline)
-        who = converted("connect", answer, Introduction)
-        try:
-            protocol = who.begin(self.protocol())
-        except BaseException:
-            close_all(answer[1])
-            raise
-        reader, writer, pidfd = answer[1]
-        link = Link(
-            (reader, writer, pidfd),
-            who.path,
-            who.pid,
-            who.incarnation,
-            node_pid=self.pid,
-            protocol=protocol,
-        )
+        who, ends, protocol = introduced("connect", answer, self.protocol())
+        where = (who.path, who.pid, who.incarnation)
+        link = Link(ends, *where, node_pid=self.pid, protocol=protocol)
         known = self._links.share(link)
         if known is None:
             raise ValueError(f"the connection to node {self.name!r} is closed")

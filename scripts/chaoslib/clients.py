@@ -38,6 +38,9 @@ from scripts.chaoslib.workers import add
 TIMEOUT_S: Final = 60.0
 """Of each operation: far more than a recovery takes. Whoever waits longer hangs."""
 
+_LONGEST_S: Final = 3 * TIMEOUT_S + 5
+"""Some do three things, one after the other."""
+
 _NODE_IS_DOWN_S: Final = 0.1
 _LARGE: Final = 200_000
 _RESTS_S: Final = (0.0, 0.0, 0.001, 0.005)
@@ -179,12 +182,21 @@ class Clients:
                     for _ in range(50):
                         if self._stopping.is_set():
                             break
-                        with self._guarded():
+                        with self._timed():
                             client.act(node)
                         time.sleep(client.random.choice(_RESTS_S))
                 finally:
                     if connect == self._own:
                         node.close()
+
+    @contextlib.contextmanager
+    def _timed(self) -> Any:
+        """As `_guarded`, around one operation, which must not last longer than its timeouts."""
+        began = time.monotonic()
+        with self._guarded():
+            yield
+        if time.monotonic() - began > _LONGEST_S:
+            self._tally.violate("hung caller", f"{time.monotonic() - began:.1f} s")
 
     @contextlib.contextmanager
     def _guarded(self) -> Any:
@@ -199,8 +211,6 @@ class Clients:
             self._count(error)
         except Exception as error:  # noqa: BLE001  # any of them is noted
             self._tally.violate("error", f"{type(error).__name__}: {error}")
-        if time.monotonic() - began > TIMEOUT_S + 5:
-            self._tally.violate("hung caller", f"{time.monotonic() - began:.1f} s")
 
     def _count(self, error: OtpyError) -> None:
         for kind, words in _FAILURES.items():
@@ -237,7 +247,7 @@ class Clients:
                     for _ in range(100):
                         if self._stopping.is_set():
                             return
-                        with self._guarded():
+                        with self._timed():
                             await client.act(node)
                         await asyncio.sleep(client.random.choice(_RESTS_S))
 

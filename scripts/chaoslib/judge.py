@@ -51,9 +51,14 @@ class Judge:
         reap_adopted(self._node.pid)
         processes = self._node.processes()
         titles = {p.title for p in processes if p.state != "Z"}
-        zombies = [f"zombie {p.title}" for p in processes if p.state == "Z"]
+        parents = {p.pid: p.title for p in processes}
+        zombies = [
+            f"zombie {p.pid} of {parents.get(p.parent, 'the script')} ({p.parent})"
+            for p in processes
+            if p.state == "Z"
+        ]
         orphans = [
-            f"orphan {p.title}"
+            f"orphan {p.pid} {p.title}"
             for p in processes
             if p.parent == os.getpid() and p.pid != self._node.pid
         ]
