@@ -223,13 +223,13 @@ class NodeStopped(_Event, frozen=True, kw_only=True):
 
 
 class FilesRestored(_Event, frozen=True, kw_only=True):
-    """Files of the node were removed or replaced, and are back."""
+    """Files of the node were removed, replaced or closed, and are back as they were."""
 
     node: str
     files: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"{self.node}: somebody removed {', '.join(self.files)}; put back"
+        return f"{self.node}: removed or changed by somebody, now put back: {', '.join(self.files)}"
 
 
 class EventsLost(_Event, frozen=True, kw_only=True):

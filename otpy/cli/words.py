@@ -13,6 +13,7 @@ from click.shell_completion import CompletionItem
 
 _SPAN: Final = re.compile(r"(\d{1,12}(?:\.\d{1,12})?)(ms|s|m|h|d)?")
 _SPAN_S: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_UNIX_TIME: Final = re.compile(r"\d{10}(\.\d+)?")
 _CLOCK: Final = re.compile(r"\d\d:\d\d(:\d\d(\.\d+)?)?")
 _NEGATIVE_NUMBER: Final = re.compile(r"-(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
@@ -73,7 +74,7 @@ class SecondsType(click.ParamType[float | None]):
 
 
 class MomentType(click.ParamType[float]):
-    """A moment of the past, as Unix time: a time span ago, or a local date and time."""
+    """A moment of the past, as Unix time: a time span ago, a local date and time, or Unix time."""
 
     name = "time"
 
@@ -84,6 +85,8 @@ class MomentType(click.ParamType[float]):
         if isinstance(value, float):
             return value
         word = str(value).strip()
+        if _UNIX_TIME.fullmatch(word):
+            return float(word)  # as in the events' JSON
         if (span := _SPAN.fullmatch(word)) is not None:
             return time.time() - float(span[1]) * _SPAN_S[span[2] or "s"]
         try:

@@ -47,11 +47,13 @@ class Claim:
         for which, address in self._addresses.items():
             if which in self._held:
                 continue
-            if (sock := _bind(address)) is not None:
-                self._held[which] = sock
-            elif self._may_be_ours(which):
-                self.release()
-                return False
+            try:
+                self._held[which] = _bind(address)
+            except OSError as error:
+                # Where abstract sockets are not allowed, the lock file has to do, too.
+                if error.errno == errno.EADDRINUSE and self._may_be_ours(which):
+                    self.release()
+                    return False
         return True
 
     def release(self) -> None:
@@ -97,31 +99,31 @@ class Claim:
 
 
 def _address(which: str, directory: NodeDir) -> bytes:
-    """Return the abstract address: of a user, in a mount namespace, of a folder's path.
+    """Return the abstract address: of a user, of a folder's path, and of where that path leads.
 
-    Two services may have a /tmp each, and nodes of one name there: they see different mounts.
+    Two services may have a /tmp each, or a root, and nodes of one name there.
     """
-    folder = os.path.realpath(directory.path)
+    root = Path("/").stat()
     try:
         mounts = Path("/proc/self/ns/mnt").stat().st_ino
     except OSError:
         mounts = 0
-    place = f"{os.geteuid()}/{mounts}/{crc32(os.fsencode(folder)):08x}"
-    return f"\0otpy/{which}/{place}/{directory.name}".encode()[:_MAX_ADDRESS]
+    path = os.path.realpath(directory.path)
+    place = crc32(f"{mounts} {root.st_dev} {root.st_ino} {path}".encode(errors="surrogateescape"))
+    return f"\0otpy/{which}/{os.geteuid()}/{place:08x}/{directory.name}".encode()[:_MAX_ADDRESS]
 
 
-def _bind(address: bytes) -> Socket | None:
-    """Listen at `address`; None if somebody else does."""
+def _bind(address: bytes) -> Socket:
+    """Listen at `address`.
+
+    Raises:
+        OSError: EADDRINUSE, or others where this is not allowed.
+    """
     sock = unbound_socket()
     try:
         sock.bind(address)
         # Who connects is told the credentials that the listener has at this moment.
         sock.listen(_BACKLOG)
-    except OSError as error:
-        sock.close()
-        if error.errno != errno.EADDRINUSE:
-            raise
-        return None
     except BaseException:
         sock.close()
         raise

@@ -1,6 +1,5 @@
 """Who is where in the tree, as the published events tell it: a view, never the authority."""
 
-from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
@@ -21,14 +20,13 @@ from otpy.events import (
     Event,
     NameTaken,
 )
+from otpy.runtime.exit_log import ExitLog
 from otpy.system.exits import is_alive
 from otpy.wire.control import Address, Fate, Path
 from otpy.wire.gateway import TreeRow
 
 GATEWAY: Final = "@gateway"
 """The path of the gateway, which is beside the tree; no id begins with "@"."""
-
-_MAX_FATES: Final = 4096
 
 _WITH_SUPERVISOR: Final = Fate("killed", "")
 _NOT_NEEDED: Final = Fate("normal", "")
@@ -83,7 +81,7 @@ class Directory:
         self._gateway = Entry(GATEWAY, "gateway")
         self._names: dict[str, Address] = {}
         self._taken: dict[str, set[str]] = {}
-        self._fates: OrderedDict[Address, Fate] = OrderedDict()
+        self._exits = ExitLog()
 
     def expect(self, path: str, spec: SupervisorSpec) -> None:
         """Take in what the tree declares below `path`: it is known before it has started."""
@@ -129,9 +127,7 @@ class Directory:
                     ended.append(Ended(Address(below.path, below.incarnation), _WITH_SUPERVISOR))
                     below.ended(_WITH_SUPERVISOR.reason)
         for each in ended:
-            self._fates[each.who] = each.fate
-        while len(self._fates) > _MAX_FATES:
-            self._fates.popitem(last=False)
+            self._exits.add(each.who, each.fate)
         return ended
 
     def _update(self, entry: Entry, event: Event) -> None:
@@ -225,7 +221,7 @@ class Directory:
 
     def fate(self, path: str, incarnation: int) -> Fate | None:
         """Tell how an incarnation ended; None if it lives, or ended too long ago."""
-        return self._fates.get(Address(path, incarnation))
+        return self._exits.get(Address(path, incarnation))
 
     def _declare(self, path: str, children: tuple[tuple[str, str], ...]) -> None:
         entry = self.find(path)

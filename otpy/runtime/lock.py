@@ -88,16 +88,16 @@ def _is_there(fd: int, directory: NodeDir) -> bool:
 
 
 def _take_all(fd: int, directory: NodeDir, claim: Claim) -> bool:
-    """Try once to take the lock and the name."""
-    if not _take(fd, directory):
+    """Try once to take the lock and the name; only one run at a time gets beyond the first line."""
+    if not _is_free(fcntl.lockf, fd):
         return False
-    if _is_there(fd, directory) and claim.take():
-        return True
-    # A node whose lock file was removed is about to make it again.
-    fcntl.flock(fd, fcntl.LOCK_UN)
-    fcntl.lockf(fd, fcntl.LOCK_UN)
-    claim.release()
-    return False
+    # The name first: whose lock file was removed holds that alone, and is to stop in order.
+    taken = claim.take() and _take(fd, directory) and _is_there(fd, directory)
+    if not taken:
+        claim.release()
+        fcntl.flock(fd, fcntl.LOCK_UN)
+    fcntl.lockf(fd, fcntl.LOCK_SH if taken else fcntl.LOCK_UN)
+    return taken
 
 
 def take_both(fd: int) -> bool:
@@ -109,13 +109,10 @@ def take_both(fd: int) -> bool:
 
 
 def _take(fd: int, directory: NodeDir) -> bool:
-    """Try once; only one run at a time gets beyond the first line."""
-    if not _is_free(fcntl.lockf, fd):
-        return False
+    """Take the lock that is left, if it is free, and end what no supervisor looks after."""
     taken = _is_free(fcntl.flock, fd)
     if not taken or directory.node_json.exists():
         end_orphans(directory.path)
-    fcntl.lockf(fd, fcntl.LOCK_SH if taken else fcntl.LOCK_UN)
     return taken
 
 

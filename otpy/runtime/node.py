@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from msgspec.structs import replace
+
 from otpy.core.exits import ExitReason, FailedToStartChild
 from otpy.core.messages import BootAsked, HaltAsked, StopAsked
 from otpy.core.spec import (
@@ -272,7 +274,8 @@ class Node(Supervisor):
             case GaveUp(path=path):
                 self._gave_up[path] = event
             case ChildEnded(path=path):
-                self._last_end[path] = event
+                # Of each child for ever: without what may be large.
+                self._last_end[path] = replace(event, traceback="", message="", output="")
             case ChildRemoved(path=path, once=True):
                 self._last_end.pop(path, None)
             case AutoShutdownEvent(path=""):

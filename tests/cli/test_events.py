@@ -105,7 +105,12 @@ def test_filters(otpy: Run, journal: Path, words: tuple[str, ...], expected: lis
 
 def test_times(otpy: Run, journal: Path) -> None:
     moment = datetime.fromtimestamp(time.time() - 1800).astimezone()
-    for word in (moment.isoformat(), f"{moment:%Y-%m-%d %H:%M:%S}", f"{moment:%Y-%m-%dT%H:%M}"):
+    for word in (
+        moment.isoformat(),
+        str(moment.timestamp()),
+        f"{moment:%Y-%m-%d %H:%M:%S}",
+        f"{moment:%Y-%m-%dT%H:%M}",
+    ):
         assert paths(otpy("events", "--json", "--since", word).out) == ["pool/b", "pool", ""]
     assert otpy("events", "--since", "00:00").status == 0
     refused = otpy("events", "--since", "noon")

@@ -97,7 +97,7 @@ def refused(nodes: Nodes, first: NodeUnderTest) -> None:
 
 
 def restored(node: NodeUnderTest, times: int = 1) -> None:
-    node.says("(?s)" + "somebody removed .*" * times)
+    node.says("(?s)" + "now put back: .*" * times)
 
 
 @pytest.fixture

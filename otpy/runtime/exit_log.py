@@ -1,0 +1,39 @@
+"""Why processes ended lately, bounded by their number and by their bytes."""
+
+from collections import OrderedDict
+from typing import Final
+
+from otpy.wire.control import Address, Fate
+
+MAX_EXITS: Final = 4096
+MAX_CHARS: Final = 1 << 20
+"""Of reasons and tracebacks together: a character has up to 4 bytes."""
+
+
+class ExitLog:
+    """The exit reason and traceback of each incarnation that ended, the latest of them."""
+
+    def __init__(self) -> None:
+        self._exits: OrderedDict[Address, Fate] = OrderedDict()
+        self._chars = 0
+
+    def add(self, who: Address, how: Fate) -> None:
+        """Note how an incarnation ended; the oldest are forgotten if there is no room."""
+        self.forget(who)
+        self._exits[who] = how
+        self._chars += _size(how)
+        while len(self._exits) > 1 and (len(self._exits) > MAX_EXITS or self._chars > MAX_CHARS):
+            self.forget(next(iter(self._exits)))
+
+    def get(self, who: Address) -> Fate | None:
+        """Return how an incarnation ended; None if that is not known, or not any more."""
+        return self._exits.get(who)
+
+    def forget(self, who: Address) -> None:
+        """Forget how an incarnation ended."""
+        if (how := self._exits.pop(who, None)) is not None:
+            self._chars -= _size(how)
+
+
+def _size(how: Fate) -> int:
+    return len(how.reason) + len(how.traceback)
