@@ -66,7 +66,7 @@ def _start_child(turn: Turn, token: int, spec: ChildSpec, *, once: bool = False)
         detail = f"{len(turn.children)} of {turn.spec.max_children} children"
         turn.reply(token, Denied("max_children", detail))
     elif present is None:
-        turn.children[spec.id] = Child(spec, once=once)
+        turn.put(Child(spec, once=once))
         turn.emit(Added(spec))
         turn.begin(StartingOne(token, spec.id, added=True), start=(spec.id,))
     elif STATES.get(present.status) == "running":
@@ -118,7 +118,7 @@ def _which_children(turn: Turn) -> Children:
     return Children(
         tuple(
             ChildRow(id_, STATES.get(child.status, "undefined"), _kind(child), child.incarnation)
-            for id_, child in reversed(turn.children.items())
+            for id_, child in reversed(tuple(turn.children.items()))
         )
     )
 

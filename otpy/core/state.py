@@ -1,8 +1,9 @@
 """What a supervisor remembers between two events."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from itertools import islice
 from typing import TypeAlias
 
 from otpy.core.exits import ExitReason, Shutdown
@@ -15,8 +16,10 @@ from otpy.core.messages import (
     StartCopy,
     TryAgain,
 )
+from otpy.core.queue import Queue
 from otpy.core.spec import ChildSpec, Restart, SupervisorSpec
 from otpy.core.strategy import affected, should_restart
+from otpy.core.table import Table
 
 
 class Status(Enum):
@@ -109,8 +112,8 @@ class Work:
     """
 
     purpose: Purpose
-    stop: tuple[str, ...] = ()
-    start: tuple[str, ...] = ()
+    stop: Queue[str] = field(default_factory=Queue)
+    start: Queue[str] = field(default_factory=Queue)
 
 
 class Outlook(Enum):
@@ -139,11 +142,11 @@ class SupervisorState:
     """
 
     spec: SupervisorSpec
-    children: Mapping[str, Child]
-    starts: Mapping[str, int] = field(default_factory=dict)
+    children: Table[Child]
+    starts: Table[int] = field(default_factory=Table)
     restarts: RestartLog = field(default_factory=RestartLog)
     work: Work | None = None
-    mailbox: tuple[Event, ...] = ()
+    mailbox: Queue[Event] = field(default_factory=Queue)
     over: bool = False
 
     @property
@@ -169,7 +172,9 @@ def new_supervisor(
             supervisor, so that their incarnation numbers go on.
     """
     return SupervisorState(
-        spec, {child.id: Child(child) for child in spec.children}, dict(starts or {})
+        spec,
+        Table((child.id, Child(child)) for child in spec.children),
+        Table((starts or {}).items()),
     )
 
 
@@ -238,13 +243,16 @@ def starts_ahead(state: SupervisorState, limit: int) -> int:
         state: Of the supervisor.
         limit: More than this are not counted.
     """
-    listed = state.work.start[1:] if state.work is not None else ()
-    count = sum(_is_worker(state.children.get(id_)) for id_ in listed)
+    return sum(islice(filter(None, _starts_of_workers(state)), limit))
+
+
+def _starts_of_workers(state: SupervisorState) -> Iterator[bool]:
+    """Say of each start to come, after the one in hand, whether it is a worker's."""
+    if state.work is not None:
+        for id_ in islice(state.work.start, 1, None):
+            yield _is_worker(state.children.get(id_))
     for event in state.mailbox:
-        if count >= limit:
-            break
-        count += _starts_a_worker(state, event)
-    return min(count, limit)
+        yield _starts_a_worker(state, event)
 
 
 def _starts_a_worker(state: SupervisorState, event: Event) -> bool:

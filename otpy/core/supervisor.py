@@ -78,7 +78,7 @@ def _take(turn: Turn, event: Event) -> None:
         case HaltAsked():
             _halt_asked(turn)
         case Requested() | TryAgain() | StartAgain():
-            turn.mailbox.append(event)
+            turn.mailbox = turn.mailbox.with_(event)
         case Started() | Ignored() | StartFailed() | Exited() | TimedOut():
             child = turn.current(event.child, event.incarnation)
             if child is not None:
@@ -102,11 +102,11 @@ def _heard_of(
             _start_failed(turn, child, reason)
         case Status.RUNNING, Exited():
             turn.mark(child, Status.ENDED)
-            turn.mailbox.append(event)
+            turn.mailbox = turn.mailbox.with_(event)
         case Status.STOPPING, TimedOut():
             turn.actions.append(Kill(event.child, event.incarnation))
         case Status.RESTARTING, TimedOut():
-            turn.mailbox.append(StartAgain(child.spec.id))
+            turn.mailbox = turn.mailbox.with_(StartAgain(child.spec.id))
         case Status.STOPPING, Exited() | StartFailed() | Ignored():
             turn.settle(child)
             turn.advance()
@@ -115,7 +115,7 @@ def _heard_of(
 def _serve_mailbox(turn: Turn) -> None:
     """Serve what waits, oldest first, until something has to be waited for."""
     while turn.mailbox and turn.work is None and not turn.over:
-        event = turn.mailbox.popleft()
+        event, turn.mailbox = turn.mailbox.head, turn.mailbox.rest
         match event:
             case Exited(child=id_, incarnation=incarnation, reason=reason):
                 child = turn.current(id_, incarnation)
@@ -148,7 +148,7 @@ def _start_failed(turn: Turn, child: Child, reason: ExitReason) -> None:
             # `try_again`: the supervisor writes to itself, so that whatever is in the
             # mailbox already is served before the next try (``restart/2``).
             turn.mark(child, Status.RESTARTING)
-            turn.mailbox.append(TryAgain(child.spec.id, reason))
+            turn.mailbox = turn.mailbox.with_(TryAgain(child.spec.id, reason))
             turn.work = None
         case StartingOne(token=token, added=added):
             if added:
@@ -210,7 +210,7 @@ def _restart(turn: Turn, child: Child, reason: ExitReason) -> None:
 def _restart_without_end(turn: Turn, child: Child, reason: ExitReason, retries: Retries) -> None:
     """Restart a child whose ends are not its supervisor's: at once, or after a pause."""
     log = child.restarts.record(turn.now, retries.at_once)
-    turn.children[child.spec.id] = replace(child, restarts=log, status=Status.RESTARTING)
+    turn.put(replace(child, restarts=log, status=Status.RESTARTING))
     turn.emit(Restarting(child.spec.id, reason, len(log.times), retries.at_once))
     if log.exceeds(retries.at_once):
         turn.actions.append(SetTimer(child.spec.id, child.incarnation, retries.delay))

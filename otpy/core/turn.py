@@ -1,6 +1,5 @@
 """One call of `decide`: a working copy of the supervisor's memory, and the work in hand."""
 
-from collections import deque
 from dataclasses import replace
 from typing import assert_never
 
@@ -22,6 +21,7 @@ from otpy.core.messages import (
     Stop,
     Up,
 )
+from otpy.core.queue import Queue
 from otpy.core.spec import BRUTAL_KILL, INFINITY, Restart
 from otpy.core.state import (
     Booting,
@@ -49,11 +49,11 @@ class Turn:
     def __init__(self, state: SupervisorState, now: float) -> None:
         self.now = now
         self.spec = state.spec
-        self.children = dict(state.children)
+        self.children = state.children
         self.starts = state.starts
         self.restarts = state.restarts
         self.work = state.work
-        self.mailbox = deque(state.mailbox)
+        self.mailbox = state.mailbox
         self.over = state.over
         self.actions: list[Action] = []
 
@@ -65,7 +65,7 @@ class Turn:
             self.starts,
             self.restarts,
             self.work,
-            tuple(self.mailbox),
+            self.mailbox,
             self.over,
         )
 
@@ -84,9 +84,13 @@ class Turn:
         child = self.children.get(id_)
         return child if child is not None and child.incarnation == incarnation else None
 
+    def put(self, child: Child) -> None:
+        """Note how a child fares now."""
+        self.children = self.children.put(child.spec.id, child)
+
     def mark(self, child: Child, status: Status) -> None:
         """Note where a child stands."""
-        self.children[child.spec.id] = replace(child, status=status)
+        self.put(replace(child, status=status))
 
     def settle(self, child: Child) -> None:
         """Note that a child has no process.
@@ -101,9 +105,10 @@ class Turn:
 
     def remove(self, id_: str) -> None:
         """Forget a child's spec."""
-        once = self.children.pop(id_).once
-        if once:
-            self.starts = {other: n for other, n in self.starts.items() if other != id_}
+        once = self.children[id_].once
+        self.children = self.children.without(id_)
+        if once and id_ in self.starts:
+            self.starts = self.starts.without(id_)
         self.emit(Removed(id_, once))
 
     # ---- the work in hand --------------------------------------------------------------------
@@ -112,7 +117,7 @@ class Turn:
         self, purpose: Purpose, *, stop: tuple[str, ...] = (), start: tuple[str, ...] = ()
     ) -> None:
         """Take a piece of work in hand, in place of any other."""
-        self.work = Work(purpose, stop, start)
+        self.work = Work(purpose, Queue(stop), Queue(start))
         self.advance()
 
     def end(self, reason: ExitReason | None = None, *, for_good: bool = False) -> None:
@@ -125,7 +130,7 @@ class Turn:
             self.work = replace(self.work, purpose=ending)
             return
         # The one that is being stopped already, if any, is waited for first.
-        stopping = self.work.stop[:1] if self.work is not None else ()
+        stopping = (self.work.stop.head,) if self.work is not None and self.work.stop else ()
         order = (*stopping, *stop_order(self.children))
         self._begin_stops(Ending(reason or Shutdown(), for_good), order)
 
@@ -145,7 +150,7 @@ class Turn:
         if left:
             return
         if work.start:
-            self._start(self.children[work.start[0]])
+            self._start(self.children[work.start.head])
             return
         self.work = None
         self._finish(work.purpose)
@@ -153,7 +158,7 @@ class Turn:
     def start_is_settled(self) -> None:
         """Go on behind the child at the head of `start`: it is up, or ignored its start."""
         if self.work is not None:
-            self.work = replace(self.work, start=self.work.start[1:])
+            self.work = replace(self.work, start=self.work.start.rest)
         self.advance()
 
     def _begin_stops(self, purpose: Purpose, order: tuple[str, ...]) -> None:
@@ -169,12 +174,13 @@ class Turn:
                     self._must_wait_for_stop(child)
         self.begin(purpose, stop=order)
 
-    def _left_to_stop(self, ids: tuple[str, ...]) -> tuple[str, ...]:
-        for position, id_ in enumerate(ids):
-            child = self.children.get(id_)
+    def _left_to_stop(self, ids: Queue[str]) -> Queue[str]:
+        while ids:
+            child = self.children.get(ids.head)
             if child is not None and self._must_wait_for_stop(child):
-                return ids[position:]
-        return ()
+                break
+            ids = ids.rest
+        return ids
 
     def _must_wait_for_stop(self, child: Child) -> bool:
         match child.status:
@@ -205,8 +211,8 @@ class Turn:
     def _start(self, child: Child) -> None:
         id_ = child.spec.id
         incarnation = self.starts.get(id_, 0) + 1
-        self.starts = {**self.starts, id_: incarnation}
-        self.children[id_] = replace(child, status=Status.STARTING, incarnation=incarnation)
+        self.starts = self.starts.put(id_, incarnation)
+        self.put(replace(child, status=Status.STARTING, incarnation=incarnation))
         self.actions.append(Start(child.spec, incarnation))
 
     def _finish(self, purpose: Purpose) -> None:

@@ -74,11 +74,11 @@ class Nursery:
         self._blanks: deque[Blank] = deque()
         self.pids: set[int] = set()
 
-    def take(self, ahead: int) -> Blank:
+    def take(self, count_ahead: Callable[[], int]) -> Blank:
         """Take a blank.
 
         Args:
-            ahead: How many more will be needed soon.
+            count_ahead: Returns how many more will be needed soon; called when there is none.
 
         Raises:
             OSError: There are too many processes or open files, or there is no memory.
@@ -89,6 +89,7 @@ class Nursery:
             if blank.alive:
                 return blank
             self.discard(blank)
+        ahead = count_ahead()
         first, *rest = self._fork(1 + (min(ahead, BATCH - 1, _room()) if ahead else 0))
         self._blanks.extend(rest)
         self.pids.update(blank.pid for blank in rest)

@@ -61,8 +61,10 @@ class Starter:
         """End what was forked ahead and is not needed."""
         self._nursery.dismiss()
 
-    def worker(self, spec: ChildSpec, path: str, incarnation: int, ahead: int) -> Child:
-        """Start a worker; `ahead` more will be started soon.
+    def worker(
+        self, spec: ChildSpec, path: str, incarnation: int, ahead: Callable[[], int]
+    ) -> Child:
+        """Start a worker; `ahead` returns how many more will be started soon.
 
         Raises:
             OSError: There are too many processes or open files, or there is no memory.

@@ -239,8 +239,9 @@ class Supervisor(abc.ABC):
     def _start(self, spec: ChildSpec, incarnation: int) -> None:
         path = self.path_of(spec.id)
         if self.is_worker(spec):
-            ahead = starts_ahead(self._state, BATCH)
-            child = self._starter.worker(spec, path, incarnation, ahead)
+            child = self._starter.worker(
+                spec, path, incarnation, lambda: starts_ahead(self._state, BATCH)
+            )
         else:
             child = self._starter.other(spec, path, incarnation, self._starts)
         try:

@@ -85,6 +85,21 @@ class System:
         self.workers = self.marks.take(self.count)
         return (max(mark.ns for mark in self.workers) - began) / 1e6
 
+    def kill_one(self, number: int) -> float:
+        """SIGKILL one of the workers; return the milliseconds until it is back."""
+        began = time.monotonic_ns()
+        os.kill(self.workers[number].pid, signal.SIGKILL)
+        (self.workers[number],) = self.marks.take(1)
+        return (self.workers[number].ns - began) / 1e6
+
+    def stop_in_order(self) -> float:
+        """Stop it; return the milliseconds until it has ended."""
+        assert self._process is not None
+        began = time.monotonic_ns()
+        self._process.terminate()
+        self._process.wait()
+        return (time.monotonic_ns() - began) / 1e6
+
     def __exit__(
         self,
         kind: type[BaseException] | None,
@@ -96,7 +111,8 @@ class System:
 
     def _end(self) -> None:
         assert self._process is not None
-        self.stop(self._process)
+        if self._process.poll() is None:
+            self.stop(self._process)
         self._process.wait()
         self.marks.close()
         shutil.rmtree(self._folder)

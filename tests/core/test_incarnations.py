@@ -106,4 +106,4 @@ def test_a_state_is_not_changed_by_what_follows() -> None:
     children, starts = dict(before.children), dict(before.starts)
     supervisor.exited("a")
     supervisor.started("a")
-    assert (before.children, before.starts) == (children, starts)
+    assert (dict(before.children), dict(before.starts)) == (children, starts)

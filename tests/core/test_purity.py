@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 CORE = Path(__file__).parents[2] / "otpy" / "core"
-PURE = {"bisect", "collections", "collections.abc", "dataclasses", "enum", "typing"}
+PURE = {"bisect", "collections", "collections.abc", "dataclasses", "enum", "itertools", "typing"}
 
 
 def imported(path: Path) -> Iterator[str]:

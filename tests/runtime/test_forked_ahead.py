@@ -10,7 +10,7 @@ from otpy.runtime.gauges import Board
 from otpy.runtime.nursery import Nursery
 
 nursery = Nursery(lambda pipes, gauge: signal.pause() or 0, Board())
-first = nursery.take(3)
+first = nursery.take(lambda: 3)
 assert len(nursery.pids) == 3
 others = [os.eventfd(0) for _ in range(20)]  # whatever has the numbers by then
 nursery.dismiss()
