@@ -19,6 +19,7 @@ from otpy.runtime.node import Node, NodeTree
 from otpy.runtime.node_files import NodeFiles
 from otpy.runtime.rehearsal import rehearse
 from otpy.runtime.stdio import Stdio
+from otpy.system import cgroup
 from otpy.system.children import ChildList
 from otpy.system.marks import with_room
 from otpy.system.nodedir import NodeDir
@@ -97,6 +98,8 @@ def _prepare(tree: NodeTree, stack: contextlib.ExitStack) -> Node:
     directory = NodeDir(tree.name)
     claim = Claim(directory)
     lock = acquire(directory, claim)
+    if (group := cgroup.enter_own(f"{tree.name}-{os.getpid()}")) is not None:
+        stack.callback(cgroup.leave, group)
     with contextlib.closing(ChildList()) as children:
         strangers = set(children.read())
     stdio = Stdio(tree.name, strangers)
@@ -104,7 +107,8 @@ def _prepare(tree: NodeTree, stack: contextlib.ExitStack) -> Node:
     become_subreaper()
     raise_descriptor_limit()
     _read_nothing()
-    files = stack.enter_context(contextlib.closing(NodeFiles(directory, tree.config, claim, lock)))
+    files = NodeFiles(directory, tree.config, claim, lock, group)
+    stack.callback(files.close)
     node = Node(tree, files, strangers)
     stdio.watch(node.loop)
     rehearse()

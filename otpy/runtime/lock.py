@@ -112,7 +112,7 @@ def _take(fd: int, directory: NodeDir) -> bool:
     """Take the lock that is left, if it is free, and end what no supervisor looks after."""
     taken = _is_free(fcntl.flock, fd)
     if not taken or directory.node_json.exists():
-        end_orphans(directory.path)
+        end_orphans(directory.path, directory.read_node_json().get("cgroup"))
     return taken
 
 

@@ -45,7 +45,8 @@ class NodeFiles:
         directory: Of the node.
         config: Path of the file that describes its tree.
         claim: On its name, taken.
-        lock: Descriptor of the locked lock file, which the processes of the tree hold, too.
+        lock: Descriptor of the locked lock file, which the supervisors hold, too.
+        group: The control group of the node's own, if it has one: the next run asks for it.
 
     Attributes:
         lock: As given.
@@ -54,10 +55,12 @@ class NodeFiles:
         journal: Of the node's events.
     """
 
-    def __init__(self, directory: NodeDir, config: str, claim: Claim, lock: int) -> None:
+    def __init__(
+        self, directory: NodeDir, config: str, claim: Claim, lock: int, group: Path | None = None
+    ) -> None:
         self.claim, self.lock = claim, lock
         self._directory = directory
-        self._facts = _facts(directory.name, config)
+        self._facts = _facts(directory.name, config, group)
         self._own_lock = lock
         self._facts_file: Descriptor | None = None
         self._socket_at: Identity = None
@@ -197,7 +200,7 @@ class NodeFiles:
         self._held = [_locked(path) for path in (self._directory.path.parent, self._directory.path)]
 
 
-def _facts(name: str, config: str) -> bytes:
+def _facts(name: str, config: str, group: Path | None) -> bytes:
     pid = os.getpid()
     facts = {
         "name": name,
@@ -205,6 +208,7 @@ def _facts(name: str, config: str) -> bytes:
         "start_ticks": start_time(pid),
         "config": config,
         "started_at": time.time(),
+        "cgroup": "" if group is None else str(group),
     }
     return msgspec.json.encode(facts) + b"\n"
 

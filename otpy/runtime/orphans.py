@@ -1,4 +1,4 @@
-"""What outlived its node and every supervisor: found by its mark, and ended.
+"""What outlived its node and every supervisor: found by its control group or mark, and ended.
 
 A tree whose node is killed stops itself. But when its supervisors are killed in the same
 moment, nobody is left to end what their workers had forked: it falls to init. The next run of
@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Final
 
+from otpy.system import cgroup
 from otpy.system.descriptor import Descriptor
 from otpy.system.exits import send_signal
 from otpy.system.marks import mark_node, marks_of
@@ -27,11 +28,17 @@ def mark(folder: Path) -> None:
     mark_node(_word(folder))
 
 
-def end_orphans(folder: Path) -> None:
-    """Kill every process that carries the mark of the node of a folder; wait until they are gone.
+def end_orphans(folder: Path, group: object = None) -> None:
+    """Kill whatever was started below the node of a folder; wait until it is gone.
 
     To be called only while no node of that folder and no supervisor of one lives.
+
+    Args:
+        folder: The node's.
+        group: Path of the control group that the node had, if it had one.
     """
+    if isinstance(group, str) and group and not cgroup.kill(Path(group), _ALL_S):
+        warn(f"what the last node left behind does not end: all of {group}")
     deadline = time.monotonic() + _ALL_S
     while pids := _marked(folder):
         if time.monotonic() > deadline:

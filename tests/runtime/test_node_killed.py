@@ -1,11 +1,15 @@
 """kill -9 of the node: nothing survives it, and the next run needs no clean-up."""
 
+import json
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
 from otpy.events import ChildStarted
+from otpy.system.cgroup import own_group
+from tests.support.leftover_workers import WAYS
 from tests.support.node import Nodes
 from tests.support.processes import is_alive
 
@@ -91,3 +95,42 @@ def test_node_and_others_killed_at_the_same_moment(nodes: Nodes, also: str) -> N
     again = nodes.run(STUBBORN)
     assert again.seen(ChildStarted, path="below")[0].incarnation == 1
     assert [pid for pid in left_behind if is_alive(pid)] == []
+
+
+def test_what_outlives_all_supervisors_is_ended_by_the_next_run(nodes: Nodes) -> None:
+    """Forked or exec'ed, with all descriptors closed, without variables or a title of its own."""
+    above = own_group()
+    has_group = above is not None and os.access(above, os.W_OK)
+    # Without a group, what was started without a mark is not found.
+    ways = [way for way in WAYS if has_group or way != "no environment"]
+    holder = f'"tests.support.leftover_workers:Holder", args: [WORK/log, {json.dumps(ways)}]'
+    tree = f"""
+        name: survivors
+        children:
+          - {{id: a, start: {holder}}}
+          - id: below
+            children:
+              - {{id: a, start: {holder}}}
+              - id: program
+                command: [sh, -c, "(setsid sh -c 'exec >WORK/pid 2>&1; echo $$; exec sleep 1000' &);
+                  exec sleep 1000"]
+        """
+    node = nodes.run(tree)
+    node.until(lambda: (nodes.work / "pid").exists() and (nodes.work / "pid").read_text(), "it")
+    left = [pid for entry in node.log() if entry[0] == "holds" for pid in entry[3:]]
+    left.append(int((nodes.work / "pid").read_text()))
+    group = Path(f"{above}/otpy-survivors-{node.pid}")
+    assert group.exists() == has_group
+    victims = [node.pid, *(node.pids()[path] for path in ("@gateway", "", "below"))]
+    for number in (signal.SIGSTOP, signal.SIGKILL):
+        for pid in victims:
+            os.kill(pid, number)
+    node.wait()
+    assert all(is_alive(pid) for pid in left)
+
+    again = nodes.run(tree)
+    assert [pid for pid in left if is_alive(pid)] == []
+    assert [entry for entry in again.log() if entry[0] == "overlaps"] == []
+    assert not group.exists()
+    assert again.stop() == 0
+    assert not Path(f"{above}/otpy-survivors-{again.pid}").exists()
