@@ -35,5 +35,7 @@ class Plain(GenServer):
             "utf8": sys.flags.utf8_mode,
             "environment": {k: v for k, v in os.environ.items() if k not in of_the_node},
             "streams": [str(sys.stdin), str(sys.stdout), str(sys.stderr)],
-            "dispositions": {str(each): str(signal.getsignal(each)) for each in _SIGNALS},
+            "dispositions": {
+                str(each): str(signal.getsignal(each)).partition(" at 0x")[0] for each in _SIGNALS
+            },
         }
