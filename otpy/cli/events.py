@@ -48,11 +48,11 @@ def events(
     follow: bool,
     as_json: bool,
 ) -> None:
-    """Print what has happened, one line an event, in order of time.
+    """Print what has happened, one line an event.
 
-    With NAME only what is about that process, or about those below it. The times are local
-    time. --json prints one JSON object a line. Of a node that does not run the events are read
-    from its file, and stderr says from which.
+    In order of time. With NAME only what is about that process, or about those below it. The
+    times are local time. --json prints one JSON object a line. Of a node that does not run the
+    events are read from its file, and stderr says from which.
     """
     write = as_data if as_json else as_line
     try:

@@ -175,6 +175,8 @@ class Child:
         """Return whether a message of this child may come from `sender`: itself, or below it."""
         if self.is_supervisor:
             return not self.path or sender.path.startswith(f"{self.path}/")
+        if self.path == "@gateway":  # it names itself without its incarnation
+            return sender == (self.path, 0)
         return sender == (self.path, self.incarnation)
 
     def _tell(self, message: object) -> None:

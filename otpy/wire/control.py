@@ -400,4 +400,4 @@ FromWorker: TypeAlias = Ready | IgnoreStart | LastWord | Petition | Answered | F
 
 FromSupervisor: TypeAlias = FromWorker | Publish | Introduced
 
-FromGateway: TypeAlias = Ready | Introduce | Ask | Forget | StopNode
+FromGateway: TypeAlias = Ready | Introduce | Ask | Petition | Forget | StopNode

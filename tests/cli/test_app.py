@@ -56,7 +56,6 @@ def test_version(otpy: Run) -> None:
         ),
         (["start", "x", "{"], "SPEC is neither JSON"),
         (["start", '{"start": "m:f"}'], "SPEC is not a mapping with an id"),
-        (["start", "x", "@/nowhere.yaml"], "/nowhere.yaml: No such file or directory"),
         (["demo", "/nowhere.yaml"], "'/nowhere.yaml' does not exist"),
         (["completion", "tcsh"], "'tcsh' is not one of 'bash', 'zsh', 'fish'"),
     ],

@@ -58,8 +58,12 @@ def test_every_mistake_as_json(otpy: Run, wrong: Path) -> None:
 
 
 def test_a_file_that_is_not_there(otpy: Run) -> None:
-    for command in ("check", "run"):
-        told = otpy(command, "/nowhere.yaml")
+    for words in (
+        ["check", "/nowhere.yaml"],
+        ["run", "/nowhere.yaml"],
+        ["start", "x", "@/nowhere.yaml"],
+    ):
+        told = otpy(*words)
         assert (told.status, told.out) == (2, "")
         assert told.err == "/nowhere.yaml: cannot be read: No such file or directory\n"
     assert otpy("check", "/nowhere.yaml", "--json").data == [
