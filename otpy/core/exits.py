@@ -78,6 +78,16 @@ class Stopped:
 
 
 @dataclass(frozen=True, slots=True)
+class NotPermitted:
+    """Its supervisor gave it up, since it may not kill it: a set-uid program that runs on."""
+
+    pid: int
+
+    def __str__(self) -> str:
+        return f"given up: to kill it is not permitted, and process {self.pid} runs on"
+
+
+@dataclass(frozen=True, slots=True)
 class FailedToStartChild:
     """A supervisor's `child` could not be started, so the supervisor could not either."""
 
@@ -89,7 +99,15 @@ class FailedToStartChild:
 
 
 ExitReason: TypeAlias = (
-    Normal | Shutdown | Killed | Signaled | ExitStatus | Raised | Stopped | FailedToStartChild
+    Normal
+    | Shutdown
+    | Killed
+    | Signaled
+    | ExitStatus
+    | Raised
+    | Stopped
+    | NotPermitted
+    | FailedToStartChild
 )
 
 

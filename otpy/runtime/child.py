@@ -24,6 +24,7 @@ from otpy.system.descriptor import Descriptor
 from otpy.system.exits import Status, kill_group, send_signal
 from otpy.system.loop import Timer
 from otpy.system.procfs import boot_time
+from otpy.system.warnings import warn
 from otpy.wire.control import Address, Down, Exit, HaltNow, LastWord, ShutDown
 from otpy.wire.gateway import Statistics
 
@@ -39,7 +40,7 @@ class Child:
         ready: Its init has returned.
         asked: It was told to stop.
         orderly: It was told to stop in order, and its budget is not over.
-        reaped: It has ended, and its status was taken.
+        untouchable: Its supervisor may not kill it.
         reaped: It has ended, and its status was taken.
         overdue: Its budget was over before everything of it had ended.
         traps: It wants to be told to shut down, not signalled.
@@ -64,6 +65,7 @@ class Child:
     asked: bool = False
     orderly: bool = False
     overdue: bool = False
+    untouchable: bool = False
     reaped: bool = False
     traps: bool = False
     served: bool = False
@@ -103,8 +105,9 @@ class Child:
             self._tell(ShutDown(until, for_good))
         if self.spec.stop_group:
             self._signal_group()
-        elif not told:
-            send_signal(self.pidfd, self.stop_signal)
+        elif not told and not send_signal(self.pidfd, self.stop_signal):
+            name = self.stop_signal.name
+            warn(f"{self.path}: {name} is not permitted: the program is another user's (set-uid)")
         # One that was stopped by SIGSTOP would neither read nor be signalled.
         send_signal(self.pidfd, signal.SIGCONT)
 
@@ -142,7 +145,7 @@ class Child:
 
     def _kill(self) -> None:
         # The group may not exist yet: the child calls setsid only after it was forked.
-        send_signal(self.pidfd, signal.SIGKILL)
+        self.untouchable = not send_signal(self.pidfd, signal.SIGKILL)
         if not self.reaped:  # else its number may be another group's
             kill_group(self.pid, signal.SIGKILL)
 

@@ -20,7 +20,7 @@ from typing import Final, Protocol
 
 from otpy.runtime.child import Child
 from otpy.system.children import ChildList, child_signals, dead_child, take_signals
-from otpy.system.exits import kill_group, left_in_group
+from otpy.system.exits import kill_group, left_in_group, may_signal
 from otpy.system.loop import Loop, Timer
 from otpy.system.marks import marked_process, marks_of
 from otpy.system.procfs import started_before
@@ -85,6 +85,8 @@ class Reaper:
         """When the earliest of those that ended was started: older processes are not theirs."""
         self._ending: set[int] = set()
         self._untouchable: set[int] = set()
+        self._killed: set[int] = set()
+        """Leaders of groups whose budget is over, or that have none."""
         self._subtrees: set[int] = set()
         """Supervisors below dead ones: they stop by themselves."""
         self._stopping: set[int] = set()
@@ -102,11 +104,22 @@ class Reaper:
             self._subtrees.update(child.supervisors.values())
             self._wait(self._subtree_is_gone, then)
         else:
+            self._killed.add(child.pid)
             self.after_group(child.pid, then)
 
     def after_group(self, leader: int, then: Callable[[], None]) -> None:
         """Call `then` when nothing is left of the group of a child that is reaped."""
-        self._wait(lambda: not left_in_group(leader), then)
+        self._wait(lambda: self._group_is_gone(leader), then)
+
+    def kill_group(self, leader: int) -> None:
+        """Kill what is left of the group of a child that is reaped; what may not be is let be."""
+        self._killed.add(leader)
+        kill_group(leader)
+        self._settle()
+
+    def leave_alone(self, pid: int) -> None:
+        """Wait no more for a child that may not be killed; it is reaped when it ends."""
+        self._untouchable.add(pid)
 
     def clear(self, then: Callable[[], None]) -> None:
         """Call `then` when nothing is left of the children that have ended."""
@@ -141,6 +154,24 @@ class Reaper:
                 self._waiting.remove(wait)
                 wait.impatience.cancel()
                 wait.then()
+
+    def _group_is_gone(self, leader: int) -> bool:
+        gone = not left_in_group(leader) or (leader in self._killed and self._may_not_end(leader))
+        if gone:
+            self._killed.discard(leader)
+        return gone
+
+    def _may_not_end(self, leader: int) -> bool:
+        """Return whether all that is left of a group are set-uid programs, which are let be."""
+        try:
+            left = {pid for pid in self._list.read() if os.getpgid(pid) == leader}
+        except OSError:
+            return False
+        theirs = {pid for pid in left if not may_signal(pid)}
+        for pid in theirs - self._untouchable:
+            self._untouchable.add(pid)
+            warn(f"cannot end process {pid}: that is not permitted, and it runs on")
+        return left == theirs
 
     def _is_clear(self) -> bool:
         if self._may_be_left:

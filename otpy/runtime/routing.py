@@ -24,7 +24,7 @@ from otpy.runtime.held import WaitingRoom
 from otpy.runtime.translate import refusal, within_bounds
 from otpy.system.channel import Channel, ChannelClosed, ChannelFull, NotSent
 from otpy.system.descriptor import Descriptor, close_all
-from otpy.system.exits import send_signal
+from otpy.system.exits import send_signal, signal_name
 from otpy.wire.control import (
     Answered,
     Ask,
@@ -326,8 +326,9 @@ class Router:
         token = message.token
         match message.request:
             case SendSignal(number=number):
-                send_signal(child.pidfd, number)
-                self._send(origin, Answered(token, Done(child.spec.id), {}))
+                sent = send_signal(child.pidfd, number)
+                answer = Done(child.spec.id) if sent else _not_permitted(child, number)
+                self._send(origin, Answered(token, answer, {}))
             case StopProcess() as order:
                 self._stop(origin, token, order, child)
             case ReadGauges() if (statistics := child.statistics()) is not None:
@@ -415,3 +416,8 @@ def _is_for(child: Child, message: Introduce | Ask) -> bool:
 
 def _is(message: Introduce | Ask, request: type | UnionType) -> bool:
     return isinstance(message, Ask) and isinstance(message.request, request)
+
+
+def _not_permitted(child: Child, number: int) -> OtpyError:
+    why = "not permitted: its program is another user's (set-uid)"
+    return OtpyError(f"{child.path}: {signal_name(number)} was not sent, since that is {why}")

@@ -9,7 +9,7 @@ from typing import assert_never
 
 import msgspec
 
-from otpy.core.exits import ExitReason, Raised
+from otpy.core.exits import ExitReason, NotPermitted, Raised
 from otpy.core.messages import (
     Action,
     BootAsked,
@@ -207,10 +207,25 @@ class Supervisor(abc.ABC):
 
     def _kill_rest(self, child: Child) -> None:
         """Kill what is left of a child that has ended, and is waited for."""
-        if child.reaped and child.pid in self._pids:
-            kill_group(child.pid)
+        if child.untouchable and not child.reaped:
+            self.loop.call_soon(partial(self._give_up, child))
+        elif child.reaped and child.pid in self._pids:
+            self.reaper.kill_group(child.pid)
         elif child.reaped:
             self.reaper.kill_stopping()
+
+    def _give_up(self, child: Child) -> None:
+        """Go on without a child that may not be killed, as if it had ended."""
+        if child.reaped or child.pid not in self._pids:
+            return  # it has ended in this moment
+        self._owners.untie(child)
+        child.channel.detach()
+        self.reaper.leave_alone(child.pid)
+        reason = NotPermitted(child.pid)
+        self.router.child_ended(child, str(reason))
+        output = child.output.finish() if child.output is not None else ""
+        del self._pids[child.pid]
+        self._is_gone(child, Status("", 0, 0), output, reason)
 
     def _set_timer(self, wanted: SetTimer) -> None:
         timed_out = TimedOut(wanted.child, wanted.incarnation)
@@ -369,9 +384,11 @@ class Supervisor(abc.ABC):
         gone = partial(self._is_gone, child, status, output)
         self.reaper.after(child, lambda: self._held_ends.hold(child, gone))
 
-    def _is_gone(self, child: Child, status: Status, output: str) -> None:
+    def _is_gone(
+        self, child: Child, status: Status, output: str, why: ExitReason | None = None
+    ) -> None:
         id_, incarnation = child.spec.id, child.incarnation
-        reason = child.reason(status)
+        reason = why or child.reason(status)
         del self._children[id_]
         self._starts = {**self._starts, **child.starts} if child.starts else self._starts
         self._starter.bury(child, str(reason))

@@ -1,6 +1,5 @@
 """The end of a process: waiting for it, reaping it, reading its status. Once, at the edge."""
 
-import contextlib
 import os
 import select
 import signal
@@ -48,13 +47,28 @@ def kill_group(leader: int, number: int = signal.SIGKILL) -> bool:
     return True
 
 
-def send_signal(pidfd: Descriptor, number: int) -> None:
+def send_signal(pidfd: Descriptor, number: int) -> bool:
     """Signal a process through its pidfd: never one that reuses its pid.
 
-    One that is gone, or that has become another user's, is not signalled.
+    Return whether this process may do that: not if a set-uid program has become another user's.
+    One that is gone is not signalled.
     """
-    with contextlib.suppress(ProcessLookupError, PermissionError):
+    try:
         signal.pidfd_send_signal(pidfd.fileno(), number)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return True
+
+
+def may_signal(pid: int) -> bool:
+    """Return whether this process may signal a child of its, which was not reaped."""
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return False
+    return True
 
 
 def left_in_group(leader: int) -> bool:
