@@ -98,6 +98,7 @@ def _prepare(tree: NodeTree, stack: contextlib.ExitStack) -> Node:
     directory = NodeDir(tree.name)
     claim = Claim(directory)
     lock = acquire(directory, claim)
+    stack.callback(lock.close)
     if (group := cgroup.enter_own(f"{tree.name}-{os.getpid()}")) is not None:
         stack.callback(cgroup.leave, group)
     with contextlib.closing(ChildList()) as children:

@@ -18,6 +18,7 @@ from typing import Final
 from otpy.errors import NodeAlreadyRunning
 from otpy.runtime.claim import Claim
 from otpy.runtime.orphans import end_orphans, mark
+from otpy.system.descriptor import Descriptor
 from otpy.system.nodedir import NodeDir
 from otpy.system.procfs import start_time
 from otpy.system.warnings import warn
@@ -25,7 +26,7 @@ from otpy.system.warnings import warn
 _LOOK_EVERY_S: Final = 0.05
 
 
-def acquire(directory: NodeDir, claim: Claim) -> int:
+def acquire(directory: NodeDir, claim: Claim) -> Descriptor:
     """Make the node's folder, take its lock, and return the descriptor that holds it.
 
     When a node was killed, its supervisors still hold the lock while they stop: they are waited
@@ -39,20 +40,25 @@ def acquire(directory: NodeDir, claim: Claim) -> int:
         NodeAlreadyRunning: A living node holds it. Nothing was made then.
     """
     refuse_second(directory, claim)
-    fd, told = _open(directory), False
-    while not _take_all(fd, directory, claim):
-        refuse_second(directory, claim)
-        if not told:
-            told = True
-            sys.stderr.write("otpy: waiting for what is left of the last node to stop\n")
-        # Two waits at once, for the lock and for a node that may just be starting: a look now
-        # and then, only here, before anything runs.
-        time.sleep(_LOOK_EVERY_S)
-        if not _is_there(fd, directory):
-            os.close(fd)
-            fd = _open(directory)
-    mark(directory.path)
-    return fd
+    lock, told = _open(directory), False
+    try:
+        while not _take_all(lock, directory, claim):
+            refuse_second(directory, claim)
+            if not told:
+                told = True
+                sys.stderr.write("otpy: waiting for what is left of the last node to stop\n")
+            # Two waits at once, for the lock and for a node that may just be starting: a look now
+            # and then, only here, before anything runs.
+            time.sleep(_LOOK_EVERY_S)
+            if not _is_there(lock, directory):
+                lock.close()
+                lock = _open(directory)
+        mark(directory.path)
+    except BaseException:
+        if not lock.closed:
+            lock.close()
+        raise
+    return lock
 
 
 def refuse_second(directory: NodeDir, claim: Claim) -> None:
@@ -74,52 +80,52 @@ def supervise(lock: int) -> None:
         warn(f"the next run of this node will not wait for a supervisor: {error}")
 
 
-def _open(directory: NodeDir) -> int:
+def _open(directory: NodeDir) -> Descriptor:
     directory.create()
-    return os.open(directory.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    return Descriptor(os.open(directory.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
 
-def _is_there(fd: int, directory: NodeDir) -> bool:
+def _is_there(lock: Descriptor, directory: NodeDir) -> bool:
     """Return whether the file is still the one that others would lock."""
     try:
-        return os.path.samestat(os.fstat(fd), directory.lock.stat())
+        return os.path.samestat(os.fstat(lock.fileno()), directory.lock.stat())
     except OSError:
         return False
 
 
-def _take_all(fd: int, directory: NodeDir, claim: Claim) -> bool:
+def _take_all(lock: Descriptor, directory: NodeDir, claim: Claim) -> bool:
     """Try once to take the lock and the name; only one run at a time gets beyond the first line."""
-    if not _is_free(fcntl.lockf, fd):
+    if not _is_free(fcntl.lockf, lock):
         return False
     # The name first: whose lock file was removed holds that alone, and is to stop in order.
-    taken = claim.take() and _take(fd, directory) and _is_there(fd, directory)
+    taken = claim.take() and _take(lock, directory) and _is_there(lock, directory)
     if not taken:
         claim.release()
-        fcntl.flock(fd, fcntl.LOCK_UN)
-    fcntl.lockf(fd, fcntl.LOCK_SH if taken else fcntl.LOCK_UN)
+        fcntl.flock(lock, fcntl.LOCK_UN)
+    fcntl.lockf(lock, fcntl.LOCK_SH if taken else fcntl.LOCK_UN)
     return taken
 
 
-def take_both(fd: int) -> bool:
+def take_both(lock: Descriptor) -> bool:
     """Take both locks for a node that runs, if nobody has either."""
-    if not (_is_free(fcntl.lockf, fd) and _is_free(fcntl.flock, fd)):
+    if not (_is_free(fcntl.lockf, lock) and _is_free(fcntl.flock, lock)):
         return False
-    fcntl.lockf(fd, fcntl.LOCK_SH)
+    fcntl.lockf(lock, fcntl.LOCK_SH)
     return True
 
 
-def _take(fd: int, directory: NodeDir) -> bool:
+def _take(lock: Descriptor, directory: NodeDir) -> bool:
     """Take the lock that is left, if it is free, and end what no supervisor looks after."""
-    taken = _is_free(fcntl.flock, fd)
+    taken = _is_free(fcntl.flock, lock)
     if not taken or directory.node_json.exists():
         end_orphans(directory.path, directory.read_node_json().get("cgroup"))
     return taken
 
 
-def _is_free(lock: Callable[[int, int], object], fd: int) -> bool:
+def _is_free(take: Callable[[Descriptor, int], object], lock: Descriptor) -> bool:
     """Take one of the two locks, if nobody has it."""
     try:
-        lock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        take(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno not in (errno.EAGAIN, errno.EACCES):
             raise

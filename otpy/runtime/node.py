@@ -118,7 +118,7 @@ class Node(Supervisor):
         files: NodeFiles,
         strangers: set[int] | None = None,
     ) -> None:
-        held = (files.lock, *files.claim.for_the_tree)
+        held = (files.lock.fileno(), *files.claim.for_the_tree)
         super().__init__("@node", node_spec(tree.spec), held, {}, strangers)
         self._name, self._files = tree.name, files
         self._facts = NodeFacts(tree.name, os.getpid(), tree.config)
@@ -152,9 +152,7 @@ class Node(Supervisor):
 
     def _handle_signals(self) -> None:
         """Have signals wake the loop: a handler of Python's must exist, but does nothing."""
-        self._signals, self._signalling = pipe()
-        for end in (self._signals, self._signalling):
-            os.set_blocking(end.fileno(), False)
+        self._signals, self._signalling = pipe(blocking=False)
         signal.set_wakeup_fd(self._signalling.fileno(), warn_on_full_buffer=False)
         for number in handled_signals():
             signal.signal(number, lambda _number, _frame: None)

@@ -20,7 +20,7 @@ from otpy.runtime.claim import Claim
 from otpy.runtime.journal import Journal
 from otpy.runtime.lock import take_both
 from otpy.system import inotify
-from otpy.system.descriptor import Descriptor
+from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.nodedir import NodeDir, is_own_directory
 from otpy.system.procfs import start_time
 from otpy.system.sockets import Socket, unbound_socket
@@ -45,7 +45,7 @@ class NodeFiles:
         directory: Of the node.
         config: Path of the file that describes its tree.
         claim: On its name, taken.
-        lock: Descriptor of the locked lock file, which the supervisors hold, too.
+        lock: The locked lock file, which the supervisors hold, too; it stays its owner's.
         group: The control group of the node's own, if it has one: the next run asks for it.
 
     Attributes:
@@ -56,7 +56,12 @@ class NodeFiles:
     """
 
     def __init__(
-        self, directory: NodeDir, config: str, claim: Claim, lock: int, group: Path | None = None
+        self,
+        directory: NodeDir,
+        config: str,
+        claim: Claim,
+        lock: Descriptor,
+        group: Path | None = None,
     ) -> None:
         self.claim, self.lock = claim, lock
         self._directory = directory
@@ -77,9 +82,11 @@ class NodeFiles:
                 path.unlink(missing_ok=True)
         self.listener.close()
         self.journal.close()
-        for held in (*self._held, self._facts_file):
-            if held is not None:
-                held.close()
+        close_all(self._held)
+        if self._facts_file is not None:
+            self._facts_file.close()
+        if self._own_lock is not self.lock:
+            self._own_lock.close()
 
     def _removable(self) -> tuple[tuple[Path, Identity], ...]:
         facts = None if self._facts_file is None else _of(self._facts_file.fileno())
@@ -93,7 +100,7 @@ class NodeFiles:
         directory = self._directory
         if not _is_private(directory.path.parent) or not _is_private(directory.path):
             return [f"{directory.path}"]
-        wanted = (*self._removable(), (directory.lock, _of(self._own_lock)))
+        wanted = (*self._removable(), (directory.lock, _of(self._own_lock.fileno())))
         lost = [path.name for path, own in wanted if _at(path) != own]
         lost += [path.name for path in (directory.events, directory.log) if not path.exists()]
         if not lost and _mode(directory.control_sock) != _SOCKET_MODE:
@@ -109,7 +116,7 @@ class NodeFiles:
         """
         self._make_folders()
         directory = self._directory
-        if _at(directory.lock) != _of(self._own_lock):
+        if _at(directory.lock) != _of(self._own_lock.fileno()):
             self._lock_again()
         (socket_path, socket_at), (facts_path, facts_at) = self._removable()
         if _at(facts_path) != facts_at:
@@ -148,13 +155,19 @@ class NodeFiles:
         path.chmod(_PRIVATE)
 
     def _lock_again(self) -> None:
-        fd = os.open(self._directory.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        if not take_both(fd):
-            os.close(fd)
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        lock = Descriptor(os.open(self._directory.lock, flags, 0o600))
+        try:
+            taken = take_both(lock)
+        except OSError:
+            lock.close()
+            raise
+        if not taken:
+            lock.close()
             raise RuntimeDirError(f"{self._directory.lock}: another node has locked it")
-        if self._own_lock != self.lock:
-            os.close(self._own_lock)
-        self._own_lock = fd
+        if self._own_lock is not self.lock:
+            self._own_lock.close()
+        self._own_lock = lock
 
     def _write_facts(self) -> None:
         path = self._directory.node_json
@@ -195,9 +208,10 @@ class NodeFiles:
 
     def _hold_directories(self) -> None:
         """Lock both directories, as systemd-tmpfiles asks of who is not to be cleaned."""
-        for held in self._held:
-            held.close()
-        self._held = [_locked(path) for path in (self._directory.path.parent, self._directory.path)]
+        close_all(self._held)
+        self._held.clear()
+        for path in (self._directory.path.parent, self._directory.path):
+            self._held.append(_locked(path))  # the first is held if one fails
 
 
 def _facts(name: str, config: str, group: Path | None) -> bytes:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from otpy.runtime.orders import ShutDownAsked
+from otpy.system.descriptor import Descriptor, close_all, pipe
 
 # Without the enums of the module `signal`: those are on pages that every worker would write to.
 _DEFAULT: Final = int(_signal.SIG_DFL)
@@ -35,7 +36,7 @@ class StopSignals:
         self._epoll, self._asked = epoll, asked
         self._handled: list[int] = []
         self._masks: dict[int, Iterable[int]] = {}
-        self._pipe: tuple[int, int] | None = None
+        self._pipe: tuple[Descriptor, Descriptor] | None = None
         self.in_place: Callable[[], None] | None = None
         self.received = False
 
@@ -59,7 +60,7 @@ class StopSignals:
 
     def fileno(self) -> int:
         """Return the descriptor that is readable when a signal has come; -1 if none is handled."""
-        return -1 if self._pipe is None else self._pipe[0]
+        return -1 if self._pipe is None else self._pipe[0].fileno()
 
     def drain(self) -> None:
         """Read what the signals wrote."""
@@ -73,8 +74,7 @@ class StopSignals:
                 _signal.signal(number, _DEFAULT)
         if self._pipe is not None:
             _signal.set_wakeup_fd(-1)
-            for fd in self._pipe:
-                os.close(fd)
+            close_all(self._pipe)
             self._pipe = None
 
     def before_fork(self) -> None:
@@ -92,11 +92,11 @@ class StopSignals:
 
         Without it one that comes just before the wait would be handled after it.
         """
-        self._pipe = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._pipe = reader, writer = pipe(blocking=False)
         with contextlib.suppress(OSError):
-            fcntl.fcntl(self._pipe[1], fcntl.F_SETPIPE_SZ, _SMALLEST_PIPE)
-        self._epoll.register(self._pipe[0], select.EPOLLIN)
-        _signal.set_wakeup_fd(self._pipe[1], warn_on_full_buffer=False)
+            fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, _SMALLEST_PIPE)
+        self._epoll.register(reader, select.EPOLLIN)
+        _signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
 
     def _received(self, _number: int, _frame: object) -> None:
         first, self.received = not self.received, True
@@ -109,7 +109,7 @@ class StopSignals:
     def _wake(self) -> None:
         if self._pipe is not None:
             with contextlib.suppress(BlockingIOError):
-                os.write(self._pipe[1], b"\0")
+                os.write(self._pipe[1].fileno(), b"\0")
 
 
 def _raise_shutdown() -> None:

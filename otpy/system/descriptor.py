@@ -99,13 +99,13 @@ class Descriptor:
         return Descriptor(os.dup(self.fileno()))
 
 
-def pipe() -> tuple[Descriptor, Descriptor]:
+def pipe(*, blocking: bool = True) -> tuple[Descriptor, Descriptor]:
     """Make a pipe: its read end and its write end.
 
     Raises:
         OSError: There are too many open files.
     """
-    reader, writer = os.pipe()
+    reader, writer = os.pipe2(os.O_CLOEXEC | (0 if blocking else os.O_NONBLOCK))
     return Descriptor(reader), Descriptor(writer)
 
 
