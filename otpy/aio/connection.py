@@ -2,7 +2,7 @@
 
 import abc
 import asyncio
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from otpy.errors import ProtocolError
 from otpy.links.seat import Lost, NotDelivered
@@ -10,6 +10,9 @@ from otpy.system.descriptor import HasFileno
 from otpy.wire.frames import Frame, whole
 
 AnswerT = TypeVar("AnswerT")
+
+_TURN_S: Final = 0.05
+"""How long to wait for one's turn where nobody awaits it."""
 
 
 class Slot(Generic[AnswerT]):
@@ -101,6 +104,20 @@ class Connection(abc.ABC, Generic[AnswerT]):
     async def post(self, data: Frame) -> None:
         """Send a message that has no answer; raises `NotDelivered`."""
         await self._send(data, None)
+
+    def post_soon(self, data: bytes) -> None:
+        """Send a message that has no answer, now or when its turn comes; ignore failures."""
+        if not self.open:
+            return
+        if self._rest or self._turn.locked():
+            self._loop.call_later(_TURN_S, self.post_soon, data)
+            return
+        try:
+            self._rest = memoryview(data)[self._write(memoryview(data)) :]
+        except NotDelivered:
+            return
+        if self._rest:
+            self._loop.add_writer(self._writer, self._push)
 
     def forget(self, number: int) -> None:
         """Drop the answer to a request, whether it has come or not."""

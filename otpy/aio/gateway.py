@@ -44,7 +44,15 @@ class GatewayConnection(Connection[Answered]):
 
         Raises as `exchange`, too.
         """
-        answer, fds = await self.exchange(*self._protocol.request(operation, arguments))
+        number, data = self._protocol.request(operation, arguments)
+        try:
+            answer, fds = await self.exchange(number, data)
+        except asyncio.CancelledError:
+            # The gateway is to forget a request whose answer may be long in coming.
+            message = self._protocol.forgetting(operation, number)
+            if message is not None:
+                self.post_soon(message[1])
+            raise
         if answer.status == gateway.ERROR:
             raise error_of(str(answer.value), answer.arguments)
         return answer.value, fds

@@ -12,6 +12,7 @@ import os
 import socket
 import struct
 import threading
+import time
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -56,10 +57,27 @@ class GatewayChannel(Channel[Answered]):
 
         Raises as `exchange`, too.
         """
-        answer, fds = self.exchange(*self._protocol.request(operation, arguments), deadline)
+        number, data = self._protocol.request(operation, arguments)
+        try:
+            answer, fds = self.exchange(number, data, deadline)
+        except (NotDelivered, Lost):
+            raise
+        except BaseException:
+            self._give_up(operation, number)
+            raise
         if answer.status == gateway.ERROR:
             raise error_of(str(answer.value), answer.arguments)
         return answer.value, fds
+
+    def _give_up(self, operation: str, number: int) -> None:
+        """Have the gateway forget a request whose answer may be long in coming, as far as it can.
+
+        What does not fit now is dropped: whoever has run out of time waits no longer.
+        """
+        message = self._protocol.forgetting(operation, number)
+        if message is not None:
+            with contextlib.suppress(NotDelivered, TooLate):
+                self.post(*message, time.monotonic())
 
     def _put(self, data: bytes | memoryview) -> int:
         return self._sock.send(data, socket.MSG_NOSIGNAL)

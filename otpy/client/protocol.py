@@ -50,6 +50,13 @@ class GatewayProtocol:
             self._expected[number] = _DESCRIPTORS[operation]
         return number, data
 
+    def forgetting(self, operation: str, number: int) -> tuple[int, bytes] | None:
+        """Return a message that no answer to a request is waited for; None if one comes anyway.
+
+        With descriptors an answer always comes, and has to be taken.
+        """
+        return None if operation in _DESCRIPTORS else self.request("forget", {"number": number})
+
     def receive(
         self, data: bytes, fds: tuple[Descriptor, ...] = ()
     ) -> list[tuple[GatewayAnswer, tuple[Descriptor, ...]]]:

@@ -22,7 +22,7 @@ from otpy.core.messages import (
 )
 from otpy.core.spec import ChildSpec, bad_combination
 from otpy.core.state import Child, StartingOne, Status, StoppingOne
-from otpy.core.template import copy_of, next_id
+from otpy.core.template import copy_of
 from otpy.core.turn import Turn
 
 STATES = {
@@ -81,7 +81,7 @@ def _start_copy(turn: Turn, token: int, request: StartCopy) -> None:
         detail = "it has no template; expected one of start, command or children"
         turn.reply(token, Denied("bad_combination", detail))
         return
-    id_ = request.id if request.id is not None else next_id(template, turn.starts)
+    id_ = request.id if request.id is not None else f"{template.id}-{turn.made + 1}"
     spec = copy_of(template, id_, request)
     if isinstance(spec, Denied):
         turn.reply(token, spec)

@@ -1,6 +1,6 @@
 """What a supervisor remembers between two events."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from itertools import islice
@@ -16,10 +16,14 @@ from otpy.core.messages import (
     StartCopy,
     TryAgain,
 )
+from otpy.core.numbers import Numbers
 from otpy.core.queue import Queue
 from otpy.core.spec import ChildSpec, Restart, SupervisorSpec
 from otpy.core.strategy import affected, should_restart
 from otpy.core.table import Table
+
+_DIGITS = 19
+"""A number with fewer is one that may have been counted up to."""
 
 
 class Status(Enum):
@@ -134,8 +138,11 @@ class SupervisorState:
 
     Attributes:
         children: By id, in start order.
-        starts: How often each id was started, deleted specs included: the source of
-            incarnation numbers.
+        numbers: The last incarnation numbers of ids that have no child now.
+        inherited: The `floor` of those that were known at the begin; ids that were made since are
+            new ones.
+        made: Where a template is, a number that no id made from it, or told like one, was above;
+            every id that was told counts, too.
         work: What it is in the middle of; None at rest.
         mailbox: Events that arrived meanwhile, oldest first.
         over: It has ended; nothing follows.
@@ -143,7 +150,9 @@ class SupervisorState:
 
     spec: SupervisorSpec
     children: Table[Child]
-    starts: Table[int] = field(default_factory=Table)
+    numbers: Numbers = field(default_factory=Numbers)
+    inherited: int = 0
+    made: int = 0
     restarts: RestartLog = field(default_factory=RestartLog)
     work: Work | None = None
     mailbox: Queue[Event] = field(default_factory=Queue)
@@ -161,21 +170,32 @@ class SupervisorState:
         return isinstance(purpose, Ending) and purpose.for_good
 
 
-def new_supervisor(
-    spec: SupervisorSpec, starts: Mapping[str, int] | None = None
-) -> SupervisorState:
+def new_supervisor(spec: SupervisorSpec, numbers: Numbers | None = None) -> SupervisorState:
     """Make a supervisor that has not booted.
 
     Args:
         spec: Its flags and children.
-        starts: How often the children were started under an earlier incarnation of this
-            supervisor, so that their incarnation numbers go on.
+        numbers: The last incarnation numbers of the children that an earlier incarnation of this
+            supervisor had, so that they go on.
     """
-    return SupervisorState(
-        spec,
-        Table((child.id, Child(child)) for child in spec.children),
-        Table((starts or {}).items()),
-    )
+    known = numbers or Numbers()
+    children = Table((child.id, Child(child)) for child in spec.children)
+    made = max((len(known.last), *(made_number(spec.template, id_) for id_ in known.last)))
+    return SupervisorState(spec, children, known, known.floor, made)
+
+
+def numbers_after(state: SupervisorState) -> Numbers:
+    """Return what the next incarnation of this supervisor has to know."""
+    started = {id_: one.incarnation for id_, one in state.children.items() if one.incarnation}
+    return state.numbers.with_gone(started)
+
+
+def made_number(template: ChildSpec | None, id_: str) -> int:
+    """Return the number in an id that may have been made from `template`; else 0."""
+    if template is None or not id_.startswith(f"{template.id}-"):
+        return 0
+    digits = id_.removeprefix(f"{template.id}-")
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < _DIGITS else 0
 
 
 def is_asked_to_start(state: SupervisorState) -> bool:

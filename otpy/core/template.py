@@ -1,6 +1,5 @@
 """Children made from a dynamic supervisor's template (supervisor.erl, ``simple_one_for_one``)."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from otpy.core.messages import Denied, StartCopy
@@ -26,17 +25,3 @@ def copy_of(template: ChildSpec, id_: str, request: StartCopy) -> ChildSpec | De
             return replace(template, id=id_, start=CommandStart((*argv, *words)))
         case SupervisorSpec():
             return Denied("bad_combination", "a supervisor takes no arguments")
-
-
-def next_id(template: ChildSpec, starts: Mapping[str, int]) -> str:
-    """Give an id that no child has had: ``worker-1``, ``worker-2`` ...
-
-    Args:
-        template: Its id is what the new one begins with.
-        starts: How often each id was started; an id stays in it for good.
-    """
-    # Where all ids are made here, none is tried in vain.
-    number = len(starts) + 1
-    while f"{template.id}-{number}" in starts:
-        number += 1
-    return f"{template.id}-{number}"

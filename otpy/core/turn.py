@@ -35,6 +35,7 @@ from otpy.core.state import (
     StoppingSome,
     SupervisorState,
     Work,
+    made_number,
 )
 from otpy.core.strategy import stop_order
 
@@ -50,7 +51,9 @@ class Turn:
         self.now = now
         self.spec = state.spec
         self.children = state.children
-        self.starts = state.starts
+        self.numbers = state.numbers
+        self.inherited = state.inherited
+        self.made = state.made
         self.restarts = state.restarts
         self.work = state.work
         self.mailbox = state.mailbox
@@ -62,7 +65,9 @@ class Turn:
         return SupervisorState(
             self.spec,
             self.children,
-            self.starts,
+            self.numbers,
+            self.inherited,
+            self.made,
             self.restarts,
             self.work,
             self.mailbox,
@@ -105,11 +110,11 @@ class Turn:
 
     def remove(self, id_: str) -> None:
         """Forget a child's spec."""
-        once = self.children[id_].once
+        child = self.children[id_]
         self.children = self.children.without(id_)
-        if once and id_ in self.starts:
-            self.starts = self.starts.without(id_)
-        self.emit(Removed(id_, once))
+        if child.incarnation and not child.once:
+            self.numbers = self.numbers.with_gone({id_: child.incarnation})
+        self.emit(Removed(id_, child.once))
 
     # ---- the work in hand --------------------------------------------------------------------
 
@@ -209,11 +214,19 @@ class Turn:
             self.actions.append(SetTimer(id_, child.incarnation, float(budget)))
 
     def _start(self, child: Child) -> None:
-        id_ = child.spec.id
-        incarnation = self.starts.get(id_, 0) + 1
-        self.starts = self.starts.put(id_, incarnation)
+        incarnation = (child.incarnation or self._number_before(child)) + 1
         self.put(replace(child, status=Status.STARTING, incarnation=incarnation))
         self.actions.append(Start(child.spec, incarnation))
+
+    def _number_before(self, child: Child) -> int:
+        """Return the highest number that this id, which has no child yet, can have had."""
+        id_ = child.spec.id
+        number = made_number(self.spec.template, id_)
+        is_new = child.once or number > self.made
+        if not number and self.spec.template is not None and id_ not in self.numbers.last:
+            self.made += 1
+        self.made = max(self.made, number)
+        return self.numbers.last.get(id_, self.inherited) if is_new else self.numbers.of(id_)
 
     def _finish(self, purpose: Purpose) -> None:
         match purpose:

@@ -16,7 +16,7 @@ from otpy.core.exits import (
     reason_of,
 )
 from otpy.core.spec import ChildSpec, kind_of, seconds_of
-from otpy.events import ChildEnded, ChildRemoved, ChildStarting, Event
+from otpy.events import ChildEnded, ChildStarting, Event
 from otpy.runtime.gauges import CASTS, INFOS, SUSPENDED, TAKEN, busy_for, queued
 from otpy.runtime.output import ChildOutput
 from otpy.system.channel import Channel, ChannelClosed, ChannelFull
@@ -35,7 +35,6 @@ class Child:
 
     Attributes:
         path: From the root, "" for the root supervisor.
-        starts: For a supervisor: how often each process below it was started, by path.
         supervisors: Pids of the supervisors below it.
         ready: Its init has returned.
         asked: It was told to stop.
@@ -58,7 +57,6 @@ class Child:
     channel: Channel
     output: ChildOutput | None = None
     gauge: memoryview | None = None
-    starts: dict[str, int] = field(default_factory=dict)
     supervisors: dict[str, int] = field(default_factory=dict)
     ready: bool = False
     ignored: bool = False
@@ -210,14 +208,10 @@ class Child:
         """Remember what has to be known about a subtree should its supervisor die."""
         for event in events:
             match event:
-                case ChildStarting(path=path, kind=kind, pid=pid, incarnation=number):
-                    self.starts[path] = number
-                    if kind == "supervisor":
-                        self.supervisors[path] = pid
+                case ChildStarting(path=path, kind="supervisor", pid=pid):
+                    self.supervisors[path] = pid
                 case ChildEnded(path=path, kind="supervisor"):
                     self.supervisors.pop(path, None)
-                case ChildRemoved(path=path, once=True):
-                    self.starts.pop(path, None)
                 case _:
                     pass
 

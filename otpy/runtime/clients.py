@@ -12,6 +12,7 @@ from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.fdpass import send_fds
 from otpy.system.loop import READABLE, WRITABLE, Loop, Timer
 from otpy.system.sockets import Socket
+from otpy.wire.control import Address
 from otpy.wire.frames import Body, FrameDecoder, frame
 from otpy.wire.gateway import ERROR, EVENT, MAX_REQUEST, OK, GatewayRequest
 from otpy.wire.packing import pack, printable
@@ -41,6 +42,7 @@ class Client:
 
     Attributes:
         on_room: Called when it has read what was sent to it, after it had not.
+        watched: The incarnations whose end answers a request, by its number.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Client:
         self._out: deque[tuple[bytes, tuple[Descriptor, ...]]] = deque()
         self._unread = 0
         self._events = READABLE
+        self.watched: dict[int, Address] = {}
         self.greeted = False
         self.closed = False
         self.on_room: Callable[[], None] | None = None

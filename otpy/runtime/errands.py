@@ -171,10 +171,10 @@ class Errands:
         errand.fds = (ours,)
         self._send(errand, lambda token: Ask(token, errand.way, Trace()), (theirs,))
 
-    def forget(self, client: Client) -> None:
-        """The client has gone."""
+    def forget(self, client: Client, number: int | None = None) -> None:
+        """The client does not wait for the answer to a request, or has gone with all of its."""
         for token, errand in tuple(self._open.items()):
-            if errand.client is client:
+            if errand.client is client and number in (None, errand.number):
                 self._give_up(token, errand)
                 self._close(errand)
 

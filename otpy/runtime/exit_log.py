@@ -5,7 +5,7 @@ from typing import Final
 
 from otpy.wire.control import Address, Fate
 
-MAX_EXITS: Final = 4096
+MAX_EXITS: Final = 1024
 MAX_CHARS: Final = 1 << 20
 """Of reasons and tracebacks together: a character has up to 4 bytes."""
 

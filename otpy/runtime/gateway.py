@@ -49,6 +49,7 @@ from otpy.wire.control import (
     Address,
     Answered,
     DumpStacks,
+    Fate,
     Granted,
     Hire,
     Introduced,
@@ -132,6 +133,7 @@ class Gateway:
             "stack": self._stack,
             **{name: partial(self._system, make) for name, make in _SYSTEM.items()},
             "fate": self._fate,
+            "forget": self._forget,
             "events": self._events,
             "lookup": self._lookup,
             "shutdown": self._shutdown,
@@ -188,6 +190,8 @@ class Gateway:
     def _closed(self, client: Client) -> None:
         del self._clients[client]
         self._errands.forget(client)
+        for number in tuple(client.watched):
+            self._unwatch(client, number)
         self._subscriptions.forget(client)
 
     def _requested(self, client: Client, request: GatewayRequest) -> None:
@@ -230,7 +234,33 @@ class Gateway:
 
     def _fate(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
         who = Address(str(arguments["path"]), int(arguments["incarnation"]))
-        self._mourners.ask(who, lambda fate: client.reply(number, fate._asdict()))
+        self._watch(client, number, who, lambda fate: client.reply(number, fate._asdict()))
+
+    def _watch(
+        self, client: Client, number: int, who: Address, answer: Callable[[Fate], None]
+    ) -> None:
+        """Answer a request of a client's once a process has ended, unless it is forgotten."""
+
+        def ended(fate: Fate) -> None:
+            client.watched.pop(number, None)
+            answer(fate)
+
+        self._unwatch(client, number)
+        client.watched[number] = who
+        try:
+            self._mourners.ask(who, ended, key=(client, number))
+        except NoProcess:
+            del client.watched[number]
+            raise
+
+    def _unwatch(self, client: Client, number: int) -> None:
+        if (who := client.watched.pop(number, None)) is not None:
+            self._mourners.forget(who, (client, number))
+
+    def _forget(self, client: Client, _number: int, arguments: dict[str, Any]) -> None:
+        number = int(arguments["number"])
+        self._unwatch(client, number)
+        self._errands.forget(client, number)
 
     def _events(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
         # Another node of this name numbers its events from 1 on again.
@@ -300,8 +330,9 @@ class Gateway:
 
     def _mourn_stopped(self, client: Client, number: int, who: Address, asked: str) -> None:
         try:
-            self._mourners.ask(
-                who, lambda fate: client.reply(number, {**fate._asdict(), "asked": asked})
+            told = {"asked": asked}
+            self._watch(
+                client, number, who, lambda fate: client.reply(number, fate._asdict() | told)
             )
         except NoProcess as error:
             client.fail(number, error)

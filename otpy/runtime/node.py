@@ -8,14 +8,14 @@ import contextlib
 import os
 import signal
 import time
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
-
-from msgspec.structs import replace
+from typing import Final, TypeVar
 
 from otpy.core.exits import ExitReason, FailedToStartChild
 from otpy.core.messages import BootAsked, HaltAsked, StopAsked
+from otpy.core.numbers import Numbers
 from otpy.core.spec import (
     INFINITY,
     AutoShutdown,
@@ -31,7 +31,6 @@ from otpy.events import (
 )
 from otpy.events import (
     ChildEnded,
-    ChildRemoved,
     ChildrenDeclared,
     ChildStarting,
     ChildStopping,
@@ -66,6 +65,10 @@ from otpy.wire.safe_text import one_line
 _MIN_RESTARTS: Final = 10
 _GATEWAY_RETRIES: Final = Retries(RestartIntensity(10, 10.0), delay=1.0)
 _LAST_LINES_S: Final = 1.0
+
+_MOST_LATEST: Final = 64
+
+E = TypeVar("E")
 
 _QUIET = (ChildrenDeclared, ChildStarting, ChildStopping, NameTaken)
 
@@ -119,7 +122,7 @@ class Node(Supervisor):
         strangers: set[int] | None = None,
     ) -> None:
         held = (files.lock.fileno(), *files.claim.for_the_tree)
-        super().__init__("@node", node_spec(tree.spec), held, {}, strangers)
+        super().__init__("@node", node_spec(tree.spec), held, Numbers(), strangers)
         self._name, self._files = tree.name, files
         self._facts = NodeFacts(tree.name, os.getpid(), tree.config)
         self._directory = Directory()
@@ -127,9 +130,9 @@ class Node(Supervisor):
         mourners = Mourners(self._directory)
         self._petitions = Petitions(self._directory, mourners, self.router, self._publish_now)
         self._recent = RecentEvents()
-        self._gave_up: dict[str, GaveUp] = {}
-        self._last_end: dict[str, ChildEnded] = {}
-        self._ended_by: AutoShutdownEvent | None = None
+        self._gave_up: OrderedDict[str, GaveUp] = OrderedDict()
+        self._last_end: OrderedDict[str, ChildEnded] = OrderedDict()
+        self._ended_by: ChildEnded | None = None
         self._stops = 0
 
     def run(self) -> str:
@@ -270,14 +273,11 @@ class Node(Supervisor):
     def _remember(self, event: Event) -> None:
         match event:
             case GaveUp(path=path):
-                self._gave_up[path] = event
+                _note(self._gave_up, path, event)
             case ChildEnded(path=path):
-                # Of each child for ever: without what may be large.
-                self._last_end[path] = replace(event, traceback="", message="", output="")
-            case ChildRemoved(path=path, once=True):
-                self._last_end.pop(path, None)
-            case AutoShutdownEvent(path=""):
-                self._ended_by = event
+                _note(self._last_end, path, event)
+            case AutoShutdownEvent(path="", child=id_):
+                self._ended_by = self._last_end.get(id_)
             case _:
                 pass
 
@@ -289,10 +289,8 @@ class Node(Supervisor):
             return ""
         if (why := self._gave_up.get("@node") or self._gave_up.get("")) is not None:
             return f"gave up: {self._explain(why)}"
-        if self._ended_by is not None:
-            end = self._last_end.get(self._ended_by.child)
-            if end is not None and not end.clean:
-                return f"ended with its significant child {end.path!r}: {end.reason}"
+        if (end := self._ended_by) is not None and not end.clean:
+            return f"ended with its significant child {end.path!r}: {end.reason}"
         return ""
 
     def _explain(self, why: GaveUp) -> str:
@@ -303,6 +301,14 @@ class Node(Supervisor):
         path = f"{why.path}/{why.child}" if why.path not in ("", "@node") else why.child
         below = self._gave_up.get(path)
         return f"{text}; {below.name}: {self._explain(below)}" if below is not None else text
+
+
+def _note(latest: OrderedDict[str, E], path: str, event: E) -> None:
+    """Keep an event as the latest at `path`; of other paths only some, since those are many."""
+    latest[path] = event
+    latest.move_to_end(path)
+    if len(latest) > _MOST_LATEST:
+        latest.popitem(last=False)
 
 
 def _innermost(reason: FailedToStartChild) -> str:

@@ -1,8 +1,8 @@
 """Where a supervisor or the gateway stands in its tree, as it is told at the fork."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from otpy.core.numbers import Numbers
 from otpy.system.descriptor import Descriptor
 
 
@@ -16,11 +16,12 @@ class Place:
         control: Its end of the pipe to its supervisor.
         held: Descriptors that say that the node is there, which the node, its gateway and its
             supervisors hold: the lock's first.
-        starts: For a supervisor: how often each process below it was started already, by path.
+        numbers: For a supervisor: the last incarnation numbers of what was below an earlier one, by
+            path.
     """
 
     path: str
     parent: int
     control: Descriptor
     held: tuple[int, ...]
-    starts: Mapping[str, int] = field(default_factory=dict)
+    numbers: Numbers = field(default_factory=Numbers)

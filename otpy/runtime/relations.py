@@ -47,16 +47,23 @@ class Relations:
         self._monitors[watcher][number] = who
 
         def tell(fate: Fate) -> None:
-            self._monitors[watcher].pop(number, None)
+            self._forget_monitor(watcher, number)
             self._notify(watcher, Down(number, who, fate.reason))
 
         self._mourners.ask(who, tell, key=(watcher, number))
 
     def demonitor(self, watcher: Address, number: int) -> None:
         """Undo `monitor`; nothing happens if it has been told already."""
-        who = self._monitors[watcher].pop(number, None)
+        who = self._forget_monitor(watcher, number)
         if who is not None:
             self._mourners.forget(who, (watcher, number))
+
+    def _forget_monitor(self, watcher: Address, number: int) -> Address | None:
+        monitors = self._monitors.get(watcher, {})
+        who = monitors.pop(number, None)
+        if not monitors:
+            self._monitors.pop(watcher, None)
+        return who
 
     def link(self, one: Address, name: str, *, traps: bool) -> None:
         """Link two processes; one that traps exits gets an `Exit` if the other has ended.
@@ -78,10 +85,10 @@ class Relations:
     def unlink(self, one: Address, name: str) -> None:
         """Undo `link`."""
         path = self._directory.resolve(name).path
-        for other in tuple(self._links[one]):
+        for other in tuple(self._links.get(one, ())):
             if other.path == path:
-                self._links[one].discard(other)
-                self._links[other].discard(one)
+                self._drop_link(one, other)
+                self._drop_link(other, one)
 
     def ended(self, ended: Iterable[Ended]) -> None:
         """Take in which processes have ended, and tell those that are linked to them."""
@@ -89,8 +96,14 @@ class Relations:
             for number, watched in self._monitors.pop(who, {}).items():
                 self._mourners.forget(watched, (who, number))
             for other in self._links.pop(who, ()):
-                self._links[other].discard(who)
+                self._drop_link(other, who)
                 self._notify(other, Exit(who, fate.reason))
+
+    def _drop_link(self, one: Address, other: Address) -> None:
+        linked = self._links.get(one, set())
+        linked.discard(other)
+        if not linked:
+            self._links.pop(one, None)
 
     def _living(self, name: str) -> Process | None:
         try:

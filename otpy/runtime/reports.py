@@ -1,7 +1,7 @@
 """The core's reports as published events: they get a path, a time and the limits."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import assert_never
 
 from otpy.core.messages import (
@@ -70,14 +70,3 @@ def published(
             return ChildRemoved(at=now, path=path_of(id_), once=once)
         case _:
             assert_never(report)
-
-
-def numbers_of_children(path: str, starts: Mapping[str, int]) -> dict[str, int]:
-    """Return how often each child of the supervisor at `path` was started, by id.
-
-    Children that were added by `start_child` are lost with their supervisor, but not their
-    numbers: somebody may still wait for one of them, and one of that name may come again.
-    """
-    below = child_path(path, "")
-    ids = ((p.removeprefix(below), n) for p, n in starts.items() if p.startswith(below))
-    return {id_: number for id_, number in ids if "/" not in id_}

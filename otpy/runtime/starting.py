@@ -2,9 +2,10 @@
 
 import os
 import signal
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container
 from functools import partial
 
+from otpy.core.numbers import Numbers
 from otpy.core.spec import ChildSpec, CommandStart, ServerStart, seconds_of
 from otpy.runtime.child import Child, stop_signal_of
 from otpy.runtime.control_channel import GATEWAY, SUPERVISOR, WORKER, end_of_supervisor
@@ -105,23 +106,22 @@ class Starter:
         if child.gauge is not None:
             self._board.give_back(child.gauge)
 
-    def other(
-        self, spec: ChildSpec, path: str, incarnation: int, starts: Mapping[str, int]
-    ) -> Child:
+    def other(self, spec: ChildSpec, path: str, incarnation: int, numbers: Numbers) -> Child:
         """Start a supervisor, or the gateway.
 
         Args:
             spec: Of the child.
             path: Of the child.
             incarnation: Of the child.
-            starts: How often each process of the tree was started already, by path.
+            numbers: The last incarnation numbers of what was below an earlier one, by path.
 
         Raises:
             OSError: As `worker`.
         """
         pipes = self._open_pipes()
         try:
-            place = self._place(spec, path, pipes, starts)
+            known = numbers if spec.is_supervisor else Numbers()
+            place = Place(path, self._pid, pipes.their_control, self._held, known)
             main = partial(self._be_child, partial(self._be_other, spec, place))
             ((pid, pidfd),) = fork_watched([main])
         except OSError:
@@ -145,13 +145,6 @@ class Starter:
                 raise
             self._nursery.dismiss()  # what was forked ahead has the descriptors that this needs
             return open_pipes(output=False)
-
-    def _place(self, spec: ChildSpec, path: str, pipes: Pipes, starts: Mapping[str, int]) -> Place:
-        own: dict[str, int] = {}
-        if spec.is_supervisor:
-            below = f"{path}/" if path else ""
-            own = {p: n for p, n in starts.items() if p.startswith(below)}
-        return Place(path, self._pid, pipes.their_control, self._held, own)
 
     def _be_blank(self, pipes: Pipes, gauge: memoryview) -> int:
         kept = (self.stacks.prepare().fileno(),)

@@ -44,7 +44,7 @@ class TreeSupervisor(Supervisor):
     """The process of a nested supervisor, or of the root."""
 
     def __init__(self, place: Place, spec: SupervisorSpec) -> None:
-        super().__init__(place.path, spec, place.held, place.starts)
+        super().__init__(place.path, spec, place.held, place.numbers)
         self._parent: Channel = end_of_child(place.control, SUPERVISOR)
         self._way_up = WayUp(self._parent)
         self._parent.attach(self.loop, self._heard_from_parent, self._orphaned)

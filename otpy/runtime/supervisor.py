@@ -3,7 +3,7 @@
 import abc
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import assert_never
 
@@ -32,6 +32,7 @@ from otpy.core.messages import (
     Up,
 )
 from otpy.core.messages import Event as CoreEvent
+from otpy.core.numbers import Numbers
 from otpy.core.spec import ChildSpec, SupervisorSpec
 from otpy.core.state import (
     Outlook,
@@ -58,10 +59,11 @@ from otpy.runtime.owners import Owners
 from otpy.runtime.place import Place
 from otpy.runtime.publishing import Publisher
 from otpy.runtime.reaper import Reaper
-from otpy.runtime.reports import child_path, declared, numbers_of_children, published
+from otpy.runtime.reports import child_path, declared, published
 from otpy.runtime.routing import NOBODY, Router
 from otpy.runtime.starting import Starter
 from otpy.runtime.starts import Starts
+from otpy.runtime.subtree_numbers import SubtreeNumbers, numbers_of_children
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.exits import Status, kill_group, left_in_group, reap
 from otpy.system.loop import Loop
@@ -87,7 +89,7 @@ class Supervisor(abc.ABC):
         spec: What it supervises.
         held: Descriptors that say that the node is there, and that every supervisor and the gateway
             hold, but no worker: the lock's first.
-        starts: How often each process below was started already, by path.
+        numbers: The last incarnation numbers of what was below an earlier one, by path.
         strangers: Pids of children that this process has but does not supervise.
     """
 
@@ -96,7 +98,7 @@ class Supervisor(abc.ABC):
         path: str,
         spec: SupervisorSpec,
         held: tuple[int, ...],
-        starts: Mapping[str, int],
+        numbers: Numbers,
         strangers: set[int] | None = None,
     ) -> None:
         self.path, self.spec = path, spec
@@ -104,8 +106,8 @@ class Supervisor(abc.ABC):
         self.loop.survive = warn_of_failure
         self.terminal = Terminal(self.loop)
         self.router = Router(self)
-        self._starts = starts
-        self._state = new_supervisor(spec, numbers_of_children(path, starts))
+        self._numbers = SubtreeNumbers(numbers)
+        self._state = new_supervisor(spec, numbers_of_children(path, numbers))
         self._events: deque[CoreEvent] = deque()
         self._children: dict[str, Child] = {}
         self._pids: dict[int, Child] = {}
@@ -258,7 +260,7 @@ class Supervisor(abc.ABC):
                 spec, path, incarnation, lambda: starts_ahead(self._state, BATCH)
             )
         else:
-            child = self._starter.other(spec, path, incarnation, self._starts)
+            child = self._starter.other(spec, path, incarnation, self._numbers.of(path))
         try:
             child.channel.attach(
                 self.loop,
@@ -308,6 +310,7 @@ class Supervisor(abc.ABC):
                 child.last_word = message
             case Publish(events=events):
                 child.note(events)
+                self._numbers.note(events)
                 self._publisher.publish(events)
             case Introduced() | Answered():
                 self.router.answered(message, fds, child)
@@ -390,7 +393,8 @@ class Supervisor(abc.ABC):
         id_, incarnation = child.spec.id, child.incarnation
         reason = why or child.reason(status)
         del self._children[id_]
-        self._starts = {**self._starts, **child.starts} if child.starts else self._starts
+        if child.is_supervisor:
+            self._numbers.lose(child.path)
         self._starter.bury(child, str(reason))
         if child.ready:
             self.publish(child.post_mortem(reason, status, output))

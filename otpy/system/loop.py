@@ -17,8 +17,12 @@ _LONGEST_WAIT_S: Final = 1_000_000.0
 """epoll_wait(2) takes a C int of milliseconds; what is due later is waited for again."""
 
 
+_TIMERS: Final = 256
+"""With fewer it is not worth while to look for those that were cancelled."""
+
+
 class Timer:
-    """A deadline that can be cancelled; a cancelled one stays in the heap until it is due."""
+    """A deadline that can be cancelled."""
 
     __slots__ = ("callback",)
 
@@ -43,6 +47,7 @@ class Loop:
         self._handlers: dict[int, Callable[[int], None]] = {}
         self._fresh: set[int] = set()
         self._timers: list[tuple[float, int, Timer]] = []
+        self._most_timers = _TIMERS
         self._order = itertools.count()
         self._soon: list[Callable[[], None]] = []
         self._running = True
@@ -82,9 +87,17 @@ class Loop:
 
     def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer:
         """Call `callback` after `seconds`."""
+        if len(self._timers) >= self._most_timers:
+            self._drop_cancelled()
         timer = Timer(callback)
         heapq.heappush(self._timers, (time.monotonic() + seconds, next(self._order), timer))
         return timer
+
+    def _drop_cancelled(self) -> None:
+        """Forget what was cancelled: it may be due in years, and there may be ever more of it."""
+        self._timers = [entry for entry in self._timers if entry[2].callback is not None]
+        heapq.heapify(self._timers)
+        self._most_timers = max(_TIMERS, 2 * len(self._timers))
 
     def call_soon(self, callback: Callable[[], None]) -> None:
         """Call `callback` once what is ready now has been handled."""

@@ -83,6 +83,17 @@ def test_a_question_has_a_timeout(fake: FakeNode, node: Node) -> None:
     assert node.tree().path == ""
 
 
+def test_a_question_that_nobody_waits_for_is_forgotten(fake: FakeNode, node: Node) -> None:
+    """6.5: a gateway that never heard of it would keep it as long as the process lives."""
+    held = fake.hold("tree")
+    with pytest.raises(CallTimeout):
+        node.tree(timeout=0.02)
+    held.may_go.set()
+    del fake.held["tree"]
+    assert node.tree().path == ""
+    assert fake.times_asked("forget") == 1
+
+
 def test_descriptors_that_come_too_late_are_closed(fake: FakeNode, node: Node) -> None:
     fake.add("counter")
     held = fake.hold("connect")

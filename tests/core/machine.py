@@ -18,6 +18,7 @@ from otpy.core.messages import (
     Stop,
     TimedOut,
 )
+from otpy.core.numbers import Numbers
 from otpy.core.spec import (
     AutoShutdown,
     ChildSpec,
@@ -69,7 +70,7 @@ class Machine:
     ) -> None:
         intensity = RestartIntensity(max_restarts, max_seconds)
         spec = SupervisorSpec(strategy, intensity, auto_shutdown, children, max_children, template)
-        self.state = new_supervisor(spec, starts)
+        self.state = new_supervisor(spec, Numbers(starts or {}))
         self.now = START_OF_TIME
 
     def hear(self, event: Event) -> tuple[Action, ...]:

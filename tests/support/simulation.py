@@ -6,7 +6,7 @@ What they log is described in tests/data/otp-traces/FORMAT.md, ``Events``.
 
 import heapq
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -42,13 +42,14 @@ from otpy.core.messages import (
     TimedOut,
     Up,
 )
+from otpy.core.numbers import Numbers
 from otpy.core.spec import (
     ChildSpec,
     NoBudget,
     ServerStart,
     SupervisorSpec,
 )
-from otpy.core.state import SupervisorState, new_supervisor
+from otpy.core.state import SupervisorState, new_supervisor, numbers_after
 from otpy.core.supervisor import decide
 
 Entry: TypeAlias = list[str | int]
@@ -115,7 +116,7 @@ class World:
         self._now = START_OF_TIME
         self._processes: dict[str, Process] = {}
         self._incarnations: Counter[str] = Counter()
-        self._starts: dict[str, Mapping[str, int]] = {}  # under earlier lives of a supervisor
+        self._starts: dict[str, Numbers] = {}  # under earlier lives of a supervisor
         self._events: deque[tuple[Supervisor, Event]] = deque()
         self._timers: list[tuple[float, int, Process]] = []
         self._numbers = count(1)
@@ -289,7 +290,7 @@ class World:
     def _remove(self, process: Process) -> None:
         del self._processes[process.id]
         if isinstance(process, Supervisor):
-            self._starts[process.id] = process.state.starts
+            self._starts[process.id] = numbers_after(process.state)
 
     def _announce(self, process: Process, reason: ExitReason) -> None:
         if process.parent is None:
