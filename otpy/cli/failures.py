@@ -9,6 +9,7 @@ import click
 
 from otpy import errors
 from otpy.cli.show import show
+from otpy.system.descriptor import Descriptor
 from otpy.wire.safe_text import one_line
 
 DONE: Final = 0
@@ -123,6 +124,5 @@ def nobody_reads() -> bool:
 
 def write_no_more() -> None:
     """Let the interpreter's last flush of stdout pass."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
+    with Descriptor(os.open(os.devnull, os.O_WRONLY)) as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NoReturn, TypeAlias
 
 from otpy.core.exits import ExitReason, ExitStatus, Killed, Normal, Signaled
+from otpy.system.descriptor import Descriptor, pipe
 from otpy.system.prctl import die_with
 from otpy.system.search_path import search_start_directory
 
@@ -54,13 +55,10 @@ def run(tasks: Sequence[Task]) -> Iterator[Any]:
 
 
 def _run_until_death(tasks: Sequence[Task]) -> tuple[list[Any], ExitReason]:
-    reading, writing = os.pipe()
-    with contextlib.ExitStack() as stack:
-        stack.callback(os.close, reading)
-        try:
+    reading, writing = pipe()
+    with reading:
+        with writing:
             process = _start(tasks, writing)
-        finally:
-            os.close(writing)
         try:
             lines = _read(reading, process.pid).split(b"\n")[:-1]
         finally:
@@ -68,23 +66,21 @@ def _run_until_death(tasks: Sequence[Task]) -> tuple[list[Any], ExitReason]:
     return [json.loads(line) for line in lines[: len(tasks)]], reason
 
 
-def _start(tasks: Sequence[Task], writing: int) -> "subprocess.Popen[bytes]":
+def _start(tasks: Sequence[Task], writing: Descriptor) -> "subprocess.Popen[bytes]":
     sys.stdout.flush()
     sys.stderr.flush()
-    given = os.memfd_create("otpy-probe")
-    try:
-        os.write(given, pickle.dumps(list(tasks)))
-        os.lseek(given, 0, os.SEEK_SET)
-        numbers = map(str, (os.getpid(), given, writing))
+    with Descriptor(os.memfd_create("otpy-probe")) as given:
+        os.write(given.fileno(), pickle.dumps(list(tasks)))
+        os.lseek(given.fileno(), 0, os.SEEK_SET)
+        inherited = (given.fileno(), writing.fileno())
+        numbers = map(str, (os.getpid(), *inherited))
         return subprocess.Popen(  # noqa: S603  # a program of ours
             [sys.executable, "-P", "-m", __name__, *numbers],
             stdin=subprocess.DEVNULL,
             stdout=_STDERR,
-            pass_fds=(given, writing),
+            pass_fds=inherited,
             start_new_session=True,  # so that its whole group can be ended, and none but that by it
         )
-    finally:
-        os.close(given)
 
 
 def main(parent: int, given: int, writing: int) -> NoReturn:
@@ -113,14 +109,14 @@ def _write(descriptor: int, data: bytes) -> None:
         data = data[os.write(descriptor, data) :]
 
 
-def _read(descriptor: int, pid: int) -> bytes:
+def _read(end: Descriptor, pid: int) -> bytes:
     """Read all that the process writes until it ends.
 
     Not until end-of-file: what the process forked may hold the pipe open.
     """
+    descriptor = end.fileno()
     os.set_blocking(descriptor, False)
-    pidfd = os.pidfd_open(pid)
-    try:
+    with Descriptor(os.pidfd_open(pid)) as pidfd:
         poll = select.poll()
         poll.register(descriptor, select.POLLIN)
         poll.register(pidfd, select.POLLIN)
@@ -129,12 +125,10 @@ def _read(descriptor: int, pid: int) -> bytes:
             ready = {fd for fd, _ in poll.poll()}
             chunk = _read_some(descriptor)
             received += chunk or b""
-            if chunk == b"" and pidfd not in ready:
+            if chunk == b"" and pidfd.fileno() not in ready:
                 poll.unregister(descriptor)
-            elif not chunk and pidfd in ready:
+            elif not chunk and pidfd.fileno() in ready:
                 return received
-    finally:
-        os.close(pidfd)
 
 
 def _read_some(descriptor: int) -> bytes | None:

@@ -21,6 +21,7 @@ from otpy.runtime.rehearsal import rehearse
 from otpy.runtime.stdio import Stdio
 from otpy.system import cgroup
 from otpy.system.children import ChildList
+from otpy.system.descriptor import Descriptor
 from otpy.system.marks import with_room
 from otpy.system.nodedir import NodeDir
 from otpy.system.prctl import become_subreaper
@@ -41,15 +42,16 @@ TITLE_BYTES: Final = 200
 
 def exec_node(config: TreeConfig) -> NoReturn:
     """Become the node that runs `config`, in place of this process."""
-    fd = os.memfd_create("otpy-tree")
-    os.write(fd, pickle.dumps(NodeTree(config.name, config.path, config.spec), protocol=5))
-    os.lseek(fd, 0, os.SEEK_SET)
-    os.set_inheritable(fd, True)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    block_until_handled()
-    argv = node_command(fd)
-    os.execve(argv[0], argv, with_room(os.environ))  # noqa: S606  # a program of ours
+    with Descriptor(os.memfd_create("otpy-tree")) as given:
+        fd = given.fileno()
+        os.write(fd, pickle.dumps(NodeTree(config.name, config.path, config.spec), protocol=5))
+        os.lseek(fd, 0, os.SEEK_SET)
+        os.set_inheritable(fd, True)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        block_until_handled()
+        argv = node_command(fd)
+        os.execve(argv[0], argv, with_room(os.environ))  # noqa: S606  # a program of ours
 
 
 def node_command(fd: int) -> list[str]:
@@ -121,8 +123,7 @@ def _prepare(tree: NodeTree, stack: contextlib.ExitStack) -> Node:
 
 def _read_nothing() -> None:
     """Read no terminal: a child that did would stop the others' output (SIGTTIN)."""
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    os.close(null)
+    with Descriptor(os.open(os.devnull, os.O_RDONLY)) as null:
+        os.dup2(null.fileno(), 0)
     # Made here, once, for every process of the node: it is at its end for whoever reads it.
     sys.stdin = sys.__stdin__ = open(0, closefd=False)  # type: ignore[misc]  # noqa: SIM115

@@ -15,6 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from otpy.errors import RuntimeDirError
+from otpy.system.descriptor import Descriptor
 from otpy.system.parents import refuse_unsafe_parents
 
 SOCKET_PATH_MAX: Final = 107
@@ -180,16 +181,15 @@ class NodeDir:
     def running(self) -> bool:
         """Whether anybody holds the lock."""
         try:
-            fd = os.open(self.lock, os.O_RDONLY | os.O_CLOEXEC)
+            lock = Descriptor(os.open(self.lock, os.O_RDONLY | os.O_CLOEXEC))
         except OSError:
             return False
-        try:
-            # A shared lock: two who look at once do not take each other for the node.
-            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except OSError as error:
-            return error.errno == errno.EWOULDBLOCK
-        finally:
-            os.close(fd)
+        with lock:
+            try:
+                # A shared lock: two who look at once do not take each other for the node.
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError as error:
+                return error.errno == errno.EWOULDBLOCK
         return False
 
     def read_node_json(self) -> dict[str, Any]:
