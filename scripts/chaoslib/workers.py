@@ -140,8 +140,10 @@ def function() -> None:
 
 
 def parent() -> None:
-    """Be a function that forks a process of its own, which nobody ends but its supervisor."""
-    if os.fork() == 0:
-        signal.pause()
-        os._exit(0)
-    signal.pause()
+    """Be a function that always has a process of its own, in a session of its own."""
+    while True:
+        if os.fork() == 0:
+            os.setsid()
+            signal.pause()
+            os._exit(0)
+        os.wait()
