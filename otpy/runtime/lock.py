@@ -117,8 +117,8 @@ def take_both(lock: Descriptor) -> bool:
 def _take(lock: Descriptor, directory: NodeDir) -> bool:
     """Take the lock that is left, if it is free, and end what no supervisor looks after."""
     taken = _is_free(fcntl.flock, lock)
-    if not taken or directory.node_json.exists():
-        end_orphans(directory.path, directory.read_node_json().get("cgroup"))
+    # Whatever files are left: somebody may have removed them since.
+    end_orphans(directory.path, directory.read_node_json().get("cgroup"))
     return taken
 
 
