@@ -30,13 +30,12 @@ def is_async(server: type[GenServer]) -> bool:
 
 def _called(server: type[GenServer]) -> Iterator[object]:
     owners = [owner for owner in server.__mro__ if owner is not GenServer and owner is not object]
-    names = {
-        name
-        for owner in owners
-        for name, value in owner.__dict__.items()
-        if name in CALLBACKS or mark_of(value) is not None
-    }
-    for name in names:
+    before = owners[: server.__mro__.index(GenServer)]  # GenServer has all callbacks itself
+    for name in CALLBACKS:
+        yield from _definitions(before, name)
+    for name in {
+        name for owner in owners for name, value in owner.__dict__.items() if mark_of(value)
+    }:
         yield from _definitions(owners, name)
 
 

@@ -18,7 +18,13 @@ def test_a_server_is_async_by_what_would_be_called(name: str) -> None:
 
 @pytest.mark.parametrize(
     "server",
-    [loop_workers.Helped, loop_workers.PlainAgain, loop_workers.HiddenLater, GenServer],
+    [
+        loop_workers.Helped,
+        loop_workers.PlainAgain,
+        loop_workers.HiddenLater,
+        loop_workers.Behind,
+        GenServer,
+    ],
 )
 def test_a_server_is_plain_whatever_helpers_it_has(server: type[GenServer]) -> None:
     assert not is_async(server)
@@ -29,7 +35,8 @@ def test_init_counts() -> None:
 
 
 def test_each_answers_as_it_should(nodes: Nodes) -> None:
-    names = [*ASYNC, "Helped", "PlainAgain", "Hidden", "HiddenLater"]
+    plain = ["Helped", "PlainAgain", "Behind"]
+    names = [*ASYNC, *plain, "Hidden", "HiddenLater"]
     children = "".join(
         f"\n          - {{id: {name}, start: 'tests.support.loop_workers:{name}'}}"
         for name in names
@@ -38,7 +45,7 @@ def test_each_answers_as_it_should(nodes: Nodes) -> None:
         name: loops
         children:{children}
         """)
-    for name in [*ASYNC, "Helped", "PlainAgain"]:
+    for name in [*ASYNC, *plain]:
         assert node.call(name, "double", 4) == 8, name
     assert node.call("Helped", "treble", 4) == 12
     assert node.call("Hidden", "hello") == ["answer to", "hello", True]

@@ -117,6 +117,21 @@ class Mixed(GenServer, Mixin):
     """Async by what stands behind GenServer."""
 
 
+class NeverCalled:
+    """Has a callback that GenServer's own comes before."""
+
+    async def init(self) -> None:
+        raise AssertionError
+
+
+class Behind(GenServer, NeverCalled):
+    """Plain: what is async in it is not called."""
+
+    @call
+    def double(self, number: int) -> int:
+        return asyncio.run(asyncio.sleep(0, number * 2))
+
+
 class Partial(GenServer):
     """Async by a method with an argument filled in, and static ones."""
 
