@@ -20,6 +20,8 @@ _LONGEST_WAIT_S: Final = 5.0
 _FIRST_RETRY_S: Final = 1.0
 _LONGEST_RETRY_S: Final = 60.0
 
+_WITHOUT_WATCH_S: Final = 10.0
+
 _MOUNTS: Final = "/proc/self/mountinfo"
 
 
@@ -74,7 +76,14 @@ class FileWatch:
                 with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError):
                     self._inotify.add(path, mask)
         except OSError as error:
-            self._say(f"cannot watch the node's files, removed ones stay away: {error.strerror}")
+            # Others' watches count, too; they may go.
+            every = f"looking every {_WITHOUT_WATCH_S:g} s"
+            self._say(f"cannot watch the node's files, {every}: {error.strerror}")
+            self._loop.call_later(_WITHOUT_WATCH_S, self._watch_again)
+
+    def _watch_again(self) -> None:
+        self._watch_files()
+        self._look()
 
     def _changed(self) -> None:
         assert self._inotify is not None

@@ -155,19 +155,26 @@ class NodeFiles:
         path.chmod(_PRIVATE)
 
     def _lock_again(self) -> None:
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-        lock = Descriptor(os.open(self._directory.lock, flags, 0o600))
-        try:
-            taken = take_both(lock)
-        except OSError:
-            lock.close()
-            raise
-        if not taken:
-            lock.close()
-            raise RuntimeDirError(f"{self._directory.lock}: another node has locked it")
+        # The first one is locked still, and back where it was if its folder is.
+        lock = self.lock
+        if _at(self._directory.lock) != _of(lock.fileno()):
+            lock = self._lock_anew()
         if self._own_lock is not self.lock:
             self._own_lock.close()
         self._own_lock = lock
+
+    def _lock_anew(self) -> Descriptor:
+        path = self._directory.lock
+        lock = Descriptor(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        taken = False
+        try:
+            taken = take_both(lock)
+        finally:
+            if not taken:
+                lock.close()
+        if not taken:
+            raise RuntimeDirError(f"{path}: another node has locked it")
+        return lock
 
     def _write_facts(self) -> None:
         path = self._directory.node_json

@@ -151,6 +151,35 @@ def test_files_that_are_removed_again_come_back_again(nodes: Nodes, node: NodeUn
         assert node.call("a", "increment") == times
 
 
+def test_a_folder_that_was_renamed_comes_back(nodes: Nodes, node: NodeUnderTest) -> None:
+    """Its lock is locked already: by the node itself."""
+    away = node.folder.rename(node.folder.with_name("away"))
+    restored(node)
+    shutil.rmtree(node.folder)
+    away.rename(node.folder)
+    restored(node, 2)
+    node.disconnect()
+    assert node.call("a", "increment") == 1
+    refused(nodes, node)
+
+
+def test_a_file_system_mounted_over_it(nodes: Nodes, tmp_path: Path) -> None:
+    """As that of /run/user/<uid> at a login: no file is removed then, all are hidden."""
+    place = tmp_path / "user"
+    node = nodes.otpy_run(nodes.write(TREE), "app", env={"OTPY_DIR": str(place / "otpy")})
+    node.says("app is up")
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m,mode=755", "none", str(place)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("only root can mount")
+    try:
+        restored(node)
+        assert (place / "otpy" / "app" / "control.sock").is_socket()
+    finally:
+        subprocess.run(["umount", "-l", str(place)], check=True)
+    restored(node, 2)
+    assert (place / "otpy" / "app" / "control.sock").is_socket()
+
+
 def test_the_next_gateway_listens_at_the_new_socket(nodes: Nodes, node: NodeUnderTest) -> None:
     shutil.rmtree(node.folder)
     restored(node)
