@@ -24,6 +24,7 @@ from otpy.system.descriptor import Descriptor
 from otpy.system.exits import Status, kill_group, send_signal
 from otpy.system.loop import Timer
 from otpy.system.procfs import boot_time
+from otpy.system.python_end import CUT_SHORT
 from otpy.system.warnings import warn
 from otpy.wire.control import Address, Down, Exit, HaltNow, LastWord, ShutDown
 from otpy.wire.gateway import Statistics
@@ -142,10 +143,8 @@ class Child:
         self._kill()
 
     def _kill(self) -> None:
-        # The group may not exist yet: the child calls setsid only after it was forked.
+        # The rest of its group is ended once it has ended itself: see `Reaper`.
         self.untouchable = not send_signal(self.pidfd, signal.SIGKILL)
-        if not self.reaped:  # else its number may be another group's
-            kill_group(self.pid, signal.SIGKILL)
 
     def halt(self) -> None:
         """End it now; a supervisor is told to do so with everything below it."""
@@ -194,7 +193,7 @@ class Child:
         """Judge its end: by the signal, then by its last word, then by the exit status."""
         if status.signal == "SIGKILL":
             return self.forced_exit or Killed()
-        if status.signal:
+        if status.signal and not self._is_cut_short(status):
             return Shutdown() if self._is_stopped_by(status.signal) else Signaled(status.signal)
         if self.last_word is not None:
             return self.last_word.reason
@@ -214,6 +213,10 @@ class Child:
                     self.supervisors.pop(path, None)
                 case _:
                     pass
+
+    def _is_cut_short(self, status: Status) -> bool:
+        """Whether it had ended, but for what took longer than it may."""
+        return self.last_word is not None and status.signal == CUT_SHORT
 
     def _is_stopped_by(self, name: str) -> bool:
         """Whether the signal that ended it asks it to stop; a worker anybody may ask."""
@@ -240,7 +243,7 @@ class Child:
             incarnation=self.incarnation,
             reason=str(reason),
             asked=self.asked,
-            overdue=self.overdue,
+            overdue=self.overdue or self._is_cut_short(status),
             clean=isinstance(reason, Normal | Shutdown),
             traceback=reason.traceback if isinstance(reason, Raised) else "",
             message=self.last_word.message if self.last_word else "",

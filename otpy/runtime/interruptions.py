@@ -63,6 +63,10 @@ class Interruptions:
         self._asked.append((message, fds))
         self._alarm_fd()  # now, since it may be the one to suspend
 
+    def forget_server(self) -> None:
+        """Keep the server no longer: nothing is asked about it any more."""
+        self.oversee = _no_server
+
     def wake(self) -> bool:
         """Have the wait end that a thread may be in; tell whether this is not the main one.
 

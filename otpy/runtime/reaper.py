@@ -12,10 +12,12 @@ child left behind is among the supervisor's own children, and "nothing is left" 
 - What a *living* worker orphaned is left alone: it is in the worker's session, or carries its mark.
 """
 
+import contextlib
 import os
 import signal
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Protocol
 
 from otpy.runtime.child import Child
@@ -23,12 +25,13 @@ from otpy.system.children import ChildList, child_signals, dead_child, take_sign
 from otpy.system.exits import kill_group, left_in_group, may_signal
 from otpy.system.loop import Loop, Timer
 from otpy.system.marks import marked_process, marks_of
-from otpy.system.procfs import started_before
+from otpy.system.procfs import command_line, started_before
 from otpy.system.warnings import calm, warn, warn_once
 
 _AT_ONCE: Final = 256
 _AGAIN_S: Final = 0.2
 _PATIENCE_S: Final = 5.0
+_TRACKER: Final = b"multiprocessing.resource_tracker import main"
 _CANNOT_LOOK: Final = "what dead children left behind"
 
 
@@ -85,6 +88,8 @@ class Reaper:
         """When the earliest of those that ended was started: older processes are not theirs."""
         self._ending: set[int] = set()
         self._untouchable: set[int] = set()
+        self._trackers: dict[int, Timer | None] = {}
+        """Resource trackers of dead children, and when they are killed; None once they were."""
         self._killed: set[int] = set()
         """Leaders of groups whose budget is over, or that have none."""
         self._subtrees: set[int] = set()
@@ -113,9 +118,11 @@ class Reaper:
 
     def kill_group(self, leader: int) -> None:
         """Kill what is left of the group of a child that is reaped; what may not be is let be."""
+        if not left_in_group(leader):
+            return
         self._killed.add(leader)
-        kill_group(leader)
-        self._settle()
+        self._kill_left(leader)
+        self._loop.call_soon(self._settle)
 
     def leave_alone(self, pid: int) -> None:
         """Wait no more for a child that may not be killed; it is reaped when it ends."""
@@ -156,22 +163,45 @@ class Reaper:
                 wait.then()
 
     def _group_is_gone(self, leader: int) -> bool:
-        gone = not left_in_group(leader) or (leader in self._killed and self._may_not_end(leader))
+        gone = not left_in_group(leader) or (leader in self._killed and self._kill_left(leader))
         if gone:
             self._killed.discard(leader)
         return gone
 
-    def _may_not_end(self, leader: int) -> bool:
-        """Return whether all that is left of a group are set-uid programs, which are let be."""
+    def _kill_left(self, leader: int) -> bool:
+        """Kill the group of a dead child; return whether all that is left may not be killed.
+
+        Python's resource trackers clean up when all others have ended, and end then.
+        """
         try:
             left = {pid for pid in self._list.read() if os.getpgid(pid) == leader}
+            trackers = {pid for pid in left if self._is_tracker(pid)}
         except OSError:
-            return False
+            left, trackers = set(), set()
+        if not trackers:
+            kill_group(leader)
+        for pid in left - trackers if trackers else ():
+            with contextlib.suppress(PermissionError):
+                os.kill(pid, signal.SIGKILL)
         theirs = {pid for pid in left if not may_signal(pid)}
         for pid in theirs - self._untouchable:
             self._untouchable.add(pid)
             warn(f"cannot end process {pid}: that is not permitted, and it runs on")
-        return left == theirs
+        return bool(left) and left == theirs
+
+    def _is_tracker(self, pid: int) -> bool:
+        """Return whether it is a resource tracker that still has time to clean up."""
+        if pid not in self._trackers:
+            if _TRACKER not in command_line(pid):
+                return False
+            late = partial(self._kill_tracker, pid)
+            self._trackers[pid] = self._loop.call_later(_PATIENCE_S, late)
+        return self._trackers[pid] is not None
+
+    def _kill_tracker(self, pid: int) -> None:
+        """Kill a resource tracker that somebody else's open descriptor keeps from its work."""
+        self._trackers[pid] = None
+        os.kill(pid, signal.SIGKILL)
 
     def _is_clear(self) -> bool:
         if self._may_be_left:
@@ -226,6 +256,8 @@ class Reaper:
             known.discard(pid)
         self._strangers.discard(pid)
         self._owners.pop(pid, None)
+        if (timer := self._trackers.pop(pid, None)) is not None:
+            timer.cancel()
 
     # ---- what is left ------------------------------------------------------------------------
 
@@ -288,6 +320,9 @@ class Reaper:
         return could_be_theirs and started_before(pid, self._since)
 
     def _end(self, pid: int) -> None:
+        if self._is_tracker(pid):
+            self._ending.add(pid)
+            return
         try:
             # Not reaped yet, so that the pid is its own.
             os.kill(pid, signal.SIGKILL)
@@ -295,8 +330,8 @@ class Reaper:
             self._untouchable.add(pid)
             warn(f"cannot end process {pid}, which a child has left behind: {error}")
             return
+        # Not its group, of which a resource tracker may be: that falls to us when it has ended.
         self._ending.add(pid)
-        kill_group(pid)
 
 
 def _session_of(pid: int) -> int:

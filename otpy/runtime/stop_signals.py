@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from otpy.runtime.orders import ShutDownAsked
-from otpy.system.descriptor import Descriptor, close_all, pipe
+from otpy.system.descriptor import Descriptor, close_all, leave_to_kernel, pipe
 
 # Without the enums of the module `signal`: those are on pages that every worker would write to.
 _DEFAULT: Final = int(_signal.SIG_DFL)
@@ -39,6 +39,7 @@ class StopSignals:
         self._pipe: tuple[Descriptor, Descriptor] | None = None
         self.in_place: Callable[[], None] | None = None
         self.received = False
+        self._number = 0
 
     def handle(self, numbers: Iterable[int]) -> None:
         """Handle those of `numbers` that the user's code does not handle or ignore itself."""
@@ -98,8 +99,14 @@ class StopSignals:
         self._epoll.register(reader, select.EPOLLIN)
         _signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
 
-    def _received(self, _number: int, _frame: object) -> None:
+    def end_by_signal(self) -> None:
+        """End this process by the signal that was received, as it would without a handler."""
+        _signal.signal(self._number, _DEFAULT)
+        os.kill(os.getpid(), self._number)
+
+    def _received(self, number: int, _frame: object) -> None:
         first, self.received = not self.received, True
+        self._number = number
         if self.in_place is None:
             self._asked()
             self._wake()  # an event loop of the user's may have set another wakeup descriptor
@@ -113,6 +120,7 @@ class StopSignals:
 
 
 def _raise_shutdown() -> None:
+    leave_to_kernel()  # wherever this process is, it may be about to give something an owner
     raise ShutDownAsked
 
 

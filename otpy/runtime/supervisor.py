@@ -223,6 +223,7 @@ class Supervisor(abc.ABC):
         self._owners.untie(child)
         child.channel.detach()
         self.reaper.leave_alone(child.pid)
+        kill_group(child.pid)
         reason = NotPermitted(child.pid)
         self.router.child_ended(child, str(reason))
         output = child.output.finish() if child.output is not None else ""
@@ -370,9 +371,9 @@ class Supervisor(abc.ABC):
         except ProtocolError as error:
             self._garbled(child, error)
         child.channel.detach()
-        if not child.orderly:
-            kill_group(child.pid)
         status, child.reaped = reap(child.pid), True
+        if not child.orderly:
+            self.reaper.kill_group(child.pid)
         # Now, and not once its group or subtree is gone, which may take as long as it has to stop.
         self.router.child_ended(child, str(child.reason(status)))
         if child.orderly and left_in_group(child.pid):

@@ -15,13 +15,16 @@ from otpy.runtime.orders import ShutDownAsked
 from otpy.runtime.peers import Peers
 from otpy.runtime.pipes import Pipes
 from otpy.runtime.reasons import raised
+from otpy.runtime.runner import Runner
 from otpy.runtime.serving import NeedsLoop, NotNeeded, Serving, ending
 from otpy.runtime.stop_signals import StopSignals
 from otpy.server import GenServer, context, register_name
 from otpy.server.callbacks import is_async
 from otpy.server.contract import check_start
 from otpy.server.functions import resolve
+from otpy.system.descriptor import leave_to_kernel
 from otpy.system.marks import mark_process
+from otpy.system.python_end import end_within, finish
 from otpy.system.spawn import become_child, become_worker, exec_command
 from otpy.system.streams import complain
 from otpy.system.title import name_process
@@ -70,7 +73,18 @@ def be_blank(
     os.register_at_fork(before=signals.before_fork, after_in_parent=signals.after_fork)
     os.register_at_fork(after_in_child=context.leave)
     os.register_at_fork(after_in_child=signals.after_fork)
-    return be_child(child, mailbox)
+    status = be_child(child, mailbox)
+    _finish(child, mailbox, crashed=bool(status))
+    return status
+
+
+def _finish(child: BeWorker, mailbox: WorkerMailbox, *, crashed: bool) -> None:
+    """Do what Python does at its end; who was not asked to end has a limit of its own for it."""
+    if mailbox.shutdown is None and not mailbox.stop_signals.received:
+        end_within(_seconds_left(child, mailbox, crashed=crashed) or DEFAULT_SHUTDOWN_S)
+    leave_to_kernel()
+    mailbox.interruptions.forget_server()
+    finish(asked=mailbox.shutdown is not None or mailbox.stop_signals.received)
 
 
 def enter(child: BeWorker, mailbox: WorkerMailbox) -> None:
@@ -154,7 +168,9 @@ def _serve(
     if serving.failed is not None:
         return serving.failed, ""
     context.current().starting = False
-    if server.trap_exit:
+    if not isinstance(server, Runner):
+        if not server.trap_exit:
+            mailbox.stop_signals.in_place = partial(_end_at_once, mailbox.stop_signals)
         mailbox.stop_signals.handle(_stop_signals(child))
     mailbox.tell_supervisor(Ready(traps=server.trap_exit))
     try:
@@ -163,6 +179,13 @@ def _serve(
         serving = _on_a_loop(serving, found, loops)
         reason = serving.serve()
     return serving.report(reason)
+
+
+def _end_at_once(signals: StopSignals) -> None:
+    """End a server that does not trap exits where it is, but for what Python does at its end."""
+    leave_to_kernel()
+    finish(asked=True)
+    signals.end_by_signal()
 
 
 def _on_a_loop(serving: Serving, found: NeedsLoop, loops: "list[EventLoop]") -> Serving:

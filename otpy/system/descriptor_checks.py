@@ -54,7 +54,8 @@ class Record:
 
     def drop(self) -> None:
         """Complain if nobody closes it any more; what a fork copied is the parent's to close."""
-        if self.ended is _NOT_YET and self.pid == os.getpid() and not sys.is_finalizing():
+        alive = self.pid == os.getpid() and not _ending and not sys.is_finalizing()
+        if self.ended is _NOT_YET and alive:
             self.end()
             complain(f"descriptor {self.fd} was dropped while it is open", self)
 
@@ -99,6 +100,11 @@ def close_checked(fd: int) -> None:
         complain(f"descriptor {fd} was closed behind its owner's back: {error}")
 
 
+def leave_unchecked() -> None:
+    """Note that this process ends: what is open is closed with it, and no owner has to."""
+    _ending.append(True)
+
+
 def complain(text: str, record: Record | None = None) -> None:
     """Say what is wrong, where everybody sees it, and raise it."""
     history = "" if record is None else record.history
@@ -139,6 +145,7 @@ def _shown(place: Place) -> str:
 
 
 _NOT_YET: Final[Place] = ()
+_ending: Final[list[bool]] = []
 _owners: Final[dict[int, Record]] = {}
 """Of the open descriptors of this process, by number."""
 
