@@ -1,5 +1,6 @@
 """No system call's failure ends a supervisor, the node or the gateway (1.3, 6.7)."""
 
+import contextlib
 import os
 import signal
 import sys
@@ -43,6 +44,9 @@ ON_THE_WAY = [
     ("pread", "ENOMEM"),
     ("dup", "EMFILE"),
     ("sendmsg", "ENOBUFS"),
+    ("open", "EMFILE"),
+    ("os.open", "ENFILE"),
+    ("write", "ENOSPC"),
 ]
 
 
@@ -119,6 +123,19 @@ def test_the_node_goes_on_when_its_children_cannot_be_started(faulty: Faulty) ->
     faulty.permit()
     node.next(ChildStarted, path="@gateway")
     assert node.call("other", "identity")[1] == 1
+
+
+def test_the_gateway_goes_on_when_clients_cannot_be_served(faulty: Faulty) -> None:
+    node = faulty.node
+    calls = [("pipe", "EMFILE"), ("dup", "EMFILE"), ("pidfd_open", "ENFILE"), ("accept", "EMFILE")]
+    for call, code in (*calls, ("epoll_ctl", "ENOSPC"), ("sendmsg", "ENOBUFS")):
+        node.disconnect()
+        faulty.refuse("@gateway", call, code)
+        with contextlib.suppress(otpy.OtpyError, OSError), otpy.connect(node.name, timeout=1) as it:
+            it["victim"].call("identity", timeout=0.5)
+        faulty.permit()
+        assert node.call("victim", "identity")[1] == 1
+    assert node.pids()["@gateway"] == faulty.pids["@gateway"]
 
 
 def test_a_first_start_that_is_refused_is_told(faulty: Faulty) -> None:

@@ -4,6 +4,7 @@
 A line ``PID CALL ERRNO`` in FAULTS has that call fail in that process; it is noted in FAULTS.hits.
 """
 
+import builtins
 import errno
 import os
 import resource
@@ -19,16 +20,22 @@ from otpy.system import loop
 
 CALLS = {
     "fork": (os, "fork"),
-    "pipe": (os, "pipe"),
+    "pipe": (os, "pipe2"),
     "pidfd_open": (os, "pidfd_open"),
     "dup": (os, "dup"),
     "memfd_create": (os, "memfd_create"),
+    "open": (builtins, "open"),
+    "os.open": (os, "open"),
+    "write": (os, "write"),
+    "waitid": (os, "waitid"),
     "pread": (os, "pread"),
     "kill": (os, "kill"),
     "killpg": (os, "killpg"),
     "setrlimit": (resource, "setrlimit"),
     "control_pipe": (pipes, "control_pipe"),
     "sendmsg": (socket.socket, "sendmsg"),
+    "socketpair": (socket, "socketpair"),
+    "accept": (socket.socket, "accept"),
     "epoll_ctl": (loop.Loop, "watch"),
 }
 
