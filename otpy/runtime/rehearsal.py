@@ -31,9 +31,13 @@ _ROUNDS: Final = 20
 """CPython 3.11 begins to look for better instructions after eight runs."""
 
 
+_rounds: Final = iter(range(_ROUNDS))
+"""Those that this process, or the one that it was forked from, has not played yet."""
+
+
 def rehearse() -> None:
     """Run what a worker runs, until its code is warm."""
-    for _ in range(_ROUNDS):
+    for _ in _rounds:
         ours, theirs = control_pipe()
         supervisor, mailbox = (
             end_of_supervisor(ours, WORKER),

@@ -6,7 +6,7 @@ Neither asks for an open descriptor, and a variable that is removed stays readab
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from ctypes import CDLL, addressof, c_char, c_void_p
 from pathlib import Path
 from typing import Final
@@ -78,16 +78,14 @@ def _address() -> int | None:
 
 def _find_memory() -> memoryview | None:
     """Find the value in the environment that the kernel shows; None if there is no room."""
-    name = f"{VARIABLE}=".encode()
     try:
         shown = Path("/proc/self/environ").read_bytes()
         stat = Path("/proc/self/stat").read_bytes()
     except OSError:
         return None
-    start = 0 if shown.startswith(name) else shown.find(b"\0" + name) + 1
-    if not shown.startswith(name, start):
+    start = _start_of_value(shown)
+    if start is None:
         return None
-    start += len(name)
     size = shown.find(b"\0", start) - start
     base = int(stat[stat.rindex(b")") + 2 :].split()[_ENV_START])
     if size < _PROCESS_BYTES + _NODE_BYTES or not base:
@@ -106,12 +104,15 @@ def marks_of(pid: int) -> tuple[str, ...]:
             environment = file.read()
     except (FileNotFoundError, ProcessLookupError, PermissionError):
         return ()
-    return _words(environment.split(b"\0"))
+    start = _start_of_value(environment)
+    if start is None:
+        return ()
+    value, _, _ = environment[start:].partition(b"\0")
+    return tuple(os.fsdecode(value).split())
 
 
-def _words(environment: Iterable[bytes]) -> tuple[str, ...]:
+def _start_of_value(environment: bytes) -> int | None:
+    """Find where the variable's value begins; most processes have none, so nothing is split."""
     name = f"{VARIABLE}=".encode()
-    for each in environment:
-        if each.startswith(name):
-            return tuple(os.fsdecode(each.removeprefix(name)).split())
-    return ()
+    start = 0 if environment.startswith(name) else environment.find(b"\0" + name) + 1
+    return start + len(name) if environment.startswith(name, start) else None

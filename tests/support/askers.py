@@ -22,7 +22,7 @@ ASKERS: Final = ("client", "worker", "aio-client", "aio-worker")
 
 _CHILDREN: Final = """
   - {id: worker, start: "tests.support.asking_workers:Asking", args: [WORK/log]}
-  - {id: aio-worker, start: "tests.support.asking_workers:AsyncAsking", args: [WORK/log]}
+  - {id: aio-worker, start: "tests.support.async_asking_workers:AsyncAsking", args: [WORK/log]}
 """
 
 SHAPES: Final[dict[str, Any]] = {

@@ -1,6 +1,5 @@
 """Workers that ask others as they are told. Nodes under test import them."""
 
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,7 +7,6 @@ from operator import attrgetter
 from typing import Any
 
 import otpy
-import otpy.aio
 from otpy import Down, Exit, GenServer, call, cast
 from tests.support.workers import Contract, note
 
@@ -64,7 +62,7 @@ def asked(module: Any, what: str) -> Callable[..., Any]:
     return found
 
 
-def _told_by(other: Any) -> AttributeError | None:
+def told_by(other: Any) -> AttributeError | None:
     try:
         other.not_marked()
     except AttributeError as error:
@@ -100,7 +98,7 @@ class Asking(GenServer):
     def proxied(self, name: str) -> list[Any]:
         other = otpy.proxy(name, Contract, timeout=60.0)
         other.put("by a proxy")
-        return [repr(other), other.add(1), other.add(one=1, two=2), str(_told_by(other))]
+        return [repr(other), other.add(1), other.add(one=1, two=2), str(told_by(other))]
 
     @cast
     def put(self, value: object) -> None:
@@ -131,36 +129,3 @@ class Early(Asking):
     @call
     def answered(self) -> list[Any]:
         return self.answer
-
-
-class AsyncAsking(Asking):
-    """Awaits those of `otpy.aio`."""
-
-    @call
-    async def start_odd_child(self) -> list[Any]:  # type: ignore[override]
-        return await self.do("supervisor.start_child", ["", {"id": "x", "args": [object()]}], {})
-
-    @call
-    async def proxied(self, name: str) -> list[Any]:  # type: ignore[override]
-        other: Any = otpy.aio.proxy(name, Contract, timeout=60.0)
-        await other.put("by a proxy")
-        added = [await other.add(1), await other.add(one=1, two=2)]
-        return [repr(other), *added, str(_told_by(other))]
-
-    @call
-    async def put_to_itself(self) -> None:  # type: ignore[override]
-        other: Any = otpy.aio.proxy(self.name, Asking)
-        await other.put("mine")
-
-    @call
-    async def do(  # type: ignore[override]
-        self, what: str, args: list[Any], options: dict[str, Any]
-    ) -> list[Any]:
-        try:
-            result = asked(otpy.aio, what)(*args, **options)
-            result = await result if inspect.isawaitable(result) else result
-            if isinstance(result, otpy.aio.Pending):
-                result = await result.result(None)
-        except FAILURES as error:
-            return failed(error)
-        return ["answer", plain(what, result)]

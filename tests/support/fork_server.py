@@ -5,6 +5,7 @@ as ``python -P -m otpy.runtime FD`` does, with the same modules, arguments, envi
 and parent, and ends as an interpreter ends. A user's own way, ``otpy run``, has tests of its own.
 """
 
+import gc
 import os
 import pickle
 import resource
@@ -103,11 +104,14 @@ def _fixed_at_the_start(environment: Mapping[str, str]) -> tuple[object, object]
 def serve(fd: int) -> None:
     """Fork nodes until the other end is closed. In each of them it returns by SystemExit."""
     from otpy.runtime import launch  # noqa: F401 - what `python -m otpy.runtime` imports
+    from otpy.runtime.rehearsal import rehearse
     from otpy.system.title import name_process
 
-    name_process(
-        "otpy's tests: fork server"
-    )  # a title's room is found while the environment lies there
+    # The room for a title is found as long as the environment lies beside the arguments.
+    name_process("otpy's tests: fork server")
+    rehearse()
+    gc.collect()
+    gc.freeze()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is for the tests
     with socket.socket(fileno=fd) as asker:
         while True:
