@@ -284,7 +284,8 @@ class Node:
     async def hire(self, supervisor: str, shutdown: float, *, tied: bool) -> HiredReference:
         """Have a supervisor start a task, and get a reference to that very process."""
         arguments = {"supervisor": supervisor, "shutdown": shutdown, "tied": tied}
-        answer = await self._gateway.ask("hire", arguments, repeatable=False)
+        # Repeated if the gateway is killed: a task that nobody has a link to ends by itself.
+        answer = await self._gateway.ask("hire", arguments)
         who, ends, protocol = introduced("hire", answer, self.protocol())
         where = (who.path, who.pid, who.incarnation)
         link = Link(ends, *where, node_pid=self.pid, protocol=protocol)

@@ -30,7 +30,8 @@ class ClientEmployer(Introducer, abc.ABC):
     def hire(self, supervisor: str, shutdown: float, *, tied: bool) -> HiredRef:
         """Have a supervisor start a task, and get a reference to that very process."""
         arguments = {"supervisor": supervisor, "shutdown": shutdown, "tied": tied}
-        answer = self._gateway.ask("hire", arguments, None, repeatable=False)
+        # Repeated if the gateway is killed: a task that nobody has a link to ends by itself.
+        answer = self._gateway.ask("hire", arguments, None)
         who, ends, protocol = introduced("hire", answer, self.protocol())
         where = (who.path, who.pid, who.incarnation)
         node_pid = self._gateway.hello.pid

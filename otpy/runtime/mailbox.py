@@ -72,6 +72,7 @@ class WorkerMailbox:
         self._heap: list[tuple[float, int, TimerRef]] = []
         self._timers = Timers(self._heap)
         self.rouse: Callable[[], None] | None = None
+        self._deserted: Callable[[], object] | None = None
         self._urgent = False
         self._down: tuple[object, ...] | None = None
         self.interruptions = Interruptions(self.control, self._epoll, gauge, self._links)
@@ -188,6 +189,10 @@ class WorkerMailbox:
         self._ready.append(message)
         self._count()
         self._something_comes()
+
+    def when_deserted(self, do: Callable[[], object]) -> None:
+        """Have `do` called whenever the last process that had a link to this one has hung up."""
+        self._deserted = do
 
     def drop(self, unwanted: Callable[[object], bool]) -> None:
         """Take messages out of the mailbox that arrived, and were not asked to be handled yet."""
@@ -379,6 +384,8 @@ class WorkerMailbox:
         try:
             if not link.receive(self._ready):
                 self._forget(link)
+                if self._deserted is not None and not self._links:
+                    self._deserted()
         except ProtocolError as error:
             # Only this client is at fault: it is told why, and dropped.
             link.send((say.DOWN, f"protocol error: {error}", ""))

@@ -47,6 +47,9 @@ class Runner(GenServer):
     def init(self) -> None:
         """Wait for the job, whatever else may be asked meanwhile."""
         self.send_after(_UNASKED_S, "nobody came")
+        # Whoever wanted the task may die with the link to it: then there will be no job. One that
+        # was sent before is in the mailbox, before this message.
+        current().mailbox.when_deserted(lambda: self.send_after(0.0, "nobody is left"))
 
     def handle_call(self, request: object, caller: Caller) -> object:
         """Run the job, and answer what it returns."""

@@ -41,6 +41,9 @@ class Mailbox(Protocol):
     def flush(self) -> None:
         """Wait until whoever was answered has read it, or has gone."""
 
+    def when_deserted(self, do: Callable[[], object]) -> None:
+        """Have `do` called whenever the last process that had a link to this one has hung up."""
+
     def drop(self, unwanted: Callable[[object], bool]) -> None:
         """Take messages for `handle_info` back that have come and were not handled."""
 
