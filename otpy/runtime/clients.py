@@ -1,5 +1,7 @@
 """The gateway's end of one client's connection: frames in and out, bounded both ways."""
 
+import resource
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -27,6 +29,14 @@ _MAX_GREETING: Final = 1 << 12
 PATIENCE_S: Final = 10.0
 """How long a client may take to say hello, and to finish a frame that it began."""
 
+_TURN_S: Final = 0.002
+"""How long the requests of one client are served before it is another's turn."""
+
+_MOST_UNDER_WAY: Final = 1024
+_SHARE: Final = 16
+"""Requests of one client that the tree has not answered: each may hold some of the files that the
+gateway may have open, of which no client is to take most."""
+
 _requests: Final = msgspec.msgpack.Decoder(GatewayRequest)
 
 
@@ -42,6 +52,7 @@ class Client:
 
     Attributes:
         on_room: Called when it has read what was sent to it, after it had not.
+        under_way: How many of its requests the tree has not answered; with too many it is not read.
         watched: The incarnations whose end answers a request, by its number.
     """
 
@@ -59,7 +70,11 @@ class Client:
         self._out: deque[tuple[bytes, tuple[Descriptor, ...]]] = deque()
         self._unread = 0
         self._events = READABLE
+        self._requests: deque[Body] = deque()
+        self._has_turn = False
+        self.under_way = 0
         self.watched: dict[int, Address] = {}
+        self._most_under_way = _most_under_way()
         self.greeted = False
         self.closed = False
         self.on_room: Callable[[], None] | None = None
@@ -74,7 +89,7 @@ class Client:
     def greet(self) -> None:
         """It said hello: larger requests are welcome."""
         self.greeted = True
-        self._decoder = FrameDecoder(MAX_REQUEST)
+        self._decoder.max_frame = MAX_REQUEST
 
     def reply(self, number: int, value: object, fds: Sequence[Descriptor] = ()) -> None:
         """Answer a request; the descriptors are closed here once they are sent."""
@@ -149,9 +164,12 @@ class Client:
         except OSError:
             self.close()
             return
-        self._wait_for(READABLE | (WRITABLE if self._out else 0))
+        self._wait()
 
-    def _wait_for(self, events: int) -> None:
+    def _wait(self) -> None:
+        """Wait for room for what it is to read, and for requests if it may make any now."""
+        may_ask = not self._requests and self.under_way < self._most_under_way
+        events = (READABLE if may_ask else 0) | (WRITABLE if self._out else 0)
         if events != self._events:
             self._events = events
             self._loop.change(self._socket, events)
@@ -178,13 +196,42 @@ class Client:
             self.close()
             return
         decoder = self._decoder
-        for body in decoder.feed(data):
-            self._take(body)
-        self._be_patient(decoder.partial or not self.greeted)
+        self._requests += decoder.feed(data)
+        if not self._has_turn:
+            self._serve()
+        self._be_patient(self._decoder.partial or not self.greeted)
 
-    def _take(self, body: Body) -> None:
-        if not self.closed:
-            self._on_request(self, _requests.decode(body))
+    def _serve(self) -> None:
+        """Serve requests for a while; the others when it is this client's turn again."""
+        until = time.monotonic() + _TURN_S
+        while self._requests and self.under_way < self._most_under_way:
+            if time.monotonic() > until:
+                self._ask_for_turn()
+                break
+            self._on_request(self, _requests.decode(self._requests.popleft()))
+            if self.closed:
+                return
+        self._wait()
+
+    def _ask_for_turn(self) -> None:
+        if not self._has_turn:
+            self._has_turn = True
+            self._loop.call_soon(self._take_turn)
+
+    def _take_turn(self) -> None:
+        self._has_turn = False
+        if self.closed:
+            return
+        try:
+            self._serve()
+        except Exception as error:  # noqa: BLE001  # as when it is ready
+            self.drop(error)
+
+    def request_ended(self) -> None:
+        """Take note that a request is not under way any more."""
+        self.under_way -= 1
+        if self.under_way == self._most_under_way - 1 and not self.closed:
+            self._ask_for_turn()
 
     def _be_patient(self, unfinished: bool) -> None:
         """Give a client that owes us something a while, and drop it then."""
@@ -195,3 +242,8 @@ class Client:
         else:
             self._impatience.cancel()
             self._impatience = None
+
+
+def _most_under_way() -> int:
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(1, min(_MOST_UNDER_WAY, files // _SHARE))

@@ -123,7 +123,7 @@ class Errands:
 
     def settle(self, message: Introduced | Answered | Granted, fds: tuple[Descriptor, ...]) -> None:
         """Answer the client, since the node has answered; what goes wrong ends that client."""
-        errand = self._open.pop(message.token, None)
+        errand = self._take(message.token)
         if errand is None:
             close_all(fds)
             return
@@ -245,15 +245,22 @@ class Errands:
         client.reply(number, value, (*ours, pidfd))
         return True
 
+    def _take(self, token: int) -> Errand | None:
+        errand = self._open.pop(token, None)
+        if errand is not None:
+            errand.client.request_ended()
+        return errand
+
     def _send(
         self, errand: Errand, message: Callable[[int], object], fds: tuple[Descriptor, ...] = ()
     ) -> None:
         token = next(self._tokens)
         self._open[token] = errand
+        errand.client.under_way += 1
         try:
             self._node.send(message(token), fds)
         except NotSent:
-            del self._open[token]
+            self._take(token)
             self._fail(errand, CallTimeout("the node does not answer"))
 
     def _late(self, late: Errand) -> None:
@@ -263,7 +270,7 @@ class Errands:
                 self._fail(errand, CallTimeout(f"{errand.name!r} did not come up in time"))
 
     def _give_up(self, token: int, errand: Errand) -> None:
-        del self._open[token]
+        self._take(token)
         if errand.fds:  # the other ends of these are somewhere in the tree, and worth nothing
             with contextlib.suppress(NotSent):
                 self._node.send(Forget(token))
