@@ -25,7 +25,7 @@ from otpy.links.seat import Lost, NotDelivered, Seat
 from otpy.system.credentials import peer_of
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.fdpass import recv_fds
-from otpy.system.nodedir import node_names, runtime_dir
+from otpy.system.nodedir import NodeDir, can_be_name, node_names, runtime_dir
 from otpy.system.sockets import unconnected_socket
 from otpy.wire import gateway
 
@@ -314,9 +314,21 @@ def not_running(name: str) -> str:
     names = node_names()
     if name in names:
         return f"node {name!r} is starting or stopping; try again"
+    if (pid := _node_without_files(name)) is not None:
+        return (
+            f"node {name!r} runs with pid {pid}, but somebody has removed its files; "
+            "it puts them back within a second; try again"
+        )
     if not names:
         return f"node {name!r} is not running; start it with `otpy run`"
     return f"node {name!r} is not running; these are: {', '.join(names)}"
+
+
+def _node_without_files(name: str) -> int | None:
+    """Return the pid of a node whose socket cannot be found, but that lives."""
+    from otpy.system.claim import Claim  # noqa: PLC0415 - to say what is wrong
+
+    return Claim(NodeDir(name)).holder() if can_be_name(name) else None
 
 
 def only_node() -> str:

@@ -13,7 +13,6 @@ from typing import Final, NoReturn
 
 from otpy.config import TreeConfig
 from otpy.errors import OtpyError
-from otpy.runtime.claim import Claim
 from otpy.runtime.lock import acquire
 from otpy.runtime.node import Node, NodeTree
 from otpy.runtime.node_files import NodeFiles
@@ -21,6 +20,7 @@ from otpy.runtime.rehearsal import rehearse
 from otpy.runtime.stdio import Stdio
 from otpy.system import cgroup
 from otpy.system.children import ChildList
+from otpy.system.claim import Claim
 from otpy.system.descriptor import Descriptor
 from otpy.system.marks import with_room
 from otpy.system.nodedir import NodeDir

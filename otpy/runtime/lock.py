@@ -16,8 +16,8 @@ from collections.abc import Callable
 from typing import Final
 
 from otpy.errors import NodeAlreadyRunning
-from otpy.runtime.claim import Claim
 from otpy.runtime.orphans import end_orphans, mark
+from otpy.system.claim import Claim
 from otpy.system.descriptor import Descriptor
 from otpy.system.nodedir import NodeDir
 from otpy.system.procfs import start_time

@@ -16,10 +16,10 @@ from typing import Final, TypeAlias
 import msgspec
 
 from otpy.errors import RuntimeDirError
-from otpy.runtime.claim import Claim
 from otpy.runtime.journal import Journal
 from otpy.runtime.lock import take_both
 from otpy.system import inotify
+from otpy.system.claim import Claim
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.nodedir import NodeDir, is_own_directory
 from otpy.system.procfs import start_time

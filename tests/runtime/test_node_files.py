@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from otpy.client import connect
+from otpy.errors import NodeNotFound
 from otpy.events import ChildEnded, FilesRestored
-from otpy.runtime.claim import Claim
+from otpy.system.claim import Claim
 from otpy.system.nodedir import NodeDir, node_names
 from tests.support.environment import ROOT
 from tests.support.node import Nodes, NodeUnderTest
@@ -137,6 +139,10 @@ def test_what_is_removed_comes_back(nodes: Nodes, node: NodeUnderTest) -> None:
 @pytest.mark.parametrize("what", ["lock", "folder", "folder renamed"])
 def test_a_second_node_is_refused_meanwhile(nodes: Nodes, node: NodeUnderTest, what: str) -> None:
     REMOVALS[what](node.folder)
+    if what == "folder":
+        words = f"'app' runs with pid {node.pid}, but somebody has removed its files"
+        with pytest.raises(NodeNotFound, match=words):
+            connect("app")
     refused(nodes, node)
     restored(node)
     node.disconnect()
