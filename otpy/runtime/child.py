@@ -16,7 +16,7 @@ from otpy.core.exits import (
     reason_of,
 )
 from otpy.core.spec import ChildSpec, kind_of, seconds_of
-from otpy.events import ChildEnded, ChildStarting, Event
+from otpy.events import ChildEnded, ChildStarted, ChildStarting, ChildStopping, Event
 from otpy.runtime.gauges import CASTS, INFOS, SUSPENDED, TAKEN, busy_for, queued
 from otpy.runtime.output import ChildOutput
 from otpy.system.channel import Channel, ChannelClosed, ChannelFull
@@ -231,6 +231,22 @@ class Child:
             kind=self.kind,
             pid=self.pid,
             incarnation=self.incarnation,
+        )
+
+    def started(self) -> ChildStarted:
+        """Say that it is up."""
+        return ChildStarted(
+            at=time.time(),
+            path=self.path,
+            kind=self.kind,
+            pid=self.pid,
+            incarnation=self.incarnation,
+        )
+
+    def stopping(self) -> ChildStopping:
+        """Say that it is told to stop."""
+        return ChildStopping(
+            at=time.time(), path=self.path, pid=self.pid, incarnation=self.incarnation
         )
 
     def post_mortem(self, reason: ExitReason, status: Status, output: str) -> ChildEnded:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from typing import assert_never
 
+from otpy.core.exits import ExitReason, Raised
 from otpy.core.messages import (
     Added,
     AutoShutdownBegan,
@@ -19,6 +20,7 @@ from otpy.events import (
     ChildRemoved,
     ChildrenDeclared,
     ChildRestarting,
+    ChildStartFailed,
     Event,
     GaveUp,
 )
@@ -70,3 +72,14 @@ def published(
             return ChildRemoved(at=now, path=path_of(id_), once=once)
         case _:
             assert_never(report)
+
+
+def start_failed(path: str, incarnation: int, reason: ExitReason) -> ChildStartFailed:
+    """Return the event of a start that failed."""
+    return ChildStartFailed(
+        at=time.time(),
+        path=path,
+        incarnation=incarnation,
+        reason=str(reason),
+        traceback=reason.traceback if isinstance(reason, Raised) else "",
+    )

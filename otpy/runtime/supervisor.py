@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from functools import partial
 from typing import assert_never
 
-import msgspec
-
 from otpy.core.exits import ExitReason, NotPermitted, Raised
 from otpy.core.messages import (
     Action,
@@ -20,8 +18,6 @@ from otpy.core.messages import (
     Ignored,
     Kill,
     Reply,
-    Request,
-    Requested,
     SetTimer,
     Start,
     Started,
@@ -35,23 +31,18 @@ from otpy.core.messages import Event as CoreEvent
 from otpy.core.numbers import Numbers
 from otpy.core.spec import ChildSpec, SupervisorSpec
 from otpy.core.state import (
-    Outlook,
-    comes_back,
     is_asked_to_start,
     new_supervisor,
-    outlook,
     starts_ahead,
 )
 from otpy.core.supervisor import decide
 from otpy.errors import ProtocolError
 from otpy.events import (
     ChildIgnored,
-    ChildStarted,
-    ChildStartFailed,
-    ChildStopping,
     Event,
 )
 from otpy.runtime.child import Child
+from otpy.runtime.children import Children
 from otpy.runtime.held_ends import HeldEnds
 from otpy.runtime.nursery import BATCH
 from otpy.runtime.output import Terminal
@@ -59,7 +50,7 @@ from otpy.runtime.owners import Owners
 from otpy.runtime.place import Place
 from otpy.runtime.publishing import Publisher
 from otpy.runtime.reaper import Reaper
-from otpy.runtime.reports import child_path, declared, published
+from otpy.runtime.reports import child_path, declared, published, start_failed
 from otpy.runtime.routing import NOBODY, Router
 from otpy.runtime.starting import Starter
 from otpy.runtime.starts import Starts
@@ -75,13 +66,12 @@ from otpy.wire.control import (
     Introduced,
     LastWord,
     Petition,
-    Plain,
     Publish,
     Ready,
 )
 
 
-class Supervisor(abc.ABC):
+class Supervisor(Children, abc.ABC):
     """Runs one core machine over real processes.
 
     Args:
@@ -242,14 +232,7 @@ class Supervisor(abc.ABC):
         # The gateway is to hear what happened before it is told to stop.
         self.send_published()
         if not child.asked:
-            self.publish(
-                ChildStopping(
-                    at=time.time(),
-                    path=child.path,
-                    pid=child.pid,
-                    incarnation=child.incarnation,
-                )
-            )
+            self.publish(child.stopping())
         return child
 
     # ---- starting ----------------------------------------------------------------------------
@@ -280,15 +263,7 @@ class Supervisor(abc.ABC):
         return child_path(self.path, id_)
 
     def _start_failed(self, id_: str, incarnation: int, reason: ExitReason) -> None:
-        self.publish(
-            ChildStartFailed(
-                at=time.time(),
-                path=self.path_of(id_),
-                incarnation=incarnation,
-                reason=str(reason),
-                traceback=reason.traceback if isinstance(reason, Raised) else "",
-            )
-        )
+        self.publish(start_failed(self.path_of(id_), incarnation, reason))
         self.tell(StartFailed(id_, incarnation, reason))
 
     # ---- what children say -------------------------------------------------------------------
@@ -343,15 +318,7 @@ class Supervisor(abc.ABC):
         if child.asked:
             # It was asked while it started, and may have been deaf to SIGTERM then.
             child.stop(for_good=not self.comes_back(child.spec.id))
-        self.publish(
-            ChildStarted(
-                at=time.time(),
-                path=child.path,
-                kind=child.kind,
-                pid=child.pid,
-                incarnation=child.incarnation,
-            )
-        )
+        self.publish(child.started())
         self.tell(Started(child.spec.id, child.incarnation))
 
     def _hung_up(self, child: Child) -> None:
@@ -420,41 +387,3 @@ class Supervisor(abc.ABC):
     def send_published(self) -> None:
         """Deliver the events that were published so far."""
         self._publisher.flush()
-
-    # ---- the router's Family -----------------------------------------------------------------
-
-    def outlook(self, id_: str) -> Outlook:
-        """What somebody who looks for this child may expect."""
-        return outlook(self._state, id_)
-
-    def comes_back(self, id_: str) -> bool:
-        """Tell whether a child that is being stopped will be started again by itself."""
-        return comes_back(self._state, id_)
-
-    def running(self, id_: str) -> Child | None:
-        """The present incarnation, if it is up."""
-        child = self.present(id_)
-        return child if child is not None and child.ready and not child.is_leaving else None
-
-    def present(self, id_: str) -> Child | None:
-        """The present incarnation, from its fork on until it is known to have ended."""
-        child = self._children.get(id_)
-        is_there = child is not None and child.pid in self._pids and not child.reaped
-        return child if is_there else None
-
-    def ask(self, token: int, request: Request) -> None:
-        """Have the core answer."""
-        self.tell(Requested(token, request))
-
-    def readings(self) -> Plain:
-        """What the workers do at this moment."""
-        all_ = (child.statistics() for child in self._children.values())
-        return Plain([msgspec.to_builtins(each) for each in all_ if each is not None])
-
-    def tie(self, child: Child, owner: Descriptor) -> None:
-        """Stop a child when the process of this pidfd ends; the descriptor is taken."""
-        self._owners.tie(child, owner)
-
-    def pids(self) -> dict[str, int]:
-        """The pids of the children that have a process."""
-        return {id_: child.pid for id_, child in self._children.items()}
