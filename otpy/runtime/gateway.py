@@ -6,9 +6,7 @@ that the node has.
 """
 
 import contextlib
-import math
 import os
-import signal
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ from typing import Any, Final
 from otpy.core.spec import INFINITY
 from otpy.errors import FrameTooLarge, NoProcess, OtpyError, ProtocolError
 from otpy.events import Event
+from otpy.runtime.arguments import plain_value, seconds, signal_number
 from otpy.runtime.clients import Client
 from otpy.runtime.control_channel import GATEWAY as OWN_RECORDS
 from otpy.runtime.control_channel import end_of_child
@@ -64,7 +63,6 @@ from otpy.wire.control import (
 )
 from otpy.wire.gateway import VERSION, GatewayRequest
 from otpy.wire.link import request_value
-from otpy.wire.nesting import check_nesting
 from otpy.wire.system import GetState, ReplaceState, Resume, Suspend, SystemRequest
 
 
@@ -82,7 +80,7 @@ _BAD_ARGUMENTS: Final = (LookupError, TypeError, ValueError, ArithmeticError, Re
 
 _SYSTEM: Final[Mapping[str, Callable[[dict[str, Any]], SystemRequest]]] = {
     "get_state": lambda _: GetState(),
-    "replace_state": lambda arguments: ReplaceState(_plain_value(arguments["attributes"])),
+    "replace_state": lambda arguments: ReplaceState(plain_value(arguments["attributes"])),
     "suspend": lambda _: Suspend(),
     "resume": lambda _: Resume(),
 }
@@ -279,7 +277,7 @@ class Gateway:
 
     def _connect(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
         entry = self._directory.resolve_target(str(arguments["name"]))
-        timeout = _seconds(arguments.get("timeout"))
+        timeout = seconds(arguments.get("timeout"))
         greet = arguments.get("speaks") != link.VERSION  # then it is to say so
         self._errands.introduce(client, number, entry, timeout, greet=greet)
 
@@ -290,7 +288,7 @@ class Gateway:
 
     def _hire(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
         entry = self._supervisor_at(str(arguments["supervisor"]))
-        shutdown = _seconds(arguments["shutdown"])
+        shutdown = seconds(arguments["shutdown"])
         pid, _ = client.peer
         id_ = f"client-{pid}-{time.time_ns():x}"
         hire = Hire(task_spec(id_, INFINITY if shutdown is None else shutdown))
@@ -302,7 +300,7 @@ class Gateway:
 
     def _signal(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
         entry = self._directory.resolve(str(arguments["name"]))
-        order = SendSignal(_signal_number(arguments["number"]))
+        order = SendSignal(signal_number(arguments["number"]))
         self._errands.ask(Errand(client, number, entry.path, way_to(entry.path)), order)
 
     def _lookup(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
@@ -376,27 +374,6 @@ class Gateway:
                 self._loop.stop()
             case _:
                 raise AssertionError(message)
-
-
-def _plain_value(value: object) -> Any:
-    check_nesting(value)
-    return value
-
-
-def _seconds(timeout: object) -> float | None:
-    """Read a timeout; one that the loop could not wait for is wrong."""
-    if timeout is None:
-        return None
-    if not isinstance(timeout, int | float) or not 0 <= timeout < math.inf:
-        raise ValueError(f"timeout is seconds or None, got {timeout!r:.100}")
-    return float(timeout)
-
-
-def _signal_number(number: object) -> int:
-    """Read a signal's number: a supervisor is to send it, and must not fail at it."""
-    if not isinstance(number, int) or not 0 <= number < signal.NSIG:
-        raise ValueError(f"{number!r:.100} is no signal's number")
-    return number
 
 
 def be_gateway(
