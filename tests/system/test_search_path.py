@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from otpy.system import search_path
 from otpy.system.search_path import search_start_directory
 
 
 @pytest.fixture(autouse=True)
 def path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setattr(sys, "path", ["elsewhere"])
+    monkeypatch.setattr(search_path, "_start_directory", [])
     monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
     (tmp_path / "start").mkdir()
     monkeypatch.chdir(tmp_path / "start")
