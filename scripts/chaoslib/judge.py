@@ -37,7 +37,6 @@ class Judge:
         while missing and time.monotonic() < until:
             time.sleep(_LOOK_S)
             missing = self._missing()
-        self._node.judge()
         if missing:
             self._tally.violate("not whole again", f"within {WAIT_S:g} s: {missing}")
             return False
@@ -48,6 +47,9 @@ class Judge:
         """Return what should run and does not, and what should not be there and is."""
         if self._node.ended() is not None:
             return [f"the node, which ended with {self._node.ended()}"]
+        self._node.judge()
+        if not self._node.booted:
+            return ["NodeStarted"]
         reap_adopted(self._node.pid)
         processes = self._node.processes()
         titles = {p.title for p in processes if p.state != "Z"}

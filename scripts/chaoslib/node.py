@@ -41,6 +41,7 @@ class Node:
         self.place = work / "run"
         self.place.mkdir(mode=0o700)
         self.others: set[int] = set()
+        self._booted = 0
         self._file = work / "tree.yaml"
         self._file.write_text(TREE.replace("NAME", name))
         self._journal = Journal(self.place / name / "events.jsonl")
@@ -94,6 +95,11 @@ class Node:
     def _left(self) -> list[str]:
         return [process.title for process in self.processes()]
 
+    @property
+    def booted(self) -> bool:
+        """Whether its whole tree came up: a child that is killed before is a failed start."""
+        return self._booted == self.pid
+
     def ended(self) -> int | None:
         """Return its exit status if it has ended, which nobody asked it to."""
         return self._process.poll()
@@ -117,6 +123,8 @@ class Node:
         """Note what the events since the last time tell."""
         for event in self._journal.events():
             match event:
+                case {"event": "NodeStarted", "pid": pid}:
+                    self._booted = pid
                 case {"event": "ChildEnded", "kind": "supervisor", "reason": reason, **rest}:
                     self._judge_end("supervisor", reason, rest)
                 case {"event": "ChildEnded", "path": "@gateway", "reason": reason, **rest}:
