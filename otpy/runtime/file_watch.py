@@ -47,6 +47,7 @@ class FileWatch:
         self._inotify: Inotify | None = None
         self._mounts: Descriptor | None = None
         self._timer: Timer | None = None
+        self._later: Timer | None = None
         self._noticed = 0.0
         self._retry_s = _FIRST_RETRY_S
         self._complaint = ""
@@ -79,9 +80,11 @@ class FileWatch:
             # Others' watches count, too; they may go.
             every = f"looking every {_WITHOUT_WATCH_S:g} s"
             self._say(f"cannot watch the node's files, {every}: {error.strerror}")
-            self._loop.call_later(_WITHOUT_WATCH_S, self._watch_again)
+            if self._later is None:
+                self._later = self._loop.call_later(_WITHOUT_WATCH_S, self._watch_again)
 
     def _watch_again(self) -> None:
+        self._later = None
         self._watch_files()
         self._look()
 
