@@ -33,10 +33,6 @@ _CONTROL_EVERY_NS: Final = 1_000_000
 _FDS_OF_A_LINK: Final = 2
 _now: Final = time.monotonic_ns
 
-_LONGEST_WAIT_S: Final = 1_000_000.0
-"""epoll_wait(2) takes a C int of milliseconds; what is due later is waited for again."""
-
-
 Message: TypeAlias = LinkCall | Cast | Info
 
 
@@ -55,15 +51,13 @@ class WorkerMailbox:
 
     def __init__(self, control: Descriptor, gauge: memoryview) -> None:
         self.control = Control(control, self._heard)
-        self._gauge = gauge
-        self._taken = 0
+        self._gauge, self._taken = gauge, 0
         self._child: BeWorker | None = None
         self._order: ShutDown | StopProcess | None = None
         self._epoll = select.epoll()
         self._control_fd = self.control.fileno()
         self._epoll.register(self._control_fd, select.EPOLLIN)
         self._control_poll: select.poll | None = None
-        self._looked_at = 0
         self._links: dict[int, Link] = {}
         self._blocked: dict[int, Link] = {}
         self._entrances = Entrances(self._epoll, self._let_in)
@@ -73,7 +67,7 @@ class WorkerMailbox:
         self._timers = Timers(self._heap)
         self.rouse: Callable[[], None] | None = None
         self._deserted: Callable[[], object] | None = None
-        self._urgent = False
+        self._urgent, self._looked_at = False, 0
         self._down: tuple[object, ...] | None = None
         self.interruptions = Interruptions(self.control, self._epoll, gauge, self._links)
         self.stop_signals = StopSignals(self._epoll, self._asked_by_signal)
@@ -162,7 +156,8 @@ class WorkerMailbox:
             if timeout is not None and interruptions != self.interruptions.served:
                 deadline, interruptions = time.monotonic() + timeout, self.interruptions.served
             if self._heap:
-                self._take_due_timers()
+                self._ready.extend(self._timers.take_due(time.monotonic()))
+                self._count()
             if self._ready:
                 return True
             self._gauge[BUSY_SINCE] = 0
@@ -177,12 +172,7 @@ class WorkerMailbox:
 
     def seconds_until(self, deadline: float | None) -> float:
         """Tell the seconds until `deadline` or the next timer; below zero if there is neither."""
-        if self._heap:
-            due = self._heap[0][0]
-            deadline = due if deadline is None else min(due, deadline)
-        if deadline is None:
-            return -1.0
-        return min(_LONGEST_WAIT_S, max(0.0, deadline - time.monotonic()))
+        return self._timers.seconds_until(deadline, time.monotonic())
 
     def put(self, message: Cast | Info) -> None:
         """Put a message of this process's own into its mailbox."""
@@ -264,10 +254,6 @@ class WorkerMailbox:
                 self.control.hear()
             if self._urgent:
                 self._attend()
-
-    def _take_due_timers(self) -> None:
-        self._ready.extend(self._timers.take_due(time.monotonic()))
-        self._count()
 
     def _wait(self, seconds: float) -> None:
         links, ready = self._links, self._ready

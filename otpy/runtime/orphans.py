@@ -83,6 +83,9 @@ def _is_same(one: str, other: str) -> bool:
     The path alone does not tell: it is another folder in another mount namespace, as systemd's
     PrivateTmp= makes one. Nor does the inode alone: it is used again once a folder is removed.
     """
-    inode, namespace, path = one.removeprefix(_NODE).split(":")
-    inode_2, namespace_2, path_2 = other.removeprefix(_NODE).split(":")
+    parts, others = (each.removeprefix(_NODE).split(":", 2) for each in (one, other))
+    if len(parts) != len(others):
+        return False  # of another version of otpy, or none of ours
+    inode, namespace, path = parts
+    inode_2, namespace_2, path_2 = others
     return path == path_2 and (inode == inode_2 or namespace == namespace_2)

@@ -14,6 +14,9 @@ _lock: Final = threading.RLock()
 
 _order: Final = itertools.count()
 
+_LONGEST_WAIT_S: Final = 1_000_000.0
+"""epoll_wait(2) takes a C int of milliseconds; what is due later is waited for again."""
+
 
 class Timers:
     """The timers of one mailbox; reads no clock.
@@ -55,6 +58,14 @@ class Timers:
             self._heap[:] = [entry for entry in self._heap if entry[2].set]
             heapq.heapify(self._heap)
             self._cancelled = 0
+
+    def seconds_until(self, deadline: float | None, now: float) -> float:
+        """Tell the seconds until `deadline` or the next timer; below zero if there is neither."""
+        with _lock:
+            if self._heap:
+                due = self._heap[0][0]
+                deadline = due if deadline is None else min(due, deadline)
+        return -1.0 if deadline is None else min(_LONGEST_WAIT_S, max(0.0, deadline - now))
 
     def take_due(self, now: float) -> list[Any]:
         """Take the messages whose time has come, in order of their times."""

@@ -154,10 +154,7 @@ AskRequest: TypeAlias = Request | StartMany | SendSignal | Hire | StopProcess | 
 
 
 class Forget(NamedTuple):
-    """Nobody waits any more for the answer to the message with this token.
-
-    Sent where that was sent, if there were descriptors beside it.
-    """
+    """Nobody waits any more for the answer to a message that had descriptors beside it."""
 
     token: int
 
@@ -168,8 +165,7 @@ class Forget(NamedTuple):
 class Ready(NamedTuple):
     """Init has returned.
 
-    `traps`: it wants to be told to shut down, and not be signalled. `served`: it answers system
-    messages.
+    `traps`: it wants to be told to shut down, not signalled. `served`: it answers system messages.
     """
 
     traps: bool = True
