@@ -107,10 +107,15 @@ class Reaper:
         self._since = min(self._since, child.born)
         if child.is_supervisor:
             self._subtrees.update(child.supervisors.values())
-            self._wait(self._subtree_is_gone, then)
+            self._wait(self._subtree_is_gone, partial(self._subtree_ended, child, then))
         else:
             self._killed.add(child.pid)
             self.after_group(child.pid, then)
+
+    def _subtree_ended(self, child: Child, then: Callable[[], None]) -> None:
+        # Whoever gets one of these pids from now on is no supervisor of ours.
+        self._subtrees.difference_update(child.supervisors.values())
+        then()
 
     def after_group(self, leader: int, then: Callable[[], None]) -> None:
         """Call `then` when nothing is left of the group of a child that is reaped."""

@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Sequence
+from typing import Final
 
 from otpy.core.exits import ExitReason, is_clean
 from otpy.core.messages import HaltAsked, StopAsked
@@ -17,6 +18,7 @@ from otpy.runtime.supervisor import Supervisor
 from otpy.system.channel import Channel, NotSent
 from otpy.system.descriptor import Descriptor
 from otpy.system.prctl import become_subreaper
+from otpy.system.shortage import wait_for_descriptors
 from otpy.system.spawn import (
     become_child,
     ignore_signals,
@@ -38,6 +40,9 @@ from otpy.wire.control import (
     Seek,
     ShutDown,
 )
+
+_AT_THE_START: Final = 8
+"""Descriptors that a supervisor needs before it starts anything."""
 
 
 class TreeSupervisor(Supervisor):
@@ -135,5 +140,7 @@ def be_supervisor(spec: SupervisorSpec, place: Place) -> int:
     become_subreaper()
     prepare_for_workers()
     raise_descriptor_limit()
+    if not wait_for_descriptors(_AT_THE_START, place.control):
+        return 0  # it is told to stop, or its parent has gone
     supervise(place.held[0])
     return 0 if is_clean(TreeSupervisor(place, spec).run()) else 1
