@@ -7,6 +7,7 @@ what a worker does for its first clients.
 """
 
 import os
+import signal
 import sys
 from typing import Final
 
@@ -27,6 +28,7 @@ from otpy.system.spawn import control_pipe
 from otpy.wire.control import BeWorker, Introduce
 
 _UNDERSTUDY: Final = "otpy.runtime.understudy"
+_UNHANDLED: Final = int(signal.SIGUSR2)
 _ROUNDS: Final = 20
 """CPython 3.11 begins to look for better instructions after eight runs."""
 
@@ -43,7 +45,9 @@ def rehearse() -> None:
             end_of_supervisor(ours, WORKER),
             WorkerMailbox(theirs, private_gauge()),
         )
-        supervisor.send(BeWorker("understudy", 1, f"{_UNDERSTUDY}:Understudy"))
+        # With a signal that this process does not handle, as it does SIGTERM.
+        part = BeWorker("understudy", 1, f"{_UNDERSTUDY}:Understudy", stop_signal=_UNHANDLED)
+        supervisor.send(part)
         child = mailbox.assigned()
         audience = _introduce(supervisor)
         enter(child, mailbox)

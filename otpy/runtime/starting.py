@@ -169,7 +169,7 @@ def _assignment(spec: ChildSpec, path: str, incarnation: int) -> BeWorker:
                 instance=instance,
                 name=name,
                 shutdown=seconds_of(spec.shutdown),
-                stop_signal=stop_signal_of(spec),
+                stop_signal=int(stop_signal_of(spec)),  # the enum is on pages of its own
             )
         case _:
             raise AssertionError(spec)

@@ -245,5 +245,5 @@ def _run(loop: "EventLoop", coroutine: Any, signals: StopSignals) -> None:
             raise
 
 
-def _stop_signals(child: BeWorker) -> set[int]:
-    return {_TERMINATE, child.stop_signal}
+def _stop_signals(child: BeWorker) -> tuple[int, ...]:
+    return (_TERMINATE, child.stop_signal)
