@@ -15,7 +15,7 @@ from otpy.runtime.output import ChildOutput, Terminal
 from otpy.runtime.pipes import Pipes, open_pipes
 from otpy.runtime.place import Place
 from otpy.runtime.stacks import StackDumps
-from otpy.runtime.worker import be_blank
+from otpy.runtime.worker import be_blank, watch_forks
 from otpy.system.exits import reap, send_signal
 from otpy.system.loop import Loop
 from otpy.system.spawn import fork_watched
@@ -46,6 +46,7 @@ class Starter:
         self._held, self._be_other = held, be_other
         self._pid = os.getpid()
         self._board = Board()
+        watch_forks()
         self.stacks = StackDumps(loop)
         self._nursery = Nursery(self._be_blank, self._board)
 

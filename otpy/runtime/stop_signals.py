@@ -34,8 +34,6 @@ class StopSignals:
 
     def __init__(self, epoll: select.epoll, asked: Callable[[], None]) -> None:
         self._epoll, self._asked = epoll, asked
-        self._handled: list[int] = []
-        self._masks: dict[int, Iterable[int]] = {}
         self._pipe: tuple[Descriptor, Descriptor] | None = None
         self.in_place: Callable[[], None] | None = None
         self.received = False
@@ -49,7 +47,7 @@ class StopSignals:
         self._open_pipe()
         for number in mine:
             _signal.signal(number, self._received)
-            self._handled.append(number)
+            _handled.append(number)
 
     def raise_in_place(self) -> None:
         """Let a stop signal raise `ShutDownAsked` wherever this process is: in a function."""
@@ -70,23 +68,14 @@ class StopSignals:
 
     def reset(self) -> None:
         """Give everything back: this is a process that the worker forked."""
-        for number in self._handled:
+        for number in _handled:
             if _signal.getsignal(number) == self._received:
                 _signal.signal(number, _DEFAULT)
+        _handled.clear()
         if self._pipe is not None:
             _signal.set_wakeup_fd(-1)
             close_all(self._pipe)
             self._pipe = None
-
-    def before_fork(self) -> None:
-        """Block them: one that comes to the child before `reset` would be lost there."""
-        if self._handled:
-            self._masks[get_ident()] = _signal.pthread_sigmask(_signal.SIG_BLOCK, self._handled)
-
-    def after_fork(self) -> None:
-        """Unblock them, in the parent and, after `reset`, in the child."""
-        if (mask := self._masks.pop(get_ident(), None)) is not None:
-            _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
 
     def _open_pipe(self) -> None:
         """Have each signal write into a pipe that is waited for.
@@ -117,6 +106,23 @@ class StopSignals:
         if self._pipe is not None:
             with contextlib.suppress(BlockingIOError):
                 os.write(self._pipe[1].fileno(), b"\0")
+
+
+# Of the process, since the hooks at a fork are.
+_handled: Final[list[int]] = []
+_masks: Final[dict[int, Iterable[int]]] = {}
+
+
+def before_fork() -> None:
+    """Block them: one that came to the child before `reset` would be lost there."""
+    if _handled:
+        _masks[get_ident()] = _signal.pthread_sigmask(_signal.SIG_BLOCK, _handled)
+
+
+def after_fork() -> None:
+    """Unblock them, in the parent and, after `reset`, in the child."""
+    if (mask := _masks.pop(get_ident(), None)) is not None:
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
 
 
 def _raise_shutdown() -> None:

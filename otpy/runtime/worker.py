@@ -17,7 +17,7 @@ from otpy.runtime.pipes import Pipes
 from otpy.runtime.reasons import raised
 from otpy.runtime.runner import Runner
 from otpy.runtime.serving import NeedsLoop, NotNeeded, Serving, ending
-from otpy.runtime.stop_signals import StopSignals
+from otpy.runtime.stop_signals import StopSignals, after_fork, before_fork
 from otpy.server import GenServer, context, register_name
 from otpy.server.callbacks import is_async
 from otpy.server.contract import check_start
@@ -47,6 +47,21 @@ _SPARE_S: Final = 0.5
 """What of its budget, and how much of that at most, a worker keeps to end by itself."""
 
 
+_watches_forks: Final[list[bool]] = []
+
+
+def watch_forks() -> None:
+    """Have what a worker forks know that it is none.
+
+    Done once, in the node: each worker would write to pages that they can share.
+    """
+    if not _watches_forks:
+        _watches_forks.append(True)
+        os.register_at_fork(before=before_fork, after_in_parent=after_fork)
+        os.register_at_fork(after_in_child=context.leave)
+        os.register_at_fork(after_in_child=after_fork)
+
+
 def be_blank(
     pipes: Pipes,
     gauge: memoryview,
@@ -69,10 +84,6 @@ def be_blank(
     mark_process(os.getpid(), child.incarnation)
     name_process(f"otpy: {child.path}")
     enter(child, mailbox)
-    signals = mailbox.stop_signals
-    os.register_at_fork(before=signals.before_fork, after_in_parent=signals.after_fork)
-    os.register_at_fork(after_in_child=context.leave)
-    os.register_at_fork(after_in_child=signals.after_fork)
     status = be_child(child, mailbox)
     _finish(child, mailbox, crashed=bool(status))
     return status
