@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from otpy.server.callbacks import CALLBACKS, gives_coroutine
-from otpy.server.dispatch import definition, handles, signature
+from otpy.server.dispatch import definition, handles, is_method, signature
 from otpy.server.genserver import GenServer
 
 _SET: Final = ("name", "instance")
@@ -28,6 +28,8 @@ def wrong_class(server: type[GenServer]) -> str | None:
     for name in _OWN:
         if (kind := handles(definition(server, name))) is not None:
             return f"{what}.{name} is marked @{kind}, but every server has a {name}: rename it"
+    if (hidden := _hidden(server)) is not None:
+        return hidden
     if gives_coroutine(definition(server, "format_status")):
         return f"{what}.format_status is async def, expected def"
     if server.__init__ is not object.__init__ and (needed := _needed(server)):
@@ -43,6 +45,19 @@ def _cannot_be_set(value: object) -> bool:
     if isinstance(value, property):
         return value.fset is None
     return hasattr(type(value), "__get__") and not hasattr(type(value), "__set__")
+
+
+def _hidden(server: type[GenServer]) -> str | None:
+    """Say which marked method an attribute of a subclass hides; a method, or None, is meant to."""
+    for owner in server.__mro__[1:]:
+        for name, method in vars(owner).items():
+            if (kind := handles(method)) is None:
+                continue
+            value = definition(server, name)
+            if value is not None and (hasattr(type(value), "__set__") or not is_method(value)):
+                hides = f"{server.__name__}.{name} hides {owner.__name__}.{name}"
+                return f"{hides}, which is marked @{kind}: rename it"
+    return None
 
 
 def _needed(server: type[GenServer]) -> str:

@@ -53,6 +53,20 @@ class Trapping(GenServer):
     @call
     def trap_exit(self): ...
 
+class Counting(GenServer):
+    @call
+    def count(self): ...
+    @call
+    def gone(self): ...
+
+class Hides(Counting):
+    gone = None
+    count: int = 0
+
+class Overrides(Counting):
+    gone = None
+    def count(self): ...
+
 class Status(GenServer):
     async def format_status(self, status): ...
 
@@ -87,6 +101,7 @@ def starting(start: str, more: str = "") -> str:
         ("shop_:Bare", ""),
         ("shop_:Plain", ""),
         ("shop_:Sold", "args: [1]"),
+        ("shop_:Overrides", ""),
         ("shop_:Group.Inner", "args: [ann]"),
         ("shop_:run", "args: [1]"),
         ("shop_:partial", ""),
@@ -209,6 +224,7 @@ def test_arguments(shop: Folder, start: str, args: str, line: str) -> None:
             "Trapping",
             "Trapping.trap_exit is marked @call, but every server has a trap_exit: rename it",
         ),
+        ("Hides", "Hides.count hides Counting.count, which is marked @call: rename it"),
         ("Status", "Status.format_status is async def, expected def"),
     ],
 )
