@@ -9,8 +9,10 @@ neither descriptors nor memory grew. Usage:
 import argparse
 import os
 import shutil
+import signal
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import Final
@@ -56,12 +58,14 @@ def _run(
     chosen = choices(arguments.seed)
     node = Node(f"chaos{os.getpid()}", work, tally)
     judge, killer = Judge(node, tally), Killer(node, tally, chosen, arguments.kills)
-    began = time.monotonic()
+    began, told_to_end = time.monotonic(), threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: told_to_end.set())
     try:
         whole = judge.settle(0)
         crowd = Crowd(node, tally, arguments.seed)
         settle_at = 0
-        while whole and killer.kills < arguments.kills:
+        while whole and killer.kills < arguments.kills and not told_to_end.is_set():
             if time.monotonic() - began > arguments.seconds:
                 break
             starts_again = killer.burst()
