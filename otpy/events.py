@@ -123,7 +123,8 @@ class ChildEnded(_Event, frozen=True, kw_only=True):
         overdue: Its budget was over before everything of it had ended: the rest was killed.
         clean: Whether the reason is a clean one.
         traceback: The Python traceback, if an exception ended it.
-        message: The message in hand, shortened, if an exception ended it.
+        message: The message in hand, shortened, if it ended with a reason of its own that is not
+            clean.
         output: Its last lines on stdout and stderr.
         peak_memory: The most resident memory it had, in bytes.
         uptime: Seconds since it was forked.

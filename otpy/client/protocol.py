@@ -45,7 +45,7 @@ class GatewayProtocol:
             FrameTooLarge: It is more than a gateway reads.
         """
         number = next(self._numbers)
-        data = frame(pack((number, operation, arguments)), gateway.MAX_REQUEST)
+        data = frame(pack((number, operation, arguments)), gateway.request_limit(operation))
         if operation in _DESCRIPTORS:
             self._expected[number] = _DESCRIPTORS[operation]
         return number, data

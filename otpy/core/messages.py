@@ -17,23 +17,27 @@ from otpy.core.spec import ChildSpec, RestartIntensity
 class StartChild:
     """Add `spec` at the end and start it.
 
-    With `once` its id is never given again, so that nothing of it has to be remembered.
+    With `once` its id is never given again, so that nothing of it has to be remembered. `taken`
+    tells who has a name that is this child's path; then it is refused.
     """
 
     spec: ChildSpec
     once: bool = False
+    taken: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class StartCopy:
     """Make a child from the supervisor's template and start it.
 
-    `args` and `kwargs` are added to the template's; without an `id` the child gets one.
+    `args` and `kwargs` are added to the template's; without an `id` the child gets one. `taken`
+    as in `StartChild`.
     """
 
     id: str | None = None
     args: tuple[object, ...] = ()
     kwargs: dict[str, object] = field(default_factory=dict)
+    taken: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,8 @@ STATES = {
 def serve(turn: Turn, token: int, request: Request) -> None:
     """Answer `request`, or begin the work that ends with the answer."""
     match request:
+        case StartChild(taken=taken) | StartCopy(taken=taken) if taken:
+            turn.reply(token, Denied("already_started", taken))
         case StartChild() if turn.spec.template is not None:
             detail = "its children are made from its template; expected args and id only"
             turn.reply(token, Denied("bad_combination", detail))

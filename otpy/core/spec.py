@@ -154,6 +154,17 @@ class ChildSpec:
         return isinstance(self.start, SupervisorSpec)
 
 
+def without_arguments(child: ChildSpec) -> ChildSpec:
+    """Return the spec without what the child was started with."""
+    match child.start:
+        case ServerStart() as start:
+            return replace(child, start=replace(start, args=(), kwargs={}))
+        case CommandStart(argv=argv):
+            return replace(child, start=CommandStart(argv[:1]))
+        case SupervisorSpec():
+            return child
+
+
 def kind_of(child: ChildSpec) -> str:
     """Name the kind of a child: ``supervisor``, ``worker`` or ``command``."""
     if child.is_supervisor:

@@ -22,7 +22,7 @@ from otpy.core.messages import (
     Up,
 )
 from otpy.core.queue import Queue
-from otpy.core.spec import BRUTAL_KILL, INFINITY, Restart
+from otpy.core.spec import BRUTAL_KILL, INFINITY, Restart, without_arguments
 from otpy.core.state import (
     Booting,
     Child,
@@ -215,7 +215,10 @@ class Turn:
 
     def _start(self, child: Child) -> None:
         incarnation = (child.incarnation or self._number_before(child)) + 1
-        self.put(replace(child, status=Status.STARTING, incarnation=incarnation))
+        is_temporary = child.spec.restart is Restart.TEMPORARY
+        # One that is never started again needs no arguments (``save_child``).
+        spec = without_arguments(child.spec) if is_temporary else child.spec
+        self.put(replace(child, spec=spec, status=Status.STARTING, incarnation=incarnation))
         self.actions.append(Start(child.spec, incarnation))
 
     def _number_before(self, child: Child) -> int:

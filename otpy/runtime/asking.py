@@ -138,8 +138,8 @@ def supervising(arguments: dict[str, Any]) -> AskProcess:
         SpecError: The spec of a child is wrong.
     """
     packed = pack(arguments)
-    if len(packed) > MAX_REQUEST:
-        raise FrameTooLarge(len(packed), MAX_REQUEST)
+    if len(packed) > MAX_FRAME:
+        raise FrameTooLarge(len(packed), MAX_FRAME)
     plainly_ = cast(dict[str, Any], unpack(packed))
     request = core_request(plainly_["op"], plainly_)
     return AskProcess(plainly_["path"], request, current().starting)

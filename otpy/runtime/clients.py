@@ -15,8 +15,8 @@ from otpy.system.fdpass import send_fds
 from otpy.system.loop import READABLE, WRITABLE, Loop, Timer
 from otpy.system.sockets import Socket
 from otpy.wire.control import Address
-from otpy.wire.frames import Body, FrameDecoder, frame
-from otpy.wire.gateway import ERROR, EVENT, MAX_REQUEST, OK, GatewayRequest
+from otpy.wire.frames import MAX_FRAME, Body, FrameDecoder, frame
+from otpy.wire.gateway import ERROR, EVENT, OK, GatewayRequest, request_limit
 from otpy.wire.packing import pack, printable
 from otpy.wire.texts import REASON_CHARS
 
@@ -89,7 +89,7 @@ class Client:
     def greet(self) -> None:
         """It said hello: larger requests are welcome."""
         self.greeted = True
-        self._decoder.max_frame = MAX_REQUEST
+        self._decoder.max_frame = MAX_FRAME
 
     def reply(self, number: int, value: object, fds: Sequence[Descriptor] = ()) -> None:
         """Answer a request; the descriptors are closed here once they are sent."""
@@ -139,7 +139,7 @@ class Client:
         except (NotSendable, FrameTooLarge) as error:
             close_all(fds)
             data, fds = frame(pack([message[0], ERROR, "OtpyError", [str(error)]])), ()
-        if self.closed or self._unread + len(data) > _MAX_UNREAD:
+        if self.closed or (self._unread and self._unread + len(data) > _MAX_UNREAD):
             # A client that does not read must not make the gateway grow.
             close_all(fds)
             self.close()
@@ -208,10 +208,18 @@ class Client:
             if time.monotonic() > until:
                 self._ask_for_turn()
                 break
-            self._on_request(self, _requests.decode(self._requests.popleft()))
+            self._take(self._requests.popleft())
             if self.closed:
                 return
         self._wait()
+
+    def _take(self, body: Body) -> None:
+        request = _requests.decode(body)
+        limit = request_limit(request.operation)
+        if len(body) > limit:
+            self.fail(request.number, FrameTooLarge(len(body), limit))
+        else:
+            self._on_request(self, request)
 
     def _ask_for_turn(self) -> None:
         if not self._has_turn:

@@ -160,6 +160,11 @@ class Directory:
             entry = entry.children.get(id_) if entry is not None else None
         return entry
 
+    def registered(self, name: str) -> Entry | None:
+        """Return the process that took this name, which is not its path, or is about to again."""
+        entry = self._named(name)
+        return None if entry is None or entry.path == name or entry.state == "stopped" else entry
+
     def holder(self, name: str) -> Entry | None:
         """Tell which running process is known by `name`: a path, a name it took, a unique id."""
         try:

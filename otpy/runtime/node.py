@@ -238,8 +238,10 @@ class Node(Supervisor):
     def heard_else(self, child: Child, message: object, fds: tuple[Descriptor, ...]) -> None:
         """Pass on what the gateway asks for."""
         match message:
-            case Introduce() | Ask():
+            case Introduce():
                 self.router.route(child.channel, message, fds)
+            case Ask():
+                self.router.route(child.channel, self._petitions.checked(message), fds)
             case StopNode():
                 if not self._stops:
                     self._stop("asked to by a client")

@@ -3,13 +3,16 @@
 import contextlib
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
+from otpy.core.messages import StartChild, StartCopy, StartMany
 from otpy.errors import CallingSelf, OtpyError, SupervisorError
 from otpy.events import Event, NameTaken
 from otpy.runtime.directory import Directory, Ended, Entry, way_to
 from otpy.runtime.mourning import Mourners
 from otpy.runtime.registry import Registry
 from otpy.runtime.relations import Relations
+from otpy.runtime.reports import child_path
 from otpy.runtime.routing import Router
 from otpy.system.channel import Channel, NotSent
 from otpy.system.descriptor import Descriptor, close_all
@@ -92,12 +95,33 @@ class Petitions:
             case AskProcess(name=name, request=request) as wish:
                 entry = self._addressee(petition.sender, wish)
                 ask = Ask(petition.token, way_to(entry.path), request, petition.sender)
-                self._router.route(origin, ask, fds)
+                self._router.route(origin, self.checked(ask), fds)
             case AskFate(who=who):
                 self._mourners.ask(who, lambda fate: _send(origin, Granted(petition.token, fate)))
             case wish:
                 answer = self._granted(petition.sender, wish)
                 _send(origin, Granted(petition.token, answer))
+
+    def checked(self, ask: Ask) -> Ask:
+        """Return a request with what has to be known of names to serve it.
+
+        A child's path comes before any name: under a path that is a name, it would be taken for
+        the process that has that name.
+        """
+        request = ask.request
+        path = "/".join(ask.path[1:])
+        if isinstance(request, StartChild | StartCopy):
+            return replace(ask, request=self._checked(path, request))
+        if isinstance(request, StartMany):
+            requests = tuple(self._checked(path, each) for each in request.requests)
+            return replace(ask, request=StartMany(requests))
+        return ask
+
+    def _checked(self, supervisor: str, request: StartChild | StartCopy) -> StartChild | StartCopy:
+        id_ = request.spec.id if isinstance(request, StartChild) else request.id
+        name = child_path(supervisor, id_) if id_ is not None else ""
+        holder = self._directory.registered(name)
+        return request if holder is None else replace(request, taken=_held(name, holder))
 
     def _granted(self, sender: Address, wish: Wish) -> TreeRow | Entries | None:
         match wish:
@@ -132,8 +156,9 @@ class Petitions:
     def _register_name(self, sender: Address, name: str) -> None:
         holder = self._directory.holder(name)
         if holder is not None and holder.path != sender.path:
-            detail = f"{name!r} is {holder.path!r}, pid {holder.pid}"
-            raise SupervisorError("already_started", detail)
+            raise SupervisorError("already_started", _held(name, holder))
+        if name != sender.path and self._directory.find(name) is not None:
+            raise SupervisorError("already_started", f"{name!r} is the path of another process")
         path, incarnation = sender
         self._publish(NameTaken(at=time.time(), path=path, incarnation=incarnation, taken=name))
 
@@ -160,6 +185,10 @@ class Petitions:
         if entry.path == petition.sender.path:
             raise CallingSelf(f"{name!r} would wait for itself")
         return entry
+
+
+def _held(name: str, holder: Entry) -> str:
+    return f"{name!r} is {holder.path!r}, pid {holder.pid}"
 
 
 def _send(origin: Channel, message: object) -> None:

@@ -6,7 +6,7 @@ from functools import partial
 from inspect import iscoroutine
 from typing import Any, Final
 
-from otpy.core.exits import ExitReason, Raised
+from otpy.core.exits import ExitReason, Raised, is_clean
 from otpy.errors import OtpyError, Refused, UnknownRequest
 from otpy.runtime.links import Cast, Info, LinkCall
 from otpy.runtime.mailbox import Message, WorkerMailbox
@@ -78,6 +78,8 @@ class Serving:
     def report(self, reason: ExitReason) -> tuple[ExitReason, str]:
         """Tell why the server ended, and with which message in hand, shortened.
 
+        After a clean end there is none: nothing went wrong with it.
+
         What the server's `format_status` hides is not in it.
         """
         kind, content = self._in_hand()
@@ -85,7 +87,7 @@ class Serving:
             trace = reason.traceback if isinstance(reason, Raised) else ""
             told = self._formatted(content, str(reason), trace)
             content, reason = told["message"], reworded(reason, told["reason"], told["traceback"])
-        return reason, f"{kind} {short(content)}" if kind else ""
+        return reason, f"{kind} {short(content)}" if kind and not is_clean(reason) else ""
 
     def _formatted(self, message: object, reason: str, trace: str) -> dict[str, Any]:
         status = {"message": message, "reason": reason, "traceback": trace}

@@ -41,6 +41,9 @@ _ABOUT_ONE_CHILD: Final[Mapping[str, Callable[[str], Request]]] = {
 }
 
 
+_NAME_IS_TAKEN: Final = "SupervisorError: already_started: "
+"""With this a process ends that cannot have the name that it is to have."""
+
 MAX_CHILDREN: Final = 10_000
 """Of one request."""
 
@@ -99,6 +102,8 @@ def refusal(answer: Answer) -> OtpyError | None:
     match answer:
         case Denied(reason=reason, detail=detail):
             return SupervisorError(reason, detail)
+        case NotStarted(reason=Raised(error=error)) if error.startswith(_NAME_IS_TAKEN):
+            return SupervisorError("already_started", error.removeprefix(_NAME_IS_TAKEN))
         case NotStarted(reason=reason):
             traceback = reason.traceback if isinstance(reason, Raised) else ""
             return StartFailed(str(reason), traceback)

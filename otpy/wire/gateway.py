@@ -56,6 +56,7 @@ from typing import Any, Final
 import msgspec
 
 from otpy.errors import ProcessDown
+from otpy.wire.frames import MAX_FRAME
 
 VERSION: Final = 1
 
@@ -64,7 +65,12 @@ ERROR: Final = 1
 EVENT: Final = 2
 
 MAX_REQUEST: Final = 1 << 20
-"""Bytes of a request: a spec at most, never a payload."""
+"""Bytes of a request, which is never a payload."""
+
+
+def request_limit(operation: str) -> int:
+    """Return how many bytes a request may have: children's arguments may be large."""
+    return MAX_FRAME if operation == "supervisor" else MAX_REQUEST
 
 
 class GatewayRequest(msgspec.Struct, array_like=True, frozen=True):

@@ -134,7 +134,7 @@ def test_a_name_of_the_tree_is_taken_before_init(nodes: Nodes) -> None:
     )
     assert node.client["main"].pid == node.client["one"].pid
     second = {"id": "two", "name": "main", "start": "tests.support.kin_workers:Kin", "args": ["x"]}
-    with pytest.raises(otpy.StartFailed, match="already_started"):
+    with pytest.raises(otpy.SupervisorError, match="already_started: 'main' is 'one'"):
         node.client.supervisor().start_child(second)
     node.kill("one")
     node.next(ChildEnded, path="one")

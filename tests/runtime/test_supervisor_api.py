@@ -262,3 +262,15 @@ def test_what_was_asked_of_a_supervisor_that_dies_is_answered_by_its_death(nodes
         node.send(signal.SIGINT)
         node.next(NodeStopping)
     assert node.wait() == 0
+
+
+def test_a_spec_may_be_as_large_as_any_message(node: NodeUnderTest) -> None:
+    """4.21: by a client; and what the supervisor answers of it comes back as large."""
+    root = node.client.supervisor()
+    text = "x" * (20 << 20)
+    spec = {"id": "large", "start": "otpy.examples.counter:Counter", "args": [text]}
+    assert root.start_child(spec, timeout=60).id == "large"
+    assert root.get_childspec("large", timeout=60)["args"] == [text]
+    with pytest.raises(otpy.FrameTooLarge):
+        root.start_child({**spec, "args": ["x" * (65 << 20)]}, timeout=60)
+    assert node.incarnations()["@gateway"] == 1

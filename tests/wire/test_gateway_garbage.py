@@ -420,3 +420,24 @@ def test_random_bytes_from_a_hundred_clients(node: NodeUnderTest) -> None:
             body = source.randbytes(size)
             client.send(frame(body) if source.random() < 0.7 else body)
     assert node.call("a", "get_count") == 1
+
+
+def test_a_request_that_takes_too_much_memory_ends_its_client_alone(node: NodeUnderTest) -> None:
+    """5.1: of a byte may come a list of 56, and a request may have 64 MiB."""
+    count = 18 << 20
+    start = b"\x93\x02\xaasupervisor\x81\xa5specs\xdd" + count.to_bytes(4)
+    gateway = node.pids()["@gateway"]
+    with RawClient(node) as client:
+        client.hello()
+        client.send(frame(start + b"\x90" * count))
+        answer = client.answer()
+        assert answer is None or answer[1] == 1
+    assert node.call("a", "get_count") == 1
+    assert node.pids()["@gateway"] == gateway
+
+
+def test_only_specs_may_be_large(node: NodeUnderTest) -> None:
+    with RawClient(node) as client:
+        client.hello()
+        assert client.ask("whereis", {"name": "x" * (2 << 20)})[:2] == [1, "FrameTooLarge"]
+        assert client.ask("whereis", {"name": "a"})[0] == 0
