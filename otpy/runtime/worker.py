@@ -91,7 +91,9 @@ def be_blank(
 
 def _finish(child: BeWorker, mailbox: WorkerMailbox, *, crashed: bool) -> None:
     """Do what Python does at its end; who was not asked to end has a limit of its own for it."""
-    if mailbox.shutdown is None and not mailbox.stop_signals.received:
+    if mailbox.stop_signals.received:
+        _limit(child)
+    elif mailbox.shutdown is None:
         end_within(_seconds_left(child, mailbox, crashed=crashed) or DEFAULT_SHUTDOWN_S)
     leave_to_kernel()
     mailbox.interruptions.forget_server()
@@ -181,7 +183,7 @@ def _serve(
     context.current().starting = False
     if not isinstance(server, Runner):
         if not server.trap_exit:
-            mailbox.stop_signals.in_place = partial(_end_at_once, mailbox.stop_signals)
+            mailbox.stop_signals.in_place = partial(_end_at_once, child, mailbox.stop_signals)
         mailbox.stop_signals.handle(_stop_signals(child))
     mailbox.tell_supervisor(Ready(traps=server.trap_exit))
     try:
@@ -192,8 +194,15 @@ def _serve(
     return serving.report(reason)
 
 
-def _end_at_once(signals: StopSignals) -> None:
+def _limit(child: BeWorker) -> None:
+    """Limit the end of one that a signal has stopped, from outside perhaps, by its budget."""
+    if child.shutdown is not None:
+        end_within(child.shutdown or DEFAULT_SHUTDOWN_S)
+
+
+def _end_at_once(child: BeWorker, signals: StopSignals) -> None:
     """End a server that does not trap exits where it is, but for what Python does at its end."""
+    _limit(child)
     leave_to_kernel()
     finish(asked=True)
     signals.end_by_signal()
