@@ -20,7 +20,7 @@ from otpy.runtime.serving import NeedsLoop, NotNeeded, Serving, ending
 from otpy.runtime.stop_signals import StopSignals, after_fork, before_fork
 from otpy.server import GenServer, context, register_name
 from otpy.server.callbacks import is_async
-from otpy.server.contract import check_start
+from otpy.server.contract import check_start, make
 from otpy.server.functions import resolve
 from otpy.system.descriptor import leave_to_kernel
 from otpy.system.marks import mark_process
@@ -164,7 +164,7 @@ def _serve(
     target: type[GenServer], child: BeWorker, mailbox: WorkerMailbox, loops: "list[EventLoop]"
 ) -> tuple[ExitReason, str]:
     check_start(target, child.args, child.kwargs)
-    server = target()
+    server = make(target)
     server.name, server.instance = child.path, child.instance
     context.current().traps = server.trap_exit
     serving = _serving_for(server, mailbox, loops)

@@ -5,6 +5,7 @@ It is told by ``otpy check``, and again at the start: not every tree was checked
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from types import FunctionType
 from typing import Any, Final
 
 from otpy.server.callbacks import CALLBACKS, gives_coroutine
@@ -75,7 +76,7 @@ def useless_arguments(
     server: type[GenServer], args: Sequence[object], kwargs: Mapping[str, object]
 ) -> str | None:
     """Say that there are arguments, and no `init` of the user's that would take them."""
-    if not (args or kwargs) or definition(server, "init") is not GenServer.init:
+    if not (args or kwargs) or server.init is not GenServer.init:
         return None
     name = server.__name__
     if server.__init__ is object.__init__:
@@ -103,14 +104,47 @@ def parameters(
 
 
 def check_start(target: Any, args: Sequence[object], kwargs: Mapping[str, object]) -> None:
-    """Raise TypeError if a server or a function cannot be started so."""
+    """Raise TypeError if a server or a function cannot be started so.
+
+    Every worker does this as it starts: what is seldom wrong is looked at if something else tells
+    that it may be.
+    """
+    problem = None
     if isinstance(target, type):
-        problem = wrong_class(target) or useless_arguments(target, args, kwargs)
-        if problem is not None:
-            raise TypeError(problem)
-    elif (takes := parameters(target, as_called=True)) is not None:
-        try:
-            takes.bind(*args, **kwargs)
-        except TypeError as error:
-            name = getattr(target, "__name__", "the function")
-            raise TypeError(f"{error}, expected {name}{takes}") from None
+        server: type[GenServer] = target
+        if type(server.name) is not str or server.instance is not None:
+            problem = wrong_class(server)
+        problem = problem or useless_arguments(server, args, kwargs)
+    elif not _surely_fits(target, args, kwargs):
+        problem = _misfit(target, args, kwargs)
+    if problem is not None:
+        raise TypeError(problem)
+
+
+def make(server: type[GenServer]) -> GenServer:
+    """Make a server's instance; what its class has to do with it if it cannot be made is told."""
+    try:
+        return server()
+    except TypeError:
+        if (problem := wrong_class(server)) is None:
+            raise
+    raise TypeError(problem)
+
+
+def _surely_fits(target: object, args: Sequence[object], kwargs: Mapping[str, object]) -> bool:
+    if kwargs or not isinstance(target, FunctionType):
+        return False
+    code = target.__code__
+    most = code.co_argcount
+    least = most - len(target.__defaults__ or ())
+    return not code.co_kwonlyargcount and least <= len(args) <= most
+
+
+def _misfit(target: Any, args: Sequence[object], kwargs: Mapping[str, object]) -> str | None:
+    if (takes := parameters(target, as_called=True)) is None:
+        return None
+    try:
+        takes.bind(*args, **kwargs)
+    except TypeError as error:
+        return f"{error}, expected {getattr(target, '__name__', 'the function')}{takes}"
+    return None
