@@ -21,17 +21,18 @@ _OWN: Final = frozenset(name for name in vars(GenServer) if not name.startswith(
 def wrong_class(server: type[GenServer]) -> str | None:
     """Say what is wrong with a server's class; None if nothing is."""
     what = server.__name__
+    own = _own_definitions(server)
     for name in _SET:
-        if _cannot_be_set(definition(server, name)):
+        if _cannot_be_set(own.get(name)):
             return (
                 f"{server.__name__}.{name} hides the attribute `{name}`, which otpy sets: rename it"
             )
-    for name in _OWN:
-        if (kind := handles(definition(server, name))) is not None:
+    for name in _OWN & own.keys():
+        if (kind := handles(own[name])) is not None:
             return f"{what}.{name} is marked @{kind}, but every server has a {name}: rename it"
     if (hidden := _hidden(server)) is not None:
         return hidden
-    if gives_coroutine(definition(server, "format_status")):
+    if gives_coroutine(own.get("format_status")):
         return f"{what}.format_status is async def, expected def"
     if server.__init__ is not object.__init__ and (needed := _needed(server)):
         return (
@@ -39,6 +40,23 @@ def wrong_class(server: type[GenServer]) -> str | None:
             "which gets the `args`"
         )
     return None
+
+
+def _own_classes(server: type) -> list[type]:
+    """Return the classes that are not GenServer, nor below it.
+
+    Each worker looks at them: to look at GenServer's functions would be to write, for their
+    counts of references, to pages that all workers can share.
+    """
+    return [owner for owner in server.__mro__ if owner is not GenServer and owner is not object]
+
+
+def _own_definitions(server: type) -> dict[str, object]:
+    """Return what stands in these classes; of what several define, what counts."""
+    definitions: dict[str, object] = {}
+    for owner in reversed(_own_classes(server)):
+        definitions.update(vars(owner))
+    return definitions
 
 
 def _cannot_be_set(value: object) -> bool:
@@ -50,7 +68,7 @@ def _cannot_be_set(value: object) -> bool:
 
 def _hidden(server: type[GenServer]) -> str | None:
     """Say which marked method an attribute of a subclass hides; a method, or None, is meant to."""
-    for owner in server.__mro__[1:]:
+    for owner in _own_classes(server)[1:]:
         for name, method in vars(owner).items():
             if (kind := handles(method)) is None:
                 continue
