@@ -31,7 +31,7 @@ from otpy.system.nodedir import NodeDir, can_be_name
 from otpy.wire import link as say
 from otpy.wire.control import Inquiry
 from otpy.wire.gateway import Statistics, Stopped, TreeRow
-from otpy.wire.packing import pack
+from otpy.wire.keys import key_bytes
 from otpy.wire.system import ReplaceState
 
 ShapeT = TypeVar("ShapeT")
@@ -75,7 +75,7 @@ class Connecting:
             raise NodeNotFound(not_running(name))
         gateway = Gateway(name, NodeDir(name).control_sock)
         async with within(self._timeout, f"node {name!r} did not answer"):
-            await gateway.connect_first()
+            await gateway.connect()
         return Node(gateway)
 
 
@@ -188,7 +188,7 @@ class Node:
         return {row.path: row for rows in answers for row in rows}
 
     async def _entries(self, key: object, timeout: float | None) -> list[Entry]:
-        return await self.ask("lookup", {"key": pack(key)}, timeout, shape=list[Entry])
+        return await self.ask("lookup", {"key": key_bytes(key)}, timeout, shape=list[Entry])
 
     @property
     def name(self) -> str:

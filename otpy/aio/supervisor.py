@@ -74,7 +74,7 @@ class SupervisorRef:
         self, specs: Iterable[Mapping[str, object]], *, timeout: float | None = None
     ) -> list[ChildInfo | OtpyError]:
         """Add many children by one request; as `otpy.SupervisorRef.start_children`."""
-        arguments = {"specs": [dict(spec) for spec in specs]}
+        arguments = {"specs": [spec_fields(spec, None, None) for spec in specs]}
         results = await self._ask("start_children", arguments, timeout, shape=list[Result])
         return [result.value() for result in results]
 

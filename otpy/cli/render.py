@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any, Final, TypeVar
+from uuid import UUID
 
 import click
 import msgspec
@@ -105,24 +107,38 @@ def size(count: int) -> str:
     return f"{value:.1f} GiB"
 
 
+def _complex(value: object) -> str:
+    if isinstance(value, complex):
+        return str(value)
+    raise TypeError(f"a {type(value).__qualname__}")
+
+
+_encode: Final = msgspec.json.Encoder(enc_hook=_complex).encode
+_TEXTS: Final = (str, date, time, timedelta, Decimal, UUID, complex)
+"""Types whose values people read as their texts."""
+
+
 def to_json(value: object) -> str:
     """Write `value` as one line of JSON.
+
+    Sequences and sets are arrays; dates, times, decimal numbers and UUIDs are strings, as are
+    complex numbers; bytes are base64.
 
     Raises:
         TypeError: JSON has no form for it.
     """
-    return json_text(msgspec.json.format(msgspec.json.encode(value), indent=0).decode())
+    return json_text(msgspec.json.format(_encode(value), indent=0).decode())
 
 
 def to_pretty_json(value: object) -> str:
     """Write `value` as JSON over several lines."""
-    return json_text(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+    return json_text(msgspec.json.format(_encode(value), indent=2).decode())
 
 
 def plain(value: Any) -> str:
-    """Write a reply for people: a string as it is, everything else as JSON."""
-    if isinstance(value, str):
-        return escaped(value)
+    """Write a reply for people: what has a text of its own as that, everything else as JSON."""
+    if isinstance(value, _TEXTS):
+        return escaped(str(value))
     try:
         return to_json(value)
     except TypeError:  # keys that JSON does not know

@@ -10,7 +10,8 @@ from otpy.errors import ProtocolError
 from otpy.system.descriptor import Descriptor
 from otpy.wire import gateway
 from otpy.wire.frames import FrameDecoder, frame
-from otpy.wire.packing import pack
+from otpy.wire.packing import pack_value
+from otpy.wire.values import revived
 
 
 class GatewayAnswer(msgspec.Struct, array_like=True, frozen=True):
@@ -22,7 +23,7 @@ class GatewayAnswer(msgspec.Struct, array_like=True, frozen=True):
     arguments: list[Any] = []
 
 
-_gateway_decoder: Final = msgspec.msgpack.Decoder(GatewayAnswer)
+_gateway_decoder: Final = msgspec.msgpack.Decoder(GatewayAnswer, ext_hook=revived)
 
 _DESCRIPTORS: Final = {"connect": 3, "hire": 3, "shutdown": 1, "trace": 1}
 """How many descriptors come with the OK of an operation."""
@@ -45,7 +46,7 @@ class GatewayProtocol:
             FrameTooLarge: It is more than a gateway reads.
         """
         number = next(self._numbers)
-        data = frame(pack((number, operation, arguments)), gateway.request_limit(operation))
+        data = frame(pack_value([number, operation, arguments]), gateway.request_limit(operation))
         if operation in _DESCRIPTORS:
             self._expected[number] = _DESCRIPTORS[operation]
         return number, data

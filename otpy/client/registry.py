@@ -9,7 +9,8 @@ from otpy.links.deadline import DEFAULT_TIMEOUT_S, TooLate, deadline_of
 from otpy.links.notices import Down, Registered
 from otpy.links.protocol import ClientProtocol
 from otpy.wire.gateway import TreeRow
-from otpy.wire.packing import pack, unpack
+from otpy.wire.keys import key_bytes
+from otpy.wire.packing import unpack
 
 if TYPE_CHECKING:
     from otpy.client.node import Node
@@ -40,7 +41,7 @@ def dispatch(node: "Node", key: object, message: object, timeout: float | None) 
 
 
 def _entries(node: "Node", key: object, timeout: float | None) -> list[Entry]:
-    return node.ask("lookup", {"key": pack(key)}, timeout, shape=list[Entry])
+    return node.ask("lookup", {"key": key_bytes(key)}, timeout, shape=list[Entry])
 
 
 class Monitor:

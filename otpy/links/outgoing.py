@@ -10,7 +10,8 @@ handler may send while the thread that it interrupted does.
 
 import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from select import PIPE_BUF
 from typing import Final
 
@@ -116,6 +117,15 @@ class Outgoing:
         if self.turn.take(deadline):
             self.turn.give_back()
         self._write_queued()
+
+    @contextmanager
+    def exclusively(self) -> Iterator[None]:
+        """Hold the turn: nobody writes meanwhile."""
+        self.turn.take(None)
+        try:
+            yield
+        finally:
+            self.turn.give_back()
 
     def close(self) -> None:
         """Write nothing any more; the turn is held, or there is no other thread."""

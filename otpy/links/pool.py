@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 import msgspec
 
 from otpy.errors import CallingSelf, NoProcess
-from otpy.wire.packing import pack
+from otpy.wire.keys import key_bytes
 
 if TYPE_CHECKING:
     from otpy.links.ref import Ref
@@ -17,8 +17,6 @@ _DOWN_S: Final = 1.0
 
 _LOADS_S: Final = 0.1
 """For how long the loads that their supervisor told are believed."""
-
-_SMALLEST, _LARGEST = -(1 << 63), (1 << 64) - 1
 
 _encoder: Final = msgspec.msgpack.Encoder(order="deterministic")
 
@@ -33,14 +31,14 @@ def instance_of(key: object, count: int) -> int:
     Raises:
         NotSendable: MessagePack cannot carry the key.
     """
-    if isinstance(key, int) and not isinstance(key, bool) and _SMALLEST <= key <= _LARGEST:
+    if isinstance(key, int) and not isinstance(key, bool):
         return abs(key) % count
     import zlib  # noqa: PLC0415  # a library of its own, which most workers never need
 
     try:
         data = _encoder.encode(key)
     except (TypeError, ValueError, OverflowError, RecursionError):
-        data = pack(key)  # tells what is wrong with it
+        data = key_bytes(key)  # or it tells what is wrong with it
     return zlib.crc32(data) % count
 
 

@@ -13,8 +13,10 @@ from otpy import errors
 from otpy.errors import OtpyError, ProtocolError
 from otpy.wire import link
 from otpy.wire.frames import HEADER, MAX_FRAME, Body, Frame, FrameDecoder, LargeFrame
-from otpy.wire.packing import pack_frame
+from otpy.wire.heads import head_of
+from otpy.wire.packing import pack_request, pack_requests, unreadable
 from otpy.wire.shelf import Laid, Offer
+from otpy.wire.values import revived
 
 
 class Greeting(msgspec.Struct, array_like=True, tag=link.GREETING, frozen=True):
@@ -57,7 +59,8 @@ Message: TypeAlias = Greeting | Reply | Failure | Down | Beside
 ROOM: Final = -1
 """The number of an answer to nobody's call: there is room for a large message."""
 
-_decode: Final = msgspec.msgpack.Decoder(Greeting | Reply | Failure | Down).decode
+_decode: Final = msgspec.msgpack.Decoder(Greeting | Reply | Failure | Down, ext_hook=revived).decode
+_NUMBERED: Final = {link.REPLY: 3, link.ERROR: 4}
 
 _CALL: Final = link.CALL
 _HEAD: Final = HEADER.size
@@ -208,26 +211,38 @@ class ClientProtocol(LinkProtocol):
 
     def call(self, number: int, request: object) -> bytes:
         """Return a call."""
-        return pack_frame((_CALL, number, request), self.max_frame)
+        return pack_request((_CALL, number, request), self.max_frame)
 
     def cast(self, request: object) -> bytes:
         """Return a cast."""
-        return pack_frame((link.CAST, request), self.max_frame)
+        return pack_request((link.CAST, request), self.max_frame)
 
     def casts(self, requests: list[object]) -> bytes:
         """Return several casts."""
-        return pack_frame((link.CASTS, requests), self.max_frame)
+        return pack_requests(link.CASTS, requests, self.max_frame)
 
     def info(self, message: object) -> bytes:
         """Return a message for `handle_info`."""
-        return pack_frame((link.INFO, message), self.max_frame)
+        return pack_request((link.INFO, message), self.max_frame)
 
     def _decoded(self, body: Body) -> Greeting | Reply | Failure | Down:
         try:
             message: Greeting | Reply | Failure | Down = _decode(body)
-        except (ValueError, RecursionError) as error:
-            raise ProtocolError(f"not a message of a worker: {error}") from None
+        except Exception as error:  # noqa: BLE001  # whatever the value of an answer is
+            return _unreadable(body, error)
         return message
+
+
+def _unreadable(body: Body, error: Exception) -> Failure:
+    """Return what an answer is whose value cannot be read here: that call alone fails.
+
+    Raises:
+        ProtocolError: It is no answer.
+    """
+    head = head_of(body, _NUMBERED, {})
+    if head is None:
+        raise ProtocolError(f"not a message of a worker: {error}") from None
+    return Failure(head.number, "NotSendable", [f"the reply: {unreadable(error)}"])
 
 
 def error_of(name: str, arguments: list[Any]) -> OtpyError:

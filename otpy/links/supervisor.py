@@ -159,7 +159,7 @@ class SupervisorRef:
         Raises:
             SpecError: A spec is wrong; nothing was started.
         """
-        arguments = {"specs": [dict(spec) for spec in specs]}
+        arguments = {"specs": [spec_fields(spec, None, None) for spec in specs]}
         results = self._ask("start_children", arguments, timeout, shape=list[Result])
         return [result.value() for result in results]
 
@@ -220,9 +220,23 @@ def spec_fields(
     id_: str | None,
 ) -> dict[str, object]:
     """Put together what `start_child` is given."""
-    fields = dict(spec or {})
+    fields = {key: _written(key, value) for key, value in (spec or {}).items()}
     if args is not None:
         fields["args"] = dict(args) if isinstance(args, Mapping) else list(args)
     if id_ is not None:
         fields["id"] = id_
     return fields
+
+
+def _written(key: str, value: Any) -> Any:
+    """Write a field as in YAML, which has no tuples: its own words, not the values of arguments."""
+    if key == "template" and isinstance(value, Mapping):
+        return spec_fields(value, None, None)
+    if key == "children" and isinstance(value, list | tuple):
+        children = (isinstance(each, Mapping) for each in value)
+        return [
+            spec_fields(v, None, None) if ok else v for v, ok in zip(value, children, strict=True)
+        ]
+    if isinstance(value, Mapping):
+        return dict(value)
+    return list(value) if type(value) is tuple else value

@@ -31,8 +31,9 @@ from otpy.wire.frames import MAX_FRAME
 from otpy.wire.gateway import MAX_REQUEST, TreeRow
 from otpy.wire.link import VERSION
 from otpy.wire.nesting import check_nesting
-from otpy.wire.packing import pack, unpack
+from otpy.wire.packing import pack_value, unpack
 from otpy.wire.system import ReplaceState
+from otpy.wire.values import revived
 
 T = TypeVar("T")
 GrantedT = TypeVar("GrantedT", TreeRow, Fate)
@@ -113,7 +114,7 @@ def plainly(request: Inquiry) -> Inquiry:
     if not isinstance(request, ReplaceState):
         return request
     check_nesting(request.attributes)
-    packed = pack(request.attributes)
+    packed = pack_value(request.attributes)
     if len(packed) > MAX_REQUEST:
         raise FrameTooLarge(len(packed), MAX_REQUEST)
     return ReplaceState(cast(dict[str, object], unpack(packed)))
@@ -125,7 +126,7 @@ def overseen(answer: ControlAnswer, shape: type[T]) -> T:
     assert isinstance(answer.answer, Plain)
     value = answer.answer.content
     if isinstance(value, msgspec.Raw):
-        return msgspec.msgpack.decode(value, type=shape)
+        return msgspec.msgpack.decode(value, type=shape, ext_hook=revived)
     return msgspec.convert(value, shape)
 
 
@@ -137,7 +138,7 @@ def supervising(arguments: dict[str, Any]) -> AskProcess:
         FrameTooLarge: It is more than a supervisor should carry.
         SpecError: The spec of a child is wrong.
     """
-    packed = pack(arguments)
+    packed = pack_value(arguments)
     if len(packed) > MAX_FRAME:
         raise FrameTooLarge(len(packed), MAX_FRAME)
     plainly_ = cast(dict[str, Any], unpack(packed))

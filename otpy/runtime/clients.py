@@ -19,6 +19,7 @@ from otpy.wire.frames import MAX_FRAME, Body, FrameDecoder, frame
 from otpy.wire.gateway import ERROR, EVENT, OK, GatewayRequest, request_limit
 from otpy.wire.packing import pack, printable
 from otpy.wire.texts import REASON_CHARS
+from otpy.wire.values import revived
 
 _READ_BYTES: Final = 1 << 16
 _MAX_UNREAD: Final = 16 << 20
@@ -37,7 +38,7 @@ _SHARE: Final = 16
 """Requests of one client that the tree has not answered: each may hold some of the files that the
 gateway may have open, of which no client is to take most."""
 
-_requests: Final = msgspec.msgpack.Decoder(GatewayRequest)
+_requests: Final = msgspec.msgpack.Decoder(GatewayRequest, ext_hook=revived)
 
 
 class Client:

@@ -40,6 +40,7 @@ from otpy.wire.control import (
 from otpy.wire.frames import MAX_FRAME
 from otpy.wire.link import VERSION
 from otpy.wire.system import SystemRequest, Trace
+from otpy.wire.values import carried
 
 
 @dataclass(slots=True)
@@ -207,7 +208,8 @@ class Errands:
                 self._fail(errand, refused)
             case answer:
                 self._close(errand)
-                value = plain(answer, message.pids)
+                # The arguments in a child's spec are the user's, the rest is as MessagePack has it.
+                value = carried(plain(answer, message.pids), unknown=_as_it_is)
                 errand.client.reply(errand.number, value)
 
     def _try_again(self, errand: Errand) -> None:
@@ -284,3 +286,7 @@ class Errands:
         errand.fds = ()
         if errand.timer is not None:
             errand.timer.cancel()
+
+
+def _as_it_is(value: object) -> object:
+    return value

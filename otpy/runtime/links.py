@@ -5,9 +5,8 @@ Every call passes through here: a read, a decoder that was made once, a write.
 
 import itertools
 import os
-import struct
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -21,11 +20,11 @@ from otpy.server.context import current
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.streams import complain
 from otpy.wire import link as say
-from otpy.wire import peer
 from otpy.wire.control import Address
-from otpy.wire.frames import HEADER, Body, Content, Frame, FrameDecoder, whole
-from otpy.wire.packing import pack_frame, printable
-from otpy.wire.shelf import Laid, Offer
+from otpy.wire.frames import HEADER, Body, Frame, FrameDecoder
+from otpy.wire.heads import head_of
+from otpy.wire.packing import pack_frame, printable, unreadable
+from otpy.wire.values import revived
 
 _FIRST_BYTES: Final = 479
 """What Python allocates by itself (512 bytes with the object's head): most reads bring less."""
@@ -48,10 +47,6 @@ class _Casts(msgspec.Struct, array_like=True, tag=say.CASTS, forbid_unknown_fiel
     """Casts that were sent together, and all with arguments, as nearly always."""
 
     requests: list[tuple[Any, ...]]
-
-
-class _AnyCasts(msgspec.Struct, array_like=True, tag=say.CASTS, forbid_unknown_fields=True):
-    requests: list[Any]
 
 
 if TYPE_CHECKING:
@@ -166,20 +161,29 @@ Received: TypeAlias = LinkCall | Cast | Info
 Queue: TypeAlias = deque[Any]
 """Where what was received waits, among other things."""
 
-_UNREADABLE: Final = (ValueError, TypeError, ArithmeticError, RecursionError, MemoryError)
-"""What bytes of a client raise that are no message."""
+_decode: Final = msgspec.msgpack.Decoder(LinkCall | Cast | _Casts | Info, ext_hook=revived).decode
+_several: Final = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
+_value: Final = msgspec.msgpack.Decoder(ext_hook=revived).decode
 
-_decode: Final = msgspec.msgpack.Decoder(LinkCall | Cast | _Casts | Info).decode
-_decode_casts: Final = msgspec.msgpack.Decoder(_AnyCasts).decode
+_NUMBERED: Final = {say.CALL: 3}
+_OTHERS: Final = {say.CAST: 2, say.CASTS: 2, say.INFO: 2}
 
 
-def _casts(body: Body, error: Exception) -> list[Cast]:
-    """Read casts some of which have no arguments; `error` tells why it is nothing else."""
+def _casts(requests: msgspec.Raw) -> Iterator[Cast]:
+    """Read casts one by one: some may have no arguments, some may be unreadable.
+
+    Raises:
+        ProtocolError: They are no casts.
+    """
     try:
-        requests = _decode_casts(body).requests
-    except _UNREADABLE:
+        each = _several(requests)
+    except ValueError as error:
         raise ProtocolError(f"neither a call nor a cast: {error}") from None
-    return [Cast(say.request_value(request)) for request in requests]
+    for request in each:
+        try:
+            yield Cast(say.request_value(_value(request)))
+        except Exception as error:  # noqa: BLE001  # whatever the value is
+            complain(f"NotSendable: a cast: {unreadable(error)}\n")
 
 
 class Link:
@@ -263,8 +267,8 @@ class Link:
     def _take(self, body: Body, ready: Queue) -> None:
         try:
             message: Received | _Casts = _decode(body)
-        except _UNREADABLE as error:
-            ready.extend(_casts(body, error))
+        except Exception as error:  # noqa: BLE001  # whatever the value is
+            self._take_badly(body, error, ready)
             return
         if type(message) is LinkCall or type(message) is Cast:
             if type(message.request) is list:
@@ -276,6 +280,18 @@ class Link:
             ready.extend(map(Cast, message.requests))
         elif isinstance(message, Info):
             ready.append(Info(say.request_value(message.message)))
+
+    def _take_badly(self, body: Body, error: Exception, ready: Queue) -> None:
+        """Refuse a message whose value cannot be read, and none of the others."""
+        head = head_of(body, _NUMBERED, _OTHERS)
+        if head is None:
+            raise ProtocolError(f"neither a call nor a cast: {error}") from None
+        if head.kind == say.CALL:
+            LinkCall(head.number, None, self).refuse(NotSendable(unreadable(error)))
+        elif head.kind == say.CASTS and head.value is not None:
+            ready.extend(_casts(head.value))
+        else:
+            complain(f"NotSendable: a message: {unreadable(error)}\n")
 
     def send(self, message: tuple[object, ...]) -> None:
         """Send a message, or queue what does not fit.
@@ -300,84 +316,3 @@ class Link:
             self.open = False
             self.outgoing.close()
             close_all(self._owned)
-
-
-class PeerLink(Link):
-    """The worker's end of the pipes to another worker of its tree, which sends any value.
-
-    Args:
-        read: As a `Link`'s.
-        write: As a `Link`'s.
-        blocked: As a `Link`'s.
-        peer: Who is at the other end.
-    """
-
-    def __init__(
-        self,
-        read: Descriptor,
-        write: Descriptor,
-        blocked: Callable[[Link, bool], None],
-        peer: Address,
-    ) -> None:
-        self._shelves = Shelves()
-        super().__init__(read, write, blocked, self._shelves)
-        self.peer = peer
-        self._framed = _peer_framed
-
-    def close(self) -> None:
-        """Close both pipes, and let go of the memory for what is large."""
-        super().close()
-        self._shelves = Shelves()
-
-    def _take(self, body: Content, ready: Queue) -> None:
-        try:
-            kind, number, value = peer.peer_message(body)
-        except struct.error as error:
-            raise ProtocolError(f"not a message of a worker: {error}") from None
-        if type(value) is peer.Unreadable:
-            # The sender's value, or its class, is at fault: this process goes on.
-            if kind == peer.CALL:
-                LinkCall(number, None, self).refuse(value.error)
-            else:
-                complain(f"NotSendable: {value.error}\n")
-        elif kind == peer.CALL:
-            ready.append(LinkCall(number, value, self))
-        elif kind == peer.CAST:
-            ready.append(Cast(value))
-        else:
-            self._take_rarer(kind, value, ready)
-
-    def _take_rarer(self, kind: int, value: Any, ready: Queue) -> None:
-        match kind:
-            case peer.LAID:
-                self._take_laid(self._shelves, Laid(*value), ready)
-            case peer.INFO:
-                ready.append(Info(value))
-            case peer.REPLY_FOR:
-                current().mailbox.reply(*value)
-            case peer.OFFER:
-                self._shelves.find(Offer(*value))
-            case _:
-                raise ProtocolError(f"not a message of a worker: kind {kind}")
-
-    def _take_laid(self, shelves: Shelves, laid: Laid, ready: Queue) -> None:
-        body = shelves.body(laid)
-        try:
-            self._take(body, ready)
-        finally:
-            if shelves.free(laid):
-                self.outgoing.send(_ROOM)
-
-
-def _peer_framed(message: tuple[Any, ...]) -> Frame:
-    kind = message[0]
-    if kind == say.REPLY:
-        return peer.peer_frame(peer.REPLY, message[1], message[2])
-    if kind == say.ERROR:
-        return peer.peer_frame(peer.ERROR, message[1], message[2:])
-    return peer.peer_frame(_PEER_KINDS[kind], 0, message[1:])
-
-
-_ROOM: Final = whole(peer.peer_frame(peer.ROOM, 0, ()))
-
-_PEER_KINDS: Final = {say.GREETING: peer.GREETING, say.DOWN: peer.DOWN}

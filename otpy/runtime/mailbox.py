@@ -11,14 +11,15 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-from otpy.errors import NoProcess, ProtocolError
+from otpy.errors import NoProcess, NotSendable, ProtocolError
 from otpy.links.deadline import has_passed, poll_ms
 from otpy.runtime.control import Control, noticed
 from otpy.runtime.entrances import Entrances
 from otpy.runtime.gauges import ARRIVED, BUSY_SINCE, CASTS, INFOS, TAKEN, private_gauge
 from otpy.runtime.interruptions import Interruptions
-from otpy.runtime.links import READ_BYTES, Cast, Info, Link, LinkCall, PeerLink
+from otpy.runtime.links import READ_BYTES, Cast, Info, Link, LinkCall
 from otpy.runtime.orders import Halt, ShutDownAsked, StopAsked
+from otpy.runtime.peer_links import PeerLink
 from otpy.runtime.receiving import as_received, check_wait
 from otpy.runtime.stop_signals import StopSignals
 from otpy.runtime.timers import Timers
@@ -28,6 +29,7 @@ from otpy.system.pipes import unread_bytes
 from otpy.wire import link as say
 from otpy.wire.control import Address, Ask, BeWorker, Down, Exit, Introduce, ShutDown, StopProcess
 from otpy.wire.frames import MAX_FRAME
+from otpy.wire.peer import Unreadable
 
 _CONTROL_EVERY_NS: Final = 1_000_000
 _FDS_OF_A_LINK: Final = 2
@@ -196,7 +198,9 @@ class WorkerMailbox:
     def reply(self, link: int, number: int, value: object) -> None:
         """Answer a call that came on a link; nobody may be there any more."""
         for each in tuple(self._links.values()):
-            if each.id == link:
+            if each.id == link and type(value) is Unreadable:
+                LinkCall(number, None, each).refuse(NotSendable(f"the reply: {value.error}"))
+            elif each.id == link:
                 LinkCall(number, None, each).reply(value)
 
     def flush(self, seconds: float | None = None) -> None:
@@ -389,12 +393,8 @@ class WorkerMailbox:
             self._epoll.modify(link.read, select.EPOLLIN)
 
     def _forget(self, link: Link) -> None:
-        turn = link.outgoing.turn
-        turn.take(None)  # another thread may be about to answer there
-        try:
+        with link.outgoing.exclusively():  # another thread may be about to answer there
             self._block(link, False)
             del self._links[link.read]
             self._epoll.unregister(link.read)
             link.close()
-        finally:
-            turn.give_back()

@@ -12,6 +12,7 @@ from otpy.wire.control import Plain
 from otpy.wire.packing import printable
 from otpy.wire.system import GetState, ReplaceState
 from otpy.wire.texts import REASON_CHARS, short
+from otpy.wire.values import carried
 
 _ITEMS: Final = 200_000
 """What may be in an attribute that is shown in full, containers within it included."""
@@ -22,8 +23,7 @@ _BYTES: Final = 4 << 20
 _OURS: Final = frozenset({"name", "instance"})
 """Attributes that are the process's, not the state's."""
 
-_encode: Final = msgspec.msgpack.Encoder(enc_hook=short).encode
-_decode: Final = msgspec.msgpack.Decoder().decode
+_encode: Final = msgspec.msgpack.Encoder().encode
 
 
 def answer(server: GenServer, request: GetState | ReplaceState) -> Plain | OtpyError:
@@ -115,9 +115,8 @@ def _shown(state: object) -> msgspec.Raw:
 def _value(value: object, room: int) -> bytes:
     try:
         if _is_moderate(value, room):
-            packed = _encode(value)
+            packed = _encode(carried(value, short))
             if len(packed) <= room:
-                _decode(packed)  # not every key that can be written can be read
                 return packed
     except BaseException:  # noqa: BLE001, S110  # whatever it is, its text is shown
         pass

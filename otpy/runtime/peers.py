@@ -134,7 +134,7 @@ class Peers:
         if (server, incarnation) == self._me:
             self._mailbox.reply(link, number, value)
             return
-        data = peer.peer_frame(peer.REPLY_FOR, 0, (link, number, value))
+        data = peer.reply_for(link, number, value)
         # If it has gone, whoever called it knows.
         self[server].post(incarnation, data, deadline_of(FATE_S))
 

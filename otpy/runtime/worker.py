@@ -20,7 +20,7 @@ from otpy.runtime.serving import NeedsLoop, NotNeeded, Serving, ending
 from otpy.runtime.stop_signals import StopSignals, after_fork, before_fork
 from otpy.server import GenServer, context, register_name
 from otpy.server.callbacks import is_async
-from otpy.server.contract import check_start, make
+from otpy.server.contract import check_start
 from otpy.server.functions import resolve
 from otpy.system.descriptor import leave_to_kernel
 from otpy.system.marks import mark_process
@@ -91,9 +91,7 @@ def be_blank(
 
 def _finish(child: BeWorker, mailbox: WorkerMailbox, *, crashed: bool) -> None:
     """Do what Python does at its end; who was not asked to end has a limit of its own for it."""
-    if mailbox.stop_signals.received:
-        _limit(child)
-    elif mailbox.shutdown is None:
+    if mailbox.shutdown is None and not mailbox.stop_signals.received:
         end_within(_seconds_left(child, mailbox, crashed=crashed) or DEFAULT_SHUTDOWN_S)
     leave_to_kernel()
     mailbox.interruptions.forget_server()
@@ -164,7 +162,7 @@ def _serve(
     target: type[GenServer], child: BeWorker, mailbox: WorkerMailbox, loops: "list[EventLoop]"
 ) -> tuple[ExitReason, str]:
     check_start(target, child.args, child.kwargs)
-    server = make(target)
+    server = target()
     server.name, server.instance = child.path, child.instance
     context.current().traps = server.trap_exit
     serving = _serving_for(server, mailbox, loops)
@@ -183,7 +181,7 @@ def _serve(
     context.current().starting = False
     if not isinstance(server, Runner):
         if not server.trap_exit:
-            mailbox.stop_signals.in_place = partial(_end_at_once, child, mailbox.stop_signals)
+            mailbox.stop_signals.in_place = partial(_end_at_once, mailbox.stop_signals)
         mailbox.stop_signals.handle(_stop_signals(child))
     mailbox.tell_supervisor(Ready(traps=server.trap_exit))
     try:
@@ -194,15 +192,8 @@ def _serve(
     return serving.report(reason)
 
 
-def _limit(child: BeWorker) -> None:
-    """Limit the end of one that a signal has stopped, from outside perhaps, by its budget."""
-    if child.shutdown is not None:
-        end_within(child.shutdown or DEFAULT_SHUTDOWN_S)
-
-
-def _end_at_once(child: BeWorker, signals: StopSignals) -> None:
+def _end_at_once(signals: StopSignals) -> None:
     """End a server that does not trap exits where it is, but for what Python does at its end."""
-    _limit(child)
     leave_to_kernel()
     finish(asked=True)
     signals.end_by_signal()

@@ -18,7 +18,8 @@ from otpy.wire.control import (
     Unregister,
     Wish,
 )
-from otpy.wire.packing import pack, unpack
+from otpy.wire.keys import key_bytes
+from otpy.wire.packing import pack_value, unpack
 
 
 def register_name(name: str) -> None:
@@ -37,8 +38,9 @@ def register(key: object, value: object = None) -> None:
     """Have this process found under `key`, with others; once more changes its value.
 
     Args:
-        key: Any value that MessagePack carries; a list and a tuple are the same.
-        value: Likewise.
+        key: Any value that can be sent, and integers of any size. Equal ones are one key, in
+            whatever order a mapping has its own keys; so are a list and a tuple.
+        value: Any value that can be sent.
 
     Raises:
         NotSendable: MessagePack cannot carry the key or the value.
@@ -94,17 +96,17 @@ def naming(name: str) -> RegisterName:
 
 def registering(key: object, value: object) -> Register:
     """Say what is to be registered; raises as `register`."""
-    return Register(_packed(key), _packed(value))
+    return Register(_checked(key_bytes(key)), _checked(pack_value(value)))
 
 
 def unregistering(key: object) -> Unregister:
     """Say what is to be registered no more; raises as `register`."""
-    return Unregister(_packed(key))
+    return Unregister(_checked(key_bytes(key)))
 
 
 def looking_up(key: object) -> Lookup:
     """Say who is looked for; raises as `register`."""
-    return Lookup(_packed(key))
+    return Lookup(_checked(key_bytes(key)))
 
 
 def entries(answer: NodeAnswer) -> tuple[Entry, ...]:
@@ -118,8 +120,7 @@ def registered(answer: NodeAnswer) -> list[Registered]:
     return [Registered(each.who.path, each.pid, unpack(each.value)) for each in entries(answer)]
 
 
-def _packed(value: object) -> bytes:
-    packed = pack(value)
+def _checked(packed: bytes) -> bytes:
     if len(packed) > MAX_REGISTERED:
         raise FrameTooLarge(len(packed), MAX_REGISTERED)
     return packed

@@ -7,7 +7,7 @@ processes of one tree, which run one code base, ever get such a link.
     caller → server   CALL number request        server → caller   GREETING 0 (version, ...)
                       CAST 0 request                               REPLY number value
                       INFO 0 message                               ERROR number (class, arguments)
-                      REPLY_FOR 0 (link, number, value)            DOWN 0 (reason, traceback)
+                      REPLY_FOR 0 (link, REPLY and so on)          DOWN 0 (reason, traceback)
 
 REPLY_FOR answers a call that another process made to the server, which handed it on. Either end
 may make an OFFER of memory for large bodies, and then say for each of them that it is LAID there;
@@ -24,8 +24,9 @@ from operator import or_
 from typing import Any, Final, NamedTuple
 
 from otpy.errors import FrameTooLarge, NotSendable
-from otpy.wire.frames import MAX_FRAME, Content, Frame, LargeFrame
-from otpy.wire.packing import printable
+from otpy.wire.frames import HEADER, MAX_FRAME, Content, Frame, LargeFrame, whole
+from otpy.wire.packing import printable, unreadable
+from otpy.wire.signal_errors import comes_from_a_signal
 
 CALL: Final = 0
 CAST: Final = 1
@@ -155,6 +156,14 @@ def _pieces(kind: int, number: int, value: object) -> list[bytes | memoryview]:
     return [head + struct.pack(f">{len(sizes)}Q", *sizes), *pickled, *raw]
 
 
+def reply_for(link: int, number: int, value: object) -> Frame:
+    """Put the answer to a call that came on another link into a frame; raises as `peer_frame`.
+
+    The answer is a message within it, so that one that cannot be read still answers that call.
+    """
+    return peer_frame(REPLY_FOR, 0, (link, whole(peer_frame(REPLY, number, value))[HEADER.size :]))
+
+
 class Unreadable(NamedTuple):
     """Stands for a value that cannot be read here, for instance since its class is not there."""
 
@@ -177,9 +186,10 @@ def peer_message(body: Content) -> tuple[int, int, Any]:
         borrowed = type(body) is memoryview
         pickled, *buffers = _parts(memoryview(body)[_HEAD:], borrowed=borrowed)
         return kind, number, _loads(pickled, buffers=buffers)
-    except Exception as error:  # noqa: BLE001  # whatever the user's code raised
-        what = f"{type(error).__name__}: {printable(error, _TEXT_CHARS)}"
-        return kind, number, Unreadable(NotSendable(f"the receiver cannot read it: {what}"))
+    except BaseException as error:  # whatever the user's code raised
+        if not isinstance(error, Exception) and comes_from_a_signal(error):
+            raise
+        return kind, number, Unreadable(NotSendable(unreadable(error)))
 
 
 def _parts(body: memoryview, *, borrowed: bool) -> Iterator[memoryview | bytearray]:

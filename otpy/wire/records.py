@@ -3,7 +3,7 @@
 A record is a dataclass, a named tuple or an error of `otpy.errors`. It is written as an array:
 its class's name, then its fields. What is read is checked against the declared types, field by
 field, so that whoever wrote it can make the reader build a wrong value of no kind. Values whose
-type is declared as `object` are the user's: they go through MessagePack as they are.
+type is declared as `object` are the user's: they arrive as what they are; see `otpy.wire.values`.
 """
 
 import contextlib
@@ -19,6 +19,7 @@ import msgspec
 from otpy import errors
 from otpy.errors import OtpyError, ProtocolError
 from otpy.wire.packing import pack, unpack
+from otpy.wire.values import carried
 
 _SCALARS: Final = (bool, int, float, str, bytes, NoneType)
 
@@ -69,6 +70,10 @@ def _same(value: Any) -> Any:
     return value
 
 
+def _carried(value: Any) -> Any:
+    return carried(value, unknown=_same)
+
+
 @cache
 def plan_of(declared: Any) -> Plan:
     """Make the plan of a declared type."""
@@ -85,7 +90,7 @@ def plan_of(declared: Any) -> Plan:
 
 def _plan_of_class(kind: Any) -> Plan:
     if kind in (object, Any):
-        return Plan(_same, _same)
+        return Plan(_carried, _same)
     if kind in _SCALARS:
         return Plan(_same, _checked(kind))
     if issubclass(kind, Enum):

@@ -10,7 +10,6 @@ import pytest
 
 from otpy.client import Node, connect
 from tests.client.fake_node import FakeNode
-from tests.support.node import fork_server
 
 
 def open_descriptors() -> dict[int, str]:
@@ -25,9 +24,7 @@ def open_descriptors() -> dict[int, str]:
 
 
 @pytest.fixture(autouse=True)
-def no_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
-    if "nodes" in request.fixturenames:
-        fork_server()  # it stays
+def no_leaks() -> Iterator[None]:
     before = open_descriptors()
     yield
     leaked = {fd: what for fd, what in open_descriptors().items() if before.get(fd) != what}

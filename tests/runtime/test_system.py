@@ -68,7 +68,7 @@ def test_the_state_is_the_attributes_of_the_instance(node: NodeUnderTest) -> Non
         ("long", "'yyy"),
         ("big integer", "1267650600228229401496703205376"),
         ("surrogate", "ud800"),
-        ("set", [1]),
+        ("set", {1}),
     ],
 )
 def test_what_cannot_be_sent_is_there_as_its_text(nodes: Nodes, kind: str, shown: object) -> None:

@@ -18,7 +18,7 @@ children:
 
 def test_a_function_answers_what_it_receives(nodes: Nodes) -> None:
     node = nodes.run(TREE)
-    assert node.call("a", "hello", 5) == ["answer to", ["hello", 5]]
+    assert node.call("a", "hello", 5) == ["answer to", ("hello", 5)]
     node.client["a"].cast("note", [1, {"two": 2.5}])
     node.logged("received", ["note", [1, {"two": 2.5}]])
 

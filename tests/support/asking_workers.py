@@ -1,10 +1,12 @@
 """Workers that ask others as they are told. Nodes under test import them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from operator import attrgetter
 from typing import Any
+
+import msgspec
 
 import otpy
 from otpy import Down, Exit, GenServer, call, cast
@@ -46,9 +48,13 @@ def plain(what: str, result: Any) -> Any:
     if what == "multi_call":
         replies, bad = result
         return [replies, {name: failed(error) for name, error in bad.items()}]
-    if what in {"supervisor.start_children", "supervisor.terminate_children"}:
-        return [failed(each) if isinstance(each, otpy.OtpyError) else each for each in result]
-    return result
+    if isinstance(result, list):
+        return [plain("", each) for each in result]
+    if isinstance(result, otpy.OtpyError):
+        return failed(result)
+    if isinstance(result, otpy.Registered):
+        return asdict(result)
+    return msgspec.structs.asdict(result) if isinstance(result, msgspec.Struct) else result
 
 
 def asked(module: Any, what: str) -> Callable[..., Any]:

@@ -36,9 +36,13 @@ GARBAGE: Final[dict[str, bytes]] = {
     "casts that are none": frame(pack([2, "x"])),
     "too long": frame(pack([0, 1, 2, 3])),
     "number is a string": frame(pack([0, "1", "x"])),
-    "bad UTF-8": frame(b"\x93\x00\x01\xa2\xff\xff"),
-    "a map as a key": frame(b"\x93\x00\x01\x81\x81\x01\x02\x03"),
-    "a time that is none": frame(b"\x93\x00\x01\xc7\x0c\xff" + b"\xff" * 12),
+}
+
+UNREADABLE: Final[dict[str, bytes]] = {
+    "bad UTF-8": b"\xa2\xff\xff",
+    "a map as a key": b"\x81\x81\x01\x02\x03",
+    "a time that is none": b"\xc7\x0c\xff" + b"\xff" * 12,
+    "deep": b"\x91" * 500_000 + b"\xc0",
 }
 
 
@@ -73,6 +77,15 @@ def test_garbage_is_told_to_its_sender_who_is_dropped(link: RawLink, name: str) 
     assert answer[0] == say.DOWN
     assert answer[1].startswith("protocol error")
     assert link.message() is None
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_a_call_whose_value_cannot_be_read_is_refused_alone(link: RawLink, name: str) -> None:
+    link.send(frame(bytes((0x93, say.CALL, 7)) + UNREADABLE[name]))
+    link.say([say.CALL, 8, "get_count"])
+    refused = link.message()
+    assert refused[:3] == [say.ERROR, 7, "NotSendable"]
+    assert link.message() == [say.REPLY, 8, 1]
 
 
 def test_who_sends_a_call_and_garbage_in_one_write_is_told_why_it_is_dropped(link: RawLink) -> None:

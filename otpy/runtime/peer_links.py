@@ -1,0 +1,99 @@
+"""The worker's end of links to other workers of its tree, which send any value."""
+
+import struct
+from collections.abc import Callable
+from typing import Any, Final
+
+from otpy.errors import ProtocolError
+from otpy.links.shelves import Shelves
+from otpy.runtime.links import Cast, Info, Link, LinkCall, Queue
+from otpy.server.context import current
+from otpy.system.descriptor import Descriptor
+from otpy.system.streams import complain
+from otpy.wire import link as say
+from otpy.wire import peer
+from otpy.wire.control import Address
+from otpy.wire.frames import Content, Frame, whole
+from otpy.wire.shelf import Laid, Offer
+
+
+class PeerLink(Link):
+    """The worker's end of the pipes to another worker of its tree, which sends any value.
+
+    Args:
+        read: As a `Link`'s.
+        write: As a `Link`'s.
+        blocked: As a `Link`'s.
+        peer: Who is at the other end.
+    """
+
+    def __init__(
+        self,
+        read: Descriptor,
+        write: Descriptor,
+        blocked: Callable[[Link, bool], None],
+        peer: Address,
+    ) -> None:
+        self._shelves = Shelves()
+        super().__init__(read, write, blocked, self._shelves)
+        self.peer = peer
+        self._framed = _peer_framed
+
+    def close(self) -> None:
+        """Close both pipes, and let go of the memory for what is large."""
+        super().close()
+        self._shelves = Shelves()
+
+    def _take(self, body: Content, ready: Queue) -> None:
+        try:
+            kind, number, value = peer.peer_message(body)
+        except struct.error as error:
+            raise ProtocolError(f"not a message of a worker: {error}") from None
+        if type(value) is peer.Unreadable:
+            # The sender's value, or its class, is at fault: this process goes on.
+            if kind == peer.CALL:
+                LinkCall(number, None, self).refuse(value.error)
+            else:
+                complain(f"NotSendable: {value.error}\n")
+        elif kind == peer.CALL:
+            ready.append(LinkCall(number, value, self))
+        elif kind == peer.CAST:
+            ready.append(Cast(value))
+        else:
+            self._take_rarer(kind, value, ready)
+
+    def _take_rarer(self, kind: int, value: Any, ready: Queue) -> None:
+        match kind:
+            case peer.LAID:
+                self._take_laid(self._shelves, Laid(*value), ready)
+            case peer.INFO:
+                ready.append(Info(value))
+            case peer.REPLY_FOR:
+                link, answer = value
+                current().mailbox.reply(link, *peer.peer_message(answer)[1:])
+            case peer.OFFER:
+                self._shelves.find(Offer(*value))
+            case _:
+                raise ProtocolError(f"not a message of a worker: kind {kind}")
+
+    def _take_laid(self, shelves: Shelves, laid: Laid, ready: Queue) -> None:
+        body = shelves.body(laid)
+        try:
+            self._take(body, ready)
+        finally:
+            if shelves.free(laid):
+                self.outgoing.send(_ROOM)
+
+
+def _peer_framed(message: tuple[Any, ...]) -> Frame:
+    kind = message[0]
+    if kind == say.REPLY:
+        return peer.peer_frame(peer.REPLY, message[1], message[2])
+    if kind == say.ERROR:
+        return peer.peer_frame(peer.ERROR, message[1], message[2:])
+    return peer.peer_frame(_PEER_KINDS[kind], 0, message[1:])
+
+
+_ROOM: Final = whole(peer.peer_frame(peer.ROOM, 0, ()))
+
+_PEER_KINDS: Final = {say.GREETING: peer.GREETING, say.DOWN: peer.DOWN}
