@@ -11,7 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from uuid import UUID
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
 import pytest
@@ -24,7 +24,11 @@ from otpy.wire.heads import head_of
 from otpy.wire.keys import key_bytes
 from otpy.wire.packing import pack_frame, pack_request, pack_requests, pack_value, unpack
 
-BERLIN: Final = ZoneInfo("Europe/Berlin")
+BERLIN: Final[tzinfo] = (
+    ZoneInfo("Europe/Berlin")
+    if "Europe/Berlin" in available_timezones()
+    else timezone(timedelta(hours=1))  # a machine without the database of time zones
+)
 EAST: Final = timezone(timedelta(hours=5, minutes=30), "Kolkata")
 
 CARRIED: Final[list[Any]] = [
