@@ -139,7 +139,7 @@ def test_one_that_is_handed_over_is_watched_no_more(loop: Loop) -> None:
 
 
 def test_a_round_tells_nothing_of_what_took_a_closed_ones_number(loop: Loop) -> None:
-    """6.9: of a process that lives it was said to have ended, as the one before it had."""
+    """Else a process that lives could be said to have ended, as the one before it had."""
     told = []
     ends = [Descriptor(os.eventfd(1)), Descriptor(os.eventfd(1))]
     fresh: list[Descriptor] = []
