@@ -13,7 +13,7 @@ from otpy.runtime.directory import GATEWAY, Entry, way_to
 from otpy.runtime.doors import Doors, open_door
 from otpy.runtime.entrances import KNOCK, WALK_IN
 from otpy.runtime.translate import plain, refusal
-from otpy.system.channel import Channel, NotSent
+from otpy.system.channel import Channel, ChannelClosed, NotSent
 from otpy.system.descriptor import Descriptor, close_all, pipe
 from otpy.system.loop import Loop, Timer
 from otpy.system.pipes import link_pipes
@@ -261,6 +261,11 @@ class Errands:
         errand.client.under_way += 1
         try:
             self._node.send(message(token), fds)
+        except ChannelClosed:
+            # The node has ended, and this process is about to: the client looks for the next one.
+            self._take(token)
+            self._close(errand)
+            errand.client.close()
         except NotSent:
             self._take(token)
             self._fail(errand, CallTimeout("the node does not answer"))
