@@ -151,15 +151,6 @@ def test_who_does_not_import_the_asyncio_client_does_without_asyncio() -> None:
     assert result.stdout.strip() == "False"
 
 
-def test_files_stay_short() -> None:
-    long = {
-        str(file.relative_to(ROOT)): lines
-        for file in ROOT.rglob("*.py")
-        if (lines := len(file.read_text().splitlines())) > 400
-    }
-    assert long == {}
-
-
 def test_a_worker_does_not_pay_for_what_only_the_command_line_needs() -> None:
     import subprocess
     import sys

@@ -103,6 +103,7 @@ def test_what_is_misspelled_is_told_at_once_while_the_tree_boots(booting: NodeUn
 
 
 def test_a_boot_that_fails_leaves_nobody_waiting(booting: NodeUnderTest) -> None:
+    assert booting.client is not None  # made here, not by two threads at once
     with ThreadPoolExecutor(1) as threads:
         waiting = threads.submit(booting.call, "last", "increment")
         assert booting.call("fast", "increment") == 1

@@ -40,9 +40,11 @@ def test_lines_of_three_supervisors_are_whole(nodes: Nodes) -> None:
     read, write = os.pipe()
     node = nodes.otpy_run(nodes.write(THREE), "app", stdout=write)
     os.close(write)
-    text = b""
-    while len(text) < 3_000_000:
-        text += os.read(read, 1 << 12)
+    text, seen = b"", set[bytes]()
+    while len(text) < 3_000_000 or len(seen) < 3:
+        data = os.read(read, 1 << 12)
+        seen.update(re.findall(rb"p\d/w", data))
+        text += data
     node.send(signal.SIGTERM)
     while data := os.read(read, 1 << 16):
         text += data
