@@ -142,7 +142,8 @@ class Owner(task_workers.Owner):
         stream = tasks.stream(partial(one_hangs, log), items, max_concurrency=2, timeout=None)
         async with contextlib.aclosing(stream) as results:
             first = await anext(results)
-            _wait_for(f"{log}.fifo")
+            # The loop goes on: the second task may be started, and not have its function yet.
+            await asyncio.to_thread(_wait_for, f"{log}.fifo")
         return [first, next(items)]
 
 
