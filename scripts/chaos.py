@@ -70,7 +70,7 @@ def _run(
                 break
             starts_again = killer.burst()
             time.sleep(chosen.choice(_PAUSES_S))
-            if starts_again or killer.kills >= settle_at:
+            if starts_again or node.ended() is not None or killer.kills >= settle_at:
                 settle_at = killer.kills + _SETTLE_EVERY
                 whole = judge.settle(killer.kills)
         crowd.stop()
