@@ -4,6 +4,7 @@ import os
 import select
 import weakref
 from collections.abc import Iterable
+from functools import cache
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar, cast
 
@@ -86,6 +87,7 @@ class Node(ClientEmployer):
         self._refs: dict[str, Ref] = {}
         self._links = LinkTable()
         self._streams: weakref.WeakSet[EventStream | TraceStream] = weakref.WeakSet()
+        _watch_forks()
         _nodes.add(self)
 
     def __repr__(self) -> str:
@@ -367,4 +369,7 @@ def _after_fork() -> None:
         node.abandon()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+@cache
+def _watch_forks() -> None:
+    """Have every process that is forked from now on let go; many a process connects to no node."""
+    os.register_at_fork(after_in_child=_after_fork)

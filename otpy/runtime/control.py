@@ -45,6 +45,9 @@ _awaited: Final[dict[int, "Awaited"]] = {}
 
 ControlAnswer: TypeAlias = Answered | Introduced | Granted
 
+_HEARD_HERE: Final[frozenset[type]] = frozenset((Exit, Answered, Introduced, Granted))
+"""To look a class up writes to no page; to name it, as `isinstance` has it, writes to its own."""
+
 
 @dataclass(slots=True)
 class Awaited:
@@ -95,10 +98,11 @@ class Control:
         """
         with _lock:
             try:
-                self._channel.send(message, fds)
+                is_sent = self._channel.send(message, fds)
             except NotSent:
                 raise NoProcess("the supervisor does not read") from None
-            self._channel.flush_within(_SUPERVISOR_S)
+            if not is_sent:
+                self._channel.flush_within(_SUPERVISOR_S)
 
     def ask(
         self, sender: Address, wish: Wish, deadline: float | None, fds: Sequence[Descriptor] = ()
@@ -181,12 +185,16 @@ class Control:
         os._exit(1)
 
     def _hear(self, message: object, fds: tuple[Descriptor, ...]) -> None:
-        if isinstance(message, Exit) and not current().traps:
-            self._obey(message)
-            return
-        if not isinstance(message, Answered | Introduced | Granted):
+        if type(message) not in _HEARD_HERE:
             self._heard(message, fds)
             return
+        if isinstance(message, Exit):
+            if current().traps:
+                self._heard(message, fds)
+            else:
+                self._obey(message)
+            return
+        assert isinstance(message, ControlAnswer)
         awaited = _awaited.get(message.token)
         if awaited is None:
             close_all(fds)  # too late

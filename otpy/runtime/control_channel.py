@@ -7,12 +7,12 @@ serves, and must not have its supervisor run anything.
 
 import pickle
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from otpy.system.channel import Channel
 from otpy.system.descriptor import Descriptor
 from otpy.system.sockets import Socket
-from otpy.wire.control import FromGateway, FromSupervisor, FromWorker
+from otpy.wire.control import FromGateway, FromSupervisor, FromWorker, Ready
 from otpy.wire.frames import FrameDecoder, frame
 from otpy.wire.records import RecordCodec
 
@@ -24,6 +24,12 @@ GATEWAY: Final = RecordCodec(FromGateway)
 
 _framed: Final = partial(frame, max_frame=MAX_FRAME)
 
+_READY: Final = {
+    ready: _framed(WORKER.encode(ready))
+    for ready in (Ready(traps, served) for traps in (False, True) for served in (False, True))
+}
+"""Written before a worker is forked: what writes it is on pages that many a worker can share."""
+
 
 def end_of_supervisor(end: Descriptor, child: RecordCodec) -> Channel:
     """Make the channel to a child, which sends the records of `child`."""
@@ -34,15 +40,12 @@ def end_of_child(end: Descriptor, own: RecordCodec) -> Channel:
     """Make the channel to the supervisor, which is sent the records of `own`."""
 
     def write(message: object, count: int) -> bytes:
+        if type(message) is Ready and not count:
+            return _READY[message]
         return _framed(own.encode(message, count))
 
-    return Channel(Socket(end), FrameDecoder(MAX_FRAME).feed, write, _read_pickle)
+    return Channel(Socket(end), FrameDecoder(MAX_FRAME).feed, write, pickle.loads)
 
 
 def _write_pickle(message: object, count: int) -> bytes:
     return _framed(pickle.dumps((count, message), protocol=5))
-
-
-def _read_pickle(body: bytes | bytearray) -> tuple[int, Any]:
-    count, message = pickle.loads(body)  # noqa: S301  # of the supervisor
-    return count, message

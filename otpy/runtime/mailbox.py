@@ -52,12 +52,12 @@ class WorkerMailbox:
     """
 
     def __init__(self, control: Descriptor, gauge: memoryview) -> None:
+        self._control_fd = control.fileno()
         self.control = Control(control, self._heard)
         self._gauge, self._taken = gauge, 0
         self._child: BeWorker | None = None
         self._order: ShutDown | StopProcess | None = None
         self._epoll = select.epoll()
-        self._control_fd = self.control.fileno()
         self._epoll.register(self._control_fd, select.EPOLLIN)
         self._control_poll: select.poll | None = None
         self._links: dict[int, Link] = {}
@@ -66,7 +66,7 @@ class WorkerMailbox:
         self._ready: deque[Message | Halt] = deque()
         self._news: deque[Down | Exit] = deque()
         self._heap: list[tuple[float, int, TimerRef]] = []
-        self._timers = Timers(self._heap)
+        self._made_timers: Timers | None = None
         self.rouse: Callable[[], None] | None = None
         self._deserted: Callable[[], object] | None = None
         self._urgent, self._looked_at = False, 0
@@ -86,6 +86,13 @@ class WorkerMailbox:
             self.control.hear()
         self._gauge[BUSY_SINCE] = time.monotonic_ns()
         return self._child
+
+    @property
+    def _timers(self) -> Timers:
+        # Many a worker never has one.
+        if self._made_timers is None:
+            self._made_timers = Timers(self._heap)
+        return self._made_timers
 
     def send_after(self, seconds: float, message: object) -> TimerRef:
         """Put `message` into this mailbox after `seconds`."""
@@ -230,8 +237,10 @@ class WorkerMailbox:
 
     def tell_supervisor(self, message: object) -> None:
         """Tell the supervisor something that it waits for, if it is there to be told."""
-        with contextlib.suppress(NoProcess):
+        try:  # noqa: SIM105  # `suppress` is on pages that every worker would write to
             self.control.tell(message)
+        except NoProcess:
+            pass
 
     def close_all(self) -> None:
         """Close every link and the supervisor's pipe: this is a process that the worker forked.

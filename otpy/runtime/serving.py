@@ -73,7 +73,8 @@ class Serving:
         result = self._server.init(*args, **kwargs)
         if result is Ignore:
             raise NotNeeded
-        self._carry_out("init", result)
+        if result is not None:
+            self._carry_out("init", result)
 
     def report(self, reason: ExitReason) -> tuple[ExitReason, str]:
         """Tell why the server ended, and with which message in hand, shortened.

@@ -48,6 +48,7 @@ class Starter:
         self._board = Board()
         watch_forks()
         self.stacks = StackDumps(loop)
+        self._kept: tuple[int, ...] = ()
         self._nursery = Nursery(self._be_blank, self._board)
 
     @property
@@ -71,7 +72,7 @@ class Starter:
         Raises:
             OSError: There are too many processes or open files, or there is no memory.
         """
-        self.stacks.prepare()
+        self._kept = (self.stacks.prepare().fileno(),)
         blank = self._nursery.take(ahead)
         assert blank.pipes.output is not None
         try:
@@ -148,8 +149,8 @@ class Starter:
             return open_pipes(output=False)
 
     def _be_blank(self, pipes: Pipes, gauge: memoryview) -> int:
-        kept = (self.stacks.prepare().fileno(),)
-        return self._be_child(partial(be_blank, pipes, gauge, kept, self._pid))
+        self._loop.close()
+        return be_blank(pipes, gauge, self._kept, self._pid)
 
     def _be_child(self, main: Callable[[], int]) -> int:
         self._loop.close()

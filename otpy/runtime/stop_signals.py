@@ -41,13 +41,12 @@ class StopSignals:
 
     def handle(self, numbers: Iterable[int]) -> None:
         """Handle those of `numbers` that the user's code does not handle or ignore itself."""
-        mine = [number for number in numbers if _signal.getsignal(number) == _DEFAULT]
-        if not mine:
-            return
-        self._open_pipe()
-        for number in mine:
-            _signal.signal(number, self._received)
-            _handled.append(number)
+        for number in numbers:
+            if _signal.getsignal(number) == _DEFAULT:
+                if self._pipe is None:
+                    self._open_pipe()
+                _signal.signal(number, self._received)
+                _handled.append(number)
 
     def raise_in_place(self) -> None:
         """Let a stop signal raise `ShutDownAsked` wherever this process is: in a function."""
@@ -76,6 +75,7 @@ class StopSignals:
             _signal.set_wakeup_fd(-1)
             close_all(self._pipe)
             self._pipe = None
+        after_fork()
 
     def _open_pipe(self) -> None:
         """Have each signal write into a pipe that is waited for.
@@ -83,8 +83,10 @@ class StopSignals:
         Without it one that comes just before the wait would be handled after it.
         """
         self._pipe = reader, writer = pipe(blocking=False)
-        with contextlib.suppress(OSError):
+        try:  # noqa: SIM105  # `suppress` is on pages that every worker would write to
             fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, _SMALLEST_PIPE)
+        except OSError:
+            pass
         self._epoll.register(reader, select.EPOLLIN)
         _signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
 
@@ -120,7 +122,7 @@ def before_fork() -> None:
 
 
 def after_fork() -> None:
-    """Unblock them, in the parent and, after `reset`, in the child."""
+    """Unblock them, in the parent and, at the end of `reset`, in the child."""
     if (mask := _masks.pop(get_ident(), None)) is not None:
         _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
 

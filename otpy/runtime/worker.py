@@ -20,7 +20,7 @@ from otpy.runtime.serving import NeedsLoop, NotNeeded, Serving, ending
 from otpy.runtime.stop_signals import StopSignals, after_fork, before_fork
 from otpy.server import GenServer, context, register_name
 from otpy.server.callbacks import is_async
-from otpy.server.contract import check_start
+from otpy.server.contract import check_start, make
 from otpy.server.functions import resolve
 from otpy.system.descriptor import leave_to_kernel
 from otpy.system.marks import mark_process
@@ -47,6 +47,9 @@ _SPARE_S: Final = 0.5
 """What of its budget, and how much of that at most, a worker keeps to end by itself."""
 
 
+_READY: Final = {traps: Ready(traps=traps) for traps in (False, True)}
+"""Made before a worker is forked."""
+
 _watches_forks: Final[list[bool]] = []
 
 
@@ -57,9 +60,9 @@ def watch_forks() -> None:
     """
     if not _watches_forks:
         _watches_forks.append(True)
-        os.register_at_fork(before=before_fork, after_in_parent=after_fork)
-        os.register_at_fork(after_in_child=context.leave)
-        os.register_at_fork(after_in_child=after_fork)
+        os.register_at_fork(
+            before=before_fork, after_in_parent=after_fork, after_in_child=context.leave
+        )
 
 
 def be_blank(
@@ -91,7 +94,9 @@ def be_blank(
 
 def _finish(child: BeWorker, mailbox: WorkerMailbox, *, crashed: bool) -> None:
     """Do what Python does at its end; who was not asked to end has a limit of its own for it."""
-    if mailbox.shutdown is None and not mailbox.stop_signals.received:
+    if mailbox.stop_signals.received:
+        _limit(child)
+    elif mailbox.shutdown is None:
         end_within(_seconds_left(child, mailbox, crashed=crashed) or DEFAULT_SHUTDOWN_S)
     leave_to_kernel()
     mailbox.interruptions.forget_server()
@@ -100,8 +105,14 @@ def _finish(child: BeWorker, mailbox: WorkerMailbox, *, crashed: bool) -> None:
 
 def enter(child: BeWorker, mailbox: WorkerMailbox) -> None:
     """Have what runs in this process know who it is."""
-    peers = partial(Peers, Address(child.path, child.incarnation), mailbox)
-    context.enter(context.Context(child.path, child.incarnation, mailbox, peers))
+    context.enter(
+        context.Context(
+            child.path,
+            child.incarnation,
+            mailbox,
+            lambda: Peers(Address(child.path, child.incarnation), mailbox),
+        )
+    )
 
 
 def be_child(child: BeWorker, mailbox: WorkerMailbox) -> int:
@@ -161,8 +172,7 @@ def _seconds_left(child: BeWorker, mailbox: WorkerMailbox, *, crashed: bool) -> 
 def _serve(
     target: type[GenServer], child: BeWorker, mailbox: WorkerMailbox, loops: "list[EventLoop]"
 ) -> tuple[ExitReason, str]:
-    check_start(target, child.args, child.kwargs)
-    server = target()
+    server = make(target, child.args, child.kwargs)
     server.name, server.instance = child.path, child.instance
     context.current().traps = server.trap_exit
     serving = _serving_for(server, mailbox, loops)
@@ -181,9 +191,9 @@ def _serve(
     context.current().starting = False
     if not isinstance(server, Runner):
         if not server.trap_exit:
-            mailbox.stop_signals.in_place = partial(_end_at_once, mailbox.stop_signals)
-        mailbox.stop_signals.handle(_stop_signals(child))
-    mailbox.tell_supervisor(Ready(traps=server.trap_exit))
+            mailbox.stop_signals.in_place = partial(_end_at_once, child, mailbox.stop_signals)
+        mailbox.stop_signals.handle((_TERMINATE, child.stop_signal))
+    mailbox.tell_supervisor(_READY[bool(server.trap_exit)])
     try:
         reason = serving.serve()
     except NeedsLoop as found:
@@ -192,8 +202,15 @@ def _serve(
     return serving.report(reason)
 
 
-def _end_at_once(signals: StopSignals) -> None:
+def _limit(child: BeWorker) -> None:
+    """Limit the end of one that a signal has stopped, from outside perhaps, by its budget."""
+    if child.shutdown is not None:
+        end_within(child.shutdown or DEFAULT_SHUTDOWN_S)
+
+
+def _end_at_once(child: BeWorker, signals: StopSignals) -> None:
     """End a server that does not trap exits where it is, but for what Python does at its end."""
+    _limit(child)
     leave_to_kernel()
     finish(asked=True)
     signals.end_by_signal()
@@ -228,7 +245,7 @@ def _call(
     signals = mailbox.stop_signals
     signals.raise_in_place()
     try:
-        signals.handle(_stop_signals(child))
+        signals.handle((_TERMINATE, child.stop_signal))
         mailbox.tell_supervisor(Ready(traps=False, served=False))
         result = target(*child.args, **child.kwargs)
         if iscoroutine(result):
@@ -254,7 +271,3 @@ def _run(loop: "EventLoop", coroutine: Any, signals: StopSignals) -> None:
         # Not by name, since that would import asyncio.
         if not signals.received or type(error).__name__ != "CancelledError":
             raise
-
-
-def _stop_signals(child: BeWorker) -> tuple[int, ...]:
-    return (_TERMINATE, child.stop_signal)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import partial, partialmethod
 from inspect import CO_COROUTINE as _CO_COROUTINE
 from inspect import iscoroutinefunction
-from types import FunctionType
+from types import FunctionType, GetSetDescriptorType, MemberDescriptorType
 from typing import Any, Final
 
 from otpy.server.dispatch import mark_of
@@ -25,7 +25,28 @@ def is_async(server: type[GenServer]) -> bool:
     Helpers that are not called with messages do not count. A decorated function that returns a
     coroutine without a sign of it is found when it does.
     """
-    return any(map(gives_coroutine, _called(server)))
+    # Every worker asks this as it starts: whatever is run or looked at is on pages that it shares
+    # no more. So a class of plain functions alone, as most are, is known by one short loop.
+    for owner in server.__mro__:
+        if owner is not GenServer and owner is not object:
+            for value in owner.__dict__.values():
+                if type(value) is FunctionType:
+                    if not value.__code__.co_flags & _CO_COROUTINE and not hasattr(
+                        value, "__wrapped__"
+                    ):
+                        continue
+                elif type(value) in _SURELY_PLAIN:
+                    continue
+                return any(map(gives_coroutine, _called(server)))
+    return False
+
+
+_SURELY_PLAIN: Final[frozenset[type]] = frozenset(
+    (
+        *(str, type(None), int, bool, float, tuple, dict, property),
+        *(GetSetDescriptorType, MemberDescriptorType),
+    )
+)
 
 
 def _called(server: type[GenServer]) -> Iterator[object]:

@@ -5,6 +5,7 @@ It is told by ``otpy check``, and again at the start: not every tree was checked
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from types import FunctionType
 from typing import Any, Final
 
 from otpy.server.callbacks import CALLBACKS, gives_coroutine
@@ -20,17 +21,18 @@ _OWN: Final = frozenset(name for name in vars(GenServer) if not name.startswith(
 def wrong_class(server: type[GenServer]) -> str | None:
     """Say what is wrong with a server's class; None if nothing is."""
     what = server.__name__
+    own = _own_definitions(server)
     for name in _SET:
-        if _cannot_be_set(definition(server, name)):
+        if _cannot_be_set(own.get(name)):
             return (
                 f"{server.__name__}.{name} hides the attribute `{name}`, which otpy sets: rename it"
             )
-    for name in _OWN:
-        if (kind := handles(definition(server, name))) is not None:
+    for name in _OWN & own.keys():
+        if (kind := handles(own[name])) is not None:
             return f"{what}.{name} is marked @{kind}, but every server has a {name}: rename it"
     if (hidden := _hidden(server)) is not None:
         return hidden
-    if gives_coroutine(definition(server, "format_status")):
+    if gives_coroutine(own.get("format_status")):
         return f"{what}.format_status is async def, expected def"
     if server.__init__ is not object.__init__ and (needed := _needed(server)):
         return (
@@ -38,6 +40,23 @@ def wrong_class(server: type[GenServer]) -> str | None:
             "which gets the `args`"
         )
     return None
+
+
+def _own_classes(server: type) -> list[type]:
+    """Return the classes that are not GenServer, nor below it.
+
+    Each worker looks at them: to look at GenServer's functions would be to write, for their
+    counts of references, to pages that all workers can share.
+    """
+    return [owner for owner in server.__mro__ if owner is not GenServer and owner is not object]
+
+
+def _own_definitions(server: type) -> dict[str, object]:
+    """Return what stands in these classes; of what several define, what counts."""
+    definitions: dict[str, object] = {}
+    for owner in reversed(_own_classes(server)):
+        definitions.update(vars(owner))
+    return definitions
 
 
 def _cannot_be_set(value: object) -> bool:
@@ -49,7 +68,7 @@ def _cannot_be_set(value: object) -> bool:
 
 def _hidden(server: type[GenServer]) -> str | None:
     """Say which marked method an attribute of a subclass hides; a method, or None, is meant to."""
-    for owner in server.__mro__[1:]:
+    for owner in _own_classes(server)[1:]:
         for name, method in vars(owner).items():
             if (kind := handles(method)) is None:
                 continue
@@ -75,7 +94,7 @@ def useless_arguments(
     server: type[GenServer], args: Sequence[object], kwargs: Mapping[str, object]
 ) -> str | None:
     """Say that there are arguments, and no `init` of the user's that would take them."""
-    if not (args or kwargs) or definition(server, "init") is not GenServer.init:
+    if not (args or kwargs) or server.init is not GenServer.init:
         return None
     name = server.__name__
     if server.__init__ is object.__init__:
@@ -103,14 +122,58 @@ def parameters(
 
 
 def check_start(target: Any, args: Sequence[object], kwargs: Mapping[str, object]) -> None:
-    """Raise TypeError if a server or a function cannot be started so."""
+    """Raise TypeError if a server or a function cannot be started so.
+
+    Every worker does this as it starts: what is seldom wrong is looked at if something else tells
+    that it may be.
+    """
+    problem = None
     if isinstance(target, type):
-        problem = wrong_class(target) or useless_arguments(target, args, kwargs)
-        if problem is not None:
-            raise TypeError(problem)
-    elif (takes := parameters(target, as_called=True)) is not None:
-        try:
-            takes.bind(*args, **kwargs)
-        except TypeError as error:
-            name = getattr(target, "__name__", "the function")
-            raise TypeError(f"{error}, expected {name}{takes}") from None
+        server: type[GenServer] = target
+        if type(server.name) is not str or server.instance is not None:
+            problem = wrong_class(server)
+        problem = problem or useless_arguments(server, args, kwargs)
+    elif not _surely_fits(target, args, kwargs):
+        problem = _misfit(target, args, kwargs)
+    if problem is not None:
+        raise TypeError(problem)
+
+
+def make(
+    server: type[GenServer], args: Sequence[object], kwargs: Mapping[str, object]
+) -> GenServer:
+    """Make the instance of a server that is started with these arguments.
+
+    Every worker does this as it starts: what is seldom wrong is looked at if something else tells
+    that it may be.
+
+    Raises:
+        TypeError: What is wrong with its class or its arguments.
+    """
+    if args or kwargs or type(server.name) is not str or server.instance is not None:
+        check_start(server, args, kwargs)
+    try:
+        return server()
+    except TypeError:
+        if (problem := wrong_class(server)) is None:
+            raise
+    raise TypeError(problem)
+
+
+def _surely_fits(target: object, args: Sequence[object], kwargs: Mapping[str, object]) -> bool:
+    if kwargs or not isinstance(target, FunctionType):
+        return False
+    code = target.__code__
+    most = code.co_argcount
+    least = most - len(target.__defaults__ or ())
+    return not code.co_kwonlyargcount and least <= len(args) <= most
+
+
+def _misfit(target: Any, args: Sequence[object], kwargs: Mapping[str, object]) -> str | None:
+    if (takes := parameters(target, as_called=True)) is None:
+        return None
+    try:
+        takes.bind(*args, **kwargs)
+    except TypeError as error:
+        return f"{error}, expected {getattr(target, '__name__', 'the function')}{takes}"
+    return None

@@ -116,14 +116,12 @@ class Channel:
     @property
     def has_room(self) -> bool:
         """Whether `send` takes a message."""
-        return not self._is_over and len(self._out) < self._max_queued
+        return len(self._out) < self._max_queued and not (self.closed or self._broken)
 
-    @property
-    def _is_over(self) -> bool:
-        return self.closed or self._broken
-
-    def send(self, message: object, fds: Sequence[Descriptor] = ()) -> None:
+    def send(self, message: object, fds: Sequence[Descriptor] = ()) -> bool:
         """Send, or queue what does not fit now; the descriptors are closed here once sent.
+
+        Return whether nothing is queued.
 
         If the kernel does not take them, the message arrives without them.
 
@@ -135,18 +133,16 @@ class Channel:
         """
         if not self.has_room:
             close_all(fds)
-            raise ChannelClosed if self._is_over else ChannelFull
+            raise ChannelClosed if self.closed or self._broken else ChannelFull
         try:
-            data = self._encoded(len(fds), message)
+            data = memoryview(self._write(message, len(fds)))
         except BaseException:
             close_all(fds)
             raise
         self._out.append((data, tuple(fds), message if fds else None))
         if len(self._out) == 1:
             self.flush()
-
-    def _encoded(self, fds: int, message: object) -> memoryview:
-        return memoryview(self._write(message, fds))
+        return not self._out
 
     def flush(self) -> None:
         """Send what is queued, as far as the other end has room."""
@@ -189,7 +185,7 @@ class Channel:
                 if error.errno != errno.ETOOMANYREFS:
                     raise
                 # Too many of this user's are on their way (unix(7)): the message goes without.
-                sent, data = 0, self._encoded(0, message)
+                sent, data = 0, memoryview(self._write(message, 0))
             close_all(fds)
         else:
             sent = self._socket.send(data, socket.MSG_DONTWAIT)

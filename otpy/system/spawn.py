@@ -120,9 +120,10 @@ def ignore_signals() -> None:
 def close_all_but(keep: Iterable[int]) -> None:
     """Close every descriptor above stderr that is not in `keep`."""
     start = _STDERR + 1
-    for fd in sorted({fd for fd in keep if fd > _STDERR}):
-        os.closerange(start, fd)
-        start = fd + 1
+    for fd in sorted(keep):
+        if fd >= start:
+            os.closerange(start, fd)
+            start = fd + 1
     os.closerange(start, _LAST_FD)
 
 

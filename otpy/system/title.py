@@ -31,7 +31,8 @@ def name_process(title: str) -> None:
 
     The memory of its environment behind them is left alone: others read the mark there.
     """
-    prepare_titles()
+    if not _prepared:
+        prepare_titles()
     _setproctitle.setproctitle(title)
 
 
