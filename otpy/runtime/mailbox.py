@@ -62,7 +62,7 @@ class WorkerMailbox:
         self._control_poll: select.poll | None = None
         self._links: dict[int, Link] = {}
         self._blocked: dict[int, Link] = {}
-        self._entrances = Entrances(self._epoll, self._let_in)
+        self._entrances: Entrances | None = None  # many a worker never has one
         self._ready: deque[Message | Halt] = deque()
         self._news: deque[Down | Exit] = deque()
         self._heap: list[tuple[float, int, TimerRef]] = []
@@ -89,7 +89,7 @@ class WorkerMailbox:
 
     @property
     def _timers(self) -> Timers:
-        # Many a worker never has one.
+        # Many a worker never has one. If two threads make it at once, the heap is one all the same.
         if self._made_timers is None:
             self._made_timers = Timers(self._heap)
         return self._made_timers
@@ -229,8 +229,9 @@ class WorkerMailbox:
 
     def last_words(self, reason: str, traceback: str) -> None:
         """Tell every client why the worker ends, and whoever comes later."""
-        self._entrances.let_all_in()
-        self._entrances.close()  # who comes now is to ask the supervisor
+        if self._entrances is not None:
+            self._entrances.let_all_in()
+            self._entrances.close()  # who comes now is to ask the supervisor
         self._down = (say.DOWN, reason, traceback)
         for link in tuple(self._links.values()):
             link.send(self._down)
@@ -252,7 +253,8 @@ class WorkerMailbox:
         self._epoll.close()
         for link in self._links.values():
             link.close()
-        self._entrances.close()
+        if self._entrances is not None:
+            self._entrances.close()
         self.interruptions.close()
         self.control.close()
 
@@ -277,7 +279,7 @@ class WorkerMailbox:
                 link.flush()
             elif fd == self._control_fd:
                 self.control.hear()
-            elif fd in self._entrances:
+            elif self._entrances is not None and fd in self._entrances:
                 self._entrances.look(fd)
             elif fd == self.stop_signals.fileno():
                 self.stop_signals.drain()
@@ -319,7 +321,7 @@ class WorkerMailbox:
             case Introduce() if len(fds) >= _FDS_OF_A_LINK:
                 self._let_in(fds[0], fds[1], True, message.peer)
                 for door in fds[_FDS_OF_A_LINK:]:
-                    self._entrances.add(door)
+                    self._add_door(door)
             case Down() | Exit():
                 self._news.append(message)
                 self._wake()
@@ -339,7 +341,8 @@ class WorkerMailbox:
             raise StopAsked(order.reason)
         # What who asks has sent before is in the pipes by now, and comes first.
         self._order = None
-        self._entrances.let_all_in()
+        if self._entrances is not None:
+            self._entrances.let_all_in()
         for link in tuple(self._links.values()):
             for _ in range(-(-unread_bytes(link.read) // READ_BYTES)):
                 if link.open and link.write not in self._blocked:
@@ -355,6 +358,11 @@ class WorkerMailbox:
         """End the wait for messages: what `next` may find now did not come by a descriptor."""
         if not self.interruptions.wake() and self.rouse is not None:
             self.rouse()
+
+    def _add_door(self, door: Descriptor) -> None:
+        if self._entrances is None:
+            self._entrances = Entrances(self._epoll, self._let_in)
+        self._entrances.add(door)
 
     def _let_in(
         self, read: Descriptor, write: Descriptor, greet: bool, peer: Address | None = None

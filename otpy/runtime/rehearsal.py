@@ -17,7 +17,7 @@ from otpy.runtime.doors import open_door
 from otpy.runtime.entrances import WALK_IN
 from otpy.runtime.gauges import private_gauge
 from otpy.runtime.mailbox import WorkerMailbox
-from otpy.runtime.worker import be_child, enter
+from otpy.runtime.worker import be_child
 from otpy.server import context
 from otpy.system.channel import Channel
 from otpy.system.descriptor import Descriptor, close_all
@@ -50,7 +50,6 @@ def rehearse() -> None:
         supervisor.send(part)
         child = mailbox.assigned()
         audience = _introduce(supervisor)
-        enter(child, mailbox)
         status = be_child(child, mailbox)
         assert status == 0
         context.leave()

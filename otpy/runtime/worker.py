@@ -86,7 +86,6 @@ def be_blank(
     child = mailbox.assigned()
     mark_process(os.getpid(), child.incarnation)
     name_process(f"otpy: {child.path}")
-    enter(child, mailbox)
     status = be_child(child, mailbox)
     _finish(child, mailbox, crashed=bool(status))
     return status
@@ -103,20 +102,21 @@ def _finish(child: BeWorker, mailbox: WorkerMailbox, *, crashed: bool) -> None:
     finish(asked=mailbox.shutdown is not None or mailbox.stop_signals.received)
 
 
-def enter(child: BeWorker, mailbox: WorkerMailbox) -> None:
+def _enter(child: BeWorker, mailbox: WorkerMailbox) -> context.Context:
     """Have what runs in this process know who it is."""
-    context.enter(
-        context.Context(
-            child.path,
-            child.incarnation,
-            mailbox,
-            lambda: Peers(Address(child.path, child.incarnation), mailbox),
-        )
+    own = context.Context(
+        child.path,
+        child.incarnation,
+        mailbox,
+        lambda: Peers(Address(child.path, child.incarnation), mailbox),
     )
+    context.enter(own)
+    return own
 
 
 def be_child(child: BeWorker, mailbox: WorkerMailbox) -> int:
     """Be `child` from its first moment to its last; tell the exit status."""
+    own = _enter(child, mailbox)
     loops: list[EventLoop] = []
     try:
         if child.argv:
@@ -126,9 +126,9 @@ def be_child(child: BeWorker, mailbox: WorkerMailbox) -> int:
             register_name(child.name)  # before init, as gen_server does
         target = resolve(child.target)
         if isinstance(target, type) and issubclass(target, GenServer):
-            reason, in_hand = _serve(target, child, mailbox, loops)
+            reason, in_hand = _serve(target, child, own, mailbox, loops)
         else:
-            reason, in_hand = _call(target, child, mailbox, loops), ""
+            reason, in_hand = _call(target, child, own, mailbox, loops), ""
     except NotNeeded:
         mailbox.tell_supervisor(IgnoreStart())
         status = 0
@@ -170,11 +170,15 @@ def _seconds_left(child: BeWorker, mailbox: WorkerMailbox, *, crashed: bool) -> 
 
 
 def _serve(
-    target: type[GenServer], child: BeWorker, mailbox: WorkerMailbox, loops: "list[EventLoop]"
+    target: type[GenServer],
+    child: BeWorker,
+    own: context.Context,
+    mailbox: WorkerMailbox,
+    loops: "list[EventLoop]",
 ) -> tuple[ExitReason, str]:
     server = make(target, child.args, child.kwargs)
     server.name, server.instance = child.path, child.instance
-    context.current().traps = server.trap_exit
+    own.traps = server.trap_exit
     serving = _serving_for(server, mailbox, loops)
     try:
         try:
@@ -188,7 +192,7 @@ def _serve(
         return serving.report(ending(error))
     if serving.failed is not None:
         return serving.failed, ""
-    context.current().starting = False
+    own.starting = False
     if not isinstance(server, Runner):
         if not server.trap_exit:
             mailbox.stop_signals.in_place = partial(_end_at_once, child, mailbox.stop_signals)
@@ -236,12 +240,16 @@ def _serving_for(server: GenServer, mailbox: WorkerMailbox, loops: "list[EventLo
 
 
 def _call(
-    target: Any, child: BeWorker, mailbox: WorkerMailbox, loops: "list[EventLoop]"
+    target: Any,
+    child: BeWorker,
+    own: context.Context,
+    mailbox: WorkerMailbox,
+    loops: "list[EventLoop]",
 ) -> ExitReason:
     if not callable(target) or isinstance(target, type):
         raise TypeError(f"{child.target} is neither a GenServer nor a function")
     check_start(target, child.args, child.kwargs)
-    context.current().starting = False
+    own.starting = False
     signals = mailbox.stop_signals
     signals.raise_in_place()
     try:

@@ -215,15 +215,13 @@ class Channel:
                 return False
             for body in self._split(data):
                 count, message = self._read(body)
-                on_message(message, self._take_fds(count))
+                on_message(message, self._take_fds(count) if count else ())
             if len(self._fds) > _MAX_WAITING_FDS:
                 raise ProtocolError("descriptors without messages")
         return False
 
     def _take_fds(self, count: int) -> tuple[Descriptor, ...]:
         """Take the descriptors of one message; none if the kernel had to drop some."""
-        if not count:
-            return ()
         # One sendmsg carries the descriptors of one message, and one recvmsg never merges two
         # of them, so that they arrive in the order of the messages (unix(7), SCM_RIGHTS).
         fds = self._fds.popleft() if self._fds else ()

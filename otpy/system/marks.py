@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 VARIABLE: Final = "OTPY_MARK"
+_NAME: Final = VARIABLE.encode()
 
 _PROCESS: Final = "process:"
 _PROCESS_BYTES: Final = 32
@@ -20,9 +21,10 @@ _ENV_START: Final = 47
 """Of the fields of /proc/PID/stat, counted from the state on (proc(5), field 50)."""
 
 _tokens: tuple[str, ...] = ()
+_variables: dict[bytes, bytes] | None = None
+"""Where `os.environ` keeps them; None where an assignment has to change them elsewhere, too."""
+
 _memory: memoryview | None = None
-_is_variable: bool = False
-"""Whether that memory is what getenv(3) finds: a program that is exec'ed gets what is there."""
 
 
 def with_room(environment: Mapping[str, str]) -> dict[str, str]:
@@ -35,11 +37,13 @@ def with_room(environment: Mapping[str, str]) -> dict[str, str]:
 
 def mark_node(token: str) -> None:
     """Mark this process, and whatever comes below it; the first word is for `mark_process`."""
-    global _tokens, _memory, _is_variable  # noqa: PLW0603  # there is one environment, too
+    global _tokens, _memory, _variables  # noqa: PLW0603  # there is one environment, too
     around = os.environ.get(VARIABLE, "").split()
     _tokens = (token, *(word for word in around if word.strip("-")))
     _memory = _find_memory()
-    _is_variable = _memory is not None and _address() == addressof(c_char.from_buffer(_memory))
+    # Where getenv(3) finds it there, a program that is exec'ed gets what is there.
+    if _memory is not None and _address() == addressof(c_char.from_buffer(_memory)):
+        _variables = os.environ._data  # type: ignore[attr-defined]  # noqa: SLF001
     _write("-", len(_memory) if _memory is not None else 0)
 
 
@@ -61,9 +65,9 @@ def _write(process: str, size: int) -> None:
     value = " ".join((process.ljust(_PROCESS_BYTES - 1), *_tokens)).encode()
     if _memory is not None:
         _memory[:size] = value[:size].ljust(size)
-    if _is_variable:
+    if _variables is not None:
         # The rest of an assignment is on twenty pages that every worker would have for itself.
-        os.environ._data[VARIABLE.encode()] = value  # type: ignore[attr-defined]  # noqa: SLF001
+        _variables[_NAME] = value
     else:
         os.environ[VARIABLE] = value.decode()
 

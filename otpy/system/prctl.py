@@ -14,9 +14,8 @@ _KILL: Final = int(signal.SIGKILL)
 _libc = ctypes.CDLL(None)
 
 
-def _prctl(option: int, value: int) -> None:
-    if _libc.prctl(option, value, 0, 0, 0) != 0:
-        raise OSError(errno.EINVAL, f"this kernel does not know prctl option {option}")
+def _unknown(option: int) -> OSError:
+    return OSError(errno.EINVAL, f"this kernel does not know prctl option {option}")
 
 
 def die_with(parent: int) -> None:
@@ -27,11 +26,13 @@ def die_with(parent: int) -> None:
             and the kernel does not fire late; whoever adopted us may be any process, not only
             pid 1, so the pids are compared.
     """
-    _prctl(_PR_SET_PDEATHSIG, _KILL)
+    if _libc.prctl(_PR_SET_PDEATHSIG, _KILL, 0, 0, 0) != 0:
+        raise _unknown(_PR_SET_PDEATHSIG)
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
 def become_subreaper() -> None:
     """Have orphaned descendants fall to this process instead of init."""
-    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    if _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+        raise _unknown(_PR_SET_CHILD_SUBREAPER)
