@@ -45,11 +45,12 @@ class AsyncServing(Serving):
         server._hand, server._begun = serving._hand, begun
         return server
 
-    def init(self, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
-        """Run `init`, or finish what was begun of it; raises as `Serving.init`."""
+    def init(self, args: tuple[object, ...], kwargs: dict[str, object]) -> ExitReason | None:
+        """Run `init`, or finish what was begun of it; returns and raises as `Serving.init`."""
         begun, self._begun = self._begun, None
         init = partial(self._server.init, *args, **kwargs) if begun is None else lambda: begun
         self._take(self.loop.run(_attempt(init)))
+        return self._end.reason if self._end else None
 
     def _take(self, outcome: "tuple[object, BaseException | None]") -> None:
         result, error = outcome

@@ -5,8 +5,9 @@ Every call passes through here: a read, a decoder that was made once, a write.
 
 import itertools
 import os
+import select
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import msgspec
 
 from otpy.errors import FrameTooLarge, NotSendable, OtpyError, ProtocolError
+from otpy.links.deadline import has_passed, poll_ms
 from otpy.links.outgoing import Outgoing
 from otpy.links.shelves import Shelves
 from otpy.server.context import current
@@ -316,3 +318,18 @@ class Link:
             self.open = False
             self.outgoing.close()
             close_all(self._owned)
+
+
+def flush_blocked(blocked: Mapping[int, Link], deadline: float | None) -> None:
+    """Wait until whoever does not read has read, or has gone, or the deadline has passed.
+
+    Args:
+        blocked: Those links, by their write ends; each leaves when it has been read.
+        deadline: None waits for ever.
+    """
+    while blocked and not has_passed(deadline):
+        room = select.poll()
+        for pipe in tuple(blocked):
+            room.register(pipe, select.POLLOUT)
+        for pipe, _ in room.poll(poll_ms(deadline)):
+            blocked[pipe].flush()

@@ -12,15 +12,14 @@ from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from otpy.errors import NoProcess, NotSendable, ProtocolError
-from otpy.links.deadline import has_passed, poll_ms
 from otpy.runtime.control import Control, noticed
 from otpy.runtime.entrances import Entrances
 from otpy.runtime.gauges import ARRIVED, BUSY_SINCE, CASTS, INFOS, TAKEN, private_gauge
 from otpy.runtime.interruptions import Interruptions
-from otpy.runtime.links import READ_BYTES, Cast, Info, Link, LinkCall
+from otpy.runtime.links import READ_BYTES, Cast, Info, Link, LinkCall, flush_blocked
 from otpy.runtime.orders import Halt, ShutDownAsked, StopAsked
 from otpy.runtime.peer_links import PeerLink
-from otpy.runtime.receiving import as_received, check_wait
+from otpy.runtime.receiving import as_received, check_delay, check_timer, check_wait
 from otpy.runtime.stop_signals import StopSignals
 from otpy.runtime.timers import Timers
 from otpy.server import TimerRef
@@ -62,7 +61,7 @@ class WorkerMailbox:
         self._control_poll: select.poll | None = None
         self._links: dict[int, Link] = {}
         self._blocked: dict[int, Link] = {}
-        self._entrances: Entrances | None = None  # many a worker never has one
+        self._entrances = Entrances(self._epoll, self._let_in)
         self._ready: deque[Message | Halt] = deque()
         self._news: deque[Down | Exit] = deque()
         self._heap: list[tuple[float, int, TimerRef]] = []
@@ -90,22 +89,19 @@ class WorkerMailbox:
     @property
     def _timers(self) -> Timers:
         # Many a worker never has one. If two threads make it at once, the heap is one all the same.
-        if self._made_timers is None:
-            self._made_timers = Timers(self._heap)
+        self._made_timers = self._made_timers or Timers(self._heap)
         return self._made_timers
 
     def send_after(self, seconds: float, message: object) -> TimerRef:
         """Put `message` into this mailbox after `seconds`."""
-        if not seconds >= 0:
-            raise ValueError(f"send_after takes seconds from zero on, got {seconds!r}")
+        check_delay(seconds)
         timer = self._timers.start(time.monotonic() + seconds, Info(message))
         self._something_comes()
         return timer
 
     def cancel_timer(self, timer: TimerRef) -> float | None:
         """Take a message back that was to come later; None if it has been handed out."""
-        if not isinstance(timer, TimerRef):
-            raise TypeError(f"cancel_timer takes what send_after returned, got {timer!r:.100}")
+        check_timer(timer)
         if self._timers.cancel(timer):
             return max(0.0, timer.due - time.monotonic())
         with contextlib.suppress(ValueError):  # it was handed out
@@ -215,12 +211,7 @@ class WorkerMailbox:
         deadline = None if seconds is None else time.monotonic() + seconds
         for link in tuple(self._links.values()):
             link.outgoing.settle(deadline)
-        while self._blocked and not has_passed(deadline):
-            room = select.poll()
-            for pipe in tuple(self._blocked):
-                room.register(pipe, select.POLLOUT)
-            for pipe, _ in room.poll(poll_ms(deadline)):
-                self._blocked[pipe].flush()
+        flush_blocked(self._blocked, deadline)
 
     def timed_out(self) -> Info:
         """Make the message of a server's timeout, which is in hand now."""
@@ -229,9 +220,8 @@ class WorkerMailbox:
 
     def last_words(self, reason: str, traceback: str) -> None:
         """Tell every client why the worker ends, and whoever comes later."""
-        if self._entrances is not None:
-            self._entrances.let_all_in()
-            self._entrances.close()  # who comes now is to ask the supervisor
+        self._entrances.let_all_in()
+        self._entrances.close()  # who comes now is to ask the supervisor
         self._down = (say.DOWN, reason, traceback)
         for link in tuple(self._links.values()):
             link.send(self._down)
@@ -253,8 +243,7 @@ class WorkerMailbox:
         self._epoll.close()
         for link in self._links.values():
             link.close()
-        if self._entrances is not None:
-            self._entrances.close()
+        self._entrances.close()
         self.interruptions.close()
         self.control.close()
 
@@ -279,7 +268,7 @@ class WorkerMailbox:
                 link.flush()
             elif fd == self._control_fd:
                 self.control.hear()
-            elif self._entrances is not None and fd in self._entrances:
+            elif fd in self._entrances:
                 self._entrances.look(fd)
             elif fd == self.stop_signals.fileno():
                 self.stop_signals.drain()
@@ -321,7 +310,7 @@ class WorkerMailbox:
             case Introduce() if len(fds) >= _FDS_OF_A_LINK:
                 self._let_in(fds[0], fds[1], True, message.peer)
                 for door in fds[_FDS_OF_A_LINK:]:
-                    self._add_door(door)
+                    self._entrances.add(door)
             case Down() | Exit():
                 self._news.append(message)
                 self._wake()
@@ -341,8 +330,7 @@ class WorkerMailbox:
             raise StopAsked(order.reason)
         # What who asks has sent before is in the pipes by now, and comes first.
         self._order = None
-        if self._entrances is not None:
-            self._entrances.let_all_in()
+        self._entrances.let_all_in()
         for link in tuple(self._links.values()):
             for _ in range(-(-unread_bytes(link.read) // READ_BYTES)):
                 if link.open and link.write not in self._blocked:
@@ -358,11 +346,6 @@ class WorkerMailbox:
         """End the wait for messages: what `next` may find now did not come by a descriptor."""
         if not self.interruptions.wake() and self.rouse is not None:
             self.rouse()
-
-    def _add_door(self, door: Descriptor) -> None:
-        if self._entrances is None:
-            self._entrances = Entrances(self._epoll, self._let_in)
-        self._entrances.add(door)
 
     def _let_in(
         self, read: Descriptor, write: Descriptor, greet: bool, peer: Address | None = None

@@ -62,8 +62,8 @@ class Serving:
         self._hand: Message | Continue | None = None
         mailbox.interruptions.oversee = partial(answer, server)
 
-    def init(self, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
-        """Run `init`.
+    def init(self, args: tuple[object, ...], kwargs: dict[str, object]) -> ExitReason | None:
+        """Run `init`; return why it stopped the server, None if it did not.
 
         Raises:
             NotNeeded: It returned `Ignore`.
@@ -75,6 +75,7 @@ class Serving:
             raise NotNeeded
         if result is not None:
             self._carry_out("init", result)
+        return self._end.reason if self._end else None
 
     def report(self, reason: ExitReason) -> tuple[ExitReason, str]:
         """Tell why the server ended, and with which message in hand, shortened.
@@ -106,11 +107,6 @@ class Serving:
                 return "continue", argument
             case None:
                 return "", None
-
-    @property
-    def failed(self) -> ExitReason | None:
-        """Why `init` stopped the server; None if it did not."""
-        return self._end.reason if self._end else None
 
     def serve(self) -> ExitReason:
         """Serve until the server stops, crashes or is told to; `terminate` has run then.

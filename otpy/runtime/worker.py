@@ -60,9 +60,7 @@ def watch_forks() -> None:
     """
     if not _watches_forks:
         _watches_forks.append(True)
-        os.register_at_fork(
-            before=before_fork, after_in_parent=after_fork, after_in_child=context.leave
-        )
+        os.register_at_fork(after_in_child=context.leave)
 
 
 def be_blank(
@@ -82,6 +80,8 @@ def be_blank(
     assert pipes.their_output is not None
     become_child("otpy: worker", (pipes.their_control.fileno(), *kept), pipes.their_output)
     become_worker(supervisor)
+    # Not in the node, which would write to other pages of its own between the forks of any two.
+    os.register_at_fork(before=before_fork, after_in_parent=after_fork)
     mailbox = WorkerMailbox(pipes.their_control, gauge)
     child = mailbox.assigned()
     mark_process(os.getpid(), child.incarnation)
@@ -182,16 +182,16 @@ def _serve(
     serving = _serving_for(server, mailbox, loops)
     try:
         try:
-            serving.init(child.args, child.kwargs)
+            failed = serving.init(child.args, child.kwargs)
         except NeedsLoop as found:
             serving = _on_a_loop(serving, found, loops)
-            serving.init((), {})
+            failed = serving.init((), {})
     except NotNeeded:
         raise
     except BaseException as error:  # noqa: BLE001  # it may have secrets in it
         return serving.report(ending(error))
-    if serving.failed is not None:
-        return serving.failed, ""
+    if failed is not None:
+        return failed, ""
     own.starting = False
     if not isinstance(server, Runner):
         if not server.trap_exit:

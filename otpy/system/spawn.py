@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from importlib.machinery import PathFinder
 from multiprocessing import Pipe, context, process, util
-from typing import Final
+from typing import Final, NoReturn
 
 from otpy.system.descriptor import Descriptor
 from otpy.system.pools import fill_pools
@@ -44,24 +44,17 @@ class ChildProcess(context.ForkProcess):
     exit.
     """
 
-    def start(self) -> int:  # type: ignore[override]
-        """Fork, and tell the pid.
-
-        Raises:
-            OSError: There are too many processes, or there is no memory.
-        """
-        pid = os.fork()
-        if pid == 0:
-            try:
-                # What `BaseProcess._bootstrap` does of this, and no more: its rest would write to
-                # pages that the children could share, and wait at the end for threads.
-                process._current_process = self  # type: ignore[attr-defined]  # noqa: SLF001
-                self.run()
-            except BaseException:  # noqa: BLE001  # it ends the process: why is told
-                complain(traceback.format_exc())
-            finally:
-                os._exit(1)
-        return pid
+    def begin(self) -> NoReturn:
+        """Be this process, which has just been forked."""
+        try:
+            # What `BaseProcess._bootstrap` does of this, and no more: its rest would write to
+            # pages that the children could share, and wait at the end for threads.
+            process._current_process = self  # type: ignore[attr-defined]  # noqa: SLF001
+            self.run()
+        except BaseException:  # noqa: BLE001  # it ends the process: why is told
+            complain(traceback.format_exc())
+        finally:
+            os._exit(1)
 
 
 def control_pipe() -> tuple[Descriptor, Descriptor]:
@@ -198,9 +191,13 @@ def fork_watched(mains: Sequence[Callable[[], int]]) -> list[tuple[int, Descript
     gc.freeze()
     pids: list[int] = []
     watched: list[tuple[int, Descriptor]] = []
+    fork = os.fork
     try:
         for child in children:
-            pids.append(child.start())  # noqa: PERF401  # those started count if one fails
+            # Here, and not in a function of its own: that would be on two pages more.
+            if (pid := fork()) == 0:
+                child.begin()
+            pids.append(pid)
         watched.extend((pid, Descriptor(os.pidfd_open(pid))) for pid in pids)
     except OSError:
         for pid in pids[len(watched) :]:
