@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,6 +32,35 @@ def cannot_execute(program: str, error: OSError) -> CannotExecute:
     why = _why(program, file, error)
     named = "" if file is None or str(file) == program else f" ({str(file)!r})"
     return CannotExecute(f"cannot execute {program!r}{named}: {why}", type(error).__name__)
+
+
+def check_env(program: str) -> None:
+    """Refuse a script whose interpreter env(1) would not find: env's own words name no script.
+
+    Raises:
+        CannotExecute: Its first line names such an interpreter.
+    """
+    file = _found(program)
+    try:
+        with open(file or "", "rb") as opened:  # noqa: PTH123  # "" is no file
+            start = opened.read(_FIRST_BYTES)
+    except OSError:
+        return  # execve(2) knows why
+    words = os.fsdecode(start.partition(b"\n")[0][2:]).strip(" \t").split(" ", 1)
+    if start[:2] != b"#!" or len(words) < 2 or Path(words[0]).name != "env":
+        return
+    if (why := _why_not_found(words[1])) is not None:
+        raise CannotExecute(f"cannot execute {program!r}: {why}", FileNotFoundError.__name__)
+
+
+def _why_not_found(argument: str) -> str | None:
+    words = argument.removeprefix("-S").split(" ")
+    named = next((word for word in words if word and "=" not in word and word[0] != "-"), None)
+    if named is None or shutil.which(named) is not None:
+        return None
+    if named.endswith("\r"):
+        return f"its lines end with CR LF, so that its interpreter would be {named!r}"
+    return f"its interpreter {named!r} is not in PATH"
 
 
 def _found(program: str) -> Path | None:

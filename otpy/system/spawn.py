@@ -17,7 +17,7 @@ from typing import Final, NoReturn
 from otpy.system.descriptor import Descriptor
 from otpy.system.pools import fill_pools
 from otpy.system.prctl import die_with
-from otpy.system.programs import cannot_execute
+from otpy.system.programs import cannot_execute, check_env
 from otpy.system.search_path import search_start_directory
 from otpy.system.signals import HANDLED
 from otpy.system.streams import complain
@@ -153,6 +153,7 @@ def exec_command(argv: Sequence[str]) -> None:
     # Python ignores these two; a program expects the kernel's defaults.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+    check_env(argv[0])
     try:
         os.execvp(argv[0], list(argv))  # noqa: S606  # the tree says so
     except OSError as error:

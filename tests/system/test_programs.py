@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from otpy.system.programs import CannotExecute, cannot_execute
+from otpy.system.programs import CannotExecute, cannot_execute, check_env
 
 
 def refused(program: str) -> CannotExecute:
@@ -44,6 +44,30 @@ def test_a_file_that_cannot_be_executed(tmp_path: Path, name: str) -> None:
     error = refused(str(file))
     assert str(error).startswith(f"cannot execute '{file}': ")
     assert why in str(error)
+
+
+ENV = {
+    "missing": (b"#!/usr/bin/env no-such-program -x\n", "its interpreter 'no-such-program'"),
+    "crlf": (b"#!/usr/bin/env sh\r\n", "its lines end with CR LF"),
+    "options": (b"#!/usr/bin/env -S A=1 no-such-program -x\n", "its interpreter 'no-such-program'"),
+    "fine": (b"#!/usr/bin/env sh\n", None),
+    "other": (b"#!/bin/sh\n", None),
+    "no script": (b"\x7fELF", None),
+}
+
+
+@pytest.mark.parametrize("name", ENV)
+def test_an_interpreter_that_env_would_not_find(tmp_path: Path, name: str) -> None:
+    content, why = ENV[name]
+    file = tmp_path / "script"
+    file.write_bytes(content)
+    file.chmod(0o755)
+    if why is None:
+        check_env(str(file))
+        return
+    with pytest.raises(CannotExecute, match=why) as caught:
+        check_env(str(file))
+    assert str(file) in str(caught.value)
 
 
 def test_what_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
