@@ -10,6 +10,7 @@ import pytest
 
 from otpy.client import Node, connect
 from tests.client.fake_node import FakeNode
+from tests.support.node import fork_server
 
 
 def open_descriptors() -> dict[int, str]:
@@ -24,7 +25,9 @@ def open_descriptors() -> dict[int, str]:
 
 
 @pytest.fixture(autouse=True)
-def no_leaks() -> Iterator[None]:
+def no_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
+    if "nodes" in request.fixturenames:
+        fork_server()  # it stays
     before = open_descriptors()
     yield
     leaked = {fd: what for fd, what in open_descriptors().items() if before.get(fd) != what}
