@@ -161,3 +161,40 @@ def test_a_worker_does_not_pay_for_what_only_the_command_line_needs() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert result.stdout.strip() == "[]"
+
+
+DEPENDENT = {"Process", "Pool", "Queue", "SimpleQueue", "JoinableQueue", "Manager", "Lock", "RLock"}
+DEPENDENT |= {"Event", "Condition", "Barrier", "Semaphore", "BoundedSemaphore", "Value", "Array"}
+"""What `multiprocessing` itself makes as its default start method has it; `Pipe` is not."""
+
+
+def made_by_default(file: Path) -> Iterator[str]:
+    """Yield what a file takes from `multiprocessing` without a context of its own."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        match node:
+            case ast.Call(func=ast.Attribute(ast.Name("multiprocessing"), name)):
+                yield from {name} & DEPENDENT
+            case ast.ImportFrom(module="multiprocessing", names=names):
+                yield from {each.name for each in names} & DEPENDENT
+            case ast.Call(func=ast.Name(name) | ast.Attribute(_, name), keywords=keywords):
+                options = {each.arg for each in keywords}
+                if name == "ProcessPoolExecutor" and "mp_context" not in options:
+                    yield name
+                if name in {"BaseManager", "SyncManager"} and "ctx" not in options:
+                    yield name
+
+
+def test_nothing_depends_on_the_default_start_method() -> None:
+    """0.5: it is fork up to Python 3.13, and forkserver from 3.14 on."""
+    files = [*ROOT.rglob("*.py"), *(ROOT.parent / "tests").rglob("*.py")]
+    files += (ROOT.parent / "scripts").rglob("*.py")
+    assert [(file, name) for file in files for name in made_by_default(file)] == []
+
+
+def test_what_depends_on_it_would_be_found(tmp_path: Path) -> None:
+    file = tmp_path / "some.py"
+    file.write_text(
+        "import multiprocessing\nfrom multiprocessing import Pool, Pipe\n"
+        "multiprocessing.Queue()\nProcessPoolExecutor()\nBaseManager(ctx=FORK)\n"
+    )
+    assert sorted(made_by_default(file)) == ["Pool", "ProcessPoolExecutor", "Queue"]
