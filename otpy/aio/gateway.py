@@ -11,8 +11,10 @@ from otpy.client.gateway import (
     ATTEMPTS,
     NO_ONE_LISTENS,
     READ_BYTES,
+    STARTING_S,
     Answered,
     Hello,
+    is_starting,
     not_running,
     refuse_stranger,
 )
@@ -147,6 +149,18 @@ class Gateway:
                     await self.connect()  # tells a node that is gone
                     break
         raise ProcessDown("gateway: killed")
+
+    async def connect_first(self) -> None:
+        """Connect to a node that may be just starting; raises as `ask`."""
+        while True:
+            try:
+                await self.connect()
+            except NodeNotFound:
+                if not is_starting(self.name):
+                    raise
+                await asyncio.sleep(STARTING_S)
+            else:
+                return
 
     async def connect(self) -> GatewayConnection:
         """Return the connection to the gateway, a new one if need be; raises as `ask`."""

@@ -75,7 +75,7 @@ class Connecting:
             raise NodeNotFound(not_running(name))
         gateway = Gateway(name, NodeDir(name).control_sock)
         async with within(self._timeout, f"node {name!r} did not answer"):
-            await gateway.connect()
+            await gateway.connect_first()
         return Node(gateway)
 
 

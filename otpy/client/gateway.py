@@ -32,6 +32,9 @@ from otpy.wire import gateway
 READ_BYTES: Final = 1 << 16
 _TIMEVAL: Final = struct.Struct("@ll")
 
+STARTING_S: Final = 0.02
+"""How long to wait before one looks again for the socket of a node that is just starting."""
+
 ATTEMPTS: Final = 100
 """Gateways that may die on one request before it is taken personally."""
 
@@ -215,6 +218,18 @@ class Gateway:
         finally:
             self._connecting.release()
 
+    def connect_first(self, deadline: float | None) -> None:
+        """Connect to a node that may be just starting; raises as `ask`."""
+        while True:
+            try:
+                self.connect(deadline)
+            except NodeNotFound:
+                if not is_starting(self.name) or has_passed(deadline):
+                    raise
+                time.sleep(STARTING_S)
+            else:
+                return
+
     def _greet(self, deadline: float | None) -> tuple[GatewayChannel, Hello]:
         for _ in range(ATTEMPTS):
             channel = GatewayChannel(open_socket(self.name, self._path, deadline))
@@ -307,6 +322,11 @@ def refuse_stranger(sock: socket.socket, path: str) -> None:
             f"{path}: user {peer.uid} listens there, expected user {os.geteuid()} or root; "
             f"nothing was sent; set OTPY_DIR to a directory of your own"
         )
+
+
+def is_starting(name: str) -> bool:
+    """Return whether a node holds its lock that nobody can connect to: soon one can, or it ends."""
+    return name in node_names()
 
 
 def not_running(name: str) -> str:

@@ -68,7 +68,7 @@ def connect(node: str | None = None, *, timeout: float | None = DEFAULT_TIMEOUT_
         raise NodeNotFound(not_running(name))
     gateway = Gateway(name, NodeDir(name).control_sock)
     try:
-        gateway.connect(deadline)
+        gateway.connect_first(deadline)
     except TooLate:
         raise CallTimeout(f"node {name!r} did not answer within {timeout:g} s") from None
     return Node(gateway)

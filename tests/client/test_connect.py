@@ -1,5 +1,6 @@
 """Which node `connect` finds."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -45,8 +46,11 @@ def test_a_node_that_does_not_run_names_those_that_do(fake: FakeNode) -> None:
 def test_a_node_that_is_just_starting(fake: FakeNode) -> None:
     fake.dir.control_sock.rename(fake.dir.path / "aside")
     with pytest.raises(NodeNotFound, match=r"node 'fake' is starting or stopping; try again"):
-        connect()
-    (fake.dir.path / "aside").rename(fake.dir.control_sock)
+        connect(timeout=0.05)
+    with ThreadPoolExecutor(1) as threads:  # 4.20: it is waited for
+        waiting = threads.submit(connect)
+        (fake.dir.path / "aside").rename(fake.dir.control_sock)
+        waiting.result().close()
 
 
 def test_a_node_that_does_not_answer(fake: FakeNode) -> None:
