@@ -7,7 +7,6 @@ that the node has.
 
 import contextlib
 import os
-import resource
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -34,6 +33,7 @@ from otpy.runtime.translate import core_request
 from otpy.system.channel import NotSent
 from otpy.system.credentials import peer_of
 from otpy.system.descriptor import Descriptor
+from otpy.system.limits import MOST_MEMORY, limit_memory
 from otpy.system.loop import Loop
 from otpy.system.sockets import Socket, accepted
 from otpy.system.spawn import (
@@ -75,9 +75,6 @@ class NodeFacts:
     pid: int
     config: str
 
-
-_MOST_MEMORY: Final = 1 << 30
-"""Bytes: what the largest request takes as it passes, several times."""
 
 _BAD_ARGUMENTS: Final = (LookupError, TypeError, ValueError, ArithmeticError, RecursionError)
 """What arguments raise that are not what an operation expects."""
@@ -380,14 +377,6 @@ class Gateway:
                 raise AssertionError(message)
 
 
-def _limit_memory() -> None:
-    """Have a request that takes too much memory fail, before the kernel ends the gateway for it."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    most = _MOST_MEMORY if hard == resource.RLIM_INFINITY else min(_MOST_MEMORY, hard)
-    if soft == resource.RLIM_INFINITY or soft > most:
-        resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
-
-
 def be_gateway(
     place: Place,
     listener: Socket,
@@ -401,5 +390,5 @@ def be_gateway(
     ignore_signals()
     become_worker(place.parent)
     raise_descriptor_limit()
-    _limit_memory()
+    limit_memory(MOST_MEMORY)
     return Gateway(place, listener, directory, recent, facts).run()

@@ -9,7 +9,6 @@ death, since nobody knows whether it was done.
 import contextlib
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
 from types import UnionType
 from typing import Final
 
@@ -22,6 +21,7 @@ from otpy.runtime.child import Child
 from otpy.runtime.family import Family
 from otpy.runtime.held import WaitingRoom
 from otpy.runtime.translate import refusal, within_bounds
+from otpy.runtime.unanswered import Batch, Forwarded, TaskStart
 from otpy.system.channel import Channel, ChannelClosed, ChannelFull, NotSent
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.exits import send_signal, signal_name
@@ -50,36 +50,6 @@ NOBODY: Final = 0
 _FDS_OF_A_LINK = 2
 
 
-@dataclass(frozen=True, slots=True)
-class _Forwarded:
-    """A message that a supervisor below, or else the node above, has not answered yet."""
-
-    origin: Channel
-    token: int
-    child: Child | None
-    introduces: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Hiring:
-    """A child that is being started for somebody who is to be introduced to it."""
-
-    origin: Channel
-    message: Ask
-    hire: Hire
-    fds: tuple[Descriptor, ...]
-
-
-@dataclass(slots=True)
-class _Batch:
-    """Questions to the core that have one answer together."""
-
-    origin: Channel
-    token: int
-    open: int
-    answers: dict[int, Answer]
-
-
 class Router:
     """Passes messages on, holds them, refuses them."""
 
@@ -87,10 +57,10 @@ class Router:
         self._family = family
         self._tokens = itertools.count(1)
         self._waiting = WaitingRoom()
-        self._forwarded: dict[int, _Forwarded] = {}
+        self._forwarded: dict[int, Forwarded] = {}
         self._asked: dict[int, tuple[Channel, int]] = {}
-        self._batches: dict[int, _Batch] = {}
-        self._hires: dict[int, _Hiring] = {}
+        self._batches: dict[int, Batch] = {}
+        self._hires: dict[int, TaskStart] = {}
 
     def route(
         self, origin: Channel, message: Introduce | Ask, fds: Sequence[Descriptor] = ()
@@ -167,7 +137,7 @@ class Router:
         )
         self._send(origin, Answered(original, result, self._family.pids()))
 
-    def _answer_one_of(self, batch: _Batch, token: int, answer: Answer) -> None:
+    def _answer_one_of(self, batch: Batch, token: int, answer: Answer) -> None:
         batch.answers[token] = answer
         batch.open -= 1
         if not batch.open:
@@ -178,7 +148,7 @@ class Router:
     def petition(self, origin: Channel, message: Petition, fds: Sequence[Descriptor]) -> None:
         """Pass a worker's petition on towards the node."""
         token = next(self._tokens)
-        self._forwarded[token] = _Forwarded(origin, message.token, None, introduces=bool(fds))
+        self._forwarded[token] = Forwarded(origin, message.token, None, introduces=bool(fds))
         # The node is to know what happened here before it is asked about it.
         self._family.send_published()
         if not self._family.send_up(message._replace(token=token), fds):
@@ -274,7 +244,7 @@ class Router:
         if not many.requests:
             self._send(origin, Answered(original, Results(()), {}))
             return
-        batch = _Batch(origin, original, len(many.requests), {})
+        batch = Batch(origin, original, len(many.requests), {})
         tokens = [next(self._tokens) for _ in many.requests]
         self._batches.update(dict.fromkeys(tokens, batch))
         for token, request in zip(tokens, many.requests, strict=True):
@@ -285,10 +255,10 @@ class Router:
             self._refuse(origin, message, fds, NoProcess("out of descriptors"))
             return
         token = next(self._tokens)
-        self._hires[token] = _Hiring(origin, message, hire, fds)
+        self._hires[token] = TaskStart(origin, message, hire, fds)
         self._family.ask(token, StartChild(hire.spec, once=True))
 
-    def _hired(self, hiring: _Hiring, answer: Answer) -> None:
+    def _hired(self, hiring: TaskStart, answer: Answer) -> None:
         origin, message, fds = hiring.origin, hiring.message, hiring.fds
         child = self._family.running(hiring.hire.spec.id)
         if (error := refusal(answer)) is not None:
@@ -367,7 +337,7 @@ class Router:
         else:
             onward = Ask(token, rest, message.request, message.peer)
         introduces = isinstance(message, Introduce)
-        self._forwarded[token] = _Forwarded(origin, message.token, child, introduces)
+        self._forwarded[token] = Forwarded(origin, message.token, child, introduces)
         try:
             child.channel.send(onward, fds)
         except ChannelFull:

@@ -1,0 +1,39 @@
+"""What a supervisor's router has passed on or asked, and has no answer to yet."""
+
+from dataclasses import dataclass
+
+from otpy.core.messages import Answer
+from otpy.runtime.child import Child
+from otpy.system.channel import Channel
+from otpy.system.descriptor import Descriptor
+from otpy.wire.control import Ask, Hire
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarded:
+    """A message that a supervisor below, or else the node above, has not answered yet."""
+
+    origin: Channel
+    token: int
+    child: Child | None
+    introduces: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TaskStart:
+    """A child that is being started for somebody who is to be introduced to it."""
+
+    origin: Channel
+    message: Ask
+    hire: Hire
+    fds: tuple[Descriptor, ...]
+
+
+@dataclass(slots=True)
+class Batch:
+    """Questions to the core that have one answer together."""
+
+    origin: Channel
+    token: int
+    open: int
+    answers: dict[int, Answer]
