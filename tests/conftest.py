@@ -13,7 +13,7 @@ from tests.support.environment import (
     restore_signals,
     use_this_checkout,
 )
-from tests.support.node import Nodes, private_nodes
+from tests.support.node import Nodes, fork_server, private_nodes
 
 compile_once()
 use_this_checkout()
@@ -35,8 +35,14 @@ def pytest_runtest_makereport(
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_finish() -> None:
-    """Let each look for garbage pass over all that was imported: that took a third of a test."""
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Do once what takes time, or a descriptor, in a test.
+
+    The fork server is there before anybody looks which descriptors are open. A look for garbage
+    passes over all that was imported: that took a third of a test.
+    """
+    if any("nodes" in getattr(item, "fixturenames", ()) for item in session.items):
+        fork_server()
     gc.collect()
     gc.freeze()
 

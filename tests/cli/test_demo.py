@@ -14,6 +14,7 @@ from tests.cli.commands import CONFIGS, Run
 
 
 def test_every_step_of_the_demo_holds(otpy: Run) -> None:
+    before = psutil.Process().children(recursive=True)
     shown = otpy("demo")
     assert (shown.status, shown.err) == (0, "")
     for number in range(1, 10):
@@ -21,7 +22,7 @@ def test_every_step_of_the_demo_holds(otpy: Run) -> None:
     assert "ProcessDown: error: ZeroDivisionError" in shown.out
     assert "✓ processes left: 0" in shown.out
     assert "Every step held." in shown.out
-    assert psutil.Process().children(recursive=True) == []
+    assert psutil.Process().children(recursive=True) == before
 
 
 def test_the_script_shows_the_same() -> None:
@@ -80,9 +81,10 @@ def test_a_step_that_does_not_hold_is_one_line_and_status_1(
 ) -> None:
     file = tmp_path / "counter.yaml"
     file.write_text((CONFIGS / "counter.yaml").read_text().replace(*edit))
+    before = psutil.Process().children(recursive=True)
     ended = otpy("demo", file)
     assert ended.status == 1
     assert ended.err.startswith(f"otpy: {complaint}")
     assert ended.err.count("\n") == 1
-    assert psutil.Process().children(recursive=True) == []
+    assert psutil.Process().children(recursive=True) == before
     assert "OTPY_DIR" not in os.environ

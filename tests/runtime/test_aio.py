@@ -140,12 +140,13 @@ def test_system_messages_and_a_trace(nodes: Nodes) -> None:
         assert (await a.replace_state({"count": 5}))["count"] == 5
         with pytest.raises(otpy.Refused):
             await a.replace_state({"nonsense": 5})
+        assert await a.call("increment", timeout=None) == 6  # from here on there is a link
         await a.suspend()
         with pytest.raises(otpy.CallTimeout):
             await a.call("increment", timeout=0.01)
         await a.resume()
         async with await a.trace() as trace:
-            assert await a.call("increment", timeout=None) == 7
+            assert await a.call("increment", timeout=None) == 8
             kinds = [(await anext(trace)).kind for _ in range(2)]
             assert kinds == ["call", "reply"]
             waiting = asyncio.create_task(next_of(trace))
