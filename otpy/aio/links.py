@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 import os
-import select
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -13,7 +12,7 @@ from otpy.links.mortal import EOF_GRACE_S
 from otpy.links.protocol import Failure, LinkProtocol, Reply
 from otpy.links.seat import NotDelivered
 from otpy.system.descriptor import close_all
-from otpy.system.pipes import LinkDescriptors, unread_bytes
+from otpy.system.pipes import LinkDescriptors, is_readable, unread_bytes
 from otpy.wire.frames import Frame, LargeFrame
 
 _READ_BYTES: Final = 1 << 16
@@ -82,7 +81,7 @@ class Link(Connection[Reply | Failure]):
         await self._post(self.protocol.casts(requests))
 
     async def _post(self, data: Frame) -> None:
-        if self.open and _is_readable(self._pidfd):
+        if self.open and is_readable(self._pidfd):
             self._died()  # the loop has not come to it yet
         await self.post(data)
 
@@ -237,9 +236,3 @@ class LinkTable:
         for link in self._links.values():
             link.abandon()
         self._links.clear()
-
-
-def _is_readable(fd: int) -> bool:
-    poll = select.poll()
-    poll.register(fd, select.POLLIN)
-    return bool(poll.poll(0))

@@ -16,11 +16,10 @@ from otpy.errors import ProtocolError
 from otpy.links.deadline import TooLate, has_passed, lock_timeout, poll_ms
 from otpy.links.seat import AnswerT, Lost, NotDelivered, Seat
 from otpy.links.turn import Turn
-from otpy.system.descriptor import Descriptor, HasFileno
-from otpy.system.pipes import widen
+from otpy.system.descriptor import HasFileno
+from otpy.system.pipes import is_readable, widen
 from otpy.wire.frames import Frame, LargeFrame, rest_of
 
-_CLOSED: Final = -1
 _GONE: Final = select.POLLHUP | select.POLLERR | select.POLLNVAL
 _CAN_READ: Final = select.POLLIN | _GONE
 _CAN_WRITE: Final = select.POLLOUT | _GONE
@@ -40,15 +39,14 @@ class Channel(abc.ABC, Generic[AnswerT]):
     """
 
     def __init__(
-        self, reader: HasFileno, writer: HasFileno, pidfd: Descriptor | None = None
+        self, reader: HasFileno, writer: HasFileno, pidfd: HasFileno | None = None
     ) -> None:
         self.open = True
         self.fault: ProtocolError | OSError | None = None
         # Numbers, since each message needs them; whoever closes the owners ends their use.
         self._reader, self._writer = reader.fileno(), writer.fileno()
         self._pidfd = None if pidfd is None else pidfd.fileno()
-        self._ended = False
-        self._retired = False
+        self._ended = self._retired = False
         self._released = threading.Lock()  # held from then on
         self._seats: dict[int, Seat[AnswerT]] = {}
         self._followers: set[Seat[AnswerT]] = set()
@@ -57,9 +55,8 @@ class Channel(abc.ABC, Generic[AnswerT]):
         self._written = 0
         self._rest: memoryview | None = None
         self._reads = select.poll()
-        self._reads.register(reader, select.POLLIN)
-        if pidfd is not None:
-            self._reads.register(pidfd, select.POLLIN)
+        for end in filter(None, (reader, pidfd)):
+            self._reads.register(end, select.POLLIN)
 
     def exchange(self, number: int, data: Frame, deadline: float | None) -> AnswerT:
         """Send a request and wait for the answer with its number.
@@ -195,7 +192,7 @@ class Channel(abc.ABC, Generic[AnswerT]):
 
     def _release(self) -> None:
         if self._released.acquire(False):
-            self._reader = self._writer = _CLOSED
+            self._reader = self._writer = -1
             self._close()
 
     # --- sending ---------------------------------------------------------------------------
@@ -273,11 +270,7 @@ class Channel(abc.ABC, Generic[AnswerT]):
     @property
     def has_died(self) -> bool:
         """Whether the process at the other end is dead at this moment."""
-        if self._pidfd is None:
-            return False
-        life = select.poll()
-        life.register(self._pidfd, select.POLLIN)
-        return bool(life.poll(0))
+        return self._pidfd is not None and is_readable(self._pidfd)
 
     def _push(self, deadline: float | None) -> None:
         """Write the rest of a frame as the other end makes room.

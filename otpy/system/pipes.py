@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import select
 import struct
 import termios
 from typing import Final, TypeAlias
@@ -22,6 +23,13 @@ def unread_bytes(end: int) -> int:
     """Tell how many bytes are in a pipe; on Linux either end can be asked."""
     (count,) = _INT.unpack(fcntl.ioctl(end, termios.FIONREAD, bytes(_INT.size)))
     return int(count)
+
+
+def is_readable(fd: int) -> bool:
+    """Return whether there is something to read, or a pidfd's process has ended, at this moment."""
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def widen(end: int) -> None:
