@@ -81,7 +81,7 @@ class Checker:
         self._numbers = itertools.count(1)
         self._unknown: dict[str, int] = defaultdict(int)
         self._casts: dict[str, int] = defaultdict(int)
-        self._known: dict[tuple[str, int], Known] = {}
+        self._known: dict[tuple[str, str], Known] = {}
 
     def next(self) -> int:
         """Return the number of the next request."""
@@ -98,7 +98,7 @@ class Checker:
     def check(self, path: str, number: int, value: object, answer: Any) -> None:
         """Check an answer: whose it is, and that what was acknowledged before still counts."""
         match answer:
-            case [int(pid), client, answered, told, int(calls), int(casts), int(twice)]:
+            case [str(incarnation), client, answered, told, int(calls), int(casts), int(twice)]:
                 pass
             case _:
                 self._tally.violate("wrong answer", f"{self.name} got {answer!r:.200} of {path}")
@@ -108,8 +108,8 @@ class Checker:
             self._tally.violate("wrong answer", wrong)
             return
         if twice:
-            self._tally.violate("applied twice", f"{twice} requests at {path}, pid {pid}")
-        known = self._known.setdefault((path, pid), Known())
+            self._tally.violate("applied twice", f"{twice} requests at {path}, {incarnation}")
+        known = self._known.setdefault((path, incarnation), Known())
         known.acknowledged += 1
         if calls < known.acknowledged:
             self._tally.violate("lost effect", f"{known.acknowledged} answered, {calls} at {path}")

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import time
 from collections import defaultdict
 from typing import Any, Final
 
@@ -42,6 +43,8 @@ class Book:
         self._calls: dict[str, Applied] = defaultdict(Applied)
         self._casts: dict[str, Applied] = defaultdict(Applied)
         self.twice = 0
+        # Not the pid alone, which may be another incarnation's later.
+        self._incarnation = f"{os.getpid()}-{time.monotonic_ns()}"
 
     def note(self, client: str, number: int) -> None:
         """Apply a cast."""
@@ -51,7 +54,7 @@ class Book:
         """Apply a call; the answer says whose it is, what it was, and what was applied so far."""
         self.twice += self._calls[client].apply(number)
         calls, casts = self._calls[client].count, self._casts[client].count
-        return [os.getpid(), client, number, value, calls, casts, self.twice]
+        return [self._incarnation, client, number, value, calls, casts, self.twice]
 
 
 class Server(GenServer):
