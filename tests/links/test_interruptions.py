@@ -56,6 +56,9 @@ def until_interrupted(act: Callable[[], None], longest_s: float) -> None:
             act()
     except Interrupted:
         pass
+    except BaseException:
+        signal.setitimer(signal.ITIMER_REAL, 0)  # it is not to interrupt pytest
+        raise
 
 
 class Echo:
@@ -78,7 +81,7 @@ class Echo:
         self._number = number = self._number + 1
         reply = self.link.call([number, text], deadline_of(WAIT_S), WAIT_S * 1000)
         assert isinstance(reply, Reply)
-        assert reply.value == [number, text]
+        assert reply.value == (number, text)
 
     def begin(self) -> None:
         """Send what `finish` waits for; its answer comes with that of the next call."""
@@ -101,7 +104,7 @@ class Echo:
                 assert not self.link.open
             else:
                 assert isinstance(reply, Reply)
-                assert reply.value == [number]
+                assert reply.value == (number,)
             self.link.forget(at_link)
 
     def close(self) -> None:

@@ -25,12 +25,12 @@ SERVERS: Final[dict[str, tuple[tuple[object, ...], str, bool]]] = {
     "sys-exit": (("sys_exit",), "normal", CLEAN),
     "sys-exit-4": (("sys_exit", 4), "exit: 4", ABNORMAL),
     "sys-exit-text": (("sys_exit", "no more"), "exit: 1: no more", ABNORMAL),
-    "sigkill": (("signal", signal.SIGKILL), "killed", ABNORMAL),
-    "sigsegv": (("signal", signal.SIGSEGV), "signal: SIGSEGV", ABNORMAL),
-    "sigabrt": (("signal", signal.SIGABRT), "signal: SIGABRT", ABNORMAL),
-    "sigusr1": (("signal", signal.SIGUSR1), "signal: SIGUSR1", ABNORMAL),
-    "sigint": (("signal", signal.SIGINT), "signal: SIGINT", ABNORMAL),
-    "sighup": (("signal", signal.SIGHUP), "signal: SIGHUP", ABNORMAL),
+    "sigkill": (("signal", int(signal.SIGKILL)), "killed", ABNORMAL),
+    "sigsegv": (("signal", int(signal.SIGSEGV)), "signal: SIGSEGV", ABNORMAL),
+    "sigabrt": (("signal", int(signal.SIGABRT)), "signal: SIGABRT", ABNORMAL),
+    "sigusr1": (("signal", int(signal.SIGUSR1)), "signal: SIGUSR1", ABNORMAL),
+    "sigint": (("signal", int(signal.SIGINT)), "signal: SIGINT", ABNORMAL),
+    "sighup": (("signal", int(signal.SIGHUP)), "signal: SIGHUP", ABNORMAL),
     "sig40": (("signal", 40), "signal: SIG40", ABNORMAL),
 }
 """What a GenServer is told, and how it ends."""
