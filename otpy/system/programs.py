@@ -67,7 +67,8 @@ def _found(program: str) -> Path | None:
     """Return the file that is meant: the first in PATH that may be executed, or that is there."""
     if "/" in program:
         return Path(program) if os.path.lexists(program) else None
-    found = [file for file in _in_path(program) if file.is_file()]
+    # Not `Path.is_file`, which raises where a directory of PATH may not be searched.
+    found = [file for file in _in_path(program) if os.path.isfile(file)]  # noqa: PTH113
     return next((file for file in found if os.access(file, os.X_OK)), next(iter(found), None))
 
 

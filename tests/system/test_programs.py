@@ -87,3 +87,11 @@ def test_a_directory_that_was_removed(tmp_path: Path, monkeypatch: pytest.Monkey
     gone.rmdir()
     error = OSError(errno.ENOENT, os.strerror(errno.ENOENT))
     assert "the working directory was removed" in str(cannot_execute("./run", error))
+
+
+def test_a_directory_of_path_that_cannot_be_searched_is_passed_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PATH", f"/{'x' * 300}:{os.environ['PATH']}")  # as one without permission
+    check_env("sh")
+    assert "no such program" in str(cannot_execute("no-such-program", OSError(errno.ENOENT, "")))
