@@ -114,10 +114,11 @@ def test_what_supervisors_say_after_the_node_was_killed_is_written(nodes: Nodes)
             command: [sh, -c, "trap 'echo last words; exit' TERM; echo up; sleep 99999 & wait"]
         """)
     node.says("^a . up")
-    writer = writer_of(node).pid
+    writer, root = writer_of(node).pid, node.pids()[""]
     node.kill("@node")
     node.until(lambda: "a | last words" in node.output, "its last words", outlives=True)
     assert await_end(writer)
+    assert await_end(root)  # it closes its sockets a moment before
     node.wait()
 
 
