@@ -1,11 +1,11 @@
 """The end of a process: waiting for it, reaping it, reading its status. Once, at the edge."""
 
 import os
-import select
 import signal
 from dataclasses import dataclass
 
 from otpy.system.descriptor import Descriptor
+from otpy.system.pipes import is_readable
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,4 @@ def is_alive(pid: int) -> bool:
     except OSError:
         return False
     with pidfd:
-        ends = select.poll()
-        ends.register(pidfd, select.POLLIN)
-        return not ends.poll(0)
+        return not is_readable(pidfd.fileno())

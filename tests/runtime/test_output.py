@@ -26,6 +26,12 @@ children:
     for n, width in enumerate((300, 3000, 9000))
 )
 
+ONE = """
+name: app
+children:
+  - {id: a, start: "tests.support.workers:Remote", args: [WORK/log]}
+"""
+
 
 def writer_of(node: NodeUnderTest) -> psutil.Process:
     (found,) = (
@@ -79,11 +85,7 @@ def test_a_reason_forges_no_line(nodes: Nodes) -> None:
 
 
 def test_the_process_that_writes_is_replaced_and_no_line_is_lost(nodes: Nodes) -> None:
-    node = nodes.run("""
-        name: app
-        children:
-          - {id: a, start: "tests.support.workers:Remote", args: [WORK/log]}
-        """)
+    node = nodes.run(ONE)
     first = writer_of(node).pid
     os.kill(first, signal.SIGKILL)
     node.call("a", "say", "after\n")
@@ -94,11 +96,7 @@ def test_the_process_that_writes_is_replaced_and_no_line_is_lost(nodes: Nodes) -
 
 
 def test_signals_to_all_processes_do_not_end_the_process_that_writes(nodes: Nodes) -> None:
-    node = nodes.run("""
-        name: app
-        children:
-          - {id: a, start: "tests.support.workers:Remote", args: [WORK/log]}
-        """)
+    node = nodes.run(ONE)
     writer = writer_of(node).pid
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         os.kill(writer, number)
