@@ -24,6 +24,8 @@ children:
 def test_workers_and_programs_hold_their_own_pipes_alone(nodes: Nodes) -> None:
     node = nodes.run(TREE)
     node.call("server", "identity")
+    # Whatever handed the link on is done with that: it answers one request after the other.
+    node.client.tree()
     for path in ("program", "nested/program"):
         assert set(descriptors(node.pids()[path])) <= {0, 1, 2}
     of_the_node = {what for pid in (node.pid, *_upper(node)) for what in descriptors(pid).values()}
