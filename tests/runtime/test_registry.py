@@ -14,6 +14,7 @@ children:
   - {id: a, start: "WORKERS:Kin", args: [WORK/log]}
   - {id: b, start: "WORKERS:Kin", args: [WORK/log]}
   - id: deep
+    max_restarts: 100000
     children:
       - {id: c, start: "WORKERS:Kin", args: [WORK/log, main, news]}
       - {id: t, start: "WORKERS:Kin", args: [WORK/log, "", news], restart: temporary}
