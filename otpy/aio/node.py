@@ -32,7 +32,7 @@ from otpy.wire import link as say
 from otpy.wire.control import Inquiry
 from otpy.wire.gateway import Statistics, Stopped, TreeRow
 from otpy.wire.keys import key_bytes
-from otpy.wire.system import ReplaceState
+from otpy.wire.sys_messages import ReplaceState
 
 ShapeT = TypeVar("ShapeT")
 ServerT = TypeVar("ServerT")

@@ -6,7 +6,7 @@ from otpy.aio.deadline import within
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
 from otpy.wire.control import Inquiry, ReadGauges
 from otpy.wire.gateway import Statistics, Stopped
-from otpy.wire.system import GetState, ReplaceState, Resume, Suspend
+from otpy.wire.sys_messages import GetState, ReplaceState, Resume, Suspend
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ from typing import Self
 
 from otpy.client.trace import READ_BYTES, TraceFeed
 from otpy.system.descriptor import Descriptor
-from otpy.wire.system import TraceEvent
+from otpy.wire.sys_messages import TraceEvent
 
 
 class TraceStream:

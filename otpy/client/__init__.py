@@ -9,7 +9,7 @@ from otpy.client.tree import ProcessInfo
 from otpy.links.pending import Pending
 from otpy.links.supervisor import ChildCounts, ChildInfo, SupervisorRef
 from otpy.wire.gateway import Statistics
-from otpy.wire.system import TraceEvent
+from otpy.wire.sys_messages import TraceEvent
 
 __all__ = [
     "ChildCounts",

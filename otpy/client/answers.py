@@ -11,7 +11,7 @@ from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.pipes import LinkDescriptors
 from otpy.wire.control import DumpStacks, Inquiry, ReadGauges
 from otpy.wire.gateway import TreeRow
-from otpy.wire.system import GetState, ReplaceState, Resume, Suspend
+from otpy.wire.sys_messages import GetState, ReplaceState, Resume, Suspend
 
 ShapeT = TypeVar("ShapeT")
 ProtocolT = TypeVar("ProtocolT", bound=LinkProtocol)

@@ -9,8 +9,8 @@ import msgspec
 from otpy.errors import ProtocolError
 from otpy.system.descriptor import Descriptor
 from otpy.wire import gateway
+from otpy.wire.codec import pack_value
 from otpy.wire.frames import FrameDecoder, frame
-from otpy.wire.packing import pack_value
 from otpy.wire.values import revived
 
 

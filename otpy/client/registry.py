@@ -8,9 +8,9 @@ from otpy.errors import CallTimeout, NoProcess
 from otpy.links.deadline import DEFAULT_TIMEOUT_S, TooLate, deadline_of
 from otpy.links.notices import Down, Registered
 from otpy.links.protocol import ClientProtocol
+from otpy.wire.codec import unpack
 from otpy.wire.gateway import TreeRow
 from otpy.wire.keys import key_bytes
-from otpy.wire.packing import unpack
 
 if TYPE_CHECKING:
     from otpy.client.node import Node

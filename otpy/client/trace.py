@@ -12,7 +12,7 @@ import msgspec
 from otpy.errors import ProtocolError
 from otpy.system.descriptor import Descriptor
 from otpy.wire.frames import FrameDecoder
-from otpy.wire.system import TraceEvent
+from otpy.wire.sys_messages import TraceEvent
 
 READ_BYTES: Final = 1 << 16
 _decode: Final = msgspec.msgpack.Decoder(TraceEvent).decode

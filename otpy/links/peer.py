@@ -18,7 +18,7 @@ from otpy.links.protocol import (
 from otpy.links.shelves import Shelves
 from otpy.wire import peer
 from otpy.wire.frames import Content, Frame, LargeFrame, whole
-from otpy.wire.shelf import Laid, Offer
+from otpy.wire.shm_ring import Laid, Offer
 
 _message: Final = peer.peer_message
 _REPLY: Final = peer.REPLY

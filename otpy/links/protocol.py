@@ -12,10 +12,10 @@ import msgspec
 from otpy import errors
 from otpy.errors import OtpyError, ProtocolError
 from otpy.wire import link
+from otpy.wire.codec import pack_request, pack_requests, unreadable
 from otpy.wire.frames import HEADER, MAX_FRAME, Body, Frame, FrameDecoder, LargeFrame
 from otpy.wire.heads import head_of
-from otpy.wire.packing import pack_request, pack_requests, unreadable
-from otpy.wire.shelf import Laid, Offer
+from otpy.wire.shm_ring import Laid, Offer
 from otpy.wire.values import revived
 
 

@@ -16,7 +16,7 @@ from otpy.system.descriptor import Descriptor
 from otpy.system.memory import identity, make_memory, open_memory
 from otpy.wire.frames import Frame, LargeFrame, keep_memory, whole
 from otpy.wire.peer import LAID, OFFER, peer_frame
-from otpy.wire.shelf import Laid, Offer, Ring, end_of
+from otpy.wire.shm_ring import Laid, Offer, Ring, end_of
 
 CAPACITY: Final = 8 << 20
 """Bytes of values that a shelf holds; only what was used of it is really there."""

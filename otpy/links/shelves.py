@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from otpy.errors import ProtocolError
 from otpy.wire.frames import Frame, LargeFrame
-from otpy.wire.shelf import Laid, Offer
+from otpy.wire.shm_ring import Laid, Offer
 
 if TYPE_CHECKING:
     from otpy.links.shelf import OtherShelf, Shelf

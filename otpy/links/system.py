@@ -7,7 +7,7 @@ from otpy.errors import CallTimeout
 from otpy.links.deadline import DEFAULT_TIMEOUT_S, TooLate, deadline_of
 from otpy.wire.control import Inquiry, ReadGauges
 from otpy.wire.gateway import Statistics, Stopped
-from otpy.wire.system import GetState, ReplaceState, Resume, Suspend
+from otpy.wire.sys_messages import GetState, ReplaceState, Resume, Suspend
 
 T = TypeVar("T")
 

@@ -14,6 +14,7 @@ from otpy.runtime.translate import core_request, plain, refusal
 from otpy.server.context import current
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.pipes import LinkDescriptors, LinkEnds, link_pipes
+from otpy.wire.codec import pack_value, unpack
 from otpy.wire.control import (
     Address,
     Answered,
@@ -31,8 +32,7 @@ from otpy.wire.frames import MAX_FRAME
 from otpy.wire.gateway import MAX_REQUEST, TreeRow
 from otpy.wire.link import VERSION
 from otpy.wire.nesting import check_nesting
-from otpy.wire.packing import pack_value, unpack
-from otpy.wire.system import ReplaceState
+from otpy.wire.sys_messages import ReplaceState
 from otpy.wire.values import revived
 
 T = TypeVar("T")

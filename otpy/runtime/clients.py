@@ -14,11 +14,11 @@ from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.fdpass import send_fds
 from otpy.system.loop import READABLE, WRITABLE, Loop, Timer
 from otpy.system.sockets import Socket
+from otpy.wire.codec import pack, printable
 from otpy.wire.control import Address
 from otpy.wire.frames import MAX_FRAME, Body, FrameDecoder, frame
 from otpy.wire.gateway import ERROR, EVENT, OK, GatewayRequest, request_limit
-from otpy.wire.packing import pack, printable
-from otpy.wire.texts import REASON_CHARS
+from otpy.wire.safe_repr import REASON_CHARS
 from otpy.wire.values import revived
 
 _READ_BYTES: Final = 1 << 16

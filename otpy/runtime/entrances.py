@@ -7,10 +7,7 @@ from typing import Final
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.fdpass import recv_fds
 from otpy.system.sockets import MESSAGES, Socket
-
-KNOCK: Final = b"\0"
-WALK_IN: Final = b"\1"
-"""Whoever holds the other ends has been told what the greeting would be, and awaits none."""
+from otpy.wire.handoff import WALK_IN
 
 _FDS_OF_A_LINK: Final = 2
 

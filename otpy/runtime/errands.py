@@ -11,7 +11,6 @@ from otpy.errors import CallTimeout, NoProcess, OtpyError
 from otpy.runtime.clients import Client
 from otpy.runtime.directory import GATEWAY, Entry, way_to
 from otpy.runtime.doors import Doors, open_door
-from otpy.runtime.entrances import KNOCK, WALK_IN
 from otpy.runtime.translate import plain, refusal
 from otpy.system.channel import Channel, ChannelClosed, NotSent
 from otpy.system.descriptor import Descriptor, close_all, pipe
@@ -38,8 +37,9 @@ from otpy.wire.control import (
     StopProcess,
 )
 from otpy.wire.frames import MAX_FRAME
+from otpy.wire.handoff import KNOCK, WALK_IN
 from otpy.wire.link import VERSION
-from otpy.wire.system import SystemRequest, Trace
+from otpy.wire.sys_messages import SystemRequest, Trace
 from otpy.wire.values import carried
 
 

@@ -64,7 +64,7 @@ from otpy.wire.control import (
 )
 from otpy.wire.gateway import VERSION, GatewayRequest
 from otpy.wire.link import request_value
-from otpy.wire.system import GetState, ReplaceState, Resume, Suspend, SystemRequest
+from otpy.wire.sys_messages import GetState, ReplaceState, Resume, Suspend, SystemRequest
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from otpy.runtime.stop_signals import StopSignals
 from otpy.runtime.tracing import Tracing
 from otpy.system.descriptor import Descriptor
 from otpy.wire.control import Answered, Ask, Plain
-from otpy.wire.system import GetState, ReplaceState, Resume, Suspend, Trace
+from otpy.wire.sys_messages import GetState, ReplaceState, Resume, Suspend, Trace
 
 # Of the module, and made before a worker is forked; see `otpy.runtime.control`.
 _making: Final = threading.RLock()

@@ -22,10 +22,10 @@ from otpy.server.context import current
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.streams import complain
 from otpy.wire import link as say
+from otpy.wire.codec import pack_frame, printable, unreadable
 from otpy.wire.control import Address
 from otpy.wire.frames import HEADER, Body, Frame, FrameDecoder
 from otpy.wire.heads import head_of
-from otpy.wire.packing import pack_frame, printable, unreadable
 from otpy.wire.values import revived
 
 _FIRST_BYTES: Final = 479

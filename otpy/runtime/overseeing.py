@@ -8,10 +8,10 @@ import msgspec
 
 from otpy.errors import OtpyError, Refused
 from otpy.server import GenServer
+from otpy.wire.codec import printable
 from otpy.wire.control import Plain
-from otpy.wire.packing import printable
-from otpy.wire.system import GetState, ReplaceState
-from otpy.wire.texts import REASON_CHARS, short
+from otpy.wire.safe_repr import REASON_CHARS, short
+from otpy.wire.sys_messages import GetState, ReplaceState
 from otpy.wire.values import carried
 
 _ITEMS: Final = 200_000

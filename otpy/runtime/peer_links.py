@@ -14,7 +14,7 @@ from otpy.wire import link as say
 from otpy.wire import peer
 from otpy.wire.control import Address
 from otpy.wire.frames import Content, Frame, whole
-from otpy.wire.shelf import Laid, Offer
+from otpy.wire.shm_ring import Laid, Offer
 
 
 class PeerLink(Link):

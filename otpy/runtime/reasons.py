@@ -6,8 +6,8 @@ from types import TracebackType
 
 from otpy.core.exits import ExitReason, ExitStatus, Normal, Raised, Shutdown, Stopped
 from otpy.system.programs import CannotExecute
-from otpy.wire.packing import printable
-from otpy.wire.texts import REASON_CHARS
+from otpy.wire.codec import printable
+from otpy.wire.safe_repr import REASON_CHARS
 
 _TRACEBACK_CHARS = 50_000
 

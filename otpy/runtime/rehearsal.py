@@ -14,7 +14,6 @@ from typing import Final
 from otpy.links.protocol import ClientProtocol
 from otpy.runtime.control_channel import WORKER, end_of_supervisor
 from otpy.runtime.doors import open_door
-from otpy.runtime.entrances import WALK_IN
 from otpy.runtime.gauges import private_gauge
 from otpy.runtime.mailbox import WorkerMailbox
 from otpy.runtime.worker import be_child
@@ -26,6 +25,7 @@ from otpy.system.pipes import link_pipes
 from otpy.system.sockets import MESSAGES, Socket
 from otpy.system.spawn import control_pipe
 from otpy.wire.control import BeWorker, Introduce
+from otpy.wire.handoff import WALK_IN
 
 _UNDERSTUDY: Final = "otpy.runtime.understudy"
 _UNHANDLED: Final = int(signal.SIGUSR2)

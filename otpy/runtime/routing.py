@@ -42,7 +42,7 @@ from otpy.wire.control import (
     SendSignal,
     StopProcess,
 )
-from otpy.wire.system import SystemRequest
+from otpy.wire.sys_messages import SystemRequest
 
 NOBODY: Final = 0
 """The token of a question whose answer nobody waits for."""

@@ -15,8 +15,8 @@ from otpy.runtime.overseeing import answer, formatted, hides
 from otpy.runtime.reasons import exit_reason, raised, reworded
 from otpy.server import Continue, GenServer, Ignore, NoReply, Reply, Stop, Timeout
 from otpy.system.streams import complain
-from otpy.wire.packing import printable
-from otpy.wire.texts import MESSAGE_CHARS, REASON_CHARS, short
+from otpy.wire.codec import printable
+from otpy.wire.safe_repr import MESSAGE_CHARS, REASON_CHARS, short
 
 _RESULTS: Final = (Reply, Stop, Continue, Timeout)
 """What a `handle_call` may return that is not the reply, right or wrong."""

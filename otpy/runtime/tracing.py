@@ -10,8 +10,8 @@ from otpy.runtime.links import Cast, LinkCall
 from otpy.system.descriptor import Descriptor
 from otpy.wire import link as say
 from otpy.wire.frames import frame
-from otpy.wire.system import TraceEvent
-from otpy.wire.texts import short
+from otpy.wire.safe_repr import short
+from otpy.wire.sys_messages import TraceEvent
 
 _TEXT_BYTES: Final = 3000
 """With the rest of an event less than PIPE_BUF: it is written whole or not at all."""

@@ -8,7 +8,7 @@ from types import FunctionType
 from typing import Any, Final
 
 from otpy.errors import UnknownRequest
-from otpy.wire.texts import short
+from otpy.wire.safe_repr import short
 
 MARK: Final = "__otpy_handles__"
 """The attribute of a method that `call` or `cast` marked: what it handles."""

@@ -8,7 +8,7 @@ from otpy.server.caller import Caller
 from otpy.server.context import current
 from otpy.server.dispatch import Methods, dispatch
 from otpy.server.timer import TimerRef
-from otpy.wire.texts import short
+from otpy.wire.safe_repr import short
 
 _CALLS: Final = Methods("call")
 _CASTS: Final = Methods("cast")

@@ -7,6 +7,7 @@ from otpy.errors import FrameTooLarge
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
 from otpy.links.notices import Registered
 from otpy.server.context import current
+from otpy.wire.codec import pack_value, unpack
 from otpy.wire.control import (
     MAX_REGISTERED,
     Entries,
@@ -19,7 +20,6 @@ from otpy.wire.control import (
     Wish,
 )
 from otpy.wire.keys import key_bytes
-from otpy.wire.packing import pack_value, unpack
 
 
 def register_name(name: str) -> None:

@@ -11,7 +11,7 @@ from otpy.core.spec import DEFAULT_SHUTDOWN_S, ChildSpec
 from otpy.errors import OtpyError
 from otpy.events import Event
 from otpy.wire.gateway import TreeRow
-from otpy.wire.system import SystemRequest
+from otpy.wire.sys_messages import SystemRequest
 
 Path: TypeAlias = tuple[str, ...]
 """Ids from the receiver down to the process that is meant; empty for the receiver itself."""

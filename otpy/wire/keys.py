@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from otpy.errors import NotSendable
+from otpy.wire.codec import pack, pack_value
 from otpy.wire.nesting import MAX_NESTING
-from otpy.wire.packing import pack, pack_value
 
 _SMALLEST, _LARGEST = -(1 << 63), (1 << 64) - 1
 

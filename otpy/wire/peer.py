@@ -11,7 +11,7 @@ processes of one tree, which run one code base, ever get such a link.
 
 REPLY_FOR answers a call that another process made to the server, which handed it on. Either end
 may make an OFFER of memory for large bodies, and then say for each of them that it is LAID there;
-who waits for room is told of it (see `otpy.wire.shelf`).
+who waits for room is told of it (see `otpy.wire.shm_ring`).
 
     either → the other   OFFER 0 (pid, fd, device, inode)   LAID 0 (start, size)   ROOM 0 None
 """
@@ -24,8 +24,8 @@ from operator import or_
 from typing import Any, Final, NamedTuple
 
 from otpy.errors import FrameTooLarge, NotSendable
+from otpy.wire.codec import printable, unreadable
 from otpy.wire.frames import HEADER, MAX_FRAME, Content, Frame, LargeFrame, whole
-from otpy.wire.packing import printable, unreadable
 from otpy.wire.signal_errors import comes_from_a_signal
 
 CALL: Final = 0

@@ -18,7 +18,7 @@ import msgspec
 
 from otpy import errors
 from otpy.errors import OtpyError, ProtocolError
-from otpy.wire.packing import pack, unpack
+from otpy.wire.codec import pack, unpack
 from otpy.wire.values import carried
 
 _SCALARS: Final = (bool, int, float, str, bytes, NoneType)

@@ -10,7 +10,7 @@ import pytest
 
 from otpy.cli.terminal import Terminal
 from otpy.cli.trace import as_line
-from otpy.wire.system import TraceEvent
+from otpy.wire.sys_messages import TraceEvent
 from tests.cli.commands import Run
 
 pytestmark = pytest.mark.usefixtures("counter")

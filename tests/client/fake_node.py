@@ -22,8 +22,8 @@ from otpy.system.descriptor import Descriptor, close_all, pipe
 from otpy.system.fdpass import send_fds
 from otpy.system.nodedir import NodeDir
 from otpy.wire import gateway, link
+from otpy.wire.codec import pack, unpack
 from otpy.wire.frames import MAX_FRAME, FrameDecoder, frame
-from otpy.wire.packing import pack, unpack
 
 WAIT_S = 30.0
 WORKER = Path(__file__).with_name("fake_worker.py")

@@ -13,8 +13,8 @@ from typing import Any
 
 from otpy.system.fdpass import recv_fds
 from otpy.wire import link
+from otpy.wire.codec import pack, unpack
 from otpy.wire.frames import MAX_FRAME, FrameDecoder, frame
-from otpy.wire.packing import pack, unpack
 
 
 class Link:

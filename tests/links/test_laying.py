@@ -19,7 +19,7 @@ from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.pipes import link_pipes
 from otpy.wire import peer
 from otpy.wire.frames import Body, Frame, FrameDecoder, LargeFrame
-from otpy.wire.shelf import Laid, Offer
+from otpy.wire.shm_ring import Laid, Offer
 from tests.support.peer_workers import Buffer
 
 LARGE = bytes(70_000)

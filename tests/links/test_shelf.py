@@ -14,7 +14,7 @@ from otpy.system.descriptor import Descriptor, close_all, pipe
 from otpy.system.memory import identity, make_memory
 from otpy.wire import peer
 from otpy.wire.frames import HEADER, Content, LargeFrame
-from otpy.wire.shelf import Laid, Offer
+from otpy.wire.shm_ring import Laid, Offer
 from tests.support.peer_workers import Buffer
 from tests.support.processes import descriptors
 

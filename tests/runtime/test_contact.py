@@ -11,8 +11,8 @@ import pytest
 import otpy
 from otpy.events import ChildEnded, ChildStarted
 from otpy.wire import link as say
+from otpy.wire.codec import pack
 from otpy.wire.frames import frame
-from otpy.wire.packing import pack
 from tests.runtime.test_calls import Asked
 from tests.support.node import Nodes, NodeUnderTest
 from tests.support.processes import DEADLINE_S, descriptors

@@ -7,8 +7,8 @@ import time
 import pytest
 
 import otpy
+from otpy.wire.codec import pack
 from otpy.wire.frames import frame
-from otpy.wire.packing import pack
 from tests.support.node import Nodes, NodeUnderTest
 from tests.support.raw import RawClient
 

@@ -21,9 +21,9 @@ from otpy.runtime.directory import Directory
 from otpy.runtime.mourning import Mourners
 from otpy.runtime.relations import Relations
 from otpy.runtime.subtree_numbers import SubtreeNumbers
+from otpy.wire.codec import pack
 from otpy.wire.control import Address
 from otpy.wire.frames import frame
-from otpy.wire.packing import pack
 from tests.support.node import Nodes, NodeUnderTest
 from tests.support.raw import RawClient
 

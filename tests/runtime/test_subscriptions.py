@@ -16,8 +16,8 @@ from otpy.runtime.subscriptions import Subscriptions
 from otpy.system.descriptor import Descriptor
 from otpy.system.loop import Loop
 from otpy.system.sockets import Socket
+from otpy.wire.codec import unpack
 from otpy.wire.frames import FrameDecoder
-from otpy.wire.packing import unpack
 
 LARGE = 200_000
 

@@ -9,8 +9,8 @@ from typing import Any, Self
 import msgspec
 
 from otpy.system.fdpass import recv_fds
+from otpy.wire.codec import pack, unpack
 from otpy.wire.frames import FrameDecoder, frame
-from otpy.wire.packing import pack, unpack
 from tests.support.node import NodeUnderTest
 from tests.support.processes import DEADLINE_S
 

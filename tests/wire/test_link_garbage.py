@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from otpy import FrameTooLarge
 from otpy.events import ChildStarting
 from otpy.wire import link as say
+from otpy.wire.codec import pack
 from otpy.wire.frames import frame
-from otpy.wire.packing import pack
 from tests.support.node import Nodes, NodeUnderTest
 from tests.support.processes import descriptors
 from tests.support.raw import RawClient, RawLink

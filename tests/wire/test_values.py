@@ -19,10 +19,10 @@ import pytest
 from otpy.errors import FrameTooLarge, NotSendable, ProtocolError
 from otpy.links.protocol import ClientProtocol, Failure, Reply
 from otpy.wire import link
+from otpy.wire.codec import pack_frame, pack_request, pack_requests, pack_value, unpack
 from otpy.wire.frames import HEADER, frame
 from otpy.wire.heads import head_of
 from otpy.wire.keys import key_bytes
-from otpy.wire.packing import pack_frame, pack_request, pack_requests, pack_value, unpack
 
 BERLIN: Final[tzinfo] = (
     ZoneInfo("Europe/Berlin")

@@ -3,7 +3,7 @@
 import reprlib
 from typing import Final
 
-from otpy.wire.packing import printable
+from otpy.wire.codec import printable
 
 MESSAGE_CHARS: Final = 200
 REASON_CHARS: Final = 2000

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otpy.wire.shelf import Laid, Ring, end_of
+from otpy.wire.shm_ring import Laid, Ring, end_of
 
 CAPACITY = 1024
 

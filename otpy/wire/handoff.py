@@ -1,0 +1,7 @@
+"""The byte that comes with the ends of a link which the gateway hands to a worker."""
+
+from typing import Final
+
+KNOCK: Final = b"\0"
+WALK_IN: Final = b"\1"
+"""Whoever holds the other ends has been told what the greeting would be, and awaits none."""
