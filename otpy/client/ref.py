@@ -8,7 +8,7 @@ from otpy.client.tree import ProcessInfo, process_info
 from otpy.errors import NoProcess, SeveralInstances
 from otpy.links import ref
 from otpy.links.deadline import DEFAULT_TIMEOUT_S, TooLate, deadline_of
-from otpy.system.exits import is_alive
+from otpy.system.wait import is_alive
 from otpy.wire.control import DumpStacks
 from otpy.wire.gateway import TreeRow
 

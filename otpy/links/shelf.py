@@ -13,7 +13,7 @@ from typing import Final
 
 from otpy.errors import ProtocolError
 from otpy.system.descriptor import Descriptor
-from otpy.system.memory import identity, make_memory, open_memory
+from otpy.system.shared_memory import identity, make_memory, open_memory
 from otpy.wire.frames import Frame, LargeFrame, keep_memory, whole
 from otpy.wire.peer import LAID, OFFER, peer_frame
 from otpy.wire.shm_ring import Laid, Offer, Ring, end_of

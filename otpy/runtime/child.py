@@ -19,12 +19,12 @@ from otpy.core.spec import ChildSpec, kind_of, seconds_of
 from otpy.events import ChildEnded, ChildStarted, ChildStarting, ChildStopping, Event
 from otpy.runtime.gauges import CASTS, INFOS, SUSPENDED, TAKEN, busy_for, queued
 from otpy.runtime.output import ChildOutput
-from otpy.system.channel import Channel, ChannelClosed, ChannelFull
 from otpy.system.descriptor import Descriptor
-from otpy.system.exits import Status, kill_group, send_signal
 from otpy.system.loop import Timer
+from otpy.system.message_socket import Channel, ChannelClosed, ChannelFull
 from otpy.system.procfs import boot_time
 from otpy.system.python_end import CUT_SHORT
+from otpy.system.wait import Status, kill_group, send_signal
 from otpy.system.warnings import warn
 from otpy.wire.control import Address, Down, Exit, HaltNow, LastWord, ShutDown
 from otpy.wire.gateway import Statistics

@@ -20,8 +20,8 @@ from otpy.links import notices
 from otpy.links.deadline import TooLate, has_passed, poll_ms
 from otpy.runtime.control_channel import WORKER, end_of_child
 from otpy.server.context import current
-from otpy.system.channel import Channel, NotSent
 from otpy.system.descriptor import Descriptor, close_all
+from otpy.system.message_socket import Channel, NotSent
 from otpy.wire.control import (
     Address,
     Answered,

@@ -9,8 +9,8 @@ import pickle
 from functools import partial
 from typing import Final
 
-from otpy.system.channel import Channel
 from otpy.system.descriptor import Descriptor
+from otpy.system.message_socket import Channel
 from otpy.system.sockets import Socket
 from otpy.wire.control import FromGateway, FromSupervisor, FromWorker, Ready
 from otpy.wire.frames import FrameDecoder, frame

@@ -21,7 +21,7 @@ from otpy.events import (
     NameTaken,
 )
 from otpy.runtime.exit_log import ExitLog
-from otpy.system.exits import is_alive
+from otpy.system.wait import is_alive
 from otpy.wire.control import Address, Fate, Path
 from otpy.wire.gateway import TreeRow
 

@@ -30,11 +30,11 @@ from otpy.runtime.recent import RecentEvents
 from otpy.runtime.runner import task_spec
 from otpy.runtime.subscriptions import Subscriptions
 from otpy.runtime.translate import core_request
-from otpy.system.channel import NotSent
 from otpy.system.credentials import peer_of
 from otpy.system.descriptor import Descriptor
 from otpy.system.limits import MOST_MEMORY, limit_memory
 from otpy.system.loop import Loop
+from otpy.system.message_socket import NotSent
 from otpy.system.sockets import Socket, accepted
 from otpy.system.spawn import (
     become_child,

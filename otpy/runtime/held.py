@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
-from otpy.system.channel import Channel
 from otpy.system.descriptor import Descriptor, close_all
+from otpy.system.message_socket import Channel
 from otpy.wire.control import Ask, Introduce
 
 _MOST: Final = 4096

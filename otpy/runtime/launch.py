@@ -25,6 +25,7 @@ from otpy.system.descriptor import Descriptor
 from otpy.system.marks import with_room
 from otpy.system.nodedir import NodeDir
 from otpy.system.prctl import become_subreaper
+from otpy.system.proctitle import prepare_titles
 from otpy.system.search_path import remember_start_directory
 from otpy.system.signals import (
     StoppedEarly,
@@ -34,7 +35,6 @@ from otpy.system.signals import (
     restore_signals,
 )
 from otpy.system.spawn import raise_descriptor_limit
-from otpy.system.title import prepare_titles
 from otpy.wire.safe_text import one_line
 
 TITLE_BYTES: Final = 200

@@ -20,7 +20,7 @@ from otpy.links.outgoing import Outgoing
 from otpy.links.shelves import Shelves
 from otpy.server.context import current
 from otpy.system.descriptor import Descriptor, close_all
-from otpy.system.streams import complain
+from otpy.system.std_streams import complain
 from otpy.wire import link as say
 from otpy.wire.codec import pack_frame, printable, unreadable
 from otpy.wire.control import Address

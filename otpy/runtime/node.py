@@ -53,12 +53,12 @@ from otpy.runtime.place import Place
 from otpy.runtime.recent import RecentEvents
 from otpy.runtime.subtree import be_supervisor
 from otpy.runtime.supervisor import Supervisor
-from otpy.system.channel import ChannelClosed, ChannelFull
 from otpy.system.descriptor import Descriptor, pipe
-from otpy.system.exits import signal_name
+from otpy.system.message_socket import ChannelClosed, ChannelFull
+from otpy.system.proctitle import name_process
 from otpy.system.signals import handled_signals
 from otpy.system.sockets import Socket, accepted
-from otpy.system.title import name_process
+from otpy.system.wait import signal_name
 from otpy.wire.control import Ask, Introduce, Listen, Petition, Publish, StopNode
 from otpy.wire.safe_text import one_line
 

@@ -20,8 +20,8 @@ from typing import Final
 from otpy.runtime.gauges import Board
 from otpy.runtime.pipes import Pipes, open_pipes
 from otpy.system.descriptor import Descriptor
-from otpy.system.exits import reap, send_signal
 from otpy.system.spawn import fork_watched
+from otpy.system.wait import reap, send_signal
 
 BATCH: Final = 256
 """How many are forked at once, at most."""

@@ -15,8 +15,8 @@ from typing import Final
 
 from otpy.system import cgroup
 from otpy.system.descriptor import Descriptor
-from otpy.system.exits import send_signal
 from otpy.system.marks import mark_node, marks_of
+from otpy.system.wait import send_signal
 from otpy.system.warnings import warn
 
 _ALL_S: Final = 10.0

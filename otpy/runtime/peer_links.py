@@ -9,7 +9,7 @@ from otpy.links.shelves import Shelves
 from otpy.runtime.links import Cast, Info, Link, LinkCall, Queue
 from otpy.server.context import current
 from otpy.system.descriptor import Descriptor
-from otpy.system.streams import complain
+from otpy.system.std_streams import complain
 from otpy.wire import link as say
 from otpy.wire import peer
 from otpy.wire.control import Address

@@ -14,8 +14,8 @@ from otpy.runtime.registry import Registry
 from otpy.runtime.relations import Relations
 from otpy.runtime.reports import child_path
 from otpy.runtime.routing import Router
-from otpy.system.channel import Channel, NotSent
 from otpy.system.descriptor import Descriptor, close_all
+from otpy.system.message_socket import Channel, NotSent
 from otpy.wire.control import (
     Address,
     Answered,

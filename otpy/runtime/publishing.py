@@ -6,8 +6,8 @@ from itertools import islice
 from typing import Final
 
 from otpy.events import Event
-from otpy.system.channel import Channel
 from otpy.system.loop import Loop
+from otpy.system.message_socket import Channel
 from otpy.wire.control import Publish
 
 _WITHIN_S: Final = 0.005

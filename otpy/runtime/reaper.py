@@ -22,10 +22,10 @@ from typing import Final, Protocol
 
 from otpy.runtime.child import Child
 from otpy.system.children import ChildList, child_signals, dead_child, take_signals
-from otpy.system.exits import kill_group, left_in_group, may_signal
 from otpy.system.loop import Loop, Timer
 from otpy.system.marks import marked_process, marks_of
 from otpy.system.procfs import command_line, started_before
+from otpy.system.wait import kill_group, left_in_group, may_signal
 from otpy.system.warnings import calm, warn, warn_once
 
 _AT_ONCE: Final = 256

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from otpy.runtime.directory import Directory, Ended
-from otpy.system.exits import is_alive
+from otpy.system.wait import is_alive
 from otpy.wire.control import Address, Entry
 
 

@@ -18,9 +18,9 @@ from otpy.runtime.gauges import private_gauge
 from otpy.runtime.mailbox import WorkerMailbox
 from otpy.runtime.worker import be_child
 from otpy.server import context
-from otpy.system.channel import Channel
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.fdpass import send_fds
+from otpy.system.message_socket import Channel
 from otpy.system.pipes import link_pipes
 from otpy.system.sockets import MESSAGES, Socket
 from otpy.system.spawn import control_pipe

@@ -22,9 +22,9 @@ from otpy.runtime.family import Family
 from otpy.runtime.held import WaitingRoom
 from otpy.runtime.translate import refusal, within_bounds
 from otpy.runtime.unanswered import Batch, Forwarded, TaskStart
-from otpy.system.channel import Channel, ChannelClosed, ChannelFull, NotSent
 from otpy.system.descriptor import Descriptor, close_all
-from otpy.system.exits import send_signal, signal_name
+from otpy.system.message_socket import Channel, ChannelClosed, ChannelFull, NotSent
+from otpy.system.wait import send_signal, signal_name
 from otpy.wire.control import (
     Answered,
     Ask,

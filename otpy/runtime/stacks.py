@@ -18,9 +18,9 @@ from otpy.errors import CallTimeout, NoProcess, OtpyError, ProcessDown
 from otpy.runtime.child import Child
 from otpy.runtime.worker import be_blank
 from otpy.system.descriptor import Descriptor
-from otpy.system.exits import send_signal
 from otpy.system.loop import Loop
 from otpy.system.procfs import SignalMasks, signal_masks
+from otpy.system.wait import send_signal
 from otpy.wire.control import Plain
 
 SIGNAL: Final = int(signal.SIGRTMAX) - 1

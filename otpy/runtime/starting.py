@@ -16,9 +16,9 @@ from otpy.runtime.pipes import Pipes, open_pipes
 from otpy.runtime.place import Place
 from otpy.runtime.stacks import StackDumps
 from otpy.runtime.worker import be_blank, watch_forks
-from otpy.system.exits import reap, send_signal
 from otpy.system.loop import Loop
 from otpy.system.spawn import fork_watched
+from otpy.system.wait import reap, send_signal
 from otpy.wire.control import BeWorker
 
 

@@ -15,8 +15,8 @@ from typing import Final
 
 from otpy.runtime.stdio_process import Stream, write_streams
 from otpy.system.descriptor import Descriptor
-from otpy.system.exits import send_signal
 from otpy.system.loop import Loop
+from otpy.system.wait import send_signal
 
 _STREAMS: Final = (1, 2)
 _DRAIN_S: Final = 3.0

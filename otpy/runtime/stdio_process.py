@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from typing import Final, NoReturn
 
 from otpy.system.descriptor import Descriptor
+from otpy.system.proctitle import name_process
 from otpy.system.spawn import close_all_but
-from otpy.system.title import name_process
 from otpy.wire.safe_text import is_plain, output_line
 
 _STDERR: Final = 2

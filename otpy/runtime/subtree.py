@@ -15,8 +15,8 @@ from otpy.runtime.place import Place
 from otpy.runtime.publishing import WayUp
 from otpy.runtime.reports import child_path
 from otpy.runtime.supervisor import Supervisor
-from otpy.system.channel import Channel, NotSent
 from otpy.system.descriptor import Descriptor
+from otpy.system.message_socket import Channel, NotSent
 from otpy.system.prctl import become_subreaper
 from otpy.system.shortage import wait_for_descriptors
 from otpy.system.spawn import (

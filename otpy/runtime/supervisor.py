@@ -56,8 +56,8 @@ from otpy.runtime.starting import Starter
 from otpy.runtime.starts import Starts
 from otpy.runtime.subtree_numbers import SubtreeNumbers, numbers_of_children
 from otpy.system.descriptor import Descriptor, close_all
-from otpy.system.exits import Status, kill_group, left_in_group, reap
 from otpy.system.loop import Loop
+from otpy.system.wait import Status, kill_group, left_in_group, reap
 from otpy.system.warnings import warn_of_failure
 from otpy.wire.control import (
     Answered,

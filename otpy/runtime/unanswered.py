@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from otpy.core.messages import Answer
 from otpy.runtime.child import Child
-from otpy.system.channel import Channel
 from otpy.system.descriptor import Descriptor
+from otpy.system.message_socket import Channel
 from otpy.wire.control import Ask, Hire
 
 

@@ -24,10 +24,10 @@ from otpy.server.contract import check_start, make
 from otpy.server.functions import resolve
 from otpy.system.descriptor import leave_to_kernel
 from otpy.system.marks import mark_process
+from otpy.system.proctitle import name_process
 from otpy.system.python_end import end_within, finish
 from otpy.system.spawn import become_child, become_worker, exec_command
-from otpy.system.streams import complain
-from otpy.system.title import name_process
+from otpy.system.std_streams import complain
 from otpy.wire.control import Address, BeWorker, IgnoreStart, LastWord, Ready
 
 if TYPE_CHECKING:

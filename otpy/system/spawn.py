@@ -14,14 +14,14 @@ from importlib.machinery import PathFinder
 from multiprocessing import Pipe, context, process, util
 from typing import Final, NoReturn
 
+from otpy.system.allocator import fill_pools
 from otpy.system.descriptor import Descriptor
-from otpy.system.pools import fill_pools
 from otpy.system.prctl import die_with
+from otpy.system.proctitle import name_process
 from otpy.system.programs import cannot_execute, check_env
 from otpy.system.search_path import search_start_directory
 from otpy.system.signals import HANDLED
-from otpy.system.streams import complain
-from otpy.system.title import name_process
+from otpy.system.std_streams import complain
 
 _STDERR: Final = 2
 _LAST_FD: Final = 1 << 20

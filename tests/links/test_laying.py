@@ -188,7 +188,7 @@ def test_wherever_it_is_interrupted_what_comes_later_is_whole(
     sent: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # No line of Python is there at once: between making it and keeping it, nobody owns it.
-    monkeypatch.setattr("otpy.system.memory.Descriptor", Collected)
+    monkeypatch.setattr("otpy.system.shared_memory.Descriptor", Collected)
     reached = True
     for number in range(1, 2000):
         pair = Pair()

@@ -11,7 +11,7 @@ import pytest
 from otpy.errors import ProtocolError
 from otpy.links.shelf import CAPACITY, OtherShelf, Shelf
 from otpy.system.descriptor import Descriptor, close_all, pipe
-from otpy.system.memory import identity, make_memory
+from otpy.system.shared_memory import identity, make_memory
 from otpy.wire import peer
 from otpy.wire.frames import HEADER, Content, LargeFrame
 from otpy.wire.shm_ring import Laid, Offer

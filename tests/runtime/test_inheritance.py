@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from otpy.events import ChildEnded, ChildStarted
-from otpy.system.exits import reap
 from otpy.system.spawn import fork_watched
+from otpy.system.wait import reap
 from tests.support.environment import ROOT
 from tests.support.node import Nodes, NodeUnderTest
 

@@ -8,9 +8,9 @@ import pytest
 from otpy.events import ChildStopping, Event
 from otpy.runtime.control_channel import SUPERVISOR
 from otpy.runtime.publishing import WayUp
-from otpy.system.channel import Channel
 from otpy.system.descriptor import Descriptor
 from otpy.system.loop import Loop
+from otpy.system.message_socket import Channel
 from otpy.system.sockets import Socket, socket_pair
 from otpy.wire.control import Publish
 from otpy.wire.frames import FrameDecoder, frame

@@ -105,7 +105,7 @@ def serve(fd: int) -> None:
     """Fork nodes until the other end is closed. In each of them it returns by SystemExit."""
     from otpy.runtime import launch  # noqa: F401 - what `python -m otpy.runtime` imports
     from otpy.runtime.rehearsal import rehearse
-    from otpy.system.title import name_process
+    from otpy.system.proctitle import name_process
 
     # The room for a title is found as long as the environment lies beside the arguments.
     name_process("otpy's tests: fork server")

@@ -12,7 +12,7 @@ from otpy.system.marks import VARIABLE, with_room
 SCRIPT = """
 import json, os, subprocess, sys
 from otpy.system.marks import mark_node, mark_process, marks_of
-from otpy.system.title import name_process, prepare_titles
+from otpy.system.proctitle import name_process, prepare_titles
 
 prepare_titles()
 if sys.argv[1] == "replaced":

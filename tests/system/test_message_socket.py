@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from otpy.runtime.control_channel import WORKER, end_of_child, end_of_supervisor
-from otpy.system.channel import ChannelClosed
 from otpy.system.descriptor import pipe
+from otpy.system.message_socket import ChannelClosed
 from otpy.system.sockets import socket_pair
 
 _WITHOUT_ROOM = """

@@ -3,10 +3,10 @@
 import subprocess
 import sys
 
-from otpy.system.pools import fill_pools
+from otpy.system.allocator import fill_pools
 
 IN_A_MEMORY_FULL_OF_GAPS = """
-from otpy.system.pools import fill_pools
+from otpy.system.allocator import fill_pools
 there = [[bytes(size) for _ in range(300)] for size in (15, 100, 367)]
 for each in there:
     del each[::3]
