@@ -10,7 +10,7 @@ from typing import Final
 import click
 from click.shell_completion import shell_complete
 
-from otpy.cli.failures import DONE, INTERRUPTED, WRONG, report
+from otpy.cli.errors import DONE, INTERRUPTED, WRONG, report
 from otpy.cli.options import node_option
 from otpy.cli.session import Session
 from otpy.cli.show import show

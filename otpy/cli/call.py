@@ -4,14 +4,14 @@ from typing import Any
 
 import click
 
+from otpy.cli.arguments import SecondsType, WordsCommand, json_or_string
 from otpy.cli.complete import child_names
-from otpy.cli.failures import Failed
+from otpy.cli.errors import Failed
 from otpy.cli.names import suggesting
 from otpy.cli.options import json_option, key_option, node_option
 from otpy.cli.render import plain, to_json
 from otpy.cli.session import connected
 from otpy.cli.show import show
-from otpy.cli.words import SecondsType, WordsCommand, json_or_string
 from otpy.errors import CallTimeout
 
 

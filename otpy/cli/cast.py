@@ -4,11 +4,11 @@ from typing import Any
 
 import click
 
+from otpy.cli.arguments import WordsCommand, json_or_string
 from otpy.cli.complete import child_names
 from otpy.cli.names import find, rows_of
 from otpy.cli.options import key_option, node_option
 from otpy.cli.session import connected
-from otpy.cli.words import WordsCommand, json_or_string
 
 
 @click.command(cls=WordsCommand)

@@ -6,7 +6,7 @@ from typing import Final
 
 import click
 
-from otpy.cli.failures import WRONG
+from otpy.cli.errors import WRONG
 from otpy.cli.options import json_option
 from otpy.cli.render import counted, to_pretty_json
 from otpy.cli.show import show

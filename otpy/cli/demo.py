@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from otpy.cli.demonstration import demonstrate
+from otpy.cli.demo_script import demonstrate
 from otpy.cli.show import show_styled
 
 

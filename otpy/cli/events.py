@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from otpy.cli.arguments import MomentType
 from otpy.cli.complete import child_names
-from otpy.cli.failures import Failed
+from otpy.cli.errors import Failed
 from otpy.cli.names import find, rows_of
 from otpy.cli.options import json_option, node_option
 from otpy.cli.past import chosen, is_about, journal_of, refuse_unknown
 from otpy.cli.render import local_time, to_json
 from otpy.cli.session import Session, connected
 from otpy.cli.show import show
-from otpy.cli.words import MomentType
 from otpy.errors import NodeNotFound
 from otpy.system.nodedir import NodeDir
 from otpy.wire.safe_text import one_line

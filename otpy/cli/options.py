@@ -5,9 +5,9 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from otpy.cli.arguments import SecondsType, json_or_string
 from otpy.cli.complete import node_names
 from otpy.cli.session import Session
-from otpy.cli.words import SecondsType, json_or_string
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 

@@ -3,7 +3,7 @@
 import click
 
 from otpy.cli.complete import child_names
-from otpy.cli.failures import Failed
+from otpy.cli.errors import Failed
 from otpy.cli.names import find, rows_of
 from otpy.cli.options import json_option, node_option
 from otpy.cli.render import to_json

@@ -2,13 +2,13 @@
 
 import click
 
+from otpy.cli.arguments import json_or_string
 from otpy.cli.complete import child_names
 from otpy.cli.names import suggesting
 from otpy.cli.options import json_option, node_option, timeout_option
 from otpy.cli.session import connected
 from otpy.cli.show import show_styled
 from otpy.cli.state import shown
-from otpy.cli.words import json_or_string
 
 
 @click.command("replace-state")

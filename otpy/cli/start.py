@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from otpy.cli.complete import child_names
-from otpy.cli.failures import Failed
+from otpy.cli.errors import Failed
 from otpy.cli.names import GATEWAY, ROOT, find, rows_of, supervisor_of
 from otpy.cli.options import node_option
 from otpy.cli.session import connected

@@ -3,7 +3,7 @@
 import click
 
 from otpy.cli.complete import child_names
-from otpy.cli.failures import Failed
+from otpy.cli.errors import Failed
 from otpy.cli.names import suggesting
 from otpy.cli.options import json_option, node_option, timeout_option
 from otpy.cli.render import plain, record, to_json, to_pretty_json

@@ -15,7 +15,7 @@ from typing import Final
 
 import psutil
 
-from otpy.cli.failures import Failed
+from otpy.cli.errors import Failed
 from otpy.system.prctl import die_with
 
 PATIENCE_S: Final = 20.0

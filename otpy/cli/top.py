@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from otpy.cli.load import ORDERS, Load, Meter, ordered
+from otpy.cli.arguments import SecondsType
 from otpy.cli.options import json_option, node_option
 from otpy.cli.render import (
     Column,
@@ -22,7 +22,7 @@ from otpy.cli.render import (
 )
 from otpy.cli.session import connected
 from otpy.cli.show import show, show_screen, show_styled
-from otpy.cli.words import SecondsType
+from otpy.cli.statistics_view import ORDERS, Load, Meter, ordered
 
 COLUMNS: Final = (
     Column("NAME"),

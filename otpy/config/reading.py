@@ -5,10 +5,10 @@ from typing import Final
 from pydantic import TypeAdapter, ValidationError
 
 from otpy.config import rules
+from otpy.config.error_text import Written, mistakes_of
 from otpy.config.mistakes import Mistake, dotted
 from otpy.config.model import Child, Copy, Tree, kind
 from otpy.config.specs import child_spec
-from otpy.config.words import Written, mistakes_of
 from otpy.core.messages import StartCopy
 from otpy.core.spec import ChildSpec
 

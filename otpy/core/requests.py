@@ -23,7 +23,7 @@ from otpy.core.messages import (
 from otpy.core.spec import ChildSpec, bad_combination
 from otpy.core.state import Child, StartingOne, Status, StoppingOne
 from otpy.core.template import copy_of
-from otpy.core.turn import Turn
+from otpy.core.transition import Turn
 
 STATES = {
     Status.RUNNING: "running",

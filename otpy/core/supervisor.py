@@ -45,7 +45,7 @@ from otpy.core.state import (
     SupervisorState,
 )
 from otpy.core.strategy import affected, should_restart, stop_order
-from otpy.core.turn import Turn
+from otpy.core.transition import Turn
 
 __all__ = ["decide", "should_restart"]
 

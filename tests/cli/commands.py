@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import psutil
 
-from otpy.cli.demonstration import await_start, only_directory
+from otpy.cli.demo_script import await_start, only_directory
 from otpy.cli.terminal import Terminal, terminal
 from otpy.client import connect
 from otpy.config import load

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 import otpy.cli
-from otpy.cli.failures import report
+from otpy.cli.errors import report
 from otpy.cli.render import Column, plain, record, table, to_json
 from otpy.cli.show import show, show_screen, show_styled
 from otpy.errors import ProcessDown

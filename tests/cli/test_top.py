@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-from otpy.cli.load import Load, ordered
 from otpy.cli.render import elapsed
+from otpy.cli.statistics_view import Load, ordered
 from otpy.cli.terminal import Terminal
 from tests.cli.commands import Run
 

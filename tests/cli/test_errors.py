@@ -6,7 +6,7 @@ import click
 import pytest
 
 from otpy import errors
-from otpy.cli.failures import Failed, report
+from otpy.cli.errors import Failed, report
 
 
 @pytest.mark.parametrize(

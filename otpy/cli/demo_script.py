@@ -13,7 +13,7 @@ from typing import Final
 
 import psutil
 
-from otpy.cli.failures import Failed
+from otpy.cli.errors import Failed
 from otpy.cli.names import rows_of
 from otpy.cli.terminal import PATIENCE_S, Say, Terminal, terminal
 from otpy.cli.tree import draw, look_at

@@ -6,7 +6,7 @@ from typing import Any
 import click
 import pytest
 
-from otpy.cli.words import SecondsType, SignalType, json_or_string, signal_name
+from otpy.cli.arguments import SecondsType, SignalType, json_or_string, signal_name
 
 
 @pytest.mark.parametrize(
