@@ -1,26 +1,26 @@
-"""Monitors and links to other workers, from ``async def`` handlers; as `otpy.server.watching`."""
+"""Monitors and links to other workers, from ``async def`` handlers; as `otpy.server.monitors`."""
 
 import contextlib
 
 from otpy.aio.workers import peers
 from otpy.errors import NoProcess
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
-from otpy.server import context, watching
+from otpy.server import context, monitors
 from otpy.wire.control import LinkTo, Unlink, Whereis
 from otpy.wire.gateway import TreeRow
 
 
 async def monitor(name: str) -> int:
     """Have a `Down` arrive in `handle_info` once the process has ended; as `otpy.monitor`."""
-    wish = watching.numbered(name)
+    wish = monitors.numbered(name)
     await peers().ask_node(wish, DEFAULT_TIMEOUT_S)
     return wish.number
 
 
 async def demonitor(reference: int) -> None:
     """Undo `monitor`: no `Down` of it arrives any more, not even one that is here already."""
-    await peers().ask_node(watching.demonitoring(reference), DEFAULT_TIMEOUT_S)
-    watching.drop_down(reference)
+    await peers().ask_node(monitors.demonitoring(reference), DEFAULT_TIMEOUT_S)
+    monitors.drop_down(reference)
 
 
 async def link(name: str) -> None:
@@ -37,4 +37,4 @@ async def unlink(name: str) -> None:
         assert isinstance(there, TreeRow)
         path = there.path
         await others.ask_node(Unlink(name), DEFAULT_TIMEOUT_S)
-    watching.drop_exit(path)
+    monitors.drop_exit(path)

@@ -2,19 +2,7 @@
 
 from otpy.server.agent import Agent
 from otpy.server.caller import Caller
-from otpy.server.context import Call, receive
-from otpy.server.dispatch import handles
-from otpy.server.genserver import GenServer
-from otpy.server.proxy import proxy
-from otpy.server.registry import (
-    dispatch,
-    lookup,
-    register,
-    register_name,
-    unregister,
-)
-from otpy.server.results import Continue, Ignore, NoReply, Reply, Stop, Timeout
-from otpy.server.talking import (
+from otpy.server.calls import (
     abcast,
     call,
     cast,
@@ -24,8 +12,20 @@ from otpy.server.talking import (
     supervisor,
     whereis,
 )
+from otpy.server.context import Call, receive
+from otpy.server.dispatch import handles
+from otpy.server.genserver import GenServer
+from otpy.server.monitors import demonitor, link, monitor, unlink
+from otpy.server.proxy import proxy
+from otpy.server.registry import (
+    dispatch,
+    lookup,
+    register,
+    register_name,
+    unregister,
+)
+from otpy.server.results import Continue, Ignore, NoReply, Reply, Stop, Timeout
 from otpy.server.timer import TimerRef
-from otpy.server.watching import demonitor, link, monitor, unlink
 
 __all__ = [
     "Agent",

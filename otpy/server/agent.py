@@ -6,7 +6,7 @@ from typing import Any, Final, TypeAlias
 from otpy.errors import UnknownRequest
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
 from otpy.links.ref import Ref
-from otpy.server import talking
+from otpy.server import calls
 from otpy.server.caller import Caller
 from otpy.server.functions import is_target, name_of, resolve
 from otpy.server.genserver import GenServer
@@ -95,7 +95,7 @@ class Agent(GenServer):
     ) -> None:
         """Do as `update`, and wait for nothing; raises as `Ref.cast`."""
         if isinstance(agent, str):
-            talking.cast(agent, "update", function, *args, key=key, timeout=timeout)
+            calls.cast(agent, "update", function, *args, key=key, timeout=timeout)
         else:
             agent.cast("update", by_name(function), *args, key=key, timeout=timeout)
 
@@ -130,7 +130,7 @@ class Agent(GenServer):
 def _ask(agent: Ref | str, request: tuple[Any, ...], key: object, timeout: float | None) -> Any:
     operation, function, *args = request
     if isinstance(agent, str):
-        return talking.call(agent, operation, function, *args, key=key, timeout=timeout)
+        return calls.call(agent, operation, function, *args, key=key, timeout=timeout)
     return agent.call(operation, by_name(function), *args, key=key, timeout=timeout)
 
 

@@ -7,8 +7,8 @@ from typing import Any, Protocol, TypeVar
 from typing import cast as as_type
 
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
+from otpy.server.calls import call, cast
 from otpy.server.dispatch import definition, handles, signature
-from otpy.server.talking import call, cast
 
 ServerT = TypeVar("ServerT")
 
