@@ -34,7 +34,7 @@ from otpy.errors import (
     SupervisorError,
     UnknownRequest,
 )
-from otpy.links.notices import Down, Exit, Registered
+from otpy.links.messages import Down, Exit, Registered
 from otpy.server import (
     Agent,
     Call,

@@ -5,7 +5,7 @@ import asyncio
 from typing import Final, Generic, TypeVar
 
 from otpy.errors import ProtocolError
-from otpy.links.seat import Lost, NotDelivered
+from otpy.links.waiter import Lost, NotDelivered
 from otpy.system.descriptor import HasFileno
 from otpy.wire.frames import Frame, whole
 

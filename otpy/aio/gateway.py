@@ -22,7 +22,7 @@ from otpy.client.protocol import GatewayProtocol
 from otpy.errors import NodeNotFound, ProcessDown, ProtocolError, RuntimeDirError
 from otpy.links.deadline import seconds_left
 from otpy.links.protocol import error_of
-from otpy.links.seat import Lost, NotDelivered
+from otpy.links.waiter import Lost, NotDelivered
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.fdpass import recv_fds
 from otpy.system.sockets import unconnected_socket

@@ -8,9 +8,9 @@ from typing import Final
 
 from otpy.aio.connection import Connection, Slot
 from otpy.errors import ProcessDown, ProtocolError
-from otpy.links.mortal import EOF_GRACE_S
+from otpy.links.process_connection import EOF_GRACE_S
 from otpy.links.protocol import Failure, LinkProtocol, Reply
-from otpy.links.seat import NotDelivered
+from otpy.links.waiter import NotDelivered
 from otpy.system.descriptor import close_all
 from otpy.system.pipes import LinkDescriptors, is_readable, unread_bytes
 from otpy.wire.frames import Frame, LargeFrame

@@ -1,4 +1,4 @@
-"""One request to several processes at the same time; as `otpy.links.many`."""
+"""One request to several processes at the same time; as `otpy.links.multi_call`."""
 
 import asyncio
 import contextlib

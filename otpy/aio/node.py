@@ -23,7 +23,7 @@ from otpy.client.registry import Entry
 from otpy.client.tree import ProcessInfo, tree_of
 from otpy.errors import CallTimeout, NodeNotFound, NoProcess, OtpyError, ProcessDown, ProtocolError
 from otpy.links.deadline import DEFAULT_TIMEOUT_S, fate_deadline, seconds_left
-from otpy.links.notices import Registered
+from otpy.links.messages import Registered
 from otpy.links.protocol import ClientProtocol, LinkProtocol
 from otpy.server.proxy import Proxy
 from otpy.system.descriptor import Descriptor, close_all

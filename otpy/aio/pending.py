@@ -8,7 +8,7 @@ from otpy.aio.links import Link
 from otpy.errors import CallTimeout, FrameTooLarge, NotSendable, OtpyError
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
 from otpy.links.protocol import Failure, Reply, value_of
-from otpy.links.seat import Lost, NotDelivered
+from otpy.links.waiter import Lost, NotDelivered
 
 if TYPE_CHECKING:
     from otpy.aio.reference import Reference

@@ -3,14 +3,14 @@
 from typing import TYPE_CHECKING
 
 from otpy.errors import CallingSelf, NoProcess
-from otpy.links.pool import Pool
+from otpy.links.instances import Pool
 
 if TYPE_CHECKING:
     from otpy.aio.reference import Reference
 
 
 class RefPool(Pool["Reference"]):
-    """The instances of one child; as `otpy.links.pool.RefPool`."""
+    """The instances of one child; as `otpy.links.instances.RefPool`."""
 
     async def choose_running(self, key: object) -> "Reference":
         """Choose, and look whether it runs: who has no key need not wait for a restart."""

@@ -8,7 +8,7 @@ from otpy.aio.trace import TraceStream
 from otpy.client.tree import ProcessInfo, process_info
 from otpy.errors import CallTimeout, NoProcess, SeveralInstances
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
-from otpy.links.notices import Down
+from otpy.links.messages import Down
 from otpy.system.wait import is_alive
 from otpy.wire.control import DumpStacks
 from otpy.wire.gateway import TreeRow

@@ -24,7 +24,7 @@ from otpy.errors import (
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
 from otpy.links.protocol import LinkProtocol, value_of
 from otpy.links.ref import GROUP, STRANGERS
-from otpy.links.seat import Lost, NotDelivered
+from otpy.links.waiter import Lost, NotDelivered
 from otpy.wire.frames import Frame
 
 

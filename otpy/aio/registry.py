@@ -4,7 +4,7 @@ import asyncio
 
 from otpy.aio.workers import peers
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
-from otpy.links.notices import Registered
+from otpy.links.messages import Registered
 from otpy.server import registry
 from otpy.wire.control import NodeAnswer, Wish
 

@@ -1,4 +1,4 @@
-"""What one may ask a process beside its messages, awaited; as `otpy.links.system`."""
+"""What one may ask a process beside its messages, awaited; as `otpy.links.sys_calls`."""
 
 from typing import Any, Protocol, TypeVar
 

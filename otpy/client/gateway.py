@@ -18,10 +18,10 @@ from typing import Any, Final, TypeAlias
 
 from otpy.client.protocol import GatewayAnswer, GatewayProtocol
 from otpy.errors import NodeNotFound, ProcessDown, ProtocolError, RuntimeDirError
-from otpy.links.channel import Channel
+from otpy.links.connection import Channel
 from otpy.links.deadline import TooLate, has_passed, lock_timeout, seconds_left
 from otpy.links.protocol import error_of
-from otpy.links.seat import Lost, NotDelivered, Seat
+from otpy.links.waiter import Lost, NotDelivered, Seat
 from otpy.system.credentials import peer_of
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.fdpass import recv_fds

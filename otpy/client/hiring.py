@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from otpy.client.answers import introduced
 from otpy.errors import NoProcess, ProcessDown
-from otpy.links.hired import HiredRef
+from otpy.links.introducer import Introducer
 from otpy.links.link import Link
-from otpy.links.ref import Introducer
+from otpy.links.pid_ref import HiredRef
 
 if TYPE_CHECKING:
     from otpy.client.gateway import Gateway

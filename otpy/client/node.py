@@ -33,11 +33,11 @@ from otpy.links.deadline import (
     poll_ms,
 )
 from otpy.links.link import Link
-from otpy.links.many import abcast, multi_call
-from otpy.links.notices import Registered
+from otpy.links.link_table import LinkTable
+from otpy.links.messages import Registered
+from otpy.links.multi_call import abcast, multi_call
 from otpy.links.protocol import ClientProtocol, LinkProtocol
 from otpy.links.supervisor import SupervisorRef
-from otpy.links.table import LinkTable
 from otpy.server.proxy import Proxy
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.nodedir import NodeDir, can_be_name

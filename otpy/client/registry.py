@@ -6,7 +6,7 @@ import msgspec
 
 from otpy.errors import CallTimeout, NoProcess
 from otpy.links.deadline import DEFAULT_TIMEOUT_S, TooLate, deadline_of
-from otpy.links.notices import Down, Registered
+from otpy.links.messages import Down, Registered
 from otpy.links.protocol import ClientProtocol
 from otpy.wire.codec import unpack
 from otpy.wire.gateway import TreeRow

@@ -14,9 +14,9 @@ from typing import Final
 
 from otpy.errors import ProcessDown
 from otpy.links.deadline import TooLate, has_passed, lock_timeout, poll_ms
-from otpy.links.mortal import EOF_GRACE_S, MortalChannel
+from otpy.links.process_connection import EOF_GRACE_S, MortalChannel
 from otpy.links.protocol import ROOM, Failure, LinkProtocol, Reply
-from otpy.links.seat import Lost, NotDelivered, Seat
+from otpy.links.waiter import Lost, NotDelivered, Seat
 from otpy.system.descriptor import close_all
 from otpy.system.pipes import LinkDescriptors, unread_bytes
 from otpy.wire.frames import Frame, LargeFrame

@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from select import PIPE_BUF
 from typing import Final
 
-from otpy.links.shelves import Shelves
-from otpy.links.turn import Turn
+from otpy.links.fast_lock import Turn
+from otpy.links.shm_transport import Shelves
 from otpy.system.pipes import widen
 from otpy.wire.frames import Frame, LargeFrame, rest_of, whole
 

@@ -15,7 +15,7 @@ from otpy.links.protocol import (
     Message,
     Reply,
 )
-from otpy.links.shelves import Shelves
+from otpy.links.shm_transport import Shelves
 from otpy.wire import peer
 from otpy.wire.frames import Content, Frame, LargeFrame, whole
 from otpy.wire.shm_ring import Laid, Offer

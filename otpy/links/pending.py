@@ -1,18 +1,34 @@
 """A request that is under way."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from otpy.errors import CallTimeout, FrameTooLarge, NotSendable, OtpyError
 from otpy.links.deadline import DEFAULT_TIMEOUT_S, TooLate, deadline_of
+from otpy.links.introducer import Introducer
 from otpy.links.link import Link
 from otpy.links.protocol import Failure, Reply, value_of
-from otpy.links.seat import Lost, NotDelivered, Seat
-
-if TYPE_CHECKING:
-    from otpy.links.ref import Ref
+from otpy.links.waiter import Lost, NotDelivered, Seat
 
 _AT_ONCE = 0.0
 """A deadline that has passed."""
+
+
+class Target(Protocol):
+    """The reference that a request was sent by."""
+
+    @property
+    def name(self) -> str:
+        """The name of the process."""
+
+    @property
+    def node(self) -> Introducer:
+        """What connects it."""
+
+    def greeted(self, deadline: float | None, key: object = None) -> Link:
+        """Return a link that counts, since the worker has greeted on it."""
+
+    def drop(self, link: Link) -> None:
+        """Do not use a link any more."""
 
 
 class Pending:
@@ -28,7 +44,7 @@ class Pending:
     _number = 0
 
     def __init__(
-        self, ref: "Ref", message: object, deadline: float | None, key: object = None
+        self, ref: Target, message: object, deadline: float | None, key: object = None
     ) -> None:
         self._ref, self._message, self._key = ref, message, key
         try:

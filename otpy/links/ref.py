@@ -4,7 +4,7 @@ import itertools
 import threading
 import time
 from collections.abc import Iterable
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from otpy.errors import (
     CallTimeout,
@@ -24,12 +24,13 @@ from otpy.links.deadline import (
     lock_timeout,
     poll_ms,
 )
+from otpy.links.instances import RefPool
+from otpy.links.introducer import Introducer
 from otpy.links.link import Link
 from otpy.links.pending import Pending
-from otpy.links.pool import RefPool
-from otpy.links.protocol import LinkProtocol, Reply, error_of
-from otpy.links.seat import Lost, NotDelivered
-from otpy.links.system import Overseer, SystemCalls
+from otpy.links.protocol import Reply, error_of
+from otpy.links.sys_calls import SystemCalls
+from otpy.links.waiter import Lost, NotDelivered
 from otpy.wire.frames import Frame
 
 _clock: Final = time.monotonic
@@ -43,34 +44,6 @@ GROUP: Final = 256
 """Casts that go together, if there are so many."""
 
 
-class Introducer(Overseer, Protocol):
-    """Whoever gets links to processes by their names.
-
-    Attributes:
-        protocol: What is said on its links.
-    """
-
-    protocol: type[LinkProtocol]
-
-    @property
-    def name(self) -> str:
-        """The node's name."""
-
-    def introduce(self, name: str, deadline: float | None) -> Link:
-        """Get a link to a process; wait for one that is being restarted.
-
-        Raises:
-            NoProcess: There is no such process, or it is stopped for good.
-            TooLate: The deadline has passed.
-        """
-
-    def is_running(self, name: str, deadline: float | None) -> bool:
-        """Tell whether the process runs at this moment; raises as `introduce`."""
-
-    def obituary(self, link: Link, deadline: float | None) -> ProcessDown:
-        """Tell why the process at the other end of `link` ended."""
-
-
 class Ref(SystemCalls):
     """A process, by its name. Any number of threads may use it."""
 
@@ -78,7 +51,7 @@ class Ref(SystemCalls):
         self.name = name
         self.node: Introducer = node
         self._link: Link | None = None
-        self._pool: RefPool | None = None
+        self._pool: RefPool[Ref] | None = None
         self._resolving = threading.Lock()
 
     def __repr__(self) -> str:

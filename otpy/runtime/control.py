@@ -16,7 +16,7 @@ from typing import Final, TypeAlias
 
 from otpy.core.exits import Normal, reason_of
 from otpy.errors import NoProcess, OtpyError
-from otpy.links import notices
+from otpy.links import messages
 from otpy.links.deadline import TooLate, has_passed, poll_ms
 from otpy.runtime.control_channel import WORKER, end_of_child
 from otpy.server.context import current
@@ -203,12 +203,12 @@ class Control:
         os.eventfd_write(awaited.wake.fileno(), 1)
 
 
-def noticed(news: Down | Exit) -> notices.Down | notices.Exit:
+def noticed(news: Down | Exit) -> messages.Down | messages.Exit:
     """Tell of a process's end as users are told."""
     path, incarnation = news.who
     if isinstance(news, Down):
-        return notices.Down(news.number, path, incarnation, news.reason)
-    return notices.Exit(path, incarnation, news.reason)
+        return messages.Down(news.number, path, incarnation, news.reason)
+    return messages.Exit(path, incarnation, news.reason)
 
 
 def _plain(wish: Wish) -> Wish:

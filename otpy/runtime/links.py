@@ -17,7 +17,7 @@ import msgspec
 from otpy.errors import FrameTooLarge, NotSendable, OtpyError, ProtocolError
 from otpy.links.deadline import has_passed, poll_ms
 from otpy.links.outgoing import Outgoing
-from otpy.links.shelves import Shelves
+from otpy.links.shm_transport import Shelves
 from otpy.server.context import current
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.std_streams import complain

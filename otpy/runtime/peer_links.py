@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from otpy.errors import ProtocolError
-from otpy.links.shelves import Shelves
+from otpy.links.shm_transport import Shelves
 from otpy.runtime.links import Cast, Info, Link, LinkCall, Queue
 from otpy.server.context import current
 from otpy.system.descriptor import Descriptor

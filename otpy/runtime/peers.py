@@ -13,12 +13,12 @@ from otpy.errors import (
     ProcessDown,
 )
 from otpy.links.deadline import FATE_S, TooLate, deadline_of, fate_deadline
-from otpy.links.hired import HiredRef
 from otpy.links.link import Link
+from otpy.links.link_table import LinkTable
 from otpy.links.peer import PeerProtocol
+from otpy.links.pid_ref import HiredRef
 from otpy.links.protocol import LinkProtocol
 from otpy.links.ref import Ref
-from otpy.links.table import LinkTable
 from otpy.runtime.asking import (
     granted,
     hired,

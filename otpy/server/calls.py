@@ -10,7 +10,7 @@ from functools import partialmethod
 from typing import Any, TypeVar, overload
 
 from otpy.errors import CallTimeout, NoProcess, OtpyError
-from otpy.links import many
+from otpy.links import multi_call as many
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
 from otpy.links.pending import Pending
 from otpy.links.supervisor import SupervisorRef

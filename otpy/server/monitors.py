@@ -6,7 +6,7 @@ from typing import Final
 
 from otpy.errors import NoProcess
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
-from otpy.links.notices import Down, Exit
+from otpy.links.messages import Down, Exit
 from otpy.server.context import current
 from otpy.wire.control import Demonitor, LinkTo, Monitor, Unlink, Whereis
 from otpy.wire.gateway import TreeRow

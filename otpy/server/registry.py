@@ -5,7 +5,7 @@ An entry goes with its process, before anybody can see it dangle.
 
 from otpy.errors import FrameTooLarge
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
-from otpy.links.notices import Registered
+from otpy.links.messages import Registered
 from otpy.server.context import current
 from otpy.wire.codec import pack_value, unpack
 from otpy.wire.control import (

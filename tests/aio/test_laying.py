@@ -11,9 +11,9 @@ import pytest
 
 from otpy.aio.links import Link
 from otpy.links.peer import PeerProtocol
-from otpy.links.seat import NotDelivered
+from otpy.links.waiter import NotDelivered
 from otpy.system.descriptor import Descriptor, close_all
-from tests.links.test_laying import LARGE, OtherEnd
+from tests.links.test_shm_transport import LARGE, OtherEnd
 
 _SHORT_S = 0.01
 

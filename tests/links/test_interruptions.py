@@ -14,11 +14,11 @@ from types import FrameType
 import pytest
 
 from otpy.links.deadline import deadline_of
+from otpy.links.fast_lock import Turn
 from otpy.links.link import Link
 from otpy.links.outgoing import Outgoing
 from otpy.links.protocol import ClientProtocol, Failure, Reply
-from otpy.links.seat import Lost, NotDelivered, Seat
-from otpy.links.turn import Turn
+from otpy.links.waiter import Lost, NotDelivered, Seat
 from otpy.runtime import links as runtime
 from otpy.system.descriptor import Descriptor
 from otpy.system.pipes import link_pipes

@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 
 from otpy.errors import FrameTooLarge
-from otpy.links import outgoing, turn
+from otpy.links import fast_lock, outgoing
 from otpy.links.outgoing import Outgoing
 from otpy.wire.frames import Frame, FrameDecoder, LargeFrame, frame, whole
 from tests.support.fake_pipe import FakePipe
@@ -102,7 +102,7 @@ def interleave(
 
     def try_turns(turns: Sequence[int]) -> int | None:
         bodies, check = prepare()
-        too_long = run(bodies, turns, [outgoing, turn, *beside], SHARED)
+        too_long = run(bodies, turns, [outgoing, fast_lock, *beside], SHARED)
         check()
         return too_long
 

@@ -3,7 +3,7 @@
 import threading
 import time
 
-from otpy.links.turn import Turn
+from otpy.links.fast_lock import Turn
 from tests.client.fake_node import WAIT_S
 from tests.client.in_threads import Background
 

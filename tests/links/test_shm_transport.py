@@ -14,7 +14,7 @@ import otpy
 from otpy.links.deadline import TooLate, deadline_of
 from otpy.links.link import Link
 from otpy.links.peer import PeerProtocol
-from otpy.links.shelf import OtherShelf
+from otpy.links.shm import OtherShelf
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.pipes import link_pipes
 from otpy.wire import peer
@@ -223,7 +223,7 @@ def test_who_is_interrupted_while_the_pipe_is_full_leaves_the_rest_to_the_next(
         raise Interruption
 
     with monkeypatch.context() as patched:
-        patched.setattr("otpy.links.channel.poll_ms", interrupt)
+        patched.setattr("otpy.links.connection.poll_ms", interrupt)
         with pytest.raises(Interruption):
             pair.link.cast(("first", Buffer(many), Buffer(many)), deadline_of(1.0))
     seen: list[Any] = []

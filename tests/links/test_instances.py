@@ -9,7 +9,7 @@ from enum import IntEnum
 import pytest
 
 from otpy.errors import NotSendable
-from otpy.links.pool import instance_of
+from otpy.links.instances import instance_of
 
 COUNT = 10_000
 
@@ -67,7 +67,7 @@ def test_integers_are_divided_as_elixir_does_it() -> None:
 
 
 def test_it_does_not_depend_on_the_interpreters_seed() -> None:
-    script = "from otpy.links.pool import instance_of; print(instance_of({'ann': [1]}, 10000))"
+    script = "from otpy.links.instances import instance_of; print(instance_of({'ann': [1]}, 10000))"
     told = {
         subprocess.run(
             [sys.executable, "-c", script],

@@ -10,7 +10,7 @@ from otpy.wire.frames import Frame, LargeFrame
 from otpy.wire.shm_ring import Laid, Offer
 
 if TYPE_CHECKING:
-    from otpy.links.shelf import OtherShelf, Shelf
+    from otpy.links.shm import OtherShelf, Shelf
 
 
 class Shelves:
@@ -30,7 +30,7 @@ class Shelves:
             return data
         if self._ours is None:
             try:
-                from otpy.links.shelf import Shelf  # noqa: PLC0415
+                from otpy.links.shm import Shelf  # noqa: PLC0415
             except (ImportError, OSError):
                 return data  # out of descriptors: the pipe does it, too
             self._ours = Shelf()
@@ -55,7 +55,7 @@ class Shelves:
         """Take up the other end's offer, if that can be."""
         if self._theirs is None:
             try:
-                from otpy.links.shelf import OtherShelf  # noqa: PLC0415
+                from otpy.links.shm import OtherShelf  # noqa: PLC0415
             except (ImportError, OSError):
                 return
             self._theirs = OtherShelf()

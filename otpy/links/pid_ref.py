@@ -7,7 +7,7 @@ from otpy.links.link import Link
 from otpy.links.ref import Ref
 
 if TYPE_CHECKING:
-    from otpy.links.ref import Introducer
+    from otpy.links.introducer import Introducer
 
 
 _END_MS: Final = 1000

@@ -2,15 +2,13 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 import msgspec
 
 from otpy.errors import CallingSelf, NoProcess
+from otpy.links.introducer import Introducer
 from otpy.wire.keys import key_bytes
-
-if TYPE_CHECKING:
-    from otpy.links.ref import Ref
 
 _DOWN_S: Final = 1.0
 """How long an instance that was seen to be down is passed over."""
@@ -141,10 +139,25 @@ class Pool(Generic[InstanceT]):
         return iter([n for n in listed if n not in down] or listed)
 
 
-class RefPool(Pool["Ref"]):
+class NamedInstance(Instance, Protocol):
+    """A reference to an instance, by which to ask whether it runs."""
+
+    @property
+    def name(self) -> str:
+        """The name of the process."""
+
+    @property
+    def node(self) -> Introducer:
+        """What connects it."""
+
+
+NamedT = TypeVar("NamedT", bound=NamedInstance)
+
+
+class RefPool(Pool[NamedT]):
     """The instances of one child, for callers that block."""
 
-    def choose_running(self, key: object, deadline: float | None) -> "Ref":
+    def choose_running(self, key: object, deadline: float | None) -> NamedT:
         """Choose, and look whether it runs: who has no key need not wait for a restart.
 
         Raises as `Introducer.is_running` does, but not `NoProcess`.
@@ -159,7 +172,7 @@ class RefPool(Pool["Ref"]):
                 return instance
         return self.choose_whatever()
 
-    def _runs(self, instance: "Ref", deadline: float | None) -> bool:
+    def _runs(self, instance: NamedT, deadline: float | None) -> bool:
         try:
             link = instance.link
             known = link is not None and link.open

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from otpy.errors import ProtocolError
-from otpy.links.shelf import CAPACITY, OtherShelf, Shelf
+from otpy.links.shm import CAPACITY, OtherShelf, Shelf
 from otpy.system.descriptor import Descriptor, close_all, pipe
 from otpy.system.shared_memory import identity, make_memory
 from otpy.wire import peer

@@ -14,8 +14,8 @@ from typing import Final, Generic
 
 from otpy.errors import ProtocolError
 from otpy.links.deadline import TooLate, has_passed, lock_timeout, poll_ms
-from otpy.links.seat import AnswerT, Lost, NotDelivered, Seat
-from otpy.links.turn import Turn
+from otpy.links.fast_lock import Turn
+from otpy.links.waiter import AnswerT, Lost, NotDelivered, Seat
 from otpy.system.descriptor import HasFileno
 from otpy.system.pipes import is_readable, widen
 from otpy.wire.frames import Frame, LargeFrame, rest_of

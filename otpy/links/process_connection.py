@@ -4,9 +4,9 @@ import select
 import time
 from typing import Final, Generic
 
-from otpy.links.channel import Channel
+from otpy.links.connection import Channel
 from otpy.links.deadline import TooLate, has_passed, poll_ms
-from otpy.links.seat import AnswerT, Lost, NotDelivered
+from otpy.links.waiter import AnswerT, Lost, NotDelivered
 from otpy.system.descriptor import Descriptor
 from otpy.wire.frames import Frame
 

@@ -1,0 +1,36 @@
+"""Who connects references to processes: the node of a client, or the peers of a worker."""
+
+from typing import Protocol
+
+from otpy.errors import ProcessDown
+from otpy.links.link import Link
+from otpy.links.protocol import LinkProtocol
+from otpy.links.sys_calls import Overseer
+
+
+class Introducer(Overseer, Protocol):
+    """Whoever gets links to processes by their names.
+
+    Attributes:
+        protocol: What is said on its links.
+    """
+
+    protocol: type[LinkProtocol]
+
+    @property
+    def name(self) -> str:
+        """The node's name."""
+
+    def introduce(self, name: str, deadline: float | None) -> Link:
+        """Get a link to a process; wait for one that is being restarted.
+
+        Raises:
+            NoProcess: There is no such process, or it is stopped for good.
+            TooLate: The deadline has passed.
+        """
+
+    def is_running(self, name: str, deadline: float | None) -> bool:
+        """Tell whether the process runs at this moment; raises as `introduce`."""
+
+    def obituary(self, link: Link, deadline: float | None) -> ProcessDown:
+        """Tell why the process at the other end of `link` ended."""
