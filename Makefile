@@ -8,6 +8,7 @@ VENV := .venv$(if $(filter-out locked,$(WITH)),-$(WITH))
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 READY := $(VENV)/.installed
+DOCS := $(VENV)/.docs-installed
 VERSIONS := 3.11 3.12 3.13
 # A third worker has something to do while two wait for their nodes.
 WORKERS := $(shell echo $$(( $$(nproc) * 3 / 2 )))
@@ -16,7 +17,7 @@ CODE := otpy tests scripts
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format bench test-all test-newest test-lowest lock wheel-test clean
+.PHONY: help demo test check docs format bench test-all test-newest test-lowest lock wheel-test clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -27,10 +28,14 @@ demo: $(READY) ## show the main job end to end: a tree that survives kill -9
 test: $(READY) ## run the tests
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
-check: $(READY) ## look for mistakes without running anything: format, lint, types
+check: $(READY) ## look for mistakes without running anything: format, lint, types, docs
 	@$(BIN)/ruff format --check $(CODE)
 	@$(BIN)/ruff check $(CODE)
 	@$(BIN)/mypy
+	@$(MAKE) --no-print-directory docs
+
+docs: $(DOCS) ## build the documentation in site/; a broken link is a mistake
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 format: $(READY) ## format the code and mend what can be mended
 	@$(BIN)/ruff format $(CODE)
@@ -54,6 +59,8 @@ test-lowest: ## run the tests with the lowest versions that pyproject.toml allow
 lock: ## renew requirements/: the versions that are installed here and in CI
 	@test -x .venv-lock/bin/uv || { $(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet uv; }
 	@$(COMPILE) --universal --python-version 3.11 --upgrade --extra dev --output-file requirements/locked.txt
+	@$(COMPILE) --universal --python-version 3.11 --upgrade --extra docs \
+		--constraint requirements/locked.txt --output-file requirements/docs.txt
 	@set -e; for version in $(VERSIONS) 3.14; do \
 		$(COMPILE) --python-version $$version --python-platform linux --extra test --upgrade \
 			--resolution lowest-direct --only-binary :all: \
@@ -72,7 +79,7 @@ wheel-test: $(READY) ## build the wheel, install it in an empty environment, run
 	@rm -rf .venv-wheel
 
 clean: ## remove what was built, the environments included
-	@rm -rf .venv .venv-* dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf .venv .venv-* dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 MINOR = $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
@@ -80,13 +87,18 @@ INSTALL_locked = -r requirements/locked.txt
 INSTALL_lowest = -r requirements/lowest-$(MINOR).txt
 INSTALL_newest = --upgrade --upgrade-strategy eager -r requirements/build.in '.[test]'
 
-$(READY): pyproject.toml $(wildcard requirements/*)
+$(READY): pyproject.toml $(filter-out requirements/docs.txt,$(wildcard requirements/*))
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("otpy needs Python 3.11 or later, this is " + sys.version.split()[0] + "; try: make PYTHON=python3.12 ...")'
 	@echo "setting up $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) install $(INSTALL_$(WITH))
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@wrong=$$($(PIP) check) || { echo "$$wrong"; echo "pyproject.toml and requirements/ disagree; try: make lock"; exit 1; }
+	@touch $@
+
+# Only what builds the documentation, and runs the examples with libraries of others, needs them.
+$(DOCS): $(READY) requirements/docs.txt
+	@$(PIP) install -r requirements/docs.txt
 	@touch $@
 
 # pyenv keeps its Pythons off PATH unless they are selected.

@@ -77,6 +77,7 @@ class NodeUnderTest:
         stdout: Where the node's stdout goes instead.
         env: What is added to the environment.
         forked: The descriptor of the node's tree, if the fork server is to start it.
+        cwd: Where a node that is not forked starts.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class NodeUnderTest:
         stdout: int | None = None,
         env: Mapping[str, str] | None = None,
         forked: int | None = None,
+        cwd: Path = ROOT,
     ) -> None:
         self.name, self.folder, self.work = name, place / name, work
         self.folder.mkdir(mode=0o700, exist_ok=True)
@@ -111,7 +113,7 @@ class NodeUnderTest:
             else:
                 self.process = subprocess.Popen(
                     command,
-                    cwd=ROOT,
+                    cwd=cwd,
                     env=environment,
                     stdin=subprocess.DEVNULL,
                     stdout=out if stdout is None else stdout,
