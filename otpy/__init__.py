@@ -1,72 +1,121 @@
 """Erlang/OTP's supervision trees and GenServers for Python, each in a process of its own."""
 
-from otpy import sys as sys  # not in __all__: ``import *`` is not to hide the standard one
-from otpy import tasks
-from otpy.client import (
-    ChildCounts,
-    ChildInfo,
-    Monitor,
-    Node,
-    Pending,
-    ProcessInfo,
-    Ref,
-    Statistics,
-    SupervisorRef,
-    TraceEvent,
-    TraceStream,
-    connect,
-)
-from otpy.errors import (
-    CallingSelf,
-    CallTimeout,
-    FrameTooLarge,
-    NodeAlreadyRunning,
-    NodeNotFound,
-    NoProcess,
-    NotSendable,
-    OtpyError,
-    ProcessDown,
-    ProtocolError,
-    Refused,
-    RuntimeDirError,
-    SpecError,
-    StartFailed,
-    SupervisorError,
-    UnknownRequest,
-)
-from otpy.links.messages import Down, Exit, Registered
-from otpy.server import (
-    Agent,
-    Call,
-    Caller,
-    Continue,
-    GenServer,
-    Ignore,
-    NoReply,
-    Reply,
-    Stop,
-    Timeout,
-    TimerRef,
-    abcast,
-    call,
-    cast,
-    demonitor,
-    dispatch,
-    link,
-    lookup,
-    monitor,
-    multi_call,
-    proxy,
-    receive,
-    register,
-    register_name,
-    send_request,
-    stop,
-    supervisor,
-    unlink,
-    unregister,
-    whereis,
-)
+from typing import TYPE_CHECKING
+
+from otpy.exports import lazy_exports
+
+if TYPE_CHECKING:
+    from otpy import errors as errors
+    from otpy import events as events
+    from otpy import sys as sys
+    from otpy import tasks as tasks
+    from otpy.client.node import Node, connect
+    from otpy.client.ref import Ref
+    from otpy.client.registry import Monitor
+    from otpy.client.trace import TraceStream
+    from otpy.client.tree import ProcessInfo
+    from otpy.errors import (
+        CallingSelf,
+        CallTimeout,
+        FrameTooLarge,
+        NodeAlreadyRunning,
+        NodeNotFound,
+        NoProcess,
+        NotSendable,
+        OtpyError,
+        ProcessDown,
+        ProtocolError,
+        Refused,
+        RuntimeDirError,
+        SpecError,
+        StartFailed,
+        SupervisorError,
+        UnknownRequest,
+    )
+    from otpy.links.messages import Down, Exit, Registered
+    from otpy.links.pending import Pending
+    from otpy.links.supervisor import ChildCounts, ChildInfo, SupervisorRef
+    from otpy.server.agent import Agent
+    from otpy.server.caller import Caller
+    from otpy.server.calls import (
+        abcast,
+        call,
+        cast,
+        multi_call,
+        send_request,
+        stop,
+        supervisor,
+        whereis,
+    )
+    from otpy.server.context import Call, receive
+    from otpy.server.genserver import GenServer
+    from otpy.server.monitors import demonitor, link, monitor, unlink
+    from otpy.server.proxy import proxy
+    from otpy.server.registry import dispatch, lookup, register, register_name, unregister
+    from otpy.server.results import Continue, Ignore, NoReply, Reply, Stop, Timeout
+    from otpy.server.timer import TimerRef
+    from otpy.wire.gateway import Statistics
+    from otpy.wire.sys_messages import TraceEvent
+else:
+    __getattr__, __dir__ = lazy_exports(
+        __name__,
+        {
+            __name__: ("errors", "events", "sys", "tasks"),
+            "otpy.client.node": ("Node", "connect"),
+            "otpy.client.ref": ("Ref",),
+            "otpy.client.registry": ("Monitor",),
+            "otpy.client.trace": ("TraceStream",),
+            "otpy.client.tree": ("ProcessInfo",),
+            "otpy.errors": (
+                "CallTimeout",
+                "CallingSelf",
+                "FrameTooLarge",
+                "NoProcess",
+                "NodeAlreadyRunning",
+                "NodeNotFound",
+                "NotSendable",
+                "OtpyError",
+                "ProcessDown",
+                "ProtocolError",
+                "Refused",
+                "RuntimeDirError",
+                "SpecError",
+                "StartFailed",
+                "SupervisorError",
+                "UnknownRequest",
+            ),
+            "otpy.links.messages": ("Down", "Exit", "Registered"),
+            "otpy.links.pending": ("Pending",),
+            "otpy.links.supervisor": ("ChildCounts", "ChildInfo", "SupervisorRef"),
+            "otpy.server.agent": ("Agent",),
+            "otpy.server.caller": ("Caller",),
+            "otpy.server.calls": (
+                "abcast",
+                "call",
+                "cast",
+                "multi_call",
+                "send_request",
+                "stop",
+                "supervisor",
+                "whereis",
+            ),
+            "otpy.server.context": ("Call", "receive"),
+            "otpy.server.genserver": ("GenServer",),
+            "otpy.server.monitors": ("demonitor", "link", "monitor", "unlink"),
+            "otpy.server.proxy": ("proxy",),
+            "otpy.server.registry": (
+                "dispatch",
+                "lookup",
+                "register",
+                "register_name",
+                "unregister",
+            ),
+            "otpy.server.results": ("Continue", "Ignore", "NoReply", "Reply", "Stop", "Timeout"),
+            "otpy.server.timer": ("TimerRef",),
+            "otpy.wire.gateway": ("Statistics",),
+            "otpy.wire.sys_messages": ("TraceEvent",),
+        },
+    )
 
 __all__ = [
     "Agent",

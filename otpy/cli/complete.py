@@ -14,7 +14,7 @@ def child_names(ctx: click.Context, _param: click.Parameter, incomplete: str) ->
 
 
 def _names(ctx: click.Context, *, paths: bool) -> list[str]:
-    from otpy.client import connect  # noqa: PLC0415 - few commands complete
+    from otpy import connect  # noqa: PLC0415 - few commands complete
 
     try:
         with connect(ctx.ensure_object(Session).node) as node:

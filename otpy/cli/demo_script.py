@@ -13,11 +13,11 @@ from typing import Final
 
 import psutil
 
+from otpy import Node, connect
 from otpy.cli.errors import Failed
 from otpy.cli.names import rows_of
 from otpy.cli.terminal import PATIENCE_S, Say, Terminal, terminal
 from otpy.cli.tree import draw, look_at
-from otpy.client import Node, connect
 from otpy.errors import OtpyError, ProcessDown, UnknownRequest
 from otpy.events import NodeStarted
 

@@ -20,7 +20,7 @@ from otpy.system.nodedir import NodeDir
 from otpy.wire.safe_text import one_line
 
 if TYPE_CHECKING:
-    from otpy.client import Node
+    from otpy import Node
     from otpy.events import Event
 
 

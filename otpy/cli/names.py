@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from otpy.errors import NoProcess
 
 if TYPE_CHECKING:
-    from otpy.client import Node, ProcessInfo, SupervisorRef
+    from otpy import Node, ProcessInfo, SupervisorRef
 
 ROOT: Final = "root"
 """What the root supervisor, whose path is empty, is called on the command line."""

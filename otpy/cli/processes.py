@@ -9,7 +9,7 @@ import psutil
 from otpy.cli.names import shown
 
 if TYPE_CHECKING:
-    from otpy.client import Node, ProcessInfo
+    from otpy import Node, ProcessInfo
 
 
 class Process(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ from otpy.cli.start import started
 from otpy.errors import SupervisorError
 
 if TYPE_CHECKING:
-    from otpy.client import ChildInfo, SupervisorRef
+    from otpy import ChildInfo, SupervisorRef
 
 
 @click.command()

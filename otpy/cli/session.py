@@ -9,7 +9,7 @@ from otpy.errors import NodeNotFound
 from otpy.system.nodedir import node_names
 
 if TYPE_CHECKING:
-    from otpy.client import Node
+    from otpy import Node
 
 
 @dataclass
@@ -21,7 +21,7 @@ class Session:
 
 def connected(ctx: click.Context) -> "Node":
     """Connect to the node that the command line names; closed with the context."""
-    from otpy.client import connect  # noqa: PLC0415 - `otpy check` needs no client
+    from otpy import connect  # noqa: PLC0415 - `otpy check` needs no client
 
     name = ctx.ensure_object(Session).node
     try:

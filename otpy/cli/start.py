@@ -13,7 +13,7 @@ from otpy.cli.session import connected
 from otpy.cli.show import show
 
 if TYPE_CHECKING:
-    from otpy.client import ChildInfo
+    from otpy import ChildInfo
 
 
 @click.command()

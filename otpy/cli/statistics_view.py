@@ -10,7 +10,7 @@ import psutil
 from otpy.cli.names import rows_of, shown
 
 if TYPE_CHECKING:
-    from otpy.client import Node, ProcessInfo, Statistics
+    from otpy import Node, ProcessInfo, Statistics
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True):

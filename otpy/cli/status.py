@@ -27,7 +27,7 @@ from otpy.cli.show import show_styled
 from otpy.errors import NoProcess
 
 if TYPE_CHECKING:
-    from otpy.client import Node, ProcessInfo, Statistics
+    from otpy import Node, ProcessInfo, Statistics
 
 COLUMNS: Final = (
     Column("NAME"),

@@ -14,7 +14,7 @@ from otpy.cli.show import show
 from otpy.wire.safe_text import one_line
 
 if TYPE_CHECKING:
-    from otpy.client import TraceEvent
+    from otpy import TraceEvent
 
 
 @click.command()

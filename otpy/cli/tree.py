@@ -14,7 +14,7 @@ from otpy.cli.session import connected
 from otpy.cli.show import show_styled
 
 if TYPE_CHECKING:
-    from otpy.client import Node
+    from otpy import Node
 
 COLUMNS: Final = (
     Column("NAME"),

@@ -19,7 +19,8 @@ from otpy.runtime.orders import ShutDownAsked
 from otpy.runtime.reasons import raised
 from otpy.runtime.serving import End, NotNeeded, Serving
 from otpy.runtime.waiting import Waiting
-from otpy.server import Continue, GenServer, Ignore
+from otpy.server.genserver import GenServer
+from otpy.server.results import Continue, Ignore
 
 
 class AsyncServing(Serving):

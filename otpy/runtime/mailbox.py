@@ -22,7 +22,7 @@ from otpy.runtime.peer_links import PeerLink
 from otpy.runtime.receiving import as_received, check_delay, check_timer, check_wait
 from otpy.runtime.stop_signals import StopSignals
 from otpy.runtime.timers import Timers
-from otpy.server import TimerRef
+from otpy.server.timer import TimerRef
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.pipes import unread_bytes
 from otpy.wire import link as say

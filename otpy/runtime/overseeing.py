@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from otpy.errors import OtpyError, Refused
-from otpy.server import GenServer
+from otpy.server.genserver import GenServer
 from otpy.wire.codec import printable
 from otpy.wire.control import Plain
 from otpy.wire.safe_repr import REASON_CHARS, short

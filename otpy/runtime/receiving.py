@@ -1,7 +1,8 @@
 """Messages as functions see them, which have no callbacks."""
 
 from otpy.runtime.links import Cast, Info, LinkCall, Received
-from otpy.server import Call, TimerRef
+from otpy.server.context import Call
+from otpy.server.timer import TimerRef
 
 
 def check_wait(timeout: float | None) -> None:

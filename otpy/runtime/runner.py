@@ -6,10 +6,12 @@ from typing import Any, ClassVar, Final
 
 from otpy.core.spec import ChildSpec, Restart, ServerStart, ShutdownBudget
 from otpy.errors import Refused, UnknownRequest
-from otpy.server import Caller, GenServer, Stop
+from otpy.server.caller import Caller
 from otpy.server.context import current
 from otpy.server.functions import resolve
+from otpy.server.genserver import GenServer
 from otpy.server.job import Job
+from otpy.server.results import Stop
 from otpy.wire.control import Address
 
 _UNASKED_S: Final = 60.0

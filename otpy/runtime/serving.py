@@ -13,7 +13,8 @@ from otpy.runtime.mailbox import Message, WorkerMailbox
 from otpy.runtime.orders import ShutDownAsked
 from otpy.runtime.overseeing import answer, formatted, hides
 from otpy.runtime.reasons import exit_reason, raised, reworded
-from otpy.server import Continue, GenServer, Ignore, NoReply, Reply, Stop, Timeout
+from otpy.server.genserver import GenServer
+from otpy.server.results import Continue, Ignore, NoReply, Reply, Stop, Timeout
 from otpy.system.std_streams import complain
 from otpy.wire.codec import printable
 from otpy.wire.safe_repr import MESSAGE_CHARS, REASON_CHARS, short

@@ -5,7 +5,7 @@ import itertools
 import threading
 from typing import Any, Final
 
-from otpy.server import TimerRef
+from otpy.server.timer import TimerRef
 
 # Of the module, and made before a worker is forked: what a worker need not make is on no page of
 # its own.

@@ -1,6 +1,8 @@
 """The worker of the rehearsal: it starts, says a line, and ends."""
 
-from otpy.server import Continue, GenServer, Stop, call, cast
+from otpy.server.calls import call, cast
+from otpy.server.genserver import GenServer
+from otpy.server.results import Continue, Stop
 
 
 class Understudy(GenServer):

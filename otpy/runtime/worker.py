@@ -18,10 +18,12 @@ from otpy.runtime.reasons import raised
 from otpy.runtime.runner import Runner
 from otpy.runtime.serving import NeedsLoop, NotNeeded, Serving, ending
 from otpy.runtime.stop_signals import StopSignals, after_fork, before_fork
-from otpy.server import GenServer, context, register_name
+from otpy.server import context
 from otpy.server.callbacks import is_async
 from otpy.server.contract import check_start, make
 from otpy.server.functions import resolve
+from otpy.server.genserver import GenServer
+from otpy.server.registry import register_name
 from otpy.system.descriptor import leave_to_kernel
 from otpy.system.marks import mark_process
 from otpy.system.proctitle import name_process

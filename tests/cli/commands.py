@@ -10,9 +10,9 @@ from typing import Any, TypeAlias
 
 import psutil
 
+from otpy import connect
 from otpy.cli.demo_script import await_start, only_directory
 from otpy.cli.terminal import Terminal, terminal
-from otpy.client import connect
 from otpy.config import load
 from tests.support.logs import reported
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Self
 
-from otpy.client import Ref
+from otpy import Ref
 from otpy.links.link import Link
 from tests.client.fake_node import WAIT_S
 

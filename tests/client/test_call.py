@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from otpy.client import Node
+from otpy import Node
 from otpy.errors import (
     CallTimeout,
     FrameTooLarge,

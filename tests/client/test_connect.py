@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from otpy.client import connect
+from otpy import connect
 from otpy.errors import CallTimeout, NodeNotFound
 from tests.client.fake_node import FakeNode
 

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from otpy.client import Node
+from otpy import Node
 from otpy.errors import CallTimeout, NoProcess, ProcessDown, ProtocolError
 from tests.client.fake_node import FakeNode, await_hang_up, wait_dead
 from tests.client.in_threads import Background, PipeProbe, wait_for_kept

@@ -2,7 +2,7 @@
 
 import pytest
 
-from otpy.client import Node
+from otpy import Node
 from otpy.errors import ProtocolError
 from otpy.events import ChildRemoved, NodeStopped
 from tests.client.fake_node import FakeNode

@@ -10,7 +10,7 @@ from tests.client.fake_node import WAIT_S, FakeNode
 # In an interpreter of its own: the tests' own process has threads.
 SCRIPT = """
 import os, sys, threading
-from otpy.client import connect
+from otpy import connect
 
 def child_does(work):
     pid = os.fork()

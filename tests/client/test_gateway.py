@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from otpy.client import Node, connect
+from otpy import Node, connect
 from otpy.errors import (
     CallTimeout,
     NodeNotFound,

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from otpy.client import Node
+from otpy import Node
 from otpy.errors import (
     CallTimeout,
     FrameTooLarge,

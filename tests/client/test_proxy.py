@@ -2,8 +2,7 @@
 
 import pytest
 
-from otpy import GenServer, call, cast
-from otpy.client import Node
+from otpy import GenServer, Node, call, cast
 from otpy.errors import CallTimeout
 from tests.client.fake_node import FakeNode
 

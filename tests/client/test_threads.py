@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from otpy.client import Node
+from otpy import Node
 from otpy.errors import CallTimeout, OtpyError, ProcessDown
 from tests.client.fake_node import WAIT_S, FakeNode
 from tests.client.in_threads import Background, PipeProbe, wait_for_kept

@@ -6,8 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from otpy import NoProcess, ProcessDown, SpecError, StartFailed, SupervisorError
-from otpy.client import ChildInfo
+from otpy import ChildInfo, NoProcess, ProcessDown, SpecError, StartFailed, SupervisorError
 from otpy.events import ChildEnded, ChildRemoved, ChildStarted
 from tests.support.node import Nodes, NodeUnderTest
 

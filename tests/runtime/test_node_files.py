@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from otpy.client import connect
+from otpy import connect
 from otpy.errors import NodeNotFound
 from otpy.events import ChildEnded, FilesRestored
 from otpy.system.claim import Claim

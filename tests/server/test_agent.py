@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from otpy import Agent, NotSendable, ProcessDown, Refused, UnknownRequest
-from otpy.client import Ref
+from otpy import Agent, NotSendable, ProcessDown, Ref, Refused, UnknownRequest
 from otpy.events import ChildStartFailed
 from tests.support import agent_functions as functions
 from tests.support.askers import ASKERS, asker, with_askers
