@@ -1,16 +1,19 @@
 """A child as plain data, the YAML's fields: how `start_child` and `get_childspec` speak of it."""
 
-from dataclasses import replace
-from typing import assert_never
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass, replace
+from enum import Enum
+from typing import Any, assert_never
 
+from otpy.config.keys import same_fields
 from otpy.core.messages import StartCopy
 from otpy.core.spec import (
     INFINITY,
+    WORKERS_ONLY,
     ChildSpec,
     CommandStart,
-    NoBudget,
-    RestartIntensity,
     ServerStart,
+    Start,
     SupervisorSpec,
 )
 from otpy.errors import SpecError
@@ -64,51 +67,36 @@ def copy_from_data(data: object, *, where: str = "child") -> StartCopy:
 def child_to_data(spec: ChildSpec) -> dict[str, object]:
     """Give the fields that `spec` is written with in YAML, defaults filled in."""
     if isinstance(spec.start, SupervisorSpec) and spec.start.instances:
-        return _instances_to_data(spec.id, spec.start)
+        return _instances_to_data(spec, spec.start)
+    own = _same_to_data(spec, of_worker=not spec.is_supervisor)
+    return {"id": own.pop("id"), **_start_to_data(spec.start), **own}
+
+
+def _instances_to_data(spec: ChildSpec, pool: SupervisorSpec) -> dict[str, object]:
+    each = replace(pool.children[0], id=spec.id, significant=spec.significant)
     return {
-        "id": spec.id,
-        **_start_to_data(spec),
-        "restart": str(spec.restart),
-        "shutdown": str(spec.shutdown) if isinstance(spec.shutdown, NoBudget) else spec.shutdown,
-        "significant": spec.significant,
-        **_stop_to_data(spec),
-    }
-
-
-def _stop_to_data(spec: ChildSpec) -> dict[str, object]:
-    if spec.is_supervisor:
-        return {}
-    return {"stop_signal": spec.stop_signal, "stop_group": spec.stop_group}
-
-
-def _instances_to_data(id_: str, pool: SupervisorSpec) -> dict[str, object]:
-    return {
-        **child_to_data(replace(pool.children[0], id=id_)),
+        **child_to_data(each),
         "instances": pool.instances,
-        **_intensity_to_data(pool.intensity),
+        **_same_to_data(pool.intensity),
     }
 
 
-def _start_to_data(spec: ChildSpec) -> dict[str, object]:
-    match spec.start:
-        case ServerStart(target, args, kwargs, name=name):
+def _start_to_data(start: Start) -> dict[str, object]:
+    match start:
+        case ServerStart(target=target, args=args, kwargs=kwargs):
             assert not (args and kwargs), "YAML has no words for both"
-            named = {"name": name} if name else {}
-            return {"start": target, "args": dict(kwargs) if kwargs else list(args), **named}
-        case CommandStart(argv):
-            return {"command": list(argv)}
+            given = dict(kwargs) if kwargs else list(args)
+            return {"start": target, "args": given, **_same_to_data(start)}
+        case CommandStart(argv=argv):
+            return {"command": list(argv), **_same_to_data(start)}
         case SupervisorSpec():
-            return _supervisor_to_data(spec.start)
+            return _supervisor_to_data(start)
         case _:
-            assert_never(spec.start)
+            assert_never(start)
 
 
 def _supervisor_to_data(spec: SupervisorSpec) -> dict[str, object]:
-    data: dict[str, object] = {
-        "strategy": str(spec.strategy),
-        **_intensity_to_data(spec.intensity),
-        "auto_shutdown": str(spec.auto_shutdown),
-    }
+    data = {**_same_to_data(spec), **_same_to_data(spec.intensity)}
     if spec.is_dynamic:
         limit = spec.max_children
         data["max_children"] = str(INFINITY) if limit is None else limit
@@ -118,5 +106,34 @@ def _supervisor_to_data(spec: SupervisorSpec) -> dict[str, object]:
     return data
 
 
-def _intensity_to_data(limit: RestartIntensity) -> dict[str, object]:
-    return {"max_restarts": limit.max_restarts, "max_seconds": limit.max_seconds}
+def _same_to_data(record: Any, *, of_worker: bool = True) -> dict[str, object]:
+    """Return the keys of a record that are fields by the same name, but for those not given.
+
+    Args:
+        record: Of a class in `otpy.core.spec`.
+        of_worker: Whether what only a worker has is written, too.
+    """
+    return {
+        each.name: _plain(value)
+        for each in same_fields(type(record))
+        if (of_worker or not each.metadata.items() >= WORKERS_ONLY.items())
+        and not _is_left_out(value := getattr(record, each.name))
+    }
+
+
+def _is_left_out(value: object) -> bool:
+    """Return whether `value` is what a field holds whose key is not given."""
+    return value is None or value == ""
+
+
+def _plain(value: object) -> object:
+    """Return the value of a field as YAML has it."""
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(each) for each in value]
+    if is_dataclass(value):
+        return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
+    return value

@@ -30,8 +30,6 @@ EXPECTED: Final = {
     "template": "a mapping with one of start or command",
     "children[]": f"a mapping with id and one of {A_KIND}",
     "max_restarts": f"an integer from 0 to {MAX_NUMBER}",
-    "significant": "true or false",
-    "stop_group": "true or false",
     **{field: one_of(choices) for field, choices in CHOICES.items()},
 }
 STRINGS: Final = {"name", "id", "command[]"}

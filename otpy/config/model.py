@@ -51,6 +51,7 @@ Command = Annotated[
     AfterValidator(parsers.program),
     Field(json_schema_extra={"minItems": 1}),
 ]
+Flag = Annotated[bool, PlainValidator(parsers.flag), WithJsonSchema({"type": "boolean"})]
 Period = Annotated[
     float,
     PlainValidator(parsers.seconds_above_zero),
@@ -156,7 +157,7 @@ class ChildFields(Fields):
     restart: Annotated[Restart, Field(strict=False)] = Field(
         Restart.PERMANENT, description="After which ends the child is started again."
     )
-    significant: bool = Field(
+    significant: Flag = Field(
         False, description="Its end may end its supervisor, as auto_shutdown says."
     )
 
@@ -171,7 +172,7 @@ class WorkerFields(ChildFields):
     stop_signal: StopSignal = Field(
         DEFAULT_STOP_SIGNAL, description="The signal that asks it to stop, such as QUIT."
     )
-    stop_group: bool = Field(
+    stop_group: Flag = Field(
         False, description="Whether every process of its group gets that signal at once."
     )
 

@@ -86,6 +86,13 @@ def program(words: list[str]) -> list[str]:
     return words
 
 
+def flag(value: object) -> bool:
+    """Check a bool: YAML reads yes and on as one, a number is none."""
+    if isinstance(value, bool):
+        return value
+    raise wanted("true or false")
+
+
 def max_children(value: object) -> int | None:
     """Read how many children are allowed: a number, or None for ``infinity``."""
     if value == NoBudget.INFINITY:

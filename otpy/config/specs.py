@@ -1,17 +1,17 @@
-"""From checked fields to specs, and from a spec back to the fields it is written with."""
+"""From checked fields to specs."""
 
-from dataclasses import replace
+from typing import Any
 
+from otpy.config.keys import same_fields
 from otpy.config.model import (
     Child,
     CommandChild,
+    Fields,
     InstancesChild,
-    ServerChild,
     ServerFields,
     SupervisorChild,
     SupervisorFields,
     Template,
-    WorkerFields,
 )
 from otpy.core.spec import (
     INFINITY,
@@ -28,9 +28,8 @@ from otpy.core.spec import (
 def supervisor_spec(fields: SupervisorFields) -> SupervisorSpec:
     """Make the spec of a supervisor and of all below it."""
     return SupervisorSpec(
-        strategy=fields.strategy,
+        **_same(SupervisorSpec, fields),
         intensity=_intensity(fields),
-        auto_shutdown=fields.auto_shutdown,
         children=tuple(child_spec(child) for child in fields.children),
         max_children=fields.max_children,
         template=child_spec(fields.template) if fields.template is not None else None,
@@ -39,15 +38,12 @@ def supervisor_spec(fields: SupervisorFields) -> SupervisorSpec:
 
 def child_spec(fields: Child | Template) -> ChildSpec:
     """Make the spec of a child and of all below it."""
-    if isinstance(fields, InstancesChild):
-        # What is said of restart and of stopping is said of each instance.
-        return ChildSpec(fields.id, _instances(fields), shutdown=INFINITY)
-    spec = ChildSpec(fields.id, _start(fields), fields.restart, fields.shutdown, fields.significant)
-    return spec if isinstance(fields, SupervisorChild) else _with_stop(spec, fields)
-
-
-def _with_stop(spec: ChildSpec, fields: WorkerFields) -> ChildSpec:
-    return replace(spec, stop_signal=fields.stop_signal, stop_group=fields.stop_group)
+    spec = ChildSpec(start=_start(fields), **_same(ChildSpec, fields))
+    if not isinstance(fields, InstancesChild):
+        return spec
+    # What is said of restart and of stopping is said of each instance.
+    pool = supervisor_of_instances(spec, fields.instances, _intensity(fields))
+    return ChildSpec(fields.id, pool, shutdown=INFINITY, significant=fields.significant)
 
 
 def _start(fields: Child | Template) -> Start:
@@ -55,23 +51,24 @@ def _start(fields: Child | Template) -> Start:
         case SupervisorChild():
             return supervisor_spec(fields)
         case CommandChild():
-            return CommandStart(tuple(fields.command))
-        case ServerChild(name=name):
-            return replace(_server_start(fields), name=name)
+            return CommandStart(argv=tuple(fields.command), **_same(CommandStart, fields))
         case _:
             return _server_start(fields)
 
 
 def _server_start(fields: ServerFields) -> ServerStart:
-    if isinstance(fields.args, dict):
-        return ServerStart(fields.start, kwargs=dict(fields.args))
-    return ServerStart(fields.start, args=tuple(fields.args))
-
-
-def _instances(fields: InstancesChild) -> SupervisorSpec:
-    each = ChildSpec(fields.id, _server_start(fields), fields.restart, fields.shutdown)
-    return supervisor_of_instances(_with_stop(each, fields), fields.instances, _intensity(fields))
+    given = fields.args
+    args, kwargs = ((), dict(given)) if isinstance(given, dict) else (tuple(given), {})
+    same = _same(ServerStart, fields)
+    return ServerStart(target=fields.start, args=args, kwargs=kwargs, **same)
 
 
 def _intensity(fields: SupervisorFields | InstancesChild) -> RestartIntensity:
-    return RestartIntensity(fields.max_restarts, fields.max_seconds)
+    return RestartIntensity(**_same(RestartIntensity, fields))
+
+
+def _same(record: type, fields: Fields) -> dict[str, Any]:
+    """Return what a class of `otpy.core.spec` takes from `fields` by the same names."""
+    keys = type(fields).model_fields
+    names = (each.name for each in same_fields(record))
+    return {name: getattr(fields, name) for name in names if name in keys}

@@ -4,6 +4,7 @@ Source: supervisor.erl (``default_flags``, ``do_check_childspec``); the defaults
 `max_restarts` and `max_seconds` are Elixir's.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, TypeAlias
@@ -54,6 +55,9 @@ ShutdownBudget: TypeAlias = float | NoBudget
 DEFAULT_SHUTDOWN_S: Final = 5.0
 
 DEFAULT_STOP_SIGNAL: Final = "TERM"
+
+WORKERS_ONLY: Final[Mapping[str, object]] = {"workers_only": True}
+"""Metadata of the fields of a `ChildSpec` that say nothing about a supervisor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +149,8 @@ class ChildSpec:
     shutdown: ShutdownBudget = DEFAULT_SHUTDOWN_S
     significant: bool = False
     retries: Retries | None = None
-    stop_signal: str = DEFAULT_STOP_SIGNAL
-    stop_group: bool = False
+    stop_signal: str = field(default=DEFAULT_STOP_SIGNAL, metadata=WORKERS_ONLY)
+    stop_group: bool = field(default=False, metadata=WORKERS_ONLY)
 
     @property
     def is_supervisor(self) -> bool:
@@ -159,8 +163,8 @@ def without_arguments(child: ChildSpec) -> ChildSpec:
     match child.start:
         case ServerStart() as start:
             return replace(child, start=replace(start, args=(), kwargs={}))
-        case CommandStart(argv=argv):
-            return replace(child, start=CommandStart(argv[:1]))
+        case CommandStart() as start:
+            return replace(child, start=replace(start, argv=start.argv[:1]))
         case SupervisorSpec():
             return child
 

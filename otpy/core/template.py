@@ -13,15 +13,16 @@ def copy_of(template: ChildSpec, id_: str, request: StartCopy) -> ChildSpec | De
     are refused, since a tree's file has no words for them.
     """
     match template.start:
-        case ServerStart(target, args, kwargs):
-            start = ServerStart(target, (*args, *request.args), {**kwargs, **request.kwargs})
-            if start.args and start.kwargs:
+        case ServerStart() as server:
+            args, kwargs = (*server.args, *request.args), {**server.kwargs, **request.kwargs}
+            if args and kwargs:
                 return Denied("bad_combination", "positional and keyword arguments together")
-            return replace(template, id=id_, start=start)
-        case CommandStart(argv):
+            return replace(template, id=id_, start=replace(server, args=args, kwargs=kwargs))
+        case CommandStart() as command:
             words = tuple(word for word in request.args if isinstance(word, str))
             if request.kwargs or len(words) < len(request.args):
                 return Denied("bad_combination", "the arguments of a command are strings")
-            return replace(template, id=id_, start=CommandStart((*argv, *words)))
+            start = replace(command, argv=(*command.argv, *words))
+            return replace(template, id=id_, start=start)
         case SupervisorSpec():
             return Denied("bad_combination", "a supervisor takes no arguments")

@@ -3,10 +3,11 @@
 import os
 import signal
 from collections.abc import Callable, Container
+from dataclasses import fields
 from functools import partial
 
 from otpy.core.numbers import Numbers
-from otpy.core.spec import ChildSpec, CommandStart, ServerStart, seconds_of
+from otpy.core.spec import ChildSpec, SupervisorSpec, seconds_of
 from otpy.runtime.child import Child, stop_signal_of
 from otpy.runtime.control_channel import GATEWAY, SUPERVISOR, WORKER, end_of_supervisor
 from otpy.runtime.gauges import Board
@@ -158,20 +159,11 @@ class Starter:
 
 
 def _assignment(spec: ChildSpec, path: str, incarnation: int) -> BeWorker:
-    match spec.start:
-        case CommandStart(argv=argv):
-            return BeWorker(path, incarnation, argv=argv)
-        case ServerStart(target, args, kwargs, instance, name):
-            return BeWorker(
-                path,
-                incarnation,
-                target,
-                args,
-                kwargs,
-                instance=instance,
-                name=name,
-                shutdown=seconds_of(spec.shutdown),
-                stop_signal=int(stop_signal_of(spec)),  # the enum is on pages of its own
-            )
-        case _:
-            raise AssertionError(spec)
+    assert not isinstance(spec.start, SupervisorSpec)
+    return BeWorker(
+        path,
+        incarnation,
+        **{each.name: getattr(spec.start, each.name) for each in fields(spec.start)},
+        shutdown=seconds_of(spec.shutdown),
+        stop_signal=int(stop_signal_of(spec)),  # the enum is on pages of its own
+    )

