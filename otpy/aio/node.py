@@ -17,9 +17,9 @@ from otpy.aio.many import abcast, multi_call
 from otpy.aio.ref import Ref
 from otpy.aio.supervisor import SupervisorRef
 from otpy.aio.trace import TraceStream
-from otpy.client.answers import converted, inquiry, introduced, stop_order
 from otpy.client.gateway import not_running, only_node
 from otpy.client.registry import Entry
+from otpy.client.replies import converted, inquiry, introduced, stop_order
 from otpy.client.tree import ProcessInfo, tree_of
 from otpy.errors import CallTimeout, NodeNotFound, NoProcess, OtpyError, ProcessDown, ProtocolError
 from otpy.links.deadline import DEFAULT_TIMEOUT_S, fate_deadline, seconds_left

@@ -9,12 +9,12 @@ from types import TracebackType
 from typing import Any, Final, Self, TypeVar, cast
 
 from otpy.client import registry
-from otpy.client.answers import converted, inquiry, introduced, stop_order
 from otpy.client.events import EventStream
 from otpy.client.gateway import Gateway, not_running, only_node
-from otpy.client.hiring import ClientEmployer
 from otpy.client.ref import Ref
+from otpy.client.replies import converted, inquiry, introduced, stop_order
 from otpy.client.statistics import statistics_of
+from otpy.client.task_starter import ClientEmployer
 from otpy.client.trace import TraceStream
 from otpy.client.tree import ProcessInfo, tree_of
 from otpy.errors import (

@@ -1,7 +1,6 @@
 """A reference to a process by name, as a client has it."""
 
-from typing import TYPE_CHECKING
-
+from otpy.client.asker import Asker
 from otpy.client.registry import Monitor
 from otpy.client.trace import TraceStream
 from otpy.client.tree import ProcessInfo, process_info
@@ -12,16 +11,13 @@ from otpy.system.wait import is_alive
 from otpy.wire.control import DumpStacks
 from otpy.wire.gateway import TreeRow
 
-if TYPE_CHECKING:
-    from otpy.client.node import Node
-
 
 class Ref(ref.Ref):
     """A process, by its name. Any number of threads may use it."""
 
-    node: "Node"
+    node: Asker
 
-    def __init__(self, node: "Node", name: str) -> None:
+    def __init__(self, node: Asker, name: str) -> None:
         super().__init__(node, name)
 
     @property

@@ -1,17 +1,13 @@
 """What all the workers of a node do."""
 
-from typing import TYPE_CHECKING
-
+from otpy.client.asker import Asker
 from otpy.client.tree import ProcessInfo
 from otpy.errors import CallTimeout, NoProcess, ProcessDown
 from otpy.links.deadline import deadline_of, share_of
 from otpy.wire.gateway import Statistics
 
-if TYPE_CHECKING:
-    from otpy.client.node import Node
 
-
-def statistics_of(node: "Node", timeout: float | None) -> dict[str, Statistics]:
+def statistics_of(node: Asker, timeout: float | None) -> dict[str, Statistics]:
     """Ask every supervisor what its workers do; tell it by path.
 
     The workers of a supervisor that does not answer are left out.

@@ -5,7 +5,7 @@ import contextlib
 import weakref
 from typing import TYPE_CHECKING
 
-from otpy.client.answers import introduced
+from otpy.client.replies import introduced
 from otpy.errors import NoProcess, ProcessDown
 from otpy.links.introducer import Introducer
 from otpy.links.link import Link

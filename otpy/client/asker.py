@@ -1,0 +1,53 @@
+"""What references, monitors and statistics need of the node that they belong to."""
+
+from typing import Any, Protocol, TypeVar
+
+from otpy.client.trace import TraceStream
+from otpy.client.tree import ProcessInfo
+from otpy.links.deadline import DEFAULT_TIMEOUT_S
+from otpy.links.introducer import Introducer
+from otpy.wire.frames import Frame
+
+ShapeT = TypeVar("ShapeT")
+
+
+class Receiver(Protocol):
+    """A process to which a frame can be sent."""
+
+    def post(self, incarnation: int, data: Frame, deadline: float | None) -> bool:
+        """Send a frame to one incarnation of the process; False if that is gone, or takes none."""
+
+
+class Asker(Introducer, Protocol):
+    """A node that can be asked: see `otpy.client.node.Node`."""
+
+    def __getitem__(self, name: str) -> Receiver:
+        """Return a reference to a process by its path."""
+
+    def ask(
+        self,
+        operation: str,
+        arguments: dict[str, Any],
+        timeout: float | None,
+        *,
+        shape: type[ShapeT],
+        repeatable: bool = True,
+    ) -> ShapeT:
+        """Ask the gateway, and make the answer a `shape`; raises `CallTimeout`."""
+
+    def ask_until(
+        self,
+        operation: str,
+        arguments: dict[str, Any],
+        deadline: float | None,
+        *,
+        shape: type[ShapeT],
+        repeatable: bool = True,
+    ) -> ShapeT:
+        """Ask the gateway, and make the answer a `shape`; raises `TooLate`."""
+
+    def tree(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> ProcessInfo:
+        """Return the root supervisor with everything below it."""
+
+    def trace(self, name: str, deadline: float | None) -> TraceStream:
+        """Trace a process; raises `NoProcess`, `ProcessDown` and `TooLate`."""
