@@ -8,11 +8,11 @@ from otpy.aio import sys as sys  # not in __all__: ``import *`` is not to hide t
 from otpy.aio import tasks
 from otpy.aio.agent import Agent
 from otpy.aio.events import EventStream
+from otpy.aio.links.pending import Pending
+from otpy.aio.links.supervisor import SupervisorRef
 from otpy.aio.node import Node, connect
-from otpy.aio.pending import Pending
 from otpy.aio.ref import Monitor, Ref
 from otpy.aio.registry import dispatch, lookup, register, register_name, unregister
-from otpy.aio.supervisor import SupervisorRef
 from otpy.aio.trace import TraceStream
 from otpy.aio.watching import demonitor, link, monitor, unlink
 from otpy.aio.workers import (

@@ -3,7 +3,7 @@
 from typing import Any
 
 from otpy.aio import workers
-from otpy.aio.reference import Reference
+from otpy.aio.links.ref import Ref
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
 from otpy.server.agent import Function, by_name
 
@@ -16,7 +16,7 @@ class Agent:
 
     @staticmethod
     async def get(
-        agent: Reference | str,
+        agent: Ref | str,
         function: Function,
         /,
         *args: object,
@@ -28,7 +28,7 @@ class Agent:
 
     @staticmethod
     async def update(
-        agent: Reference | str,
+        agent: Ref | str,
         function: Function,
         /,
         *args: object,
@@ -40,7 +40,7 @@ class Agent:
 
     @staticmethod
     async def get_and_update(
-        agent: Reference | str,
+        agent: Ref | str,
         function: Function,
         /,
         *args: object,
@@ -52,7 +52,7 @@ class Agent:
 
     @staticmethod
     async def cast(
-        agent: Reference | str,
+        agent: Ref | str,
         function: Function,
         /,
         *args: object,
@@ -67,7 +67,7 @@ class Agent:
 
 
 async def _ask(
-    agent: Reference | str, request: tuple[Any, ...], key: object, timeout: float | None
+    agent: Ref | str, request: tuple[Any, ...], key: object, timeout: float | None
 ) -> Any:
     operation, function, *args = request
     if isinstance(agent, str):

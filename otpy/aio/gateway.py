@@ -6,7 +6,7 @@ import socket
 from pathlib import Path
 from typing import Any, Final
 
-from otpy.aio.connection import Connection
+from otpy.aio.links.connection import Connection
 from otpy.client.gateway import (
     ATTEMPTS,
     NO_ONE_LISTENS,

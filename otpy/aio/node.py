@@ -8,14 +8,15 @@ from collections.abc import Generator, Iterable
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar, cast
 
-from otpy.aio.deadline import within
 from otpy.aio.events import EventStream
 from otpy.aio.gateway import Gateway
-from otpy.aio.hired import HiredReference
-from otpy.aio.links import Link, LinkTable
-from otpy.aio.many import abcast, multi_call
+from otpy.aio.links.deadline import within
+from otpy.aio.links.link import Link
+from otpy.aio.links.link_table import LinkTable
+from otpy.aio.links.multi_call import abcast, multi_call
+from otpy.aio.links.pid_ref import HiredRef
+from otpy.aio.links.supervisor import SupervisorRef
 from otpy.aio.ref import Ref
-from otpy.aio.supervisor import SupervisorRef
 from otpy.aio.trace import TraceStream
 from otpy.client.gateway import not_running, only_node
 from otpy.client.registry import Entry
@@ -281,7 +282,7 @@ class Node:
         row = await self.ask("whereis", {"name": name}, None, shape=TreeRow)
         return await self.ask("stop", stop_order(row, reason), None, shape=Stopped)
 
-    async def hire(self, supervisor: str, shutdown: float, *, tied: bool) -> HiredReference:
+    async def hire(self, supervisor: str, shutdown: float, *, tied: bool) -> HiredRef:
         """Have a supervisor start a task, and get a reference to that very process."""
         arguments = {"supervisor": supervisor, "shutdown": shutdown, "tied": tied}
         # Repeated if the gateway is killed: a task that nobody has a link to ends by itself.
@@ -290,7 +291,7 @@ class Node:
         where = (who.path, who.pid, who.incarnation)
         link = Link(ends, *where, node_pid=self.pid, protocol=protocol)
         self._hired.add(link)
-        return HiredReference(self, link)
+        return HiredRef(self, link)
 
     async def terminate_children(self, supervisor: str, ids: list[str]) -> None:
         """Stop children; those that have ended, with their supervisor or alone, are no mistake."""

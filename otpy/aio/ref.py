@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from otpy.aio.deadline import within
-from otpy.aio.reference import Reference
+from otpy.aio.links import ref
+from otpy.aio.links.deadline import within
 from otpy.aio.trace import TraceStream
 from otpy.client.tree import ProcessInfo, process_info
 from otpy.errors import CallTimeout, NoProcess, SeveralInstances
@@ -42,7 +42,7 @@ class Monitor:
         return self._down
 
 
-class Ref(Reference):
+class Ref(ref.Ref):
     """A process, by its name. Any number of tasks of one event loop may use it."""
 
     node: "Node"

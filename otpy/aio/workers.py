@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from typing import Any, Protocol, TypeVar
 from typing import cast as as_type
 
-from otpy.aio import many
-from otpy.aio.pending import Pending
-from otpy.aio.reference import Reference
-from otpy.aio.supervisor import Administrator, SupervisorRef
+from otpy.aio.links import multi_call as many
+from otpy.aio.links.pending import Pending
+from otpy.aio.links.ref import Ref
+from otpy.aio.links.supervisor import Administrator, SupervisorRef
 from otpy.errors import NoProcess, OtpyError
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
 from otpy.server import context
@@ -31,7 +31,7 @@ class Employer(Protocol):
 class Peers(Employer, Administrator, Protocol):
     """The other workers of the tree; as `otpy.server.context.Peers`."""
 
-    def __getitem__(self, name: str) -> Reference:
+    def __getitem__(self, name: str) -> Ref:
         """Return the reference to a process by its name."""
 
     async def ask_node(self, wish: Wish, timeout: float | None) -> NodeAnswer:

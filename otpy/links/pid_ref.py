@@ -1,14 +1,11 @@
 """A reference to one very process, which was started for whoever has it."""
 
 import select
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from otpy.links.introducer import Introducer
 from otpy.links.link import Link
 from otpy.links.ref import Ref
-
-if TYPE_CHECKING:
-    from otpy.links.introducer import Introducer
-
 
 _END_MS: Final = 1000
 """How long a process may take to end once it has closed its links."""
@@ -17,7 +14,7 @@ _END_MS: Final = 1000
 class HiredRef(Ref):
     """A process that was started for this one; nobody takes its place when it has ended."""
 
-    def __init__(self, node: "Introducer", link: Link) -> None:
+    def __init__(self, node: Introducer, link: Link) -> None:
         super().__init__(node, link.path)
         self._link = self._only_link = link
 

@@ -5,10 +5,11 @@ import contextlib
 import weakref
 from typing import Any, TypeVar
 
-from otpy.aio.deadline import within
-from otpy.aio.hired import HiredReference
-from otpy.aio.links import Link, LinkTable
-from otpy.aio.reference import Reference
+from otpy.aio.links.deadline import within
+from otpy.aio.links.link import Link
+from otpy.aio.links.link_table import LinkTable
+from otpy.aio.links.pid_ref import HiredRef
+from otpy.aio.links.ref import Ref
 from otpy.core.messages import TerminateChildren
 from otpy.errors import CallingSelf, NoProcess, OtpyError, ProcessDown
 from otpy.links.deadline import DEFAULT_TIMEOUT_S, fate_deadline, seconds_left
@@ -66,12 +67,12 @@ class AsyncPeers:
     def __init__(self, me: Address, mailbox: WorkerMailbox) -> None:
         self._me, self._mailbox, self._control = me, mailbox, mailbox.control
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._refs: dict[str, PeerReference] = {}
+        self._refs: dict[str, PeerRef] = {}
         self._hired: weakref.WeakSet[Link] = weakref.WeakSet()
         self._links = LinkTable()
         self._asking = 0
 
-    def __getitem__(self, name: str) -> "PeerReference":
+    def __getitem__(self, name: str) -> "PeerRef":
         """Return the reference to a process by its name."""
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
@@ -79,7 +80,7 @@ class AsyncPeers:
             self._loop, self._asking = loop, 0
         ref = self._refs.get(name)
         if ref is None:
-            ref = self._refs[name] = PeerReference(self, name, self._me, self._mailbox)
+            ref = self._refs[name] = PeerRef(self, name, self._me, self._mailbox)
         return ref
 
     async def ask_node(self, wish: Wish, timeout: float | None) -> NodeAnswer:
@@ -118,7 +119,7 @@ class AsyncPeers:
         check_wait(timeout)
         return as_received(await Waiting(self._mailbox).next(timeout), timeout)
 
-    async def hire(self, supervisor: str, shutdown: float, *, tied: bool) -> HiredReference:
+    async def hire(self, supervisor: str, shutdown: float, *, tied: bool) -> HiredRef:
         """Have a supervisor start a task, and get a reference to that very process."""
         wish, ours, beside = hiring(self._me, supervisor, shutdown, tied=tied)
         try:
@@ -128,7 +129,7 @@ class AsyncPeers:
             raise
         link = _link(*hired(answer, fds, ours))
         self._hired.add(link)
-        return HiredReference(self, link)
+        return HiredRef(self, link)
 
     async def terminate_children(self, supervisor: str, ids: list[str]) -> None:
         """Stop children; those that have ended, with their supervisor or alone, are no mistake."""
@@ -218,7 +219,7 @@ class AsyncPeers:
             loop.remove_reader(self._control.fileno())
 
 
-class PeerReference(Reference):
+class PeerRef(Ref):
     """Another worker, by its name, for the tasks of one; or that one itself.
 
     Args:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from otpy.aio.links import Link
+from otpy.aio.links.link import Link
 from otpy.links.peer import PeerProtocol
 from otpy.links.waiter import NotDelivered
 from otpy.system.descriptor import Descriptor, close_all

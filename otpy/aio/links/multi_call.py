@@ -5,12 +5,12 @@ import contextlib
 from collections.abc import Sequence
 from typing import Any
 
-from otpy.aio.reference import Reference
+from otpy.aio.links.ref import Ref
 from otpy.errors import CallTimeout, OtpyError
 
 
 async def multi_call(
-    refs: Sequence[Reference], request: tuple[object, ...], timeout: float | None
+    refs: Sequence[Ref], request: tuple[object, ...], timeout: float | None
 ) -> tuple[dict[str, Any], dict[str, OtpyError]]:
     """Call all; return the replies by name, and what went wrong by the names of the others.
 
@@ -39,12 +39,10 @@ async def multi_call(
     return replies, bad
 
 
-async def abcast(
-    refs: Sequence[Reference], request: tuple[object, ...], timeout: float | None
-) -> None:
+async def abcast(refs: Sequence[Ref], request: tuple[object, ...], timeout: float | None) -> None:
     """Cast to all; arguments and errors as `multi_call`'s. Who takes no messages gets none."""
 
-    async def cast_to(ref: Reference) -> None:
+    async def cast_to(ref: Ref) -> None:
         with contextlib.suppress(CallTimeout):
             await ref.cast(*request, timeout=timeout)
 

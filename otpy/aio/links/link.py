@@ -6,7 +6,7 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from otpy.aio.connection import Connection, Slot
+from otpy.aio.links.connection import Connection, Slot
 from otpy.errors import ProcessDown, ProtocolError
 from otpy.links.process_connection import EOF_GRACE_S
 from otpy.links.protocol import Failure, LinkProtocol, Reply
@@ -203,36 +203,3 @@ class Link(Connection[Reply | Failure]):
     def _close(self) -> None:
         close_all(self._owned)
         self.protocol.close()
-
-
-class LinkTable:
-    """Links by path: two names of one process share a link, so that messages keep their order."""
-
-    def __init__(self) -> None:
-        self._links: dict[str, Link] = {}
-
-    def share(self, link: Link) -> Link:
-        """Give the link to use to that process: this one, or one that was there before.
-
-        The other of the two is retired.
-        """
-        known = self._links.get(link.path)
-        if known is not None and known.open and known.incarnation == link.incarnation:
-            link.retire()
-            return known
-        if known is not None:
-            known.retire()
-        self._links[link.path] = link
-        return link
-
-    def close(self) -> None:
-        """Close every link; requests that are under way finish first."""
-        for link in tuple(self._links.values()):
-            link.retire()
-        self._links.clear()
-
-    def abandon(self) -> None:
-        """Forget every link at once: to be called in the child after a fork."""
-        for link in self._links.values():
-            link.abandon()
-        self._links.clear()

@@ -2,7 +2,7 @@
 
 from typing import Any, Protocol, TypeVar
 
-from otpy.aio.deadline import within
+from otpy.aio.links.deadline import within
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
 from otpy.wire.control import Inquiry, ReadGauges
 from otpy.wire.gateway import Statistics, Stopped

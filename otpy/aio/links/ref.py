@@ -3,13 +3,14 @@
 import asyncio
 import itertools
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Any
 
-from otpy.aio.deadline import within
-from otpy.aio.links import Link
-from otpy.aio.pending import Pending
-from otpy.aio.pool import RefPool
-from otpy.aio.system import Overseer, SystemCalls
+from otpy.aio.links.deadline import within
+from otpy.aio.links.instances import RefPool
+from otpy.aio.links.introducer import Introducer
+from otpy.aio.links.link import Link
+from otpy.aio.links.pending import Pending
+from otpy.aio.links.sys_calls import SystemCalls
 from otpy.errors import (
     CallTimeout,
     FrameTooLarge,
@@ -22,39 +23,20 @@ from otpy.errors import (
     SeveralInstances,
 )
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
-from otpy.links.protocol import LinkProtocol, value_of
+from otpy.links.protocol import value_of
 from otpy.links.ref import GROUP, STRANGERS
 from otpy.links.waiter import Lost, NotDelivered
 from otpy.wire.frames import Frame
 
 
-class Introducer(Overseer, Protocol):
-    """Whoever gets links to processes by their names; as `otpy.links.ref.Introducer`."""
-
-    protocol: type[LinkProtocol]
-
-    @property
-    def name(self) -> str:
-        """The node's name."""
-
-    async def introduce(self, name: str, deadline: float | None) -> Link:
-        """Get a link to a process; wait for one that is being restarted."""
-
-    async def is_running(self, name: str) -> bool:
-        """Tell whether the process runs at this moment."""
-
-    async def obituary(self, link: Link, deadline: float | None) -> ProcessDown:
-        """Tell why the process at the other end of `link` ended."""
-
-
-class Reference(SystemCalls):
+class Ref(SystemCalls):
     """A process, by its name. Any number of tasks of one event loop may use it."""
 
     def __init__(self, node: Introducer, name: str) -> None:
         self.name = name
         self.node: Introducer = node
         self._link: Link | None = None
-        self._pool: RefPool | None = None
+        self._pool: RefPool[Ref] | None = None
         self._resolving = asyncio.Lock()
 
     def __repr__(self) -> str:
@@ -199,7 +181,7 @@ class Reference(SystemCalls):
             return self._pool.choose(key).link
         return self._link
 
-    async def _target(self, deadline: float | None, key: object) -> "Reference":
+    async def _target(self, deadline: float | None, key: object) -> "Ref":
         """Return the instance to send to, or this very reference if there are no instances."""
         try:
             await self.introduced(deadline)
@@ -207,7 +189,7 @@ class Reference(SystemCalls):
             pool = self._pool
             if pool is None or (pool.path, len(pool)) != (several.path, several.count):
                 paths = (f"{several.path}/{number}" for number in range(several.count))
-                pool = RefPool(several.path, [Reference(self.node, path) for path in paths])
+                pool = RefPool(several.path, [Ref(self.node, path) for path in paths])
                 self._pool = pool
             pool.heard(several.loads)
             return await pool.choose_running(key)

@@ -1,18 +1,14 @@
 """A reference to one very process, which was started for whoever has it."""
 
-from typing import TYPE_CHECKING
-
-from otpy.aio.links import Link
-from otpy.aio.reference import Reference
-
-if TYPE_CHECKING:
-    from otpy.aio.reference import Introducer
+from otpy.aio.links.introducer import Introducer
+from otpy.aio.links.link import Link
+from otpy.aio.links.ref import Ref
 
 
-class HiredReference(Reference):
+class HiredRef(Ref):
     """A process that was started for this one; nobody takes its place when it has ended."""
 
-    def __init__(self, node: "Introducer", link: Link) -> None:
+    def __init__(self, node: Introducer, link: Link) -> None:
         super().__init__(node, link.path)
         self._link = self._only_link = link
 

@@ -1,17 +1,33 @@
 """A request that is under way, for asyncio."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-from otpy.aio.connection import Slot
-from otpy.aio.deadline import within
-from otpy.aio.links import Link
+from otpy.aio.links.connection import Slot
+from otpy.aio.links.deadline import within
+from otpy.aio.links.introducer import Introducer
+from otpy.aio.links.link import Link
 from otpy.errors import CallTimeout, FrameTooLarge, NotSendable, OtpyError
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
 from otpy.links.protocol import Failure, Reply, value_of
 from otpy.links.waiter import Lost, NotDelivered
 
-if TYPE_CHECKING:
-    from otpy.aio.reference import Reference
+
+class Target(Protocol):
+    """The reference that a request was sent by."""
+
+    @property
+    def name(self) -> str:
+        """The name of the process."""
+
+    @property
+    def node(self) -> Introducer:
+        """What connects it."""
+
+    async def greeted(self, deadline: float | None, key: object = None) -> Link:
+        """Return a link that counts, since the worker has greeted on it."""
+
+    def drop(self, link: Link) -> None:
+        """Do not use a link any more."""
 
 
 class Pending:
@@ -21,7 +37,7 @@ class Pending:
     next incarnation, when `result` is awaited. For one task at a time.
     """
 
-    def __init__(self, ref: "Reference", message: object, key: object) -> None:
+    def __init__(self, ref: Target, message: object, key: object) -> None:
         self._ref, self._message, self._key = ref, message, key
         self._link: Link | None = None
         self._number = 0

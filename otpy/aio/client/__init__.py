@@ -1,0 +1,1 @@
+"""The client for asyncio: the twin of `otpy.client`."""

@@ -1,0 +1,1 @@
+"""References, links and connections for asyncio: the twin of `otpy.links`."""

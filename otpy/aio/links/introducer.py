@@ -1,0 +1,27 @@
+"""Who connects references to processes, for asyncio; as `otpy.links.introducer`."""
+
+from typing import Protocol
+
+from otpy.aio.links.link import Link
+from otpy.aio.links.sys_calls import Overseer
+from otpy.errors import ProcessDown
+from otpy.links.protocol import LinkProtocol
+
+
+class Introducer(Overseer, Protocol):
+    """Whoever gets links to processes by their names; as `otpy.links.introducer.Introducer`."""
+
+    protocol: type[LinkProtocol]
+
+    @property
+    def name(self) -> str:
+        """The node's name."""
+
+    async def introduce(self, name: str, deadline: float | None) -> Link:
+        """Get a link to a process; wait for one that is being restarted."""
+
+    async def is_running(self, name: str) -> bool:
+        """Tell whether the process runs at this moment."""
+
+    async def obituary(self, link: Link, deadline: float | None) -> ProcessDown:
+        """Tell why the process at the other end of `link` ended."""
