@@ -6,16 +6,14 @@ And, for ``async def`` handlers, what `otpy` has for workers, to be awaited: `ca
 
 from otpy.aio import sys as sys  # not in __all__: ``import *`` is not to hide the standard one
 from otpy.aio import tasks
-from otpy.aio.agent import Agent
-from otpy.aio.events import EventStream
+from otpy.aio.client.events import EventStream
+from otpy.aio.client.node import Node, connect
+from otpy.aio.client.ref import Monitor, Ref
+from otpy.aio.client.trace import TraceStream
 from otpy.aio.links.pending import Pending
 from otpy.aio.links.supervisor import SupervisorRef
-from otpy.aio.node import Node, connect
-from otpy.aio.ref import Monitor, Ref
-from otpy.aio.registry import dispatch, lookup, register, register_name, unregister
-from otpy.aio.trace import TraceStream
-from otpy.aio.watching import demonitor, link, monitor, unlink
-from otpy.aio.workers import (
+from otpy.aio.server.agent import Agent
+from otpy.aio.server.calls import (
     abcast,
     call,
     cast,
@@ -27,6 +25,8 @@ from otpy.aio.workers import (
     supervisor,
     whereis,
 )
+from otpy.aio.server.monitors import demonitor, link, monitor, unlink
+from otpy.aio.server.registry import dispatch, lookup, register, register_name, unregister
 
 __all__ = [
     "Agent",

@@ -1,7 +1,7 @@
 """Functions in processes of their own, awaited on an event loop; as `otpy.tasks`."""
 
-from otpy.aio.streams import stream
-from otpy.aio.task import (
+from otpy.aio.server.streams import stream
+from otpy.aio.server.tasks import (
     Task,
     async_,
     async_nolink,

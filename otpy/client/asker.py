@@ -6,22 +6,16 @@ from otpy.client.trace import TraceStream
 from otpy.client.tree import ProcessInfo
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
 from otpy.links.introducer import Introducer
-from otpy.wire.frames import Frame
+from otpy.links.ref import Ref
 
 ShapeT = TypeVar("ShapeT")
+RefT_co = TypeVar("RefT_co", bound=Ref, covariant=True)
 
 
-class Receiver(Protocol):
-    """A process to which a frame can be sent."""
-
-    def post(self, incarnation: int, data: Frame, deadline: float | None) -> bool:
-        """Send a frame to one incarnation of the process; False if that is gone, or takes none."""
-
-
-class Asker(Introducer, Protocol):
+class Asker(Introducer, Protocol[RefT_co]):
     """A node that can be asked: see `otpy.client.node.Node`."""
 
-    def __getitem__(self, name: str) -> Receiver:
+    def __getitem__(self, name: str) -> RefT_co:
         """Return a reference to a process by its path."""
 
     def ask(

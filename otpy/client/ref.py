@@ -15,9 +15,9 @@ from otpy.wire.gateway import TreeRow
 class Ref(ref.Ref):
     """A process, by its name. Any number of threads may use it."""
 
-    node: Asker
+    node: "Asker[Ref]"
 
-    def __init__(self, node: Asker, name: str) -> None:
+    def __init__(self, node: "Asker[Ref]", name: str) -> None:
         super().__init__(node, name)
 
     @property

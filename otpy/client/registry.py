@@ -7,6 +7,7 @@ from otpy.errors import CallTimeout, NoProcess
 from otpy.links.deadline import DEFAULT_TIMEOUT_S, TooLate, deadline_of
 from otpy.links.messages import Down, Registered
 from otpy.links.protocol import ClientProtocol
+from otpy.links.ref import Ref
 from otpy.wire.codec import unpack
 from otpy.wire.gateway import TreeRow
 from otpy.wire.keys import key_bytes
@@ -24,26 +25,26 @@ class Entry(msgspec.Struct, array_like=True, frozen=True):
         return Registered(self.who[0], self.pid, unpack(self.value))
 
 
-def lookup(node: Asker, key: object, timeout: float | None) -> list[Registered]:
+def lookup(node: Asker[Ref], key: object, timeout: float | None) -> list[Registered]:
     """Tell which processes are registered under `key`."""
     return [entry.told() for entry in _entries(node, key, timeout)]
 
 
-def dispatch(node: Asker, key: object, message: object, timeout: float | None) -> int:
+def dispatch(node: Asker[Ref], key: object, message: object, timeout: float | None) -> int:
     """Send `message` to the `handle_info` of all registered under `key`; tell how many got it."""
     data = ClientProtocol().info(message)
     entries = _entries(node, key, timeout)
     return sum(node[e.who[0]].post(e.who[1], data, deadline_of(timeout)) for e in entries)
 
 
-def _entries(node: Asker, key: object, timeout: float | None) -> list[Entry]:
+def _entries(node: Asker[Ref], key: object, timeout: float | None) -> list[Entry]:
     return node.ask("lookup", {"key": key_bytes(key)}, timeout, shape=list[Entry])
 
 
 class Monitor:
     """Tells of the end of one incarnation of a process; made by `Ref.monitor`."""
 
-    def __init__(self, node: Asker, name: str, timeout: float | None) -> None:
+    def __init__(self, node: Asker[Ref], name: str, timeout: float | None) -> None:
         self._node = node
         try:
             row = node.ask("whereis", {"name": name}, timeout, shape=TreeRow)

@@ -4,10 +4,11 @@ from otpy.client.asker import Asker
 from otpy.client.tree import ProcessInfo
 from otpy.errors import CallTimeout, NoProcess, ProcessDown
 from otpy.links.deadline import deadline_of, share_of
+from otpy.links.ref import Ref
 from otpy.wire.gateway import Statistics
 
 
-def statistics_of(node: Asker, timeout: float | None) -> dict[str, Statistics]:
+def statistics_of(node: Asker[Ref], timeout: float | None) -> dict[str, Statistics]:
     """Ask every supervisor what its workers do; tell it by path.
 
     The workers of a supervisor that does not answer are left out.

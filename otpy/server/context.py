@@ -68,7 +68,7 @@ class Peers(Employer, Administrator, Protocol):
     """The other workers of the tree."""
 
     def on_a_loop(self) -> Any:
-        """Give what reaches them without blocking the event loop: see `otpy.aio.workers`."""
+        """Give what reaches them without blocking the event loop: see `otpy.aio.server.calls`."""
 
     def __getitem__(self, name: str) -> Ref:
         """Return the reference to a process by its name."""

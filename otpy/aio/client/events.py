@@ -12,7 +12,7 @@ from otpy.errors import NodeNotFound
 from otpy.events import Event
 
 if TYPE_CHECKING:
-    from otpy.aio.gateway import Gateway
+    from otpy.aio.client.gateway import Gateway
 
 
 class EventStream:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from otpy.aio.links.pending import Pending
 from otpy.aio.links.pid_ref import HiredRef
-from otpy.aio.workers import Employer, peers
+from otpy.aio.server.calls import Employer, peers
 from otpy.errors import CallTimeout, NoProcess, OtpyError, ProcessDown
 from otpy.links.deadline import DEFAULT_TIMEOUT_S, deadline_of
 from otpy.server.tasks import (

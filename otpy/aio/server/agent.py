@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from otpy.aio import workers
 from otpy.aio.links.ref import Ref
+from otpy.aio.server import calls
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
 from otpy.server.agent import Function, by_name
 
@@ -61,7 +61,7 @@ class Agent:
     ) -> None:
         """Do as `update`, and wait for nothing; as `otpy.Agent.cast`."""
         if isinstance(agent, str):
-            await workers.cast(agent, "update", function, *args, key=key, timeout=timeout)
+            await calls.cast(agent, "update", function, *args, key=key, timeout=timeout)
         else:
             await agent.cast("update", by_name(function), *args, key=key, timeout=timeout)
 
@@ -71,5 +71,5 @@ async def _ask(
 ) -> Any:
     operation, function, *args = request
     if isinstance(agent, str):
-        return await workers.call(agent, operation, function, *args, key=key, timeout=timeout)
+        return await calls.call(agent, operation, function, *args, key=key, timeout=timeout)
     return await agent.call(operation, by_name(function), *args, key=key, timeout=timeout)

@@ -12,9 +12,9 @@ from collections.abc import (
 from dataclasses import dataclass, field
 from typing import Any
 
-from otpy.aio import task as tasks
-from otpy.aio.task import Task
-from otpy.aio.workers import Employer
+from otpy.aio.server import tasks
+from otpy.aio.server.calls import Employer
+from otpy.aio.server.tasks import Task
 from otpy.errors import CallTimeout, OtpyError
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
 from otpy.server.streams import AHEAD, concurrency

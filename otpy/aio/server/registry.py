@@ -2,7 +2,7 @@
 
 import asyncio
 
-from otpy.aio.workers import peers
+from otpy.aio.server.calls import peers
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
 from otpy.links.messages import Registered
 from otpy.server import registry

@@ -1,10 +1,9 @@
 """A reference to a process by name, as a client on an event loop has it."""
 
-from typing import TYPE_CHECKING
-
+from otpy.aio.client.asker import Asker
+from otpy.aio.client.trace import TraceStream
 from otpy.aio.links import ref
 from otpy.aio.links.deadline import within
-from otpy.aio.trace import TraceStream
 from otpy.client.tree import ProcessInfo, process_info
 from otpy.errors import CallTimeout, NoProcess, SeveralInstances
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
@@ -13,14 +12,11 @@ from otpy.system.wait import is_alive
 from otpy.wire.control import DumpStacks
 from otpy.wire.gateway import TreeRow
 
-if TYPE_CHECKING:
-    from otpy.aio.node import Node
-
 
 class Monitor:
     """Tells of the end of one incarnation of a process; made by `Ref.monitor`."""
 
-    def __init__(self, node: "Node", path: str, incarnation: int | None) -> None:
+    def __init__(self, node: "Asker[Ref]", path: str, incarnation: int | None) -> None:
         self._node, self._path, self._incarnation = node, path, incarnation or 0
         self._down = Down(0, path, 0, "noproc") if incarnation is None else None
 
@@ -45,9 +41,9 @@ class Monitor:
 class Ref(ref.Ref):
     """A process, by its name. Any number of tasks of one event loop may use it."""
 
-    node: "Node"
+    node: "Asker[Ref]"
 
-    def __init__(self, node: "Node", name: str) -> None:
+    def __init__(self, node: "Asker[Ref]", name: str) -> None:
         super().__init__(node, name)
 
     @property

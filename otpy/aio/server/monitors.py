@@ -2,7 +2,7 @@
 
 import contextlib
 
-from otpy.aio.workers import peers
+from otpy.aio.server.calls import peers
 from otpy.errors import NoProcess
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
 from otpy.server import context, monitors

@@ -8,16 +8,16 @@ from collections.abc import Generator, Iterable
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar, cast
 
-from otpy.aio.events import EventStream
-from otpy.aio.gateway import Gateway
+from otpy.aio.client.events import EventStream
+from otpy.aio.client.gateway import Gateway
+from otpy.aio.client.ref import Ref
+from otpy.aio.client.trace import TraceStream
 from otpy.aio.links.deadline import within
 from otpy.aio.links.link import Link
 from otpy.aio.links.link_table import LinkTable
 from otpy.aio.links.multi_call import abcast, multi_call
 from otpy.aio.links.pid_ref import HiredRef
 from otpy.aio.links.supervisor import SupervisorRef
-from otpy.aio.ref import Ref
-from otpy.aio.trace import TraceStream
 from otpy.client.gateway import not_running, only_node
 from otpy.client.registry import Entry
 from otpy.client.replies import converted, inquiry, introduced, stop_order
