@@ -1,13 +1,13 @@
 """MessagePack for everything that a client sends or reads: never pickle."""
 
-from itertools import chain
+import gc
 from typing import Any, Final
 
 import msgspec
 
 from otpy.errors import FrameTooLarge, NotSendable, ProtocolError
 from otpy.wire.frames import HEADER, MAX_FRAME, Body
-from otpy.wire.values import SCALARS, carried, revived
+from otpy.wire.values import SCALARS, extended, is_plain, revived
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(ext_hook=revived).decode
@@ -19,6 +19,11 @@ _HEADERS: Final = tuple(map(_header, range(_SMALL)))
 
 _TEXT_CHARS: Final = 500
 _UNSENDABLE: Final = (TypeError, ValueError, OverflowError, RecursionError)
+
+_WITH_ONE_ARGUMENT: Final = 2
+_SEQUENCES: Final = frozenset({tuple, list})
+_are_scalars: Final = SCALARS.issuperset
+_refers_to: Final = gc.get_referents
 
 
 def pack(value: object) -> bytes:
@@ -49,10 +54,18 @@ def pack_frame(message: tuple[object, ...], max_frame: int = MAX_FRAME) -> bytes
         NotSendable: The value cannot be carried.
         FrameTooLarge: The message has more than `max_frame` bytes.
     """
-    # Each answer comes this way: so nothing is called that need not be.
-    if type(message[-1]) not in SCALARS:
-        message = (*message[:-1], _carried(message[-1]))
-    return _framed(message, max_frame)
+    # Each answer comes this way, as each request does below: so nothing is called that need not be.
+    value = message[-1]
+    if type(value) not in SCALARS and (ready := _carried(value)) is not value:
+        message = (*message[:-1], ready)
+    try:
+        body = _encode(message)
+    except _UNSENDABLE as error:
+        raise _not_sendable(message[-1], error) from None
+    size = len(body)
+    if size < _SMALL and size <= max_frame:
+        return _HEADERS[size] + body
+    return _header_of(size, max_frame) + body
 
 
 def pack_request(message: tuple[object, ...], max_frame: int = MAX_FRAME) -> bytes:
@@ -64,57 +77,64 @@ def pack_request(message: tuple[object, ...], max_frame: int = MAX_FRAME) -> byt
         NotSendable: The request cannot be carried.
         FrameTooLarge: The message has more than `max_frame` bytes.
     """
-    # Each call and each cast comes this way, and mostly its parts need no look behind their types.
+    # Each call and each cast comes this way, most of them with a name and one argument.
     request = message[-1]
-    if type(request) is tuple:
-        for part in request:
-            if type(part) not in SCALARS:
-                message = (*message[:-1], _request(request))
-                break
-    elif type(request) not in SCALARS:
-        message = (*message[:-1], _request(request))
-    return _framed(message, max_frame)
-
-
-def pack_requests(kind: int, requests: list[object], max_frame: int = MAX_FRAME) -> bytes:
-    """Encode several requests as a frame of such a kind; raises as `pack_request`."""
-    return _framed(
-        (kind, requests if _is_plain(requests) else [*map(_request, requests)]), max_frame
-    )
-
-
-def _is_plain(requests: list[Any]) -> bool:
-    """Tell whether all have arguments, and those need no look behind their types."""
-    if not {*map(type, requests)} <= {tuple, list}:
-        return False
-    return SCALARS.issuperset(map(type, chain.from_iterable(requests)))
-
-
-def _request(request: object) -> object:
-    if type(request) is not tuple and type(request) is not list:
-        return request if type(request) in SCALARS else _carried(request)
-    for part in request:
-        if type(part) not in SCALARS:
-            return [_carried(part, request) for part in request]
-    return request
-
-
-def _carried(value: object, whole: object = None) -> Any:
-    try:
-        return carried(value)
-    except (NotSendable, *_UNSENDABLE) as error:
-        raise _not_sendable(value if whole is None else whole, error) from None
-
-
-def _framed(message: tuple[object, ...], max_frame: int) -> bytes:
+    if type(request) is tuple and len(request) == _WITH_ONE_ARGUMENT:
+        plain = type(request[0]) is str and type(request[1]) in SCALARS
+    else:
+        plain = type(request) in SCALARS
+    if not plain and (ready := _request(request)) is not request:
+        message = (*message[:-1], ready)
     try:
         body = _encode(message)
     except _UNSENDABLE as error:
         raise _not_sendable(message[-1], error) from None
     size = len(body)
+    if size < _SMALL and size <= max_frame:
+        return _HEADERS[size] + body
+    return _header_of(size, max_frame) + body
+
+
+def pack_requests(kind: int, requests: list[object], max_frame: int = MAX_FRAME) -> bytes:
+    """Encode several requests as a frame of such a kind; raises as `pack_request`."""
+    ready = requests if _is_plain(requests) else [*map(_request, requests)]
+    try:
+        body = _encode((kind, ready))
+    except _UNSENDABLE as error:
+        raise _not_sendable(ready, error) from None
+    return _header_of(len(body), max_frame) + body
+
+
+def _is_plain(requests: list[Any]) -> bool:
+    """Return whether all have arguments, and those need no look behind their types."""
+    # All that a tuple or a list refers to are its elements.
+    return {*map(type, requests)} <= _SEQUENCES and _are_scalars(map(type, _refers_to(*requests)))
+
+
+def _request(request: object) -> object:
+    """Return what an encoder is to be given for a request."""
+    if type(request) is not tuple and type(request) is not list:
+        return request if type(request) in SCALARS else _carried(request)
+    for part in request:
+        if type(part) not in SCALARS:
+            return [_carried(each, request) for each in request]
+    return request
+
+
+def _carried(value: object, whole: object = None) -> Any:
+    kind = type(value)
+    if kind in SCALARS or ((kind is list or kind is dict) and is_plain(value)):
+        return value
+    try:
+        return extended(value)
+    except (NotSendable, *_UNSENDABLE) as error:
+        raise _not_sendable(value if whole is None else whole, error) from None
+
+
+def _header_of(size: int, max_frame: int) -> bytes:
     if size > max_frame:
         raise FrameTooLarge(size, max_frame)
-    return (_HEADERS[size] if size < _SMALL else _header(size)) + body
+    return _header(size)
 
 
 def _not_sendable(value: object, error: Exception) -> NotSendable:

@@ -54,39 +54,49 @@ def carried(value: Any, unknown: Unknown | None = None) -> Any:
         NotSendable: It cannot be carried, or is nested too deep.
     """
     kind = type(value)
-    if kind in SCALARS or ((kind is list or kind is dict) and _is_plain(value, MAX_NESTING)):
+    if kind in SCALARS or ((kind is list or kind is dict) and is_plain(value)):
         return value
-    if kind is tuple and all(type(part) in SCALARS for part in value):
+    return extended(value, unknown)
+
+
+def extended(value: Any, unknown: Unknown | None = None) -> Any:
+    """Return what an encoder is to be given for what is not plain; as `carried`."""
+    if type(value) is tuple and SCALARS.issuperset(map(type, value)):
         return _extension(TUPLE, value)
     return _Carrying(unknown or _refuse).carry(value, 0)
 
 
-def _is_plain(value: Any, levels: int) -> bool:
-    """Tell whether there is nothing but what MessagePack knows, in no more levels than that."""
-    if len(value) > _FEW or not levels:
-        return levels > 0 and _is_plain_by_levels(value, levels)
-    try:
-        parts = value
-        if type(value) is dict:
-            for key in value:
-                if type(key) not in SCALARS:
-                    return False
-            parts = value.values()
-        for part in parts:
-            kind = type(part)
-            if kind not in SCALARS and not (
-                (kind is list or kind is dict) and _is_plain(part, levels - 1)
-            ):
+def is_plain(value: Any) -> bool:
+    """Return whether a list or a mapping holds only what MessagePack knows, not nested too deep."""
+    if len(value) <= _FEW:
+        try:
+            return _holds_plain(value, MAX_NESTING)
+        except RuntimeError:  # another thread has changed it
+            pass
+    return _is_plain_by_levels(value)
+
+
+def _holds_plain(value: Any, levels: int) -> bool:
+    if not levels:
+        return False
+    if type(value) is dict:
+        for key in value:
+            if type(key) not in SCALARS:
                 return False
-    except RuntimeError:  # another thread has changed it
-        return _is_plain_by_levels(value, levels)
+        value = value.values()
+    for part in value:
+        kind = type(part)
+        if kind not in SCALARS and not (
+            (kind is list or kind is dict) and _holds_plain(part, levels - 1)
+        ):
+            return False
     return True
 
 
-def _is_plain_by_levels(value: Any, levels: int) -> bool:
+def _is_plain_by_levels(value: Any) -> bool:
     """Do the same level by level, each of which is one call: for many parts that is faster."""
     level = [value]
-    for _ in range(levels):
+    for _ in range(MAX_NESTING):
         # All that a list or a mapping refers to are its elements, or its keys and values.
         level = _refers_to(*level)
         kinds = set(map(type, level))
