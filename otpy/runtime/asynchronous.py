@@ -13,10 +13,10 @@ from typing import Any
 
 from otpy.core.exits import ExitReason
 from otpy.runtime.event_loop import EventLoop
+from otpy.runtime.exit_reasons import raised
 from otpy.runtime.links import Cast, Info, LinkCall
 from otpy.runtime.mailbox import Message, WorkerMailbox
 from otpy.runtime.orders import ShutDownAsked
-from otpy.runtime.reasons import raised
 from otpy.runtime.serving import End, NotNeeded, Serving
 from otpy.runtime.waiting import Waiting
 from otpy.server.genserver import GenServer

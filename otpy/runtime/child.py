@@ -17,7 +17,7 @@ from otpy.core.exits import (
 )
 from otpy.core.spec import ChildSpec, kind_of, seconds_of
 from otpy.events import ChildEnded, ChildStarted, ChildStarting, ChildStopping, Event
-from otpy.runtime.gauges import CASTS, INFOS, SUSPENDED, TAKEN, busy_for, queued
+from otpy.runtime.counters import CASTS, INFOS, SUSPENDED, TAKEN, busy_for, queued
 from otpy.runtime.output import ChildOutput
 from otpy.system.descriptor import Descriptor
 from otpy.system.loop import Timer
@@ -45,7 +45,7 @@ class Child:
         overdue: Its budget was over before everything of it had ended.
         traps: It wants to be told to shut down, not signalled.
         served: It answers system messages.
-        gauge: What a worker does at this moment; see `otpy.runtime.gauges`.
+        gauge: What a worker does at this moment; see `otpy.runtime.counters`.
         born: The `boot_time` from which on it can have started other processes.
         forced_exit: Why it was killed, if it was: a linked process ended, or it sent no message.
     """

@@ -11,7 +11,7 @@ from otpy.errors import CallTimeout, NoProcess, OtpyError
 from otpy.runtime.clients import Client
 from otpy.runtime.directory import GATEWAY, Entry, way_to
 from otpy.runtime.doors import Doors, open_door
-from otpy.runtime.translate import plain, refusal
+from otpy.runtime.supervisor_api import plain, refusal
 from otpy.system.descriptor import Descriptor, close_all, pipe
 from otpy.system.loop import Loop, Timer
 from otpy.system.message_socket import Channel, ChannelClosed, NotSent

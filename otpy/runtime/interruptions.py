@@ -10,7 +10,7 @@ from typing import Final
 
 from otpy.errors import NoProcess, OtpyError, UnknownRequest
 from otpy.runtime.control import Control
-from otpy.runtime.gauges import BUSY_SINCE, SUSPENDED
+from otpy.runtime.counters import BUSY_SINCE, SUSPENDED
 from otpy.runtime.links import Link
 from otpy.runtime.stop_signals import StopSignals
 from otpy.runtime.tracing import Tracing

@@ -13,8 +13,8 @@ from typing import Final, TypeAlias
 
 from otpy.errors import NoProcess, NotSendable, ProtocolError
 from otpy.runtime.control import Control, noticed
+from otpy.runtime.counters import ARRIVED, BUSY_SINCE, CASTS, INFOS, TAKEN, private_gauge
 from otpy.runtime.entrances import Entrances
-from otpy.runtime.gauges import ARRIVED, BUSY_SINCE, CASTS, INFOS, TAKEN, private_gauge
 from otpy.runtime.interruptions import Interruptions
 from otpy.runtime.links import READ_BYTES, Cast, Info, Link, LinkCall, flush_blocked
 from otpy.runtime.orders import Halt, ShutDownAsked, StopAsked
@@ -42,7 +42,7 @@ class WorkerMailbox:
 
     Args:
         control: The worker's end of the pipe to its supervisor.
-        gauge: Where the supervisor sees what the worker does; see `otpy.runtime.gauges`.
+        gauge: Where the supervisor sees what the worker does; see `otpy.runtime.counters`.
 
     Attributes:
         interruptions: What the supervisor asks beside the messages.

@@ -42,15 +42,15 @@ from otpy.events import (
     NodeStopped,
     NodeStopping,
 )
+from otpy.runtime.bootstrap import Place
 from otpy.runtime.child import Child
 from otpy.runtime.directory import GATEWAY, Directory
+from otpy.runtime.exit_watch import Mourners
 from otpy.runtime.file_watch import FileWatch
 from otpy.runtime.gateway import NodeFacts, be_gateway
-from otpy.runtime.mourning import Mourners
 from otpy.runtime.node_files import NodeFiles
 from otpy.runtime.petitions import Petitions
-from otpy.runtime.place import Place
-from otpy.runtime.recent import RecentEvents
+from otpy.runtime.recent_events import RecentEvents
 from otpy.runtime.subtree import be_supervisor
 from otpy.runtime.supervisor import Supervisor
 from otpy.system.descriptor import Descriptor, pipe

@@ -17,8 +17,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from otpy.runtime.gauges import Board
-from otpy.runtime.pipes import Pipes, open_pipes
+from otpy.runtime.child_pipes import Pipes, open_pipes
+from otpy.runtime.counters import Board
 from otpy.system.descriptor import Descriptor
 from otpy.system.spawn import fork_watched
 from otpy.system.wait import reap, send_signal

@@ -9,7 +9,7 @@ from otpy.core.messages import StartChild, StartCopy, StartMany
 from otpy.errors import CallingSelf, OtpyError, SupervisorError
 from otpy.events import Event, NameTaken
 from otpy.runtime.directory import Directory, Ended, Entry, way_to
-from otpy.runtime.mourning import Mourners
+from otpy.runtime.exit_watch import Mourners
 from otpy.runtime.registry import Registry
 from otpy.runtime.relations import Relations
 from otpy.runtime.reports import child_path

@@ -13,8 +13,8 @@ from typing import Final
 
 from otpy.links.protocol import ClientProtocol
 from otpy.runtime.control_channel import WORKER, end_of_supervisor
+from otpy.runtime.counters import private_gauge
 from otpy.runtime.doors import open_door
-from otpy.runtime.gauges import private_gauge
 from otpy.runtime.mailbox import WorkerMailbox
 from otpy.runtime.worker import be_child
 from otpy.server import context

@@ -11,7 +11,7 @@ from typing import Final
 from otpy.errors import NoProcess
 from otpy.runtime.directory import Directory, Ended
 from otpy.runtime.directory import Entry as Process
-from otpy.runtime.mourning import Mourners
+from otpy.runtime.exit_watch import Mourners
 from otpy.wire.control import Address, Down, Exit, Fate
 
 NO_PROCESS: Final = "noproc"

@@ -20,7 +20,7 @@ from otpy.errors import NoProcess, OtpyError, ProcessDown, SeveralInstances, Sup
 from otpy.runtime.child import Child
 from otpy.runtime.family import Family
 from otpy.runtime.held import WaitingRoom
-from otpy.runtime.translate import refusal, within_bounds
+from otpy.runtime.supervisor_api import refusal, within_bounds
 from otpy.runtime.unanswered import Batch, Forwarded, TaskStart
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.message_socket import Channel, ChannelClosed, ChannelFull, NotSent

@@ -1,10 +1,8 @@
 """The process of a task: it runs one function, gives its result to who began it, and ends."""
 
-import itertools
 from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
-from otpy.core.spec import ChildSpec, Restart, ServerStart, ShutdownBudget
 from otpy.errors import Refused, UnknownRequest
 from otpy.server.caller import Caller
 from otpy.server.context import current
@@ -12,30 +10,9 @@ from otpy.server.functions import resolve
 from otpy.server.genserver import GenServer
 from otpy.server.job import Job
 from otpy.server.results import Stop
-from otpy.wire.control import Address
 
 _UNASKED_S: Final = 60.0
 """How long to wait for whoever wanted the task: he may have died meanwhile."""
-
-
-_NAME_CHARS: Final = 60
-_numbers: Final = itertools.count(1)
-
-
-def task_spec(id_: str, shutdown: ShutdownBudget) -> ChildSpec:
-    """Make the spec of a task's process."""
-    start = ServerStart(f"{Runner.__module__}:{Runner.__name__}")
-    return ChildSpec(id_, start, Restart.TEMPORARY, shutdown)
-
-
-def new_id(owner: Address) -> str:
-    """Make an id that no task of this tree has had: the owner's name, its life, a number."""
-    name = owner.path.replace("/", ".")
-    if "." in owner.path or len(name) > _NAME_CHARS:  # else two names might become one
-        import zlib  # noqa: PLC0415  # a library of its own, which most workers never need
-
-        name = f"{name[:_NAME_CHARS]}-{zlib.crc32(owner.path.encode()):08x}"
-    return f"{name}-{owner.incarnation}-{next(_numbers)}"
 
 
 class Runner(GenServer):

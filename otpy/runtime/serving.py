@@ -8,11 +8,11 @@ from typing import Any, Final
 
 from otpy.core.exits import ExitReason, Raised, is_clean
 from otpy.errors import OtpyError, Refused, UnknownRequest
+from otpy.runtime.exit_reasons import exit_reason, raised, reworded
 from otpy.runtime.links import Cast, Info, LinkCall
 from otpy.runtime.mailbox import Message, WorkerMailbox
 from otpy.runtime.orders import ShutDownAsked
 from otpy.runtime.overseeing import answer, formatted, hides
-from otpy.runtime.reasons import exit_reason, raised, reworded
 from otpy.server.genserver import GenServer
 from otpy.server.results import Continue, Ignore, NoReply, Reply, Stop, Timeout
 from otpy.system.std_streams import complain

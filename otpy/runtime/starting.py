@@ -8,14 +8,15 @@ from functools import partial
 
 from otpy.core.numbers import Numbers
 from otpy.core.spec import ChildSpec, SupervisorSpec, seconds_of
+from otpy.runtime.bootstrap import Place
 from otpy.runtime.child import Child, stop_signal_of
+from otpy.runtime.child_pipes import Pipes, open_pipes
 from otpy.runtime.control_channel import GATEWAY, SUPERVISOR, WORKER, end_of_supervisor
-from otpy.runtime.gauges import Board
+from otpy.runtime.counters import Board
 from otpy.runtime.nursery import Nursery
-from otpy.runtime.output import ChildOutput, Terminal
-from otpy.runtime.pipes import Pipes, open_pipes
-from otpy.runtime.place import Place
+from otpy.runtime.output import ChildOutput
 from otpy.runtime.stacks import StackDumps
+from otpy.runtime.stdout import Terminal
 from otpy.runtime.worker import be_blank, watch_forks
 from otpy.system.loop import Loop
 from otpy.system.spawn import fork_watched

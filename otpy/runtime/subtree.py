@@ -8,10 +8,10 @@ from otpy.core.exits import ExitReason, is_clean
 from otpy.core.messages import HaltAsked, StopAsked
 from otpy.core.spec import ChildSpec, SupervisorSpec
 from otpy.events import Event
+from otpy.runtime.bootstrap import Place
 from otpy.runtime.child import Child
 from otpy.runtime.control_channel import SUPERVISOR, end_of_child
 from otpy.runtime.lock import supervise
-from otpy.runtime.place import Place
 from otpy.runtime.publishing import WayUp
 from otpy.runtime.reports import child_path
 from otpy.runtime.supervisor import Supervisor

@@ -41,19 +41,19 @@ from otpy.events import (
     ChildIgnored,
     Event,
 )
+from otpy.runtime.bootstrap import Place
 from otpy.runtime.child import Child
 from otpy.runtime.children import Children
 from otpy.runtime.held_ends import HeldEnds
 from otpy.runtime.nursery import BATCH
-from otpy.runtime.output import Terminal
 from otpy.runtime.owners import Owners
-from otpy.runtime.place import Place
 from otpy.runtime.publishing import Publisher
 from otpy.runtime.reaper import Reaper
 from otpy.runtime.reports import child_path, declared, published, start_failed
 from otpy.runtime.routing import NOBODY, Router
 from otpy.runtime.starting import Starter
 from otpy.runtime.starts import Starts
+from otpy.runtime.stdout import Terminal
 from otpy.runtime.subtree_numbers import SubtreeNumbers, numbers_of_children
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.loop import Loop

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from otpy.core.exits import ExitReason, ExitStatus, Normal, Raised, Shutdown, is_clean
 from otpy.core.spec import DEFAULT_SHUTDOWN_S
+from otpy.runtime.child_pipes import Pipes
+from otpy.runtime.exit_reasons import raised
 from otpy.runtime.mailbox import WorkerMailbox
 from otpy.runtime.orders import ShutDownAsked
 from otpy.runtime.peers import Peers
-from otpy.runtime.pipes import Pipes
-from otpy.runtime.reasons import raised
 from otpy.runtime.runner import Runner
 from otpy.runtime.serving import NeedsLoop, NotNeeded, Serving, ending
 from otpy.runtime.stop_signals import StopSignals, after_fork, before_fork

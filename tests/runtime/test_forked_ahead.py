@@ -6,7 +6,7 @@ from pathlib import Path
 
 _UNNEEDED = """
 import os, signal
-from otpy.runtime.gauges import Board
+from otpy.runtime.counters import Board
 from otpy.runtime.nursery import Nursery
 
 nursery = Nursery(lambda pipes, gauge: signal.pause() or 0, Board())

@@ -18,7 +18,7 @@ from otpy.events import (
     NameTaken,
 )
 from otpy.runtime.directory import Directory
-from otpy.runtime.mourning import Mourners
+from otpy.runtime.exit_watch import Mourners
 from otpy.runtime.relations import Relations
 from otpy.runtime.subtree_numbers import SubtreeNumbers
 from otpy.wire.codec import pack

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from otpy.core.exits import ExitReason, ExitStatus, Normal, Raised
-from otpy.runtime.reasons import raised, reworded
+from otpy.runtime.exit_reasons import raised, reworded
 
 
 def caught(error: BaseException) -> ExitReason:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from otpy.runtime import pipes
+from otpy.runtime import child_pipes as pipes
 from otpy.runtime.launch import main
 from otpy.system import loop
 
