@@ -6,40 +6,33 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from otpy.core.exits import ExitReason, Killed, Normal, Raised, Shutdown
 from otpy.core.messages import (
-    Action,
+    Answer,
     AutoShutdownBegan,
     BootAsked,
     CountChildren,
     DeleteChild,
-    Emit,
     Event,
     Exited,
     GetChildSpec,
-    GiveUp,
-    Halt,
     HaltAsked,
     Ignored,
-    Kill,
-    Reply,
     Report,
     Request,
     Requested,
     RestartChild,
     Restarting,
-    SetTimer,
     Start,
     StartChild,
     StartCopy,
     Started,
     StartFailed,
-    Stop,
     StopAsked,
     TerminateChild,
     TerminateChildren,
     TimedOut,
-    Up,
     WhichChildren,
 )
+from otpy.core.runtime import perform
 from otpy.core.spec import (
     BRUTAL_KILL,
     INFINITY,
@@ -223,33 +216,37 @@ class AnySupervisor(RuleBasedStateMachine):
         for action in actions:
             assert self.end is None, "the end comes last"
             assert not (was_ending and isinstance(action, Start)), "nothing starts at the end"
-            self.check(action)
+            perform(action, self)
 
-    def check(self, action: Action) -> None:
-        match action:
-            case Start():
-                self.check_start(action.spec, action.incarnation)
-            case Stop(child=id_, incarnation=incarnation):
-                self.check_order(id_)
-                self.check_leaves(id_, incarnation)
-            case Halt(child=id_, incarnation=incarnation):
-                assert self.halted
-                self.check_leaves(id_, incarnation)
-            case Kill(child=id_, incarnation=incarnation):
-                self.check_leaves(id_, incarnation)
-            case SetTimer(child=id_, incarnation=incarnation):
-                assert (id_, incarnation) in self.processes().items()
-            case Reply(token=token):
-                self.unanswered.remove(token)
-            case Emit(report=report):
-                self.check_report(report)
-            case GiveUp(reason=reason):
-                assert not self.processes(), "nobody outlives the supervisor"
-                self.end = reason
-            case Up():
-                pass
+    # ---- as a runtime: what the supervisor decides is checked, and done by the rules above ------
 
-    def check_start(self, spec: ChildSpec, incarnation: int) -> None:
+    def stop(self, child: str, incarnation: int) -> None:
+        self.check_order(child)
+        self.check_leaves(child, incarnation)
+
+    def kill(self, child: str, incarnation: int) -> None:
+        self.check_leaves(child, incarnation)
+
+    def halt(self, child: str, incarnation: int) -> None:
+        assert self.halted
+        self.check_leaves(child, incarnation)
+
+    def set_timer(self, child: str, incarnation: int, seconds: float) -> None:
+        del seconds
+        assert (child, incarnation) in self.processes().items()
+
+    def reply(self, token: int, answer: Answer) -> None:
+        del answer
+        self.unanswered.remove(token)
+
+    def came_up(self) -> None:
+        """Whether that is so is for the tests of the boot."""
+
+    def give_up(self, reason: ExitReason) -> None:
+        assert not self.processes(), "nobody outlives the supervisor"
+        self.end = reason
+
+    def start(self, spec: ChildSpec, incarnation: int) -> None:
         assert spec.id not in self.processes(), "never two incarnations"
         limit = self.state.spec.max_children
         assert limit is None or len(self.processes()) < limit, "never too many"
@@ -281,7 +278,7 @@ class AnySupervisor(RuleBasedStateMachine):
             return self.state.spec.is_dynamic and self.state.ending
         return isinstance(self.state.work.purpose, Ending | StoppingSome)
 
-    def check_report(self, report: Report) -> None:
+    def emit(self, report: Report) -> None:
         match report:
             case Restarting(restarts=counted):
                 limit = self.state.spec.intensity

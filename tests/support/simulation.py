@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Final, TypeAlias, assert_never
+from typing import Final, TypeAlias
 
 from otpy.core.exits import (
     ExitReason,
@@ -19,30 +19,22 @@ from otpy.core.exits import (
     Stopped,
 )
 from otpy.core.messages import (
-    Action,
     Answer,
     BootAsked,
-    Emit,
     Event,
     Exited,
-    GiveUp,
-    Halt,
     HaltAsked,
     Ignored,
-    Kill,
-    Reply,
+    Report,
     Request,
     Requested,
-    SetTimer,
-    Start,
     Started,
     StartFailed,
-    Stop,
     StopAsked,
     TimedOut,
-    Up,
 )
 from otpy.core.numbers import Numbers
+from otpy.core.runtime import perform
 from otpy.core.spec import (
     ChildSpec,
     NoBudget,
@@ -138,12 +130,12 @@ class World:
 
     def ask(self, supervisor: Supervisor, request: Request) -> Answer:
         token = next(self._numbers)
-        self._post(supervisor, Requested(token, request))
+        self.post(supervisor, Requested(token, request))
         self.settle()
         return supervisor.answers[token]
 
     def stop(self, supervisor: Supervisor) -> None:
-        self._post(supervisor, StopAsked())
+        self.post(supervisor, StopAsked())
         self.settle()
 
     def end_worker(self, worker: Worker, word: str, reason: ExitReason) -> None:
@@ -152,12 +144,12 @@ class World:
             self._terminate(worker, word)
             worker.stuck = worker.script.hangs
             if not worker.stuck:
-                self._bury(worker, reason)
+                self.process_ended(worker, reason)
         self.settle()
 
     def kill(self, process: Process) -> list[Entry]:
         """Kill a process and return what its orphans log: they are gone when its parent hears."""
-        orphans = self._kill(process)
+        orphans = self.end_at_once(process)
         self.settle()
         return orphans
 
@@ -178,46 +170,22 @@ class World:
             due, _, process = heapq.heappop(self._timers)
             if self._is_alive(process) and process.parent is not None:
                 self._now = max(self._now, due)
-                self._post(process.parent, TimedOut(process.id, process.incarnation))
+                self.post(process.parent, TimedOut(process.id, process.incarnation))
             return True
         return False
 
     def _deliver(self, supervisor: Supervisor, event: Event) -> None:
         supervisor.state, actions = decide(supervisor.state, event, self._now)
         for action in actions:
-            self._perform(supervisor, action)
+            perform(action, Simulated(self, supervisor))
 
-    def _post(self, supervisor: Supervisor | None, event: Event) -> None:
+    def post(self, supervisor: Supervisor | None, event: Event) -> None:
         if supervisor is not None:
             self._events.append((supervisor, event))
 
-    # ---- actions -------------------------------------------------------------------------------
+    # ---- what `Simulated` does -----------------------------------------------------------------
 
-    def _perform(self, supervisor: Supervisor, action: Action) -> None:
-        match action:
-            case Start(spec=spec, incarnation=incarnation):
-                self._start(supervisor, spec, incarnation)
-            case Stop(child=id_, incarnation=incarnation):
-                self._stop(self._process(id_, incarnation))
-            case Kill(child=id_, incarnation=incarnation):
-                self._kill(self._process(id_, incarnation))
-            case Halt(child=id_, incarnation=incarnation):
-                self._halt(self._process(id_, incarnation))
-            case SetTimer(child=id_, incarnation=incarnation, seconds=seconds):
-                self._set_timer(id_, incarnation, seconds)
-            case Reply(token=token, answer=answer):
-                supervisor.answers[token] = answer
-            case Up():
-                supervisor.is_up = True
-                self._post(supervisor.parent, Started(supervisor.id, supervisor.incarnation))
-            case GiveUp(reason=reason):
-                self._bury(supervisor, reason)
-            case Emit():
-                pass
-            case _:
-                assert_never(action)
-
-    def _start(self, parent: Supervisor, spec: ChildSpec, incarnation: int) -> None:
+    def start_child(self, parent: Supervisor, spec: ChildSpec, incarnation: int) -> None:
         assert spec.id not in self._processes, f"two incarnations of {spec.id}"
         self._incarnations[spec.id] += 1
         assert incarnation == self._incarnations[spec.id], f"{spec.id} is miscounted"
@@ -230,7 +198,7 @@ class World:
 
     def _open(self, supervisor: Supervisor) -> None:
         self._processes[supervisor.id] = supervisor
-        self._post(supervisor, BootAsked())
+        self.post(supervisor, BootAsked())
 
     def _start_worker(self, parent: Supervisor, spec: ChildSpec, incarnation: int) -> None:
         assert isinstance(spec.start, ServerStart)
@@ -242,15 +210,15 @@ class World:
             case "ok":
                 brutal = spec.shutdown == NoBudget.BRUTAL_KILL
                 self._processes[spec.id] = Worker(spec.id, incarnation, parent, script, brutal)
-                self._post(parent, Started(spec.id, incarnation))
+                self.post(parent, Started(spec.id, incarnation))
             case "ignore":
-                self._post(parent, Ignored(spec.id, incarnation))
+                self.post(parent, Ignored(spec.id, incarnation))
             case _:
-                self._post(parent, StartFailed(spec.id, incarnation, Stopped("init_failed")))
+                self.post(parent, StartFailed(spec.id, incarnation, Stopped("init_failed")))
 
-    def _stop(self, process: Process) -> None:
+    def stop_process(self, process: Process) -> None:
         if isinstance(process, Supervisor):
-            self._post(process, StopAsked())
+            self.post(process, StopAsked())
             return
         if process.script.traps:
             if process.stuck:
@@ -259,15 +227,15 @@ class World:
             if process.script.hangs:
                 process.stuck = True
                 return
-        self._bury(process, Shutdown())
+        self.process_ended(process, Shutdown())
 
-    def _halt(self, process: Process) -> None:
+    def halt_process(self, process: Process) -> None:
         if isinstance(process, Supervisor):
-            self._post(process, HaltAsked())
+            self.post(process, HaltAsked())
         else:
-            self._bury(process, Killed())
+            self.process_ended(process, Killed())
 
-    def _set_timer(self, id_: str, incarnation: int, seconds: float) -> None:
+    def wake_later(self, id_: str, incarnation: int, seconds: float) -> None:
         process = self._processes.get(id_)
         if process is not None and process.incarnation == incarnation:
             heapq.heappush(self._timers, (self._now + seconds, next(self._numbers), process))
@@ -277,11 +245,11 @@ class World:
     def _terminate(self, worker: Worker, reason: str) -> None:
         self.log.append(["terminate", worker.id, worker.incarnation, reason])
 
-    def _bury(self, process: Process, reason: ExitReason) -> None:
+    def process_ended(self, process: Process, reason: ExitReason) -> None:
         self._remove(process)
         self._announce(process, reason)
 
-    def _kill(self, process: Process) -> list[Entry]:
+    def end_at_once(self, process: Process) -> list[Entry]:
         self._remove(process)
         orphans = self._abandon(process) if isinstance(process, Supervisor) else []
         self._announce(process, Killed())
@@ -296,16 +264,16 @@ class World:
         if process.parent is None:
             self.end = reason
         elif isinstance(process, Supervisor) and not process.is_up:
-            self._post(process.parent, StartFailed(process.id, process.incarnation, reason))
+            self.post(process.parent, StartFailed(process.id, process.incarnation, reason))
         else:
-            self._post(process.parent, Exited(process.id, process.incarnation, reason))
+            self.post(process.parent, Exited(process.id, process.incarnation, reason))
 
     def _abandon(self, supervisor: Supervisor) -> list[Entry]:
         """Let all below a killed supervisor end: workers at once, supervisors in order."""
         with self._logged_apart() as log:
             for process in self._below(supervisor):
                 if isinstance(process, Supervisor):
-                    self._post(process, StopAsked())
+                    self.post(process, StopAsked())
                     continue
                 if process.script.traps and not process.stuck:
                     self._terminate(process, "killed")
@@ -325,10 +293,46 @@ class World:
     def _below(self, supervisor: Supervisor) -> list[Process]:
         return [p for p in self._processes.values() if p.parent is supervisor]
 
-    def _process(self, id_: str, incarnation: int) -> Process:
+    def process(self, id_: str, incarnation: int) -> Process:
         process = self._processes[id_]
         assert process.incarnation == incarnation
         return process
 
     def _is_alive(self, process: Process) -> bool:
         return self._processes.get(process.id) is process
+
+
+class Simulated:
+    """The runtime of one supervisor of a world."""
+
+    def __init__(self, world: World, supervisor: Supervisor) -> None:
+        self._world, self._supervisor = world, supervisor
+
+    def start(self, spec: ChildSpec, incarnation: int) -> None:
+        self._world.start_child(self._supervisor, spec, incarnation)
+
+    def stop(self, child: str, incarnation: int) -> None:
+        self._world.stop_process(self._world.process(child, incarnation))
+
+    def kill(self, child: str, incarnation: int) -> None:
+        self._world.end_at_once(self._world.process(child, incarnation))
+
+    def halt(self, child: str, incarnation: int) -> None:
+        self._world.halt_process(self._world.process(child, incarnation))
+
+    def set_timer(self, child: str, incarnation: int, seconds: float) -> None:
+        self._world.wake_later(child, incarnation, seconds)
+
+    def reply(self, token: int, answer: Answer) -> None:
+        self._supervisor.answers[token] = answer
+
+    def emit(self, report: Report) -> None:
+        """Publish nothing: nobody listens."""
+
+    def came_up(self) -> None:
+        supervisor = self._supervisor
+        supervisor.is_up = True
+        self._world.post(supervisor.parent, Started(supervisor.id, supervisor.incarnation))
+
+    def give_up(self, reason: ExitReason) -> None:
+        self._world.process_ended(self._supervisor, reason)

@@ -1,0 +1,84 @@
+"""What carries out the decisions of a supervisor: with processes, in a simulation, elsewhere.
+
+`decide` returns actions; a `Runtime` does them, and lets the supervisor know by events what came
+of each. Nothing in the core depends on what a child is.
+"""
+
+from typing import Protocol, assert_never
+
+from otpy.core.exits import ExitReason
+from otpy.core.messages import (
+    Action,
+    Answer,
+    Emit,
+    GiveUp,
+    Halt,
+    Kill,
+    Reply,
+    Report,
+    SetTimer,
+    Start,
+    Stop,
+    Up,
+)
+from otpy.core.spec import ChildSpec
+
+
+class Runtime(Protocol):
+    """Carries out the decisions of one supervisor.
+
+    A child is named by its id and its incarnation, one of those that `start` was called for and
+    whose end has not been told yet. No method waits for what it begins.
+    """
+
+    def start(self, spec: ChildSpec, incarnation: int) -> None:
+        """Start a child; answered by `Started`, `Ignored` or `StartFailed`."""
+
+    def stop(self, child: str, incarnation: int) -> None:
+        """Ask a child to end; answered by `Exited`, or by `StartFailed` while it starts."""
+
+    def kill(self, child: str, incarnation: int) -> None:
+        """End a child and what it has started, at once; answered as `stop`."""
+
+    def halt(self, child: str, incarnation: int) -> None:
+        """End a worker as `kill` does; tell a supervisor `HaltAsked`."""
+
+    def set_timer(self, child: str, incarnation: int, seconds: float) -> None:
+        """Answer with `TimedOut` after `seconds`, unless the child has ended before."""
+
+    def reply(self, token: int, answer: Answer) -> None:
+        """Answer the `Requested` with this token."""
+
+    def emit(self, report: Report) -> None:
+        """Publish a decision."""
+
+    def came_up(self) -> None:
+        """Tell the parent that all children are started."""
+
+    def give_up(self, reason: ExitReason) -> None:
+        """End this supervisor; all its children are gone."""
+
+
+def perform(action: Action, runtime: Runtime) -> None:
+    """Let `runtime` do what the core has decided."""
+    match action:
+        case Start(spec=spec, incarnation=incarnation):
+            runtime.start(spec, incarnation)
+        case Stop(child=child, incarnation=incarnation):
+            runtime.stop(child, incarnation)
+        case Kill(child=child, incarnation=incarnation):
+            runtime.kill(child, incarnation)
+        case Halt(child=child, incarnation=incarnation):
+            runtime.halt(child, incarnation)
+        case SetTimer(child=child, incarnation=incarnation, seconds=seconds):
+            runtime.set_timer(child, incarnation, seconds)
+        case Reply(token=token, answer=answer):
+            runtime.reply(token, answer)
+        case Emit(report=report):
+            runtime.emit(report)
+        case Up():
+            runtime.came_up()
+        case GiveUp(reason=reason):
+            runtime.give_up(reason)
+        case _:
+            assert_never(action)
