@@ -31,6 +31,7 @@ test: $(READY) ## run the tests
 check: $(READY) ## look for mistakes without running anything: format, lint, types, docs
 	@$(BIN)/ruff format --check $(CODE)
 	@$(BIN)/ruff check $(CODE)
+	@$(BIN)/python scripts/generate_blocking.py --check
 	@$(BIN)/mypy
 	@$(MAKE) --no-print-directory docs
 
@@ -40,6 +41,7 @@ docs: $(DOCS) ## build the documentation in site/; a broken link is a mistake
 format: $(READY) ## format the code and mend what can be mended
 	@$(BIN)/ruff format $(CODE)
 	@$(BIN)/ruff check --fix $(CODE)
+	@$(BIN)/python scripts/generate_blocking.py
 
 bench: $(READY) ## measure: medians, and ratios to a baseline in the same run
 	@set -e; for script in scripts/bench*.py; do \

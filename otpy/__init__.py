@@ -32,9 +32,10 @@ if TYPE_CHECKING:
         SupervisorError,
         UnknownRequest,
     )
+    from otpy.links.child_info import ChildCounts, ChildInfo
     from otpy.links.messages import Down, Exit, Registered
     from otpy.links.pending import Pending
-    from otpy.links.supervisor import ChildCounts, ChildInfo, SupervisorRef
+    from otpy.links.supervisor import SupervisorRef
     from otpy.server.agent import Agent
     from otpy.server.caller import Caller
     from otpy.server.calls import (
@@ -86,7 +87,8 @@ else:
             ),
             "otpy.links.messages": ("Down", "Exit", "Registered"),
             "otpy.links.pending": ("Pending",),
-            "otpy.links.supervisor": ("ChildCounts", "ChildInfo", "SupervisorRef"),
+            "otpy.links.child_info": ("ChildCounts", "ChildInfo"),
+            "otpy.links.supervisor": ("SupervisorRef",),
             "otpy.server.agent": ("Agent",),
             "otpy.server.caller": ("Caller",),
             "otpy.server.calls": (

@@ -6,7 +6,7 @@ from otpy.client.trace import TraceStream
 from otpy.client.tree import ProcessInfo, process_info
 from otpy.errors import NoProcess, SeveralInstances
 from otpy.links import ref
-from otpy.links.deadline import DEFAULT_TIMEOUT_S, TooLate, deadline_of
+from otpy.links.deadline import DEFAULT_TIMEOUT_S, TooLate, deadline_of, within
 from otpy.system.wait import is_alive
 from otpy.wire.control import DumpStacks
 from otpy.wire.gateway import TreeRow
@@ -47,7 +47,8 @@ class Ref(ref.Ref):
 
         The `timeout` is for its begin.
         """
-        return self._within(timeout, "answer", lambda until: self.node.trace(self.name, until))
+        with within(timeout, f"{self.name!r} did not answer") as deadline:
+            return self.node.trace(self.name, deadline)
 
     def stack(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> str:
         """Tell the Python stacks of all threads of a worker, even when it is stuck.

@@ -4,7 +4,7 @@ import math
 import time
 from typing import Final
 
-from otpy.errors import OtpyError
+from otpy.errors import CallTimeout, OtpyError
 
 DEFAULT_TIMEOUT_S: Final = 5.0
 """How long a call waits unless told otherwise, as in OTP."""
@@ -35,6 +35,31 @@ def deadline_of(timeout: float | None) -> float | None:
     if not isinstance(timeout, (int, float)) or not 0 < timeout < math.inf:
         raise ValueError(f"timeout is seconds above zero, or None for ever, got {timeout!r}")
     return time.monotonic() + timeout
+
+
+class within:  # noqa: N801  # as the context managers of `contextlib`
+    """Give what is in the block so many seconds, and tell it the deadline.
+
+    Args:
+        timeout: Seconds above zero, or None for ever.
+        what: The text of the error, before the time.
+
+    Raises:
+        ValueError: The timeout is not a number of seconds above zero.
+        CallTimeout: The block raised `TooLate`.
+    """
+
+    __slots__ = ("_timeout", "_what")
+
+    def __init__(self, timeout: float | None, what: str) -> None:
+        self._timeout, self._what = timeout, what
+
+    def __enter__(self) -> float | None:
+        return deadline_of(self._timeout)
+
+    def __exit__(self, kind: object, error: object, traceback: object) -> None:
+        if isinstance(error, TooLate):
+            raise CallTimeout(f"{self._what} within {self._timeout:g} s") from None
 
 
 def seconds_left(deadline: float | None) -> float | None:

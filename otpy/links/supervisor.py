@@ -1,13 +1,13 @@
+# Generated from otpy/aio/links/supervisor.py by scripts/generate_blocking.py; do not edit.
+
 """The supervisor API, with OTP's names."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-import msgspec
-
 from otpy.errors import OtpyError
+from otpy.links.child_info import ChildCounts, ChildInfo, Result, spec_fields
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
-from otpy.links.protocol import error_of
 
 ShapeT = TypeVar("ShapeT")
 
@@ -29,56 +29,6 @@ class Administrator(Protocol):
         repeatable: bool = True,
     ) -> ShapeT:
         """Ask, and make the answer a `shape`: see ``supervisor`` in `otpy.wire.gateway`."""
-
-
-class ChildInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """A child as its supervisor sees it.
-
-    Attributes:
-        id: Unique among its siblings.
-        state: ``running``, ``restarting`` or ``undefined``, which is not running.
-        kind: ``supervisor``, ``worker`` or ``command``.
-        pid: Of the present incarnation; None when there is no process.
-        incarnation: How often it was started.
-    """
-
-    id: str
-    state: str
-    kind: str
-    pid: int | None = None
-    incarnation: int = 0
-
-
-class ChildCounts(msgspec.Struct, frozen=True, kw_only=True):
-    """How many children a supervisor has.
-
-    Attributes:
-        specs: All of them, running or not.
-        active: Those that run.
-        supervisors: Those that are supervisors, running or not.
-        workers: Those that are not, running or not.
-    """
-
-    specs: int
-    active: int
-    supervisors: int
-    workers: int
-
-
-class Result(msgspec.Struct):
-    """What became of one child of many."""
-
-    child: ChildInfo | None = None
-    error: str = ""
-    arguments: list[Any] = []
-
-    def value(self) -> ChildInfo | OtpyError:
-        """Tell the child, or why there is none."""
-        return self.child if self.child is not None else error_of(self.error, self.arguments)
-
-    def refusal(self) -> OtpyError | None:
-        """Tell why nothing was done; None if it was."""
-        return None if self.child is not None else error_of(self.error, self.arguments)
 
 
 class SupervisorRef:
@@ -212,31 +162,3 @@ class SupervisorRef:
     ) -> ShapeT:
         request = {"path": self.path, "op": op, **arguments}
         return self._node.ask("supervisor", request, timeout, shape=shape, repeatable=repeatable)
-
-
-def spec_fields(
-    spec: Mapping[str, object] | None,
-    args: Sequence[object] | Mapping[str, object] | None,
-    id_: str | None,
-) -> dict[str, object]:
-    """Put together what `start_child` is given."""
-    fields = {key: _written(key, value) for key, value in (spec or {}).items()}
-    if args is not None:
-        fields["args"] = dict(args) if isinstance(args, Mapping) else list(args)
-    if id_ is not None:
-        fields["id"] = id_
-    return fields
-
-
-def _written(key: str, value: Any) -> Any:
-    """Write a field as in YAML, which has no tuples: its own words, not the values of arguments."""
-    if key == "template" and isinstance(value, Mapping):
-        return spec_fields(value, None, None)
-    if key == "children" and isinstance(value, list | tuple):
-        children = (isinstance(each, Mapping) for each in value)
-        return [
-            spec_fields(v, None, None) if ok else v for v, ok in zip(value, children, strict=True)
-        ]
-    if isinstance(value, Mapping):
-        return dict(value)
-    return list(value) if type(value) is tuple else value

@@ -1,10 +1,10 @@
+# Generated from otpy/aio/links/sys_calls.py by scripts/generate_blocking.py; do not edit.
+
 """What one may ask a process beside its messages (OTP's sys), and how it is stopped in order."""
 
-from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
-from otpy.errors import CallTimeout
-from otpy.links.deadline import DEFAULT_TIMEOUT_S, TooLate, deadline_of
+from otpy.links.deadline import DEFAULT_TIMEOUT_S, within
 from otpy.wire.control import Inquiry, ReadGauges
 from otpy.wire.gateway import Statistics, Stopped
 from otpy.wire.sys_messages import GetState, ReplaceState, Resume, Suspend
@@ -91,17 +91,10 @@ class SystemCalls:
             CallTimeout: It is not gone yet. It ends all the same, unless it never comes to it.
             CallingSelf: It is this process.
         """
-        self._within(
-            timeout, "end", lambda until: self.node.stop_process(self.name, reason, until)
-        ).check()
+        with within(timeout, f"{self.name!r} did not end") as deadline:
+            told = self.node.stop_process(self.name, reason, deadline)
+        told.check()
 
     def _oversee(self, request: Inquiry, timeout: float | None, shape: type[T]) -> T:
-        return self._within(
-            timeout, "answer", lambda until: self.node.oversee(self.name, request, until, shape)
-        )
-
-    def _within(self, timeout: float | None, what: str, ask: Callable[[float | None], T]) -> T:
-        try:
-            return ask(deadline_of(timeout))
-        except TooLate:
-            raise CallTimeout(f"{self.name!r} did not {what} within {timeout:g} s") from None
+        with within(timeout, f"{self.name!r} did not answer") as deadline:
+            return self.node.oversee(self.name, request, deadline, shape)

@@ -162,12 +162,23 @@ class AsyncPeers:
         """Tell whether a process runs at this moment."""
         return running(await self._row(name), self._me)
 
-    async def oversee(self, name: str, request: Inquiry, shape: type[T]) -> T:
+    async def oversee(
+        self,
+        name: str,
+        request: Inquiry,
+        deadline: float | None,  # noqa: ARG002  # who awaits this gives up by itself
+        shape: type[T],
+    ) -> T:
         """Ask a server beside its messages."""
         answer, _ = await self._ask(AskProcess(name, plainly(request)))
         return overseen(answer, shape)
 
-    async def stop_process(self, name: str, reason: object) -> Stopped:
+    async def stop_process(
+        self,
+        name: str,
+        reason: object,
+        deadline: float | None,  # noqa: ARG002  # as `oversee`
+    ) -> Stopped:
         """Have a process end in order, and tell how it ended."""
         who, order = stop_order(await self._row(name), reason, self._me)
         with contextlib.suppress(NoProcess, ProcessDown):  # it has ended by itself meanwhile

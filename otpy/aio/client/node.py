@@ -267,20 +267,38 @@ class Node:
         repeatable: bool = True,
     ) -> ShapeT:
         """Ask the gateway, and make the answer a `shape`; raises `CallTimeout`."""
-        async with within(timeout, f"node {self.name!r} did not answer"):
-            answer = await self._gateway.ask(operation, arguments, repeatable=repeatable)
-            return converted(operation, answer, shape)
+        async with within(timeout, f"node {self.name!r} did not answer") as deadline:
+            return await self.ask_until(
+                operation, arguments, deadline, shape=shape, repeatable=repeatable
+            )
 
-    async def oversee(self, name: str, request: Inquiry, shape: type[ShapeT]) -> ShapeT:
+    async def ask_until(
+        self,
+        operation: str,
+        arguments: dict[str, Any],
+        deadline: float | None,
+        *,
+        shape: type[ShapeT],
+        repeatable: bool = True,
+    ) -> ShapeT:
+        """Ask the gateway, and make the answer a `shape`."""
+        answer = await self._gateway.ask(operation, arguments, deadline, repeatable=repeatable)
+        return converted(operation, answer, shape)
+
+    async def oversee(
+        self, name: str, request: Inquiry, deadline: float | None, shape: type[ShapeT]
+    ) -> ShapeT:
         """Ask a server beside its messages."""
         operation, arguments = inquiry(name, request)
         repeatable = not isinstance(request, ReplaceState)
-        return await self.ask(operation, arguments, None, shape=shape, repeatable=repeatable)
+        return await self.ask_until(
+            operation, arguments, deadline, shape=shape, repeatable=repeatable
+        )
 
-    async def stop_process(self, name: str, reason: object) -> Stopped:
+    async def stop_process(self, name: str, reason: object, deadline: float | None) -> Stopped:
         """Have a process end in order, and tell how it ended."""
-        row = await self.ask("whereis", {"name": name}, None, shape=TreeRow)
-        return await self.ask("stop", stop_order(row, reason), None, shape=Stopped)
+        row = await self.ask_until("whereis", {"name": name}, deadline, shape=TreeRow)
+        return await self.ask_until("stop", stop_order(row, reason), deadline, shape=Stopped)
 
     async def hire(self, supervisor: str, shutdown: float, *, tied: bool) -> HiredRef:
         """Have a supervisor start a task, and get a reference to that very process."""

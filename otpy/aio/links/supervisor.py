@@ -1,17 +1,17 @@
-"""The supervisor API for asyncio."""
+"""The supervisor API, with OTP's names."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from otpy.errors import OtpyError
+from otpy.links.child_info import ChildCounts, ChildInfo, Result, spec_fields
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
-from otpy.links.supervisor import ChildCounts, ChildInfo, Result, spec_fields
 
 ShapeT = TypeVar("ShapeT")
 
 
 class Administrator(Protocol):
-    """Whoever has supervisors asked; as `otpy.links.supervisor.Administrator`."""
+    """Whoever has supervisors asked: a client's node, or a worker's peers."""
 
     @property
     def name(self) -> str:
@@ -26,11 +26,17 @@ class Administrator(Protocol):
         shape: type[ShapeT],
         repeatable: bool = True,
     ) -> ShapeT:
-        """Ask, and make the answer a `shape`."""
+        """Ask, and make the answer a `shape`: see ``supervisor`` in `otpy.wire.gateway`."""
 
 
 class SupervisorRef:
-    """A supervisor, by its name: as `otpy.SupervisorRef`, to be awaited."""
+    """A supervisor, by its name.
+
+    Operations that change something wait as long as they take unless given a `timeout`, as OTP's
+    do; once sent, they are never sent twice. All raise `NoProcess` if there is no such
+    supervisor, `NodeNotFound` if the node is gone, `CallTimeout` if the answer did not come in
+    time, and `ProcessDown` if whoever should have answered was killed meanwhile.
+    """
 
     def __init__(self, node: Administrator, path: str) -> None:
         self._node = node
@@ -52,7 +58,11 @@ class SupervisorRef:
     async def get_childspec(
         self, child: str, *, timeout: float | None = DEFAULT_TIMEOUT_S
     ) -> dict[str, Any]:
-        """Return a child's spec, with the YAML's fields."""
+        """Return a child's spec, with the YAML's fields.
+
+        Raises:
+            SupervisorError: ``not_found``.
+        """
         arguments = {"child": child}
         return await self._ask(
             "get_childspec", arguments, timeout, shape=dict[str, Any], repeatable=True
@@ -66,36 +76,81 @@ class SupervisorRef:
         id: str | None = None,  # noqa: A002 - the YAML's word
         timeout: float | None = None,
     ) -> ChildInfo:
-        """Add a child and start it; as `otpy.SupervisorRef.start_child`."""
+        """Add a child and start it; return it as it is once its init has returned.
+
+        Args:
+            spec: The YAML's fields, for example ``{"id": "w3", "start": "shop:Worker"}``. Left
+                out if the supervisor has a template that its children are made from.
+            args: The field of that name. Positional ones come after the template's, keyword
+                ones beside them.
+            id: The field of that name. Without it a child of a template gets one:
+                ``worker-1``, ``worker-2`` ...
+            timeout: Seconds, or None for as long as it takes.
+
+        Raises:
+            SpecError: The spec is wrong.
+            SupervisorError: ``already_started``, ``already_present``, ``bad_combination`` or
+                ``max_children``.
+            StartFailed: Its init failed; the spec is not kept.
+        """
         arguments = {"spec": spec_fields(spec, args, id)}
         return await self._ask("start_child", arguments, timeout, shape=ChildInfo)
 
     async def start_children(
         self, specs: Iterable[Mapping[str, object]], *, timeout: float | None = None
     ) -> list[ChildInfo | OtpyError]:
-        """Add many children by one request; as `otpy.SupervisorRef.start_children`."""
+        """Add many children by one request, and start them one after another.
+
+        The fate of one does not touch the others: the result has, in their order, for each what
+        `start_child` returns or the error that it would raise.
+
+        Args:
+            specs: What `start_child` takes, for example ``[{"args": [n]} for n in range(1000)]``.
+            timeout: Seconds, or None for as long as it takes.
+
+        Raises:
+            SpecError: A spec is wrong; nothing was started.
+        """
         arguments = {"specs": [spec_fields(spec, None, None) for spec in specs]}
         results = await self._ask("start_children", arguments, timeout, shape=list[Result])
         return [result.value() for result in results]
 
     async def terminate_child(self, child: str, *, timeout: float | None = None) -> None:
-        """Stop a child; as `otpy.SupervisorRef.terminate_child`."""
+        """Stop a child; its spec stays, unless the child is temporary or the supervisor dynamic.
+
+        Raises:
+            SupervisorError: ``not_found``.
+        """
         await self._ask("terminate_child", {"child": child}, timeout, shape=Any)
 
     async def terminate_children(
         self, children: Iterable[str], *, timeout: float | None = None
     ) -> list[OtpyError | None]:
-        """Stop many children by one request; as `otpy.SupervisorRef.terminate_children`."""
+        """Stop many children by one request; as in a stop of their supervisor.
+
+        Those of a dynamic supervisor stop all at once, others one after another, latest first.
+        The result has, in the order of `children`, None for each that was stopped, and for one
+        that is not there the `SupervisorError` ``not_found``.
+        """
         arguments = {"children": list(children)}
         results = await self._ask("terminate_children", arguments, timeout, shape=list[Result])
         return [result.refusal() for result in results]
 
     async def restart_child(self, child: str, *, timeout: float | None = None) -> ChildInfo:
-        """Start a child that does not run."""
+        """Start a child that does not run.
+
+        Raises:
+            SupervisorError: ``not_found``, ``running`` or ``restarting``.
+            StartFailed: Its init failed.
+        """
         return await self._ask("restart_child", {"child": child}, timeout, shape=ChildInfo)
 
     async def delete_child(self, child: str, *, timeout: float | None = None) -> None:
-        """Forget the spec of a child that does not run."""
+        """Forget the spec of a child that does not run.
+
+        Raises:
+            SupervisorError: ``not_found``, ``running`` or ``restarting``.
+        """
         await self._ask("delete_child", {"child": child}, timeout, shape=Any)
 
     async def _ask(

@@ -1,4 +1,4 @@
-"""What one may ask a process beside its messages, awaited; as `otpy.links.sys_calls`."""
+"""What one may ask a process beside its messages (OTP's sys), and how it is stopped in order."""
 
 from typing import Any, Protocol, TypeVar
 
@@ -14,31 +14,52 @@ T = TypeVar("T")
 class Overseer(Protocol):
     """Whoever takes such questions to processes, by their names."""
 
-    async def oversee(self, name: str, request: Inquiry, shape: type[T]) -> T:
-        """Ask a process, or the supervisor that watches it."""
+    async def oversee(
+        self, name: str, request: Inquiry, deadline: float | None, shape: type[T]
+    ) -> T:
+        """Ask a process, or the supervisor that watches it; raises `TooLate` and `NoProcess`."""
 
-    async def stop_process(self, name: str, reason: object) -> Stopped:
-        """Have a process end in order, and tell how it ended."""
+    async def stop_process(self, name: str, reason: object, deadline: float | None) -> Stopped:
+        """Have a process end in order, and tell how it ended; raises likewise."""
 
 
 class SystemCalls:
-    """The part of a reference that talks to the server's supervision, not to its handlers."""
+    """The part of a reference that talks to the server's supervision, not to its handlers.
+
+    System messages overtake whatever waits in the mailbox, and are served between two messages:
+    a server that is busy with one answers when it is done with it. All of these wait for a
+    process that is being restarted, and raise `CallTimeout`, `NoProcess` (nor is a supervisor, a
+    command or a function a server), `ProcessDown`, and `CallingSelf` in the server itself.
+    """
 
     name: str
     node: Overseer
 
     async def get_state(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> Any:
-        """Return the attributes of the server's instance; as `otpy.Ref.get_state`."""
+        """Return the attributes of the server's instance, as its `format_status` shows them.
+
+        What MessagePack cannot carry, and what is very large, is there as its shortened text.
+        """
         return await self._oversee(GetState(), timeout, Any)
 
     async def replace_state(
         self, attributes: dict[str, Any], *, timeout: float | None = DEFAULT_TIMEOUT_S
     ) -> Any:
-        """Give attributes other values; as `otpy.Ref.replace_state`."""
+        """Give attributes of the server's instance other values; return the state then.
+
+        Raises:
+            Refused: It has no such attribute, or setting one raised; the state is as it was.
+            NotSendable: MessagePack cannot carry a value.
+            FrameTooLarge: The attributes have more than a mebibyte.
+            TypeError: They are not a mapping of names.
+        """
         return await self._oversee(ReplaceState(attributes), timeout, Any)
 
     async def suspend(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> None:
-        """Have the server take no messages until `resume`; as `otpy.Ref.suspend`."""
+        """Have the server take no messages until `resume`: calls wait, and time out.
+
+        Its supervisor may stop it as ever; system messages are served.
+        """
         await self._oversee(Suspend(), timeout, Any)
 
     async def resume(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> None:
@@ -46,16 +67,35 @@ class SystemCalls:
         await self._oversee(Resume(), timeout, Any)
 
     async def statistics(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> Statistics:
-        """Tell what the process does; as `otpy.Ref.statistics`."""
+        """Tell what the process does. Its supervisor answers, however stuck it is itself.
+
+        Raises:
+            NoProcess: There is no such process at this moment, or it is none that takes messages.
+            ProcessDown: Its supervisor died before it answered.
+        """
         (row,) = await self._oversee(ReadGauges(), timeout, tuple[Statistics])
         return row
 
     async def stop(self, reason: object = "normal", *, timeout: float | None = None) -> None:
-        """Have the process end with `reason`, and wait until it is gone; as `otpy.Ref.stop`."""
-        async with within(timeout, f"{self.name!r} did not end"):
-            told = await self.node.stop_process(self.name, reason)
+        """Have the process end with `reason`, and wait until it is gone.
+
+        It handles what was sent to it before, then `terminate` runs. Its supervisor treats the
+        end as one of the process's own doing: a permanent child comes back.
+
+        Args:
+            reason: As in ``Stop(reason)``.
+            timeout: Seconds above zero, or None for as long as it takes.
+
+        Raises:
+            NoProcess: There is no such process at this moment, or it takes no messages.
+            ProcessDown: It ended with another reason than asked for.
+            CallTimeout: It is not gone yet. It ends all the same, unless it never comes to it.
+            CallingSelf: It is this process.
+        """
+        async with within(timeout, f"{self.name!r} did not end") as deadline:
+            told = await self.node.stop_process(self.name, reason, deadline)
         told.check()
 
     async def _oversee(self, request: Inquiry, timeout: float | None, shape: type[T]) -> T:
-        async with within(timeout, f"{self.name!r} did not answer"):
-            return await self.node.oversee(self.name, request, shape)
+        async with within(timeout, f"{self.name!r} did not answer") as deadline:
+            return await self.node.oversee(self.name, request, deadline, shape)

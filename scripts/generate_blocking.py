@@ -1,0 +1,178 @@
+"""Generate the blocking twins of modules that are written once, for asyncio.
+
+``python scripts/generate_blocking.py`` writes every target of `PAIRS`; with ``--check`` it writes
+nothing, names the targets that are stale, and ends with 1. What the two worlds do not share (the
+transport, the hot methods, how one waits) is written by hand in both, by the same names.
+"""
+
+import argparse
+import io
+import keyword
+import re
+import subprocess
+import sys
+import tokenize
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+
+PAIRS: Final[Mapping[str, str]] = {
+    "otpy/aio/links/supervisor.py": "otpy/links/supervisor.py",
+    "otpy/aio/links/sys_calls.py": "otpy/links/sys_calls.py",
+}
+"""What is written once, and what is generated from it."""
+
+NAMES: Final[Mapping[str, str]] = {
+    "__aenter__": "__enter__",
+    "__aexit__": "__exit__",
+    "aclose": "close",
+    "AsyncIterator": "Iterator",
+    "asynccontextmanager": "contextmanager",
+}
+"""Names of asyncio's world, and of the blocking one."""
+
+SEQUENCES: Final[Mapping[tuple[str, ...], str]] = {
+    ("otpy", ".", "aio", "."): "otpy.",
+    ("from", "otpy", ".", "aio", "import"): "from otpy import",
+    ("import", "asyncio"): "import threading",
+    ("asyncio", ".", "Lock"): "threading.Lock",
+    # Evaluated in turn, where asyncio runs all of them at once.
+    ("await", "asyncio", ".", "gather", "(", "*"): "list(",
+}
+"""Adjoining tokens of asyncio's world, and the text of the blocking one."""
+
+TEXTS: Final[Sequence[tuple[str, str]]] = (
+    (r"``await ", "``"),
+    (r"\botpy\.aio\.", "otpy."),
+    (r"\b(number of|of other) tasks of (the|one|an) event loop\b", r"\1 threads"),
+    (r"\b(number of|of other) tasks\b", r"\1 threads"),
+    (r"\bone task at a time\b", "one thread at a time"),
+    (r"\basync with\b", "with"),
+    (r"\basync for\b", "for"),
+)
+"""Patterns in docstrings, other strings and comments, and what replaces them."""
+
+_LAYOUT: Final = {tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}
+_TEXT: Final = {tokenize.STRING, tokenize.COMMENT}
+_OPENING: Final = {"(", "[", "{"}
+_CLOSING: Final = {")", "]", "}"}
+
+
+def blocking(source: str) -> str:
+    """Return the blocking text of an asynchronous one, not yet formatted."""
+    tokens = [
+        token
+        for token in tokenize.generate_tokens(io.StringIO(source).readline)
+        if token.type not in _LAYOUT
+    ]
+    starts = [0]
+    for line in source.splitlines(keepends=True):
+        starts.append(starts[-1] + len(line))
+
+    def offset(place: tuple[int, int]) -> int:
+        return starts[place[0] - 1] + place[1]
+
+    parts, done = [], 0
+    for first, last, text in sorted(_edits(tokens)):
+        parts += [source[done : offset(tokens[first].start)], text]
+        done = offset(tokens[last].start if not text else tokens[last].end)
+    return "".join(parts) + source[done:]
+
+
+def _edits(tokens: Sequence[tokenize.TokenInfo]) -> Iterator[tuple[int, int, str]]:
+    """Yield the first and the last token of each edit, and its text.
+
+    Without a text, what goes ends where the last token begins.
+    """
+    number = 0
+    while number < len(tokens):
+        token = tokens[number]
+        for sequence, text in SEQUENCES.items():
+            if tuple(each.string for each in tokens[number : number + len(sequence)]) == sequence:
+                yield number, number + len(sequence) - 1, text
+                number += len(sequence) - 1
+                break
+        else:
+            if token.type == tokenize.NAME and token.string in {"async", "await"}:
+                yield number, number + 1, ""
+                if token.string == "await" and (end := _needless(tokens, number)):
+                    yield number - 1, number, ""
+                    yield end, end + 1, ""
+            elif token.type == tokenize.NAME and token.string in NAMES:
+                yield number, number, NAMES[token.string]
+            elif token.type in _TEXT and (text := _rewritten(token.string)) != token.string:
+                yield number, number, text
+        number += 1
+
+
+def _needless(tokens: Sequence[tokenize.TokenInfo], number: int) -> int | None:
+    """Return the end of the parentheses that only an `await` needs, as in ``(await it()).name``."""
+    before = tokens[number - 2]
+    if tokens[number - 1].string != "(" or _can_be_called(before):
+        return None
+    depth = 0
+    for end in range(number + 1, len(tokens)):
+        token = tokens[end]
+        if token.start[0] != before.start[0]:
+            return None
+        depth += (token.string in _OPENING) - (token.string in _CLOSING)
+        if depth < 0:
+            return end
+        part = token.type == tokenize.NAME and not keyword.iskeyword(token.string)
+        if depth == 0 and not part and token.string not in {".", *_CLOSING}:
+            return None
+    return None
+
+
+def _can_be_called(token: tokenize.TokenInfo) -> bool:
+    is_name = token.type == tokenize.NAME and not keyword.iskeyword(token.string)
+    return is_name or token.string in {")", "]"}
+
+
+def _rewritten(text: str) -> str:
+    for pattern, replacement in TEXTS:
+        text = re.sub(pattern, replacement, text)
+    return text
+
+
+def formatted(text: str, target: str) -> str:
+    """Return a module's text with its imports sorted and pruned, and laid out."""
+    for command in (["check", "--fix", "--quiet", "--exit-zero"], ["format", "--quiet"]):
+        text = subprocess.run(
+            [sys.executable, "-m", "ruff", *command, "--stdin-filename", target, "-"],
+            input=text,
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=ROOT,
+        ).stdout
+    return text
+
+
+def generated(source: str, target: str) -> str:
+    """Return what `target` is to hold."""
+    head = f"# Generated from {source} by scripts/generate_blocking.py; do not edit.\n\n"
+    return formatted(head + blocking((ROOT / source).read_text()), target)
+
+
+def main() -> int:
+    """Write what is stale, or name it; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; 1 if one is stale")
+    check = parser.parse_args().check
+    stale = []
+    for source, target in PAIRS.items():
+        text, place = generated(source, target), ROOT / target
+        if not place.exists() or place.read_text() != text:
+            stale.append(target)
+            if not check:
+                place.write_text(text)
+    for target in stale:
+        print(f"{target}: {'stale; run scripts/generate_blocking.py' if check else 'written'}")
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
