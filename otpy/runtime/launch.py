@@ -17,7 +17,7 @@ from otpy.runtime.lock import acquire
 from otpy.runtime.node import Node, NodeTree
 from otpy.runtime.node_files import NodeFiles
 from otpy.runtime.rehearsal import rehearse
-from otpy.runtime.stdio import Stdio
+from otpy.runtime.stdio.stdio import Stdio
 from otpy.system import cgroup
 from otpy.system.children import ChildList
 from otpy.system.claim import Claim

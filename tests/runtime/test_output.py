@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from otpy.runtime.stdio_process import Stream, write_message
+from otpy.runtime.stdio.writer import Stream, write_message
 from otpy.system.descriptor import Descriptor
 from tests.support.node import Nodes, NodeUnderTest
 from tests.support.processes import await_end

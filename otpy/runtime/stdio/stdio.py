@@ -13,7 +13,7 @@ import signal
 import socket
 from typing import Final
 
-from otpy.runtime.stdio_process import Stream, write_streams
+from otpy.runtime.stdio.writer import Stream, write_streams
 from otpy.system.descriptor import Descriptor
 from otpy.system.loop import Loop
 from otpy.system.wait import send_signal
