@@ -15,8 +15,8 @@ from otpy.links.protocol import ClientProtocol
 from otpy.runtime.control_channel import WORKER, end_of_supervisor
 from otpy.runtime.counters import private_gauge
 from otpy.runtime.doors import open_door
-from otpy.runtime.mailbox import WorkerMailbox
-from otpy.runtime.worker import be_child
+from otpy.runtime.worker.mailbox import WorkerMailbox
+from otpy.runtime.worker.main import be_child
 from otpy.server import context
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.fdpass import send_fds

@@ -16,7 +16,7 @@ from typing import Final
 
 from otpy.errors import CallTimeout, NoProcess, OtpyError, ProcessDown
 from otpy.runtime.child import Child
-from otpy.runtime.worker import be_blank
+from otpy.runtime.worker.main import be_blank
 from otpy.system.descriptor import Descriptor
 from otpy.system.loop import Loop
 from otpy.system.procfs import SignalMasks, signal_masks

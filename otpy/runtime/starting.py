@@ -17,7 +17,7 @@ from otpy.runtime.nursery import Nursery
 from otpy.runtime.output import ChildOutput
 from otpy.runtime.stacks import StackDumps
 from otpy.runtime.stdout import Terminal
-from otpy.runtime.worker import be_blank, watch_forks
+from otpy.runtime.worker.main import be_blank, watch_forks
 from otpy.system.loop import Loop
 from otpy.system.spawn import fork_watched
 from otpy.system.wait import reap, send_signal

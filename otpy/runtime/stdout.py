@@ -19,7 +19,7 @@ _MAX_WAITING: Final = 1 << 18
 class Terminal:
     """The node's stdout as its processes write to it: without ever waiting for its reader.
 
-    Stdout is a packet socket here, see `otpy.runtime.stdio.stdio`. What does not fit into it now waits;
+    Stdout is a packet socket here, see `otpy.runtime.stdio`. What does not fit into it now waits;
     what does not fit into `_MAX_WAITING` bytes either is dropped, and the number of lines is told
     once there is room again.
     """

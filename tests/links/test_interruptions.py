@@ -19,7 +19,7 @@ from otpy.links.link import Link
 from otpy.links.outgoing import Outgoing
 from otpy.links.protocol import ClientProtocol, Failure, Reply
 from otpy.links.waiter import Lost, NotDelivered, Seat
-from otpy.runtime import links as runtime
+from otpy.connections.worker import connections
 from otpy.system.descriptor import Descriptor
 from otpy.system.pipes import link_pipes
 from otpy.wire import link as say
@@ -71,7 +71,7 @@ class Echo:
         me = os.getpid()
         fds = (*ours, Descriptor(os.pidfd_open(me)))
         self.link = Link(fds, "echo", me, 1, node_pid=0, protocol=protocol)
-        self._there = runtime.Link(*theirs, lambda _link, _blocked: None)
+        self._there = connections.Link(*theirs, lambda _link, _blocked: None)
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()
         self._number = 0
@@ -117,7 +117,7 @@ class Echo:
         comes, room = select.poll(), select.poll()
         comes.register(there.read, select.POLLIN)
         room.register(there.write, select.POLLOUT)
-        ready: deque[runtime.LinkCall] = deque()
+        ready: deque[connections.LinkCall] = deque()
         while comes.poll() and there.receive(ready):
             while ready:
                 call = ready.popleft()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from otpy import Call
-from otpy.runtime.links import LinkCall, RemoteCaller
+from otpy.runtime.worker.connections import LinkCall, RemoteCaller
 from otpy.server import context
 from tests.support.node import Nodes
 

@@ -4,7 +4,7 @@ import pytest
 
 import otpy
 from otpy import TimerRef
-from otpy.runtime.timers import Timers
+from otpy.runtime.worker.timers import Timers
 from tests.support.node import Nodes, NodeUnderTest
 
 

@@ -15,7 +15,10 @@ from otpy.errors import CallingSelf, NoProcess, OtpyError, ProcessDown
 from otpy.links.deadline import DEFAULT_TIMEOUT_S, fate_deadline, seconds_left
 from otpy.links.peer import PeerProtocol
 from otpy.links.protocol import LinkProtocol
-from otpy.runtime.asking import (
+from otpy.runtime.worker.async_mailbox import Waiting
+from otpy.runtime.worker.connections import Cast, Info
+from otpy.runtime.worker.mailbox import WorkerMailbox
+from otpy.runtime.worker.peer_requests import (
     granted,
     hired,
     hiring,
@@ -28,11 +31,8 @@ from otpy.runtime.asking import (
     supervised,
     supervising,
 )
-from otpy.runtime.control import ControlAnswer
-from otpy.runtime.links import Cast, Info
-from otpy.runtime.mailbox import WorkerMailbox
-from otpy.runtime.receiving import as_received, check_wait
-from otpy.runtime.waiting import Waiting
+from otpy.runtime.worker.receive import as_received, check_wait
+from otpy.runtime.worker.supervisor_channel import ControlAnswer
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.pipes import LinkDescriptors, link_pipes
 from otpy.wire.control import (

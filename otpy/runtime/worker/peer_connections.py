@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from otpy.errors import ProtocolError
 from otpy.links.shm_transport import Shelves
-from otpy.runtime.links import Cast, Info, Link, LinkCall, Queue
+from otpy.runtime.worker.connections import Cast, Info, Link, LinkCall, Queue
 from otpy.server.context import current
 from otpy.system.descriptor import Descriptor
 from otpy.system.std_streams import complain

@@ -12,16 +12,16 @@ from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from otpy.errors import NoProcess, NotSendable, ProtocolError
-from otpy.runtime.control import Control, noticed
 from otpy.runtime.counters import ARRIVED, BUSY_SINCE, CASTS, INFOS, TAKEN, private_gauge
-from otpy.runtime.entrances import Entrances
-from otpy.runtime.interruptions import Interruptions
-from otpy.runtime.links import READ_BYTES, Cast, Info, Link, LinkCall, flush_blocked
-from otpy.runtime.orders import Halt, ShutDownAsked, StopAsked
-from otpy.runtime.peer_links import PeerLink
-from otpy.runtime.receiving import as_received, check_delay, check_timer, check_wait
-from otpy.runtime.stop_signals import StopSignals
-from otpy.runtime.timers import Timers
+from otpy.runtime.worker.connections import READ_BYTES, Cast, Info, Link, LinkCall, flush_blocked
+from otpy.runtime.worker.handoff import Entrances
+from otpy.runtime.worker.peer_connections import PeerLink
+from otpy.runtime.worker.receive import as_received, check_delay, check_timer, check_wait
+from otpy.runtime.worker.stop_requests import Halt, ShutDownAsked, StopAsked
+from otpy.runtime.worker.stop_signals import StopSignals
+from otpy.runtime.worker.supervisor_channel import Control, noticed
+from otpy.runtime.worker.sys_messages import Interruptions
+from otpy.runtime.worker.timers import Timers
 from otpy.server.timer import TimerRef
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.pipes import unread_bytes

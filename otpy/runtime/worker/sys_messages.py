@@ -9,16 +9,16 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from otpy.errors import NoProcess, OtpyError, UnknownRequest
-from otpy.runtime.control import Control
 from otpy.runtime.counters import BUSY_SINCE, SUSPENDED
-from otpy.runtime.links import Link
-from otpy.runtime.stop_signals import StopSignals
-from otpy.runtime.tracing import Tracing
+from otpy.runtime.worker.connections import Link
+from otpy.runtime.worker.stop_signals import StopSignals
+from otpy.runtime.worker.supervisor_channel import Control
+from otpy.runtime.worker.trace import Tracing
 from otpy.system.descriptor import Descriptor
 from otpy.wire.control import Answered, Ask, Plain
 from otpy.wire.sys_messages import GetState, ReplaceState, Resume, Suspend, Trace
 
-# Of the module, and made before a worker is forked; see `otpy.runtime.control`.
+# Of the module, and made before a worker is forked; see `otpy.runtime.worker.supervisor_channel`.
 _making: Final = threading.RLock()
 
 

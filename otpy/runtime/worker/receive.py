@@ -1,6 +1,6 @@
 """Messages as functions see them, which have no callbacks."""
 
-from otpy.runtime.links import Cast, Info, LinkCall, Received
+from otpy.runtime.worker.connections import Cast, Info, LinkCall, Received
 from otpy.server.context import Call
 from otpy.server.timer import TimerRef
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from otpy.runtime.links import Cast, LinkCall
+from otpy.runtime.worker.connections import Cast, LinkCall
 from otpy.system.descriptor import Descriptor
 from otpy.wire import link as say
 from otpy.wire.frames import frame

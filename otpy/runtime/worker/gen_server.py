@@ -9,10 +9,10 @@ from typing import Any, Final
 from otpy.core.exits import ExitReason, Raised, is_clean
 from otpy.errors import OtpyError, Refused, UnknownRequest
 from otpy.runtime.exit_reasons import exit_reason, raised, reworded
-from otpy.runtime.links import Cast, Info, LinkCall
-from otpy.runtime.mailbox import Message, WorkerMailbox
-from otpy.runtime.orders import ShutDownAsked
-from otpy.runtime.overseeing import answer, formatted, hides
+from otpy.runtime.worker.connections import Cast, Info, LinkCall
+from otpy.runtime.worker.introspection import answer, formatted, hides
+from otpy.runtime.worker.mailbox import Message, WorkerMailbox
+from otpy.runtime.worker.stop_requests import ShutDownAsked
 from otpy.server.genserver import GenServer
 from otpy.server.results import Continue, Ignore, NoReply, Reply, Stop, Timeout
 from otpy.system.std_streams import complain
@@ -228,7 +228,7 @@ class Serving:
             result = self._server.terminate(str(reason))
             if iscoroutine(result):
                 # asyncio is on many pages that other workers do without.
-                from otpy.runtime.event_loop import EventLoop  # noqa: PLC0415
+                from otpy.runtime.worker.event_loop import EventLoop  # noqa: PLC0415
 
                 EventLoop().run(result)
         except BaseException as error:  # noqa: BLE001  # it becomes the exit reason, as in OTP

@@ -12,13 +12,13 @@ from functools import partial
 from typing import Any
 
 from otpy.core.exits import ExitReason
-from otpy.runtime.event_loop import EventLoop
 from otpy.runtime.exit_reasons import raised
-from otpy.runtime.links import Cast, Info, LinkCall
-from otpy.runtime.mailbox import Message, WorkerMailbox
-from otpy.runtime.orders import ShutDownAsked
-from otpy.runtime.serving import End, NotNeeded, Serving
-from otpy.runtime.waiting import Waiting
+from otpy.runtime.worker.async_mailbox import Waiting
+from otpy.runtime.worker.connections import Cast, Info, LinkCall
+from otpy.runtime.worker.event_loop import EventLoop
+from otpy.runtime.worker.gen_server import End, NotNeeded, Serving
+from otpy.runtime.worker.mailbox import Message, WorkerMailbox
+from otpy.runtime.worker.stop_requests import ShutDownAsked
 from otpy.server.genserver import GenServer
 from otpy.server.results import Continue, Ignore
 

@@ -12,12 +12,12 @@ from otpy.core.exits import ExitReason, ExitStatus, Normal, Raised, Shutdown, is
 from otpy.core.spec import DEFAULT_SHUTDOWN_S
 from otpy.runtime.child_pipes import Pipes
 from otpy.runtime.exit_reasons import raised
-from otpy.runtime.mailbox import WorkerMailbox
-from otpy.runtime.orders import ShutDownAsked
-from otpy.runtime.peers import Peers
-from otpy.runtime.runner import Runner
-from otpy.runtime.serving import NeedsLoop, NotNeeded, Serving, ending
-from otpy.runtime.stop_signals import StopSignals, after_fork, before_fork
+from otpy.runtime.worker.gen_server import NeedsLoop, NotNeeded, Serving, ending
+from otpy.runtime.worker.mailbox import WorkerMailbox
+from otpy.runtime.worker.peers import Peers
+from otpy.runtime.worker.stop_requests import ShutDownAsked
+from otpy.runtime.worker.stop_signals import StopSignals, after_fork, before_fork
+from otpy.runtime.worker.task import Runner
 from otpy.server import context
 from otpy.server.callbacks import is_async
 from otpy.server.contract import check_start, make
@@ -33,7 +33,7 @@ from otpy.system.std_streams import complain
 from otpy.wire.control import Address, BeWorker, IgnoreStart, LastWord, Ready
 
 if TYPE_CHECKING:
-    from otpy.runtime.event_loop import EventLoop
+    from otpy.runtime.worker.event_loop import EventLoop
 
 _TERMINATE: Final = 15
 """SIGTERM, without the enums of the module `signal`."""
@@ -223,7 +223,7 @@ def _end_at_once(child: BeWorker, signals: StopSignals) -> None:
 
 
 def _on_a_loop(serving: Serving, found: NeedsLoop, loops: "list[EventLoop]") -> Serving:
-    from otpy.runtime.asynchronous import AsyncServing  # noqa: PLC0415  # as below
+    from otpy.runtime.worker.async_gen_server import AsyncServing  # noqa: PLC0415  # as below
 
     served = AsyncServing.after(serving, found.coroutine)
     loops.append(served.loop)
@@ -234,7 +234,7 @@ def _serving_for(server: GenServer, mailbox: WorkerMailbox, loops: "list[EventLo
     if not is_async(type(server)):
         return Serving(server, mailbox)
     # Not above: asyncio is on many pages that other workers do without.
-    from otpy.runtime.asynchronous import AsyncServing  # noqa: PLC0415
+    from otpy.runtime.worker.async_gen_server import AsyncServing  # noqa: PLC0415
 
     serving = AsyncServing(server, mailbox)
     loops.append(serving.loop)
@@ -259,7 +259,7 @@ def _call(
         mailbox.tell_supervisor(Ready(traps=False, served=False))
         result = target(*child.args, **child.kwargs)
         if iscoroutine(result):
-            from otpy.runtime.event_loop import EventLoop  # noqa: PLC0415  # as above
+            from otpy.runtime.worker.event_loop import EventLoop  # noqa: PLC0415  # as above
 
             loops.append(EventLoop())
             _run(loops[0], result, signals)

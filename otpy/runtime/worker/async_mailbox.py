@@ -4,7 +4,7 @@ import asyncio
 import time
 from typing import Final
 
-from otpy.runtime.mailbox import Message, WorkerMailbox
+from otpy.runtime.worker.mailbox import Message, WorkerMailbox
 
 _OTHERS_EVERY_S: Final = 0.001
 """How long messages may be served without a look at what else the event loop has to do."""

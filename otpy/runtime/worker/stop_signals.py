@@ -15,7 +15,7 @@ from _thread import get_ident
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from otpy.runtime.orders import ShutDownAsked
+from otpy.runtime.worker.stop_requests import ShutDownAsked
 from otpy.system.descriptor import Descriptor, close_all, leave_to_kernel, pipe
 
 # Without the enums of the module `signal`: those are on pages that every worker would write to.

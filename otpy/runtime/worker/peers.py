@@ -19,7 +19,9 @@ from otpy.links.peer import PeerProtocol
 from otpy.links.pid_ref import HiredRef
 from otpy.links.protocol import LinkProtocol
 from otpy.links.ref import Ref
-from otpy.runtime.asking import (
+from otpy.runtime.worker.connections import Cast, Info
+from otpy.runtime.worker.mailbox import WorkerMailbox
+from otpy.runtime.worker.peer_requests import (
     granted,
     hired,
     hiring,
@@ -32,8 +34,6 @@ from otpy.runtime.asking import (
     supervised,
     supervising,
 )
-from otpy.runtime.links import Cast, Info
-from otpy.runtime.mailbox import WorkerMailbox
 from otpy.system.descriptor import close_all
 from otpy.system.pipes import LinkDescriptors, link_pipes
 from otpy.wire import peer
@@ -53,7 +53,7 @@ from otpy.wire.control import (
 from otpy.wire.gateway import Stopped, TreeRow
 
 if TYPE_CHECKING:
-    from otpy.runtime.async_peers import AsyncPeers
+    from otpy.runtime.worker.async_peers import AsyncPeers
 
 T = TypeVar("T")
 
@@ -160,7 +160,7 @@ class Peers:
         """Give what reaches the others without blocking the event loop."""
         if self._on_a_loop is None:
             # Not above: only who has an event loop pays for asyncio.
-            from otpy.runtime.async_peers import AsyncPeers  # noqa: PLC0415
+            from otpy.runtime.worker.async_peers import AsyncPeers  # noqa: PLC0415
 
             self._on_a_loop = AsyncPeers(self._me, self._mailbox)
         return self._on_a_loop

@@ -7,10 +7,10 @@ import msgspec
 
 from otpy.errors import CallingSelf, FrameTooLarge, NoProcess, OtpyError
 from otpy.links.peer import PeerProtocol
-from otpy.runtime.control import ControlAnswer
 from otpy.runtime.exit_reasons import exit_reason
 from otpy.runtime.supervisor_api import core_request, plain, refusal
 from otpy.runtime.task_specs import new_id, task_spec
+from otpy.runtime.worker.supervisor_channel import ControlAnswer
 from otpy.server.context import current
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.pipes import LinkDescriptors, LinkEnds, link_pipes
