@@ -21,7 +21,6 @@ from otpy.system.claim import Claim
 from otpy.system.descriptor import Descriptor
 from otpy.system.nodedir import NodeDir
 from otpy.system.procfs import start_time
-from otpy.system.warnings import warn
 
 _LOOK_EVERY_S: Final = 0.05
 
@@ -70,14 +69,6 @@ def refuse_second(directory: NodeDir, claim: Claim) -> None:
         pid = _living_node(directory)
     if pid is not None:
         raise NodeAlreadyRunning(directory.name, pid)
-
-
-def supervise(lock: int) -> None:
-    """Say that a supervisor runs in this process."""
-    try:
-        fcntl.lockf(lock, fcntl.LOCK_SH)
-    except OSError as error:  # too many locks in this system
-        warn(f"the next run of this node will not wait for a supervisor: {error}")
 
 
 def _open(directory: NodeDir) -> Descriptor:

@@ -43,7 +43,6 @@ from otpy.events import (
     NodeStopping,
 )
 from otpy.runtime.bootstrap import Place
-from otpy.runtime.child import Child
 from otpy.runtime.directory import GATEWAY, Directory
 from otpy.runtime.exit_watch import Mourners
 from otpy.runtime.file_watch import FileWatch
@@ -51,8 +50,9 @@ from otpy.runtime.gateway import NodeFacts, be_gateway
 from otpy.runtime.node_files import NodeFiles
 from otpy.runtime.petitions import Petitions
 from otpy.runtime.recent_events import RecentEvents
-from otpy.runtime.subtree import be_supervisor
-from otpy.runtime.supervisor import Supervisor
+from otpy.runtime.supervisor.child import Child
+from otpy.runtime.supervisor.supervisor import Supervisor
+from otpy.runtime.supervisor.tree_supervisor import be_supervisor
 from otpy.system.descriptor import Descriptor, pipe
 from otpy.system.message_socket import ChannelClosed, ChannelFull
 from otpy.system.proctitle import name_process

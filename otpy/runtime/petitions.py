@@ -12,8 +12,8 @@ from otpy.runtime.directory import Directory, Ended, Entry, way_to
 from otpy.runtime.exit_watch import Mourners
 from otpy.runtime.registry import Registry
 from otpy.runtime.relations import Relations
-from otpy.runtime.reports import child_path
-from otpy.runtime.routing import Router
+from otpy.runtime.supervisor.reports import child_path
+from otpy.runtime.supervisor.router import Router
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.message_socket import Channel, NotSent
 from otpy.wire.control import (

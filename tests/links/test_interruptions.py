@@ -19,7 +19,7 @@ from otpy.links.link import Link
 from otpy.links.outgoing import Outgoing
 from otpy.links.protocol import ClientProtocol, Failure, Reply
 from otpy.links.waiter import Lost, NotDelivered, Seat
-from otpy.connections.worker import connections
+from otpy.runtime.worker import connections
 from otpy.system.descriptor import Descriptor
 from otpy.system.pipes import link_pipes
 from otpy.wire import link as say

@@ -7,7 +7,7 @@ from pathlib import Path
 _UNNEEDED = """
 import os, signal
 from otpy.runtime.counters import Board
-from otpy.runtime.nursery import Nursery
+from otpy.runtime.supervisor.prefork import Nursery
 
 nursery = Nursery(lambda pipes, gauge: signal.pause() or 0, Board())
 first = nursery.take(lambda: 3)

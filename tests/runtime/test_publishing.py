@@ -7,7 +7,7 @@ import pytest
 
 from otpy.events import ChildStopping, Event
 from otpy.runtime.control_channel import SUPERVISOR
-from otpy.runtime.publishing import WayUp
+from otpy.runtime.supervisor.publisher import WayUp
 from otpy.system.descriptor import Descriptor
 from otpy.system.loop import Loop
 from otpy.system.message_socket import Channel

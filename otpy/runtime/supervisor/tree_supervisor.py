@@ -1,5 +1,6 @@
 """A supervisor that the tree declares; its parent is another, or the node."""
 
+import fcntl
 import signal
 from collections.abc import Sequence
 from typing import Final
@@ -9,12 +10,11 @@ from otpy.core.messages import HaltAsked, StopAsked
 from otpy.core.spec import ChildSpec, SupervisorSpec
 from otpy.events import Event
 from otpy.runtime.bootstrap import Place
-from otpy.runtime.child import Child
 from otpy.runtime.control_channel import SUPERVISOR, end_of_child
-from otpy.runtime.lock import supervise
-from otpy.runtime.publishing import WayUp
-from otpy.runtime.reports import child_path
-from otpy.runtime.supervisor import Supervisor
+from otpy.runtime.supervisor.child import Child
+from otpy.runtime.supervisor.publisher import WayUp
+from otpy.runtime.supervisor.reports import child_path
+from otpy.runtime.supervisor.supervisor import Supervisor
 from otpy.system.descriptor import Descriptor
 from otpy.system.message_socket import Channel, NotSent
 from otpy.system.prctl import become_subreaper
@@ -25,6 +25,7 @@ from otpy.system.spawn import (
     prepare_for_workers,
     raise_descriptor_limit,
 )
+from otpy.system.warnings import warn
 from otpy.wire.control import (
     Answered,
     Ask,
@@ -142,5 +143,13 @@ def be_supervisor(spec: SupervisorSpec, place: Place) -> int:
     raise_descriptor_limit()
     if not wait_for_descriptors(_AT_THE_START, place.control):
         return 0  # it is told to stop, or its parent has gone
-    supervise(place.held[0])
+    _supervise(place.held[0])
     return 0 if is_clean(TreeSupervisor(place, spec).run()) else 1
+
+
+def _supervise(lock: int) -> None:
+    """Say that a supervisor runs in this process."""
+    try:
+        fcntl.lockf(lock, fcntl.LOCK_SH)
+    except OSError as error:  # too many locks in this system
+        warn(f"the next run of this node will not wait for a supervisor: {error}")

@@ -42,19 +42,19 @@ from otpy.events import (
     Event,
 )
 from otpy.runtime.bootstrap import Place
-from otpy.runtime.child import Child
-from otpy.runtime.children import Children
-from otpy.runtime.held_ends import HeldEnds
-from otpy.runtime.nursery import BATCH
-from otpy.runtime.owners import Owners
-from otpy.runtime.publishing import Publisher
-from otpy.runtime.reaper import Reaper
-from otpy.runtime.reports import child_path, declared, published, start_failed
-from otpy.runtime.routing import NOBODY, Router
-from otpy.runtime.starting import Starter
-from otpy.runtime.starts import Starts
 from otpy.runtime.stdout import Terminal
-from otpy.runtime.subtree_numbers import SubtreeNumbers, numbers_of_children
+from otpy.runtime.supervisor.child import Child
+from otpy.runtime.supervisor.children import Children
+from otpy.runtime.supervisor.deferred_exits import HeldEnds
+from otpy.runtime.supervisor.owner_monitor import Owners
+from otpy.runtime.supervisor.prefork import BATCH
+from otpy.runtime.supervisor.publisher import Publisher
+from otpy.runtime.supervisor.reaper import Reaper
+from otpy.runtime.supervisor.reports import child_path, declared, published, start_failed
+from otpy.runtime.supervisor.router import NOBODY, Router
+from otpy.runtime.supervisor.spawner import Starter
+from otpy.runtime.supervisor.starts import Starts
+from otpy.runtime.supervisor.subtree_numbers import SubtreeNumbers, numbers_of_children
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.loop import Loop
 from otpy.system.wait import Status, kill_group, left_in_group, reap

@@ -5,7 +5,7 @@ from typing import Final
 
 from otpy.core.exits import ExitReason, Raised, Shutdown
 from otpy.core.spec import ChildSpec
-from otpy.runtime.reaper import Reaper
+from otpy.runtime.supervisor.reaper import Reaper
 from otpy.system.loop import Loop
 from otpy.system.warnings import calm, warn_once
 

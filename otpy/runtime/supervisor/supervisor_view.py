@@ -6,8 +6,8 @@ from typing import Protocol
 from otpy.core.messages import Request
 from otpy.core.spec import SupervisorSpec
 from otpy.core.state import Outlook
-from otpy.runtime.child import Child
-from otpy.runtime.stacks import StackDumps
+from otpy.runtime.supervisor.child import Child
+from otpy.runtime.supervisor.stack_dumps import StackDumps
 from otpy.system.descriptor import Descriptor
 from otpy.wire.control import Plain
 

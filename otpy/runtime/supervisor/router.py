@@ -17,11 +17,11 @@ import msgspec
 from otpy.core.messages import Answer, Denied, Done, Results, StartChild, StartMany
 from otpy.core.state import Outlook
 from otpy.errors import NoProcess, OtpyError, ProcessDown, SeveralInstances, SupervisorError
-from otpy.runtime.child import Child
-from otpy.runtime.family import Family
-from otpy.runtime.held import WaitingRoom
+from otpy.runtime.supervisor.child import Child
+from otpy.runtime.supervisor.supervisor_view import Family
+from otpy.runtime.supervisor.unanswered import Batch, Forwarded, TaskStart
+from otpy.runtime.supervisor.wait_queue import WaitingRoom
 from otpy.runtime.supervisor_api import refusal, within_bounds
-from otpy.runtime.unanswered import Batch, Forwarded, TaskStart
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.message_socket import Channel, ChannelClosed, ChannelFull, NotSent
 from otpy.system.wait import send_signal, signal_name

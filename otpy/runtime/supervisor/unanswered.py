@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from otpy.core.messages import Answer
-from otpy.runtime.child import Child
+from otpy.runtime.supervisor.child import Child
 from otpy.system.descriptor import Descriptor
 from otpy.system.message_socket import Channel
 from otpy.wire.control import Ask, Hire

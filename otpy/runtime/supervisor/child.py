@@ -18,7 +18,7 @@ from otpy.core.exits import (
 from otpy.core.spec import ChildSpec, kind_of, seconds_of
 from otpy.events import ChildEnded, ChildStarted, ChildStarting, ChildStopping, Event
 from otpy.runtime.counters import CASTS, INFOS, SUSPENDED, TAKEN, busy_for, queued
-from otpy.runtime.output import ChildOutput
+from otpy.runtime.supervisor.output import ChildOutput
 from otpy.system.descriptor import Descriptor
 from otpy.system.loop import Timer
 from otpy.system.message_socket import Channel, ChannelClosed, ChannelFull

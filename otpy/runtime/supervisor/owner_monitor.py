@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from otpy.runtime.child import Child
+from otpy.runtime.supervisor.child import Child
 from otpy.system.descriptor import Descriptor
 from otpy.system.loop import Loop
 

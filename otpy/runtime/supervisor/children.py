@@ -7,14 +7,14 @@ import msgspec
 
 from otpy.core.messages import Event, Request, Requested
 from otpy.core.state import Outlook, SupervisorState, comes_back, outlook
-from otpy.runtime.child import Child
-from otpy.runtime.owners import Owners
+from otpy.runtime.supervisor.child import Child
+from otpy.runtime.supervisor.owner_monitor import Owners
 from otpy.system.descriptor import Descriptor
 from otpy.wire.control import Plain
 
 
 class Children(abc.ABC):
-    """The part of a supervisor that answers for its children; see `otpy.runtime.family`."""
+    """The part of a supervisor that answers for its children; see `supervisor_view`."""
 
     _state: SupervisorState
     _children: Mapping[str, Child]

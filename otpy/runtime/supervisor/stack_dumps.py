@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from otpy.errors import CallTimeout, NoProcess, OtpyError, ProcessDown
-from otpy.runtime.child import Child
+from otpy.runtime.supervisor.child import Child
 from otpy.runtime.worker.main import be_blank
 from otpy.system.descriptor import Descriptor
 from otpy.system.loop import Loop

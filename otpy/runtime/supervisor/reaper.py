@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, Protocol
 
-from otpy.runtime.child import Child
+from otpy.runtime.supervisor.child import Child
 from otpy.system.children import ChildList, child_signals, dead_child, take_signals
 from otpy.system.loop import Loop, Timer
 from otpy.system.marks import marked_process, marks_of

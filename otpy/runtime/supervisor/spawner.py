@@ -9,14 +9,14 @@ from functools import partial
 from otpy.core.numbers import Numbers
 from otpy.core.spec import ChildSpec, SupervisorSpec, seconds_of
 from otpy.runtime.bootstrap import Place
-from otpy.runtime.child import Child, stop_signal_of
 from otpy.runtime.child_pipes import Pipes, open_pipes
 from otpy.runtime.control_channel import GATEWAY, SUPERVISOR, WORKER, end_of_supervisor
 from otpy.runtime.counters import Board
-from otpy.runtime.nursery import Nursery
-from otpy.runtime.output import ChildOutput
-from otpy.runtime.stacks import StackDumps
 from otpy.runtime.stdout import Terminal
+from otpy.runtime.supervisor.child import Child, stop_signal_of
+from otpy.runtime.supervisor.output import ChildOutput
+from otpy.runtime.supervisor.prefork import Nursery
+from otpy.runtime.supervisor.stack_dumps import StackDumps
 from otpy.runtime.worker.main import be_blank, watch_forks
 from otpy.system.loop import Loop
 from otpy.system.spawn import fork_watched

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from otpy.runtime.child import Child
+from otpy.runtime.supervisor.child import Child
 from otpy.system.loop import Loop
 
 _HOLD_S: Final = 1.0
