@@ -46,7 +46,7 @@ from otpy.runtime.bootstrap import Place
 from otpy.runtime.directory import GATEWAY, Directory
 from otpy.runtime.exit_watch import Mourners
 from otpy.runtime.file_watch import FileWatch
-from otpy.runtime.gateway import NodeFacts, be_gateway
+from otpy.runtime.gateway.gateway import NodeFacts, be_gateway
 from otpy.runtime.node_files import NodeFiles
 from otpy.runtime.petitions import Petitions
 from otpy.runtime.recent_events import RecentEvents
@@ -81,7 +81,7 @@ def node_spec(tree: SupervisorSpec) -> SupervisorSpec:
     """
     limit = tree.intensity
     intensity = RestartIntensity(max(limit.max_restarts, _MIN_RESTARTS), limit.max_seconds)
-    start = ServerStart("otpy.runtime.gateway:be_gateway")
+    start = ServerStart("otpy.runtime.gateway.gateway:be_gateway")
     gateway = ChildSpec("gateway", start, shutdown=5.0, retries=_GATEWAY_RETRIES)
     root = ChildSpec("tree", tree, Restart.TRANSIENT, INFINITY, significant=True)
     return SupervisorSpec(

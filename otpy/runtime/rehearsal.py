@@ -14,7 +14,7 @@ from typing import Final
 from otpy.links.protocol import ClientProtocol
 from otpy.runtime.control_channel import WORKER, end_of_supervisor
 from otpy.runtime.counters import private_gauge
-from otpy.runtime.doors import open_door
+from otpy.runtime.gateway.handoff import open_door
 from otpy.runtime.worker.mailbox import WorkerMailbox
 from otpy.runtime.worker.main import be_child
 from otpy.server import context

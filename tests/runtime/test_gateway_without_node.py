@@ -1,9 +1,9 @@
 """The gateway between the end of the node and its own, which the kernel brings a moment later."""
 
 from otpy.core.messages import CountChildren
-from otpy.runtime.clients import Client
 from otpy.runtime.control_channel import GATEWAY, end_of_child
-from otpy.runtime.errands import Errand, Errands
+from otpy.runtime.gateway.client_connection import Client
+from otpy.runtime.gateway.pending_requests import Errand, Errands
 from otpy.system.loop import Loop
 from otpy.system.sockets import Socket, socket_pair
 

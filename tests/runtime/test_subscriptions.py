@@ -10,9 +10,9 @@ import pytest
 from otpy.errors import OtpyError
 from otpy.events import ChildRemoved, Event
 from otpy.runtime import recent_events as recent_module
-from otpy.runtime.clients import Client
+from otpy.runtime.gateway.client_connection import Client
+from otpy.runtime.gateway.subscriptions import Subscriptions
 from otpy.runtime.recent_events import RecentEvents
-from otpy.runtime.subscriptions import Subscriptions
 from otpy.system.descriptor import Descriptor
 from otpy.system.loop import Loop
 from otpy.system.sockets import Socket

@@ -6,7 +6,7 @@ from typing import Final
 
 from otpy.errors import OtpyError
 from otpy.events import EventsLost, event_to_data
-from otpy.runtime.clients import Client
+from otpy.runtime.gateway.client_connection import Client
 from otpy.runtime.recent_events import RecentEvents
 
 _MOST: Final = 64

@@ -8,9 +8,9 @@ from functools import partial
 
 from otpy.core.messages import Request, StartMany
 from otpy.errors import CallTimeout, NoProcess, OtpyError
-from otpy.runtime.clients import Client
 from otpy.runtime.directory import GATEWAY, Entry, way_to
-from otpy.runtime.doors import Doors, open_door
+from otpy.runtime.gateway.client_connection import Client
+from otpy.runtime.gateway.handoff import Doors, open_door
 from otpy.runtime.supervisor_api import plain, refusal
 from otpy.system.descriptor import Descriptor, close_all, pipe
 from otpy.system.loop import Loop, Timer

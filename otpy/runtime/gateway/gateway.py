@@ -16,18 +16,18 @@ from typing import Any, Final
 from otpy.core.spec import INFINITY
 from otpy.errors import FrameTooLarge, NoProcess, OtpyError, ProtocolError
 from otpy.events import Event
-from otpy.runtime.arguments import plain_value, seconds, signal_number
 from otpy.runtime.bootstrap import Place
-from otpy.runtime.clients import Client
 from otpy.runtime.control_channel import GATEWAY as OWN_RECORDS
 from otpy.runtime.control_channel import end_of_child
 from otpy.runtime.directory import GATEWAY, Directory, Entry, way_to
-from otpy.runtime.errands import Errand, Errands
 from otpy.runtime.exit_reasons import exit_reason
 from otpy.runtime.exit_watch import Mourners
+from otpy.runtime.gateway.arguments import plain_value, seconds, signal_number
+from otpy.runtime.gateway.client_connection import Client
+from otpy.runtime.gateway.pending_requests import Errand, Errands
+from otpy.runtime.gateway.subscriptions import Subscriptions
 from otpy.runtime.recent_events import RecentEvents
 from otpy.runtime.stdout import Terminal
-from otpy.runtime.subscriptions import Subscriptions
 from otpy.runtime.supervisor_api import core_request
 from otpy.runtime.task_specs import task_spec
 from otpy.system.credentials import peer_of
