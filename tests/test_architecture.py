@@ -155,7 +155,9 @@ def test_a_worker_does_not_pay_for_what_only_the_command_line_needs() -> None:
     import sys
 
     heavy = ("click", "yaml", "pydantic", "psutil", "asyncio", "rich")
-    script = f"import sys, otpy.runtime.launch; print([m for m in {heavy!r} if m in sys.modules])"
+    script = (
+        f"import sys, otpy.runtime.node.launch; print([m for m in {heavy!r} if m in sys.modules])"
+    )
     result = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )

@@ -58,7 +58,7 @@ def keep(count: int, fifo: str) -> None:
 
 if __name__ == "__main__":
     # All that an otpy supervisor has imported, and so all that its children are forked with.
-    importlib.import_module("otpy.runtime.launch")
+    importlib.import_module("otpy.runtime.node.launch")
     if sys.argv[3:] == ["ahead"]:
         importlib.import_module(_WORKER)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -7,9 +7,9 @@ from typing import cast
 
 import pytest
 
-from otpy.runtime import file_watch
-from otpy.runtime.file_watch import FileWatch
-from otpy.runtime.node_files import NodeFiles
+from otpy.runtime.node import file_watch
+from otpy.runtime.node.file_watch import FileWatch
+from otpy.runtime.node.node_files import NodeFiles
 from otpy.system.loop import Loop
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from otpy.events import ChildRemoved, Event
-from otpy.runtime import journal
-from otpy.runtime.journal import Journal
+from otpy.runtime.node import journal
+from otpy.runtime.node.journal import Journal
 
 
 def event(number: int, size: int = 0) -> Event:

@@ -19,7 +19,7 @@ from otpy.events import (
 )
 from otpy.runtime.directory import Directory
 from otpy.runtime.exit_watch import Mourners
-from otpy.runtime.relations import Relations
+from otpy.runtime.node.monitors import Relations
 from otpy.runtime.supervisor.subtree_numbers import SubtreeNumbers
 from otpy.wire.codec import pack
 from otpy.wire.control import Address

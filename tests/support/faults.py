@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from otpy.runtime import child_pipes as pipes
-from otpy.runtime.launch import main
+from otpy.runtime.node.launch import main
 from otpy.system import loop
 
 CALLS = {

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Mapping
 from typing import Final
 
-from otpy.runtime.launch import TITLE_BYTES, node_command
+from otpy.runtime.node.launch import TITLE_BYTES, node_command
 from otpy.system.marks import with_room
 
 _OURS: Final = ("tests.support.fork_server", "tests.support", "tests")
@@ -103,8 +103,8 @@ def _fixed_at_the_start(environment: Mapping[str, str]) -> tuple[object, object]
 
 def serve(fd: int) -> None:
     """Fork nodes until the other end is closed. In each of them it returns by SystemExit."""
-    from otpy.runtime import launch  # noqa: F401 - what `python -m otpy.runtime` imports
-    from otpy.runtime.rehearsal import rehearse
+    from otpy.runtime.node import launch  # noqa: F401 - what `python -m otpy.runtime` imports
+    from otpy.runtime.node.warm_up import rehearse
     from otpy.system.proctitle import name_process
 
     # The room for a title is found as long as the environment lies beside the arguments.

@@ -35,8 +35,8 @@ from otpy.events import (
     NodeStarted,
     event_from_data,
 )
-from otpy.runtime.launch import node_command
-from otpy.runtime.node import NodeTree
+from otpy.runtime.node.launch import node_command
+from otpy.runtime.node.node import NodeTree
 from otpy.system.marks import with_room
 from tests.support.environment import ROOT
 from tests.support.fork_server import Forked, ForkServer

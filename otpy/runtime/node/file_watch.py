@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from otpy.errors import OtpyError
-from otpy.runtime.node_files import NodeFiles
+from otpy.runtime.node.node_files import NodeFiles
 from otpy.system.descriptor import Descriptor
 from otpy.system.inotify import Inotify
 from otpy.system.loop import Loop, Timer

@@ -13,10 +13,10 @@ from typing import Final, NoReturn
 
 from otpy.config import TreeConfig
 from otpy.errors import OtpyError
-from otpy.runtime.lock import acquire
-from otpy.runtime.node import Node, NodeTree
-from otpy.runtime.node_files import NodeFiles
-from otpy.runtime.rehearsal import rehearse
+from otpy.runtime.node.lock import acquire
+from otpy.runtime.node.node import Node, NodeTree
+from otpy.runtime.node.node_files import NodeFiles
+from otpy.runtime.node.warm_up import rehearse
 from otpy.runtime.stdio.stdio import Stdio
 from otpy.system import cgroup
 from otpy.system.children import ChildList

@@ -16,8 +16,8 @@ from typing import Final, TypeAlias
 import msgspec
 
 from otpy.errors import RuntimeDirError
-from otpy.runtime.journal import Journal
-from otpy.runtime.lock import take_both
+from otpy.runtime.node.journal import Journal
+from otpy.runtime.node.lock import take_both
 from otpy.system import inotify
 from otpy.system.claim import Claim
 from otpy.system.descriptor import Descriptor, close_all

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Final
 
 from otpy.errors import NodeAlreadyRunning
-from otpy.runtime.orphans import end_orphans, mark
+from otpy.runtime.node.orphans import end_orphans, mark
 from otpy.system.claim import Claim
 from otpy.system.descriptor import Descriptor
 from otpy.system.nodedir import NodeDir

@@ -27,7 +27,7 @@ from otpy.system.spawn import control_pipe
 from otpy.wire.control import BeWorker, Introduce
 from otpy.wire.handoff import WALK_IN
 
-_UNDERSTUDY: Final = "otpy.runtime.understudy"
+_UNDERSTUDY: Final = "otpy.runtime.node.warm_up_server"
 _UNHANDLED: Final = int(signal.SIGUSR2)
 _ROUNDS: Final = 20
 """CPython 3.11 begins to look for better instructions after eight runs."""

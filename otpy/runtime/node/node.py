@@ -45,10 +45,10 @@ from otpy.events import (
 from otpy.runtime.bootstrap import Place
 from otpy.runtime.directory import GATEWAY, Directory
 from otpy.runtime.exit_watch import Mourners
-from otpy.runtime.file_watch import FileWatch
 from otpy.runtime.gateway.gateway import NodeFacts, be_gateway
-from otpy.runtime.node_files import NodeFiles
-from otpy.runtime.petitions import Petitions
+from otpy.runtime.node.file_watch import FileWatch
+from otpy.runtime.node.node_files import NodeFiles
+from otpy.runtime.node.requests import Petitions
 from otpy.runtime.recent_events import RecentEvents
 from otpy.runtime.supervisor.child import Child
 from otpy.runtime.supervisor.supervisor import Supervisor

@@ -10,8 +10,8 @@ from otpy.errors import CallingSelf, OtpyError, SupervisorError
 from otpy.events import Event, NameTaken
 from otpy.runtime.directory import Directory, Ended, Entry, way_to
 from otpy.runtime.exit_watch import Mourners
-from otpy.runtime.registry import Registry
-from otpy.runtime.relations import Relations
+from otpy.runtime.node.monitors import Relations
+from otpy.runtime.node.registry import Registry
 from otpy.runtime.supervisor.reports import child_path
 from otpy.runtime.supervisor.router import Router
 from otpy.system.descriptor import Descriptor, close_all
