@@ -1,7 +1,7 @@
 """The arrows between the packages, and the public surface."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -38,28 +38,68 @@ EXCEPTIONS = {
 }
 
 
+ROOMS = {
+    "aio": {
+        "links": set[str](),
+        "client": {"links"},
+        "server": {"links"},
+    },
+    "runtime": {
+        "shared": set[str](),
+        "stdio": {"shared"},
+        "worker": {"shared"},
+        "supervisor": {"shared", "worker"},
+        "gateway": {"shared"},
+        "node": {"shared", "stdio", "worker", "supervisor", "gateway"},
+    },
+}
+"""The packages inside a package, and which of the others each may import, beside itself.
+
+"shared" are the files beside the rooms: what the processes have in common. `__main__` and the like,
+and the files of `aio`, which give its functions their public names, stand above the rooms.
+"""
+
+ABOVE_ROOMS = {"__init__", "__main__"}
+
+
 def modules(package: str) -> Iterator[Path]:
     place = ROOT / package
     yield from [place.with_suffix(".py")] if not place.is_dir() else sorted(place.rglob("*.py"))
 
 
+def imported(file: Path) -> Iterator[str]:
+    """Yield the dotted names of the modules that a file imports, or of names in them."""
+    return names_of(ast.walk(ast.parse(file.read_text())))
+
+
+def imported_at_first(file: Path) -> Iterator[str]:
+    """Yield those that are imported with it, or for type checkers."""
+    body = ast.parse(file.read_text()).body
+    yield from names_of(body)
+    for node in body:
+        match node:
+            case ast.If(test=ast.Name("TYPE_CHECKING"), body=block):
+                yield from names_of(block)
+
+
+def names_of(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    for node in nodes:
+        if isinstance(node, ast.ImportFrom) and node.module:
+            if node.module != "otpy":
+                yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
 def known_to(file: Path) -> Iterator[str]:
     """Yield the packages of otpy that a file imports; `otpy` stands for the public names."""
-    for node in ast.walk(ast.parse(file.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            names = [node.module]
-            if node.module == "otpy":
-                names = [f"otpy.{alias.name}" for alias in node.names]
-        elif isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        else:
-            continue
-        for name in names:
-            first, _, rest = name.partition(".")
-            if first == "otpy":
-                package = rest.partition(".")[0]
-                there = (ROOT / package).exists() or (ROOT / f"{package}.py").exists()
-                yield package if package and there else "otpy"
+    for name in imported(file):
+        first, _, rest = name.partition(".")
+        if first == "otpy":
+            package = rest.partition(".")[0]
+            found = (ROOT / package).exists() or (ROOT / f"{package}.py").exists()
+            yield package if package and found else "otpy"
 
 
 @pytest.mark.parametrize("package", MAY_KNOW)
@@ -69,6 +109,46 @@ def test_imports_go_one_way(package: str) -> None:
         for known in known_to(file):
             allowed = known == package or known in MAY_KNOW[package]
             assert allowed or (name, known) in EXCEPTIONS, f"{name} imports otpy.{known}"
+
+
+def room_of(package: str, parts: list[str]) -> str | None:
+    """Return the room that a module is in, given the names below `package`; None if above them."""
+    if parts[0] in ROOMS[package]:
+        return parts[0]
+    shared = "shared" in ROOMS[package] and parts[0] not in ABOVE_ROOMS
+    return "shared" if shared else None
+
+
+@pytest.mark.parametrize("package", ROOMS)
+def test_imports_between_rooms_go_one_way(package: str) -> None:
+    for file in modules(package):
+        name = file.relative_to(ROOT / package)
+        room = room_of(package, [*name.parts[:-1], name.stem])
+        for module in imported(file):
+            first, second, *parts = [*module.split("."), "", ""]
+            if (first, second) != ("otpy", package) or room is None:
+                continue
+            known = room_of(package, parts)
+            allowed = known == room or known in ROOMS[package][room]
+            assert allowed, f"{package}/{name} imports {module}"
+
+
+PACKAGES = sorted(package for package in MAY_KNOW if (ROOT / package).is_dir())
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_imports_of_modules_are_no_circle(package: str) -> None:
+    known = {module_name(file): set(imported_at_first(file)) for file in modules(package)}
+    left = dict(known)
+    while free := [name for name, others in left.items() if not others & left.keys() - {name}]:
+        for name in free:
+            del left[name]
+    assert set(left) == set()
+
+
+def module_name(file: Path) -> str:
+    parts = file.relative_to(ROOT.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 def test_the_public_surface_is_this() -> None:

@@ -121,7 +121,12 @@ class At:
 
 INTERRUPTED = {
     str(Path(otpy.__file__).parent / name)
-    for name in ("links/shelf.py", "links/shelves.py", "wire/shelf.py", "system/memory.py")
+    for name in (
+        "links/shm.py",
+        "links/shm_transport.py",
+        "wire/shm_ring.py",
+        "system/shared_memory.py",
+    )
 }
 
 

@@ -1,212 +1,115 @@
-"""The exit-reason table: what ends how, in which words, and whether that is clean."""
+"""What was raised as an exit reason, whatever it is made of (3.4)."""
 
-import signal
-from pathlib import Path
-from typing import Final
+import linecache
+from typing import Any
 
 import pytest
 
-import otpy
-from otpy.events import ChildEnded, ChildStarted, ChildStartFailed, ChildStopping
-from tests.support.node import Nodes, NodeUnderTest
-
-CLEAN, ABNORMAL = True, False
-
-SERVERS: Final[dict[str, tuple[tuple[object, ...], str, bool]]] = {
-    "stop-normal": (("stop", "normal"), "normal", CLEAN),
-    "stop-shutdown": (("stop", "shutdown"), "shutdown", CLEAN),
-    "stop-shutdown-detail": (("stop", ["shutdown", "deploy"]), "shutdown: deploy", CLEAN),
-    "stop-other": (("stop", "tired"), "tired", ABNORMAL),
-    "stop-number": (("stop", 5), "5", ABNORMAL),
-    "raises": (("crash", "boom"), "error: RuntimeError: boom", ABNORMAL),
-    "raises-nothing": (("crash", ""), "error: RuntimeError", ABNORMAL),
-    "exit-0": (("exit", 0), "normal", CLEAN),
-    "exit-3": (("exit", 3), "exit: 3", ABNORMAL),
-    "sys-exit": (("sys_exit",), "normal", CLEAN),
-    "sys-exit-4": (("sys_exit", 4), "exit: 4", ABNORMAL),
-    "sys-exit-text": (("sys_exit", "no more"), "exit: 1: no more", ABNORMAL),
-    "sigkill": (("signal", int(signal.SIGKILL)), "killed", ABNORMAL),
-    "sigsegv": (("signal", int(signal.SIGSEGV)), "signal: SIGSEGV", ABNORMAL),
-    "sigabrt": (("signal", int(signal.SIGABRT)), "signal: SIGABRT", ABNORMAL),
-    "sigusr1": (("signal", int(signal.SIGUSR1)), "signal: SIGUSR1", ABNORMAL),
-    "sigint": (("signal", int(signal.SIGINT)), "signal: SIGINT", ABNORMAL),
-    "sighup": (("signal", int(signal.SIGHUP)), "signal: SIGHUP", ABNORMAL),
-    "sig40": (("signal", 40), "signal: SIG40", ABNORMAL),
-}
-"""What a GenServer is told, and how it ends."""
-
-FUNCTIONS: Final[dict[str, tuple[str, str, bool]]] = {
-    "function-returns": ("returns, args: [WORK/log]", "normal", CLEAN),
-    "function-raises": ("raises, args: [boom]", "error: RuntimeError: boom", ABNORMAL),
-    "function-exits-0": ("exits, args: [0]", "normal", CLEAN),
-    "function-exits-5": ("exits, args: [5]", "exit: 5", ABNORMAL),
-}
-
-COMMANDS: Final[dict[str, tuple[str, str, bool]]] = {
-    "command-exits-0": ("exit 0", "normal", CLEAN),
-    "command-exits-6": ("exit 6", "exit: 6", ABNORMAL),
-    "command-sigterm": ("kill -TERM $$", "signal: SIGTERM", ABNORMAL),
-    "command-sigkill": ("kill -KILL $$", "killed", ABNORMAL),
-    "command-sigsegv": ("kill -SEGV $$", "signal: SIGSEGV", ABNORMAL),
-    "command-143": ("exit 143", "exit: 143", ABNORMAL),
-}
+from otpy.core.exits import ExitReason, ExitStatus, Normal, Raised
+from otpy.runtime.exit_reasons import raised, reworded
 
 
-def tree(restart: str) -> str:
-    lines = ["name: reasons", "max_restarts: 1000", "children:"]
-    rest = f"restart: {restart}, shutdown: 1s"
-    remote = "start: 'tests.support.workers:Remote', args: [WORK/log]"
-    lines += [f"  - {{id: {id_}, {remote}, {rest}}}" for id_ in SERVERS]
-    for id_, (function, _, _) in FUNCTIONS.items():
-        name, _, args = function.partition(", ")
-        lines.append(f"  - {{id: {id_}, start: 'tests.support.workers:{name}', {args}, {rest}}}")
-    for id_, (script, _, _) in COMMANDS.items():
-        lines.append(f"  - {{id: {id_}, command: [sh, -c, {script!r}], {rest}}}")
-    return "\n".join(lines)
+def caught(error: BaseException) -> ExitReason:
+    with pytest.raises(type(error)) as how:
+        raise error
+    return raised(how.value)
 
 
-def end_all(node: NodeUnderTest) -> dict[str, tuple[str, bool, bool]]:
-    """End every server its way; tell each child's first reason, clean, and asked."""
-    for id_, (request, _, _) in SERVERS.items():
-        with pytest.raises(otpy.ProcessDown):
-            node.call(id_, *request)
-    everybody = [*SERVERS, *FUNCTIONS, *COMMANDS]
-    node.until(lambda: all(node.seen(ChildEnded, path=path) for path in everybody), "all ends")
-    ends = {path: node.seen(ChildEnded, path=path)[0] for path in everybody}
-    return {path: (end.reason, end.clean, end.asked) for path, end in ends.items()}
+def of(error: BaseException) -> Raised:
+    reason = caught(error)
+    assert isinstance(reason, Raised)
+    return reason
 
 
-EXPECTED: Final = {
-    id_: (reason, clean, False)
-    for table in (SERVERS, FUNCTIONS, COMMANDS)
-    for id_, (_, reason, clean) in table.items()
-}
+class Mute(Exception):
+    """Has no text."""
+
+    def __init__(self, how: type[BaseException]) -> None:
+        self.how = how
+
+    def __str__(self) -> str:
+        raise self.how("no text")
 
 
-def test_each_row_of_the_table(nodes: Nodes) -> None:
-    assert end_all(nodes.run(tree("temporary"))) == EXPECTED
+def bad_syntax() -> SyntaxError:
+    """Make an error that the module traceback fails to show."""
+    error = SyntaxError("not this")
+    error.filename, error.lineno, error.offset = "x.py", 1, 1
+    error.text = 5  # type: ignore[assignment]
+    return error
 
 
-def test_a_transient_child_comes_back_after_abnormal_ends_only(nodes: Nodes) -> None:
-    text = tree("transient").replace('"exit 6"', "x")
-    node = nodes.run(text.replace("max_restarts: 1000", "max_restarts: 100000"))
-    for id_, (request, reason, clean) in SERVERS.items():
-        with pytest.raises(otpy.ProcessDown) as caught:
-            node.call(id_, *request)
-        assert caught.value.reason == reason
-        if not clean:
-            node.next(ChildStarted, path=id_, incarnation=2)
-    rows = {row.id: row.state for row in node.client.supervisor().which_children()}
-    assert {id_: rows[id_] for id_ in SERVERS} == {
-        id_: "undefined" if clean else "running" for id_, (_, _, clean) in SERVERS.items()
-    }
+@pytest.mark.parametrize("how", [RuntimeError, SystemExit, KeyboardInterrupt])
+def test_an_exception_without_a_text_is_told(how: type[BaseException]) -> None:
+    reason = of(Mute(how))
+    assert str(reason) == "error: Mute: its text cannot be told"
+    assert "in caught" in reason.traceback
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGUSR1])
-def test_a_signal_from_outside_is_abnormal(nodes: Nodes, number: signal.Signals) -> None:
-    node = nodes.run("""
-        name: outside
-        children:
-          - {id: server, start: "tests.support.workers:Remote", args: [WORK/log]}
-          - {id: function, start: "tests.support.workers:waits"}
-          - {id: program, command: [sleep, "100000"]}
-        """)
-    for path in ("server", "function", "program"):
-        node.kill(path, number)
-        end = node.next(ChildEnded, path=path)
-        assert (end.reason, end.clean, end.asked) == (f"signal: {number.name}", False, False)
-        node.next(ChildStarted, path=path)
-    # Only SIGTERM stops a worker in order.
-    assert [entry for entry in node.log() if entry[0] == "terminate"] == []
+def test_an_exception_that_cannot_be_shown_is_told() -> None:
+    reason = of(bad_syntax())
+    assert str(reason) == "error: SyntaxError: not this (x.py, line 1)"
+    assert "in caught" in reason.traceback
+    assert reason.traceback.endswith("SyntaxError: not this (x.py, line 1)\n")
 
 
-def test_who_is_asked_to_stop_ends_with_shutdown(nodes: Nodes) -> None:
-    node = nodes.run("""
-        name: asked
-        children:
-          - {id: server, start: "tests.support.workers:Remote", args: [WORK/log]}
-          - {id: function, start: "tests.support.workers:waits"}
-          - {id: program, command: [sleep, "100000"]}
-          - {id: shell, command: [sh, -c, "trap 'exit 0' TERM; echo up; while :; do :; done"]}
-          - {id: branch, children: []}
-          - {id: brutal, start: "tests.support.workers:Remote", args: [WORK/log],
-             shutdown: brutal_kill}
-        """)
-    node.says("^shell . up")
-    for path, reason in {
-        "server": "shutdown",
-        "function": "shutdown",
-        "program": "shutdown",
-        "shell": "shutdown",
-        "branch": "shutdown",
-        "brutal": "killed",
-    }.items():
-        node.client.supervisor().terminate_child(path)
-        node.next(ChildStopping, path=path)
-        end = node.next(ChildEnded, path=path)
-        assert (path, end.reason, end.asked) == (path, reason, True)
+def test_a_cause_that_cannot_be_shown_is_left_out() -> None:
+    error = ValueError("the reason")
+    error.__cause__ = bad_syntax()
+    reason = of(error)
+    assert str(reason) == "error: ValueError: the reason"
+    assert reason.traceback.endswith("ValueError: the reason\n")
 
 
-def test_what_cannot_be_executed_fails_to_start(nodes: Nodes) -> None:
-    node = nodes.run("{name: commands, children: []}")
-    script = nodes.work / "script"
-    script.write_text("#!/bin/sh\n")
-    garbage = nodes.work / "garbage"
-    garbage.write_bytes(b"\0\1\2")
-    garbage.chmod(0o755)
-    for number, (program, error) in enumerate(
-        {
-            str(script): "PermissionError",
-            str(garbage): "OSError",
-            str(nodes.work / "none"): "FileNotFoundError",
-            "no-such-program-anywhere": "FileNotFoundError",
-            str(nodes.work): "PermissionError",
-        }.items()
-    ):
-        spec = {"id": f"c{number}", "command": [program]}
-        with pytest.raises(otpy.StartFailed, match=f"error: {error}: cannot execute '{program}"):
-            node.client.supervisor().start_child(spec)
-        failed = node.next(ChildStartFailed, path=f"c{number}")
-        assert failed.reason.startswith(f"error: {error}")
-        assert failed.traceback == ""
-    assert node.client.supervisor().which_children() == []
+def test_nothing_of_the_traceback_may_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_args: Any) -> Any:
+        raise SystemExit
+
+    monkeypatch.setattr(linecache, "getline", fails)
+    monkeypatch.setattr(linecache, "checkcache", fails)
+    monkeypatch.setattr(linecache, "getlines", fails)
+    reason = of(ValueError("the reason"))
+    assert str(reason) == "error: ValueError: the reason"
+    assert reason.traceback.startswith("ValueError: the reason\n")
 
 
-def test_what_cannot_be_imported_or_run_fails_to_start(nodes: Nodes) -> None:
-    node = nodes.run("{name: imports, children: []}")
-    broken = Path(nodes.work / "otpy_test_broken.py")
-    broken.write_text("1 / 0\n")
-    root = node.client.supervisor()
-    for start, error in {
-        "no_such_module:Thing": "ModuleNotFoundError",
-        "tests.support.workers:Nobody": "AttributeError",
-        "tests.support.workers:NoServer": "TypeError",
-        "tests.support.workers:A_NUMBER": "TypeError",
-    }.items():
-        with pytest.raises(otpy.StartFailed, match=f"error: {error}") as caught:
-            root.start_child({"id": "x", "start": start})
-        assert error in caught.value.traceback
-    with pytest.raises(otpy.StartFailed, match="error: TypeError"):
-        root.start_child({"id": "x", "start": "tests.support.workers:Remote", "args": {"no": 1}})
-    assert root.which_children() == []
+class Nameless(type):
+    """Makes classes that have no name."""
+
+    def __getattribute__(cls, name: str) -> Any:
+        if name == "__name__":
+            raise RuntimeError
+        return super().__getattribute__(name)
+
+
+class Untold(Exception, metaclass=Nameless):
+    """Has no name."""
+
+
+def test_an_exception_of_which_nothing_can_be_told_is_one_all_the_same() -> None:
+    assert raised(Untold()) == Raised("an exception that cannot be told")
 
 
 @pytest.mark.parametrize(
-    ("outcome", "reason"),
+    ("code", "reason"),
     [
-        ("error", "error: RuntimeError: init failed"),
-        ("stop", "not today"),
-        ("exit", "exit: 7"),
-        ("kill", "killed"),
+        (None, Normal()),
+        (0, Normal()),
+        (False, Normal()),
+        (256, Normal()),
+        (3, ExitStatus(3)),
+        (-1, ExitStatus(255)),
+        (True, ExitStatus(1)),
+        ("DATABASE_URL is not set", ExitStatus(1, "DATABASE_URL is not set")),
+        (("a", 1), ExitStatus(1, "('a', 1)")),
     ],
 )
-def test_ways_in_which_init_fails(nodes: Nodes, outcome: str, reason: str) -> None:
-    node = nodes.run("{name: inits, children: []}")
-    args = [f"{nodes.work}/log", [outcome]]
-    with pytest.raises(otpy.StartFailed) as caught:
-        node.client.supervisor().start_child(
-            {"id": "x", "start": "tests.support.workers:Remote", "args": args}
-        )
-    assert caught.value.reason == reason
-    assert node.next(ChildStartFailed, path="x").reason == reason
-    assert node.log() == [["init", "x", 1, outcome]]
+def test_exits_are_read_as_python_does(code: Any, reason: ExitReason) -> None:
+    assert caught(SystemExit(code)) == reason
+
+
+def test_other_words_leave_the_kind() -> None:
+    assert reworded(ExitStatus(1, "secret"), "exit: 1: ***", "") == ExitStatus(1, "***")
+    assert reworded(ExitStatus(3), "***", "") == ExitStatus(3)
+    assert reworded(Raised("E: secret", "t"), "error: ***", "u") == Raised("***", "u")
+    assert reworded(Normal(), "***", "") == Normal()

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.runtime import test_registry
-from tests.runtime.test_registry import (  # noqa: F401  # collected here a second time
+from tests.runtime.node import test_registry
+from tests.runtime.node.test_registry import (  # noqa: F401  # collected here a second time
     node,
     test_a_call_by_name_waits_for_the_next_incarnation,
     test_a_client_looks_up_and_dispatches_too,

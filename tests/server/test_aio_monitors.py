@@ -1,9 +1,9 @@
-"""The monitors and links of `test_relations`, by `otpy.aio`."""
+"""The monitors and links of `test_monitors`, by `otpy.aio`."""
 
 import pytest
 
-from tests.runtime import test_relations
-from tests.runtime.test_relations import (  # noqa: F401  # collected here a second time
+from tests.runtime.node import test_monitors
+from tests.runtime.node.test_monitors import (  # noqa: F401  # collected here a second time
     node,
     test_a_link_ends_with_its_incarnation,
     test_a_link_is_symmetric,
@@ -30,5 +30,5 @@ from tests.runtime.test_relations import (  # noqa: F401  # collected here a sec
 
 @pytest.fixture(autouse=True)
 def asynchronous(monkeypatch: pytest.MonkeyPatch) -> None:
-    tree = test_relations.TREE.replace("support.kin_workers", "support.async_kin_workers")
-    monkeypatch.setattr(test_relations, "TREE", tree)
+    tree = test_monitors.TREE.replace("support.kin_workers", "support.async_kin_workers")
+    monkeypatch.setattr(test_monitors, "TREE", tree)

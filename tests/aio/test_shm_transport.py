@@ -1,4 +1,4 @@
-"""The calling end of a link between workers on an event loop: as tests/links/test_laying."""
+"""The calling end of a link between workers on an event loop: as tests/links/test_shm_transport."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""System messages from an event loop, to real servers: as tests/runtime/test_system."""
+"""System messages from an event loop, to real servers: as runtime/worker/test_sys_messages."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.runtime.test_calls import ask
-from tests.runtime.test_overload import resident
+from tests.runtime.worker.test_overload import resident
 from tests.support.node import Nodes, NodeUnderTest
 from tests.support.processes import descriptors
 from tests.support.shelf_workers import KINDS, shelves

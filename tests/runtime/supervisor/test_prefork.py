@@ -27,7 +27,7 @@ print(os.listdir("/proc/self/fd"))
 
 def test_what_is_given_back_closes_nothing_of_anybody_else() -> None:
     """6.2: the child's ends were closed at the fork already, and their numbers were others'."""
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     command = [sys.executable, "-c", _UNNEEDED]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
