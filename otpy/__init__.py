@@ -38,21 +38,20 @@ if TYPE_CHECKING:
     from otpy.links.supervisor import SupervisorRef
     from otpy.server.agent import Agent
     from otpy.server.caller import Caller
-    from otpy.server.calls import (
+    from otpy.server.calls import call, cast
+    from otpy.server.context import Call, receive
+    from otpy.server.genserver import GenServer
+    from otpy.server.monitors import demonitor, link, monitor, unlink
+    from otpy.server.proxy import proxy
+    from otpy.server.registry import dispatch, lookup, register, register_name, unregister
+    from otpy.server.requests import (
         abcast,
-        call,
-        cast,
         multi_call,
         send_request,
         stop,
         supervisor,
         whereis,
     )
-    from otpy.server.context import Call, receive
-    from otpy.server.genserver import GenServer
-    from otpy.server.monitors import demonitor, link, monitor, unlink
-    from otpy.server.proxy import proxy
-    from otpy.server.registry import dispatch, lookup, register, register_name, unregister
     from otpy.server.results import Continue, Ignore, NoReply, Reply, Stop, Timeout
     from otpy.server.timer import TimerRef
     from otpy.wire.gateway import Statistics
@@ -91,16 +90,7 @@ else:
             "otpy.links.supervisor": ("SupervisorRef",),
             "otpy.server.agent": ("Agent",),
             "otpy.server.caller": ("Caller",),
-            "otpy.server.calls": (
-                "abcast",
-                "call",
-                "cast",
-                "multi_call",
-                "send_request",
-                "stop",
-                "supervisor",
-                "whereis",
-            ),
+            "otpy.server.calls": ("call", "cast"),
             "otpy.server.context": ("Call", "receive"),
             "otpy.server.genserver": ("GenServer",),
             "otpy.server.monitors": ("demonitor", "link", "monitor", "unlink"),
@@ -111,6 +101,14 @@ else:
                 "register",
                 "register_name",
                 "unregister",
+            ),
+            "otpy.server.requests": (
+                "abcast",
+                "multi_call",
+                "send_request",
+                "stop",
+                "supervisor",
+                "whereis",
             ),
             "otpy.server.results": ("Continue", "Ignore", "NoReply", "Reply", "Stop", "Timeout"),
             "otpy.server.timer": ("TimerRef",),

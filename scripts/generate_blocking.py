@@ -14,13 +14,18 @@ import sys
 import tokenize
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 
 PAIRS: Final[Mapping[str, str]] = {
     "otpy/aio/links/supervisor.py": "otpy/links/supervisor.py",
     "otpy/aio/links/sys_calls.py": "otpy/links/sys_calls.py",
+    "otpy/aio/server/agent_calls.py": "otpy/server/agent_calls.py",
+    "otpy/aio/server/monitors.py": "otpy/server/monitors.py",
+    "otpy/aio/server/registry.py": "otpy/server/registry.py",
+    "otpy/aio/server/requests.py": "otpy/server/requests.py",
+    "otpy/aio/server/sys_calls.py": "otpy/server/sys_calls.py",
 }
 """What is written once, and what is generated from it."""
 
@@ -38,10 +43,11 @@ SEQUENCES: Final[Mapping[tuple[str, ...], str]] = {
     ("from", "otpy", ".", "aio", "import"): "from otpy import",
     ("import", "asyncio"): "import threading",
     ("asyncio", ".", "Lock"): "threading.Lock",
-    # Evaluated in turn, where asyncio runs all of them at once.
-    ("await", "asyncio", ".", "gather", "(", "*"): "list(",
 }
 """Adjoining tokens of asyncio's world, and the text of the blocking one."""
+
+GATHERING: Final = ("await", "asyncio", ".", "gather", "(", "*")
+"""Before a list, which is then evaluated in turn, where asyncio runs all of it at once."""
 
 TEXTS: Final[Sequence[tuple[str, str]]] = (
     (r"``await ", "``"),
@@ -60,6 +66,10 @@ _OPENING: Final = {"(", "[", "{"}
 _CLOSING: Final = {")", "]", "}"}
 
 
+Place: TypeAlias = tuple[int, int]
+"""A line and a column."""
+
+
 def blocking(source: str) -> str:
     """Return the blocking text of an asynchronous one, not yet formatted."""
     tokens = [
@@ -71,40 +81,59 @@ def blocking(source: str) -> str:
     for line in source.splitlines(keepends=True):
         starts.append(starts[-1] + len(line))
 
-    def offset(place: tuple[int, int]) -> int:
+    def offset(place: Place) -> int:
         return starts[place[0] - 1] + place[1]
 
     parts, done = [], 0
-    for first, last, text in sorted(_edits(tokens)):
-        parts += [source[done : offset(tokens[first].start)], text]
-        done = offset(tokens[last].start if not text else tokens[last].end)
+    for start, end, text in sorted(_edits(tokens)):
+        parts += [source[done : offset(start)], text]
+        done = offset(end)
     return "".join(parts) + source[done:]
 
 
-def _edits(tokens: Sequence[tokenize.TokenInfo]) -> Iterator[tuple[int, int, str]]:
-    """Yield the first and the last token of each edit, and its text.
-
-    Without a text, what goes ends where the last token begins.
-    """
+def _edits(tokens: Sequence[tokenize.TokenInfo]) -> Iterator[tuple[Place, Place, str]]:
+    """Yield where each edit begins and ends, and the text that goes there."""
     number = 0
     while number < len(tokens):
         token = tokens[number]
         for sequence, text in SEQUENCES.items():
-            if tuple(each.string for each in tokens[number : number + len(sequence)]) == sequence:
-                yield number, number + len(sequence) - 1, text
+            if _strings(tokens, number, sequence):
                 number += len(sequence) - 1
+                yield token.start, tokens[number].end, text
                 break
         else:
-            if token.type == tokenize.NAME and token.string in {"async", "await"}:
-                yield number, number + 1, ""
+            if _strings(tokens, number, GATHERING):
+                number += len(GATHERING) - 1
+                yield token.start, tokens[number].end, ""
+                yield _removed(tokens[_closing(tokens, number + 1)])
+            elif token.type == tokenize.NAME and token.string in {"async", "await"}:
+                yield token.start, tokens[number + 1].start, ""
                 if token.string == "await" and (end := _needless(tokens, number)):
-                    yield number - 1, number, ""
-                    yield end, end + 1, ""
+                    yield _removed(tokens[number - 1])
+                    yield _removed(tokens[end])
             elif token.type == tokenize.NAME and token.string in NAMES:
-                yield number, number, NAMES[token.string]
+                yield token.start, token.end, NAMES[token.string]
             elif token.type in _TEXT and (text := _rewritten(token.string)) != token.string:
-                yield number, number, text
+                yield token.start, token.end, text
         number += 1
+
+
+def _removed(token: tokenize.TokenInfo) -> tuple[Place, Place, str]:
+    return token.start, token.end, ""
+
+
+def _strings(tokens: Sequence[tokenize.TokenInfo], number: int, sequence: tuple[str, ...]) -> bool:
+    """Return whether the tokens from one on are these."""
+    return tuple(each.string for each in tokens[number : number + len(sequence)]) == sequence
+
+
+def _closing(tokens: Sequence[tokenize.TokenInfo], number: int) -> int:
+    """Return the bracket that closes what is open at a token."""
+    depth = 0
+    while depth >= 0:
+        depth += (tokens[number].string in _OPENING) - (tokens[number].string in _CLOSING)
+        number += 1
+    return number - 1
 
 
 def _needless(tokens: Sequence[tokenize.TokenInfo], number: int) -> int | None:

@@ -13,20 +13,17 @@ from otpy.aio.client.trace import TraceStream
 from otpy.aio.links.pending import Pending
 from otpy.aio.links.supervisor import SupervisorRef
 from otpy.aio.server.agent import Agent
-from otpy.aio.server.calls import (
+from otpy.aio.server.calls import call, cast, proxy, receive
+from otpy.aio.server.monitors import demonitor, link, monitor, unlink
+from otpy.aio.server.registry import dispatch, lookup, register, register_name, unregister
+from otpy.aio.server.requests import (
     abcast,
-    call,
-    cast,
     multi_call,
-    proxy,
-    receive,
     send_request,
     stop,
     supervisor,
     whereis,
 )
-from otpy.aio.server.monitors import demonitor, link, monitor, unlink
-from otpy.aio.server.registry import dispatch, lookup, register, register_name, unregister
 
 __all__ = [
     "Agent",

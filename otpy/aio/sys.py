@@ -1,10 +1,6 @@
 """What ``async def`` handlers may ask other workers beside their messages; as `otpy.sys`."""
 
-from typing import Any
-
-from otpy.aio.server.calls import peers
-from otpy.links.deadline import DEFAULT_TIMEOUT_S
-from otpy.wire.gateway import Statistics
+from otpy.aio.server.sys_calls import get_state, replace_state, resume, statistics, suspend
 
 __all__ = [
     "get_state",
@@ -13,30 +9,3 @@ __all__ = [
     "statistics",
     "suspend",
 ]
-
-
-async def get_state(name: str, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> Any:
-    """Return the attributes of another server's instance; as `otpy.Ref.get_state`."""
-    return await peers()[name].get_state(timeout=timeout)
-
-
-async def replace_state(
-    name: str, attributes: dict[str, Any], *, timeout: float | None = DEFAULT_TIMEOUT_S
-) -> Any:
-    """Give attributes of another server other values; as `otpy.Ref.replace_state`."""
-    return await peers()[name].replace_state(attributes, timeout=timeout)
-
-
-async def suspend(name: str, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> None:
-    """Have another server take no messages until `resume`; as `otpy.Ref.suspend`."""
-    await peers()[name].suspend(timeout=timeout)
-
-
-async def resume(name: str, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> None:
-    """Have another server take messages again."""
-    await peers()[name].resume(timeout=timeout)
-
-
-async def statistics(name: str, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> Statistics:
-    """Tell what a worker does, oneself included; as `otpy.Ref.statistics`."""
-    return await peers()[name].statistics(timeout=timeout)

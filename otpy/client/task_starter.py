@@ -9,7 +9,7 @@ from otpy.client.replies import introduced
 from otpy.errors import NoProcess, ProcessDown
 from otpy.links.introducer import Introducer
 from otpy.links.link import Link
-from otpy.links.pid_ref import HiredRef
+from otpy.links.pid_ref import PidRef
 
 if TYPE_CHECKING:
     from otpy.client.gateway import Gateway
@@ -27,7 +27,7 @@ class ClientEmployer(Introducer, abc.ABC):
     def supervisor(self, path: str = "") -> "SupervisorRef":
         """Return a reference to a supervisor; "" is the root."""
 
-    def hire(self, supervisor: str, shutdown: float, *, tied: bool) -> HiredRef:
+    def hire(self, supervisor: str, shutdown: float, *, tied: bool) -> PidRef:
         """Have a supervisor start a task, and get a reference to that very process."""
         arguments = {"supervisor": supervisor, "shutdown": shutdown, "tied": tied}
         # Repeated if the gateway is killed: a task that nobody has a link to ends by itself.
@@ -37,7 +37,7 @@ class ClientEmployer(Introducer, abc.ABC):
         node_pid = self._gateway.hello.pid
         link = Link(ends, *where, node_pid=node_pid, protocol=protocol)
         self._hired.add(link)
-        return HiredRef(self, link)
+        return PidRef(self, link)
 
     def terminate_children(self, supervisor: str, ids: list[str]) -> None:
         """Stop children; those that have ended, with their supervisor or alone, are no mistake."""

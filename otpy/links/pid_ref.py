@@ -11,7 +11,7 @@ _END_MS: Final = 1000
 """How long a process may take to end once it has closed its links."""
 
 
-class HiredRef(Ref):
+class PidRef(Ref):
     """A process that was started for this one; nobody takes its place when it has ended."""
 
     def __init__(self, node: Introducer, link: Link) -> None:

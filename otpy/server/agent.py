@@ -1,24 +1,19 @@
 """A state, and functions that are applied to it where it is (Elixir's Agent)."""
 
 from collections.abc import Callable
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from otpy.errors import UnknownRequest
-from otpy.links.deadline import DEFAULT_TIMEOUT_S
-from otpy.links.ref import Ref
-from otpy.server import calls
+from otpy.server.agent_calls import AgentCalls
 from otpy.server.caller import Caller
-from otpy.server.functions import is_target, name_of, resolve
+from otpy.server.functions import is_target, resolve
 from otpy.server.genserver import GenServer
 from otpy.server.results import Reply
-
-Function: TypeAlias = Callable[..., Any] | str
-"""A function, or its name, ``module:function``; its first argument is the state."""
 
 _A_PAIR: Final = 2
 
 
-class Agent(GenServer):
+class Agent(AgentCalls, GenServer):
     """A process that keeps a state, for what is too small for a server of its own.
 
     In a tree ``start: otpy:Agent``; its ``args`` are the state, or the name of the function
@@ -44,60 +39,6 @@ class Agent(GenServer):
             raise TypeError("an agent's args are its state, or a module:function and arguments")
         else:
             self.state = start[0] if start else state
-
-    @staticmethod
-    def get(
-        agent: Ref | str,
-        function: Function,
-        /,
-        *args: object,
-        key: object = None,
-        timeout: float | None = DEFAULT_TIMEOUT_S,
-    ) -> Any:
-        """Return what ``function(state, *args)`` returns; raises as `Ref.call`."""
-        return _ask(agent, ("get", function, *args), key, timeout)
-
-    @staticmethod
-    def update(
-        agent: Ref | str,
-        function: Function,
-        /,
-        *args: object,
-        key: object = None,
-        timeout: float | None = DEFAULT_TIMEOUT_S,
-    ) -> None:
-        """Make what ``function(state, *args)`` returns the state; raises as `Ref.call`."""
-        _ask(agent, ("update", function, *args), key, timeout)
-
-    @staticmethod
-    def get_and_update(
-        agent: Ref | str,
-        function: Function,
-        /,
-        *args: object,
-        key: object = None,
-        timeout: float | None = DEFAULT_TIMEOUT_S,
-    ) -> Any:
-        """Have ``function(state, *args)`` return ``(value, state)``; return that value.
-
-        Raises as `Ref.call`; a function that returns anything else ends the agent.
-        """
-        return _ask(agent, ("get_and_update", function, *args), key, timeout)
-
-    @staticmethod
-    def cast(
-        agent: Ref | str,
-        function: Function,
-        /,
-        *args: object,
-        key: object = None,
-        timeout: float | None = DEFAULT_TIMEOUT_S,
-    ) -> None:
-        """Do as `update`, and wait for nothing; raises as `Ref.cast`."""
-        if isinstance(agent, str):
-            calls.cast(agent, "update", function, *args, key=key, timeout=timeout)
-        else:
-            agent.cast("update", by_name(function), *args, key=key, timeout=timeout)
 
     def handle_call(self, request: object, caller: Caller) -> object:
         """Apply a function: ``("get", function, *args)``, and so with `update` and the others."""
@@ -125,18 +66,6 @@ class Agent(GenServer):
             raise TypeError(f"{function!r:.100} returned {result!r:.100}, expected (value, state)")
         value, self.state = result
         return Reply(value)
-
-
-def _ask(agent: Ref | str, request: tuple[Any, ...], key: object, timeout: float | None) -> Any:
-    operation, function, *args = request
-    if isinstance(agent, str):
-        return calls.call(agent, operation, function, *args, key=key, timeout=timeout)
-    return agent.call(operation, by_name(function), *args, key=key, timeout=timeout)
-
-
-def by_name(function: Function) -> str:
-    """Give a function as clients send it; raises `NotSendable`."""
-    return name_of(function) if callable(function) else function
 
 
 def _found(function: object) -> Callable[..., Any]:

@@ -1,15 +1,18 @@
 """The process that this code runs in, when it is a worker of a tree."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from otpy.errors import OtpyError
-from otpy.links.ref import Ref
-from otpy.links.supervisor import Administrator
 from otpy.server.caller import Caller
 from otpy.server.timer import TimerRef
-from otpy.wire.control import Address, NodeAnswer, Wish
+
+if TYPE_CHECKING:
+    from otpy.server.peers import Peers
+
+_monitors: Final = itertools.count(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,46 +54,6 @@ class Mailbox(Protocol):
         """Close everything: this is a process that the worker forked."""
 
 
-class Employer(Protocol):
-    """Whoever gets tasks started."""
-
-    def hire(self, supervisor: str, shutdown: float, *, tied: bool) -> Ref:
-        """Have a supervisor start a task, and get a reference to that very process.
-
-        With `tied` it is stopped when this process ends.
-        """
-
-    def terminate_children(self, supervisor: str, ids: list[str]) -> None:
-        """Stop children; those that have ended, with their supervisor or alone, are no mistake."""
-
-
-class Peers(Employer, Administrator, Protocol):
-    """The other workers of the tree."""
-
-    def on_a_loop(self) -> Any:
-        """Give what reaches them without blocking the event loop: see `otpy.aio.server.calls`."""
-
-    def __getitem__(self, name: str) -> Ref:
-        """Return the reference to a process by its name."""
-
-    def cast(self, name: str, message: object, timeout: float | None, key: object) -> None:
-        """Send a request that has no answer, to oneself, too."""
-
-    def ask_node(self, wish: Wish, timeout: float | None) -> NodeAnswer:
-        """Ask the node, which knows who is where; raises what it answers, and `CallTimeout`."""
-
-    def send(self, who: Address, message: object, timeout: float | None) -> bool:
-        """Have the `handle_info` of one incarnation called; False if that is gone."""
-
-    def reply_for(
-        self, server: str, incarnation: int, link: int, number: int, value: object
-    ) -> None:
-        """Answer a call that was made to `server`, by way of it."""
-
-    def abandon(self) -> None:
-        """Close every link: this is a process that the worker forked."""
-
-
 class Context:
     """Who this worker is.
 
@@ -108,7 +71,7 @@ class Context:
     __slots__ = ("_make_peers", "_peers", "incarnation", "mailbox", "name", "starting", "traps")
 
     def __init__(
-        self, name: str, incarnation: int, mailbox: Mailbox, peers: Callable[[], Peers]
+        self, name: str, incarnation: int, mailbox: Mailbox, peers: Callable[[], "Peers"]
     ) -> None:
         self.name, self.incarnation, self.mailbox = name, incarnation, mailbox
         self.traps = False
@@ -117,7 +80,7 @@ class Context:
         self._peers: Peers | None = None
 
     @property
-    def peers(self) -> Peers:
+    def peers(self) -> "Peers":
         """The other workers of the tree."""
         if self._peers is None:
             self._peers = self._make_peers()
@@ -169,3 +132,8 @@ def receive(timeout: float | None = None) -> object:
         OtpyError: This process is not a worker of a tree.
     """
     return current().mailbox.receive(timeout)
+
+
+def next_monitor() -> int:
+    """Return the number of a monitor that no other of this process is taken for."""
+    return next(_monitors)

@@ -2,9 +2,12 @@
 
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 from otpy.errors import NotSendable
+
+Function: TypeAlias = Callable[..., Any] | str
+"""A function, or its name: ``module:function``."""
 
 
 def resolve(target: str) -> Any:
@@ -47,3 +50,8 @@ def name_of(function: Callable[..., object]) -> str:
         problem = f"{function!r:.100} has no name to be sent by"
         raise NotSendable(f"{problem}, expected a function of a module that can be imported")
     return f"{module}:{names}"
+
+
+def by_name(function: Function) -> str:
+    """Give a function as clients send it; raises `NotSendable`."""
+    return name_of(function) if callable(function) else function

@@ -1,17 +1,16 @@
+# Generated from otpy/aio/server/monitors.py by scripts/generate_blocking.py; do not edit.
+
 """Monitors and links to other workers of the tree (erlang:monitor/2, link/1)."""
 
 import contextlib
-import itertools
-from typing import Final
 
 from otpy.errors import NoProcess
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
 from otpy.links.messages import Down, Exit
-from otpy.server.context import current
+from otpy.server.context import current, next_monitor
+from otpy.server.peers import peers
 from otpy.wire.control import Demonitor, LinkTo, Monitor, Unlink, Whereis
 from otpy.wire.gateway import TreeRow
-
-_numbers: Final = itertools.count(1)
 
 
 def monitor(name: str) -> int:
@@ -27,15 +26,19 @@ def monitor(name: str) -> int:
         TypeError: The name is no string.
         OtpyError: This process is not a worker of a tree.
     """
-    wish = numbered(name)
-    current().peers.ask_node(wish, DEFAULT_TIMEOUT_S)
+    wish = Monitor(next_monitor(), name)
+    peers().ask_node(wish, DEFAULT_TIMEOUT_S)
     return wish.number
 
 
 def demonitor(reference: int) -> None:
     """Undo `monitor`: no `Down` of it arrives any more, not even one that is here already."""
-    current().peers.ask_node(demonitoring(reference), DEFAULT_TIMEOUT_S)
-    drop_down(reference)
+    if not isinstance(reference, int):
+        raise TypeError(f"demonitor takes what monitor returned, got {reference!r:.100}")
+    peers().ask_node(Demonitor(int(reference)), DEFAULT_TIMEOUT_S)
+    current().mailbox.drop(
+        lambda message: isinstance(message, Down) and message.monitor == reference
+    )
 
 
 def link(name: str) -> None:
@@ -49,45 +52,16 @@ def link(name: str) -> None:
         NoProcess: The other has ended, and this process does not trap exits.
         OtpyError: This process is not a worker of a tree.
     """
-    me = current()
-    me.peers.ask_node(LinkTo(name, me.traps), DEFAULT_TIMEOUT_S)
+    peers().ask_node(LinkTo(name, current().traps), DEFAULT_TIMEOUT_S)
 
 
 def unlink(name: str) -> None:
     """Undo `link`: no `Exit` of it arrives any more, not even one that is here already."""
-    peers = current().peers
-    path = name
+    others, path = peers(), name
     # Who is gone for good has no name any more; an `Exit` of it may be here.
     with contextlib.suppress(NoProcess):
-        there = peers.ask_node(Whereis(name), DEFAULT_TIMEOUT_S)
+        there = others.ask_node(Whereis(name), DEFAULT_TIMEOUT_S)
         assert isinstance(there, TreeRow)
         path = there.path
-        peers.ask_node(Unlink(name), DEFAULT_TIMEOUT_S)
-    drop_exit(path)
-
-
-# --- for those on an event loop, too --------------------------------------------------------------
-
-
-def numbered(name: str) -> Monitor:
-    """Make a monitor that no other of this process is taken for."""
-    return Monitor(next(_numbers), name)
-
-
-def demonitoring(reference: int) -> Demonitor:
-    """Say which monitor is to be undone; raises TypeError."""
-    if not isinstance(reference, int):
-        raise TypeError(f"demonitor takes what monitor returned, got {reference!r:.100}")
-    return Demonitor(int(reference))
-
-
-def drop_down(reference: int) -> None:
-    """Take back a `Down` that was not handled yet."""
-    current().mailbox.drop(
-        lambda message: isinstance(message, Down) and message.monitor == reference
-    )
-
-
-def drop_exit(path: str) -> None:
-    """Take back an `Exit` that was not handled yet."""
+        others.ask_node(Unlink(name), DEFAULT_TIMEOUT_S)
     current().mailbox.drop(lambda message: isinstance(message, Exit) and message.path == path)

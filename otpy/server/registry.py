@@ -1,3 +1,5 @@
+# Generated from otpy/aio/server/registry.py by scripts/generate_blocking.py; do not edit.
+
 """The tree's registry: names that one process has, and keys that many share.
 
 An entry goes with its process, before anybody can see it dangle.
@@ -6,7 +8,7 @@ An entry goes with its process, before anybody can see it dangle.
 from otpy.errors import FrameTooLarge
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
 from otpy.links.messages import Registered
-from otpy.server.context import current
+from otpy.server.peers import peers
 from otpy.wire.codec import pack_value, unpack
 from otpy.wire.control import (
     MAX_REGISTERED,
@@ -31,7 +33,11 @@ def register_name(name: str) -> None:
         ValueError: It holds half a character.
         OtpyError: This process is not a worker of a tree.
     """
-    _ask(naming(name))
+    try:
+        str.encode(name)
+    except UnicodeEncodeError:
+        raise ValueError(f"a name is Unicode, got {name!r:.100}") from None
+    _ask(RegisterName(name))
 
 
 def register(key: object, value: object = None) -> None:
@@ -47,17 +53,17 @@ def register(key: object, value: object = None) -> None:
         FrameTooLarge: Either is over 64 KiB.
         OtpyError: This process is not a worker of a tree.
     """
-    _ask(registering(key, value))
+    _ask(Register(_checked(key_bytes(key)), _checked(pack_value(value))))
 
 
 def unregister(key: object) -> None:
     """Undo `register`; nothing happens if this process is not there."""
-    _ask(unregistering(key))
+    _ask(Unregister(_checked(key_bytes(key))))
 
 
 def lookup(key: object) -> list[Registered]:
     """Tell which processes are registered under `key`, the first to register first."""
-    return registered(_ask(looking_up(key)))
+    return [Registered(each.who.path, each.pid, unpack(each.value)) for each in _entries(key)]
 
 
 def dispatch(key: object, message: object, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> int:
@@ -74,50 +80,18 @@ def dispatch(key: object, message: object, *, timeout: float | None = DEFAULT_TI
     Raises:
         NotSendable: Pickle cannot carry the message.
     """
-    peers = current().peers
-    return sum(peers.send(each.who, message, timeout) for each in entries(_ask(looking_up(key))))
+    others, found = peers(), _entries(key)
+    return sum([others.send(each.who, message, timeout) for each in found])
 
 
-def _ask(wish: Wish) -> NodeAnswer:
-    return current().peers.ask_node(wish, DEFAULT_TIMEOUT_S)
-
-
-# --- for those on an event loop, too --------------------------------------------------------------
-
-
-def naming(name: str) -> RegisterName:
-    """Say which name is to be taken; raises as `register_name`."""
-    try:
-        str.encode(name)
-    except UnicodeEncodeError:
-        raise ValueError(f"a name is Unicode, got {name!r:.100}") from None
-    return RegisterName(name)
-
-
-def registering(key: object, value: object) -> Register:
-    """Say what is to be registered; raises as `register`."""
-    return Register(_checked(key_bytes(key)), _checked(pack_value(value)))
-
-
-def unregistering(key: object) -> Unregister:
-    """Say what is to be registered no more; raises as `register`."""
-    return Unregister(_checked(key_bytes(key)))
-
-
-def looking_up(key: object) -> Lookup:
-    """Say who is looked for; raises as `register`."""
-    return Lookup(_checked(key_bytes(key)))
-
-
-def entries(answer: NodeAnswer) -> tuple[Entry, ...]:
-    """Read who was found."""
+def _entries(key: object) -> tuple[Entry, ...]:
+    answer = _ask(Lookup(_checked(key_bytes(key))))
     assert isinstance(answer, Entries)
     return answer.entries
 
 
-def registered(answer: NodeAnswer) -> list[Registered]:
-    """Read who was found, as users are told."""
-    return [Registered(each.who.path, each.pid, unpack(each.value)) for each in entries(answer)]
+def _ask(wish: Wish) -> NodeAnswer:
+    return peers().ask_node(wish, DEFAULT_TIMEOUT_S)
 
 
 def _checked(packed: bytes) -> bytes:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from otpy.errors import CallTimeout, OtpyError
 from otpy.links.deadline import DEFAULT_TIMEOUT_S, FATE_S, poll_ms
 from otpy.server import tasks
-from otpy.server.context import Employer
+from otpy.server.peers import Employer
 from otpy.server.tasks import DEFAULT_SHUTDOWN_S, DEFAULT_SUPERVISOR, Function, Task
 
 AHEAD: Final = 4

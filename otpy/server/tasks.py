@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from otpy.errors import CallTimeout, NoProcess, OtpyError, ProcessDown
 from otpy.links.deadline import DEFAULT_TIMEOUT_S, FATE_S, deadline_of, has_passed, poll_ms
 from otpy.links.ref import Ref
-from otpy.server.context import Employer, current
+from otpy.server.context import current
 from otpy.server.functions import name_of
 from otpy.server.job import Job
+from otpy.server.peers import Employer
 
 if TYPE_CHECKING:
     from asyncio import Future

@@ -16,7 +16,7 @@ from otpy.aio.links.deadline import within
 from otpy.aio.links.link import Link
 from otpy.aio.links.link_table import LinkTable
 from otpy.aio.links.multi_call import abcast, multi_call
-from otpy.aio.links.pid_ref import HiredRef
+from otpy.aio.links.pid_ref import PidRef
 from otpy.aio.links.supervisor import SupervisorRef
 from otpy.client.gateway import not_running, only_node
 from otpy.client.registry import Entry
@@ -300,7 +300,7 @@ class Node:
         row = await self.ask_until("whereis", {"name": name}, deadline, shape=TreeRow)
         return await self.ask_until("stop", stop_order(row, reason), deadline, shape=Stopped)
 
-    async def hire(self, supervisor: str, shutdown: float, *, tied: bool) -> HiredRef:
+    async def hire(self, supervisor: str, shutdown: float, *, tied: bool) -> PidRef:
         """Have a supervisor start a task, and get a reference to that very process."""
         arguments = {"supervisor": supervisor, "shutdown": shutdown, "tied": tied}
         # Repeated if the gateway is killed: a task that nobody has a link to ends by itself.
@@ -309,7 +309,7 @@ class Node:
         where = (who.path, who.pid, who.incarnation)
         link = Link(ends, *where, node_pid=self.pid, protocol=protocol)
         self._hired.add(link)
-        return HiredRef(self, link)
+        return PidRef(self, link)
 
     async def terminate_children(self, supervisor: str, ids: list[str]) -> None:
         """Stop children; those that have ended, with their supervisor or alone, are no mistake."""

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 from otpy.errors import CallTimeout
 from otpy.links.deadline import deadline_of
+from otpy.links.deadline import share_of as deadline_share
 
 
 @contextlib.asynccontextmanager
@@ -24,3 +25,8 @@ async def within(timeout: float | None, what: str) -> AsyncIterator[float | None
         if scope.expired():
             raise CallTimeout(f"{what} within {timeout:g} s") from None
         raise
+
+
+def share_of(deadline: float | None, shares: int) -> float | None:  # noqa: ARG001  # the twin's
+    """Return the time left, as a timeout: what is gathered runs at the same time, so takes all."""
+    return deadline_share(deadline, 1)

@@ -5,7 +5,7 @@ from otpy.aio.links.link import Link
 from otpy.aio.links.ref import Ref
 
 
-class HiredRef(Ref):
+class PidRef(Ref):
     """A process that was started for this one; nobody takes its place when it has ended."""
 
     def __init__(self, node: Introducer, link: Link) -> None:

@@ -1,31 +1,56 @@
-"""Monitors and links to other workers, from ``async def`` handlers; as `otpy.server.monitors`."""
+"""Monitors and links to other workers of the tree (erlang:monitor/2, link/1)."""
 
 import contextlib
 
-from otpy.aio.server.calls import peers
+from otpy.aio.server.peers import peers
 from otpy.errors import NoProcess
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
-from otpy.server import context, monitors
-from otpy.wire.control import LinkTo, Unlink, Whereis
+from otpy.links.messages import Down, Exit
+from otpy.server.context import current, next_monitor
+from otpy.wire.control import Demonitor, LinkTo, Monitor, Unlink, Whereis
 from otpy.wire.gateway import TreeRow
 
 
 async def monitor(name: str) -> int:
-    """Have a `Down` arrive in `handle_info` once the process has ended; as `otpy.monitor`."""
-    wish = monitors.numbered(name)
+    """Have a `Down` arrive in `handle_info` once the process has ended; at once if it has none.
+
+    What it sent before its end arrives before. It is of the present incarnation: the next one is
+    not monitored. Several monitors of one process are several `Down`.
+
+    Returns:
+        A reference: `Down.monitor`, and what `demonitor` takes.
+
+    Raises:
+        TypeError: The name is no string.
+        OtpyError: This process is not a worker of a tree.
+    """
+    wish = Monitor(next_monitor(), name)
     await peers().ask_node(wish, DEFAULT_TIMEOUT_S)
     return wish.number
 
 
 async def demonitor(reference: int) -> None:
     """Undo `monitor`: no `Down` of it arrives any more, not even one that is here already."""
-    await peers().ask_node(monitors.demonitoring(reference), DEFAULT_TIMEOUT_S)
-    monitors.drop_down(reference)
+    if not isinstance(reference, int):
+        raise TypeError(f"demonitor takes what monitor returned, got {reference!r:.100}")
+    await peers().ask_node(Demonitor(int(reference)), DEFAULT_TIMEOUT_S)
+    current().mailbox.drop(
+        lambda message: isinstance(message, Down) and message.monitor == reference
+    )
 
 
 async def link(name: str) -> None:
-    """Link this process and another, for as long as both live; as `otpy.link`."""
-    await peers().ask_node(LinkTo(name, context.current().traps), DEFAULT_TIMEOUT_S)
+    """Link this process and another, for as long as both live; a second link is none.
+
+    When one ends, the other ends with the same reason, unless it traps exits
+    (`GenServer.trap_exit`): then an `Exit` arrives in its `handle_info`. The reason ``normal``
+    ends nobody. A link to a process that has ended is an `Exit` with ``noproc``.
+
+    Raises:
+        NoProcess: The other has ended, and this process does not trap exits.
+        OtpyError: This process is not a worker of a tree.
+    """
+    await peers().ask_node(LinkTo(name, current().traps), DEFAULT_TIMEOUT_S)
 
 
 async def unlink(name: str) -> None:
@@ -37,4 +62,4 @@ async def unlink(name: str) -> None:
         assert isinstance(there, TreeRow)
         path = there.path
         await others.ask_node(Unlink(name), DEFAULT_TIMEOUT_S)
-    monitors.drop_exit(path)
+    current().mailbox.drop(lambda message: isinstance(message, Exit) and message.path == path)

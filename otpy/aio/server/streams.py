@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from otpy.aio.server import tasks
-from otpy.aio.server.calls import Employer
+from otpy.aio.server.peers import Employer
 from otpy.aio.server.tasks import Task
 from otpy.errors import CallTimeout, OtpyError
 from otpy.links.deadline import DEFAULT_TIMEOUT_S

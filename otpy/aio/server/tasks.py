@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Generator, Iterable
 from typing import Any, Final
 
 from otpy.aio.links.pending import Pending
-from otpy.aio.links.pid_ref import HiredRef
-from otpy.aio.server.calls import Employer, peers
+from otpy.aio.links.pid_ref import PidRef
+from otpy.aio.server.peers import Employer, peers
 from otpy.errors import CallTimeout, NoProcess, OtpyError, ProcessDown
 from otpy.links.deadline import DEFAULT_TIMEOUT_S, deadline_of
 from otpy.server.tasks import (
@@ -32,7 +32,7 @@ class Task:
         employer: Who had it started: what a worker reaches others by, or a client's node.
     """
 
-    def __init__(self, employer: Employer, ref: HiredRef, pending: Pending) -> None:
+    def __init__(self, employer: Employer, ref: PidRef, pending: Pending) -> None:
         self.employer, self.name = employer, ref.name
         self._ref, self._pending = ref, pending
         self._owner = os.getpid()
@@ -168,7 +168,7 @@ async def _dismiss(employer: Employer, names: list[str]) -> None:
         await employer.terminate_children(supervisor, ids)
 
 
-async def _dismiss_late(employer: Employer, hiring: "asyncio.Future[HiredRef]") -> None:
+async def _dismiss_late(employer: Employer, hiring: "asyncio.Future[PidRef]") -> None:
     """End a task's process that nobody wants any more, once it is there."""
     with contextlib.suppress(OtpyError):
         ref = await hiring
@@ -194,13 +194,13 @@ async def _begun(
 @contextlib.asynccontextmanager
 async def _hired(
     node: Employer | None, supervisor: str, shutdown: float, *, tied: bool
-) -> AsyncIterator[tuple[Employer, HiredRef]]:
+) -> AsyncIterator[tuple[Employer, PidRef]]:
     """Have a process that is told what to do; it is ended again if that fails."""
     check_shutdown(shutdown)
     employer = peers() if node is None else node
     hiring = asyncio.ensure_future(employer.hire(supervisor, shutdown, tied=tied))
     try:
-        ref: HiredRef = await asyncio.shield(hiring)
+        ref: PidRef = await asyncio.shield(hiring)
     except NoProcess as error:
         raise advised(error, supervisor) from None
     except asyncio.CancelledError:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from otpy.aio.links.deadline import within
 from otpy.aio.links.link import Link
 from otpy.aio.links.link_table import LinkTable
-from otpy.aio.links.pid_ref import HiredRef
+from otpy.aio.links.pid_ref import PidRef
 from otpy.aio.links.ref import Ref
 from otpy.core.messages import TerminateChildren
 from otpy.errors import CallingSelf, NoProcess, OtpyError, ProcessDown
@@ -119,7 +119,7 @@ class AsyncPeers:
         check_wait(timeout)
         return as_received(await Waiting(self._mailbox).next(timeout), timeout)
 
-    async def hire(self, supervisor: str, shutdown: float, *, tied: bool) -> HiredRef:
+    async def hire(self, supervisor: str, shutdown: float, *, tied: bool) -> PidRef:
         """Have a supervisor start a task, and get a reference to that very process."""
         wish, ours, beside = hiring(self._me, supervisor, shutdown, tied=tied)
         try:
@@ -129,7 +129,7 @@ class AsyncPeers:
             raise
         link = _link(*hired(answer, fds, ours))
         self._hired.add(link)
-        return HiredRef(self, link)
+        return PidRef(self, link)
 
     async def terminate_children(self, supervisor: str, ids: list[str]) -> None:
         """Stop children; those that have ended, with their supervisor or alone, are no mistake."""

@@ -16,7 +16,7 @@ from otpy.links.deadline import FATE_S, TooLate, deadline_of, fate_deadline
 from otpy.links.link import Link
 from otpy.links.link_table import LinkTable
 from otpy.links.peer import PeerProtocol
-from otpy.links.pid_ref import HiredRef
+from otpy.links.pid_ref import PidRef
 from otpy.links.protocol import LinkProtocol
 from otpy.links.ref import Ref
 from otpy.runtime.worker.connections import Cast, Info
@@ -138,7 +138,7 @@ class Peers:
         # If it has gone, whoever called it knows.
         self[server].post(incarnation, data, deadline_of(FATE_S))
 
-    def hire(self, supervisor: str, shutdown: float, *, tied: bool) -> Ref:
+    def hire(self, supervisor: str, shutdown: float, *, tied: bool) -> PidRef:
         """Have a supervisor start a task, and get a reference to that very process."""
         wish, ours, beside = hiring(self._me, supervisor, shutdown, tied=tied)
         try:
@@ -148,7 +148,7 @@ class Peers:
             raise
         link = _link(*hired(answer, fds, ours))
         self._hired.add(link)
-        return HiredRef(self, link)
+        return PidRef(self, link)
 
     def terminate_children(self, supervisor: str, ids: list[str]) -> None:
         """Stop children; those that have ended, with their supervisor or alone, are no mistake."""

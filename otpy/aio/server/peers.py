@@ -1,0 +1,41 @@
+"""The other workers of the tree, as an ``async def`` handler of one of them reaches them."""
+
+from typing import Protocol
+
+from otpy.aio.links.pid_ref import PidRef
+from otpy.aio.links.ref import Ref
+from otpy.aio.links.supervisor import Administrator
+from otpy.server.context import current
+from otpy.wire.control import Address, NodeAnswer, Wish
+
+
+class Employer(Protocol):
+    """Whoever gets tasks started; as `otpy.server.peers.Employer`."""
+
+    async def hire(self, supervisor: str, shutdown: float, *, tied: bool) -> PidRef:
+        """Have a supervisor start a task, and get a reference to that very process."""
+
+    async def terminate_children(self, supervisor: str, ids: list[str]) -> None:
+        """Stop children; those that have ended, with their supervisor or alone, are no mistake."""
+
+
+class Peers(Employer, Administrator, Protocol):
+    """The other workers of the tree; as `otpy.server.peers.Peers`."""
+
+    def __getitem__(self, name: str) -> Ref:
+        """Return the reference to a process by its name."""
+
+    async def ask_node(self, wish: Wish, timeout: float | None) -> NodeAnswer:
+        """Ask the node, which knows who is where; raises what it answers, and `CallTimeout`."""
+
+    async def send(self, who: Address, message: object, timeout: float | None) -> bool:
+        """Have the `handle_info` of one incarnation called; False if that is gone."""
+
+    async def receive(self, timeout: float | None) -> object:
+        """Take the next message of a function worker's mailbox."""
+
+
+def peers() -> Peers:
+    """Return what reaches the other workers; raises OtpyError in a process that is none."""
+    found: Peers = current().peers.on_a_loop()
+    return found

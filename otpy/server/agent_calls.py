@@ -1,0 +1,75 @@
+# Generated from otpy/aio/server/agent_calls.py by scripts/generate_blocking.py; do not edit.
+
+"""Talking to an agent: from a client by a `Ref`, from a worker of its tree by its name, too."""
+
+from typing import Any
+
+from otpy.links.deadline import DEFAULT_TIMEOUT_S
+from otpy.links.ref import Ref
+from otpy.server import calls
+from otpy.server.functions import Function, by_name
+
+
+class AgentCalls:
+    """The functions of `otpy.Agent` that talk to one."""
+
+    @staticmethod
+    def get(
+        agent: Ref | str,
+        function: Function,
+        /,
+        *args: object,
+        key: object = None,
+        timeout: float | None = DEFAULT_TIMEOUT_S,
+    ) -> Any:
+        """Return what ``function(state, *args)`` returns; raises as `Ref.call`."""
+        return _ask(agent, ("get", function, *args), key, timeout)
+
+    @staticmethod
+    def update(
+        agent: Ref | str,
+        function: Function,
+        /,
+        *args: object,
+        key: object = None,
+        timeout: float | None = DEFAULT_TIMEOUT_S,
+    ) -> None:
+        """Make what ``function(state, *args)`` returns the state; raises as `Ref.call`."""
+        _ask(agent, ("update", function, *args), key, timeout)
+
+    @staticmethod
+    def get_and_update(
+        agent: Ref | str,
+        function: Function,
+        /,
+        *args: object,
+        key: object = None,
+        timeout: float | None = DEFAULT_TIMEOUT_S,
+    ) -> Any:
+        """Have ``function(state, *args)`` return ``(value, state)``; return that value.
+
+        Raises as `Ref.call`; a function that returns anything else ends the agent.
+        """
+        return _ask(agent, ("get_and_update", function, *args), key, timeout)
+
+    @staticmethod
+    def cast(
+        agent: Ref | str,
+        function: Function,
+        /,
+        *args: object,
+        key: object = None,
+        timeout: float | None = DEFAULT_TIMEOUT_S,
+    ) -> None:
+        """Do as `update`, and wait for nothing; raises as `Ref.cast`."""
+        if isinstance(agent, str):
+            calls.cast(agent, "update", function, *args, key=key, timeout=timeout)
+        else:
+            agent.cast("update", by_name(function), *args, key=key, timeout=timeout)
+
+
+def _ask(agent: Ref | str, request: tuple[Any, ...], key: object, timeout: float | None) -> Any:
+    operation, function, *args = request
+    if isinstance(agent, str):
+        return calls.call(agent, operation, function, *args, key=key, timeout=timeout)
+    return agent.call(operation, by_name(function), *args, key=key, timeout=timeout)

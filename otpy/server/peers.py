@@ -1,0 +1,61 @@
+"""The other workers of the tree, as one of them reaches them."""
+
+from typing import Any, Protocol
+
+from otpy.links.pid_ref import PidRef
+from otpy.links.ref import Ref
+from otpy.links.supervisor import Administrator
+from otpy.server.context import current
+from otpy.wire.control import Address, NodeAnswer, Wish
+
+
+class Employer(Protocol):
+    """Whoever gets tasks started."""
+
+    def hire(self, supervisor: str, shutdown: float, *, tied: bool) -> PidRef:
+        """Have a supervisor start a task, and get a reference to that very process.
+
+        With `tied` it is stopped when this process ends.
+        """
+
+    def terminate_children(self, supervisor: str, ids: list[str]) -> None:
+        """Stop children; those that have ended, with their supervisor or alone, are no mistake."""
+
+
+class Peers(Employer, Administrator, Protocol):
+    """The other workers of the tree."""
+
+    def on_a_loop(self) -> Any:
+        """Give what reaches them without blocking the event loop: see `otpy.aio.server.peers`."""
+
+    def __getitem__(self, name: str) -> Ref:
+        """Return the reference to a process by its name."""
+
+    def cast(self, name: str, message: object, timeout: float | None, key: object) -> None:
+        """Send a request that has no answer, to oneself, too."""
+
+    def ask_node(self, wish: Wish, timeout: float | None) -> NodeAnswer:
+        """Ask the node, which knows who is where; raises what it answers, and `CallTimeout`."""
+
+    def send(self, who: Address, message: object, timeout: float | None) -> bool:
+        """Have the `handle_info` of one incarnation called; False if that is gone."""
+
+    def reply_for(
+        self, server: str, incarnation: int, link: int, number: int, value: object
+    ) -> None:
+        """Answer a call that was made to `server`, by way of it."""
+
+    def abandon(self) -> None:
+        """Close every link: this is a process that the worker forked."""
+
+
+def peers() -> Peers:
+    """Return what reaches the other workers; raises OtpyError in a process that is none."""
+    return current().peers
+
+
+def checked_name(name: object) -> str:
+    """Return a name; raises TypeError if it is none."""
+    if not isinstance(name, str):
+        raise TypeError(f"a process is named by a string, got {name!r:.100}")
+    return name
