@@ -32,7 +32,7 @@ class Column:
 
 
 def table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> str:
-    """Lay out `rows` under their titles, two blanks apart."""
+    """Lay out `rows` under their titles, two spaces apart."""
     titles = [column.title for column in columns]
     rows = [[one_line(text) for text in row] for row in rows]
     widths = [max(len(row[i]) for row in (titles, *rows)) for i in range(len(columns))]

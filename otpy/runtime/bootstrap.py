@@ -7,7 +7,7 @@ from otpy.system.descriptor import Descriptor
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Bootstrap:
     """Where a process stands.
 
     Attributes:

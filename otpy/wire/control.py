@@ -19,7 +19,7 @@ Path: TypeAlias = tuple[str, ...]
 # ---- down: from a supervisor to a child ------------------------------------------------------
 
 
-class BeWorker(NamedTuple):
+class Assignment(NamedTuple):
     """The process that was forked for whatever child comes is this one.
 
     Flat, since each of a thousand workers reads one: `target` with its arguments, or `argv`.

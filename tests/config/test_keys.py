@@ -28,7 +28,7 @@ from otpy.core.spec import (
     ServerStart,
     SupervisorSpec,
 )
-from otpy.wire.control import BeWorker
+from otpy.wire.control import Assignment
 from otpy.wire.records import RecordCodec
 
 GIVEN: dict[type[Fields], dict[str, object]] = {
@@ -68,7 +68,7 @@ def test_every_field_of_a_spec_is_a_key_or_is_spelled_out() -> None:
 
 def test_a_worker_gets_every_field_of_its_start() -> None:
     for record in (ServerStart, CommandStart):
-        assert {each.name for each in fields(record)} <= set(BeWorker._fields)
+        assert {each.name for each in fields(record)} <= set(Assignment._fields)
 
 
 def test_pipes_carry_every_field() -> None:

@@ -125,7 +125,7 @@ def serve(fd: int) -> None:
                 os.close(each)
             asker.send(str(pid).encode())
         environment, tree = pickle.loads(request)
-    _be_node(environment, tree, fds)
+    _run_node(environment, tree, fds)
 
 
 def _fork_twice() -> int:
@@ -144,7 +144,7 @@ def _fork_twice() -> int:
     return pid
 
 
-def _be_node(environment: Mapping[str, str], tree: int, fds: list[int]) -> None:
+def _run_node(environment: Mapping[str, str], tree: int, fds: list[int]) -> None:
     import runpy
 
     wanted = {tree: fds[0], 0: os.open(os.devnull, os.O_RDONLY), 1: fds[1], 2: fds[2]}

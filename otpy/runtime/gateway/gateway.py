@@ -16,7 +16,7 @@ from typing import Any, Final
 from otpy.core.spec import INFINITY
 from otpy.errors import FrameTooLarge, NoProcess, OtpyError, ProtocolError
 from otpy.events import Event
-from otpy.runtime.bootstrap import Place
+from otpy.runtime.bootstrap import Bootstrap
 from otpy.runtime.control_channel import GATEWAY as OWN_RECORDS
 from otpy.runtime.control_channel import end_of_child
 from otpy.runtime.directory import GATEWAY, Directory, Entry, way_to
@@ -24,7 +24,7 @@ from otpy.runtime.exit_reasons import exit_reason
 from otpy.runtime.exit_watch import Mourners
 from otpy.runtime.gateway.arguments import plain_value, seconds, signal_number
 from otpy.runtime.gateway.client_connection import Client
-from otpy.runtime.gateway.pending_requests import Errand, Errands
+from otpy.runtime.gateway.pending_requests import PendingRequest, PendingRequests
 from otpy.runtime.gateway.subscriptions import Subscriptions
 from otpy.runtime.recent_events import RecentEvents
 from otpy.runtime.stdout import Terminal
@@ -91,7 +91,7 @@ class Gateway:
     """Serves the clients.
 
     Args:
-        place: Where it stands; its supervisor is the node.
+        bootstrap: What it inherited at the fork; its supervisor is the node.
         listener: The listening socket.
         directory: What the node knows at the time of the fork.
         recent: The latest events; the gateway's own from now on.
@@ -100,7 +100,7 @@ class Gateway:
 
     def __init__(
         self,
-        place: Place,
+        bootstrap: Bootstrap,
         listener: Socket,
         directory: Directory,
         recent: RecentEvents,
@@ -112,10 +112,10 @@ class Gateway:
         self._directory, self._facts = directory, facts
         self._recent = recent
         self._subscriptions = Subscriptions(recent)
-        self._node = end_of_child(place.control, OWN_RECORDS)
-        self._node_pidfd = Descriptor(os.pidfd_open(place.parent))
+        self._node = end_of_child(bootstrap.control, OWN_RECORDS)
+        self._node_pidfd = Descriptor(os.pidfd_open(bootstrap.parent))
         self._listener = listener
-        self._errands = Errands(self._node, self._loop)
+        self._pending = PendingRequests(self._node, self._loop)
         self._clients: dict[Client, None] = {}
         self._mourners = Mourners(directory)
         self._operations: Mapping[str, Callable[[Client, int, dict[str, Any]], None]] = {
@@ -188,7 +188,7 @@ class Gateway:
 
     def _closed(self, client: Client) -> None:
         del self._clients[client]
-        self._errands.forget(client)
+        self._pending.forget(client)
         for number in tuple(client.watched):
             self._unwatch(client, number)
         self._subscriptions.forget(client)
@@ -259,7 +259,7 @@ class Gateway:
     def _forget(self, client: Client, _number: int, arguments: dict[str, Any]) -> None:
         number = int(arguments["number"])
         self._unwatch(client, number)
-        self._errands.forget(client, number)
+        self._pending.forget(client, number)
 
     def _events(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
         # Another node of this name numbers its events from 1 on again.
@@ -280,12 +280,12 @@ class Gateway:
         entry = self._directory.resolve_target(str(arguments["name"]))
         timeout = seconds(arguments.get("timeout"))
         greet = arguments.get("speaks") != link.VERSION  # then it is to say so
-        self._errands.introduce(client, number, entry, timeout, greet=greet)
+        self._pending.introduce(client, number, entry, timeout, greet=greet)
 
     def _supervisor(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
         entry = self._supervisor_at(str(arguments.get("path", "")))
         request = core_request(str(arguments["op"]), arguments)
-        self._errands.ask(Errand(client, number, entry.path, way_to(entry.path)), request)
+        self._pending.ask(PendingRequest(client, number, entry.path, way_to(entry.path)), request)
 
     def _hire(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
         entry = self._supervisor_at(str(arguments["supervisor"]))
@@ -294,7 +294,9 @@ class Gateway:
         id_ = f"client-{pid}-{time.time_ns():x}"
         hire = Hire(task_spec(id_, INFINITY if shutdown is None else shutdown))
         owner = Descriptor(os.pidfd_open(pid)) if arguments.get("tied") else None
-        self._errands.hire(Errand(client, number, entry.path, way_to(entry.path)), hire, owner)
+        self._pending.hire(
+            PendingRequest(client, number, entry.path, way_to(entry.path)), hire, owner
+        )
 
     def _supervisor_at(self, path: str) -> Entry:
         return self._directory.resolve_as("supervisor", path, ", not a supervisor")
@@ -302,7 +304,7 @@ class Gateway:
     def _signal(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
         entry = self._directory.resolve(str(arguments["name"]))
         order = SendSignal(signal_number(arguments["number"]))
-        self._errands.ask(Errand(client, number, entry.path, way_to(entry.path)), order)
+        self._pending.ask(PendingRequest(client, number, entry.path, way_to(entry.path)), order)
 
     def _lookup(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
         key = arguments["key"]
@@ -310,22 +312,24 @@ class Gateway:
             raise TypeError(f"key is the bytes of a value, got {key!r:.100}")
         if len(key) > MAX_REGISTERED:
             raise FrameTooLarge(len(key), MAX_REGISTERED)
-        self._errands.look_up(Errand(client, number, GATEWAY, ()), key)
+        self._pending.look_up(PendingRequest(client, number, GATEWAY, ()), key)
 
     def _statistics(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
         kind = "supervisor" if arguments.get("below") else "worker"
         name = str(arguments["name"])
         entry = self._directory.resolve_as(kind, name, "; it has no statistics")
-        self._errands.ask(Errand(client, number, entry.path, way_to(entry.path)), ReadGauges())
+        self._pending.ask(
+            PendingRequest(client, number, entry.path, way_to(entry.path)), ReadGauges()
+        )
 
     def _stop(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
         name = str(arguments["name"])
         entry = self._directory.resolve_as("worker", name, "; it takes no messages")
         who = Address(entry.path, int(arguments["incarnation"]))
         reason = exit_reason(request_value(arguments["reason"]))
-        errand = Errand(client, number, entry.path, way_to(entry.path))
-        errand.then = partial(self._mourn_stopped, client, number, who, str(reason))
-        self._errands.ask(errand, StopProcess(who.incarnation, reason))
+        pending = PendingRequest(client, number, entry.path, way_to(entry.path))
+        pending.then = partial(self._mourn_stopped, client, number, who, str(reason))
+        self._pending.ask(pending, StopProcess(who.incarnation, reason))
 
     def _mourn_stopped(self, client: Client, number: int, who: Address, asked: str) -> None:
         try:
@@ -343,18 +347,22 @@ class Gateway:
         number: int,
         arguments: dict[str, Any],
     ) -> None:
-        self._errands.ask(self._about_server(client, number, arguments), make(arguments))
+        self._pending.ask(self._about_server(client, number, arguments), make(arguments))
 
     def _trace(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
-        self._errands.trace(self._about_server(client, number, arguments))
+        self._pending.trace(self._about_server(client, number, arguments))
 
     def _stack(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
         entry = self._directory.resolve_as("worker", str(arguments["name"]), ", not a worker")
-        self._errands.ask(Errand(client, number, entry.path, way_to(entry.path)), DumpStacks())
+        self._pending.ask(
+            PendingRequest(client, number, entry.path, way_to(entry.path)), DumpStacks()
+        )
 
-    def _about_server(self, client: Client, number: int, arguments: dict[str, Any]) -> Errand:
+    def _about_server(
+        self, client: Client, number: int, arguments: dict[str, Any]
+    ) -> PendingRequest:
         entry = self._directory.resolve_as("worker", str(arguments["name"]), ", not a server")
-        return Errand(client, number, entry.path, way_to(entry.path))
+        return PendingRequest(client, number, entry.path, way_to(entry.path))
 
     def _shutdown(self, client: Client, number: int, _arguments: dict[str, Any]) -> None:
         with contextlib.suppress(NotSent):  # it has just ended
@@ -368,7 +376,7 @@ class Gateway:
             case Publish(events=events):
                 self._happened(events)
             case Introduced() | Answered() | Granted():
-                self._errands.settle(message, fds)
+                self._pending.settle(message, fds)
             case Listen():
                 self._listen(fds)
             case ShutDown():
@@ -377,18 +385,18 @@ class Gateway:
                 raise AssertionError(message)
 
 
-def be_gateway(
-    place: Place,
+def run_gateway(
+    bootstrap: Bootstrap,
     listener: Socket,
     directory: Directory,
     recent: RecentEvents,
     facts: NodeFacts,
 ) -> int:
     """Be the gateway, in the process just forked; tell its exit status."""
-    keep = (place.control.fileno(), listener.fileno(), *place.held)
+    keep = (bootstrap.control.fileno(), listener.fileno(), *bootstrap.held)
     become_child("otpy: gateway", keep)
     ignore_signals()
-    become_worker(place.parent)
+    become_worker(bootstrap.parent)
     raise_descriptor_limit()
     limit_memory(MOST_MEMORY)
-    return Gateway(place, listener, directory, recent, facts).run()
+    return Gateway(bootstrap, listener, directory, recent, facts).run()

@@ -44,7 +44,7 @@ from otpy.wire.values import carried
 
 
 @dataclass(slots=True)
-class Errand:
+class PendingRequest:
     """One request of a client.
 
     Attributes:
@@ -72,7 +72,7 @@ def _introduction(path: str, pid: int, incarnation: int) -> dict[str, object]:
     return {"path": path, "pid": pid, "incarnation": incarnation, "greeting": greeting}
 
 
-class Errands:
+class PendingRequests:
     """Sends requests to the node, and answers the clients when it answers.
 
     Args:
@@ -84,7 +84,7 @@ class Errands:
         self._node, self._loop = node, loop
         self._doors = Doors(loop)
         self._tokens = itertools.count(1)
-        self._open: dict[int, Errand] = {}
+        self._open: dict[int, PendingRequest] = {}
 
     def introduce(
         self, client: Client, number: int, entry: Entry, timeout: float | None, *, greet: bool
@@ -98,15 +98,15 @@ class Errands:
         """
         if entry.state == "running" and self._hand_in(client, number, entry, greet):
             return
-        errand = Errand(client, number, entry.path, way_to(entry.path))
-        errand.entry = entry if entry.kind == "worker" else None
+        pending = PendingRequest(client, number, entry.path, way_to(entry.path))
+        pending.entry = entry if entry.kind == "worker" else None
         if timeout is not None:
-            errand.timer = self._loop.call_later(timeout, partial(self._late, errand))
-        self._send_introduction(errand)
+            pending.timer = self._loop.call_later(timeout, partial(self._late, pending))
+        self._send_introduction(pending)
 
     def ask(
         self,
-        errand: Errand,
+        pending: PendingRequest,
         request: Request
         | StartMany
         | SendSignal
@@ -116,39 +116,39 @@ class Errands:
         | SystemRequest,
     ) -> None:
         """Get the client an answer."""
-        self._send(errand, lambda token: Ask(token, errand.way, request))
+        self._send(pending, lambda token: Ask(token, pending.way, request))
 
-    def look_up(self, errand: Errand, key: bytes) -> None:
+    def look_up(self, pending: PendingRequest, key: bytes) -> None:
         """Get the client to know who is registered under a key."""
-        self._send(errand, lambda token: Petition(token, Address(GATEWAY, 0), Lookup(key)))
+        self._send(pending, lambda token: Petition(token, Address(GATEWAY, 0), Lookup(key)))
 
     def settle(self, message: Introduced | Answered | Granted, fds: tuple[Descriptor, ...]) -> None:
         """Answer the client, since the node has answered; what goes wrong ends that client."""
-        errand = self._take(message.token)
-        if errand is None:
+        pending = self._take(message.token)
+        if pending is None:
             close_all(fds)
             return
         try:
             match message:
                 case Introduced():
-                    self._introduced(errand, message, fds)
+                    self._introduced(pending, message, fds)
                 case Answered():
-                    self._answered(errand, message)
+                    self._answered(pending, message)
                 case Granted():
-                    self._found(errand, message)
+                    self._found(pending, message)
         except Exception as error:  # noqa: BLE001  # others wait for their answers
-            self._close(errand)
-            errand.client.drop(error)
+            self._close(pending)
+            pending.client.drop(error)
 
-    def _found(self, errand: Errand, message: Granted) -> None:
+    def _found(self, pending: PendingRequest, message: Granted) -> None:
         if isinstance(message.answer, OtpyError):
-            self._fail(errand, message.answer)
+            self._fail(pending, message.answer)
             return
         assert isinstance(message.answer, Entries)
-        self._close(errand)
-        errand.client.reply(errand.number, message.answer.entries)
+        self._close(pending)
+        pending.client.reply(pending.number, message.answer.entries)
 
-    def hire(self, errand: Errand, hire: Hire, owner: Descriptor | None) -> None:
+    def hire(self, pending: PendingRequest, hire: Hire, owner: Descriptor | None) -> None:
         """Get the client a process of its own; it ends with that of the pidfd `owner`.
 
         Raises:
@@ -156,77 +156,79 @@ class Errands:
         """
         beside = () if owner is None else (owner,)
         try:
-            errand.fds, theirs = link_pipes()
+            pending.fds, theirs = link_pipes()
         except OSError:
             close_all(beside)
             raise
-        self._send(errand, lambda token: Ask(token, errand.way, hire), (*theirs, *beside))
+        self._send(pending, lambda token: Ask(token, pending.way, hire), (*theirs, *beside))
 
-    def trace(self, errand: Errand) -> None:
+    def trace(self, pending: PendingRequest) -> None:
         """Get the client the read end of a pipe that a worker writes its trace into.
 
         Raises:
             OSError: There are too many open files.
         """
         ours, theirs = pipe()
-        errand.fds = (ours,)
-        self._send(errand, lambda token: Ask(token, errand.way, Trace()), (theirs,))
+        pending.fds = (ours,)
+        self._send(pending, lambda token: Ask(token, pending.way, Trace()), (theirs,))
 
     def forget(self, client: Client, number: int | None = None) -> None:
         """The client does not wait for the answer to a request, or has gone with all of its."""
-        for token, errand in tuple(self._open.items()):
-            if errand.client is client and number in (None, errand.number):
-                self._give_up(token, errand)
-                self._close(errand)
+        for token, pending in tuple(self._open.items()):
+            if pending.client is client and number in (None, pending.number):
+                self._give_up(token, pending)
+                self._close(pending)
 
-    def _introduced(self, errand: Errand, message: Introduced, fds: tuple[Descriptor, ...]) -> None:
+    def _introduced(
+        self, pending: PendingRequest, message: Introduced, fds: tuple[Descriptor, ...]
+    ) -> None:
         if not fds:
-            self._fail(errand, NoProcess("out of descriptors"))
+            self._fail(pending, NoProcess("out of descriptors"))
             return
-        (read, write, *door), errand.fds = errand.fds, ()
+        (read, write, *door), pending.fds = pending.fds, ()
         who = message.path, message.pid, message.incarnation
         if door:
             self._doors.add(*who, door[0], fds[0])
-        self._close(errand)
-        errand.client.reply(errand.number, _introduction(*who), (read, write, *fds))
+        self._close(pending)
+        pending.client.reply(pending.number, _introduction(*who), (read, write, *fds))
 
-    def _answered(self, errand: Errand, message: Answered) -> None:
-        if errand.then is not None:
-            self._close(errand)
-            errand.then()
+    def _answered(self, pending: PendingRequest, message: Answered) -> None:
+        if pending.then is not None:
+            self._close(pending)
+            pending.then()
             return
         match message.answer:
             case Lost():
-                self._try_again(errand)
+                self._try_again(pending)
             case OtpyError() as error:
-                self._fail(errand, error)
+                self._fail(pending, error)
             case Plain() as told:
-                fds, errand.fds = errand.fds, ()
-                self._close(errand)
-                errand.client.reply(errand.number, told.content, fds)
+                fds, pending.fds = pending.fds, ()
+                self._close(pending)
+                pending.client.reply(pending.number, told.content, fds)
             case answer if (refused := refusal(answer)) is not None:
-                self._fail(errand, refused)
+                self._fail(pending, refused)
             case answer:
-                self._close(errand)
+                self._close(pending)
                 # The arguments in a child's spec are the user's, the rest is as MessagePack has it.
                 value = carried(plain(answer, message.pids), unknown=_as_it_is)
-                errand.client.reply(errand.number, value)
+                pending.client.reply(pending.number, value)
 
-    def _try_again(self, errand: Errand) -> None:
-        close_all(errand.fds)
-        errand.fds = ()
+    def _try_again(self, pending: PendingRequest) -> None:
+        close_all(pending.fds)
+        pending.fds = ()
         try:
-            self._send_introduction(errand)
+            self._send_introduction(pending)
         except OSError as error:
-            self._fail(errand, NoProcess(str(error)))
+            self._fail(pending, NoProcess(str(error)))
 
-    def _send_introduction(self, errand: Errand) -> None:
+    def _send_introduction(self, pending: PendingRequest) -> None:
         theirs: tuple[Descriptor, ...]
-        errand.fds, theirs = link_pipes()
-        if errand.entry is not None and not self._doors.leads_to(errand.entry):
+        pending.fds, theirs = link_pipes()
+        if pending.entry is not None and not self._doors.leads_to(pending.entry):
             ours, its = open_door()
-            errand.fds, theirs = (*errand.fds, *ours), (*theirs, *its)
-        self._send(errand, lambda token: Introduce(token, errand.way), theirs)
+            pending.fds, theirs = (*pending.fds, *ours), (*theirs, *its)
+        self._send(pending, lambda token: Introduce(token, pending.way), theirs)
 
     def _hand_in(self, client: Client, number: int, entry: Entry, greet: bool) -> bool:
         """Make the introduction at the worker's own door; False if there is none."""
@@ -247,50 +249,53 @@ class Errands:
         client.reply(number, value, (*ours, pidfd))
         return True
 
-    def _take(self, token: int) -> Errand | None:
-        errand = self._open.pop(token, None)
-        if errand is not None:
-            errand.client.request_ended()
-        return errand
+    def _take(self, token: int) -> PendingRequest | None:
+        pending = self._open.pop(token, None)
+        if pending is not None:
+            pending.client.request_ended()
+        return pending
 
     def _send(
-        self, errand: Errand, message: Callable[[int], object], fds: tuple[Descriptor, ...] = ()
+        self,
+        pending: PendingRequest,
+        message: Callable[[int], object],
+        fds: tuple[Descriptor, ...] = (),
     ) -> None:
         token = next(self._tokens)
-        self._open[token] = errand
-        errand.client.under_way += 1
+        self._open[token] = pending
+        pending.client.under_way += 1
         try:
             self._node.send(message(token), fds)
         except ChannelClosed:
             # The node has ended, and this process is about to: the client looks for the next one.
             self._take(token)
-            self._close(errand)
-            errand.client.close()
+            self._close(pending)
+            pending.client.close()
         except NotSent:
             self._take(token)
-            self._fail(errand, CallTimeout("the node does not answer"))
+            self._fail(pending, CallTimeout("the node does not answer"))
 
-    def _late(self, late: Errand) -> None:
-        for token, errand in tuple(self._open.items()):
-            if errand is late:
-                self._give_up(token, errand)
-                self._fail(errand, CallTimeout(f"{errand.name!r} did not come up in time"))
+    def _late(self, late: PendingRequest) -> None:
+        for token, pending in tuple(self._open.items()):
+            if pending is late:
+                self._give_up(token, pending)
+                self._fail(pending, CallTimeout(f"{pending.name!r} did not come up in time"))
 
-    def _give_up(self, token: int, errand: Errand) -> None:
+    def _give_up(self, token: int, pending: PendingRequest) -> None:
         self._take(token)
-        if errand.fds:  # the other ends of these are somewhere in the tree, and worth nothing
+        if pending.fds:  # the other ends of these are somewhere in the tree, and worth nothing
             with contextlib.suppress(NotSent):
                 self._node.send(Forget(token))
 
-    def _fail(self, errand: Errand, error: OtpyError) -> None:
-        self._close(errand)
-        errand.client.fail(errand.number, error)
+    def _fail(self, pending: PendingRequest, error: OtpyError) -> None:
+        self._close(pending)
+        pending.client.fail(pending.number, error)
 
-    def _close(self, errand: Errand) -> None:
-        close_all(errand.fds)
-        errand.fds = ()
-        if errand.timer is not None:
-            errand.timer.cancel()
+    def _close(self, pending: PendingRequest) -> None:
+        close_all(pending.fds)
+        pending.fds = ()
+        if pending.timer is not None:
+            pending.timer.cancel()
 
 
 def _as_it_is(value: object) -> object:

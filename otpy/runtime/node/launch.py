@@ -57,7 +57,7 @@ def exec_node(config: TreeConfig) -> NoReturn:
 def node_command(fd: int) -> list[str]:
     """Return the command of a node whose tree is in `fd`."""
     # -P: a module of the user's that is named like one of Python's must not be taken for it.
-    # The blanks at the end are where titles are written to, in every process of the node.
+    # The spaces at the end are where titles are written to, in every process of the node.
     return [sys.executable, "-P", "-m", "otpy.runtime", str(fd), " " * TITLE_BYTES]
 
 

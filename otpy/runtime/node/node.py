@@ -42,17 +42,17 @@ from otpy.events import (
     NodeStopped,
     NodeStopping,
 )
-from otpy.runtime.bootstrap import Place
+from otpy.runtime.bootstrap import Bootstrap
 from otpy.runtime.directory import GATEWAY, Directory
 from otpy.runtime.exit_watch import Mourners
-from otpy.runtime.gateway.gateway import NodeFacts, be_gateway
+from otpy.runtime.gateway.gateway import NodeFacts, run_gateway
 from otpy.runtime.node.file_watch import FileWatch
 from otpy.runtime.node.node_files import NodeFiles
 from otpy.runtime.node.requests import Petitions
 from otpy.runtime.recent_events import RecentEvents
 from otpy.runtime.supervisor.child import Child
 from otpy.runtime.supervisor.supervisor import Supervisor
-from otpy.runtime.supervisor.tree_supervisor import be_supervisor
+from otpy.runtime.supervisor.tree_supervisor import run_supervisor
 from otpy.system.descriptor import Descriptor, pipe
 from otpy.system.message_socket import ChannelClosed, ChannelFull
 from otpy.system.proctitle import name_process
@@ -81,7 +81,7 @@ def node_spec(tree: SupervisorSpec) -> SupervisorSpec:
     """
     limit = tree.intensity
     intensity = RestartIntensity(max(limit.max_restarts, _MIN_RESTARTS), limit.max_seconds)
-    start = ServerStart("otpy.runtime.gateway.gateway:be_gateway")
+    start = ServerStart("otpy.runtime.gateway.gateway:run_gateway")
     gateway = ChildSpec("gateway", start, shutdown=5.0, retries=_GATEWAY_RETRIES)
     root = ChildSpec("tree", tree, Restart.TRANSIENT, INFINITY, significant=True)
     return SupervisorSpec(
@@ -213,14 +213,14 @@ class Node(Supervisor):
         """The tree's path is empty, the gateway's stands beside it."""
         return "" if id_ == "tree" else GATEWAY
 
-    def child_main(self, spec: ChildSpec, place: Place) -> int:
+    def child_main(self, spec: ChildSpec, bootstrap: Bootstrap) -> int:
         """Be the gateway or the root supervisor."""
         if spec.id == "gateway":
-            return be_gateway(
-                place, self._files.listener, self._directory, self._recent, self._facts
+            return run_gateway(
+                bootstrap, self._files.listener, self._directory, self._recent, self._facts
             )
         assert isinstance(spec.start, SupervisorSpec)
-        return be_supervisor(spec.start, place)
+        return run_supervisor(spec.start, bootstrap)
 
     def petitioned(self, child: Child, message: Petition, fds: tuple[Descriptor, ...]) -> None:
         """Answer what a worker asks."""

@@ -16,7 +16,7 @@ from otpy.runtime.control_channel import WORKER, end_of_supervisor
 from otpy.runtime.counters import private_gauge
 from otpy.runtime.gateway.handoff import open_door
 from otpy.runtime.worker.mailbox import WorkerMailbox
-from otpy.runtime.worker.main import be_child
+from otpy.runtime.worker.main import run_worker
 from otpy.server import context
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.fdpass import send_fds
@@ -24,7 +24,7 @@ from otpy.system.message_socket import Channel
 from otpy.system.pipes import link_pipes
 from otpy.system.sockets import MESSAGES, Socket
 from otpy.system.spawn import control_pipe
-from otpy.wire.control import BeWorker, Introduce
+from otpy.wire.control import Assignment, Introduce
 from otpy.wire.handoff import WALK_IN
 
 _UNDERSTUDY: Final = "otpy.runtime.node.warm_up_server"
@@ -46,11 +46,11 @@ def rehearse() -> None:
             WorkerMailbox(theirs, private_gauge()),
         )
         # With a signal that this process does not handle, as it does SIGTERM.
-        part = BeWorker("understudy", 1, f"{_UNDERSTUDY}:Understudy", stop_signal=_UNHANDLED)
+        part = Assignment("understudy", 1, f"{_UNDERSTUDY}:Understudy", stop_signal=_UNHANDLED)
         supervisor.send(part)
         child = mailbox.assigned()
         audience = _introduce(supervisor)
-        status = be_child(child, mailbox)
+        status = run_worker(child, mailbox)
         assert status == 0
         context.leave()
         supervisor.close()

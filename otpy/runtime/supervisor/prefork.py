@@ -34,7 +34,7 @@ _RESERVE: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Blank:
+class SpareProcess:
     """A process that waits to be told which child it is."""
 
     pid: int
@@ -57,25 +57,25 @@ class Blank:
         self.pipes.close_ours()
 
 
-class Nursery:
-    """Forks blanks, a batch at a time.
+class PreforkPool:
+    """Forks spares, a batch at a time.
 
     Args:
-        main: Is a blank, in the forked process, given its pipes and its gauge; tells its exit
+        main: Is a spare, in the forked process, given its pipes and its gauge; tells its exit
             status.
         board: Where the gauges are from.
 
     Attributes:
-        pids: Of the blanks that wait.
+        pids: Of the spares that wait.
     """
 
     def __init__(self, main: Callable[[Pipes, memoryview], int], board: Board) -> None:
         self._main, self._board = main, board
-        self._blanks: deque[Blank] = deque()
+        self._spares: deque[SpareProcess] = deque()
         self.pids: set[int] = set()
 
-    def take(self, count_ahead: Callable[[], int]) -> Blank:
-        """Take a blank.
+    def take(self, count_ahead: Callable[[], int]) -> SpareProcess:
+        """Take a spare.
 
         Args:
             count_ahead: Returns how many more will be needed soon; called when there is none.
@@ -83,37 +83,37 @@ class Nursery:
         Raises:
             OSError: There are too many processes or open files, or there is no memory.
         """
-        while self._blanks:
-            blank = self._blanks.popleft()
-            self.pids.remove(blank.pid)
-            if blank.alive:
-                return blank
-            self.discard(blank)
+        while self._spares:
+            spare = self._spares.popleft()
+            self.pids.remove(spare.pid)
+            if spare.alive:
+                return spare
+            self.discard(spare)
         ahead = count_ahead()
         first, *rest = self._fork(1 + (min(ahead, BATCH - 1, _room()) if ahead else 0))
-        self._blanks.extend(rest)
-        self.pids.update(blank.pid for blank in rest)
+        self._spares.extend(rest)
+        self.pids.update(spare.pid for spare in rest)
         return first
 
     def ended(self, pid: int) -> None:
-        """Reap a blank that somebody has killed."""
-        (dead,) = (blank for blank in self._blanks if blank.pid == pid)
-        self._blanks.remove(dead)
+        """Reap a spare that somebody has killed."""
+        (dead,) = (spare for spare in self._spares if spare.pid == pid)
+        self._spares.remove(dead)
         self.pids.remove(pid)
         self.discard(dead)
 
-    def dismiss(self) -> None:
-        """End the blanks that nobody needed."""
-        while self._blanks:
-            self.discard(self._blanks.popleft())
+    def kill_spares(self) -> None:
+        """End the spares that nobody needed."""
+        while self._spares:
+            self.discard(self._spares.popleft())
         self.pids.clear()
 
-    def discard(self, blank: Blank) -> None:
+    def discard(self, spare: SpareProcess) -> None:
         """End one that cannot be used."""
-        blank.end()
-        self._board.give_back(blank.gauge)
+        spare.end()
+        self._board.give_back(spare.gauge)
 
-    def _fork(self, count: int) -> list[Blank]:
+    def _fork(self, count: int) -> list[SpareProcess]:
         pipes = _open_up_to(count)
         gauges: list[memoryview] = []
         watched: list[tuple[int, Descriptor]] = []
@@ -129,7 +129,7 @@ class Nursery:
         for each in pipes[: len(watched)]:
             each.close_theirs()
         own = zip(watched, pipes, gauges, strict=False)
-        return [Blank(*ids, each, gauge) for ids, each, gauge in own]
+        return [SpareProcess(*ids, each, gauge) for ids, each, gauge in own]
 
 
 def _room() -> int:
@@ -143,7 +143,7 @@ def _room() -> int:
 
 
 def _open_up_to(count: int) -> list[Pipes]:
-    """Open the pipes of `count` blanks, or of fewer if there are too many open files."""
+    """Open the pipes of `count` spares, or of fewer if there are too many open files."""
     pipes = [open_pipes(output=True)]
     with contextlib.suppress(OSError):
         pipes.extend(open_pipes(output=True) for _ in range(count - 1))

@@ -8,30 +8,30 @@ from functools import partial
 
 from otpy.core.numbers import Numbers
 from otpy.core.spec import ChildSpec, SupervisorSpec, seconds_of
-from otpy.runtime.bootstrap import Place
+from otpy.runtime.bootstrap import Bootstrap
 from otpy.runtime.child_pipes import Pipes, open_pipes
 from otpy.runtime.control_channel import GATEWAY, SUPERVISOR, WORKER, end_of_supervisor
 from otpy.runtime.counters import Board
 from otpy.runtime.stdout import Terminal
 from otpy.runtime.supervisor.child import Child, stop_signal_of
 from otpy.runtime.supervisor.output import ChildOutput
-from otpy.runtime.supervisor.prefork import Nursery
+from otpy.runtime.supervisor.prefork import PreforkPool
 from otpy.runtime.supervisor.stack_dumps import StackDumps
-from otpy.runtime.worker.main import be_blank, watch_forks
+from otpy.runtime.worker.main import run_spare, watch_forks
 from otpy.system.loop import Loop
 from otpy.system.spawn import fork_watched
 from otpy.system.wait import reap, send_signal
-from otpy.wire.control import BeWorker
+from otpy.wire.control import Assignment
 
 
-class Starter:
+class Spawner:
     """Makes the processes of a supervisor's children.
 
     Args:
         loop: The supervisor's.
         terminal: Where the workers' output goes.
         held: Descriptors that the supervisors and the gateway hold, the lock's first.
-        be_other: Is a child that is no worker, in the forked process; tells its exit status.
+        run_other: Is a child that is no worker, in the forked process; tells its exit status.
 
     Attributes:
         stacks: Of the workers.
@@ -42,31 +42,31 @@ class Starter:
         loop: Loop,
         terminal: Terminal,
         held: tuple[int, ...],
-        be_other: Callable[[ChildSpec, Place], int],
+        run_other: Callable[[ChildSpec, Bootstrap], int],
     ) -> None:
         self._loop, self._terminal = loop, terminal
-        self._held, self._be_other = held, be_other
+        self._held, self._run_other = held, run_other
         self._pid = os.getpid()
         self._board = Board()
         watch_forks()
         self.stacks = StackDumps(loop)
         self._kept: tuple[int, ...] = ()
-        self._nursery = Nursery(self._be_blank, self._board)
+        self._prefork = PreforkPool(self._run_spare, self._board)
 
     @property
     def spare_pids(self) -> Container[int]:
         """Of what was forked ahead."""
-        return self._nursery.pids
+        return self._prefork.pids
 
     def spare_ended(self, pid: int) -> None:
         """Reap what was forked ahead and has been killed, and give back what was held for it."""
-        self._nursery.ended(pid)
+        self._prefork.ended(pid)
 
-    def dismiss(self) -> None:
+    def kill_spares(self) -> None:
         """End what was forked ahead and is not needed."""
-        self._nursery.dismiss()
+        self._prefork.kill_spares()
 
-    def worker(
+    def spawn_worker(
         self, spec: ChildSpec, path: str, incarnation: int, ahead: Callable[[], int]
     ) -> Child:
         """Start a worker; `ahead` returns how many more will be started soon.
@@ -75,22 +75,22 @@ class Starter:
             OSError: There are too many processes or open files, or there is no memory.
         """
         self._kept = (self.stacks.prepare().fileno(),)
-        blank = self._nursery.take(ahead)
-        assert blank.pipes.output is not None
+        spare = self._prefork.take(ahead)
+        assert spare.pipes.output is not None
         try:
-            output = ChildOutput(blank.pipes.output, path, self._terminal, self._loop)
+            output = ChildOutput(spare.pipes.output, path, self._terminal, self._loop)
         except OSError:
-            self._nursery.discard(blank)
+            self._prefork.discard(spare)
             raise
         child = Child(
             spec=spec,
             incarnation=incarnation,
             path=path,
-            pid=blank.pid,
-            pidfd=blank.pidfd,
-            channel=end_of_supervisor(blank.pipes.control, WORKER),
+            pid=spare.pid,
+            pidfd=spare.pidfd,
+            channel=end_of_supervisor(spare.pipes.control, WORKER),
             output=output,
-            gauge=blank.gauge,
+            gauge=spare.gauge,
         )
         child.channel.send(_assignment(spec, path, incarnation))
         return child
@@ -101,16 +101,18 @@ class Starter:
         reap(child.pid)
         if child.output is not None:
             child.output.finish()
-        self.bury(child, "killed")
+        self.release(child, "killed")
 
-    def bury(self, child: Child, reason: str) -> None:
+    def release(self, child: Child, reason: str) -> None:
         """Give back what was held for a child that is gone, and why it went."""
         self.stacks.forget(child, reason)
         child.close()
         if child.gauge is not None:
             self._board.give_back(child.gauge)
 
-    def other(self, spec: ChildSpec, path: str, incarnation: int, numbers: Numbers) -> Child:
+    def spawn_supervisor(
+        self, spec: ChildSpec, path: str, incarnation: int, numbers: Numbers
+    ) -> Child:
         """Start a supervisor, or the gateway.
 
         Args:
@@ -120,13 +122,13 @@ class Starter:
             numbers: The last incarnation numbers of what was below an earlier one, by path.
 
         Raises:
-            OSError: As `worker`.
+            OSError: As `spawn_worker`.
         """
         pipes = self._open_pipes()
         try:
             known = numbers if spec.is_supervisor else Numbers()
-            place = Place(path, self._pid, pipes.their_control, self._held, known)
-            main = partial(self._be_child, partial(self._be_other, spec, place))
+            bootstrap = Bootstrap(path, self._pid, pipes.their_control, self._held, known)
+            main = partial(self._run_child, partial(self._run_other, spec, bootstrap))
             ((pid, pidfd),) = fork_watched([main])
         except OSError:
             pipes.close()
@@ -147,21 +149,21 @@ class Starter:
         except OSError:
             if not self.spare_pids:
                 raise
-            self._nursery.dismiss()  # what was forked ahead has the descriptors that this needs
+            self._prefork.kill_spares()  # what was forked ahead has the descriptors that this needs
             return open_pipes(output=False)
 
-    def _be_blank(self, pipes: Pipes, gauge: memoryview) -> int:
+    def _run_spare(self, pipes: Pipes, gauge: memoryview) -> int:
         self._loop.close()
-        return be_blank(pipes, gauge, self._kept, self._pid)
+        return run_spare(pipes, gauge, self._kept, self._pid)
 
-    def _be_child(self, main: Callable[[], int]) -> int:
+    def _run_child(self, main: Callable[[], int]) -> int:
         self._loop.close()
         return main()
 
 
-def _assignment(spec: ChildSpec, path: str, incarnation: int) -> BeWorker:
+def _assignment(spec: ChildSpec, path: str, incarnation: int) -> Assignment:
     assert not isinstance(spec.start, SupervisorSpec)
-    return BeWorker(
+    return Assignment(
         path,
         incarnation,
         **{each.name: getattr(spec.start, each.name) for each in fields(spec.start)},

@@ -41,7 +41,7 @@ from otpy.events import (
     ChildIgnored,
     Event,
 )
-from otpy.runtime.bootstrap import Place
+from otpy.runtime.bootstrap import Bootstrap
 from otpy.runtime.stdout import Terminal
 from otpy.runtime.supervisor.child import Child
 from otpy.runtime.supervisor.children import Children
@@ -52,7 +52,7 @@ from otpy.runtime.supervisor.publisher import Publisher
 from otpy.runtime.supervisor.reaper import Reaper
 from otpy.runtime.supervisor.reports import child_path, declared, published, start_failed
 from otpy.runtime.supervisor.router import NOBODY, Router
-from otpy.runtime.supervisor.spawner import Starter
+from otpy.runtime.supervisor.spawner import Spawner
 from otpy.runtime.supervisor.starts import Starts
 from otpy.runtime.supervisor.subtree_numbers import SubtreeNumbers, numbers_of_children
 from otpy.system.descriptor import Descriptor, close_all
@@ -101,10 +101,10 @@ class Supervisor(Children, abc.ABC):
         self._events: deque[CoreEvent] = deque()
         self._children: dict[str, Child] = {}
         self._pids: dict[int, Child] = {}
-        self._starter = Starter(self.loop, self.terminal, held, self.child_main)
-        self.stacks = self._starter.stacks
+        self._spawner = Spawner(self.loop, self.terminal, held, self.child_main)
+        self.stacks = self._spawner.stacks
         self._publisher = Publisher(self.loop, self.deliver, lambda: self._state.work is not None)
-        self.reaper = Reaper(self.loop, self._pids, self._ended, self._starter, strangers)
+        self.reaper = Reaper(self.loop, self._pids, self._ended, self._spawner, strangers)
         self._starts_under_way = Starts(
             self.loop,
             self.reaper,
@@ -131,7 +131,7 @@ class Supervisor(Children, abc.ABC):
         return not spec.is_supervisor
 
     @abc.abstractmethod
-    def child_main(self, spec: ChildSpec, place: Place) -> int:
+    def child_main(self, spec: ChildSpec, bootstrap: Bootstrap) -> int:
         """Be the child: runs in the forked process and tells its exit status."""
 
     # ---- deciding and doing ------------------------------------------------------------------
@@ -178,7 +178,7 @@ class Supervisor(Children, abc.ABC):
                 self.came_up()
             case GiveUp(reason=reason):
                 self.result = reason
-                self._starter.dismiss()
+                self._spawner.kill_spares()
                 self.reaper.after_all(self.loop.stop)
             case _:
                 assert_never(action)
@@ -240,11 +240,11 @@ class Supervisor(Children, abc.ABC):
     def _start(self, spec: ChildSpec, incarnation: int) -> None:
         path = self.path_of(spec.id)
         if self.is_worker(spec):
-            child = self._starter.worker(
+            child = self._spawner.spawn_worker(
                 spec, path, incarnation, lambda: starts_ahead(self._state, BATCH)
             )
         else:
-            child = self._starter.other(spec, path, incarnation, self._numbers.of(path))
+            child = self._spawner.spawn_supervisor(spec, path, incarnation, self._numbers.of(path))
         try:
             child.channel.attach(
                 self.loop,
@@ -253,7 +253,7 @@ class Supervisor(Children, abc.ABC):
                 lambda error: self._garbled(child, error),
             )
         except OSError:
-            self._starter.discard(child)
+            self._spawner.discard(child)
             raise
         self._children[spec.id] = self._pids[child.pid] = child
         self.publish(child.starting())
@@ -363,7 +363,7 @@ class Supervisor(Children, abc.ABC):
         del self._children[id_]
         if child.is_supervisor:
             self._numbers.lose(child.path)
-        self._starter.bury(child, str(reason))
+        self._spawner.release(child, str(reason))
         if child.ready:
             self.publish(child.post_mortem(reason, status, output))
             self.tell(Exited(id_, incarnation, reason))
@@ -374,7 +374,7 @@ class Supervisor(Children, abc.ABC):
             self._start_failed(id_, incarnation, reason)
 
     def _came_to_rest(self) -> None:
-        self._starter.dismiss()
+        self._spawner.kill_spares()
         self._publisher.came_to_rest()
         self.loop.call_soon(self.reaper.sweep)
 

@@ -9,7 +9,7 @@ from otpy.core.exits import ExitReason, is_clean
 from otpy.core.messages import HaltAsked, StopAsked
 from otpy.core.spec import ChildSpec, SupervisorSpec
 from otpy.events import Event
-from otpy.runtime.bootstrap import Place
+from otpy.runtime.bootstrap import Bootstrap
 from otpy.runtime.control_channel import SUPERVISOR, end_of_child
 from otpy.runtime.supervisor.child import Child
 from otpy.runtime.supervisor.publisher import WayUp
@@ -49,9 +49,9 @@ _AT_THE_START: Final = 8
 class TreeSupervisor(Supervisor):
     """The process of a nested supervisor, or of the root."""
 
-    def __init__(self, place: Place, spec: SupervisorSpec) -> None:
-        super().__init__(place.path, spec, place.held, place.numbers)
-        self._parent: Channel = end_of_child(place.control, SUPERVISOR)
+    def __init__(self, bootstrap: Bootstrap, spec: SupervisorSpec) -> None:
+        super().__init__(bootstrap.path, spec, bootstrap.held, bootstrap.numbers)
+        self._parent: Channel = end_of_child(bootstrap.control, SUPERVISOR)
         self._way_up = WayUp(self._parent)
         self._parent.attach(self.loop, self._heard_from_parent, self._orphaned)
 
@@ -80,10 +80,10 @@ class TreeSupervisor(Supervisor):
         super().send_published()
         self._way_up.catch_up()
 
-    def child_main(self, spec: ChildSpec, place: Place) -> int:
+    def child_main(self, spec: ChildSpec, bootstrap: Bootstrap) -> int:
         """Be a nested supervisor."""
         assert isinstance(spec.start, SupervisorSpec)
-        return be_supervisor(spec.start, place)
+        return run_supervisor(spec.start, bootstrap)
 
     def petitioned(self, child: Child, message: Petition, fds: tuple[Descriptor, ...]) -> None:
         """Introduce a worker to a child that it names by its path; else pass the petition on.
@@ -133,18 +133,18 @@ class TreeSupervisor(Supervisor):
         self.tell(StopAsked())
 
 
-def be_supervisor(spec: SupervisorSpec, place: Place) -> int:
+def run_supervisor(spec: SupervisorSpec, bootstrap: Bootstrap) -> int:
     """Be a supervisor, in the process just forked; tell its exit status."""
-    title = f"otpy: {place.path or 'root'}"
-    become_child(title, keep=(place.control.fileno(), *place.held))
+    title = f"otpy: {bootstrap.path or 'root'}"
+    become_child(title, keep=(bootstrap.control.fileno(), *bootstrap.held))
     ignore_signals()
     become_subreaper()
     prepare_for_workers()
     raise_descriptor_limit()
-    if not wait_for_descriptors(_AT_THE_START, place.control):
+    if not wait_for_descriptors(_AT_THE_START, bootstrap.control):
         return 0  # it is told to stop, or its parent has gone
-    _supervise(place.held[0])
-    return 0 if is_clean(TreeSupervisor(place, spec).run()) else 1
+    _supervise(bootstrap.held[0])
+    return 0 if is_clean(TreeSupervisor(bootstrap, spec).run()) else 1
 
 
 def _supervise(lock: int) -> None:

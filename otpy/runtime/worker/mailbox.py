@@ -26,7 +26,7 @@ from otpy.server.timer import TimerRef
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.pipes import unread_bytes
 from otpy.wire import link as say
-from otpy.wire.control import Address, Ask, BeWorker, Down, Exit, Introduce, ShutDown, StopProcess
+from otpy.wire.control import Address, Ask, Assignment, Down, Exit, Introduce, ShutDown, StopProcess
 from otpy.wire.frames import MAX_FRAME
 from otpy.wire.peer import Unreadable
 
@@ -54,7 +54,7 @@ class WorkerMailbox:
         self._control_fd = control.fileno()
         self.control = Control(control, self._heard)
         self._gauge, self._taken = gauge, 0
-        self._child: BeWorker | None = None
+        self._child: Assignment | None = None
         self._order: ShutDown | StopProcess | None = None
         self._epoll = select.epoll()
         self._epoll.register(self._control_fd, select.EPOLLIN)
@@ -78,7 +78,7 @@ class WorkerMailbox:
         """The supervisor's order to end; None if there is none."""
         return self._order if isinstance(self._order, ShutDown) else None
 
-    def assigned(self) -> BeWorker:
+    def assigned(self) -> Assignment:
         """Wait for the supervisor to say which child this process is."""
         while self._child is None:
             self._epoll.poll()
@@ -298,7 +298,7 @@ class WorkerMailbox:
 
     def _heard(self, message: object, fds: tuple[Descriptor, ...]) -> None:
         match message:
-            case BeWorker():
+            case Assignment():
                 self._child = message
             case ShutDown() | StopProcess():
                 if not isinstance(self._order, ShutDown):

@@ -30,7 +30,7 @@ from otpy.system.proctitle import name_process
 from otpy.system.python_end import end_within, finish
 from otpy.system.spawn import become_child, become_worker, exec_command
 from otpy.system.std_streams import complain
-from otpy.wire.control import Address, BeWorker, IgnoreStart, LastWord, Ready
+from otpy.wire.control import Address, Assignment, IgnoreStart, LastWord, Ready
 
 if TYPE_CHECKING:
     from otpy.runtime.worker.event_loop import EventLoop
@@ -65,7 +65,7 @@ def watch_forks() -> None:
         os.register_at_fork(after_in_child=context.leave)
 
 
-def be_blank(
+def run_spare(
     pipes: Pipes,
     gauge: memoryview,
     kept: tuple[int, ...],
@@ -88,12 +88,12 @@ def be_blank(
     child = mailbox.assigned()
     mark_process(os.getpid(), child.incarnation)
     name_process(f"otpy: {child.path}")
-    status = be_child(child, mailbox)
+    status = run_worker(child, mailbox)
     _finish(child, mailbox, crashed=bool(status))
     return status
 
 
-def _finish(child: BeWorker, mailbox: WorkerMailbox, *, crashed: bool) -> None:
+def _finish(child: Assignment, mailbox: WorkerMailbox, *, crashed: bool) -> None:
     """Do what Python does at its end; who was not asked to end has a limit of its own for it."""
     if mailbox.stop_signals.received:
         _limit(child)
@@ -104,7 +104,7 @@ def _finish(child: BeWorker, mailbox: WorkerMailbox, *, crashed: bool) -> None:
     finish(asked=mailbox.shutdown is not None or mailbox.stop_signals.received)
 
 
-def _enter(child: BeWorker, mailbox: WorkerMailbox) -> context.Context:
+def _enter(child: Assignment, mailbox: WorkerMailbox) -> context.Context:
     """Have what runs in this process know who it is."""
     own = context.Context(
         child.path,
@@ -116,7 +116,7 @@ def _enter(child: BeWorker, mailbox: WorkerMailbox) -> context.Context:
     return own
 
 
-def be_child(child: BeWorker, mailbox: WorkerMailbox) -> int:
+def run_worker(child: Assignment, mailbox: WorkerMailbox) -> int:
     """Be `child` from its first moment to its last; tell the exit status."""
     own = _enter(child, mailbox)
     loops: list[EventLoop] = []
@@ -160,7 +160,7 @@ def _tell_end(mailbox: WorkerMailbox, reason: ExitReason, in_hand: str) -> int:
     return 0 if is_clean(reason) else 1
 
 
-def _seconds_left(child: BeWorker, mailbox: WorkerMailbox, *, crashed: bool) -> float | None:
+def _seconds_left(child: Assignment, mailbox: WorkerMailbox, *, crashed: bool) -> float | None:
     """Tell how long what is left of an event loop may take; None for as long as it likes."""
     if (order := mailbox.shutdown) is not None:
         if order.until is None:
@@ -173,7 +173,7 @@ def _seconds_left(child: BeWorker, mailbox: WorkerMailbox, *, crashed: bool) -> 
 
 def _serve(
     target: type[GenServer],
-    child: BeWorker,
+    child: Assignment,
     own: context.Context,
     mailbox: WorkerMailbox,
     loops: "list[EventLoop]",
@@ -208,13 +208,13 @@ def _serve(
     return serving.report(reason)
 
 
-def _limit(child: BeWorker) -> None:
+def _limit(child: Assignment) -> None:
     """Limit the end of one that a signal has stopped, from outside perhaps, by its budget."""
     if child.shutdown is not None:
         end_within(child.shutdown or DEFAULT_SHUTDOWN_S)
 
 
-def _end_at_once(child: BeWorker, signals: StopSignals) -> None:
+def _end_at_once(child: Assignment, signals: StopSignals) -> None:
     """End a server that does not trap exits where it is, but for what Python does at its end."""
     _limit(child)
     leave_to_kernel()
@@ -243,7 +243,7 @@ def _serving_for(server: GenServer, mailbox: WorkerMailbox, loops: "list[EventLo
 
 def _call(
     target: Any,
-    child: BeWorker,
+    child: Assignment,
     own: context.Context,
     mailbox: WorkerMailbox,
     loops: "list[EventLoop]",

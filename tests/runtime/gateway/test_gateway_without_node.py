@@ -3,7 +3,7 @@
 from otpy.core.messages import CountChildren
 from otpy.runtime.control_channel import GATEWAY, end_of_child
 from otpy.runtime.gateway.client_connection import Client
-from otpy.runtime.gateway.pending_requests import Errand, Errands
+from otpy.runtime.gateway.pending_requests import PendingRequest, PendingRequests
 from otpy.system.loop import Loop
 from otpy.system.sockets import Socket, socket_pair
 
@@ -17,9 +17,9 @@ def test_a_client_is_hung_up_on_and_not_told_of_a_timeout() -> None:
     here, there = (Socket(end) for end in socket_pair())
     closed: list[Client] = []
     client = Client(here, loop, lambda *_: None, closed.append, lambda _line: None)
-    errands = Errands(node, loop)
+    pending = PendingRequests(node, loop)
     for number in range(2):  # what is sent as it goes is lost without an error
-        errands.ask(Errand(client, number, "branch", ("branch",)), CountChildren())
+        pending.ask(PendingRequest(client, number, "branch", ("branch",)), CountChildren())
     assert closed == [client]
     assert there.recv(1) == b""
     there.close()

@@ -7,14 +7,14 @@ from pathlib import Path
 _UNNEEDED = """
 import os, signal
 from otpy.runtime.counters import Board
-from otpy.runtime.supervisor.prefork import Nursery
+from otpy.runtime.supervisor.prefork import PreforkPool
 
-nursery = Nursery(lambda pipes, gauge: signal.pause() or 0, Board())
-first = nursery.take(lambda: 3)
-assert len(nursery.pids) == 3
+pool = PreforkPool(lambda pipes, gauge: signal.pause() or 0, Board())
+first = pool.take(lambda: 3)
+assert len(pool.pids) == 3
 others = [os.eventfd(0) for _ in range(20)]  # whatever has the numbers by then
-nursery.dismiss()
-assert not nursery.pids
+pool.kill_spares()
+assert not pool.pids
 for fd in others:
     os.fstat(fd)
 first.end()
