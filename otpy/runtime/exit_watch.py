@@ -1,4 +1,4 @@
-"""Who waits for the death of a process, and is told why it came."""
+"""Callbacks that are called when a process exits, with the reason."""
 
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
@@ -7,11 +7,11 @@ from otpy.errors import NoProcess
 from otpy.runtime.directory import Directory, Ended
 from otpy.wire.control import Address, Fate
 
-Tell: TypeAlias = Callable[[Fate], None]
+OnExit: TypeAlias = Callable[[Fate], None]
 
 
-class Mourners:
-    """Tells why an incarnation ended, as soon as that is known.
+class ExitWatchers:
+    """Calls back when an incarnation has ended, with the reason.
 
     Args:
         directory: What is known of the tree.
@@ -19,15 +19,15 @@ class Mourners:
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
-        self._waiting: dict[Address, dict[object, Tell]] = {}
+        self._waiting: dict[Address, dict[object, OnExit]] = {}
 
-    def ask(self, who: Address, tell: Tell, key: object = None) -> None:
-        """Have `tell` told once: at once if it has ended already.
+    def watch(self, who: Address, on_exit: OnExit, key: object = None) -> None:
+        """Call `on_exit` once the process has ended; at once if it has already.
 
         Args:
             who: The incarnation.
-            tell: Takes its fate.
-            key: What `forget` is given, should that be wanted.
+            on_exit: Takes its fate.
+            key: What `unwatch` is given, should that be wanted.
 
         Raises:
             NoProcess: There is no such incarnation, or it ended too long ago.
@@ -35,22 +35,22 @@ class Mourners:
         path, incarnation = who
         fate = self._directory.fate(path, incarnation)
         if fate is not None:
-            tell(fate)
+            on_exit(fate)
             return
         entry = self._directory.find(path)
         if entry is None or entry.incarnation != incarnation or entry.pid is None:
             raise NoProcess(f"nothing is known of incarnation {incarnation} of {path!r}")
-        self._waiting.setdefault(who, {})[key or object()] = tell
+        self._waiting.setdefault(who, {})[key or object()] = on_exit
 
-    def forget(self, who: Address, key: object) -> None:
-        """Do not tell whoever asked with `key`."""
+    def unwatch(self, who: Address, key: object) -> None:
+        """Undo `watch`: do not call what was given with `key`."""
         waiting = self._waiting.get(who, {})
         waiting.pop(key, None)
         if not waiting:
             self._waiting.pop(who, None)
 
-    def ended(self, ended: Iterable[Ended]) -> None:
-        """Take in which processes have ended."""
+    def notify(self, ended: Iterable[Ended]) -> None:
+        """Call back for the processes that have ended."""
         for who, fate in ended:
-            for tell in self._waiting.pop(who, {}).values():
-                tell(fate)
+            for on_exit in self._waiting.pop(who, {}).values():
+                on_exit(fate)

@@ -6,7 +6,7 @@ from otpy.links.pid_ref import PidRef
 from otpy.links.ref import Ref
 from otpy.links.supervisor import Administrator
 from otpy.server.context import current
-from otpy.wire.control import Address, NodeAnswer, Wish
+from otpy.wire.control import Address, NodeAnswer, NodeOperation
 
 
 class Employer(Protocol):
@@ -34,7 +34,7 @@ class Peers(Employer, Administrator, Protocol):
     def cast(self, name: str, message: object, timeout: float | None, key: object) -> None:
         """Send a request that has no answer, to oneself, too."""
 
-    def ask_node(self, wish: Wish, timeout: float | None) -> NodeAnswer:
+    def ask_node(self, operation: NodeOperation, timeout: float | None) -> NodeAnswer:
         """Ask the node, which knows who is where; raises what it answers, and `CallTimeout`."""
 
     def send(self, who: Address, message: object, timeout: float | None) -> bool:

@@ -234,7 +234,7 @@ class Lost:
     """A supervisor on the way ended before it had passed the introduction on: try again."""
 
 
-class Seek(NamedTuple):
+class Connect(NamedTuple):
     """Introduce the sender to process `name`; the other ends of a link are beside this.
 
     Answered by `Introduced`, or by `Answered` with what is wrong.
@@ -345,8 +345,8 @@ class Entries(NamedTuple):
     entries: tuple[Entry, ...]
 
 
-Wish: TypeAlias = (
-    Seek
+NodeOperation: TypeAlias = (
+    Connect
     | Whereis
     | AskFate
     | AskProcess
@@ -361,19 +361,19 @@ Wish: TypeAlias = (
 )
 
 
-class Petition(NamedTuple):
+class NodeRequest(NamedTuple):
     """From a worker, by way of its supervisors, to the node, which knows who is where."""
 
     token: int
     sender: Address
-    wish: Wish
+    operation: NodeOperation
 
 
 NodeAnswer: TypeAlias = TreeRow | Fate | Entries | OtpyError | None
 
 
-class Granted(NamedTuple):
-    """The node's answer to a `Petition` that is no `Seek`."""
+class NodeReply(NamedTuple):
+    """The node's answer to a `NodeRequest` that is no `Connect`."""
 
     token: int
     answer: NodeAnswer
@@ -391,9 +391,9 @@ class Listen:
 
 # ---- which of them may come from below ---------------------------------------------------------
 
-FromWorker: TypeAlias = Ready | IgnoreStart | LastWord | Petition | Answered | Forget
+FromWorker: TypeAlias = Ready | IgnoreStart | LastWord | NodeRequest | Answered | Forget
 """What a worker may send up: it runs the user's code, and may have other rights than we."""
 
 FromSupervisor: TypeAlias = FromWorker | Publish | Introduced
 
-FromGateway: TypeAlias = Ready | Introduce | Ask | Petition | Forget | StopNode
+FromGateway: TypeAlias = Ready | Introduce | Ask | NodeRequest | Forget | StopNode

@@ -18,7 +18,7 @@ from otpy.events import (
     NameTaken,
 )
 from otpy.runtime.directory import Directory
-from otpy.runtime.exit_watch import Mourners
+from otpy.runtime.exit_watch import ExitWatchers
 from otpy.runtime.node.monitors import Relations
 from otpy.runtime.supervisor.subtree_numbers import SubtreeNumbers
 from otpy.wire.codec import pack
@@ -115,8 +115,8 @@ def life_of(path: str, number: int) -> list[Event]:
 def test_children_under_ever_new_names_leave_nothing_in_the_tables() -> None:
     """What the node, the gateway and each supervisor above keep of what they are told."""
     directory, numbers = Directory(), SubtreeNumbers(Numbers())
-    mourners = Mourners(directory)
-    relations = Relations(directory, mourners, lambda _who, _notice: None)
+    exit_watchers = ExitWatchers(directory)
+    relations = Relations(directory, exit_watchers, lambda _who, _notice: None)
     directory.apply(ChildrenDeclared(at=1.0, path="", children=(("pool", "supervisor"),)))
     watcher = Address("a", 1)
 
@@ -128,7 +128,7 @@ def test_children_under_ever_new_names_leave_nothing_in_the_tables() -> None:
                     relations.monitor(watcher, number, path)
                     relations.link(Address(path, 1), "pool/child-other", traps=True)
                 over = directory.apply(event)
-                mourners.ended(over)
+                exit_watchers.notify(over)
                 relations.ended(over)
                 numbers.note([event])
 

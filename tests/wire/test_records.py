@@ -13,7 +13,7 @@ from otpy.core import exits, messages, spec
 from otpy.errors import OtpyError, ProtocolError
 from otpy.events import ChildStarted
 from otpy.wire import control
-from otpy.wire.control import Address, Answered, AskProcess, FromSupervisor, FromWorker, Petition
+from otpy.wire.control import Address, Answered, AskProcess, FromSupervisor, FromWorker, NodeRequest
 from otpy.wire.records import RecordCodec
 
 CODEC = RecordCodec(FromSupervisor)
@@ -39,12 +39,12 @@ MESSAGES = [
     control.Forget(7),
     control.Publish((EVENT,)),
     control.Introduced(1, "a", 5, 2),
-    Petition(1, Address("a", 1), control.Seek("b")),
-    Petition(1, Address("a", 1), control.Register(b"k", b"v")),
-    Petition(
+    NodeRequest(1, Address("a", 1), control.Connect("b")),
+    NodeRequest(1, Address("a", 1), control.Register(b"k", b"v")),
+    NodeRequest(
         1, Address("a", 1), AskProcess("p", messages.StartMany((messages.StartChild(CHILD),)))
     ),
-    Petition(1, Address("a", 1), AskProcess("p", messages.StartCopy("x", (1,), {"y": [1]}))),
+    NodeRequest(1, Address("a", 1), AskProcess("p", messages.StartCopy("x", (1,), {"y": [1]}))),
     Answered(1, CHILD, {"a": 4}),
     Answered(1, messages.Results((messages.Done("a", 1), messages.NotStarted(NESTED))), {}),
     Answered(1, control.Plain(packed=b"\xc0"), {}),
@@ -112,7 +112,16 @@ PLAIN = st.recursive(
     | st.integers(-5, 5)
     | st.text(max_size=3)
     | st.sampled_from(
-        ["Ready", "LastWord", "Petition", "Answered", "Seek", "Raised", "NoProcess", "ServerStart"]
+        [
+            "Ready",
+            "LastWord",
+            "NodeRequest",
+            "Answered",
+            "Connect",
+            "Raised",
+            "NoProcess",
+            "ServerStart",
+        ]
     ),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=2), inner),
     max_leaves=12,
@@ -132,7 +141,7 @@ def test_data_is_a_record_or_a_protocol_error(data: object) -> None:
         ["Ready", True],
         ["LastWord", ["Raised", "x", 5], ""],
         ["LastWord", ["Killed", "more"], ""],
-        ["Petition", 1, ["Address", "a", "1"], ["Seek", "b"]],
+        ["NodeRequest", 1, ["Address", "a", "1"], ["Connect", "b"]],
         ["Answered", 1, ["OtpyError2", "x"], {}],
         ["Answered", 1, ["OtpyError"], {"a": "pid"}],
         ["Publish", [{"event": "ChildStarted"}]],

@@ -24,9 +24,9 @@ async def monitor(name: str) -> int:
         TypeError: The name is no string.
         OtpyError: This process is not a worker of a tree.
     """
-    wish = Monitor(next_monitor(), name)
-    await peers().ask_node(wish, DEFAULT_TIMEOUT_S)
-    return wish.number
+    operation = Monitor(next_monitor(), name)
+    await peers().ask_node(operation, DEFAULT_TIMEOUT_S)
+    return operation.number
 
 
 async def demonitor(reference: int) -> None:

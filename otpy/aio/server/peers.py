@@ -6,7 +6,7 @@ from otpy.aio.links.pid_ref import PidRef
 from otpy.aio.links.ref import Ref
 from otpy.aio.links.supervisor import Administrator
 from otpy.server.context import current
-from otpy.wire.control import Address, NodeAnswer, Wish
+from otpy.wire.control import Address, NodeAnswer, NodeOperation
 
 
 class Employer(Protocol):
@@ -25,7 +25,7 @@ class Peers(Employer, Administrator, Protocol):
     def __getitem__(self, name: str) -> Ref:
         """Return the reference to a process by its name."""
 
-    async def ask_node(self, wish: Wish, timeout: float | None) -> NodeAnswer:
+    async def ask_node(self, operation: NodeOperation, timeout: float | None) -> NodeAnswer:
         """Ask the node, which knows who is where; raises what it answers, and `CallTimeout`."""
 
     async def send(self, who: Address, message: object, timeout: float | None) -> bool:

@@ -16,10 +16,10 @@ from otpy.wire.control import (
     Entry,
     Lookup,
     NodeAnswer,
+    NodeOperation,
     Register,
     RegisterName,
     Unregister,
-    Wish,
 )
 from otpy.wire.keys import key_bytes
 
@@ -92,8 +92,8 @@ async def _entries(key: object) -> tuple[Entry, ...]:
     return answer.entries
 
 
-async def _ask(wish: Wish) -> NodeAnswer:
-    return await peers().ask_node(wish, DEFAULT_TIMEOUT_S)
+async def _ask(operation: NodeOperation) -> NodeAnswer:
+    return await peers().ask_node(operation, DEFAULT_TIMEOUT_S)
 
 
 def _checked(packed: bytes) -> bytes:

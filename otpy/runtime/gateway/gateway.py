@@ -21,7 +21,7 @@ from otpy.runtime.control_channel import GATEWAY as OWN_RECORDS
 from otpy.runtime.control_channel import end_of_child
 from otpy.runtime.directory import GATEWAY, Directory, Entry, way_to
 from otpy.runtime.exit_reasons import exit_reason
-from otpy.runtime.exit_watch import Mourners
+from otpy.runtime.exit_watch import ExitWatchers
 from otpy.runtime.gateway.arguments import plain_value, seconds, signal_number
 from otpy.runtime.gateway.client_connection import Client
 from otpy.runtime.gateway.pending_requests import PendingRequest, PendingRequests
@@ -50,10 +50,10 @@ from otpy.wire.control import (
     Answered,
     DumpStacks,
     Fate,
-    Granted,
     Hire,
     Introduced,
     Listen,
+    NodeReply,
     Publish,
     ReadGauges,
     Ready,
@@ -117,7 +117,7 @@ class Gateway:
         self._listener = listener
         self._pending = PendingRequests(self._node, self._loop)
         self._clients: dict[Client, None] = {}
-        self._mourners = Mourners(directory)
+        self._exit_watchers = ExitWatchers(directory)
         self._operations: Mapping[str, Callable[[Client, int, dict[str, Any]], None]] = {
             "hello": self._hello,
             "whereis": self._whereis,
@@ -247,14 +247,14 @@ class Gateway:
         self._unwatch(client, number)
         client.watched[number] = who
         try:
-            self._mourners.ask(who, ended, key=(client, number))
+            self._exit_watchers.watch(who, ended, key=(client, number))
         except NoProcess:
             del client.watched[number]
             raise
 
     def _unwatch(self, client: Client, number: int) -> None:
         if (who := client.watched.pop(number, None)) is not None:
-            self._mourners.forget(who, (client, number))
+            self._exit_watchers.unwatch(who, (client, number))
 
     def _forget(self, client: Client, _number: int, arguments: dict[str, Any]) -> None:
         number = int(arguments["number"])
@@ -270,7 +270,7 @@ class Gateway:
 
     def _happened(self, events: Iterable[Event]) -> None:
         for event in events:
-            self._mourners.ended(self._directory.apply(event))
+            self._exit_watchers.notify(self._directory.apply(event))
             self._recent.append(event)
         self._subscriptions.publish()
 
@@ -328,10 +328,10 @@ class Gateway:
         who = Address(entry.path, int(arguments["incarnation"]))
         reason = exit_reason(request_value(arguments["reason"]))
         pending = PendingRequest(client, number, entry.path, way_to(entry.path))
-        pending.then = partial(self._mourn_stopped, client, number, who, str(reason))
+        pending.then = partial(self._watch_stopped, client, number, who, str(reason))
         self._pending.ask(pending, StopProcess(who.incarnation, reason))
 
-    def _mourn_stopped(self, client: Client, number: int, who: Address, asked: str) -> None:
+    def _watch_stopped(self, client: Client, number: int, who: Address, asked: str) -> None:
         try:
             told = {"asked": asked}
             self._watch(
@@ -375,7 +375,7 @@ class Gateway:
         match message:
             case Publish(events=events):
                 self._happened(events)
-            case Introduced() | Answered() | Granted():
+            case Introduced() | Answered() | NodeReply():
                 self._pending.settle(message, fds)
             case Listen():
                 self._listen(fds)

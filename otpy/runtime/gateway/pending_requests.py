@@ -23,14 +23,14 @@ from otpy.wire.control import (
     DumpStacks,
     Entries,
     Forget,
-    Granted,
     Hire,
     Introduce,
     Introduced,
     Lookup,
     Lost,
+    NodeReply,
+    NodeRequest,
     Path,
-    Petition,
     Plain,
     ReadGauges,
     SendSignal,
@@ -120,9 +120,11 @@ class PendingRequests:
 
     def look_up(self, pending: PendingRequest, key: bytes) -> None:
         """Get the client to know who is registered under a key."""
-        self._send(pending, lambda token: Petition(token, Address(GATEWAY, 0), Lookup(key)))
+        self._send(pending, lambda token: NodeRequest(token, Address(GATEWAY, 0), Lookup(key)))
 
-    def settle(self, message: Introduced | Answered | Granted, fds: tuple[Descriptor, ...]) -> None:
+    def settle(
+        self, message: Introduced | Answered | NodeReply, fds: tuple[Descriptor, ...]
+    ) -> None:
         """Answer the client, since the node has answered; what goes wrong ends that client."""
         pending = self._take(message.token)
         if pending is None:
@@ -134,13 +136,13 @@ class PendingRequests:
                     self._introduced(pending, message, fds)
                 case Answered():
                     self._answered(pending, message)
-                case Granted():
+                case NodeReply():
                     self._found(pending, message)
         except Exception as error:  # noqa: BLE001  # others wait for their answers
             self._close(pending)
             pending.client.drop(error)
 
-    def _found(self, pending: PendingRequest, message: Granted) -> None:
+    def _found(self, pending: PendingRequest, message: NodeReply) -> None:
         if isinstance(message.answer, OtpyError):
             self._fail(pending, message.answer)
             return

@@ -11,7 +11,7 @@ from typing import Final
 from otpy.errors import NoProcess
 from otpy.runtime.directory import Directory, Ended
 from otpy.runtime.directory import Entry as Process
-from otpy.runtime.exit_watch import Mourners
+from otpy.runtime.exit_watch import ExitWatchers
 from otpy.wire.control import Address, Down, Exit, Fate
 
 NO_PROCESS: Final = "noproc"
@@ -23,17 +23,17 @@ class Relations:
 
     Args:
         directory: Who is where.
-        mourners: Who is told of deaths.
+        exit_watchers: Call back when a process has exited.
         notify: Takes a message to one incarnation of a process.
     """
 
     def __init__(
         self,
         directory: Directory,
-        mourners: Mourners,
+        exit_watchers: ExitWatchers,
         notify: Callable[[Address, Down | Exit], None],
     ) -> None:
-        self._directory, self._mourners, self._notify = directory, mourners, notify
+        self._directory, self._exit_watchers, self._notify = directory, exit_watchers, notify
         self._monitors: dict[Address, dict[int, Address]] = defaultdict(dict)
         self._links: dict[Address, set[Address]] = defaultdict(set)
 
@@ -50,13 +50,13 @@ class Relations:
             self._forget_monitor(watcher, number)
             self._notify(watcher, Down(number, who, fate.reason))
 
-        self._mourners.ask(who, tell, key=(watcher, number))
+        self._exit_watchers.watch(who, tell, key=(watcher, number))
 
     def demonitor(self, watcher: Address, number: int) -> None:
         """Undo `monitor`; nothing happens if it has been told already."""
         who = self._forget_monitor(watcher, number)
         if who is not None:
-            self._mourners.forget(who, (watcher, number))
+            self._exit_watchers.unwatch(who, (watcher, number))
 
     def _forget_monitor(self, watcher: Address, number: int) -> Address | None:
         monitors = self._monitors.get(watcher, {})
@@ -94,7 +94,7 @@ class Relations:
         """Take in which processes have ended, and tell those that are linked to them."""
         for who, fate in ended:
             for number, watched in self._monitors.pop(who, {}).items():
-                self._mourners.forget(watched, (who, number))
+                self._exit_watchers.unwatch(watched, (who, number))
             for other in self._links.pop(who, ()):
                 self._drop_link(other, who)
                 self._notify(other, Exit(who, fate.reason))

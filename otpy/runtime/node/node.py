@@ -44,11 +44,11 @@ from otpy.events import (
 )
 from otpy.runtime.bootstrap import Bootstrap
 from otpy.runtime.directory import GATEWAY, Directory
-from otpy.runtime.exit_watch import Mourners
+from otpy.runtime.exit_watch import ExitWatchers
 from otpy.runtime.gateway.gateway import NodeFacts, run_gateway
 from otpy.runtime.node.file_watch import FileWatch
 from otpy.runtime.node.node_files import NodeFiles
-from otpy.runtime.node.requests import Petitions
+from otpy.runtime.node.requests import RequestHandler
 from otpy.runtime.recent_events import RecentEvents
 from otpy.runtime.supervisor.child import Child
 from otpy.runtime.supervisor.supervisor import Supervisor
@@ -59,7 +59,7 @@ from otpy.system.proctitle import name_process
 from otpy.system.signals import handled_signals
 from otpy.system.sockets import Socket, accepted
 from otpy.system.wait import signal_name
-from otpy.wire.control import Ask, Introduce, Listen, Petition, Publish, StopNode
+from otpy.wire.control import Ask, Introduce, Listen, NodeRequest, Publish, StopNode
 from otpy.wire.safe_text import one_line
 
 _MIN_RESTARTS: Final = 10
@@ -127,8 +127,10 @@ class Node(Supervisor):
         self._facts = NodeFacts(tree.name, os.getpid(), tree.config)
         self._directory = Directory()
         self._directory.expect("", tree.spec)
-        mourners = Mourners(self._directory)
-        self._petitions = Petitions(self._directory, mourners, self.router, self._publish_now)
+        exit_watchers = ExitWatchers(self._directory)
+        self._requests = RequestHandler(
+            self._directory, exit_watchers, self.router, self._publish_now
+        )
         self._recent = RecentEvents()
         self._gave_up: OrderedDict[str, GaveUp] = OrderedDict()
         self._last_end: OrderedDict[str, ChildEnded] = OrderedDict()
@@ -222,10 +224,12 @@ class Node(Supervisor):
         assert isinstance(spec.start, SupervisorSpec)
         return run_supervisor(spec.start, bootstrap)
 
-    def petitioned(self, child: Child, message: Petition, fds: tuple[Descriptor, ...]) -> None:
+    def handle_node_request(
+        self, child: Child, message: NodeRequest, fds: tuple[Descriptor, ...]
+    ) -> None:
         """Answer what a worker asks."""
         self.send_published()
-        self._petitions.hear(child.channel, message, fds)
+        self._requests.handle(child.channel, message, fds)
 
     def _publish_now(self, event: Event) -> None:
         self.publish(event)
@@ -241,7 +245,7 @@ class Node(Supervisor):
             case Introduce():
                 self.router.route(child.channel, message, fds)
             case Ask():
-                self.router.route(child.channel, self._petitions.checked(message), fds)
+                self.router.route(child.channel, self._requests.checked(message), fds)
             case StopNode():
                 if not self._stops:
                     self._stop("asked to by a client")
@@ -252,7 +256,7 @@ class Node(Supervisor):
         """Note, write, print and pass on what happened."""
         for event in events:
             if ended := self._directory.apply(event):
-                self._petitions.ended(ended)
+                self._requests.ended(ended)
             self._recent.append(event)
             self._remember(event)
         # From its fork on, not only once it is ready: it was forked with what is known so far.

@@ -9,7 +9,7 @@ from otpy.core.messages import StartChild, StartCopy, StartMany
 from otpy.errors import CallingSelf, OtpyError, SupervisorError
 from otpy.events import Event, NameTaken
 from otpy.runtime.directory import Directory, Ended, Entry, way_to
-from otpy.runtime.exit_watch import Mourners
+from otpy.runtime.exit_watch import ExitWatchers
 from otpy.runtime.node.monitors import Relations
 from otpy.runtime.node.registry import Registry
 from otpy.runtime.supervisor.reports import child_path
@@ -22,37 +22,37 @@ from otpy.wire.control import (
     Ask,
     AskFate,
     AskProcess,
+    Connect,
     Demonitor,
     Down,
     Entries,
     Exit,
-    Granted,
     Inquiry,
     Introduce,
     LinkTo,
     Lookup,
     Monitor,
+    NodeOperation,
+    NodeReply,
+    NodeRequest,
     Notify,
-    Petition,
     ReadGauges,
     Register,
     RegisterName,
-    Seek,
     StopProcess,
     Unlink,
     Unregister,
     Whereis,
-    Wish,
 )
 from otpy.wire.gateway import TreeRow
 
 
-class Petitions:
-    """Answers petitions.
+class RequestHandler:
+    """Answers the requests of workers.
 
     Args:
         directory: Who is where.
-        mourners: Who is told of deaths.
+        exit_watchers: Call back when a process has exited.
         router: The way down the tree.
         publish: Tells everybody that a name has a new holder.
     """
@@ -60,47 +60,49 @@ class Petitions:
     def __init__(
         self,
         directory: Directory,
-        mourners: Mourners,
+        exit_watchers: ExitWatchers,
         router: Router,
         publish: Callable[[Event], None],
     ) -> None:
-        self._directory, self._mourners, self._router = directory, mourners, router
+        self._directory, self._exit_watchers, self._router = directory, exit_watchers, router
         self._publish = publish
-        self._relations = Relations(directory, mourners, self._notify)
+        self._relations = Relations(directory, exit_watchers, self._notify)
         self._registry = Registry(directory)
 
     def ended(self, ended: Sequence[Ended]) -> None:
         """Take in which processes have ended."""
-        self._mourners.ended(ended)
+        self._exit_watchers.notify(ended)
         self._relations.ended(ended)
         self._registry.ended(ended)
 
-    def hear(self, origin: Channel, petition: Petition, fds: Sequence[Descriptor]) -> None:
-        """Answer a petition to where it came from, now or later."""
+    def handle(self, origin: Channel, asked: NodeRequest, fds: Sequence[Descriptor]) -> None:
+        """Answer a request to where it came from, now or later."""
         try:
-            self._hear(origin, petition, fds)
+            self._handle(origin, asked, fds)
         except OtpyError as error:
             close_all(fds)
-            if isinstance(petition.wish, Seek):
-                _send(origin, Answered(petition.token, error, {}))
+            if isinstance(asked.operation, Connect):
+                _send(origin, Answered(asked.token, error, {}))
             else:
-                _send(origin, Granted(petition.token, error))
+                _send(origin, NodeReply(asked.token, error))
 
-    def _hear(self, origin: Channel, petition: Petition, fds: Sequence[Descriptor]) -> None:
-        match petition.wish:
-            case Seek(name=name):
-                entry = self._other(petition, name)
-                introduce = Introduce(petition.token, way_to(entry.path), petition.sender)
+    def _handle(self, origin: Channel, asked: NodeRequest, fds: Sequence[Descriptor]) -> None:
+        match asked.operation:
+            case Connect(name=name):
+                entry = self._other(asked, name)
+                introduce = Introduce(asked.token, way_to(entry.path), asked.sender)
                 self._router.route(origin, introduce, fds)
-            case AskProcess(name=name, request=request) as wish:
-                entry = self._addressee(petition.sender, wish)
-                ask = Ask(petition.token, way_to(entry.path), request, petition.sender)
+            case AskProcess(name=name, request=request) as operation:
+                entry = self._addressee(asked.sender, operation)
+                ask = Ask(asked.token, way_to(entry.path), request, asked.sender)
                 self._router.route(origin, self.checked(ask), fds)
             case AskFate(who=who):
-                self._mourners.ask(who, lambda fate: _send(origin, Granted(petition.token, fate)))
-            case wish:
-                answer = self._granted(petition.sender, wish)
-                _send(origin, Granted(petition.token, answer))
+                self._exit_watchers.watch(
+                    who, lambda fate: _send(origin, NodeReply(asked.token, fate))
+                )
+            case operation:
+                answer = self._perform(asked.sender, operation)
+                _send(origin, NodeReply(asked.token, answer))
 
     def checked(self, ask: Ask) -> Ask:
         """Return a request with what has to be known of names to serve it.
@@ -123,8 +125,8 @@ class Petitions:
         holder = self._directory.registered(name)
         return request if holder is None else replace(request, taken=_held(name, holder))
 
-    def _granted(self, sender: Address, wish: Wish) -> TreeRow | Entries | None:
-        match wish:
+    def _perform(self, sender: Address, operation: NodeOperation) -> TreeRow | Entries | None:
+        match operation:
             case Whereis(name=name):
                 return self._directory.resolve(name).row()
             case Monitor(number=number, name=name):
@@ -138,11 +140,11 @@ class Petitions:
             case RegisterName(name=name):
                 self._register_name(sender, name)
             case _:
-                return self._about_keys(sender, wish)
+                return self._about_keys(sender, operation)
         return None
 
-    def _about_keys(self, sender: Address, wish: Wish) -> Entries | None:
-        match wish:
+    def _about_keys(self, sender: Address, operation: NodeOperation) -> Entries | None:
+        match operation:
             case Register(key=key, value=value):
                 self._registry.register(sender, key, value)
             case Unregister(key=key):
@@ -150,7 +152,7 @@ class Petitions:
             case Lookup(key=key):
                 return Entries(self._registry.lookup(key))
             case _:
-                raise AssertionError(wish)
+                raise AssertionError(operation)
         return None
 
     def _register_name(self, sender: Address, name: str) -> None:
@@ -168,8 +170,8 @@ class Petitions:
             return  # they trap exits, and take no notice of whom they did not start
         self._router.notify(Notify(way_to(who.path), who.incarnation, notice))
 
-    def _addressee(self, sender: Address, wish: AskProcess) -> Entry:
-        name, request, starting = wish
+    def _addressee(self, sender: Address, operation: AskProcess) -> Entry:
+        name, request, starting = operation
         if not isinstance(request, StopProcess | Inquiry):
             entry = self._directory.resolve_as("supervisor", name, ", not a supervisor")
             if starting and f"{sender.path}/".startswith(f"{entry.path}/" if entry.path else ""):
@@ -180,9 +182,9 @@ class Petitions:
             raise CallingSelf(f"{name!r} would wait for itself")
         return entry
 
-    def _other(self, petition: Petition, name: str) -> Entry:
+    def _other(self, asked: NodeRequest, name: str) -> Entry:
         entry = self._directory.resolve_target(name)
-        if entry.path == petition.sender.path:
+        if entry.path == asked.sender.path:
             raise CallingSelf(f"{name!r} would wait for itself")
         return entry
 

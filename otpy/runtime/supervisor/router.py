@@ -30,13 +30,13 @@ from otpy.wire.control import (
     Ask,
     DumpStacks,
     Forget,
-    Granted,
     Hire,
     Introduce,
     Introduced,
     Lost,
+    NodeReply,
+    NodeRequest,
     Notify,
-    Petition,
     Plain,
     ReadGauges,
     SendSignal,
@@ -145,28 +145,30 @@ class Router:
             results = Results(tuple(within_bounds(answers)))
             self._send(batch.origin, Answered(batch.token, results, self._family.pids()))
 
-    def petition(self, origin: Channel, message: Petition, fds: Sequence[Descriptor]) -> None:
-        """Pass a worker's petition on towards the node."""
+    def forward_to_node(
+        self, origin: Channel, message: NodeRequest, fds: Sequence[Descriptor]
+    ) -> None:
+        """Pass a worker's request on towards the node."""
         token = next(self._tokens)
         self._forwarded[token] = Forwarded(origin, message.token, None, introduces=bool(fds))
         # The node is to know what happened here before it is asked about it.
         self._family.send_published()
         if not self._family.send_up(message._replace(token=token), fds):
             del self._forwarded[token]
-            self._refuse_petition(origin, message.token, introduces=bool(fds))
+            self._refuse_node_request(origin, message.token, introduces=bool(fds))
 
     def parent_ended(self) -> None:
         """Answer for the node above, which what is on its way up does not reach any more."""
         for token, forwarded in tuple(self._forwarded.items()):
             if forwarded.child is None:
                 del self._forwarded[token]
-                self._refuse_petition(
+                self._refuse_node_request(
                     forwarded.origin, forwarded.token, introduces=forwarded.introduces
                 )
 
-    def _refuse_petition(self, origin: Channel, token: int, *, introduces: bool) -> None:
+    def _refuse_node_request(self, origin: Channel, token: int, *, introduces: bool) -> None:
         error = NoProcess("the node does not answer")
-        self._send(origin, Answered(token, error, {}) if introduces else Granted(token, error))
+        self._send(origin, Answered(token, error, {}) if introduces else NodeReply(token, error))
 
     def notify(self, message: Notify) -> None:
         """Take a notice to a worker, if it is still that incarnation: one step."""
@@ -182,7 +184,7 @@ class Router:
 
     def answered(
         self,
-        message: Answered | Introduced | Granted,
+        message: Answered | Introduced | NodeReply,
         fds: Sequence[Descriptor],
         child: Child | None,
     ) -> None:
@@ -196,8 +198,8 @@ class Router:
             case Introduced(path=path, pid=pid, incarnation=incarnation):
                 onward = Introduced(forwarded.token, path, pid, incarnation)
                 self._send(forwarded.origin, onward, fds)
-            case Granted(answer=granted):
-                self._send(forwarded.origin, Granted(forwarded.token, granted))
+            case NodeReply(answer=reply):
+                self._send(forwarded.origin, NodeReply(forwarded.token, reply))
             case Answered(answer=answer, pids=pids):
                 self._send(forwarded.origin, Answered(forwarded.token, answer, pids))
 

@@ -65,7 +65,7 @@ from otpy.wire.control import (
     IgnoreStart,
     Introduced,
     LastWord,
-    Petition,
+    NodeRequest,
     Publish,
     Ready,
 )
@@ -292,17 +292,19 @@ class Supervisor(Children, abc.ABC):
                 self.router.answered(message, fds, child)
             case Forget(token=token):
                 self.router.forget(child.channel, token)
-            case Petition():
+            case NodeRequest():
                 if not child.may_speak_for(message.sender):
                     close_all(fds)
                     self._garbled(child, ProtocolError("a request in another's name"))
                     return
-                self.petitioned(child, message, fds)
+                self.handle_node_request(child, message, fds)
             case _:
                 self.heard_else(child, message, fds)
 
     @abc.abstractmethod
-    def petitioned(self, child: Child, message: Petition, fds: tuple[Descriptor, ...]) -> None:
+    def handle_node_request(
+        self, child: Child, message: NodeRequest, fds: tuple[Descriptor, ...]
+    ) -> None:
         """Take what a worker below asks the node."""
 
     @abc.abstractmethod

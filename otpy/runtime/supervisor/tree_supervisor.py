@@ -29,16 +29,16 @@ from otpy.system.warnings import warn
 from otpy.wire.control import (
     Answered,
     Ask,
+    Connect,
     Forget,
-    Granted,
     HaltNow,
     Introduce,
     Introduced,
     LastWord,
+    NodeReply,
+    NodeRequest,
     Notify,
-    Petition,
     Ready,
-    Seek,
     ShutDown,
 )
 
@@ -85,21 +85,23 @@ class TreeSupervisor(Supervisor):
         assert isinstance(spec.start, SupervisorSpec)
         return run_supervisor(spec.start, bootstrap)
 
-    def petitioned(self, child: Child, message: Petition, fds: tuple[Descriptor, ...]) -> None:
-        """Introduce a worker to a child that it names by its path; else pass the petition on.
+    def handle_node_request(
+        self, child: Child, message: NodeRequest, fds: tuple[Descriptor, ...]
+    ) -> None:
+        """Introduce a worker to a child that it names by its path; else pass the request on.
 
         The node knows who is where. But a path comes before every other name, and of whose child
         it is the path, knows best whether that is up.
         """
-        wish = message.wish
-        if isinstance(wish, Seek) and wish.name != message.sender.path:
-            sought = self.running(wish.name.removeprefix(child_path(self.path, "")))
-            if sought is not None and sought.path == wish.name and sought.kind == "worker":
+        operation = message.operation
+        if isinstance(operation, Connect) and operation.name != message.sender.path:
+            sought = self.running(operation.name.removeprefix(child_path(self.path, "")))
+            if sought is not None and sought.path == operation.name and sought.kind == "worker":
                 way = (sought.spec.id,)
                 introduce = Introduce(message.token, way, message.sender)
                 self.router.route(child.channel, introduce, fds)
                 return
-        self.router.petition(child.channel, message, fds)
+        self.router.forward_to_node(child.channel, message, fds)
 
     def send_up(self, message: object, fds: Sequence[Descriptor] = ()) -> bool:
         """Send a message, and the descriptors beside it, to the supervisor above."""
@@ -121,7 +123,7 @@ class TreeSupervisor(Supervisor):
                 self.router.forget(self._parent, token)
             case Notify():
                 self.router.notify(message)
-            case Introduced() | Answered() | Granted():
+            case Introduced() | Answered() | NodeReply():
                 self.router.answered(message, fds, None)
             case _:
                 raise AssertionError(message)

@@ -19,7 +19,7 @@ from otpy.runtime.worker.async_mailbox import Waiting
 from otpy.runtime.worker.connections import Cast, Info
 from otpy.runtime.worker.mailbox import WorkerMailbox
 from otpy.runtime.worker.peer_requests import (
-    granted,
+    expect_reply,
     hired,
     hiring,
     introduction,
@@ -39,14 +39,14 @@ from otpy.wire.control import (
     Address,
     AskFate,
     AskProcess,
+    Connect,
     Fate,
-    Granted,
     Inquiry,
     Introduced,
     NodeAnswer,
-    Seek,
+    NodeOperation,
+    NodeReply,
     Whereis,
-    Wish,
 )
 from otpy.wire.gateway import Stopped, TreeRow
 
@@ -83,11 +83,11 @@ class AsyncPeers:
             ref = self._refs[name] = PeerRef(self, name, self._me, self._mailbox)
         return ref
 
-    async def ask_node(self, wish: Wish, timeout: float | None) -> NodeAnswer:
+    async def ask_node(self, operation: NodeOperation, timeout: float | None) -> NodeAnswer:
         """Ask the node, which knows who is where; raises what it answers, and `CallTimeout`."""
         async with within(timeout, "the node did not answer"):
-            answer, _ = await self._ask(wish)
-        assert isinstance(answer, Granted)
+            answer, _ = await self._ask(operation)
+        assert isinstance(answer, NodeReply)
         return answer.answer
 
     async def ask(
@@ -101,9 +101,9 @@ class AsyncPeers:
     ) -> T:
         """Have a supervisor answer; it is the only operation of a client's that comes this way."""
         del operation, repeatable
-        wish = supervising(arguments)
-        async with within(timeout, f"{wish.name or 'root'!r} did not answer"):
-            answer, _ = await self._ask(wish)
+        asked = supervising(arguments)
+        async with within(timeout, f"{asked.name or 'root'!r} did not answer"):
+            answer, _ = await self._ask(asked)
         return supervised(answer, shape)
 
     async def send(self, who: Address, message: object, timeout: float | None) -> bool:
@@ -121,9 +121,9 @@ class AsyncPeers:
 
     async def hire(self, supervisor: str, shutdown: float, *, tied: bool) -> PidRef:
         """Have a supervisor start a task, and get a reference to that very process."""
-        wish, ours, beside = hiring(self._me, supervisor, shutdown, tied=tied)
+        operation, ours, beside = hiring(self._me, supervisor, shutdown, tied=tied)
         try:
-            answer, fds = await self._ask(wish, beside)
+            answer, fds = await self._ask(operation, beside)
         except BaseException:
             close_all(ours)
             raise
@@ -150,7 +150,7 @@ class AsyncPeers:
         while True:
             ours, theirs = link_pipes()
             try:
-                answer, fds = await self._ask(Seek(name), theirs)
+                answer, fds = await self._ask(Connect(name), theirs)
             except BaseException:
                 close_all(ours)
                 raise
@@ -184,7 +184,7 @@ class AsyncPeers:
         with contextlib.suppress(NoProcess, ProcessDown):  # it has ended by itself meanwhile
             await self._ask(AskProcess(who.path, order))
         answer, _ = await self._ask(AskFate(who))
-        return Stopped(*granted(answer, Fate), str(order.reason))
+        return Stopped(*expect_reply(answer, Fate), str(order.reason))
 
     async def obituary(self, link: Link, deadline: float | None) -> ProcessDown:
         """Tell why the process at the other end of `link` ended."""
@@ -192,7 +192,7 @@ class AsyncPeers:
 
     async def _row(self, name: str) -> TreeRow:
         answer, _ = await self._ask(Whereis(name))
-        return granted(answer, TreeRow)
+        return expect_reply(answer, TreeRow)
 
     async def _fate(self, link: Link, deadline: float | None) -> ProcessDown:
         try:
@@ -200,14 +200,14 @@ class AsyncPeers:
                 answer, _ = await self._ask(AskFate(Address(link.path, link.incarnation)))
         except (OtpyError, OSError):
             return ProcessDown("killed")
-        return ProcessDown(*granted(answer, Fate))
+        return ProcessDown(*expect_reply(answer, Fate))
 
     async def _ask(
-        self, wish: Wish, fds: tuple[Descriptor, ...] = ()
+        self, operation: NodeOperation, fds: tuple[Descriptor, ...] = ()
     ) -> tuple[ControlAnswer, tuple[Descriptor, ...]]:
         loop = asyncio.get_running_loop()
         comes = asyncio.Event()
-        awaited = self._control.begin(self._me, wish, fds)
+        awaited = self._control.begin(self._me, operation, fds)
         try:
             loop.add_reader(awaited.wake.fileno(), comes.set)
             self._listen(+1)
@@ -225,7 +225,7 @@ class AsyncPeers:
         self._asking += more
         loop = asyncio.get_running_loop()
         if self._asking:
-            loop.add_reader(self._control.fileno(), self._control.hear)
+            loop.add_reader(self._control.fileno(), self._control.read)
         else:
             loop.remove_reader(self._control.fileno())
 

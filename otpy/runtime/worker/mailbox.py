@@ -52,7 +52,7 @@ class WorkerMailbox:
 
     def __init__(self, control: Descriptor, gauge: memoryview) -> None:
         self._control_fd = control.fileno()
-        self.control = Control(control, self._heard)
+        self.control = Control(control, self._received)
         self._gauge, self._taken = gauge, 0
         self._child: Assignment | None = None
         self._order: ShutDown | StopProcess | None = None
@@ -82,7 +82,7 @@ class WorkerMailbox:
         """Wait for the supervisor to say which child this process is."""
         while self._child is None:
             self._epoll.poll()
-            self.control.hear()
+            self.control.read()
         self._gauge[BUSY_SINCE] = time.monotonic_ns()
         return self._child
 
@@ -255,7 +255,7 @@ class WorkerMailbox:
                 self._control_poll = select.poll()
                 self._control_poll.register(self.control, select.POLLIN)
             if self._control_poll.poll(0):
-                self.control.hear()
+                self.control.read()
             if self._urgent:
                 self._attend()
 
@@ -267,7 +267,7 @@ class WorkerMailbox:
             elif (link := self._blocked.get(fd)) is not None:
                 link.flush()
             elif fd == self._control_fd:
-                self.control.hear()
+                self.control.read()
             elif fd in self._entrances:
                 self._entrances.look(fd)
             elif fd == self.stop_signals.fileno():
@@ -296,7 +296,7 @@ class WorkerMailbox:
                 self.interruptions.stand_by(self.stop_signals)
                 self._urgent = True
 
-    def _heard(self, message: object, fds: tuple[Descriptor, ...]) -> None:
+    def _received(self, message: object, fds: tuple[Descriptor, ...]) -> None:
         match message:
             case Assignment():
                 self._child = message

@@ -139,7 +139,7 @@ def run_worker(child: Assignment, mailbox: WorkerMailbox) -> int:
     else:
         status = _tell_end(mailbox, reason, in_hand)
     for loop in loops:
-        loop.watch(mailbox.control.fileno(), mailbox.control.hear)
+        loop.watch(mailbox.control.fileno(), mailbox.control.read)
         loop.close(_seconds_left(child, mailbox, crashed=bool(status)), status)
     return status
 

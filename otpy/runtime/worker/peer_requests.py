@@ -20,11 +20,11 @@ from otpy.wire.control import (
     Answered,
     AskProcess,
     Fate,
-    Granted,
     Hire,
     Inquiry,
     Introduced,
     Lost,
+    NodeReply,
     Plain,
     StopProcess,
 )
@@ -36,16 +36,16 @@ from otpy.wire.sys_messages import ReplaceState
 from otpy.wire.values import revived
 
 T = TypeVar("T")
-GrantedT = TypeVar("GrantedT", TreeRow, Fate)
+NodeReplyT = TypeVar("NodeReplyT", TreeRow, Fate)
 
 
 def introduction(
     answer: ControlAnswer, fds: tuple[Descriptor, ...], ours: LinkEnds
 ) -> tuple[LinkDescriptors, Introduced] | None:
-    """Read the answer to a `Seek`: a link's three descriptors, and whom it leads to.
+    """Read the answer to a `Connect`: a link's three descriptors, and whom it leads to.
 
-    None if a supervisor on the way was lost: seek again. Unless there is a link, its ends on this
-    side, `ours`, are closed.
+    None if a supervisor on the way was lost: connect again. Unless there is a link, its ends on
+    this side, `ours`, are closed.
 
     Raises:
         NoProcess: The process's pidfd did not come along.
@@ -68,12 +68,16 @@ def protocol_with(who: Introduced) -> PeerProtocol:
 def hiring(
     me: Address, supervisor: str, shutdown: float, *, tied: bool
 ) -> tuple[AskProcess, LinkEnds, tuple[Descriptor, ...]]:
-    """Say how to get a task started: the wish, a link's ends of this side, what goes beside it."""
+    """Return the request that starts a task, our ends of a link, and the descriptors to send."""
     hire = Hire(task_spec(new_id(me), shutdown))
-    wish = AskProcess(supervisor, hire, current().starting)
+    operation = AskProcess(supervisor, hire, current().starting)
     ours, theirs = link_pipes()
     try:
-        return wish, ours, (*theirs, Descriptor(os.pidfd_open(os.getpid()))) if tied else theirs
+        return (
+            operation,
+            ours,
+            (*theirs, Descriptor(os.pidfd_open(os.getpid()))) if tied else theirs,
+        )
     except OSError:
         close_all((*ours, *theirs))
         raise
@@ -89,9 +93,9 @@ def hired(
     return met
 
 
-def granted(answer: ControlAnswer, kind: type[GrantedT]) -> GrantedT:
-    """Read what the node granted."""
-    assert isinstance(answer, Granted)
+def expect_reply(answer: ControlAnswer, kind: type[NodeReplyT]) -> NodeReplyT:
+    """Return what the node replied."""
+    assert isinstance(answer, NodeReply)
     assert isinstance(answer.answer, kind)
     return answer.answer
 
@@ -131,7 +135,7 @@ def overseen(answer: ControlAnswer, shape: type[T]) -> T:
 
 
 def supervising(arguments: dict[str, Any]) -> AskProcess:
-    """Make a supervisor operation a wish.
+    """Return the request that has a supervisor carry out an operation.
 
     Raises:
         NotSendable: MessagePack cannot carry an argument: it would meet supervisors.

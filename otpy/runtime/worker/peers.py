@@ -22,7 +22,7 @@ from otpy.links.ref import Ref
 from otpy.runtime.worker.connections import Cast, Info
 from otpy.runtime.worker.mailbox import WorkerMailbox
 from otpy.runtime.worker.peer_requests import (
-    granted,
+    expect_reply,
     hired,
     hiring,
     introduction,
@@ -41,14 +41,14 @@ from otpy.wire.control import (
     Address,
     AskFate,
     AskProcess,
+    Connect,
     Fate,
-    Granted,
     Inquiry,
     Introduced,
     NodeAnswer,
-    Seek,
+    NodeOperation,
+    NodeReply,
     Whereis,
-    Wish,
 )
 from otpy.wire.gateway import Stopped, TreeRow
 
@@ -91,13 +91,13 @@ class Peers:
         except CallingSelf:
             self._mailbox.put(Cast(message))
 
-    def ask_node(self, wish: Wish, timeout: float | None) -> NodeAnswer:
+    def ask_node(self, operation: NodeOperation, timeout: float | None) -> NodeAnswer:
         """Ask the node, which knows who is where; raises what it answers, and `CallTimeout`."""
         try:
-            answer, _ = self._control.ask(self._me, wish, deadline_of(timeout))
+            answer, _ = self._control.ask(self._me, operation, deadline_of(timeout))
         except TooLate:
             raise CallTimeout(f"the node did not answer within {timeout:g} s") from None
-        assert isinstance(answer, Granted)
+        assert isinstance(answer, NodeReply)
         return answer.answer
 
     def ask(
@@ -111,11 +111,11 @@ class Peers:
     ) -> T:
         """Have a supervisor answer; it is the only operation of a client's that comes this way."""
         del operation, repeatable
-        wish = supervising(arguments)
+        asked = supervising(arguments)
         try:
-            answer, _ = self._control.ask(self._me, wish, deadline_of(timeout))
+            answer, _ = self._control.ask(self._me, asked, deadline_of(timeout))
         except TooLate:
-            late = f"{wish.name or 'root'!r} did not answer within {timeout:g} s"
+            late = f"{asked.name or 'root'!r} did not answer within {timeout:g} s"
             raise CallTimeout(late) from None
         return supervised(answer, shape)
 
@@ -140,9 +140,9 @@ class Peers:
 
     def hire(self, supervisor: str, shutdown: float, *, tied: bool) -> PidRef:
         """Have a supervisor start a task, and get a reference to that very process."""
-        wish, ours, beside = hiring(self._me, supervisor, shutdown, tied=tied)
+        operation, ours, beside = hiring(self._me, supervisor, shutdown, tied=tied)
         try:
-            answer, fds = self._control.ask(self._me, wish, None, beside)
+            answer, fds = self._control.ask(self._me, operation, None, beside)
         except BaseException:
             close_all(ours)
             raise
@@ -152,9 +152,9 @@ class Peers:
 
     def terminate_children(self, supervisor: str, ids: list[str]) -> None:
         """Stop children; those that have ended, with their supervisor or alone, are no mistake."""
-        wish = AskProcess(supervisor, TerminateChildren(tuple(ids)))
+        operation = AskProcess(supervisor, TerminateChildren(tuple(ids)))
         with contextlib.suppress(NoProcess, ProcessDown):
-            self._control.ask(self._me, wish, None)
+            self._control.ask(self._me, operation, None)
 
     def on_a_loop(self) -> "AsyncPeers":
         """Give what reaches the others without blocking the event loop."""
@@ -181,7 +181,7 @@ class Peers:
         while True:
             ours, theirs = link_pipes()
             try:
-                answer, fds = self._control.ask(self._me, Seek(name), deadline, theirs)
+                answer, fds = self._control.ask(self._me, Connect(name), deadline, theirs)
             except BaseException:
                 close_all(ours)
                 raise
@@ -206,7 +206,7 @@ class Peers:
         with contextlib.suppress(NoProcess, ProcessDown):  # it has ended by itself meanwhile
             self._control.ask(self._me, AskProcess(who.path, order), deadline)
         answer, _ = self._control.ask(self._me, AskFate(who), deadline)
-        return Stopped(*granted(answer, Fate), str(order.reason))
+        return Stopped(*expect_reply(answer, Fate), str(order.reason))
 
     def obituary(self, link: Link, deadline: float | None) -> ProcessDown:
         """Tell why the process at the other end of `link` ended."""
@@ -214,7 +214,7 @@ class Peers:
 
     def _row(self, name: str, deadline: float | None) -> TreeRow:
         answer, _ = self._control.ask(self._me, Whereis(name), deadline)
-        return granted(answer, TreeRow)
+        return expect_reply(answer, TreeRow)
 
     def _fate(self, link: Link, deadline: float | None) -> ProcessDown:
         who = AskFate(Address(link.path, link.incarnation))
@@ -222,7 +222,7 @@ class Peers:
             answer, _ = self._control.ask(self._me, who, fate_deadline(deadline))
         except (OtpyError, OSError):
             return ProcessDown("killed")
-        return ProcessDown(*granted(answer, Fate))
+        return ProcessDown(*expect_reply(answer, Fate))
 
 
 def _link(fds: LinkDescriptors, who: Introduced) -> Link:

@@ -28,11 +28,11 @@ from otpy.wire.control import (
     Down,
     Exit,
     Forget,
-    Granted,
     Introduced,
     LastWord,
-    Petition,
-    Wish,
+    NodeOperation,
+    NodeReply,
+    NodeRequest,
 )
 
 _SUPERVISOR_S: Final = 60.0
@@ -43,9 +43,9 @@ _lock: Final = threading.Lock()
 _tokens: Final = itertools.count(1)
 _awaited: Final[dict[int, "Awaited"]] = {}
 
-ControlAnswer: TypeAlias = Answered | Introduced | Granted
+ControlAnswer: TypeAlias = Answered | Introduced | NodeReply
 
-_HEARD_HERE: Final[frozenset[type]] = frozenset((Exit, Answered, Introduced, Granted))
+_HANDLED_HERE: Final[frozenset[type]] = frozenset((Exit, Answered, Introduced, NodeReply))
 """To look a class up writes to no page; to name it, as `isinstance` has it, writes to its own."""
 
 
@@ -68,23 +68,23 @@ class Control:
 
     Args:
         end: The worker's, handed over.
-        heard: Takes every message that is no answer, in the thread that read it.
+        received: Takes every message that is no answer, in the thread that read it.
     """
 
     def __init__(
-        self, end: Descriptor, heard: Callable[[object, tuple[Descriptor, ...]], None]
+        self, end: Descriptor, received: Callable[[object, tuple[Descriptor, ...]], None]
     ) -> None:
         self._channel: Channel = end_of_child(end, WORKER)
-        self._heard = heard
+        self._received = received
 
     def fileno(self) -> int:
         """Return the number of the descriptor that is readable when there is something to hear."""
         return self._channel.fileno()
 
-    def hear(self) -> None:
+    def read(self) -> None:
         """Take what there is to read."""
         with _lock:
-            alive = self._channel.receive(self._hear)
+            alive = self._channel.receive(self._handle)
         if not alive:
             # It is dead, and the kernel is about to end this process too: at once, not with a
             # `terminate` that is cut short wherever it may be just then.
@@ -105,7 +105,11 @@ class Control:
                 self._channel.flush_within(_SUPERVISOR_S)
 
     def ask(
-        self, sender: Address, wish: Wish, deadline: float | None, fds: Sequence[Descriptor] = ()
+        self,
+        sender: Address,
+        operation: NodeOperation,
+        deadline: float | None,
+        fds: Sequence[Descriptor] = (),
     ) -> tuple[ControlAnswer, tuple[Descriptor, ...]]:
         """Ask the node, and wait for its answer and the descriptors beside it.
 
@@ -113,24 +117,26 @@ class Control:
             OtpyError: What the node answered.
             TooLate: The deadline has passed.
         """
-        awaited = self.begin(sender, wish, fds)
+        awaited = self.begin(sender, operation, fds)
         try:
             self._await(awaited, deadline)
             return self.take(awaited)
         finally:
             self.end(awaited)
 
-    def begin(self, sender: Address, wish: Wish, fds: Sequence[Descriptor] = ()) -> Awaited:
+    def begin(
+        self, sender: Address, operation: NodeOperation, fds: Sequence[Descriptor] = ()
+    ) -> Awaited:
         """Ask the node; whoever begins has to `end` it."""
         try:
-            wish, wake = _plain(wish), Descriptor(os.eventfd(0))
+            operation, wake = _plain(operation), Descriptor(os.eventfd(0))
         except BaseException:
             close_all(fds)
             raise
         awaited = Awaited(next(_tokens), wake, bool(fds))
         _awaited[awaited.token] = awaited
         try:
-            self.tell(Petition(awaited.token, sender, wish), fds)
+            self.tell(NodeRequest(awaited.token, sender, operation), fds)
         except BaseException:
             self.end(awaited)
             raise
@@ -170,7 +176,7 @@ class Control:
         while awaited.message is None:
             if not poll.poll(poll_ms(deadline)) and has_passed(deadline):
                 raise TooLate
-            self.hear()
+            self.read()
 
     def _obey(self, order: Exit) -> None:
         """Go along with a linked process, since this one does not trap exits.
@@ -184,13 +190,13 @@ class Control:
             self._channel.flush_within(_SUPERVISOR_S)
         os._exit(1)
 
-    def _hear(self, message: object, fds: tuple[Descriptor, ...]) -> None:
-        if type(message) not in _HEARD_HERE:
-            self._heard(message, fds)
+    def _handle(self, message: object, fds: tuple[Descriptor, ...]) -> None:
+        if type(message) not in _HANDLED_HERE:
+            self._received(message, fds)
             return
         if isinstance(message, Exit):
             if current().traps:
-                self._heard(message, fds)
+                self._received(message, fds)
             else:
                 self._obey(message)
             return
@@ -211,11 +217,11 @@ def noticed(news: Down | Exit) -> messages.Down | messages.Exit:
     return messages.Exit(path, incarnation, news.reason)
 
 
-def _plain(wish: Wish) -> Wish:
+def _plain(operation: NodeOperation) -> NodeOperation:
     """Keep what is no name, or is of a class of the user's, from those who do not know it."""
-    name = getattr(wish, "name", "")
+    name = getattr(operation, "name", "")
     if type(name) is str:
-        return wish
+        return operation
     if not isinstance(name, str):
         raise TypeError(f"a process is named by a string, got {name!r:.100}")
-    return wish._replace(name=str.__str__(name))  # type: ignore[call-arg]
+    return operation._replace(name=str.__str__(name))  # type: ignore[call-arg]

@@ -120,7 +120,7 @@ class Interruptions:
             elif fd == signals.fileno():
                 signals.drain()
             else:
-                self._control.hear()
+                self._control.read()
 
     def close(self) -> None:
         """End all traces: this is a process that the worker forked."""
