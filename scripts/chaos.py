@@ -20,9 +20,10 @@ from typing import Final
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from scripts.chaoslib.crowd import Crowd
-from scripts.chaoslib.judge import Judge
+from scripts.chaoslib.judge import Growth, Judge
 from scripts.chaoslib.killer import Killer
 from scripts.chaoslib.node import Node
+from scripts.chaoslib.phases import Phases
 from scripts.chaoslib.processes import become_subreaper
 from scripts.chaoslib.tally import Tally, choices
 
@@ -51,13 +52,13 @@ def main() -> int:
     return 1 if tally.violations else 0
 
 
-def _run(
-    arguments: argparse.Namespace, work: Path, tally: Tally
-) -> list[tuple[str, str, int, int]]:
+def _run(arguments: argparse.Namespace, work: Path, tally: Tally) -> list[Growth]:
     become_subreaper()
     chosen = choices(arguments.seed)
     node = Node(f"chaos{os.getpid()}", work, tally)
-    judge, killer = Judge(node, tally), Killer(node, tally, chosen, arguments.kills)
+    phases = Phases(arguments.kills)
+    judge = Judge(node, tally, phases)
+    killer = Killer(node, judge, tally, chosen, phases)
     began, told_to_end = time.monotonic(), threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: told_to_end.set())
@@ -75,7 +76,7 @@ def _run(
                 whole = judge.settle(killer.kills)
         crowd.stop()
         judge.settle(killer.kills)
-        judge.judge_growth(killer.kills)
+        judge.judge_growth()
     finally:
         node.stop()
     node.judge()
@@ -84,14 +85,10 @@ def _run(
     return judge.growth()
 
 
-def _table(tally: Tally, growth: list[tuple[str, str, int, int]]) -> str:
-    lines = [f"| {what:<48} | {count:>10} |" for what, count in sorted(tally.counts.items())]
-    lines += [f"| {kind:<48} | {tally.violated(kind):>10} |" for kind in _FORBIDDEN]
-    for name, what, first, last in growth:
-        unit = "" if what == "open files" else " KiB"
-        lines.append(
-            f"| {f'{what} of the {name}, first and last':<48} | {f'{first}, {last}{unit}':>10} |"
-        )
+def _table(tally: Tally, growth: list[Growth]) -> str:
+    lines = [f"| {what:<48} | {count:>16} |" for what, count in sorted(tally.counts.items())]
+    lines += [f"| {kind:<48} | {tally.violated(kind):>16} |" for kind in _FORBIDDEN]
+    lines += [f"| {row.what_and_when:<48} | {row.figures:>16} |" for row in growth]
     return "\n".join(lines)
 
 
@@ -103,6 +100,8 @@ _FORBIDDEN: Final = (
     "wrong answer",
     "lost effect",
     "applied twice",
+    "not whole again",
+    "growth",
 )
 
 

@@ -2,20 +2,57 @@
 
 import os
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
 from scripts.chaoslib.node import Node
-from scripts.chaoslib.processes import below, memory, open_files, reap_adopted
+from scripts.chaoslib.phases import FIRST_KILLS, MEASURED, Phases
+from scripts.chaoslib.processes import Process, below, memory, open_files, reap_adopted
 from scripts.chaoslib.tally import Tally
 from scripts.chaoslib.tree import STATIC
 
 WAIT_S: Final = 60.0
 _LOOK_S: Final = 0.02
-_MEASURED: Final = ("node", "gateway", "root")
-_FIRST_KILLS: Final = 1000
-_GROWTH: Final = 1.1
-_GROWTH_KIB: Final = 1024
+_MORE_FILES: Final = 4
+_MORE_KIB: Final = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """How something grew while there were kills.
+
+    Attributes:
+        from_kill: The first of them.
+        first: The median in the first third of them.
+        last: That in the last third.
+    """
+
+    process: str
+    what: str
+    from_kill: int
+    to_kill: int
+    first: int
+    last: int
+
+    @property
+    def grew(self) -> bool:
+        """Return whether it grew."""
+        if self.what == "open files":
+            return self.last > self.first + _MORE_FILES
+        return self.what == "anonymous" and self.last > self.first + _MORE_KIB
+
+    @property
+    def what_and_when(self) -> str:
+        """Say what it is, and between which kills it was measured."""
+        return f"{self.process}: {self.what}, kills {self.from_kill} to {self.to_kill}"
+
+    @property
+    def figures(self) -> str:
+        """Write both medians."""
+        unit = "" if self.what == "open files" else " KiB"
+        return f"{self.first}, {self.last}{unit}"
 
 
 class Judge:
@@ -24,11 +61,13 @@ class Judge:
     Args:
         node: The node.
         tally: Where what must not be is noted.
+        phases: When node, gateway and root live for long.
     """
 
-    def __init__(self, node: Node, tally: Tally) -> None:
-        self._node, self._tally = node, tally
+    def __init__(self, node: Node, tally: Tally, phases: Phases) -> None:
+        self._node, self._tally, self._phases = node, tally, phases
         self._samples: dict[tuple[str, str], list[tuple[int, int]]] = {}
+        self._orphans: set[int] = set()
 
     def settle(self, kills: int) -> bool:
         """Wait until everything runs again, measure, and return whether it does."""
@@ -59,17 +98,22 @@ class Judge:
             for p in processes
             if p.state == "Z"
         ]
-        orphans = [
-            f"orphan {p.pid} {p.title}"
-            for p in processes
-            if p.parent == os.getpid() and p.pid != self._node.pid
-        ]
-        return [*sorted(STATIC - titles), *zombies, *orphans]
+        self._judge_orphans(processes)
+        return [*sorted(STATIC - titles), *zombies]
+
+    def _judge_orphans(self, processes: Sequence[Process]) -> None:
+        """Note what an earlier run has left; as long as a node lives, nothing else falls to us."""
+        for process in processes:
+            ours = process.parent == os.getpid() and process.pid != self._node.pid
+            if ours and process.state != "Z" and process.pid not in self._orphans:
+                self._orphans.add(process.pid)
+                what = f"{process.pid} {process.title} runs since before the node was started again"
+                self._tally.violate("orphan", what)
 
     def _measure(self, kills: int) -> None:
         pids = {p.title: p.pid for p in below(self._node.pid).values()}
         pids["node"] = self._node.pid
-        for name in _MEASURED:
+        for name in MEASURED:
             try:
                 figures = {"open files": open_files(pids[name]), **memory(pids[name])}
             except (OSError, KeyError):
@@ -77,26 +121,30 @@ class Judge:
             for what, figure in figures.items():
                 self._samples.setdefault((name, what), []).append((kills, figure))
 
-    def growth(self) -> list[tuple[str, str, int, int]]:
-        """Return process, figure, its median in the first 1,000 kills after 1,000, and at the end.
+    def growth(self) -> list[Growth]:
+        """Return how what is measured grew while it was spared, after the first 1,000 kills.
 
-        With fewer kills, the first half stands beside the second.
+        In a short run, where nothing is spared, in all of it.
         """
         rows = []
         for (name, what), samples in self._samples.items():
-            late = [sample for sample in samples if sample[0] >= _FIRST_KILLS] or samples
+            late = [sample for sample in samples if self._counts(sample[0])] or samples
             third = max(1, len(late) // 3)
-            first, last = late[:third], late[-third:]
-            rows.append(
-                (name, what, int(median(f for _, f in first)), int(median(f for _, f in last)))
+            first, last = (
+                int(median(f for _, f in part)) for part in (late[:third], late[-third:])
             )
+            rows.append(Growth(name, what, late[0][0], late[-1][0], first, last))
         return rows
 
-    def judge_growth(self, kills: int) -> None:
+    def _counts(self, kills: int) -> bool:
+        return all(self._phases.spares_node(each) for each in (kills - FIRST_KILLS, kills - 1))
+
+    def judge_growth(self) -> None:
         """Note what has grown, if there were kills enough to tell."""
-        if kills < 3 * _FIRST_KILLS:
-            return
-        for name, what, first, last in self.growth():
-            most = first + 4 if what == "open files" else _GROWTH * first + _GROWTH_KIB
-            if last > most:
-                self._tally.violate("growth", f"{what} of {name}: {first}, then {last}")
+        for row in self.growth():
+            if (
+                row.to_kill - row.from_kill >= FIRST_KILLS
+                and self._counts(row.from_kill)
+                and row.grew
+            ):
+                self._tally.violate("growth", f"{row.what_and_when}: {row.figures}")

@@ -4,24 +4,35 @@ import random
 from collections.abc import Sequence
 from typing import Final
 
+from scripts.chaoslib.judge import Judge
 from scripts.chaoslib.node import Node
-from scripts.chaoslib.processes import Process, below, kill
+from scripts.chaoslib.phases import Phases
+from scripts.chaoslib.processes import Process, below, kill_all, one
 from scripts.chaoslib.tally import Tally
 from scripts.chaoslib.tree import SUPERVISORS
 
 _BURSTS: Final = {
     "one": 50,
-    "siblings": 15,
+    "siblings": 12,
+    "all siblings": 3,
     "supervisors": 10,
     "supervisor": 8,
-    "gateway": 8,
+    "gateway": 6,
     "root": 4,
+    "gateway and root": 3,
+    "stdio": 2,
     "anything": 5,
 }
 """Kinds of bursts, and how often each is chosen."""
 
-_NODE_EVERY: Final = 400
-"""Kills between two of the node."""
+_SOME: Final = {"one": 1, "siblings": 8, "supervisors": 5, "supervisor": 1, "anything": 6}
+"""How many at most, where it is not all."""
+
+_NODE_BURSTS: Final = ("node at rest", "node in between", "node and supervisors")
+"""Each in its turn: alone while all is well, alone right after another burst, with the others."""
+
+_NODE_EVERY: Final = 150
+"""Kills between two of the node, while it is killed at all."""
 
 
 class Killer:
@@ -29,70 +40,90 @@ class Killer:
 
     Args:
         node: The node.
+        judge: Waits until it is at rest.
         tally: Counts what was killed.
         chosen: Chooses what is.
-        kills: How many there are to be in all.
+        phases: When what may be killed.
 
     Attributes:
         kills: How many so far.
     """
 
-    def __init__(self, node: Node, tally: Tally, chosen: random.Random, kills: int) -> None:
-        self._node, self._tally, self._random = node, tally, chosen
+    def __init__(
+        self, node: Node, judge: Judge, tally: Tally, chosen: random.Random, phases: Phases
+    ) -> None:
+        self._node, self._judge, self._tally = node, judge, tally
+        self._random, self._phases = chosen, phases
         self.kills = 0
-        self._node_every = min(_NODE_EVERY, max(1, kills // 2))
-        self._node_at = self._node_every
+        self._node_every = min(_NODE_EVERY, max(1, phases.kills // 4))
+        self._node_at, self._node_kills = self._node_every, 0
 
     def burst(self) -> bool:
         """Kill what a burst has: all of it before anybody can react, as far as possible.
 
         Returns:
-            Whether it was the node, which starts again: nothing else is to be killed meanwhile.
+            Whether the node was killed, and started again: nothing else is to be killed meanwhile.
         """
-        if self.kills >= self._node_at:
+        if self._phases.spares_node(self.kills):
+            self._node_at = self.kills + self._node_every
+        elif self.kills >= self._node_at:
             self._node_at += self._node_every
-            self._kill_node()
+            self._kill_node(_NODE_BURSTS[self._node_kills % len(_NODE_BURSTS)])
             return True
         (kind,) = self._random.choices(list(_BURSTS), list(_BURSTS.values()))
-        everything = [p for p in below(self._node.pid).values() if p.state != "Z"]
-        for victim in self._victims(kind, sorted(everything, key=lambda p: (p.title, p.pid))):
-            if kill(victim, self._node.pid):
-                self.kills += 1
-                self._tally.count(f"kills: {_kind_of(victim)}")
-        self._tally.count(f"bursts: {kind}")
+        self._kill(kind, self._victims(kind, self._everything()))
         return False
 
-    def _victims(self, kind: str, everything: Sequence[Process]) -> list[Process]:
-        supervisors = [p for p in everything if p.title in SUPERVISORS]
-        match kind:
-            case "gateway" | "root":
-                return [p for p in everything if p.title == kind]
-            case "supervisor":
-                return self._some(supervisors, 1)
-            case "supervisors":
-                return self._some([p for p in supervisors if p.title != "root"], 5)
-            case "siblings":
-                parents = {p.parent for p in everything}
-                parent = self._random.choice(sorted(parents)) if parents else 0
-                return self._some([p for p in everything if p.parent == parent], 8)
-            case "anything":
-                return self._some(everything, 6)
-            case _:
-                return self._some([p for p in everything if p not in supervisors], 1)
+    def _everything(self) -> list[Process]:
+        found = (p for p in below(self._node.pid).values() if p.state != "Z")
+        spared = self._phases.spared(self.kills)
+        return sorted((p for p in found if p.title not in spared), key=lambda p: (p.title, p.pid))
 
-    def _some(self, of: Sequence[Process], most: int) -> list[Process]:
-        count = min(len(of), most)
-        return self._random.sample(of, self._random.randint(min(2, count), count)) if count else []
+    def _kill(self, kind: str, victims: Sequence[Process]) -> None:
+        kill_all(victims, self._node.pid, self._note)
+        self._tally.count(f"bursts: {kind}")
 
-    def _kill_node(self) -> None:
-        self._node.kill()
+    def _note(self, victim: Process) -> None:
         self.kills += 1
-        self._tally.count("kills: node")
+        self._node.killed.add(victim.pid)
+        self._tally.count(f"kills: {_kind_of(victim)}")
+
+    def _victims(self, kind: str, everything: Sequence[Process]) -> list[Process]:
+        of = self._candidates(kind, everything)
+        if kind not in _SOME:
+            return self._random.sample(of, len(of))
+        count = min(len(of), _SOME[kind])
+        return self._random.sample(of, self._random.randint(min(2, count), count))
+
+    def _candidates(self, kind: str, everything: Sequence[Process]) -> list[Process]:
+        match kind:
+            case "supervisor" | "supervisors":
+                titles = set(SUPERVISORS) - ({"root"} if kind == "supervisors" else set())
+                return [p for p in everything if p.title in titles]
+            case "siblings" | "all siblings":
+                parent = self._random.choice(sorted({p.parent for p in everything} or {0}))
+                return [p for p in everything if p.parent == parent]
+            case "one":
+                return [p for p in everything if p.title not in SUPERVISORS]
+            case "anything":
+                return list(everything)
+            case _:
+                return [p for p in everything if _kind_of(p) in kind.split(" and ")]
+
+    def _kill_node(self, kind: str) -> None:
+        self._node_kills += 1
+        if kind == "node at rest":
+            self._judge.settle(self.kills)
+        victims = one(self._node.pid)
+        if kind == "node and supervisors":
+            others = [p for p in self._everything() if p.title in (*SUPERVISORS, "gateway")]
+            victims = self._random.sample(victims + others, 1 + len(others))
+        self._kill(kind, victims)
+        self._node.start_again(waits=kind == "node at rest")
 
 
 def _kind_of(process: Process) -> str:
     if process.title in SUPERVISORS:
         return "root" if process.title == "root" else "supervisor"
-    if process.title == "gateway" or process.title.startswith("stdio"):
-        return process.title.split(maxsplit=1)[0]
-    return "worker, program or task"
+    first = process.title.split(maxsplit=1)[0] if process.title else ""
+    return first if first in ("gateway", "stdio", "node") else "worker, program or task"

@@ -34,6 +34,7 @@ class Node:
     Attributes:
         place: The folder of all nodes, $OTPY_DIR.
         others: Pids of processes of the script's that are none of the node's.
+        killed: Pids of those that were killed.
     """
 
     def __init__(self, name: str, work: Path, tally: Tally) -> None:
@@ -41,6 +42,7 @@ class Node:
         self.place = work / "run"
         self.place.mkdir(mode=0o700)
         self.others: set[int] = set()
+        self.killed: set[int] = set()
         self._booted = 0
         self._file = work / "tree.yaml"
         self._file.write_text(TREE.replace("NAME", name))
@@ -70,11 +72,14 @@ class Node:
                 stderr=out,
             )
 
-    def kill(self) -> None:
-        """Kill it, wait until nothing of it is left, and start it again."""
-        self._process.kill()
+    def start_again(self, *, waits: bool) -> None:
+        """Start it again after it was killed.
+
+        Args:
+            waits: Nothing of it may be left before: its supervisors live, and have to stop all.
+        """
         self._process.wait()
-        if not self.gone():
+        if waits and not self.gone():
             self._tally.violate("orphan", f"{self._left()} after the node was killed")
         self.start()
 
@@ -144,7 +149,8 @@ class Node:
     def _judge_end(self, kind: str, reason: str, event: dict[str, Any]) -> None:
         if kind == "supervisor":
             self._tally.count("ends of a supervisor")
-        if reason != "killed" and not event["asked"]:
+        ours = reason == "killed" and event["pid"] in self.killed
+        if not ours and not event["asked"]:
             path = event.get("path") or kind
             self._tally.violate(f"{kind} ended by itself", f"{path}: {reason}")
 

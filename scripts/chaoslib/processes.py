@@ -5,6 +5,7 @@ import ctypes
 import os
 import signal
 from collections import defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -33,6 +34,12 @@ def become_subreaper() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
+def one(pid: int) -> list[Process]:
+    """Return a process by its pid; none if it is gone."""
+    found = _read(pid)
+    return [] if found is None else [found]
+
+
 def below(top: int) -> dict[int, Process]:
     """Return all processes below `top`, by pid; itself is not among them."""
     by_parent: dict[int, list[Process]] = defaultdict(list)
@@ -59,24 +66,34 @@ def _read(pid: int) -> Process | None:
     return Process(pid, int(parent), state, title.removeprefix("otpy: "))
 
 
-def kill(process: Process, top: int) -> bool:
-    """Kill a process of our own tree: never one that has its pid since; return whether it was."""
-    try:
-        pidfd = os.pidfd_open(process.pid)
-    except OSError:
+def kill_all(processes: Sequence[Process], top: int, note: Callable[[Process], None]) -> None:
+    """Kill processes of our own tree, one right after the other: never one that has its pid since.
+
+    Args:
+        processes: As they were seen; of those that have ended since, nothing is done.
+        top: The node, which is the top of the tree.
+        note: Called with each one before any is killed.
+    """
+    with contextlib.ExitStack() as stack:
+        pidfds = []
+        for process in processes:
+            with contextlib.suppress(OSError):
+                pidfd = os.pidfd_open(process.pid)
+                stack.callback(os.close, pidfd)
+                # From here on the pid cannot become another's: so it is looked at once more.
+                if _is_still(process, top):
+                    note(process)
+                    pidfds.append(pidfd)
+        for pidfd in pidfds:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+
+
+def _is_still(process: Process, top: int) -> bool:
+    now = _read(process.pid)
+    if now is None or now.state == "Z" or now.parent != process.parent:
         return False
-    try:
-        # From here on the pid cannot become another's: so it is looked at once more.
-        now = _read(process.pid)
-        if now is None or now.state == "Z" or now.parent != process.parent:
-            return False
-        if process.pid != top and not _is_below(process.pid, top):
-            return False
-        with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
-        return True
-    finally:
-        os.close(pidfd)
+    return process.pid == top or _is_below(process.pid, top)
 
 
 def _is_below(pid: int, top: int) -> bool:
