@@ -99,3 +99,12 @@ class Slow(otpy.GenServer):
         """Never come back."""
         while True:
             time.sleep(1000)
+
+
+def nothing() -> None:
+    """Be a child that ends at once."""
+
+
+def add_up(one: int, two: int) -> int:
+    """Be a task."""
+    return one + two

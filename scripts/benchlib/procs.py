@@ -43,3 +43,11 @@ def _parent(entry: Path) -> int | None:
     except OSError:
         return None
     return int(stat.rpartition(")")[2].split()[1])
+
+
+def anonymous_kib(pid: int) -> int:
+    """Tell the anonymous memory of a process: it does not change because another one forks."""
+    for line in (_PROC / str(pid) / "smaps_rollup").read_text().splitlines():
+        if line.startswith("Anonymous:"):
+            return int(line.split()[1])
+    raise ValueError(f"no anonymous memory of {pid}")
