@@ -11,6 +11,8 @@ from ctypes import CDLL, addressof, c_char, c_void_p
 from pathlib import Path
 from typing import Final
 
+from otpy.system.procfs import is_between_programs
+
 VARIABLE: Final = "OTPY_MARK"
 _NAME: Final = VARIABLE.encode()
 
@@ -97,22 +99,35 @@ def _find_memory() -> memoryview | None:
     return memoryview((c_char * size).from_address(base + start)).cast("B")
 
 
+class BetweenPrograms(Exception):
+    """A process shows no environment for a moment: execve(2) has not made the new one yet."""
+
+
 def marks_of(pid: int) -> tuple[str, ...]:
     """Return the words of a process's mark; none if it has none, is gone, or is not ours to see.
 
     Raises:
+        BetweenPrograms: It cannot be read at this moment.
         OSError: There are too many open files, or there is no memory.
     """
-    try:
-        with open(f"/proc/{pid}/environ", "rb") as file:  # noqa: PTH123  # half the time of Path
-            environment = file.read()
-    except (FileNotFoundError, ProcessLookupError, PermissionError):
-        return ()
+    environment = _environment(pid)
+    if not environment:
+        if is_between_programs(pid):
+            raise BetweenPrograms(pid)
+        environment = _environment(pid)  # it may have been so a moment ago
     start = _start_of_value(environment)
     if start is None:
         return ()
     value, _, _ = environment[start:].partition(b"\0")
     return tuple(os.fsdecode(value).split())
+
+
+def _environment(pid: int) -> bytes:
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:  # noqa: PTH123  # half the time of Path
+            return file.read()
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return b""
 
 
 def _start_of_value(environment: bytes) -> int | None:

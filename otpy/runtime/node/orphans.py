@@ -15,11 +15,12 @@ from typing import Final
 
 from otpy.system import cgroup
 from otpy.system.descriptor import Descriptor
-from otpy.system.marks import mark_node, marks_of
+from otpy.system.marks import BetweenPrograms, mark_node, marks_of
 from otpy.system.wait import send_signal
 from otpy.system.warnings import warn
 
 _ALL_S: Final = 10.0
+_MOMENT_MS: Final = 2
 _NODE: Final = "node:"
 
 
@@ -40,29 +41,46 @@ def end_orphans(folder: Path, group: object = None) -> None:
     if isinstance(group, str) and group and not cgroup.kill(Path(group), _ALL_S):
         warn(f"what the last node left behind does not end: all of {group}")
     deadline = time.monotonic() + _ALL_S
-    while pids := _marked(folder):
+    others = {os.getpid(), os.getppid()}
+    # One of them may fork, and end before it is looked at: so whatever is new is looked at, too.
+    while new := _pids() - others:
+        left = {pid for pid in new if _may_be_left(pid, _word(folder))}
+        others |= new - left
         if time.monotonic() > deadline:
-            warn(f"what the last node left behind does not end: {', '.join(map(str, pids))}")
+            if left:
+                pids = ", ".join(map(str, sorted(left)))
+                warn(f"what the last node left behind does not end: {pids}")
             return
-        for pid in pids:
+        for pid in left:
             # It may have ended.
             with contextlib.suppress(ProcessLookupError):
-                _end(pid, deadline)
+                _end(pid, _word(folder), deadline)
 
 
-def _marked(folder: Path) -> list[int]:
-    word = _word(folder)
+def _pids() -> set[int]:
     with os.scandir("/proc") as entries:
-        pids = [int(entry.name) for entry in entries if entry.name.isdigit()]
-    us = (os.getpid(), os.getppid())
-    return [pid for pid in pids if pid not in us and _carries(pid, word)]
+        return {int(entry.name) for entry in entries if entry.name.isdigit()}
 
 
-def _end(pid: int, deadline: float) -> None:
+def _may_be_left(pid: int, word: str) -> bool:
+    try:
+        return _carries(pid, word)
+    except BetweenPrograms:
+        return True
+
+
+def _end(pid: int, word: str, deadline: float) -> None:
     with Descriptor(os.pidfd_open(pid)) as pidfd:
-        send_signal(pidfd, signal.SIGKILL)
         ends = select.poll()
         ends.register(pidfd, select.POLLIN)
+        # Once more, since another process may have had that pid by then.
+        try:
+            if not _carries(pid, word):
+                return
+        except BetweenPrograms:
+            ends.poll(_MOMENT_MS)  # it shows what it is in a moment, or has ended
+            return
+        send_signal(pidfd, signal.SIGKILL)
         ends.poll(max(0.0, deadline - time.monotonic()) * 1000)
 
 
