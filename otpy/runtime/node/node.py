@@ -190,7 +190,7 @@ class Node(Supervisor):
             self.loop.watch(claim, lambda _events: _accept_and_close(claim))
 
     def _restored(self, files: tuple[str, ...], listens_anew: bool) -> None:
-        if listens_anew and (gateway := self.present("gateway")) is not None:
+        if listens_anew and (gateway := self.children.present("gateway")) is not None:
             listener = Descriptor(os.dup(self._files.listener.fileno()))
             gateway.channel.send(Listen(), (listener,))
         at = time.time()
@@ -260,7 +260,7 @@ class Node(Supervisor):
             self._recent.append(event)
             self._remember(event)
         # From its fork on, not only once it is ready: it was forked with what is known so far.
-        if (gateway := self.present("gateway")) is not None:
+        if (gateway := self.children.present("gateway")) is not None:
             try:
                 gateway.channel.send(Publish(events))
             except ChannelFull:

@@ -1,62 +1,57 @@
-"""What a supervisor says of its children to its router: who is there, and what they do."""
-
-import abc
-from collections.abc import Mapping
+"""The children of a supervisor that have a process."""
 
 import msgspec
 
-from otpy.core.messages import Event, Request, Requested
-from otpy.core.state import Outlook, SupervisorState, comes_back, outlook
 from otpy.runtime.supervisor.child import Child
-from otpy.runtime.supervisor.owner_monitor import Owners
-from otpy.system.descriptor import Descriptor
 from otpy.wire.control import Plain
 
 
-class Children(abc.ABC):
-    """The part of a supervisor that answers for its children; see `supervisor_view`."""
+class Children:
+    """A table of them, by id, and by pid until they are reaped.
 
-    _state: SupervisorState
-    _children: Mapping[str, Child]
-    _pids: Mapping[int, Child]
-    _owners: Owners
+    Attributes:
+        by_pid: Those that are not reaped yet; to be read only.
+    """
 
-    @abc.abstractmethod
-    def tell(self, event: Event) -> None:
-        """Let the core decide about an event, and do what it says."""
+    def __init__(self) -> None:
+        self._by_id: dict[str, Child] = {}
+        self.by_pid: dict[int, Child] = {}
 
-    def outlook(self, id_: str) -> Outlook:
-        """What somebody who looks for this child may expect."""
-        return outlook(self._state, id_)
+    def add(self, child: Child) -> None:
+        """Note a child that has just been started."""
+        self._by_id[child.spec.id] = self.by_pid[child.pid] = child
 
-    def comes_back(self, id_: str) -> bool:
-        """Tell whether a child that is being stopped will be started again by itself."""
-        return comes_back(self._state, id_)
+    def reaped(self, child: Child) -> None:
+        """Note that its pid may be another process's from now on."""
+        del self.by_pid[child.pid]
+
+    def remove(self, child: Child) -> None:
+        """Forget a child that has ended, and all of its processes with it."""
+        del self._by_id[child.spec.id]
+
+    def get(self, id_: str) -> Child | None:
+        """Return the present incarnation, from its fork on until nothing is left of it."""
+        return self._by_id.get(id_)
 
     def running(self, id_: str) -> Child | None:
-        """The present incarnation, if it is up."""
+        """Return the present incarnation, if it is up."""
         child = self.present(id_)
         return child if child is not None and child.ready and not child.is_leaving else None
 
     def present(self, id_: str) -> Child | None:
-        """The present incarnation, from its fork on until it is known to have ended."""
-        child = self._children.get(id_)
-        is_there = child is not None and child.pid in self._pids and not child.reaped
-        return child if is_there else None
+        """Return the present incarnation, from its fork on until it is known to have ended."""
+        child = self._by_id.get(id_)
+        return child if child is not None and self.is_unreaped(child) and not child.reaped else None
 
-    def ask(self, token: int, request: Request) -> None:
-        """Have the core answer."""
-        self.tell(Requested(token, request))
+    def is_unreaped(self, child: Child) -> bool:
+        """Return whether `reaped` has not been called for the child."""
+        return child.pid in self.by_pid
 
     def readings(self) -> Plain:
-        """What the workers do at this moment."""
-        all_ = (child.statistics() for child in self._children.values())
+        """Return what the workers do at this moment."""
+        all_ = (child.statistics() for child in self._by_id.values())
         return Plain([msgspec.to_builtins(each) for each in all_ if each is not None])
 
-    def tie(self, child: Child, owner: Descriptor) -> None:
-        """Stop a child when the process of this pidfd ends; the descriptor is taken."""
-        self._owners.tie(child, owner)
-
     def pids(self) -> dict[str, int]:
-        """The pids of the children that have a process."""
-        return {id_: child.pid for id_, child in self._children.items()}
+        """Return the pids of the children that have a process."""
+        return {id_: child.pid for id_, child in self._by_id.items()}

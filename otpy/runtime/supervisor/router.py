@@ -18,6 +18,7 @@ from otpy.core.messages import Answer, Denied, Done, Results, StartChild, StartM
 from otpy.core.state import Outlook
 from otpy.errors import NoProcess, OtpyError, ProcessDown, SeveralInstances, SupervisorError
 from otpy.runtime.supervisor.child import Child
+from otpy.runtime.supervisor.children import Children
 from otpy.runtime.supervisor.supervisor_view import Family
 from otpy.runtime.supervisor.unanswered import Batch, Forwarded, TaskStart
 from otpy.runtime.supervisor.wait_queue import WaitingRoom
@@ -53,8 +54,8 @@ _FDS_OF_A_LINK = 2
 class Router:
     """Passes messages on, holds them, refuses them."""
 
-    def __init__(self, family: Family) -> None:
-        self._family = family
+    def __init__(self, family: Family, children: Children) -> None:
+        self._family, self._children = family, children
         self._tokens = itertools.count(1)
         self._waiting = WaitingRoom()
         self._forwarded: dict[int, Forwarded] = {}
@@ -75,7 +76,7 @@ class Router:
         id_ = message.path[0]
         # These are for a process in any state: one that hangs in its init, above all.
         at_once = _is(message, SendSignal | ReadGauges | DumpStacks | StopProcess)
-        child = self._family.present(id_) if at_once else self._open(message)
+        child = self._children.present(id_) if at_once else self._open(message)
         if child is not None:
             self._pass_on(origin, message, tuple(fds), child)
             return
@@ -93,7 +94,7 @@ class Router:
         While a supervisor boots and while it stops, some of what runs below it is up.
         """
         id_, *below = message.path
-        child = self._family.present(id_)
+        child = self._children.present(id_)
         if child is None:
             return None
         if child.is_supervisor and (below or isinstance(message, Introduce)):
@@ -135,7 +136,7 @@ class Router:
         result = (
             SupervisorError(answer.reason, answer.detail) if isinstance(answer, Denied) else answer
         )
-        self._send(origin, Answered(original, result, self._family.pids()))
+        self._send(origin, Answered(original, result, self._children.pids()))
 
     def _answer_one_of(self, batch: Batch, token: int, answer: Answer) -> None:
         batch.answers[token] = answer
@@ -143,7 +144,7 @@ class Router:
         if not batch.open:
             answers = (batch.answers[token] for token in sorted(batch.answers))
             results = Results(tuple(within_bounds(answers)))
-            self._send(batch.origin, Answered(batch.token, results, self._family.pids()))
+            self._send(batch.origin, Answered(batch.token, results, self._children.pids()))
 
     def forward_to_node(
         self, origin: Channel, message: NodeRequest, fds: Sequence[Descriptor]
@@ -173,7 +174,7 @@ class Router:
     def notify(self, message: Notify) -> None:
         """Take a notice to a worker, if it is still that incarnation: one step."""
         id_, *rest = message.path
-        child = self._family.present(id_)
+        child = self._children.present(id_)
         if child is None:
             return  # whoever is to be told has ended itself
         if rest:
@@ -224,7 +225,7 @@ class Router:
         if isinstance(message.request, StartMany):
             self._serve_many(origin, message.token, message.request)
         elif isinstance(message.request, ReadGauges):
-            self._send(origin, Answered(message.token, self._family.readings(), {}))
+            self._send(origin, Answered(message.token, self._children.readings(), {}))
         elif isinstance(message.request, Hire):
             self._hire(origin, message, message.request, tuple(fds))
         else:
@@ -238,7 +239,7 @@ class Router:
         return NoProcess("a supervisor takes no messages")
 
     def _several(self, count: int) -> SeveralInstances:
-        children = (self._family.running(str(number)) for number in range(count))
+        children = (self._children.running(str(number)) for number in range(count))
         loads = tuple(-1 if child is None else child.load for child in children)
         return SeveralInstances(self._family.path, count, loads)
 
@@ -262,7 +263,7 @@ class Router:
 
     def _hired(self, hiring: TaskStart, answer: Answer) -> None:
         origin, message, fds = hiring.origin, hiring.message, hiring.fds
-        child = self._family.running(hiring.hire.spec.id)
+        child = self._children.running(hiring.hire.spec.id)
         if (error := refusal(answer)) is not None:
             self._refuse(origin, message, fds, error)
         elif child is None:

@@ -9,7 +9,6 @@ from otpy.core.state import Outlook
 from otpy.runtime.supervisor.child import Child
 from otpy.runtime.supervisor.stack_dumps import StackDumps
 from otpy.system.descriptor import Descriptor
-from otpy.wire.control import Plain
 
 
 class Family(Protocol):
@@ -25,12 +24,6 @@ class Family(Protocol):
     def comes_back(self, id_: str) -> bool:
         """Tell whether a child that is being stopped will be started again by itself."""
 
-    def running(self, id_: str) -> Child | None:
-        """The present incarnation, if it is up."""
-
-    def present(self, id_: str) -> Child | None:
-        """The present incarnation, up or not."""
-
     def send_published(self) -> None:
         """Deliver the events that were published so far."""
 
@@ -42,9 +35,3 @@ class Family(Protocol):
 
     def send_up(self, message: object, fds: Sequence[Descriptor] = ()) -> bool:
         """Send a message, and the descriptors beside it, up; False if nobody has read for long."""
-
-    def readings(self) -> Plain:
-        """What the workers do at this moment."""
-
-    def pids(self) -> dict[str, int]:
-        """The pids of the children that have a process."""

@@ -57,7 +57,9 @@ class TreeSupervisor(Supervisor):
 
     def run(self) -> ExitReason:
         """Supervise until it is over; tell why."""
-        signal.signal(signal.SIGTERM, lambda _number, _frame: self._held_ends.signalled())
+        signal.signal(
+            signal.SIGTERM, lambda _number, _frame: self.processes.deferred_exits.signalled()
+        )
         self.boot()
         self.loop.run()
         self.send_published()
@@ -95,7 +97,7 @@ class TreeSupervisor(Supervisor):
         """
         operation = message.operation
         if isinstance(operation, Connect) and operation.name != message.sender.path:
-            sought = self.running(operation.name.removeprefix(child_path(self.path, "")))
+            sought = self.children.running(operation.name.removeprefix(child_path(self.path, "")))
             if sought is not None and sought.path == operation.name and sought.kind == "worker":
                 way = (sought.spec.id,)
                 introduce = Introduce(message.token, way, message.sender)

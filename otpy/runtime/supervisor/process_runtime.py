@@ -1,0 +1,337 @@
+"""A supervisor's decisions, carried out with processes: how children start, stop and end."""
+
+import time
+from functools import partial
+from typing import Protocol
+
+from otpy.core.exits import ExitReason, NotPermitted, Raised
+from otpy.core.messages import (
+    Answer,
+    Event,
+    Exited,
+    Ignored,
+    Report,
+    Request,
+    Started,
+    StartFailed,
+    TerminateChild,
+    TimedOut,
+)
+from otpy.core.numbers import Numbers
+from otpy.core.spec import ChildSpec, SupervisorSpec
+from otpy.errors import ProtocolError
+from otpy.events import ChildIgnored
+from otpy.events import Event as PublishedEvent
+from otpy.runtime.bootstrap import Bootstrap
+from otpy.runtime.stdout import Terminal
+from otpy.runtime.supervisor.child import Child
+from otpy.runtime.supervisor.children import Children
+from otpy.runtime.supervisor.deferred_exits import HeldEnds
+from otpy.runtime.supervisor.owner_monitor import Owners
+from otpy.runtime.supervisor.reaper import Reaper
+from otpy.runtime.supervisor.reports import published, start_failed
+from otpy.runtime.supervisor.router import NOBODY, Router
+from otpy.runtime.supervisor.spawner import Spawner
+from otpy.runtime.supervisor.starts import Starts
+from otpy.runtime.supervisor.subtree_numbers import SubtreeNumbers
+from otpy.system.descriptor import Descriptor
+from otpy.system.loop import Loop
+from otpy.system.wait import Status, kill_group, left_in_group, reap
+from otpy.wire.control import IgnoreStart, LastWord, Publish, Ready
+
+
+class Decider(Protocol):
+    """The supervisor whose decisions are carried out, to its runtime."""
+
+    path: str
+    spec: SupervisorSpec
+    loop: Loop
+    terminal: Terminal
+    children: Children
+    router: Router
+
+    def path_of(self, id_: str) -> str:
+        """Return the path of a child."""
+
+    def is_worker(self, spec: ChildSpec) -> bool:
+        """Return whether a child runs the user's code."""
+
+    def child_main(self, spec: ChildSpec, bootstrap: Bootstrap) -> int:
+        """Be a child that is no worker, in the forked process; return its exit status."""
+
+    def tell(self, event: Event) -> None:
+        """Decide about an event, and have the actions carried out."""
+
+    def ask(self, token: int, request: Request) -> None:
+        """Decide about a request."""
+
+    def comes_back(self, id_: str) -> bool:
+        """Return whether a child that is being stopped will be started again by itself."""
+
+    def starts_ahead(self) -> int:
+        """Return how many children will be started soon."""
+
+    def is_asked_to_start(self) -> bool:
+        """Return whether the start in hand was asked for."""
+
+    def heard(self, child: Child, message: object, fds: tuple[Descriptor, ...]) -> None:
+        """Take a message of a child that says nothing about its own life."""
+
+    def publish(self, *events: PublishedEvent) -> None:
+        """Tell the parents, all the way up, what happened."""
+
+    def send_published(self) -> None:
+        """Deliver the events that were published so far."""
+
+    def came_up(self) -> None:
+        """All children are up."""
+
+    def over(self, reason: ExitReason) -> None:
+        """Note why this supervisor ends."""
+
+
+class ProcessRuntime:
+    """The `otpy.core.runtime.Runtime` of one supervisor.
+
+    Args:
+        supervisor: Decides.
+        held: Descriptors that the supervisors and the gateway hold, the lock's first.
+        numbers: The last incarnation numbers of what was below an earlier one, by path.
+        strangers: Pids of children that this process has but does not supervise.
+
+    Attributes:
+        stacks: Of the workers.
+        owners: Processes that children end with.
+        deferred_exits: Ends of children that are told a moment later.
+    """
+
+    def __init__(
+        self,
+        supervisor: Decider,
+        held: tuple[int, ...],
+        numbers: Numbers,
+        strangers: set[int] | None = None,
+    ) -> None:
+        self._supervisor, self._loop = supervisor, supervisor.loop
+        self._children = supervisor.children
+        self._numbers = SubtreeNumbers(numbers)
+        self._spawner = Spawner(self._loop, supervisor.terminal, held, supervisor.child_main)
+        self.stacks = self._spawner.stacks
+        self._reaper = Reaper(
+            self._loop, self._children.by_pid, self._ended, self._spawner, strangers
+        )
+        self._starts_under_way = Starts(
+            self._loop,
+            self._reaper,
+            self._start,
+            self._start_failed,
+            supervisor.is_asked_to_start,
+        )
+        self.deferred_exits = HeldEnds(self._loop)
+        self.owners = Owners(self._loop, lambda id_: supervisor.ask(NOBODY, TerminateChild(id_)))
+
+    # ---- the decisions -----------------------------------------------------------------------
+
+    def start(self, spec: ChildSpec, incarnation: int) -> None:
+        """Start a child once nothing is left of those before it."""
+        self._starts_under_way.begin(spec, incarnation)
+
+    def stop(self, child: str, incarnation: int) -> None:
+        """Ask a child to end, or give up its start."""
+        if (process := self._to_be_ended(child, incarnation)) is not None:
+            process.stop(for_good=not self._supervisor.comes_back(child))
+
+    def kill(self, child: str, incarnation: int) -> None:
+        """Kill a child, or what is left of one that has ended and is waited for."""
+        if (process := self._to_be_ended(child, incarnation)) is not None:
+            process.kill()
+            self._kill_rest(process)
+
+    def halt(self, child: str, incarnation: int) -> None:
+        """Kill a worker, and tell a supervisor to do so with everything below it."""
+        if (process := self._to_be_ended(child, incarnation)) is not None:
+            process.halt()
+            self._kill_rest(process)
+
+    def set_timer(self, child: str, incarnation: int, seconds: float) -> None:
+        """Call back in `seconds`, or never if the process ends before."""
+        timed_out = TimedOut(child, incarnation)
+        timer = self._loop.call_later(seconds, lambda: self._supervisor.tell(timed_out))
+        if (process := self._children.get(child)) is not None:  # else it waits to be started
+            process.timer = timer
+
+    def reply(self, token: int, answer: Answer) -> None:
+        """Send an answer to where the question came from."""
+        self._supervisor.router.answer(token, answer)
+
+    def emit(self, report: Report) -> None:
+        """Publish a decision."""
+        supervisor = self._supervisor
+        supervisor.publish(published(report, supervisor.path, supervisor.spec, supervisor.path_of))
+
+    def came_up(self) -> None:
+        """Let the supervisor tell its parent."""
+        self._supervisor.came_up()
+
+    def give_up(self, reason: ExitReason) -> None:
+        """End the loop once nothing is left of anything."""
+        self._supervisor.over(reason)
+        self._spawner.kill_spares()
+        self._reaper.after_all(self._loop.stop)
+
+    def came_to_rest(self) -> None:
+        """End what was forked ahead or left behind: there is nothing to do now."""
+        self._spawner.kill_spares()
+        self._loop.call_soon(self._reaper.sweep)
+
+    # ---- stopping ----------------------------------------------------------------------------
+
+    def _to_be_ended(self, id_: str, incarnation: int) -> Child | None:
+        """Return the process that is to end; None if it had none yet, and will have none."""
+        if self._starts_under_way.cancel(id_):
+            return None
+        child = self._children.get(id_)
+        assert child is not None
+        assert child.incarnation == incarnation
+        self.deferred_exits.release_soon(child)
+        # The gateway is to hear what happened before it is told to stop.
+        self._supervisor.send_published()
+        if not child.asked:
+            self._supervisor.publish(child.stopping())
+        return child
+
+    def _kill_rest(self, child: Child) -> None:
+        """Kill what is left of a child that has ended, and is waited for."""
+        if child.untouchable and not child.reaped:
+            self._loop.call_soon(partial(self._leave_alone, child))
+        elif child.reaped and self._children.is_unreaped(child):
+            self._reaper.kill_group(child.pid)
+        elif child.reaped:
+            self._reaper.kill_stopping()
+
+    def _leave_alone(self, child: Child) -> None:
+        """Go on without a child that may not be killed, as if it had ended."""
+        if child.reaped or not self._children.is_unreaped(child):
+            return  # it has ended in this moment
+        self.owners.untie(child)
+        child.channel.detach()
+        self._reaper.leave_alone(child.pid)
+        kill_group(child.pid)
+        reason = NotPermitted(child.pid)
+        self._supervisor.router.child_ended(child, str(reason))
+        output = child.output.finish() if child.output is not None else ""
+        self._children.reaped(child)
+        self._is_gone(child, Status("", 0, 0), output, reason)
+
+    # ---- starting ----------------------------------------------------------------------------
+
+    def _start(self, spec: ChildSpec, incarnation: int) -> None:
+        path = self._supervisor.path_of(spec.id)
+        if self._supervisor.is_worker(spec):
+            child = self._spawner.spawn_worker(
+                spec, path, incarnation, self._supervisor.starts_ahead
+            )
+        else:
+            child = self._spawner.spawn_supervisor(spec, path, incarnation, self._numbers.of(path))
+        try:
+            child.channel.attach(
+                self._loop,
+                lambda message, fds: self._heard(child, message, fds),
+                lambda: self._hung_up(child),
+                lambda error: self.garbled(child, error),
+            )
+        except OSError:
+            self._spawner.discard(child)
+            raise
+        self._children.add(child)
+        self._supervisor.publish(child.starting())
+
+    def _start_failed(self, id_: str, incarnation: int, reason: ExitReason) -> None:
+        self._supervisor.publish(start_failed(self._supervisor.path_of(id_), incarnation, reason))
+        self._supervisor.tell(StartFailed(id_, incarnation, reason))
+
+    # ---- what children say -------------------------------------------------------------------
+
+    def garbled(self, child: Child, error: ProtocolError) -> None:
+        """End a child that sends what is no message: nothing that it sends later can be read."""
+        child.channel.detach()
+        child.end_for(Raised(f"ProtocolError: {error}"))
+
+    def _heard(self, child: Child, message: object, fds: tuple[Descriptor, ...]) -> None:
+        match message:
+            case Ready() if child.ready:
+                pass
+            case Ready(traps=traps, served=served):
+                child.traps, child.served = traps, served
+                self._is_up(child)
+            case IgnoreStart():
+                child.ignored = True
+            case LastWord():
+                child.last_word = message
+            case Publish(events=events):
+                child.note(events)
+                self._numbers.note(events)
+                self._supervisor.publish(*events)
+            case _:
+                self._supervisor.heard(child, message, fds)
+
+    def _is_up(self, child: Child) -> None:
+        child.ready = True
+        if child.asked:
+            # It was asked while it started, and may have been deaf to SIGTERM then.
+            child.stop(for_good=not self._supervisor.comes_back(child.spec.id))
+        self._supervisor.publish(child.started())
+        self._supervisor.tell(Started(child.spec.id, child.incarnation))
+
+    def _hung_up(self, child: Child) -> None:
+        child.channel.detach()
+        if child.kind == "command" and child.last_word is None and not child.ready:
+            # The pipe closes at exec: the program runs.
+            self._is_up(child)
+
+    # ---- how children end --------------------------------------------------------------------
+
+    def _ended(self, child: Child) -> None:
+        self.owners.untie(child)
+        # Its last frames come first: a message that it sent before it died counts.
+        try:
+            if not child.channel.receive(lambda message, fds: self._heard(child, message, fds)):
+                self._hung_up(child)
+        except ProtocolError as error:
+            self.garbled(child, error)
+        child.channel.detach()
+        status, child.reaped = reap(child.pid), True
+        if not child.orderly:
+            self._reaper.kill_group(child.pid)
+        # Now, and not once its group or subtree is gone, which may take as long as it has to stop.
+        self._supervisor.router.child_ended(child, str(child.reason(status)))
+        if child.orderly and left_in_group(child.pid):
+            child.pass_on(status)
+            self._reaper.after_group(child.pid, lambda: self._group_ended(child, status))
+        else:
+            self._group_ended(child, status)
+
+    def _group_ended(self, child: Child, status: Status) -> None:
+        output = child.output.finish() if child.output is not None else ""
+        self._children.reaped(child)
+        gone = partial(self._is_gone, child, status, output)
+        self._reaper.after(child, lambda: self.deferred_exits.hold(child, gone))
+
+    def _is_gone(
+        self, child: Child, status: Status, output: str, why: ExitReason | None = None
+    ) -> None:
+        id_, incarnation = child.spec.id, child.incarnation
+        reason = why or child.reason(status)
+        self._children.remove(child)
+        if child.is_supervisor:
+            self._numbers.lose(child.path)
+        self._spawner.release(child, str(reason))
+        if child.ready:
+            self._supervisor.publish(child.post_mortem(reason, status, output))
+            self._supervisor.tell(Exited(id_, incarnation, reason))
+        elif child.ignored:
+            ignored = ChildIgnored(at=time.time(), path=child.path, incarnation=incarnation)
+            self._supervisor.publish(ignored)
+            self._supervisor.tell(Ignored(id_, incarnation))
+        else:
+            self._start_failed(id_, incarnation, reason)
