@@ -28,7 +28,7 @@ from otpy.links.deadline import (
     DEFAULT_TIMEOUT_S,
     TooLate,
     deadline_of,
-    fate_deadline,
+    exit_info_deadline,
     has_passed,
     poll_ms,
 )
@@ -323,18 +323,20 @@ class Node(ClientEmployer):
             raise ValueError(f"the connection to node {self.name!r} is closed")
         return known
 
-    def obituary(self, link: Link, deadline: float | None) -> ProcessDown:
+    def down_error(self, link: Link, deadline: float | None) -> ProcessDown:
         """Tell why a worker ended: it said so, or its supervisor knows.
 
         Raises:
             ProtocolError: The worker did not speak the protocol.
         """
-        return link.obituary(self._fate, deadline)
+        return link.down_error(self._exit_info, deadline)
 
-    def _fate(self, link: Link, deadline: float | None) -> ProcessDown:
+    def _exit_info(self, link: Link, deadline: float | None) -> ProcessDown:
         who = {"path": link.path, "incarnation": link.incarnation}
         try:
-            told = self.ask_until("fate", who, fate_deadline(deadline), shape=dict[str, str])
+            told = self.ask_until(
+                "exit_info", who, exit_info_deadline(deadline), shape=dict[str, str]
+            )
         except (OtpyError, OSError, ValueError):
             return ProcessDown("killed")
         if self.pid != link.node_pid:

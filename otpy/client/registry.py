@@ -68,7 +68,9 @@ class Monitor:
         if self._down is None:
             who = {"path": self._path, "incarnation": self._incarnation}
             try:
-                told = self._node.ask_until("fate", who, deadline_of(timeout), shape=dict[str, str])
+                told = self._node.ask_until(
+                    "exit_info", who, deadline_of(timeout), shape=dict[str, str]
+                )
             except TooLate:
                 raise CallTimeout(f"{self._path!r} has not ended within {timeout:g} s") from None
             self._down = Down(0, self._path, self._incarnation, told["reason"])

@@ -9,7 +9,7 @@ from otpy.errors import CallTimeout, OtpyError
 DEFAULT_TIMEOUT_S: Final = 5.0
 """How long a call waits unless told otherwise, as in OTP."""
 
-FATE_S: Final = 1.0
+EXIT_INFO_S: Final = 1.0
 """How long to ask why a process died; what it was asked has waited long enough."""
 
 _LEAST_S: Final = 1e-6
@@ -97,12 +97,12 @@ def earlier(deadline: float | None, seconds: float) -> float:
     return bound if deadline is None else min(deadline, bound)
 
 
-def fate_deadline(deadline: float | None) -> float:
+def exit_info_deadline(deadline: float | None) -> float:
     """Tell until when to ask why a process died.
 
     It is dead, so that the caller gets an answer; a better one is worth a moment, even a late one.
     """
-    return max(earlier(deadline, FATE_S), earlier(None, FATE_S / 10))
+    return max(earlier(deadline, EXIT_INFO_S), earlier(None, EXIT_INFO_S / 10))
 
 
 def share_of(deadline: float | None, shares: int) -> float | None:

@@ -32,5 +32,5 @@ class Introducer(Overseer, Protocol):
     def is_running(self, name: str, deadline: float | None) -> bool:
         """Tell whether the process runs at this moment; raises as `introduce`."""
 
-    def obituary(self, link: Link, deadline: float | None) -> ProcessDown:
+    def down_error(self, link: Link, deadline: float | None) -> ProcessDown:
         """Tell why the process at the other end of `link` ended."""

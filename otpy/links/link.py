@@ -69,8 +69,8 @@ class Link(MortalChannel[Reply | Failure]):
         self._alone = 0
         self.greeted = protocol.greeting is not None
         self._welcome = threading.Lock()
-        self._fate: ProcessDown | None = None
-        self._asking_fate = threading.Lock()
+        self._exit_info: ProcessDown | None = None
+        self._exit_info_lock = threading.Lock()
 
     @property
     def greeted_by(self) -> int | None:
@@ -358,13 +358,13 @@ class Link(MortalChannel[Reply | Failure]):
             self._sending.free.append(None)
             self._sending.rouse()
 
-    def obituary(
-        self, ask_fate: "Callable[[Link, float | None], ProcessDown]", deadline: float | None
+    def down_error(
+        self, get_exit_info: "Callable[[Link, float | None], ProcessDown]", deadline: float | None
     ) -> ProcessDown:
         """Tell why the link has ended: the worker said so, or else its supervisor knows.
 
         Args:
-            ask_fate: Finds out what the supervisor knows; asked once a link.
+            get_exit_info: Finds out what the supervisor knows; asked once a link.
             deadline: Of whoever wants to know.
 
         Raises:
@@ -376,10 +376,10 @@ class Link(MortalChannel[Reply | Failure]):
             return ProcessDown(self.protocol.down.reason, self.protocol.down.traceback)
         if not self.dead:
             return ProcessDown("noconnection")
-        with self._asking_fate:
-            if self._fate is None:
-                self._fate = ask_fate(self, deadline)
-            return ProcessDown(*self._fate.args)
+        with self._exit_info_lock:
+            if self._exit_info is None:
+                self._exit_info = get_exit_info(self, deadline)
+            return ProcessDown(*self._exit_info.args)
 
     def _close(self) -> None:
         close_all(self._owned)

@@ -129,7 +129,7 @@ class Pending:
         except Lost:
             link = self._unlinked()
             self._ref.drop(link)
-            raise self._ref.node.obituary(link, deadline) from None
+            raise self._ref.node.down_error(link, deadline) from None
         self._unlinked()
         return answer
 

@@ -22,7 +22,7 @@ class PidRef(Ref):
         """Return the link; raise why the process has ended, if it has."""
         if self._only_link.open:
             return self._only_link
-        raise self.node.obituary(self._only_link, deadline)
+        raise self.node.down_error(self._only_link, deadline)
 
     def drop(self, link: Link) -> None:
         """Do not use the link any more, since the process has closed it: it ends just now."""

@@ -116,7 +116,7 @@ class Ref(SystemCalls):
                     self.drop(link)
                 except Lost:
                     self.drop(link)
-                    raise self.node.obituary(link, deadline) from None
+                    raise self.node.down_error(link, deadline) from None
         except TooLate:
             raise CallTimeout(f"{self.name!r} did not answer within {timeout:g} s") from None
         if isinstance(answer, Reply):

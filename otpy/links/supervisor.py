@@ -99,7 +99,7 @@ class SupervisorRef:
     ) -> list[ChildInfo | OtpyError]:
         """Add many children by one request, and start them one after another.
 
-        The fate of one does not touch the others: the result has, in their order, for each what
+        What becomes of one does not touch the others: the result has, in their order, for each what
         `start_child` returns or the error that it would raise.
 
         Args:

@@ -22,14 +22,14 @@ from otpy.events import (
 )
 from otpy.runtime.exit_log import ExitLog
 from otpy.system.wait import is_alive
-from otpy.wire.control import Address, Fate, Path
+from otpy.wire.control import Address, ExitInfo, Path
 from otpy.wire.gateway import TreeRow
 
 GATEWAY: Final = "@gateway"
 """The path of the gateway, which is beside the tree; no id begins with "@"."""
 
-_WITH_SUPERVISOR: Final = Fate("killed", "")
-_NOT_NEEDED: Final = Fate("normal", "")
+_WITH_SUPERVISOR: Final = ExitInfo("killed", "")
+_NOT_NEEDED: Final = ExitInfo("normal", "")
 
 
 @dataclass(slots=True)
@@ -71,11 +71,11 @@ class Ended(NamedTuple):
     """An incarnation ended, and why."""
 
     who: Address
-    fate: Fate
+    exit_info: ExitInfo
 
 
 class Directory:
-    """The tree's processes by path, and the fates of those that ended lately."""
+    """The tree's processes by path, and how those ended that did so lately."""
 
     def __init__(self) -> None:
         self._root = Entry("", "supervisor")
@@ -104,8 +104,8 @@ class Directory:
             case ChildRemoved():
                 self._remove(event.path)
             case ChildEnded() | ChildStartFailed():
-                fate = Fate(event.reason, event.traceback)
-                return self._ended(event, fate, event.reason)
+                exit_info = ExitInfo(event.reason, event.traceback)
+                return self._ended(event, exit_info, event.reason)
             case ChildIgnored():
                 return self._ended(event, _NOT_NEEDED, "ignored")
             case NameTaken(taken=name, incarnation=incarnation):
@@ -116,9 +116,9 @@ class Directory:
         return []
 
     def _ended(
-        self, event: ChildEnded | ChildStartFailed | ChildIgnored, fate: Fate, reason: str
+        self, event: ChildEnded | ChildStartFailed | ChildIgnored, exit_info: ExitInfo, reason: str
     ) -> list[Ended]:
-        ended = [Ended(Address(event.path, event.incarnation), fate)]
+        ended = [Ended(Address(event.path, event.incarnation), exit_info)]
         entry = self.find(event.path)
         if entry is not None:
             entry.ended(reason)
@@ -128,7 +128,7 @@ class Directory:
                     ended.append(Ended(Address(below.path, below.incarnation), _WITH_SUPERVISOR))
                     below.ended(_WITH_SUPERVISOR.reason)
         for each in ended:
-            self._exits.add(each.who, each.fate)
+            self._exits.add(each.who, each.exit_info)
         return ended
 
     def _update(self, entry: Entry, event: Event) -> None:
@@ -226,7 +226,7 @@ class Directory:
         """List everything: the root, then depth first in start order; last the gateway."""
         return [entry.row() for entry in (self._root, *_below(self._root), self._gateway)]
 
-    def fate(self, path: str, incarnation: int) -> Fate | None:
+    def exit_info(self, path: str, incarnation: int) -> ExitInfo | None:
         """Tell how an incarnation ended; None if it lives, or ended too long ago."""
         return self._exits.get(Address(path, incarnation))
 

@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from typing import Final
 
-from otpy.wire.control import Address, Fate
+from otpy.wire.control import Address, ExitInfo
 
 MAX_EXITS: Final = 1024
 MAX_CHARS: Final = 1 << 20
@@ -14,10 +14,10 @@ class ExitLog:
     """The exit reason and traceback of each incarnation that ended, the latest of them."""
 
     def __init__(self) -> None:
-        self._exits: OrderedDict[Address, Fate] = OrderedDict()
+        self._exits: OrderedDict[Address, ExitInfo] = OrderedDict()
         self._chars = 0
 
-    def add(self, who: Address, how: Fate) -> None:
+    def add(self, who: Address, how: ExitInfo) -> None:
         """Note how an incarnation ended; the oldest are forgotten if there is no room."""
         self.forget(who)
         self._exits[who] = how
@@ -25,7 +25,7 @@ class ExitLog:
         while len(self._exits) > 1 and (len(self._exits) > MAX_EXITS or self._chars > MAX_CHARS):
             self.forget(next(iter(self._exits)))
 
-    def get(self, who: Address) -> Fate | None:
+    def get(self, who: Address) -> ExitInfo | None:
         """Return how an incarnation ended; None if that is not known, or not any more."""
         return self._exits.get(who)
 
@@ -35,5 +35,5 @@ class ExitLog:
             self._chars -= _size(how)
 
 
-def _size(how: Fate) -> int:
+def _size(how: ExitInfo) -> int:
     return len(how.reason) + len(how.traceback)

@@ -5,9 +5,9 @@ from typing import TypeAlias
 
 from otpy.errors import NoProcess
 from otpy.runtime.directory import Directory, Ended
-from otpy.wire.control import Address, Fate
+from otpy.wire.control import Address, ExitInfo
 
-OnExit: TypeAlias = Callable[[Fate], None]
+OnExit: TypeAlias = Callable[[ExitInfo], None]
 
 
 class ExitWatchers:
@@ -26,16 +26,16 @@ class ExitWatchers:
 
         Args:
             who: The incarnation.
-            on_exit: Takes its fate.
+            on_exit: Takes how it ended.
             key: What `unwatch` is given, should that be wanted.
 
         Raises:
             NoProcess: There is no such incarnation, or it ended too long ago.
         """
         path, incarnation = who
-        fate = self._directory.fate(path, incarnation)
-        if fate is not None:
-            on_exit(fate)
+        exit_info = self._directory.exit_info(path, incarnation)
+        if exit_info is not None:
+            on_exit(exit_info)
             return
         entry = self._directory.find(path)
         if entry is None or entry.incarnation != incarnation or entry.pid is None:
@@ -51,6 +51,6 @@ class ExitWatchers:
 
     def notify(self, ended: Iterable[Ended]) -> None:
         """Call back for the processes that have ended."""
-        for who, fate in ended:
+        for who, exit_info in ended:
             for on_exit in self._waiting.pop(who, {}).values():
-                on_exit(fate)
+                on_exit(exit_info)

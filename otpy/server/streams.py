@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from otpy.errors import CallTimeout, OtpyError
-from otpy.links.deadline import DEFAULT_TIMEOUT_S, FATE_S, poll_ms
+from otpy.links.deadline import DEFAULT_TIMEOUT_S, EXIT_INFO_S, poll_ms
 from otpy.server import tasks
 from otpy.server.peers import Employer
 from otpy.server.tasks import DEFAULT_SHUTDOWN_S, DEFAULT_SUPERVISOR, Function, Task
@@ -166,7 +166,7 @@ class _Stream:
         has_ended = task.descriptors()[1] in ready
         if has_ended or task.done():
             # Of one that has ended the supervisor is asked why.
-            self._settle(number, task, FATE_S)
+            self._settle(number, task, EXIT_INFO_S)
 
     def _settle(self, number: int, task: Task, timeout: float) -> None:
         try:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from otpy.errors import CallTimeout, NoProcess, OtpyError, ProcessDown
-from otpy.links.deadline import DEFAULT_TIMEOUT_S, FATE_S, deadline_of, has_passed, poll_ms
+from otpy.links.deadline import DEFAULT_TIMEOUT_S, EXIT_INFO_S, deadline_of, has_passed, poll_ms
 from otpy.links.ref import Ref
 from otpy.server.context import current
 from otpy.server.functions import name_of
@@ -79,7 +79,7 @@ class Task:
             finally:
                 for descriptor in self.descriptors():
                     loop.remove_reader(descriptor)
-        return self.result(FATE_S)
+        return self.result(EXIT_INFO_S)
 
     def has_ended(self) -> bool:
         """Tell whether its process is dead; then its supervisor knows why."""
@@ -243,7 +243,7 @@ def _settled(task: Task) -> bool:
     """Tell whether a task has its result; raises what it failed with."""
     if not task.has_ended() and not task.done():
         return False
-    task.result(FATE_S)  # of one that has ended its supervisor is asked why
+    task.result(EXIT_INFO_S)  # of one that has ended its supervisor is asked why
     return True
 
 

@@ -178,7 +178,7 @@ class IgnoreStart:
 
 
 @dataclass(frozen=True, slots=True)
-class LastWord:
+class Exiting:
     """The process ends now, for `reason`; `message` is what it had in hand."""
 
     reason: ExitReason
@@ -249,13 +249,13 @@ class Whereis(NamedTuple):
     name: str
 
 
-class AskFate(NamedTuple):
-    """Say why an incarnation ended, by a `Fate`, as soon as that is known."""
+class GetExitInfo(NamedTuple):
+    """Say why an incarnation ended, by an `ExitInfo`, as soon as that is known."""
 
     who: Address
 
 
-class Fate(NamedTuple):
+class ExitInfo(NamedTuple):
     """How an incarnation ended."""
 
     reason: str
@@ -348,7 +348,7 @@ class Entries(NamedTuple):
 NodeOperation: TypeAlias = (
     Connect
     | Whereis
-    | AskFate
+    | GetExitInfo
     | AskProcess
     | Monitor
     | Demonitor
@@ -369,7 +369,7 @@ class NodeRequest(NamedTuple):
     operation: NodeOperation
 
 
-NodeAnswer: TypeAlias = TreeRow | Fate | Entries | OtpyError | None
+NodeAnswer: TypeAlias = TreeRow | ExitInfo | Entries | OtpyError | None
 
 
 class NodeReply(NamedTuple):
@@ -391,7 +391,7 @@ class Listen:
 
 # ---- which of them may come from below ---------------------------------------------------------
 
-FromWorker: TypeAlias = Ready | IgnoreStart | LastWord | NodeRequest | Answered | Forget
+FromWorker: TypeAlias = Ready | IgnoreStart | Exiting | NodeRequest | Answered | Forget
 """What a worker may send up: it runs the user's code, and may have other rights than we."""
 
 FromSupervisor: TypeAlias = FromWorker | Publish | Introduced

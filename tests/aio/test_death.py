@@ -111,7 +111,7 @@ async def test_a_request_that_was_read_is_never_sent_again(fake: FakeNode, node:
         with pytest.raises(ProcessDown, match="killed"):
             await call
     assert await counter.call("kept") == 0
-    assert fake.times_asked("fate") == 1
+    assert fake.times_asked("exit_info") == 1
 
 
 @on_a_loop
@@ -119,11 +119,11 @@ async def test_a_gateway_that_does_not_know_the_fate_is_not_waited_for(
     fake: FakeNode, node: Node
 ) -> None:
     fake.add("counter")
-    fate = fake.hold("fate")
+    exit_info = fake.hold("exit_info")
     with pytest.raises(ProcessDown, match="killed"):
         await node["counter"].call("segfault")
-    assert fate.arrived.is_set()
-    fate.may_go.set()
+    assert exit_info.arrived.is_set()
+    exit_info.may_go.set()
 
 
 @on_a_loop

@@ -35,7 +35,7 @@ def parameters(function: Any) -> list[str]:
 )
 def test_what_is_there_is_there_for_asyncio(blocking: Any, awaited: Any, others: set[str]) -> None:
     assert public(blocking) - public(awaited) == others
-    internal = {"introduce", "is_running", "obituary", "ask", "trace", "oversee", "stop_process"}
+    internal = {"introduce", "is_running", "down_error", "ask", "trace", "oversee", "stop_process"}
     internal |= {"greeted", "introduced", "post", "drop"}
     for name in public(blocking) - others - internal:
         one, two = getattr(blocking, name), getattr(awaited, name)

@@ -53,7 +53,7 @@ class FakeWorker:
         self.state = "restarting"
         self.incarnation = 0
         self.pid = 0
-        self.fates: dict[int, str] = {}
+        self.exits: dict[int, str] = {}
         self.may_start = threading.Event()
         self.may_start.set()
         self.introductions = 0
@@ -102,7 +102,7 @@ class FakeWorker:
         with self.changed:
             name = signal.Signals(-status).name if status < 0 else ""
             reason = "killed" if name == "SIGKILL" else f"signal: {name}"
-            self.fates[self.incarnation] = reason if name else f"exit: {status}"
+            self.exits[self.incarnation] = reason if name else f"exit: {status}"
             self.state = "restarting" if self.restarted and not self._stopping else "stopped"
             self._control.close()
             os.close(self._pidfd)
@@ -135,9 +135,9 @@ class FakeWorker:
                 who["greeting"] = (link.VERSION, self.incarnation, MAX_FRAME)
             return who, (to_client[0], from_client[1], Descriptor(os.dup(self._pidfd)))
 
-    def fate(self, incarnation: int) -> str:
-        self.wait(lambda: incarnation in self.fates)
-        return self.fates[incarnation]
+    def exit_info(self, incarnation: int) -> str:
+        self.wait(lambda: incarnation in self.exits)
+        return self.exits[incarnation]
 
     def kill(self, number: int = signal.SIGKILL) -> None:
         os.kill(self.pid, number)
@@ -404,8 +404,8 @@ class Generation:
                 rows = [{"path": "", **pool}, {"path": "pool", **pool}]
                 gate = {"path": "@gateway", "kind": "gateway", "state": "running"}
                 told = [*rows, *(worker.row() for worker in node.workers.values()), gate]
-            case "fate":
-                reason = node.find(arguments["path"]).fate(arguments["incarnation"])
+            case "exit_info":
+                reason = node.find(arguments["path"]).exit_info(arguments["incarnation"])
                 told = {"reason": reason, "traceback": ""}
             case "signal":
                 node.find(arguments["name"]).kill(arguments["number"])

@@ -121,11 +121,11 @@ def test_a_gateway_that_does_not_know_the_fate_is_not_waited_for(
 ) -> None:
     fake.add("counter")
     node["counter"].call("get")
-    fate = fake.hold("fate")
+    exit_info = fake.hold("exit_info")
     with pytest.raises(ProcessDown, match="killed"):
         node["counter"].call("segfault")
-    assert fate.arrived.is_set()
-    fate.may_go.set()
+    assert exit_info.arrived.is_set()
+    exit_info.may_go.set()
 
 
 @pytest.mark.parametrize(

@@ -4,14 +4,14 @@ import pytest
 
 from otpy.runtime import exit_log
 from otpy.runtime.exit_log import ExitLog
-from otpy.wire.control import Address, Fate
+from otpy.wire.control import Address, ExitInfo
 
 
 def test_the_oldest_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exit_log, "MAX_EXITS", 3)
     log = ExitLog()
     for number in range(5):
-        log.add(Address("a", number), Fate("killed", ""))
+        log.add(Address("a", number), ExitInfo("killed", ""))
     assert [log.get(Address("a", number)) is not None for number in range(5)] == [
         *(False, False, True, True, True)
     ]
@@ -22,13 +22,13 @@ def test_what_is_large_makes_room_for_less(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(exit_log, "MAX_CHARS", 1000)
     log = ExitLog()
     for number in range(5):
-        log.add(Address("a", number), Fate("error", "x" * 300))
+        log.add(Address("a", number), ExitInfo("error", "x" * 300))
     assert [log.get(Address("a", number)) is not None for number in range(5)] == [
         *(False, False, True, True, True)
     ]
-    log.add(Address("a", 4), Fate("killed", ""))  # it takes the place of the other
-    log.add(Address("a", 5), Fate("error", "x" * 300))
+    log.add(Address("a", 4), ExitInfo("killed", ""))  # it takes the place of the other
+    log.add(Address("a", 5), ExitInfo("error", "x" * 300))
     assert log.get(Address("a", 2)) is not None
-    log.add(Address("a", 6), Fate("error", "x" * 5000))
+    log.add(Address("a", 6), ExitInfo("error", "x" * 5000))
     assert log.get(Address("a", 6)) is not None
     assert log.get(Address("a", 5)) is None

@@ -51,7 +51,7 @@ def test_a_wait_that_was_given_up_leaves_nothing_in_the_gateway(node: NodeUnderT
 
     def ask(first: int, count: int, *, forget: bool) -> None:
         for number in range(first, first + count):
-            client.send(frame(pack([number, "fate", {"path": "a", "incarnation": 1}])))
+            client.send(frame(pack([number, "exit_info", {"path": "a", "incarnation": 1}])))
             if forget:
                 client.send(frame(pack([0, "forget", {"number": number}])))
         client.send(frame(pack([1, "whereis", {"name": "a"}])))

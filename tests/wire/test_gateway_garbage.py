@@ -104,7 +104,7 @@ VALUES: Final = st.recursive(
 )
 OPERATIONS: Final = (
     "hello", "whereis", "tree", "connect", "supervisor", "hire", "signal", "statistics", "stop",
-    "trace", "stack", "get_state", "replace_state", "fate", "events", "lookup",
+    "trace", "stack", "get_state", "replace_state", "exit_info", "events", "lookup",
 )  # fmt: skip
 NAMES: Final = (
     "name", "timeout", "path", "op", "spec", "specs", "child", "children", "supervisor", "tied",
@@ -243,7 +243,7 @@ ARGUMENTS: Final[dict[str, dict[str, Any]]] = {
     "resume": {"name": "a"},
     "trace": {"name": "a"},
     "stack": {"name": "a"},
-    "fate": {"path": "a", "incarnation": 1},
+    "exit_info": {"path": "a", "incarnation": 1},
     "events": {"follow": False},
     "supervisor": {
         "path": "",
@@ -264,13 +264,13 @@ def test_wrong_arguments_are_answered(node: NodeUnderTest, operation: str) -> No
     many = {"specs": ["start_children"], "children": ["terminate_children"]}
     with RawClient(node) as client:
         client.hello()
-        # A fate is told once there is one: these are not answered as long as it lives.
+        # How one ended is answered once it has: these are not answered as long as it lives.
         client.send(frame(pack([0, operation, {}])))
         for key in good:
             for value in ODD:
                 for op in ops if key in ("child", "spec", "path") else many.get(key, [None]):
                     arguments = {**good, **({"op": op} if op else {}), key: value}
-                    if operation == "fate" and key == "incarnation" and value in (True, 1.5):
+                    if operation == "exit_info" and key == "incarnation" and value in (True, 1.5):
                         continue  # 1 by another name: told once it has ended
                     if key == "number" and value in (True, 5):
                         continue  # these are signals

@@ -35,7 +35,7 @@ NESTED = exits.FailedToStartChild("a", exits.FailedToStartChild("b", exits.Raise
 MESSAGES = [
     control.Ready(traps=False),
     control.IgnoreStart(),
-    control.LastWord(NESTED, "in hand"),
+    control.Exiting(NESTED, "in hand"),
     control.Forget(7),
     control.Publish((EVENT,)),
     control.Introduced(1, "a", 5, 2),
@@ -114,7 +114,7 @@ PLAIN = st.recursive(
     | st.sampled_from(
         [
             "Ready",
-            "LastWord",
+            "Exiting",
             "NodeRequest",
             "Answered",
             "Connect",
@@ -139,8 +139,8 @@ def test_data_is_a_record_or_a_protocol_error(data: object) -> None:
     [
         ["Ready", 1, True],
         ["Ready", True],
-        ["LastWord", ["Raised", "x", 5], ""],
-        ["LastWord", ["Killed", "more"], ""],
+        ["Exiting", ["Raised", "x", 5], ""],
+        ["Exiting", ["Killed", "more"], ""],
         ["NodeRequest", 1, ["Address", "a", "1"], ["Connect", "b"]],
         ["Answered", 1, ["OtpyError2", "x"], {}],
         ["Answered", 1, ["OtpyError"], {"a": "pid"}],

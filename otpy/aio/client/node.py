@@ -23,7 +23,7 @@ from otpy.client.registry import Entry
 from otpy.client.replies import converted, inquiry, introduced, stop_order
 from otpy.client.tree import ProcessInfo, tree_of
 from otpy.errors import CallTimeout, NodeNotFound, NoProcess, OtpyError, ProcessDown, ProtocolError
-from otpy.links.deadline import DEFAULT_TIMEOUT_S, fate_deadline, seconds_left
+from otpy.links.deadline import DEFAULT_TIMEOUT_S, exit_info_deadline, seconds_left
 from otpy.links.messages import Registered
 from otpy.links.protocol import ClientProtocol, LinkProtocol
 from otpy.server.proxy import Proxy
@@ -339,19 +339,19 @@ class Node:
         link = Link(ends, *where, node_pid=self.pid, protocol=protocol)
         return self._links.share(link)
 
-    async def obituary(self, link: Link, deadline: float | None) -> ProcessDown:
+    async def down_error(self, link: Link, deadline: float | None) -> ProcessDown:
         """Tell why a worker ended: it said so, or its supervisor knows.
 
         Raises:
             ProtocolError: The worker did not speak the protocol.
         """
-        return await link.obituary(self._fate, deadline)
+        return await link.down_error(self._exit_info, deadline)
 
-    async def _fate(self, link: Link, deadline: float | None) -> ProcessDown:
-        seconds = seconds_left(fate_deadline(deadline))
+    async def _exit_info(self, link: Link, deadline: float | None) -> ProcessDown:
+        seconds = seconds_left(exit_info_deadline(deadline))
         who = {"path": link.path, "incarnation": link.incarnation}
         try:
-            told = await self.ask("fate", who, seconds, shape=dict[str, str])
+            told = await self.ask("exit_info", who, seconds, shape=dict[str, str])
         except (OtpyError, OSError, ValueError):
             return ProcessDown("killed")
         if self.pid != link.node_pid:

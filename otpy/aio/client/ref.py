@@ -33,7 +33,7 @@ class Monitor:
         if self._down is None:
             who = {"path": self._path, "incarnation": self._incarnation}
             async with within(timeout, f"{self._path!r} has not ended"):
-                told = await self._node.ask("fate", who, None, shape=dict[str, str])
+                told = await self._node.ask("exit_info", who, None, shape=dict[str, str])
             self._down = Down(0, self._path, self._incarnation, told["reason"])
         return self._down
 

@@ -23,5 +23,5 @@ class Introducer(Overseer, Protocol):
     async def is_running(self, name: str) -> bool:
         """Tell whether the process runs at this moment."""
 
-    async def obituary(self, link: Link, deadline: float | None) -> ProcessDown:
+    async def down_error(self, link: Link, deadline: float | None) -> ProcessDown:
         """Tell why the process at the other end of `link` ended."""

@@ -49,8 +49,8 @@ class Link(Connection[Reply | Failure]):
         self.protocol = protocol
         self._next_number = itertools.count(1).__next__
         self.dead = False
-        self._fate: ProcessDown | None = None
-        self._asking_fate = asyncio.Lock()
+        self._exit_info: ProcessDown | None = None
+        self._exit_info_lock = asyncio.Lock()
         self._welcome, self._over = asyncio.Event(), asyncio.Event()
         self._grace: asyncio.TimerHandle | None = None
         super().__init__(reader, writer)
@@ -97,7 +97,7 @@ class Link(Connection[Reply | Failure]):
             raise self._copied_fault()
         return self.greeted_by is not None
 
-    async def obituary(
+    async def down_error(
         self, ask: Callable[["Link", float | None], Awaitable[ProcessDown]], deadline: float | None
     ) -> ProcessDown:
         """Tell why the link has ended: the worker said so, or its supervisor knows.
@@ -115,10 +115,10 @@ class Link(Connection[Reply | Failure]):
             return ProcessDown(self.protocol.down.reason, self.protocol.down.traceback)
         if not self.dead:
             return ProcessDown("noconnection")
-        async with self._asking_fate:
-            if self._fate is None:
-                self._fate = await ask(self, deadline)
-            return ProcessDown(*self._fate.args)
+        async with self._exit_info_lock:
+            if self._exit_info is None:
+                self._exit_info = await ask(self, deadline)
+            return ProcessDown(*self._exit_info.args)
 
     def _copied_fault(self) -> Exception:
         # Every task raises an exception of its own, since raising writes into it.

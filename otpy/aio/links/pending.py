@@ -73,7 +73,7 @@ class Pending:
             async with within(timeout, f"{self._ref.name!r} did not answer") as deadline:
                 lost = await self._settle(deadline)
             if lost is not None:
-                self._answer = await self._ref.node.obituary(lost, deadline)
+                self._answer = await self._ref.node.down_error(lost, deadline)
         answer = self._answer
         assert answer is not None
         if isinstance(answer, OtpyError):

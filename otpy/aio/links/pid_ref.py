@@ -21,7 +21,7 @@ class PidRef(Ref):
         """Return the link; raise why the process has ended, if it has."""
         if self._only_link.open:
             return self._only_link
-        raise await self.node.obituary(self._only_link, deadline)
+        raise await self.node.down_error(self._only_link, deadline)
 
     def close(self) -> None:
         """Need it no more."""

@@ -76,7 +76,7 @@ class Ref(SystemCalls):
                     self.drop(link)
                     lost = link
                     break
-        raise await self.node.obituary(lost, deadline)
+        raise await self.node.down_error(lost, deadline)
 
     async def send_request(
         self,

@@ -49,7 +49,7 @@ from otpy.wire.control import (
     Address,
     Answered,
     DumpStacks,
-    Fate,
+    ExitInfo,
     Hire,
     Introduced,
     Listen,
@@ -131,7 +131,7 @@ class Gateway:
             "trace": self._trace,
             "stack": self._stack,
             **{name: partial(self._system, make) for name, make in _SYSTEM.items()},
-            "fate": self._fate,
+            "exit_info": self._exit_info,
             "forget": self._forget,
             "events": self._events,
             "lookup": self._lookup,
@@ -231,18 +231,20 @@ class Gateway:
     def _tree(self, client: Client, number: int, _arguments: dict[str, Any]) -> None:
         client.reply(number, self._directory.rows())
 
-    def _fate(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
+    def _exit_info(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
         who = Address(str(arguments["path"]), int(arguments["incarnation"]))
-        self._watch(client, number, who, lambda fate: client.reply(number, fate._asdict()))
+        self._watch(
+            client, number, who, lambda exit_info: client.reply(number, exit_info._asdict())
+        )
 
     def _watch(
-        self, client: Client, number: int, who: Address, answer: Callable[[Fate], None]
+        self, client: Client, number: int, who: Address, answer: Callable[[ExitInfo], None]
     ) -> None:
         """Answer a request of a client's once a process has ended, unless it is forgotten."""
 
-        def ended(fate: Fate) -> None:
+        def ended(exit_info: ExitInfo) -> None:
             client.watched.pop(number, None)
-            answer(fate)
+            answer(exit_info)
 
         self._unwatch(client, number)
         client.watched[number] = who
@@ -335,7 +337,10 @@ class Gateway:
         try:
             told = {"asked": asked}
             self._watch(
-                client, number, who, lambda fate: client.reply(number, fate._asdict() | told)
+                client,
+                number,
+                who,
+                lambda exit_info: client.reply(number, exit_info._asdict() | told),
             )
         except NoProcess as error:
             client.fail(number, error)

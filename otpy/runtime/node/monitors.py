@@ -12,7 +12,7 @@ from otpy.errors import NoProcess
 from otpy.runtime.directory import Directory, Ended
 from otpy.runtime.directory import Entry as Process
 from otpy.runtime.exit_watch import ExitWatchers
-from otpy.wire.control import Address, Down, Exit, Fate
+from otpy.wire.control import Address, Down, Exit, ExitInfo
 
 NO_PROCESS: Final = "noproc"
 """The reason of what was dead before it was monitored or linked to."""
@@ -46,9 +46,9 @@ class Relations:
         who = Address(process.path, process.incarnation)
         self._monitors[watcher][number] = who
 
-        def tell(fate: Fate) -> None:
+        def tell(exit_info: ExitInfo) -> None:
             self._forget_monitor(watcher, number)
-            self._notify(watcher, Down(number, who, fate.reason))
+            self._notify(watcher, Down(number, who, exit_info.reason))
 
         self._exit_watchers.watch(who, tell, key=(watcher, number))
 
@@ -92,12 +92,12 @@ class Relations:
 
     def ended(self, ended: Iterable[Ended]) -> None:
         """Take in which processes have ended, and tell those that are linked to them."""
-        for who, fate in ended:
+        for who, exit_info in ended:
             for number, watched in self._monitors.pop(who, {}).items():
                 self._exit_watchers.unwatch(watched, (who, number))
             for other in self._links.pop(who, ()):
                 self._drop_link(other, who)
-                self._notify(other, Exit(who, fate.reason))
+                self._notify(other, Exit(who, exit_info.reason))
 
     def _drop_link(self, one: Address, other: Address) -> None:
         linked = self._links.get(one, set())

@@ -20,13 +20,13 @@ from otpy.wire.control import (
     Address,
     Answered,
     Ask,
-    AskFate,
     AskProcess,
     Connect,
     Demonitor,
     Down,
     Entries,
     Exit,
+    GetExitInfo,
     Inquiry,
     Introduce,
     LinkTo,
@@ -96,9 +96,9 @@ class RequestHandler:
                 entry = self._addressee(asked.sender, operation)
                 ask = Ask(asked.token, way_to(entry.path), request, asked.sender)
                 self._router.route(origin, self.checked(ask), fds)
-            case AskFate(who=who):
+            case GetExitInfo(who=who):
                 self._exit_watchers.watch(
-                    who, lambda fate: _send(origin, NodeReply(asked.token, fate))
+                    who, lambda exit_info: _send(origin, NodeReply(asked.token, exit_info))
                 )
             case operation:
                 answer = self._perform(asked.sender, operation)

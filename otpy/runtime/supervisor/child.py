@@ -26,7 +26,7 @@ from otpy.system.procfs import boot_time
 from otpy.system.python_end import CUT_SHORT
 from otpy.system.wait import Status, kill_group, send_signal
 from otpy.system.warnings import warn
-from otpy.wire.control import Address, Down, Exit, HaltNow, LastWord, ShutDown
+from otpy.wire.control import Address, Down, Exit, Exiting, HaltNow, ShutDown
 from otpy.wire.gateway import Statistics
 
 
@@ -68,7 +68,7 @@ class Child:
     reaped: bool = False
     traps: bool = False
     served: bool = False
-    last_word: LastWord | None = None
+    exiting: Exiting | None = None
     forced_exit: ExitReason | None = None
     timer: Timer | None = None
     started_at: float = field(default_factory=time.monotonic)
@@ -82,7 +82,7 @@ class Child:
     @property
     def is_leaving(self) -> bool:
         """Whether it takes no new messages: it was told to stop, or has said that it ends."""
-        return self.asked or self.last_word is not None
+        return self.asked or self.exiting is not None
 
     @property
     def is_supervisor(self) -> bool:
@@ -119,7 +119,7 @@ class Child:
         """Whether a handler of the program's own has ended it: it said what its group is to do."""
         if self.traps or status.signal or status.code == self._code_of_signal:
             return False
-        return self.last_word is None or not isinstance(self.last_word.reason, Shutdown)
+        return self.exiting is None or not isinstance(self.exiting.reason, Shutdown)
 
     def _signal_group(self) -> None:
         if not kill_group(self.pid, self.stop_signal):
@@ -190,13 +190,13 @@ class Child:
             pass  # it has just ended, or ends once its budget is over
 
     def reason(self, status: Status) -> ExitReason:
-        """Judge its end: by the signal, then by its last word, then by the exit status."""
+        """Return its exit reason: by the signal, by its own message, or by the exit status."""
         if status.signal == "SIGKILL":
             return self.forced_exit or Killed()
         if status.signal and not self._is_cut_short(status):
             return Shutdown() if self._is_stopped_by(status.signal) else Signaled(status.signal)
-        if self.last_word is not None:
-            return self.last_word.reason
+        if self.exiting is not None:
+            return self.exiting.reason
         if status.code == 0:
             return Shutdown() if self.asked else Normal()
         if self.asked and self.kind == "command" and status.code == self._code_of_signal:
@@ -216,7 +216,7 @@ class Child:
 
     def _is_cut_short(self, status: Status) -> bool:
         """Whether it had ended, but for what took longer than it may."""
-        return self.last_word is not None and status.signal == CUT_SHORT
+        return self.exiting is not None and status.signal == CUT_SHORT
 
     def _is_stopped_by(self, name: str) -> bool:
         """Whether the signal that ended it asks it to stop; a worker anybody may ask."""
@@ -262,7 +262,7 @@ class Child:
             overdue=self.overdue or self._is_cut_short(status),
             clean=isinstance(reason, Normal | Shutdown),
             traceback=reason.traceback if isinstance(reason, Raised) else "",
-            message=self.last_word.message if self.last_word else "",
+            message=self.exiting.message if self.exiting else "",
             output=output,
             peak_memory=status.peak_memory,
             uptime=time.monotonic() - self.started_at,

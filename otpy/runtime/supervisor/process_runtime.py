@@ -37,7 +37,7 @@ from otpy.runtime.supervisor.subtree_numbers import SubtreeNumbers
 from otpy.system.descriptor import Descriptor
 from otpy.system.loop import Loop
 from otpy.system.wait import Status, kill_group, left_in_group, reap
-from otpy.wire.control import IgnoreStart, LastWord, Publish, Ready
+from otpy.wire.control import Exiting, IgnoreStart, Publish, Ready
 
 
 class Decider(Protocol):
@@ -266,8 +266,8 @@ class ProcessRuntime:
                 self._is_up(child)
             case IgnoreStart():
                 child.ignored = True
-            case LastWord():
-                child.last_word = message
+            case Exiting():
+                child.exiting = message
             case Publish(events=events):
                 child.note(events)
                 self._numbers.note(events)
@@ -285,7 +285,7 @@ class ProcessRuntime:
 
     def _hung_up(self, child: Child) -> None:
         child.channel.detach()
-        if child.kind == "command" and child.last_word is None and not child.ready:
+        if child.kind == "command" and child.exiting is None and not child.ready:
             # The pipe closes at exec: the program runs.
             self._is_up(child)
 

@@ -104,7 +104,7 @@ class Router:
         return child if child.ready and not child.is_leaving else None
 
     def retry_held(self) -> None:
-        """Look again at what waits; to be called whenever a child's fate has changed."""
+        """Look again at what waits; to be called whenever a child's state has changed."""
         if self._waiting:  # hardly ever: this runs after every event
             for held in self._waiting.empty():
                 self.route(held.origin, held.message, held.fds)

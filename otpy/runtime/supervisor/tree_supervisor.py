@@ -30,11 +30,11 @@ from otpy.wire.control import (
     Answered,
     Ask,
     Connect,
+    Exiting,
     Forget,
     HaltNow,
     Introduce,
     Introduced,
-    LastWord,
     NodeReply,
     NodeRequest,
     Notify,
@@ -64,7 +64,7 @@ class TreeSupervisor(Supervisor):
         self.loop.run()
         self.send_published()
         assert self.result is not None
-        self.send_up(LastWord(self.result))
+        self.send_up(Exiting(self.result))
         self._parent.flush_within(seconds=5)
         return self.result
 

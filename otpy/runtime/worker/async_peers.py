@@ -12,7 +12,7 @@ from otpy.aio.links.pid_ref import PidRef
 from otpy.aio.links.ref import Ref
 from otpy.core.messages import TerminateChildren
 from otpy.errors import CallingSelf, NoProcess, OtpyError, ProcessDown
-from otpy.links.deadline import DEFAULT_TIMEOUT_S, fate_deadline, seconds_left
+from otpy.links.deadline import DEFAULT_TIMEOUT_S, exit_info_deadline, seconds_left
 from otpy.links.peer import PeerProtocol
 from otpy.links.protocol import LinkProtocol
 from otpy.runtime.worker.async_mailbox import Waiting
@@ -37,10 +37,10 @@ from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.pipes import LinkDescriptors, link_pipes
 from otpy.wire.control import (
     Address,
-    AskFate,
     AskProcess,
     Connect,
-    Fate,
+    ExitInfo,
+    GetExitInfo,
     Inquiry,
     Introduced,
     NodeAnswer,
@@ -183,24 +183,24 @@ class AsyncPeers:
         who, order = stop_order(await self._row(name), reason, self._me)
         with contextlib.suppress(NoProcess, ProcessDown):  # it has ended by itself meanwhile
             await self._ask(AskProcess(who.path, order))
-        answer, _ = await self._ask(AskFate(who))
-        return Stopped(*expect_reply(answer, Fate), str(order.reason))
+        answer, _ = await self._ask(GetExitInfo(who))
+        return Stopped(*expect_reply(answer, ExitInfo), str(order.reason))
 
-    async def obituary(self, link: Link, deadline: float | None) -> ProcessDown:
+    async def down_error(self, link: Link, deadline: float | None) -> ProcessDown:
         """Tell why the process at the other end of `link` ended."""
-        return await link.obituary(self._fate, deadline)
+        return await link.down_error(self._exit_info, deadline)
 
     async def _row(self, name: str) -> TreeRow:
         answer, _ = await self._ask(Whereis(name))
         return expect_reply(answer, TreeRow)
 
-    async def _fate(self, link: Link, deadline: float | None) -> ProcessDown:
+    async def _exit_info(self, link: Link, deadline: float | None) -> ProcessDown:
         try:
-            async with asyncio.timeout(seconds_left(fate_deadline(deadline))):
-                answer, _ = await self._ask(AskFate(Address(link.path, link.incarnation)))
+            async with asyncio.timeout(seconds_left(exit_info_deadline(deadline))):
+                answer, _ = await self._ask(GetExitInfo(Address(link.path, link.incarnation)))
         except (OtpyError, OSError):
             return ProcessDown("killed")
-        return ProcessDown(*expect_reply(answer, Fate))
+        return ProcessDown(*expect_reply(answer, ExitInfo))
 
     async def _ask(
         self, operation: NodeOperation, fds: tuple[Descriptor, ...] = ()

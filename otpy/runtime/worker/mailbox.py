@@ -218,7 +218,7 @@ class WorkerMailbox:
         self._gauge[BUSY_SINCE] = time.monotonic_ns()
         return Info("timeout")
 
-    def last_words(self, reason: str, traceback: str) -> None:
+    def notify_exit(self, reason: str, traceback: str) -> None:
         """Tell every client why the worker ends, and whoever comes later."""
         self._entrances.let_all_in()
         self._entrances.close()  # who comes now is to ask the supervisor

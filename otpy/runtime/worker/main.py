@@ -30,7 +30,7 @@ from otpy.system.proctitle import name_process
 from otpy.system.python_end import end_within, finish
 from otpy.system.spawn import become_child, become_worker, exec_command
 from otpy.system.std_streams import complain
-from otpy.wire.control import Address, Assignment, IgnoreStart, LastWord, Ready
+from otpy.wire.control import Address, Assignment, Exiting, IgnoreStart, Ready
 
 if TYPE_CHECKING:
     from otpy.runtime.worker.event_loop import EventLoop
@@ -149,8 +149,8 @@ def _tell_end(mailbox: WorkerMailbox, reason: ExitReason, in_hand: str) -> int:
     trace = reason.traceback if isinstance(reason, Raised) else ""
     said = f"{reason.detail}\n" if isinstance(reason, ExitStatus) and reason.detail else trace
     for step in (
-        partial(mailbox.last_words, str(reason), trace),
-        partial(mailbox.tell_supervisor, LastWord(reason, in_hand)),
+        partial(mailbox.notify_exit, str(reason), trace),
+        partial(mailbox.tell_supervisor, Exiting(reason, in_hand)),
         partial(complain, said),
         partial(mailbox.flush, _LAST_ANSWERS_S),
     ):

@@ -19,7 +19,7 @@ from otpy.wire.control import (
     Address,
     Answered,
     AskProcess,
-    Fate,
+    ExitInfo,
     Hire,
     Inquiry,
     Introduced,
@@ -36,7 +36,7 @@ from otpy.wire.sys_messages import ReplaceState
 from otpy.wire.values import revived
 
 T = TypeVar("T")
-NodeReplyT = TypeVar("NodeReplyT", TreeRow, Fate)
+NodeReplyT = TypeVar("NodeReplyT", TreeRow, ExitInfo)
 
 
 def introduction(

@@ -12,7 +12,7 @@ from otpy.errors import (
     OtpyError,
     ProcessDown,
 )
-from otpy.links.deadline import FATE_S, TooLate, deadline_of, fate_deadline
+from otpy.links.deadline import EXIT_INFO_S, TooLate, deadline_of, exit_info_deadline
 from otpy.links.link import Link
 from otpy.links.link_table import LinkTable
 from otpy.links.peer import PeerProtocol
@@ -39,10 +39,10 @@ from otpy.system.pipes import LinkDescriptors, link_pipes
 from otpy.wire import peer
 from otpy.wire.control import (
     Address,
-    AskFate,
     AskProcess,
     Connect,
-    Fate,
+    ExitInfo,
+    GetExitInfo,
     Inquiry,
     Introduced,
     NodeAnswer,
@@ -136,7 +136,7 @@ class Peers:
             return
         data = peer.reply_for(link, number, value)
         # If it has gone, whoever called it knows.
-        self[server].post(incarnation, data, deadline_of(FATE_S))
+        self[server].post(incarnation, data, deadline_of(EXIT_INFO_S))
 
     def hire(self, supervisor: str, shutdown: float, *, tied: bool) -> PidRef:
         """Have a supervisor start a task, and get a reference to that very process."""
@@ -205,24 +205,24 @@ class Peers:
         who, order = stop_order(self._row(name, deadline), reason, self._me)
         with contextlib.suppress(NoProcess, ProcessDown):  # it has ended by itself meanwhile
             self._control.ask(self._me, AskProcess(who.path, order), deadline)
-        answer, _ = self._control.ask(self._me, AskFate(who), deadline)
-        return Stopped(*expect_reply(answer, Fate), str(order.reason))
+        answer, _ = self._control.ask(self._me, GetExitInfo(who), deadline)
+        return Stopped(*expect_reply(answer, ExitInfo), str(order.reason))
 
-    def obituary(self, link: Link, deadline: float | None) -> ProcessDown:
+    def down_error(self, link: Link, deadline: float | None) -> ProcessDown:
         """Tell why the process at the other end of `link` ended."""
-        return link.obituary(self._fate, deadline)
+        return link.down_error(self._exit_info, deadline)
 
     def _row(self, name: str, deadline: float | None) -> TreeRow:
         answer, _ = self._control.ask(self._me, Whereis(name), deadline)
         return expect_reply(answer, TreeRow)
 
-    def _fate(self, link: Link, deadline: float | None) -> ProcessDown:
-        who = AskFate(Address(link.path, link.incarnation))
+    def _exit_info(self, link: Link, deadline: float | None) -> ProcessDown:
+        who = GetExitInfo(Address(link.path, link.incarnation))
         try:
-            answer, _ = self._control.ask(self._me, who, fate_deadline(deadline))
+            answer, _ = self._control.ask(self._me, who, exit_info_deadline(deadline))
         except (OtpyError, OSError):
             return ProcessDown("killed")
-        return ProcessDown(*expect_reply(answer, Fate))
+        return ProcessDown(*expect_reply(answer, ExitInfo))
 
 
 def _link(fds: LinkDescriptors, who: Introduced) -> Link:

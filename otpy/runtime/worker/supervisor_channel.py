@@ -27,9 +27,9 @@ from otpy.wire.control import (
     Answered,
     Down,
     Exit,
+    Exiting,
     Forget,
     Introduced,
-    LastWord,
     NodeOperation,
     NodeReply,
     NodeRequest,
@@ -186,7 +186,7 @@ class Control:
         if isinstance(reason := reason_of(order.reason), Normal):
             return
         with contextlib.suppress(NotSent):
-            self._channel.send(LastWord(reason))
+            self._channel.send(Exiting(reason))
             self._channel.flush_within(_SUPERVISOR_S)
         os._exit(1)
 
