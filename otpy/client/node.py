@@ -6,9 +6,8 @@ import weakref
 from collections.abc import Iterable
 from functools import cache
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 
-from otpy.client import registry
 from otpy.client.events import EventStream
 from otpy.client.gateway import Gateway, not_running, only_node
 from otpy.client.ref import Ref
@@ -34,17 +33,17 @@ from otpy.links.deadline import (
 )
 from otpy.links.link import Link
 from otpy.links.link_table import LinkTable
-from otpy.links.messages import Registered
 from otpy.links.multi_call import abcast, multi_call
 from otpy.links.protocol import ClientProtocol, LinkProtocol
 from otpy.links.supervisor import SupervisorRef
-from otpy.server.proxy import Proxy
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.nodedir import NodeDir, can_be_name
 from otpy.wire import link as say
-from otpy.wire.control import Inquiry
 from otpy.wire.gateway import Statistics, Stopped, TreeRow
-from otpy.wire.sys_messages import ReplaceState
+from otpy.wire.sys_messages import Inquiry, ReplaceState
+
+if TYPE_CHECKING:
+    from otpy.links.messages import Registered
 
 ShapeT = TypeVar("ShapeT")
 ServerT = TypeVar("ServerT")
@@ -126,6 +125,8 @@ class Node(ClientEmployer):
             cls: The server's class; only its signatures are used.
             timeout: Of each request, in seconds above zero, or None for ever.
         """
+        from otpy.server.proxy import Proxy  # noqa: PLC0415 - few clients need the servers' side
+
         return cast(ServerT, Proxy(self[name], cls, timeout))
 
     def multi_call(
@@ -167,8 +168,12 @@ class Node(ClientEmployer):
         """
         abcast([self[name] for name in dict.fromkeys(names)], (request, *args), timeout)
 
-    def lookup(self, key: object, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> list[Registered]:
+    def lookup(
+        self, key: object, *, timeout: float | None = DEFAULT_TIMEOUT_S
+    ) -> "list[Registered]":
         """Tell which processes are registered under `key`, the first to register first."""
+        from otpy.client import registry  # noqa: PLC0415 - few clients look anything up
+
         return registry.lookup(self, key, timeout)
 
     def dispatch(
@@ -182,6 +187,8 @@ class Node(ClientEmployer):
         Raises:
             NotSendable: MessagePack cannot carry the key or the message.
         """
+        from otpy.client import registry  # noqa: PLC0415 - as above
+
         return registry.dispatch(self, key, message, timeout)
 
     @property

@@ -1,15 +1,19 @@
 """A reference to a process by name, as a client has it."""
 
+from typing import TYPE_CHECKING
+
 from otpy.client.asker import Asker
-from otpy.client.registry import Monitor
 from otpy.client.trace import TraceStream
 from otpy.client.tree import ProcessInfo, process_info
 from otpy.errors import NoProcess, SeveralInstances
 from otpy.links import ref
 from otpy.links.deadline import DEFAULT_TIMEOUT_S, TooLate, deadline_of, within
 from otpy.system.wait import is_alive
-from otpy.wire.control import DumpStacks
 from otpy.wire.gateway import TreeRow
+from otpy.wire.sys_messages import DumpStacks
+
+if TYPE_CHECKING:
+    from otpy.client.registry import Monitor
 
 
 class Ref(ref.Ref):
@@ -62,11 +66,13 @@ class Ref(ref.Ref):
         """
         return self._oversee(DumpStacks(), timeout, str)
 
-    def monitor(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> Monitor:
+    def monitor(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> "Monitor":
         """Watch the present incarnation: `Monitor.wait` tells why it ended.
 
         One that has no process at the moment has ended already, with ``noproc``.
         """
+        from otpy.client.registry import Monitor  # noqa: PLC0415 - few clients watch a process
+
         return Monitor(self.node, self.name, timeout)
 
     def _present(self) -> tuple[int, int]:

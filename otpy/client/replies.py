@@ -9,9 +9,16 @@ from otpy.errors import NoProcess, ProtocolError
 from otpy.links.protocol import LinkProtocol
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.pipes import LinkDescriptors
-from otpy.wire.control import DumpStacks, Inquiry, ReadGauges
 from otpy.wire.gateway import TreeRow
-from otpy.wire.sys_messages import GetState, ReplaceState, Resume, Suspend
+from otpy.wire.sys_messages import (
+    DumpStacks,
+    GetState,
+    Inquiry,
+    ReadGauges,
+    ReplaceState,
+    Resume,
+    Suspend,
+)
 
 ShapeT = TypeVar("ShapeT")
 ProtocolT = TypeVar("ProtocolT", bound=LinkProtocol)

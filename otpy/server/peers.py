@@ -1,12 +1,15 @@
 """The other workers of the tree, as one of them reaches them."""
 
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from otpy.links.pid_ref import PidRef
 from otpy.links.ref import Ref
 from otpy.links.supervisor import Administrator
 from otpy.server.context import current
-from otpy.wire.control import Address, NodeAnswer, NodeOperation
+
+if TYPE_CHECKING:
+    # A client that defines a server does without the pipes inside a tree.
+    from otpy.wire.control import Address, NodeAnswer, NodeOperation
 
 
 class Employer(Protocol):
@@ -34,10 +37,10 @@ class Peers(Employer, Administrator, Protocol):
     def cast(self, name: str, message: object, timeout: float | None, key: object) -> None:
         """Send a request that has no answer, to oneself, too."""
 
-    def ask_node(self, operation: NodeOperation, timeout: float | None) -> NodeAnswer:
+    def ask_node(self, operation: "NodeOperation", timeout: float | None) -> "NodeAnswer":
         """Ask the node, which knows who is where; raises what it answers, and `CallTimeout`."""
 
-    def send(self, who: Address, message: object, timeout: float | None) -> bool:
+    def send(self, who: "Address", message: object, timeout: float | None) -> bool:
         """Have the `handle_info` of one incarnation called; False if that is gone."""
 
     def reply_for(

@@ -11,7 +11,7 @@ from otpy.core.spec import DEFAULT_SHUTDOWN_S, ChildSpec
 from otpy.errors import OtpyError
 from otpy.events import Event
 from otpy.wire.gateway import TreeRow
-from otpy.wire.sys_messages import SystemRequest
+from otpy.wire.sys_messages import Inquiry
 
 Path: TypeAlias = tuple[str, ...]
 """Ids from the receiver down to the process that is meant; empty for the receiver itself."""
@@ -106,11 +106,6 @@ class SendSignal:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadGauges:
-    """Tell what a worker does, or all the workers of a supervisor; they are not asked."""
-
-
-@dataclass(frozen=True, slots=True)
 class Hire:
     """Start `spec`, whose id is never given again, and introduce who asks to it.
 
@@ -130,11 +125,6 @@ class StopProcess:
 
 
 @dataclass(frozen=True, slots=True)
-class DumpStacks:
-    """Tell the Python stacks of a worker; it is not asked."""
-
-
-@dataclass(frozen=True, slots=True)
 class Ask:
     """Answer `request`, or pass it on along `path`.
 
@@ -146,9 +136,6 @@ class Ask:
     request: "AskRequest"
     peer: Address | None = None
 
-
-Inquiry: TypeAlias = SystemRequest | ReadGauges | DumpStacks
-"""What is asked about a worker beside its messages."""
 
 AskRequest: TypeAlias = Request | StartMany | SendSignal | Hire | StopProcess | Inquiry
 

@@ -1,18 +1,19 @@
 """Records as MessagePack, by the types that they declare: nothing but these classes is ever made.
 
-A record is a dataclass, a named tuple or an error of `otpy.errors`. It is written as an array:
-its class's name, then its fields. What is read is checked against the declared types, field by
-field, so that whoever wrote it can make the reader build a wrong value of no kind. Values whose
-type is declared as `object` are the user's: they arrive as what they are; see `otpy.wire.values`.
+A record is a dataclass, a named tuple, an array-like struct of msgspec's or an error of
+`otpy.errors`. It is written as an array: its class's name, then its fields. What is read is checked
+against the declared types, field by field, so that whoever wrote it can make the reader build a
+wrong value of no kind. Values whose type is declared as `object` are the user's: they arrive as
+what they are; see `otpy.wire.values`.
 """
 
 import contextlib
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, Final, NamedTuple, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, NamedTuple, Union, cast, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -97,7 +98,7 @@ def _plan_of_class(kind: Any) -> Plan:
         return Plan(lambda member: member.value, _built(kind, kind))
     if issubclass(kind, OtpyError):
         return Plan(_write_error, _read_error)
-    if issubclass(kind, msgspec.Struct):
+    if issubclass(kind, msgspec.Struct) and not _has_name(kind):
         return Plan(msgspec.to_builtins, _built(kind, lambda data: msgspec.convert(data, kind)))
     return _record(kind)
 
@@ -167,12 +168,15 @@ def _record(kind: Any) -> Plan:
 
 def _fields(kind: Any) -> list[tuple[str, Plan]]:
     hints = get_type_hints(kind)
-    names = (
-        kind._fields
-        if issubclass(kind, tuple)
-        else [field.name for field in dataclasses.fields(kind)]
-    )
-    return [(name, plan_of(hints[name])) for name in names]
+    return [(name, plan_of(hints[name])) for name in _field_names(kind)]
+
+
+def _field_names(kind: Any) -> Sequence[str]:
+    if issubclass(kind, tuple):
+        return cast(Sequence[str], kind._fields)
+    if issubclass(kind, msgspec.Struct):
+        return cast(Sequence[str], kind.__struct_fields__)
+    return [field.name for field in dataclasses.fields(kind)]
 
 
 class _Union:
@@ -202,9 +206,11 @@ class _Union:
 
 def _has_name(kind: Any) -> bool:
     """Return whether values of a type are written with the name of their class before them."""
-    return isinstance(kind, type) and (
-        (issubclass(kind, tuple) and hasattr(kind, "_fields")) or dataclasses.is_dataclass(kind)
-    )
+    if not isinstance(kind, type):
+        return False
+    if issubclass(kind, msgspec.Struct):
+        return kind.__struct_config__.array_like
+    return (issubclass(kind, tuple) and hasattr(kind, "_fields")) or dataclasses.is_dataclass(kind)
 
 
 def _name_in(data: Any) -> str:

@@ -1,18 +1,15 @@
 """What a server is asked beside its messages (sys.erl), and what a trace of it says."""
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class GetState:
+class GetState(msgspec.Struct, frozen=True, array_like=True):
     """Tell your state."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReplaceState:
+class ReplaceState(msgspec.Struct, frozen=True, array_like=True):
     """Give these attributes these values, all or none; tell the state then.
 
     Raises:
@@ -27,22 +24,31 @@ class ReplaceState:
             raise TypeError(f"attributes is a mapping of names, got {self.attributes!r:.100}")
 
 
-@dataclass(frozen=True, slots=True)
-class Suspend:
+class Suspend(msgspec.Struct, frozen=True, array_like=True):
     """Take no messages any more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Resume:
+class Resume(msgspec.Struct, frozen=True, array_like=True):
     """Take messages again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+class Trace(msgspec.Struct, frozen=True, array_like=True):
     """Write what you receive and answer into the pipe beside this."""
 
 
 SystemRequest: TypeAlias = GetState | ReplaceState | Suspend | Resume | Trace
+
+
+class ReadGauges(msgspec.Struct, frozen=True, array_like=True):
+    """Tell what a worker does, or all the workers of a supervisor; they are not asked."""
+
+
+class DumpStacks(msgspec.Struct, frozen=True, array_like=True):
+    """Tell the Python stacks of a worker; it is not asked."""
+
+
+Inquiry: TypeAlias = SystemRequest | ReadGauges | DumpStacks
+"""What is asked about a worker beside its messages."""
 
 
 class TraceEvent(msgspec.Struct, frozen=True, array_like=True):

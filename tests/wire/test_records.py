@@ -12,7 +12,7 @@ from otpy import errors
 from otpy.core import exits, messages, spec
 from otpy.errors import OtpyError, ProtocolError
 from otpy.events import ChildStarted
-from otpy.wire import control
+from otpy.wire import control, sys_messages
 from otpy.wire.control import Address, Answered, AskProcess, FromSupervisor, FromWorker, NodeRequest
 from otpy.wire.records import RecordCodec
 
@@ -31,6 +31,14 @@ CHILD = spec.ChildSpec(
 )
 EVENT = ChildStarted(at=1.5, path="a", kind="worker", pid=5, incarnation=2)
 NESTED = exits.FailedToStartChild("a", exits.FailedToStartChild("b", exits.Raised("E: x", "trace")))
+INQUIRIES: list[sys_messages.Inquiry] = [
+    sys_messages.ReplaceState({"a": [1]}),
+    sys_messages.GetState(),
+    sys_messages.Suspend(),
+    sys_messages.Resume(),
+    sys_messages.ReadGauges(),
+    sys_messages.DumpStacks(),
+]
 
 MESSAGES = [
     control.Ready(traps=False),
@@ -45,6 +53,7 @@ MESSAGES = [
         1, Address("a", 1), AskProcess("p", messages.StartMany((messages.StartChild(CHILD),)))
     ),
     NodeRequest(1, Address("a", 1), AskProcess("p", messages.StartCopy("x", (1,), {"y": [1]}))),
+    *(NodeRequest(1, Address("a", 1), AskProcess("p", request)) for request in INQUIRIES),
     Answered(1, CHILD, {"a": 4}),
     Answered(1, messages.Results((messages.Done("a", 1), messages.NotStarted(NESTED))), {}),
     Answered(1, control.Plain(packed=b"\xc0"), {}),
@@ -53,7 +62,9 @@ MESSAGES = [
 
 @pytest.mark.parametrize("message", MESSAGES, ids=lambda message: type(message).__name__)
 def test_a_record_comes_back(message: object) -> None:
-    assert CODEC.decode(CODEC.encode(message, 3)) == (3, message)
+    number, read = CODEC.decode(CODEC.encode(message, 3))
+    assert (number, repr(read)) == (3, repr(message))
+    assert read == message
 
 
 @pytest.mark.parametrize(

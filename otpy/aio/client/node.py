@@ -30,10 +30,9 @@ from otpy.server.proxy import Proxy
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.nodedir import NodeDir, can_be_name
 from otpy.wire import link as say
-from otpy.wire.control import Inquiry
 from otpy.wire.gateway import Statistics, Stopped, TreeRow
 from otpy.wire.keys import key_bytes
-from otpy.wire.sys_messages import ReplaceState
+from otpy.wire.sys_messages import Inquiry, ReplaceState
 
 ShapeT = TypeVar("ShapeT")
 ServerT = TypeVar("ServerT")

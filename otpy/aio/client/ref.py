@@ -9,8 +9,8 @@ from otpy.errors import CallTimeout, NoProcess, SeveralInstances
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
 from otpy.links.messages import Down
 from otpy.system.wait import is_alive
-from otpy.wire.control import DumpStacks
 from otpy.wire.gateway import TreeRow
+from otpy.wire.sys_messages import DumpStacks
 
 
 class Monitor:

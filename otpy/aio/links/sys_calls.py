@@ -4,9 +4,8 @@ from typing import Any, Protocol, TypeVar
 
 from otpy.aio.links.deadline import within
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
-from otpy.wire.control import Inquiry, ReadGauges
 from otpy.wire.gateway import Statistics, Stopped
-from otpy.wire.sys_messages import GetState, ReplaceState, Resume, Suspend
+from otpy.wire.sys_messages import GetState, Inquiry, ReadGauges, ReplaceState, Resume, Suspend
 
 T = TypeVar("T")
 

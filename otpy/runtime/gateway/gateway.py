@@ -48,14 +48,12 @@ from otpy.wire.control import (
     MAX_REGISTERED,
     Address,
     Answered,
-    DumpStacks,
     ExitInfo,
     Hire,
     Introduced,
     Listen,
     NodeReply,
     Publish,
-    ReadGauges,
     Ready,
     SendSignal,
     ShutDown,
@@ -64,7 +62,15 @@ from otpy.wire.control import (
 )
 from otpy.wire.gateway import VERSION, GatewayRequest
 from otpy.wire.link import request_value
-from otpy.wire.sys_messages import GetState, ReplaceState, Resume, Suspend, SystemRequest
+from otpy.wire.sys_messages import (
+    DumpStacks,
+    GetState,
+    ReadGauges,
+    ReplaceState,
+    Resume,
+    Suspend,
+    SystemRequest,
+)
 
 
 @dataclass(frozen=True, slots=True)

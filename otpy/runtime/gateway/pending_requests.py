@@ -20,7 +20,6 @@ from otpy.wire.control import (
     Address,
     Answered,
     Ask,
-    DumpStacks,
     Entries,
     Forget,
     Hire,
@@ -32,14 +31,13 @@ from otpy.wire.control import (
     NodeRequest,
     Path,
     Plain,
-    ReadGauges,
     SendSignal,
     StopProcess,
 )
 from otpy.wire.frames import MAX_FRAME
 from otpy.wire.handoff import KNOCK, WALK_IN
 from otpy.wire.link import VERSION
-from otpy.wire.sys_messages import SystemRequest, Trace
+from otpy.wire.sys_messages import DumpStacks, ReadGauges, SystemRequest, Trace
 from otpy.wire.values import carried
 
 

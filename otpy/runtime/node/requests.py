@@ -27,7 +27,6 @@ from otpy.wire.control import (
     Entries,
     Exit,
     GetExitInfo,
-    Inquiry,
     Introduce,
     LinkTo,
     Lookup,
@@ -36,7 +35,6 @@ from otpy.wire.control import (
     NodeReply,
     NodeRequest,
     Notify,
-    ReadGauges,
     Register,
     RegisterName,
     StopProcess,
@@ -45,6 +43,7 @@ from otpy.wire.control import (
     Whereis,
 )
 from otpy.wire.gateway import TreeRow
+from otpy.wire.sys_messages import Inquiry, ReadGauges
 
 
 class RequestHandler:

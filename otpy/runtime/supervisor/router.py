@@ -29,7 +29,6 @@ from otpy.system.wait import send_signal, signal_name
 from otpy.wire.control import (
     Answered,
     Ask,
-    DumpStacks,
     Forget,
     Hire,
     Introduce,
@@ -39,11 +38,10 @@ from otpy.wire.control import (
     NodeRequest,
     Notify,
     Plain,
-    ReadGauges,
     SendSignal,
     StopProcess,
 )
-from otpy.wire.sys_messages import SystemRequest
+from otpy.wire.sys_messages import DumpStacks, ReadGauges, SystemRequest
 
 NOBODY: Final = 0
 """The token of a question whose answer nobody waits for."""

@@ -41,7 +41,6 @@ from otpy.wire.control import (
     Connect,
     ExitInfo,
     GetExitInfo,
-    Inquiry,
     Introduced,
     NodeAnswer,
     NodeOperation,
@@ -49,6 +48,7 @@ from otpy.wire.control import (
     Whereis,
 )
 from otpy.wire.gateway import Stopped, TreeRow
+from otpy.wire.sys_messages import Inquiry
 
 T = TypeVar("T")
 

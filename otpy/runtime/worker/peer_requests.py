@@ -21,7 +21,6 @@ from otpy.wire.control import (
     AskProcess,
     ExitInfo,
     Hire,
-    Inquiry,
     Introduced,
     Lost,
     NodeReply,
@@ -32,7 +31,7 @@ from otpy.wire.frames import MAX_FRAME
 from otpy.wire.gateway import MAX_REQUEST, TreeRow
 from otpy.wire.link import VERSION
 from otpy.wire.nesting import check_nesting
-from otpy.wire.sys_messages import ReplaceState
+from otpy.wire.sys_messages import Inquiry, ReplaceState
 from otpy.wire.values import revived
 
 T = TypeVar("T")

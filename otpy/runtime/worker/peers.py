@@ -43,7 +43,6 @@ from otpy.wire.control import (
     Connect,
     ExitInfo,
     GetExitInfo,
-    Inquiry,
     Introduced,
     NodeAnswer,
     NodeOperation,
@@ -51,6 +50,7 @@ from otpy.wire.control import (
     Whereis,
 )
 from otpy.wire.gateway import Stopped, TreeRow
+from otpy.wire.sys_messages import Inquiry
 
 if TYPE_CHECKING:
     from otpy.runtime.worker.async_peers import AsyncPeers
