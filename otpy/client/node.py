@@ -13,7 +13,7 @@ from otpy.client.gateway import Gateway, not_running, only_node
 from otpy.client.ref import Ref
 from otpy.client.replies import converted, inquiry, introduced, stop_order
 from otpy.client.statistics import statistics_of
-from otpy.client.task_starter import ClientEmployer
+from otpy.client.task_starter import ClientTaskStarter
 from otpy.client.trace import TraceStream
 from otpy.client.tree import ProcessInfo, tree_of
 from otpy.errors import (
@@ -73,7 +73,7 @@ def connect(node: str | None = None, *, timeout: float | None = DEFAULT_TIMEOUT_
     return Node(gateway)
 
 
-class Node(ClientEmployer):
+class Node(ClientTaskStarter):
     """A running node. Any number of threads may use it, and it goes on after a fork.
 
     Get one by `connect`; close it, or use it as a context manager.
@@ -354,7 +354,7 @@ class Node(ClientEmployer):
         """Forget every connection: to be called in the child after a fork."""
         self._gateway.abandon()
         self._links.abandon()
-        self.abandon_hired()
+        self.abandon_tasks()
         for ref in self._refs.values():
             ref.abandon()
         for stream in list(self._streams):

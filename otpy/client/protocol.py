@@ -25,7 +25,7 @@ class GatewayAnswer(msgspec.Struct, array_like=True, frozen=True):
 
 _gateway_decoder: Final = msgspec.msgpack.Decoder(GatewayAnswer, ext_hook=revived)
 
-_DESCRIPTORS: Final = {"connect": 3, "hire": 3, "shutdown": 1, "trace": 1}
+_DESCRIPTORS: Final = {"connect": 3, "start_task": 3, "shutdown": 1, "trace": 1}
 """How many descriptors come with the OK of an operation."""
 
 

@@ -16,27 +16,27 @@ if TYPE_CHECKING:
     from otpy.links.supervisor import SupervisorRef
 
 
-class ClientEmployer(Introducer, abc.ABC):
+class ClientTaskStarter(Introducer, abc.ABC):
     """What a node does for `otpy.tasks`, which is what to use."""
 
     def __init__(self, gateway: "Gateway") -> None:
         self._gateway = gateway
-        self._hired: weakref.WeakSet[Link] = weakref.WeakSet()
+        self._task_links: weakref.WeakSet[Link] = weakref.WeakSet()
 
     @abc.abstractmethod
     def supervisor(self, path: str = "") -> "SupervisorRef":
         """Return a reference to a supervisor; "" is the root."""
 
-    def hire(self, supervisor: str, shutdown: float, *, tied: bool) -> PidRef:
+    def start_task(self, supervisor: str, shutdown: float, *, linked: bool) -> PidRef:
         """Have a supervisor start a task, and get a reference to that very process."""
-        arguments = {"supervisor": supervisor, "shutdown": shutdown, "tied": tied}
+        arguments = {"supervisor": supervisor, "shutdown": shutdown, "linked": linked}
         # Repeated if the gateway is killed: a task that nobody has a link to ends by itself.
-        answer = self._gateway.ask("hire", arguments, None)
-        who, ends, protocol = introduced("hire", answer, self.protocol())
+        answer = self._gateway.ask("start_task", arguments, None)
+        who, ends, protocol = introduced("start_task", answer, self.protocol())
         where = (who.path, who.pid, who.incarnation)
         node_pid = self._gateway.hello.pid
         link = Link(ends, *where, node_pid=node_pid, protocol=protocol)
-        self._hired.add(link)
+        self._task_links.add(link)
         return PidRef(self, link)
 
     def terminate_children(self, supervisor: str, ids: list[str]) -> None:
@@ -44,7 +44,7 @@ class ClientEmployer(Introducer, abc.ABC):
         with contextlib.suppress(NoProcess, ProcessDown):
             self.supervisor(supervisor).terminate_children(ids)
 
-    def abandon_hired(self) -> None:
+    def abandon_tasks(self) -> None:
         """Forget the links to tasks: to be called in the child after a fork."""
-        for link in list(self._hired):
+        for link in list(self._task_links):
             link.abandon()

@@ -12,20 +12,20 @@ if TYPE_CHECKING:
     from otpy.wire.control import Address, NodeAnswer, NodeOperation
 
 
-class Employer(Protocol):
+class TaskStarter(Protocol):
     """Whoever gets tasks started."""
 
-    def hire(self, supervisor: str, shutdown: float, *, tied: bool) -> PidRef:
+    def start_task(self, supervisor: str, shutdown: float, *, linked: bool) -> PidRef:
         """Have a supervisor start a task, and get a reference to that very process.
 
-        With `tied` it is stopped when this process ends.
+        With `linked` it is stopped when this process ends.
         """
 
     def terminate_children(self, supervisor: str, ids: list[str]) -> None:
         """Stop children; those that have ended, with their supervisor or alone, are no mistake."""
 
 
-class Peers(Employer, Administrator, Protocol):
+class Peers(TaskStarter, Administrator, Protocol):
     """The other workers of the tree."""
 
     def on_a_loop(self) -> Any:

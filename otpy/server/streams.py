@@ -10,7 +10,7 @@ from typing import Any, Final
 from otpy.errors import CallTimeout, OtpyError
 from otpy.links.deadline import DEFAULT_TIMEOUT_S, EXIT_INFO_S, poll_ms
 from otpy.server import tasks
-from otpy.server.peers import Employer
+from otpy.server.peers import TaskStarter
 from otpy.server.tasks import DEFAULT_SHUTDOWN_S, DEFAULT_SUPERVISOR, Function, Task
 
 AHEAD: Final = 4
@@ -30,7 +30,7 @@ def stream(
     linked: bool = True,
     supervisor: str = DEFAULT_SUPERVISOR,
     shutdown: float = DEFAULT_SHUTDOWN_S,
-    node: Employer | None = None,
+    node: TaskStarter | None = None,
 ) -> Iterator[Any]:
     """Run ``function(item)`` for each item in a task of its own, and yield the results.
 

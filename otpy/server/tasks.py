@@ -18,7 +18,7 @@ from otpy.links.ref import Ref
 from otpy.server.context import current
 from otpy.server.functions import name_of
 from otpy.server.job import Job
-from otpy.server.peers import Employer
+from otpy.server.peers import TaskStarter
 
 if TYPE_CHECKING:
     from asyncio import Future
@@ -35,11 +35,11 @@ class Task:
 
     Attributes:
         name: The path of that process.
-        employer: Who had it started: what a worker reaches others by, or a client's node.
+        starter: Who had it started: what a worker reaches others by, or a client's node.
     """
 
-    def __init__(self, employer: Employer, ref: Ref, request: tuple[object, ...]) -> None:
-        self.employer, self.name = employer, ref.name
+    def __init__(self, starter: TaskStarter, ref: Ref, request: tuple[object, ...]) -> None:
+        self.starter, self.name = starter, ref.name
         self._link = ref.link
         self._owner = os.getpid()
         self._pending = ref.send_request(*request, timeout=None)
@@ -127,7 +127,7 @@ def async_(
     *args: Any,
     supervisor: str = DEFAULT_SUPERVISOR,
     shutdown: float = DEFAULT_SHUTDOWN_S,
-    node: Employer | None = None,
+    node: TaskStarter | None = None,
 ) -> Task:
     """Begin ``function(*args)`` in a process of its own, to be awaited; return at once.
 
@@ -149,8 +149,8 @@ def async_(
         OtpyError: This process is not a worker of a tree, and no `node` is given.
     """
     request = request_of(function, args, node)
-    with _hired(node, supervisor, shutdown, tied=True) as (employer, ref):
-        return Task(employer, ref, request)
+    with _task_process(node, supervisor, shutdown, linked=True) as (starter, ref):
+        return Task(starter, ref, request)
 
 
 def async_nolink(
@@ -159,12 +159,12 @@ def async_nolink(
     *args: Any,
     supervisor: str = DEFAULT_SUPERVISOR,
     shutdown: float = DEFAULT_SHUTDOWN_S,
-    node: Employer | None = None,
+    node: TaskStarter | None = None,
 ) -> Task:
     """Do as `async_`, but the task goes on when this process ends."""
     request = request_of(function, args, node)
-    with _hired(node, supervisor, shutdown, tied=False) as (employer, ref):
-        return Task(employer, ref, request)
+    with _task_process(node, supervisor, shutdown, linked=False) as (starter, ref):
+        return Task(starter, ref, request)
 
 
 def start(
@@ -173,14 +173,14 @@ def start(
     *args: Any,
     supervisor: str = DEFAULT_SUPERVISOR,
     shutdown: float = DEFAULT_SHUTDOWN_S,
-    node: Employer | None = None,
+    node: TaskStarter | None = None,
 ) -> str:
     """Begin a task that nobody awaits, for its effects; return its path. Raises as `async_`.
 
     What it raises is in the log, and in its post-mortem; `Refused`, too.
     """
     request = request_of(function, args, node)
-    with _hired(node, supervisor, shutdown, tied=False) as (_, ref):
+    with _task_process(node, supervisor, shutdown, linked=False) as (_, ref):
         ref.cast(*request, timeout=None)
     if ref.link is not None:
         ref.link.retire()
@@ -266,16 +266,16 @@ def shutdown(task: Task) -> Any:
 
 def end(tasks: Iterable[Task]) -> None:
     """Stop tasks that run, all at once; those that have ended already are no mistake."""
-    names: dict[Employer, list[str]] = {}
+    names: dict[TaskStarter, list[str]] = {}
     for task in tasks:
-        names.setdefault(task.employer, []).append(task.name)
-    for employer, theirs in names.items():
-        _dismiss(employer, theirs)
+        names.setdefault(task.starter, []).append(task.name)
+    for starter, theirs in names.items():
+        _terminate(starter, theirs)
 
 
-def _dismiss(employer: Employer, names: list[str]) -> None:
+def _terminate(starter: TaskStarter, names: list[str]) -> None:
     for supervisor, ids in by_supervisor(names).items():
-        employer.terminate_children(supervisor, ids)
+        starter.terminate_children(supervisor, ids)
 
 
 def by_supervisor(names: Iterable[str]) -> dict[str, list[str]]:
@@ -308,23 +308,23 @@ def request_of(
 
 
 @contextlib.contextmanager
-def _hired(
-    node: Employer | None, supervisor: str, shutdown: float, *, tied: bool
-) -> Iterator[tuple[Employer, Ref]]:
+def _task_process(
+    node: TaskStarter | None, supervisor: str, shutdown: float, *, linked: bool
+) -> Iterator[tuple[TaskStarter, Ref]]:
     """Have a process that is told what to do; it is ended again if that fails."""
     check_shutdown(shutdown)
-    employer = current().peers if node is None else node
-    ref = _hire(employer, supervisor, shutdown, tied=tied)
+    starter = current().peers if node is None else node
+    ref = _start_task(starter, supervisor, shutdown, linked=linked)
     try:
-        yield employer, ref
+        yield starter, ref
     except BaseException:
-        _dismiss(employer, [ref.name])
+        _terminate(starter, [ref.name])
         raise
 
 
-def _hire(employer: Employer, supervisor: str, shutdown: float, *, tied: bool) -> Ref:
+def _start_task(starter: TaskStarter, supervisor: str, shutdown: float, *, linked: bool) -> Ref:
     try:
-        return employer.hire(supervisor, shutdown, tied=tied)
+        return starter.start_task(supervisor, shutdown, linked=linked)
     except NoProcess as error:
         raise advised(error, supervisor) from None
 

@@ -91,11 +91,11 @@ class Exit(NamedTuple):
 
 
 class Notify(NamedTuple):
-    """Give `notice` to a worker, if it is still that incarnation."""
+    """Give `notification` to a worker, if it is still that incarnation."""
 
     path: Path
     incarnation: int
-    notice: Down | Exit
+    notification: Down | Exit
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class SendSignal:
 
 
 @dataclass(frozen=True, slots=True)
-class Hire:
+class StartTask:
     """Start `spec`, whose id is never given again, and introduce who asks to it.
 
     Beside it are the ends of a link; and the pidfd of who asks if the child is to end when
@@ -137,7 +137,7 @@ class Ask:
     peer: Address | None = None
 
 
-AskRequest: TypeAlias = Request | StartMany | SendSignal | Hire | StopProcess | Inquiry
+AskRequest: TypeAlias = Request | StartMany | SendSignal | StartTask | StopProcess | Inquiry
 
 
 class Forget(NamedTuple):
@@ -256,7 +256,7 @@ class AskProcess(NamedTuple):
     """
 
     name: str
-    request: Request | StartMany | Hire | StopProcess | Inquiry
+    request: Request | StartMany | StartTask | StopProcess | Inquiry
     starting: bool = False
 
 

@@ -17,8 +17,8 @@ Descriptors travel beside the first byte of the frame that they belong to. Opera
                                           is what the worker says first on the link; to whom
                                           `speaks` its version of `otpy.wire.link` it may leave
                                           that out
-    hire        {supervisor, shutdown,    as `connect`: to a temporary child that runs a function
-                 tied}                    once it is told to, and ends with the client if `tied`
+    start_task  {supervisor, shutdown,    as `connect`: to a temporary child that runs a function
+                 linked}                    once it is told to, and ends with the client if `linked`
     supervisor  {path, op, ...}           the supervisor API; path "" is the root supervisor
     signal      {name, number}            sends a signal through the child's pidfd
     statistics  {name, below}             [`Statistics`] of a worker, or with `below` of all the

@@ -22,7 +22,7 @@ def parameters(function: Any) -> list[str]:
 @pytest.mark.parametrize(
     ("blocking", "awaited", "others"),
     [
-        (otpy.Node, otpy.aio.Node, {"abandon_hired"}),
+        (otpy.Node, otpy.aio.Node, {"abandon_tasks"}),
         (otpy.Ref, otpy.aio.Ref, set()),
         (otpy.SupervisorRef, otpy.aio.SupervisorRef, set()),
         (otpy.Monitor, otpy.aio.Monitor, set()),

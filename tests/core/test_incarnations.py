@@ -1,4 +1,4 @@
-"""Which life of a child is meant: numbers go on, and late news of an earlier life is void."""
+"""Which life of a child is meant: numbers go on, and messages about an earlier one are void."""
 
 import pytest
 

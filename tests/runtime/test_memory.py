@@ -19,7 +19,7 @@ from otpy.events import (
 )
 from otpy.runtime.directory import Directory
 from otpy.runtime.exit_watch import ExitWatchers
-from otpy.runtime.node.monitors import Relations
+from otpy.runtime.node.monitors import MonitorTable
 from otpy.runtime.supervisor.subtree_numbers import SubtreeNumbers
 from otpy.wire.codec import pack
 from otpy.wire.control import Address
@@ -116,7 +116,7 @@ def test_children_under_ever_new_names_leave_nothing_in_the_tables() -> None:
     """What the node, the gateway and each supervisor above keep of what they are told."""
     directory, numbers = Directory(), SubtreeNumbers(Numbers())
     exit_watchers = ExitWatchers(directory)
-    relations = Relations(directory, exit_watchers, lambda _who, _notice: None)
+    monitors = MonitorTable(directory, exit_watchers, lambda _who, _notification: None)
     directory.apply(ChildrenDeclared(at=1.0, path="", children=(("pool", "supervisor"),)))
     watcher = Address("a", 1)
 
@@ -125,11 +125,11 @@ def test_children_under_ever_new_names_leave_nothing_in_the_tables() -> None:
             path = f"pool/child-{number}"
             for event in life_of(path, number):
                 if isinstance(event, ChildEnded):
-                    relations.monitor(watcher, number, path)
-                    relations.link(Address(path, 1), "pool/child-other", traps=True)
+                    monitors.monitor(watcher, number, path)
+                    monitors.link(Address(path, 1), "pool/child-other", traps=True)
                 over = directory.apply(event)
                 exit_watchers.notify(over)
-                relations.ended(over)
+                monitors.ended(over)
                 numbers.note([event])
 
     tracemalloc.start()

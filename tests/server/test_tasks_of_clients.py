@@ -36,7 +36,7 @@ def test_a_task_that_nobody_can_give_a_job_to_ends(nodes: Nodes) -> None:
     node = nodes.run("{name: app, children: [{id: tasks, strategy: dynamic}]}")
     with RawClient(node) as client:
         client.hello()
-        hire = {"supervisor": "tasks", "shutdown": 5.0, "tied": False}
-        status, who = client.ask("hire", hire)
+        start_task = {"supervisor": "tasks", "shutdown": 5.0, "linked": False}
+        status, who = client.ask("start_task", start_task)
         assert status == 0, who
     assert node.next(ChildEnded, path=who["path"]).reason == "normal"

@@ -103,11 +103,11 @@ VALUES: Final = st.recursive(
     max_leaves=8,
 )
 OPERATIONS: Final = (
-    "hello", "whereis", "tree", "connect", "supervisor", "hire", "signal", "statistics", "stop",
-    "trace", "stack", "get_state", "replace_state", "exit_info", "events", "lookup",
+    "hello", "whereis", "tree", "connect", "supervisor", "start_task", "signal", "statistics",
+    "stop", "trace", "stack", "get_state", "replace_state", "exit_info", "events", "lookup",
 )  # fmt: skip
 NAMES: Final = (
-    "name", "timeout", "path", "op", "spec", "specs", "child", "children", "supervisor", "tied",
+    "name", "timeout", "path", "op", "spec", "specs", "child", "children", "supervisor", "linked",
     "shutdown", "number", "below", "incarnation", "reason", "attributes", "follow", "key", "speaks",
 )  # fmt: skip
 """All arguments of all operations, but `shutdown` of the node, and what leaves a server asleep."""
@@ -235,7 +235,7 @@ ODD: Final[tuple[Any, ...]] = (
 ARGUMENTS: Final[dict[str, dict[str, Any]]] = {
     "whereis": {"name": "a"},
     "connect": {"name": "a", "timeout": 5.0},
-    "hire": {"supervisor": "", "shutdown": 1.0, "tied": True},
+    "start_task": {"supervisor": "", "shutdown": 1.0, "linked": True},
     "signal": {"name": "a", "number": 0},
     "statistics": {"name": "a", "below": False},
     "get_state": {"name": "a"},

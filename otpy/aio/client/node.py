@@ -93,7 +93,7 @@ class Node:
         self._refs: dict[str, Ref] = {}
         self._links = LinkTable()
         self._streams: weakref.WeakSet[EventStream | TraceStream] = weakref.WeakSet()
-        self._hired: weakref.WeakSet[Link] = weakref.WeakSet()
+        self._task_links: weakref.WeakSet[Link] = weakref.WeakSet()
         self._closed = False
         _nodes.add(self)
 
@@ -299,15 +299,15 @@ class Node:
         row = await self.ask_until("whereis", {"name": name}, deadline, shape=TreeRow)
         return await self.ask_until("stop", stop_order(row, reason), deadline, shape=Stopped)
 
-    async def hire(self, supervisor: str, shutdown: float, *, tied: bool) -> PidRef:
+    async def start_task(self, supervisor: str, shutdown: float, *, linked: bool) -> PidRef:
         """Have a supervisor start a task, and get a reference to that very process."""
-        arguments = {"supervisor": supervisor, "shutdown": shutdown, "tied": tied}
+        arguments = {"supervisor": supervisor, "shutdown": shutdown, "linked": linked}
         # Repeated if the gateway is killed: a task that nobody has a link to ends by itself.
-        answer = await self._gateway.ask("hire", arguments)
-        who, ends, protocol = introduced("hire", answer, self.protocol())
+        answer = await self._gateway.ask("start_task", arguments)
+        who, ends, protocol = introduced("start_task", answer, self.protocol())
         where = (who.path, who.pid, who.incarnation)
         link = Link(ends, *where, node_pid=self.pid, protocol=protocol)
-        self._hired.add(link)
+        self._task_links.add(link)
         return PidRef(self, link)
 
     async def terminate_children(self, supervisor: str, ids: list[str]) -> None:
@@ -362,7 +362,7 @@ class Node:
         self._closed = True
         self._gateway.abandon()
         self._links.abandon()
-        for link in tuple(self._hired):
+        for link in tuple(self._task_links):
             link.abandon()
         for ref in self._refs.values():
             ref.abandon()

@@ -9,17 +9,17 @@ from otpy.server.context import current
 from otpy.wire.control import Address, NodeAnswer, NodeOperation
 
 
-class Employer(Protocol):
-    """Whoever gets tasks started; as `otpy.server.peers.Employer`."""
+class TaskStarter(Protocol):
+    """Whoever gets tasks started; as `otpy.server.peers.TaskStarter`."""
 
-    async def hire(self, supervisor: str, shutdown: float, *, tied: bool) -> PidRef:
+    async def start_task(self, supervisor: str, shutdown: float, *, linked: bool) -> PidRef:
         """Have a supervisor start a task, and get a reference to that very process."""
 
     async def terminate_children(self, supervisor: str, ids: list[str]) -> None:
         """Stop children; those that have ended, with their supervisor or alone, are no mistake."""
 
 
-class Peers(Employer, Administrator, Protocol):
+class Peers(TaskStarter, Administrator, Protocol):
     """The other workers of the tree; as `otpy.server.peers.Peers`."""
 
     def __getitem__(self, name: str) -> Ref:

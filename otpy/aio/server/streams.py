@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from otpy.aio.server import tasks
-from otpy.aio.server.peers import Employer
+from otpy.aio.server.peers import TaskStarter
 from otpy.aio.server.tasks import Task
 from otpy.errors import CallTimeout, OtpyError
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
@@ -32,7 +32,7 @@ def stream(
     linked: bool = True,
     supervisor: str = DEFAULT_SUPERVISOR,
     shutdown: float = DEFAULT_SHUTDOWN_S,
-    node: Employer | None = None,
+    node: TaskStarter | None = None,
 ) -> AsyncGenerator[Any, None]:
     """Run ``function(item)`` for each item in a task of its own, and yield the results.
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from otpy.aio.links.pending import Pending
 from otpy.aio.links.pid_ref import PidRef
-from otpy.aio.server.peers import Employer, peers
+from otpy.aio.server.peers import TaskStarter, peers
 from otpy.errors import CallTimeout, NoProcess, OtpyError, ProcessDown
 from otpy.links.deadline import DEFAULT_TIMEOUT_S, deadline_of
 from otpy.server.tasks import (
@@ -29,11 +29,11 @@ class Task:
 
     Attributes:
         name: The path of that process.
-        employer: Who had it started: what a worker reaches others by, or a client's node.
+        starter: Who had it started: what a worker reaches others by, or a client's node.
     """
 
-    def __init__(self, employer: Employer, ref: PidRef, pending: Pending) -> None:
-        self.employer, self.name = employer, ref.name
+    def __init__(self, starter: TaskStarter, ref: PidRef, pending: Pending) -> None:
+        self.starter, self.name = starter, ref.name
         self._ref, self._pending = ref, pending
         self._owner = os.getpid()
 
@@ -81,13 +81,13 @@ async def async_(
     *args: Any,
     supervisor: str = DEFAULT_SUPERVISOR,
     shutdown: float = DEFAULT_SHUTDOWN_S,
-    node: Employer | None = None,
+    node: TaskStarter | None = None,
 ) -> Task:
     """Begin ``function(*args)`` in a process of its own, to be awaited; as `otpy.tasks.async_`.
 
     A client gives what `otpy.aio.connect` returned as its `node`.
     """
-    return await _begun(function, args, supervisor, shutdown, node, tied=True)
+    return await _begun(function, args, supervisor, shutdown, node, linked=True)
 
 
 async def async_nolink(
@@ -96,10 +96,10 @@ async def async_nolink(
     *args: Any,
     supervisor: str = DEFAULT_SUPERVISOR,
     shutdown: float = DEFAULT_SHUTDOWN_S,
-    node: Employer | None = None,
+    node: TaskStarter | None = None,
 ) -> Task:
     """Do as `async_`, but the task goes on when this process ends."""
-    return await _begun(function, args, supervisor, shutdown, node, tied=False)
+    return await _begun(function, args, supervisor, shutdown, node, linked=False)
 
 
 async def start(
@@ -108,11 +108,11 @@ async def start(
     *args: Any,
     supervisor: str = DEFAULT_SUPERVISOR,
     shutdown: float = DEFAULT_SHUTDOWN_S,
-    node: Employer | None = None,
+    node: TaskStarter | None = None,
 ) -> str:
     """Begin a task that nobody awaits, for its effects; return its path. As `otpy.tasks.start`."""
     request = request_of(function, args, node)
-    async with _hired(node, supervisor, shutdown, tied=False) as (_, ref):
+    async with _task_process(node, supervisor, shutdown, linked=False) as (_, ref):
         await ref.cast(*request, timeout=None)
     ref.close()
     return ref.name
@@ -156,24 +156,24 @@ async def shutdown(task: Task) -> Any:
 
 async def end(tasks: Iterable[Task]) -> None:
     """Stop tasks that run; those that have ended already are no mistake."""
-    names: dict[Employer, list[str]] = {}
+    names: dict[TaskStarter, list[str]] = {}
     for task in tasks:
-        names.setdefault(task.employer, []).append(task.name)
-    for employer, theirs in names.items():
-        await _dismiss(employer, theirs)
+        names.setdefault(task.starter, []).append(task.name)
+    for starter, theirs in names.items():
+        await _terminate(starter, theirs)
 
 
-async def _dismiss(employer: Employer, names: list[str]) -> None:
+async def _terminate(starter: TaskStarter, names: list[str]) -> None:
     for supervisor, ids in by_supervisor(names).items():
-        await employer.terminate_children(supervisor, ids)
+        await starter.terminate_children(supervisor, ids)
 
 
-async def _dismiss_late(employer: Employer, hiring: "asyncio.Future[PidRef]") -> None:
+async def _terminate_late(starter: TaskStarter, starting: "asyncio.Future[PidRef]") -> None:
     """End a task's process that nobody wants any more, once it is there."""
     with contextlib.suppress(OtpyError):
-        ref = await hiring
+        ref = await starting
         ref.close()
-        await _dismiss(employer, [ref.name])
+        await _terminate(starter, [ref.name])
 
 
 async def _begun(
@@ -181,35 +181,35 @@ async def _begun(
     args: tuple[Any, ...],
     supervisor: str,
     shutdown: float,
-    node: Employer | None,
+    node: TaskStarter | None,
     *,
-    tied: bool,
+    linked: bool,
 ) -> Task:
     request = request_of(function, args, node)
-    async with _hired(node, supervisor, shutdown, tied=tied) as (employer, ref):
+    async with _task_process(node, supervisor, shutdown, linked=linked) as (starter, ref):
         pending: Pending = await ref.send_request(*request, timeout=None)
-        return Task(employer, ref, pending)
+        return Task(starter, ref, pending)
 
 
 @contextlib.asynccontextmanager
-async def _hired(
-    node: Employer | None, supervisor: str, shutdown: float, *, tied: bool
-) -> AsyncIterator[tuple[Employer, PidRef]]:
+async def _task_process(
+    node: TaskStarter | None, supervisor: str, shutdown: float, *, linked: bool
+) -> AsyncIterator[tuple[TaskStarter, PidRef]]:
     """Have a process that is told what to do; it is ended again if that fails."""
     check_shutdown(shutdown)
-    employer = peers() if node is None else node
-    hiring = asyncio.ensure_future(employer.hire(supervisor, shutdown, tied=tied))
+    starter = peers() if node is None else node
+    starting = asyncio.ensure_future(starter.start_task(supervisor, shutdown, linked=linked))
     try:
-        ref: PidRef = await asyncio.shield(hiring)
+        ref: PidRef = await asyncio.shield(starting)
     except NoProcess as error:
         raise advised(error, supervisor) from None
     except asyncio.CancelledError:
-        late = asyncio.ensure_future(_dismiss_late(employer, hiring))
+        late = asyncio.ensure_future(_terminate_late(starter, starting))
         _late.add(late)
         late.add_done_callback(_late.discard)
         raise
     try:
-        yield employer, ref
+        yield starter, ref
     except BaseException:
-        await _dismiss(employer, [ref.name])
+        await _terminate(starter, [ref.name])
         raise

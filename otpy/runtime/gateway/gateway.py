@@ -49,7 +49,6 @@ from otpy.wire.control import (
     Address,
     Answered,
     ExitInfo,
-    Hire,
     Introduced,
     Listen,
     NodeReply,
@@ -57,6 +56,7 @@ from otpy.wire.control import (
     Ready,
     SendSignal,
     ShutDown,
+    StartTask,
     StopNode,
     StopProcess,
 )
@@ -130,7 +130,7 @@ class Gateway:
             "tree": self._tree,
             "connect": self._connect,
             "supervisor": self._supervisor,
-            "hire": self._hire,
+            "start_task": self._start_task,
             "signal": self._signal,
             "statistics": self._statistics,
             "stop": self._stop,
@@ -295,15 +295,15 @@ class Gateway:
         request = core_request(str(arguments["op"]), arguments)
         self._pending.ask(PendingRequest(client, number, entry.path, way_to(entry.path)), request)
 
-    def _hire(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
+    def _start_task(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
         entry = self._supervisor_at(str(arguments["supervisor"]))
         shutdown = seconds(arguments["shutdown"])
         pid, _ = client.peer
         id_ = f"client-{pid}-{time.time_ns():x}"
-        hire = Hire(task_spec(id_, INFINITY if shutdown is None else shutdown))
-        owner = Descriptor(os.pidfd_open(pid)) if arguments.get("tied") else None
-        self._pending.hire(
-            PendingRequest(client, number, entry.path, way_to(entry.path)), hire, owner
+        task = StartTask(task_spec(id_, INFINITY if shutdown is None else shutdown))
+        owner = Descriptor(os.pidfd_open(pid)) if arguments.get("linked") else None
+        self._pending.start_task(
+            PendingRequest(client, number, entry.path, way_to(entry.path)), task, owner
         )
 
     def _supervisor_at(self, path: str) -> Entry:

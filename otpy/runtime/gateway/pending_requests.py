@@ -22,7 +22,6 @@ from otpy.wire.control import (
     Ask,
     Entries,
     Forget,
-    Hire,
     Introduce,
     Introduced,
     Lookup,
@@ -32,6 +31,7 @@ from otpy.wire.control import (
     Path,
     Plain,
     SendSignal,
+    StartTask,
     StopProcess,
 )
 from otpy.wire.frames import MAX_FRAME
@@ -148,7 +148,9 @@ class PendingRequests:
         self._close(pending)
         pending.client.reply(pending.number, message.answer.entries)
 
-    def hire(self, pending: PendingRequest, hire: Hire, owner: Descriptor | None) -> None:
+    def start_task(
+        self, pending: PendingRequest, task: StartTask, owner: Descriptor | None
+    ) -> None:
         """Get the client a process of its own; it ends with that of the pidfd `owner`.
 
         Raises:
@@ -160,7 +162,7 @@ class PendingRequests:
         except OSError:
             close_all(beside)
             raise
-        self._send(pending, lambda token: Ask(token, pending.way, hire), (*theirs, *beside))
+        self._send(pending, lambda token: Ask(token, pending.way, task), (*theirs, *beside))
 
     def trace(self, pending: PendingRequest) -> None:
         """Get the client the read end of a pipe that a worker writes its trace into.

@@ -18,7 +18,7 @@ NO_PROCESS: Final = "noproc"
 """The reason of what was dead before it was monitored or linked to."""
 
 
-class Relations:
+class MonitorTable:
     """Who is to be told when a process ends.
 
     Args:

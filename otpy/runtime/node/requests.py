@@ -10,7 +10,7 @@ from otpy.errors import CallingSelf, OtpyError, SupervisorError
 from otpy.events import Event, NameTaken
 from otpy.runtime.directory import Directory, Ended, Entry, way_to
 from otpy.runtime.exit_watch import ExitWatchers
-from otpy.runtime.node.monitors import Relations
+from otpy.runtime.node.monitors import MonitorTable
 from otpy.runtime.node.registry import Registry
 from otpy.runtime.supervisor.reports import child_path
 from otpy.runtime.supervisor.router import Router
@@ -65,13 +65,13 @@ class RequestHandler:
     ) -> None:
         self._directory, self._exit_watchers, self._router = directory, exit_watchers, router
         self._publish = publish
-        self._relations = Relations(directory, exit_watchers, self._notify)
+        self._monitors = MonitorTable(directory, exit_watchers, self._notify)
         self._registry = Registry(directory)
 
     def ended(self, ended: Sequence[Ended]) -> None:
         """Take in which processes have ended."""
         self._exit_watchers.notify(ended)
-        self._relations.ended(ended)
+        self._monitors.ended(ended)
         self._registry.ended(ended)
 
     def handle(self, origin: Channel, asked: NodeRequest, fds: Sequence[Descriptor]) -> None:
@@ -129,13 +129,13 @@ class RequestHandler:
             case Whereis(name=name):
                 return self._directory.resolve(name).row()
             case Monitor(number=number, name=name):
-                self._relations.monitor(sender, number, name)
+                self._monitors.monitor(sender, number, name)
             case Demonitor(number=number):
-                self._relations.demonitor(sender, number)
+                self._monitors.demonitor(sender, number)
             case LinkTo(name=name, traps=traps):
-                self._relations.link(sender, name, traps=traps)
+                self._monitors.link(sender, name, traps=traps)
             case Unlink(name=name):
-                self._relations.unlink(sender, name)
+                self._monitors.unlink(sender, name)
             case RegisterName(name=name):
                 self._register_name(sender, name)
             case _:
@@ -163,11 +163,11 @@ class RequestHandler:
         path, incarnation = sender
         self._publish(NameTaken(at=time.time(), path=path, incarnation=incarnation, taken=name))
 
-    def _notify(self, who: Address, notice: Down | Exit) -> None:
+    def _notify(self, who: Address, notification: Down | Exit) -> None:
         process = self._directory.find(who.path)
         if process is not None and process.kind not in ("worker", "command"):
-            return  # they trap exits, and take no notice of whom they did not start
-        self._router.notify(Notify(way_to(who.path), who.incarnation, notice))
+            return  # they trap exits, and ignore the exits of processes that they did not start
+        self._router.notify(Notify(way_to(who.path), who.incarnation, notification))
 
     def _addressee(self, sender: Address, operation: AskProcess) -> Entry:
         name, request, starting = operation

@@ -154,16 +154,16 @@ class Child:
         else:
             self._kill()
 
-    def take_notice(self, notice: Down | Exit) -> None:
-        """Take the news of another process's end to it.
+    def deliver(self, notification: Down | Exit) -> None:
+        """Deliver the notification of another process's end to it.
 
         What it is linked to takes it along unless it traps exits: at once, whatever it is doing,
         and with the same reason; only ``normal`` does nothing (Erlang reference manual,
         "Receiving Exit Signals"). One that is not up yet traps: nobody knows better.
         """
-        if isinstance(notice, Down) or self.traps or not self.ready:
-            self._tell(notice)
-        elif not isinstance(reason := reason_of(notice.reason), Normal):
+        if isinstance(notification, Down) or self.traps or not self.ready:
+            self._tell(notification)
+        elif not isinstance(reason := reason_of(notification.reason), Normal):
             self.end_for(reason)
 
     def end_for(self, reason: ExitReason) -> None:

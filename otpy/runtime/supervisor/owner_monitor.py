@@ -7,7 +7,7 @@ from otpy.system.descriptor import Descriptor
 from otpy.system.loop import Loop
 
 
-class Owners:
+class OwnerMonitor:
     """Watches the owners of children.
 
     Args:
@@ -19,17 +19,17 @@ class Owners:
         self._loop, self._stop = loop, stop
         self._pidfds: dict[int, Descriptor] = {}
 
-    def tie(self, child: Child, owner: Descriptor) -> None:
+    def watch(self, child: Child, owner: Descriptor) -> None:
         """Stop a child when the process of this pidfd ends; the descriptor is taken."""
         self._pidfds[child.pid] = owner
         self._loop.watch(owner, lambda _events: self._ended(child))
 
-    def untie(self, child: Child) -> None:
+    def unwatch(self, child: Child) -> None:
         """Watch no more: the child has ended, or is told to."""
         pidfd = self._pidfds.pop(child.pid, None)
         if pidfd is not None:
             pidfd.close()
 
     def _ended(self, child: Child) -> None:
-        self.untie(child)
+        self.unwatch(child)
         self._stop(child.spec.id)

@@ -27,7 +27,7 @@ from otpy.runtime.stdout import Terminal
 from otpy.runtime.supervisor.child import Child
 from otpy.runtime.supervisor.children import Children
 from otpy.runtime.supervisor.deferred_exits import HeldEnds
-from otpy.runtime.supervisor.owner_monitor import Owners
+from otpy.runtime.supervisor.owner_monitor import OwnerMonitor
 from otpy.runtime.supervisor.reaper import Reaper
 from otpy.runtime.supervisor.reports import published, start_failed
 from otpy.runtime.supervisor.router import NOBODY, Router
@@ -128,7 +128,9 @@ class ProcessRuntime:
             supervisor.is_asked_to_start,
         )
         self.deferred_exits = HeldEnds(self._loop)
-        self.owners = Owners(self._loop, lambda id_: supervisor.ask(NOBODY, TerminateChild(id_)))
+        self.owners = OwnerMonitor(
+            self._loop, lambda id_: supervisor.ask(NOBODY, TerminateChild(id_))
+        )
 
     # ---- the decisions -----------------------------------------------------------------------
 
@@ -213,7 +215,7 @@ class ProcessRuntime:
         """Go on without a child that may not be killed, as if it had ended."""
         if child.reaped or not self._children.is_unreaped(child):
             return  # it has ended in this moment
-        self.owners.untie(child)
+        self.owners.unwatch(child)
         child.channel.detach()
         self._reaper.leave_alone(child.pid)
         kill_group(child.pid)
@@ -292,7 +294,7 @@ class ProcessRuntime:
     # ---- how children end --------------------------------------------------------------------
 
     def _ended(self, child: Child) -> None:
-        self.owners.untie(child)
+        self.owners.unwatch(child)
         # Its last frames come first: a message that it sent before it died counts.
         try:
             if not child.channel.receive(lambda message, fds: self._heard(child, message, fds)):

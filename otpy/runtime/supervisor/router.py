@@ -30,7 +30,6 @@ from otpy.wire.control import (
     Answered,
     Ask,
     Forget,
-    Hire,
     Introduce,
     Introduced,
     Lost,
@@ -39,6 +38,7 @@ from otpy.wire.control import (
     Notify,
     Plain,
     SendSignal,
+    StartTask,
     StopProcess,
 )
 from otpy.wire.sys_messages import DumpStacks, ReadGauges, SystemRequest
@@ -59,7 +59,7 @@ class Router:
         self._forwarded: dict[int, Forwarded] = {}
         self._asked: dict[int, tuple[Channel, int]] = {}
         self._batches: dict[int, Batch] = {}
-        self._hires: dict[int, TaskStart] = {}
+        self._task_starts: dict[int, TaskStart] = {}
 
     def route(
         self, origin: Channel, message: Introduce | Ask, fds: Sequence[Descriptor] = ()
@@ -127,8 +127,8 @@ class Router:
         if (batch := self._batches.pop(token, None)) is not None:
             self._answer_one_of(batch, token, answer)
             return
-        if (hiring := self._hires.pop(token, None)) is not None:
-            self._hired(hiring, answer)
+        if (start := self._task_starts.pop(token, None)) is not None:
+            self._task_started(start, answer)
             return
         origin, original = self._asked.pop(token)
         result = (
@@ -170,7 +170,7 @@ class Router:
         self._send(origin, Answered(token, error, {}) if introduces else NodeReply(token, error))
 
     def notify(self, message: Notify) -> None:
-        """Take a notice to a worker, if it is still that incarnation: one step."""
+        """Deliver a notification to a worker, if it is still that incarnation: one step."""
         id_, *rest = message.path
         child = self._children.present(id_)
         if child is None:
@@ -179,7 +179,7 @@ class Router:
             with contextlib.suppress(NotSent):
                 child.channel.send(message._replace(path=tuple(rest)))
         elif child.incarnation == message.incarnation:
-            child.take_notice(message.notice)
+            child.deliver(message.notification)
 
     def answered(
         self,
@@ -224,8 +224,8 @@ class Router:
             self._serve_many(origin, message.token, message.request)
         elif isinstance(message.request, ReadGauges):
             self._send(origin, Answered(message.token, self._children.readings(), {}))
-        elif isinstance(message.request, Hire):
-            self._hire(origin, message, message.request, tuple(fds))
+        elif isinstance(message.request, StartTask):
+            self._start_task(origin, message, message.request, tuple(fds))
         else:
             token = next(self._tokens)
             self._asked[token] = (origin, message.token)
@@ -251,24 +251,26 @@ class Router:
         for token, request in zip(tokens, many.requests, strict=True):
             self._family.ask(token, request)
 
-    def _hire(self, origin: Channel, message: Ask, hire: Hire, fds: tuple[Descriptor, ...]) -> None:
+    def _start_task(
+        self, origin: Channel, message: Ask, task: StartTask, fds: tuple[Descriptor, ...]
+    ) -> None:
         if len(fds) < _FDS_OF_A_LINK:
             self._refuse(origin, message, fds, NoProcess("out of descriptors"))
             return
         token = next(self._tokens)
-        self._hires[token] = TaskStart(origin, message, hire, fds)
-        self._family.ask(token, StartChild(hire.spec, once=True))
+        self._task_starts[token] = TaskStart(origin, message, task, fds)
+        self._family.ask(token, StartChild(task.spec, once=True))
 
-    def _hired(self, hiring: TaskStart, answer: Answer) -> None:
-        origin, message, fds = hiring.origin, hiring.message, hiring.fds
-        child = self._children.running(hiring.hire.spec.id)
+    def _task_started(self, start: TaskStart, answer: Answer) -> None:
+        origin, message, fds = start.origin, start.message, start.fds
+        child = self._children.running(start.task.spec.id)
         if (error := refusal(answer)) is not None:
             self._refuse(origin, message, fds, error)
         elif child is None:
             self._refuse(origin, message, fds, ProcessDown("it ended as it was started"))
         else:
             for owner in fds[_FDS_OF_A_LINK:]:
-                self._family.tie(child, owner)
+                self._family.watch_owner(child, owner)
             introduce = Introduce(message.token, (), message.peer)
             self._introduce(origin, introduce, fds[:_FDS_OF_A_LINK], child)
 

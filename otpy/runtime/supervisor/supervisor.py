@@ -181,9 +181,9 @@ class Supervisor(abc.ABC):
         """Take a message that only some supervisors expect."""
         raise AssertionError(child.path, message, fds)
 
-    def tie(self, child: Child, owner: Descriptor) -> None:
+    def watch_owner(self, child: Child, owner: Descriptor) -> None:
         """Stop a child when the process of this pidfd ends; the descriptor is taken."""
-        self.processes.owners.tie(child, owner)
+        self.processes.owners.watch(child, owner)
 
     # ---- publishing --------------------------------------------------------------------------
 

@@ -30,7 +30,7 @@ class Family(Protocol):
     def ask(self, token: int, request: Request) -> None:
         """Have the core answer; `Router.answer` is called with the same token."""
 
-    def tie(self, child: Child, owner: Descriptor) -> None:
+    def watch_owner(self, child: Child, owner: Descriptor) -> None:
         """Stop a child when the process of this pidfd ends; the descriptor is taken."""
 
     def send_up(self, message: object, fds: Sequence[Descriptor] = ()) -> bool:

@@ -6,7 +6,7 @@ from otpy.core.messages import Answer
 from otpy.runtime.supervisor.child import Child
 from otpy.system.descriptor import Descriptor
 from otpy.system.message_socket import Channel
-from otpy.wire.control import Ask, Hire
+from otpy.wire.control import Ask, StartTask
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class TaskStart:
 
     origin: Channel
     message: Ask
-    hire: Hire
+    task: StartTask
     fds: tuple[Descriptor, ...]
 
 

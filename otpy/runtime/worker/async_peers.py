@@ -20,16 +20,16 @@ from otpy.runtime.worker.connections import Cast, Info
 from otpy.runtime.worker.mailbox import WorkerMailbox
 from otpy.runtime.worker.peer_requests import (
     expect_reply,
-    hired,
-    hiring,
     introduction,
     overseen,
     plainly,
     protocol_with,
     running,
+    started_task,
     stop_order,
     supervised,
     supervising,
+    task_request,
 )
 from otpy.runtime.worker.receive import as_received, check_wait
 from otpy.runtime.worker.supervisor_channel import ControlAnswer
@@ -68,7 +68,7 @@ class AsyncPeers:
         self._me, self._mailbox, self._control = me, mailbox, mailbox.control
         self._loop: asyncio.AbstractEventLoop | None = None
         self._refs: dict[str, PeerRef] = {}
-        self._hired: weakref.WeakSet[Link] = weakref.WeakSet()
+        self._task_links: weakref.WeakSet[Link] = weakref.WeakSet()
         self._links = LinkTable()
         self._asking = 0
 
@@ -119,16 +119,16 @@ class AsyncPeers:
         check_wait(timeout)
         return as_received(await Waiting(self._mailbox).next(timeout), timeout)
 
-    async def hire(self, supervisor: str, shutdown: float, *, tied: bool) -> PidRef:
+    async def start_task(self, supervisor: str, shutdown: float, *, linked: bool) -> PidRef:
         """Have a supervisor start a task, and get a reference to that very process."""
-        operation, ours, beside = hiring(self._me, supervisor, shutdown, tied=tied)
+        operation, ours, beside = task_request(self._me, supervisor, shutdown, linked=linked)
         try:
             answer, fds = await self._ask(operation, beside)
         except BaseException:
             close_all(ours)
             raise
-        link = _link(*hired(answer, fds, ours))
-        self._hired.add(link)
+        link = _link(*started_task(answer, fds, ours))
+        self._task_links.add(link)
         return PidRef(self, link)
 
     async def terminate_children(self, supervisor: str, ids: list[str]) -> None:
@@ -139,7 +139,7 @@ class AsyncPeers:
     def abandon(self) -> None:
         """Close every link: this is a process that the worker forked."""
         self._links.abandon()
-        for link in tuple(self._hired):
+        for link in tuple(self._task_links):
             link.abandon()
         self._refs.clear()
 

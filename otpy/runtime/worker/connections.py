@@ -151,7 +151,7 @@ class RemoteCaller:
 
 
 class Info(msgspec.Struct, array_like=True, tag=say.INFO, forbid_unknown_fields=True, eq=False):
-    """Any other message: a timer's, the news of a process's end, what was dispatched.
+    """Any other message: a timer's, the notification of a process's end, what was dispatched.
 
     Equal only to itself, so that it can be found.
     """

@@ -19,7 +19,7 @@ from otpy.runtime.worker.peer_connections import PeerLink
 from otpy.runtime.worker.receive import as_received, check_delay, check_timer, check_wait
 from otpy.runtime.worker.stop_requests import Halt, ShutDownAsked, StopAsked
 from otpy.runtime.worker.stop_signals import StopSignals
-from otpy.runtime.worker.supervisor_channel import Control, noticed
+from otpy.runtime.worker.supervisor_channel import Control, public_notification
 from otpy.runtime.worker.sys_messages import Interruptions
 from otpy.runtime.worker.timers import Timers
 from otpy.server.timer import TimerRef
@@ -63,7 +63,7 @@ class WorkerMailbox:
         self._blocked: dict[int, Link] = {}
         self._entrances = Entrances(self._epoll, self._let_in)
         self._ready: deque[Message | Halt] = deque()
-        self._news: deque[Down | Exit] = deque()
+        self._notifications: deque[Down | Exit] = deque()
         self._heap: list[tuple[float, int, TimerRef]] = []
         self._made_timers: Timers | None = None
         self.rouse: Callable[[], None] | None = None
@@ -191,8 +191,12 @@ class WorkerMailbox:
 
     def drop(self, unwanted: Callable[[object], bool]) -> None:
         """Take messages out of the mailbox that arrived, and were not asked to be handled yet."""
-        for news in [news for news in tuple(self._news) if unwanted(noticed(news))]:
-            self._news.remove(news)
+        for notification in [
+            notification
+            for notification in tuple(self._notifications)
+            if unwanted(public_notification(notification))
+        ]:
+            self._notifications.remove(notification)
         for message in tuple(self._ready):
             if isinstance(message, Info) and unwanted(message.message):
                 self._ready.remove(message)
@@ -287,8 +291,8 @@ class WorkerMailbox:
         """Do what does not wait for messages; while suspended, do nothing else."""
         while self._urgent:
             self._urgent = False
-            while self._news:
-                self._bring(self._news.popleft())
+            while self._notifications:
+                self._enqueue(self._notifications.popleft())
             self.interruptions.serve()
             if self._order is not None:
                 self._obey(self._order)
@@ -312,7 +316,7 @@ class WorkerMailbox:
                 for door in fds[_FDS_OF_A_LINK:]:
                     self._entrances.add(door)
             case Down() | Exit():
-                self._news.append(message)
+                self._notifications.append(message)
                 self._wake()
             case _:
                 close_all(fds)
@@ -362,12 +366,12 @@ class WorkerMailbox:
         if self._down is not None:
             link.send(self._down)
 
-    def _bring(self, news: Down | Exit) -> None:
-        """Put the news of a process's end behind what it sent before."""
+    def _enqueue(self, notification: Down | Exit) -> None:
+        """Put the notification of a process's end behind what it sent before."""
         for link in tuple(self._links.values()):
-            while link.peer == news.who and link.open and unread_bytes(link.read):
+            while link.peer == notification.who and link.open and unread_bytes(link.read):
                 self._read(link)
-        self._ready.append(Info(noticed(news)))
+        self._ready.append(Info(public_notification(notification)))
         self._count()
 
     def _read(self, link: Link) -> None:

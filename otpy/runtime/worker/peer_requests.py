@@ -20,11 +20,11 @@ from otpy.wire.control import (
     Answered,
     AskProcess,
     ExitInfo,
-    Hire,
     Introduced,
     Lost,
     NodeReply,
     Plain,
+    StartTask,
     StopProcess,
 )
 from otpy.wire.frames import MAX_FRAME
@@ -64,25 +64,25 @@ def protocol_with(who: Introduced) -> PeerProtocol:
     return protocol
 
 
-def hiring(
-    me: Address, supervisor: str, shutdown: float, *, tied: bool
+def task_request(
+    me: Address, supervisor: str, shutdown: float, *, linked: bool
 ) -> tuple[AskProcess, LinkEnds, tuple[Descriptor, ...]]:
     """Return the request that starts a task, our ends of a link, and the descriptors to send."""
-    hire = Hire(task_spec(new_id(me), shutdown))
-    operation = AskProcess(supervisor, hire, current().starting)
+    task = StartTask(task_spec(new_id(me), shutdown))
+    operation = AskProcess(supervisor, task, current().starting)
     ours, theirs = link_pipes()
     try:
         return (
             operation,
             ours,
-            (*theirs, Descriptor(os.pidfd_open(os.getpid()))) if tied else theirs,
+            (*theirs, Descriptor(os.pidfd_open(os.getpid()))) if linked else theirs,
         )
     except OSError:
         close_all((*ours, *theirs))
         raise
 
 
-def hired(
+def started_task(
     answer: ControlAnswer, fds: tuple[Descriptor, ...], ours: LinkEnds
 ) -> tuple[LinkDescriptors, Introduced]:
     """Read the answer to that; raises as `introduction`."""

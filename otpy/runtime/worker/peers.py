@@ -23,16 +23,16 @@ from otpy.runtime.worker.connections import Cast, Info
 from otpy.runtime.worker.mailbox import WorkerMailbox
 from otpy.runtime.worker.peer_requests import (
     expect_reply,
-    hired,
-    hiring,
     introduction,
     overseen,
     plainly,
     protocol_with,
     running,
+    started_task,
     stop_order,
     supervised,
     supervising,
+    task_request,
 )
 from otpy.system.descriptor import close_all
 from otpy.system.pipes import LinkDescriptors, link_pipes
@@ -73,7 +73,7 @@ class Peers:
         self._me, self._mailbox, self._control = me, mailbox, mailbox.control
         self._refs: dict[str, Ref] = {}
         self._links = LinkTable()
-        self._hired: weakref.WeakSet[Link] = weakref.WeakSet()
+        self._task_links: weakref.WeakSet[Link] = weakref.WeakSet()
         self._on_a_loop: AsyncPeers | None = None
 
     def __getitem__(self, name: str) -> Ref:
@@ -138,16 +138,16 @@ class Peers:
         # If it has gone, whoever called it knows.
         self[server].post(incarnation, data, deadline_of(EXIT_INFO_S))
 
-    def hire(self, supervisor: str, shutdown: float, *, tied: bool) -> PidRef:
+    def start_task(self, supervisor: str, shutdown: float, *, linked: bool) -> PidRef:
         """Have a supervisor start a task, and get a reference to that very process."""
-        operation, ours, beside = hiring(self._me, supervisor, shutdown, tied=tied)
+        operation, ours, beside = task_request(self._me, supervisor, shutdown, linked=linked)
         try:
             answer, fds = self._control.ask(self._me, operation, None, beside)
         except BaseException:
             close_all(ours)
             raise
-        link = _link(*hired(answer, fds, ours))
-        self._hired.add(link)
+        link = _link(*started_task(answer, fds, ours))
+        self._task_links.add(link)
         return PidRef(self, link)
 
     def terminate_children(self, supervisor: str, ids: list[str]) -> None:
@@ -168,7 +168,7 @@ class Peers:
     def abandon(self) -> None:
         """Close every link: this is a process that the worker forked."""
         self._links.abandon()
-        for link in list(self._hired):
+        for link in list(self._task_links):
             link.abandon()
         self._refs.clear()
         if self._on_a_loop is not None:

@@ -209,12 +209,12 @@ class Control:
         os.eventfd_write(awaited.wake.fileno(), 1)
 
 
-def noticed(news: Down | Exit) -> messages.Down | messages.Exit:
+def public_notification(notification: Down | Exit) -> messages.Down | messages.Exit:
     """Tell of a process's end as users are told."""
-    path, incarnation = news.who
-    if isinstance(news, Down):
-        return messages.Down(news.number, path, incarnation, news.reason)
-    return messages.Exit(path, incarnation, news.reason)
+    path, incarnation = notification.who
+    if isinstance(notification, Down):
+        return messages.Down(notification.number, path, incarnation, notification.reason)
+    return messages.Exit(path, incarnation, notification.reason)
 
 
 def _plain(operation: NodeOperation) -> NodeOperation:
