@@ -11,8 +11,6 @@ from ctypes import CDLL, addressof, c_char, c_void_p
 from pathlib import Path
 from typing import Final
 
-from otpy.system.procfs import is_between_programs
-
 VARIABLE: Final = "OTPY_MARK"
 _NAME: Final = VARIABLE.encode()
 
@@ -99,22 +97,14 @@ def _find_memory() -> memoryview | None:
     return memoryview((c_char * size).from_address(base + start)).cast("B")
 
 
-class BetweenPrograms(Exception):
-    """A process shows no environment for a moment: execve(2) has not made the new one yet."""
-
-
 def marks_of(pid: int) -> tuple[str, ...]:
     """Return the words of a process's mark; none if it has none, is gone, or is not ours to see.
 
     Raises:
-        BetweenPrograms: It cannot be read at this moment.
         OSError: There are too many open files, or there is no memory.
     """
-    environment = _environment(pid)
-    if not environment:
-        if is_between_programs(pid):
-            raise BetweenPrograms(pid)
-        environment = _environment(pid)  # it may have been so a moment ago
+    # One that executes a program while it is read shows neither environment.
+    environment = _environment(pid) or _environment(pid)
     start = _start_of_value(environment)
     if start is None:
         return ()

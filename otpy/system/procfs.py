@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from typing import Final
 
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
-_KERNEL_THREAD: Final = 0x00200000
-"""PF_KTHREAD of linux/sched.h."""
 
 
 def boot_time() -> float:
@@ -44,16 +42,6 @@ def start_time(pid: int) -> int | None:
     """
     stat = _stat(pid)
     return None if stat is None or stat[0] in (b"Z", b"X") else int(stat[19])
-
-
-def is_between_programs(pid: int) -> bool:
-    """Return whether `pid` has no memory at this moment: it executes a program, or is ending."""
-    stat = _stat(pid)
-    if stat is None or stat[0] in (b"Z", b"X") or int(stat[6]) & _KERNEL_THREAD:
-        return False
-    # Fields 26, 50 and 51: a start_code of 1 stands for what is not ours to see, and the places of
-    # the environment are set when the program is there.
-    return stat[23] != b"1" and stat[47:49] == [b"0", b"0"]
 
 
 def _stat(pid: int) -> list[bytes] | None:

@@ -4,10 +4,13 @@ import json
 import os
 import subprocess
 import sys
+from typing import IO, cast
 
 import pytest
 
+from otpy.system import marks
 from otpy.system.marks import VARIABLE, with_room
+from otpy.system.procfs import command_line
 
 SCRIPT = """
 import json, os, subprocess, sys
@@ -75,3 +78,33 @@ def test_a_node_that_was_not_given_room_marks_what_it_executes() -> None:
     words = [f"process:{found['pid']}.7", "node:x"]
     assert found["executed"] == found["executed with the variables"] == words
     assert found["own"] == []
+
+
+def test_a_process_that_executes_a_program_while_it_is_read_has_its_mark(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What was opened before an execve(2) is empty after it: that memory is gone."""
+    command = ["sh", "-c", "read line; exec sleep 99999"]
+    environment = {**os.environ, VARIABLE: "node:x"}
+    opened: list[str] = []
+
+    def open_early(path: str, mode: str) -> IO[bytes]:
+        file = open(path, mode, buffering=0)  # noqa: PTH123, SIM115  # its caller closes it
+        opened.append(path)
+        if len(opened) == 1:
+            assert process.stdin is not None
+            process.stdin.write(b"\n")
+            process.stdin.flush()
+            while command_line(process.pid) != b"sleep\x0099999\x00":
+                pass
+        return cast(IO[bytes], file)
+
+    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE) as process:
+        try:
+            while command_line(process.pid) != b"\0".join(map(os.fsencode, command)) + b"\0":
+                pass
+            monkeypatch.setattr(marks, "open", open_early, raising=False)
+            assert marks.marks_of(process.pid) == ("node:x",)
+        finally:
+            process.kill()
+    assert len(opened) == 2

@@ -15,12 +15,11 @@ from typing import Final
 
 from otpy.system import cgroup
 from otpy.system.descriptor import Descriptor
-from otpy.system.marks import BetweenPrograms, mark_node, marks_of
+from otpy.system.marks import mark_node, marks_of
 from otpy.system.wait import send_signal
 from otpy.system.warnings import warn
 
 _ALL_S: Final = 10.0
-_MOMENT_MS: Final = 2
 _NODE: Final = "node:"
 
 
@@ -44,7 +43,7 @@ def end_orphans(folder: Path, group: object = None) -> None:
     others = {os.getpid(), os.getppid()}
     # One of them may fork, and end before it is looked at: so whatever is new is looked at, too.
     while new := _pids() - others:
-        left = {pid for pid in new if _may_be_left(pid, _word(folder))}
+        left = {pid for pid in new if _carries(pid, _word(folder))}
         others |= new - left
         if time.monotonic() > deadline:
             if left:
@@ -62,24 +61,12 @@ def _pids() -> set[int]:
         return {int(entry.name) for entry in entries if entry.name.isdigit()}
 
 
-def _may_be_left(pid: int, word: str) -> bool:
-    try:
-        return _carries(pid, word)
-    except BetweenPrograms:
-        return True
-
-
 def _end(pid: int, word: str, deadline: float) -> None:
     with Descriptor(os.pidfd_open(pid)) as pidfd:
         ends = select.poll()
         ends.register(pidfd, select.POLLIN)
-        # Once more, since another process may have had that pid by then.
-        try:
-            if not _carries(pid, word):
-                return
-        except BetweenPrograms:
-            ends.poll(_MOMENT_MS)  # it shows what it is in a moment, or has ended
-            return
+        if not _carries(pid, word):
+            return  # it has ended, and another one has its pid
         send_signal(pidfd, signal.SIGKILL)
         ends.poll(max(0.0, deadline - time.monotonic()) * 1000)
 

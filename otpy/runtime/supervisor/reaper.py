@@ -23,14 +23,13 @@ from typing import Final, Protocol
 from otpy.runtime.supervisor.child import Child
 from otpy.system.children import ChildList, child_signals, dead_child, take_signals
 from otpy.system.loop import Loop, Timer
-from otpy.system.marks import BetweenPrograms, marked_process, marks_of
+from otpy.system.marks import marked_process, marks_of
 from otpy.system.procfs import command_line, started_before
 from otpy.system.wait import kill_group, left_in_group, may_signal
 from otpy.system.warnings import calm, warn, warn_once
 
 _AT_ONCE: Final = 256
 _AGAIN_S: Final = 0.2
-_A_MOMENT_S: Final = 0.002
 _PATIENCE_S: Final = 5.0
 _TRACKER: Final = b"multiprocessing.resource_tracker import main"
 _CANNOT_LOOK: Final = "what dead children left behind"
@@ -299,13 +298,8 @@ class Reaper:
     def _judge(self, pid: int) -> None:
         if pid in self._subtrees:
             self._stopping.add(pid)
-            return
-        try:
-            if not self._is_of_the_living(pid):
-                self._end(pid)
-        except BetweenPrograms:
-            self._may_be_left = True
-            self._loop.call_later(_A_MOMENT_S, self._try_again)
+        elif not self._is_of_the_living(pid):
+            self._end(pid)
 
     def _is_of_the_living(self, pid: int) -> bool:
         """Return whether a worker that lives has orphaned it, not one that has ended."""
