@@ -10,8 +10,7 @@ handler may send while the thread that it interrupted does.
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from select import PIPE_BUF
 from typing import Final
 
@@ -117,15 +116,6 @@ class Outgoing:
         if self.turn.take(deadline):
             self.turn.give_back()
         self._write_queued()
-
-    @contextmanager
-    def exclusively(self) -> Iterator[None]:
-        """Hold the turn: nobody writes meanwhile."""
-        self.turn.take(None)
-        try:
-            yield
-        finally:
-            self.turn.give_back()
 
     def close(self) -> None:
         """Write nothing any more; the turn is held, or there is no other thread."""

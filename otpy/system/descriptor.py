@@ -86,7 +86,10 @@ class Descriptor:
 
     def close(self) -> None:
         """Close it, and be waited for no more; the second time does nothing."""
-        fd = self.detach()
+        # As `detach`, without the call: a link has several to close.
+        if self.watcher is not None:
+            self.watcher.unwatch(self)
+        fd, self._fd = self._fd, _CLOSED
         if fd >= 0:
             close_number(fd)
 

@@ -91,6 +91,10 @@ class CheckedDescriptor(Descriptor):
         self._record.end()
         return fd
 
+    def close(self) -> None:
+        """Close it."""
+        close_checked(self.detach())
+
 
 def close_checked(fd: int) -> None:
     """Close what an owner gave up."""

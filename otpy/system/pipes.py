@@ -13,7 +13,7 @@ _INT: Final = struct.Struct("i")
 _WIDE: Final = 1 << 18
 
 LinkEnds: TypeAlias = tuple[Descriptor, Descriptor]
-"""What one side of a link reads from, and what it writes to."""
+"""What one side of a link reads from, and what it writes to, neither of which blocks."""
 
 LinkDescriptors: TypeAlias = tuple[Descriptor, Descriptor, Descriptor]
 """Those, and behind them the pidfd of the process at the other side."""
@@ -39,14 +39,14 @@ def widen(end: int) -> None:
 
 
 def link_pipes() -> tuple[LinkEnds, LinkEnds]:
-    """Make the two pipes of a link: read end and write end of either side.
+    """Make the two pipes of a link: read end and write end of either side; they never block.
 
     Raises:
         OSError: There are too many open files; none is left open.
     """
-    ours_read, theirs_write = pipe()
+    ours_read, theirs_write = pipe(blocking=False)
     try:
-        theirs_read, ours_write = pipe()
+        theirs_read, ours_write = pipe(blocking=False)
     except OSError:
         close_all((ours_read, theirs_write))
         raise

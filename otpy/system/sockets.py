@@ -84,8 +84,9 @@ def accepted(listener: socket.socket) -> Socket:
     Raises:
         OSError: As `socket.accept`.
     """
-    connection, _ = listener.accept()
-    return Socket(Descriptor(connection.detach()))
+    # What `socket.accept` calls, too, without the socket of another class that it makes of it.
+    fd, _ = listener._accept()  # type: ignore[attr-defined]  # noqa: SLF001
+    return Socket(Descriptor(fd))
 
 
 if os.environ.get(CHECKS_VARIABLE):

@@ -83,6 +83,8 @@ class RawClient:
         assert status == 0, value
         fds, self._fds = self._fds, []
         read, write, pidfd = fds
+        for end in (read, write):
+            os.set_blocking(end, True)
         return RawLink(read, write, pidfd)
 
 

@@ -4,6 +4,7 @@ import resource
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Final
 
 import msgspec
@@ -206,12 +207,12 @@ class Client:
         """Serve requests for a while; the others when it is this client's turn again."""
         until = time.monotonic() + _TURN_S
         while self._requests and self.under_way < self._most_under_way:
-            if time.monotonic() > until:
-                self._ask_for_turn()
-                break
             self._take(self._requests.popleft())
             if self.closed:
                 return
+            if self._requests and time.monotonic() > until:
+                self._ask_for_turn()
+                break
         self._wait()
 
     def _take(self, body: Body) -> None:
@@ -253,6 +254,8 @@ class Client:
             self._impatience = None
 
 
+@cache
 def _most_under_way() -> int:
+    """Return it; the limit is set once, before there are clients."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return max(1, min(_MOST_UNDER_WAY, files // _SHARE))

@@ -221,8 +221,6 @@ class Link:
         self.sent: Callable[[int, tuple[Any, ...]], None] | None = None
         self._frames = FrameDecoder()
         self._framed: Callable[[tuple[Any, ...]], Frame] = pack_frame
-        os.set_blocking(self.read, False)
-        os.set_blocking(self.write, False)
 
     def receive(self, ready: Queue) -> bool:
         """Read once, and put every message that is complete into `ready`; False at the end.

@@ -135,9 +135,8 @@ class WorkerMailbox:
                 self._look_at_control(now)  # else the wait does
         else:
             self._gauge[BUSY_SINCE] = 0
-            self._wait(-1.0)
-            if not ready:
-                self._comes_within(None)  # another thread may have set a timer
+            while not ready:  # meanwhile, another thread may set a timer
+                self._comes_within(None) if self._heap else self._wait(-1.0)
             now = _now()
         message = ready.popleft()
         if type(message) is Halt:
@@ -397,8 +396,12 @@ class WorkerMailbox:
             self._epoll.modify(link.read, select.EPOLLIN)
 
     def _forget(self, link: Link) -> None:
-        with link.outgoing.exclusively():  # another thread may be about to answer there
+        turn = link.outgoing.turn
+        turn.take(None)  # another thread may be about to answer there
+        try:
             self._block(link, False)
             del self._links[link.read]
             self._epoll.unregister(link.read)
             link.close()
+        finally:
+            turn.give_back()
