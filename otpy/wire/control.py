@@ -66,8 +66,8 @@ class Introduce:
     """Talk to whoever holds the other ends of the two pipes beside this: read end, write end.
 
     `peer` is a worker of the same tree, which speaks `otpy.wire.peer`; without one it is a
-    client, which speaks `otpy.wire.link`. A third descriptor is a door: a socket of packets, each
-    of which brings the two of one more client.
+    client, which speaks `otpy.wire.link`. A third descriptor is a hand-off socket: a packet
+    socket, each packet of which brings the two of one more client.
     """
 
     token: int

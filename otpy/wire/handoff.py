@@ -2,6 +2,6 @@
 
 from typing import Final
 
-KNOCK: Final = b"\0"
-WALK_IN: Final = b"\1"
+WITH_HELLO: Final = b"\0"
+NO_HELLO: Final = b"\1"
 """Whoever holds the other ends has been told what the greeting would be, and awaits none."""

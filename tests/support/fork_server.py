@@ -104,12 +104,12 @@ def _fixed_at_the_start(environment: Mapping[str, str]) -> tuple[object, object]
 def serve(fd: int) -> None:
     """Fork nodes until the other end is closed. In each of them it returns by SystemExit."""
     from otpy.runtime.node import launch  # noqa: F401 - what `python -m otpy.runtime` imports
-    from otpy.runtime.node.warm_up import rehearse
+    from otpy.runtime.node.warm_up import warm_up
     from otpy.system.proctitle import name_process
 
     # The room for a title is found as long as the environment lies beside the arguments.
     name_process("otpy's tests: fork server")
-    rehearse()
+    warm_up()
     gc.collect()
     gc.freeze()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is for the tests

@@ -1,9 +1,9 @@
-"""The gateway's own ways to workers: who was introduced once is introduced again without a hop.
+"""The gateway's end of descriptor hand-off: after its first client, a worker gets links directly.
 
-A door is a socket whose other end came to the worker with the first link that a client got to
-it; every byte in it brings the two ends of one more link. The first introduction goes through the
-supervisors, who know: its pidfd is the worker's, so what is handed in at a door reaches the
-incarnation that the client is told, or nobody.
+A hand-off socket is a socket whose other end came to the worker with the first link that a client
+got to it; every byte in it brings the two ends of one more link (SCM_RIGHTS). The first link goes
+through the supervisors: the pidfd that comes back is the worker's, so a link that is offered at a
+hand-off socket reaches the incarnation that the client is told, or none.
 """
 
 import resource
@@ -20,13 +20,13 @@ from otpy.system.sockets import MESSAGES, Socket, socket_pair
 
 _MOST: Final = 4096
 _SHARE: Final = 8
-"""Of the files that may be open doors get a part: each is two, and clients need some."""
+"""Their part of the files that may be open: each takes two, and clients need some."""
 
 _AT_ONCE: Final = int(socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
 
 
-def open_door() -> tuple[tuple[Descriptor, ...], tuple[Descriptor, ...]]:
-    """Make a door: the gateway's end, and the worker's; neither if too many files are open."""
+def open_handoff() -> tuple[tuple[Descriptor, ...], tuple[Descriptor, ...]]:
+    """Open a hand-off socket: our end, and the worker's; neither if too many files are open."""
     try:
         ours, theirs = socket_pair(MESSAGES)
     except OSError:
@@ -35,15 +35,15 @@ def open_door() -> tuple[tuple[Descriptor, ...], tuple[Descriptor, ...]]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Door:
+class _HandoffSocket:
     socket: Socket
     pid: int
     incarnation: int
     pidfd: Descriptor
 
 
-class Doors:
-    """The doors of the workers that clients asked for, until they end.
+class HandoffSockets:
+    """The hand-off sockets of the workers that clients asked for, until they end.
 
     Args:
         loop: Where their ends are waited for.
@@ -52,47 +52,49 @@ class Doors:
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
         self._most = min(_MOST, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // _SHARE)
-        self._doors: dict[str, _Door] = {}
+        self._sockets: dict[str, _HandoffSocket] = {}
 
-    def leads_to(self, entry: Entry) -> bool:
-        """Tell whether there is a door to the incarnation that the directory knows."""
-        door = self._doors.get(entry.path)
-        return door is not None and door.incarnation == entry.incarnation
+    def reaches(self, entry: Entry) -> bool:
+        """Return whether there is a hand-off socket to the incarnation that the directory knows."""
+        handoff = self._sockets.get(entry.path)
+        return handoff is not None and handoff.incarnation == entry.incarnation
 
     def add(
         self, path: str, pid: int, incarnation: int, ours: Descriptor, pidfd: Descriptor
     ) -> None:
-        """Take a door whose other end went to a worker; the descriptor of the pidfd stays yours."""
-        known = self._doors.get(path)
+        """Keep a socket whose other end went to a worker; the pidfd is duplicated."""
+        known = self._sockets.get(path)
         if known is not None and known.incarnation >= incarnation:
             ours.close()  # two clients were introduced at the same time
             return
         self._drop(path)
-        if len(self._doors) >= self._most:
-            self._drop(next(iter(self._doors)))
+        if len(self._sockets) >= self._most:
+            self._drop(next(iter(self._sockets)))
         try:
             own = pidfd.duplicate()
         except OSError:
             ours.close()
             return
-        door = self._doors[path] = _Door(Socket(ours, MESSAGES), pid, incarnation, own)
-        self._loop.watch(own, lambda _events: self._ended(path, door))
+        handoff = self._sockets[path] = _HandoffSocket(
+            Socket(ours, MESSAGES), pid, incarnation, own
+        )
+        self._loop.watch(own, lambda _events: self._ended(path, handoff))
 
-    def hand_in(self, entry: Entry, ends: LinkEnds, how: bytes) -> Descriptor | None:
-        """Give a worker the ends of a link; tell its pidfd, a descriptor of the caller's.
+    def offer(self, entry: Entry, ends: LinkEnds, how: bytes) -> Descriptor | None:
+        """Send a worker the ends of a link; return its pidfd, a descriptor of the caller's.
 
-        None if there is no door, nobody behind it, or too many wait there: the supervisors know
-        what to do. The ends stay open here.
+        None if there is no hand-off socket, no process behind it, or too many links wait there:
+        then the supervisors connect. The ends stay open here.
 
         Raises:
             OSError: There are too many open files.
         """
-        door = self._doors.get(entry.path)
-        if door is None or (door.incarnation, door.pid) != (entry.incarnation, entry.pid):
+        handoff = self._sockets.get(entry.path)
+        if handoff is None or (handoff.incarnation, handoff.pid) != (entry.incarnation, entry.pid):
             return None
-        pidfd = door.pidfd.duplicate()
+        pidfd = handoff.pidfd.duplicate()
         try:
-            send_fds(door.socket, how, ends, _AT_ONCE)
+            send_fds(handoff.socket, how, ends, _AT_ONCE)
         except BlockingIOError:
             pass
         except OSError:
@@ -102,11 +104,11 @@ class Doors:
         pidfd.close()
         return None
 
-    def _ended(self, path: str, door: _Door) -> None:
-        if self._doors.get(path) is door:
+    def _ended(self, path: str, handoff: _HandoffSocket) -> None:
+        if self._sockets.get(path) is handoff:
             self._drop(path)
 
     def _drop(self, path: str) -> None:
-        if (door := self._doors.pop(path, None)) is not None:
-            door.socket.close()
-            door.pidfd.close()
+        if (handoff := self._sockets.pop(path, None)) is not None:
+            handoff.socket.close()
+            handoff.pidfd.close()

@@ -10,7 +10,7 @@ from otpy.core.messages import Request, StartMany
 from otpy.errors import CallTimeout, NoProcess, OtpyError
 from otpy.runtime.directory import GATEWAY, Entry, way_to
 from otpy.runtime.gateway.client_connection import Client
-from otpy.runtime.gateway.handoff import Doors, open_door
+from otpy.runtime.gateway.handoff import HandoffSockets, open_handoff
 from otpy.runtime.supervisor_api import plain, refusal
 from otpy.system.descriptor import Descriptor, close_all, pipe
 from otpy.system.loop import Loop, Timer
@@ -35,7 +35,7 @@ from otpy.wire.control import (
     StopProcess,
 )
 from otpy.wire.frames import MAX_FRAME
-from otpy.wire.handoff import KNOCK, WALK_IN
+from otpy.wire.handoff import NO_HELLO, WITH_HELLO
 from otpy.wire.link import VERSION
 from otpy.wire.sys_messages import DumpStacks, ReadGauges, SystemRequest, Trace
 from otpy.wire.values import carried
@@ -50,7 +50,7 @@ class PendingRequest:
         number: Of its request.
         name: Path of the process that it is about, as the client is told.
         way: Ids from the node down to that process.
-        fds: The client's ends of a link under way; behind them the gateway's of a door.
+        fds: The client's ends of a link under way; behind them the gateway's of a hand-off socket.
         entry: The worker that is to have a link.
         then: What is done once the tree has answered, whatever it was, in place of a reply.
     """
@@ -80,7 +80,7 @@ class PendingRequests:
 
     def __init__(self, node: Channel, loop: Loop) -> None:
         self._node, self._loop = node, loop
-        self._doors = Doors(loop)
+        self._handoff = HandoffSockets(loop)
         self._tokens = itertools.count(1)
         self._open: dict[int, PendingRequest] = {}
 
@@ -94,7 +94,7 @@ class PendingRequests:
         Raises:
             OSError: There are too many open files.
         """
-        if entry.state == "running" and self._hand_in(client, number, entry, greet):
+        if entry.state == "running" and self._offer(client, number, entry, greet):
             return
         pending = PendingRequest(client, number, entry.path, way_to(entry.path))
         pending.entry = entry if entry.kind == "worker" else None
@@ -187,10 +187,10 @@ class PendingRequests:
         if not fds:
             self._fail(pending, NoProcess("out of descriptors"))
             return
-        (read, write, *door), pending.fds = pending.fds, ()
+        (read, write, *handoff), pending.fds = pending.fds, ()
         who = message.path, message.pid, message.incarnation
-        if door:
-            self._doors.add(*who, door[0], fds[0])
+        if handoff:
+            self._handoff.add(*who, handoff[0], fds[0])
         self._close(pending)
         pending.client.reply(pending.number, _introduction(*who), (read, write, *fds))
 
@@ -227,18 +227,18 @@ class PendingRequests:
     def _send_introduction(self, pending: PendingRequest) -> None:
         theirs: tuple[Descriptor, ...]
         pending.fds, theirs = link_pipes()
-        if pending.entry is not None and not self._doors.leads_to(pending.entry):
-            ours, its = open_door()
+        if pending.entry is not None and not self._handoff.reaches(pending.entry):
+            ours, its = open_handoff()
             pending.fds, theirs = (*pending.fds, *ours), (*theirs, *its)
         self._send(pending, lambda token: Introduce(token, pending.way), theirs)
 
-    def _hand_in(self, client: Client, number: int, entry: Entry, greet: bool) -> bool:
-        """Make the introduction at the worker's own door; False if there is none."""
-        if not self._doors.leads_to(entry):
+    def _offer(self, client: Client, number: int, entry: Entry, greet: bool) -> bool:
+        """Make the introduction at the worker's own hand-off socket; False if there is none."""
+        if not self._handoff.reaches(entry):
             return False
         ours, theirs = link_pipes()
         try:
-            pidfd = self._doors.hand_in(entry, theirs, KNOCK if greet else WALK_IN)
+            pidfd = self._handoff.offer(entry, theirs, WITH_HELLO if greet else NO_HELLO)
         except OSError:
             close_all(ours)
             raise

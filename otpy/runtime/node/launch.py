@@ -16,7 +16,7 @@ from otpy.errors import OtpyError
 from otpy.runtime.node.lock import acquire
 from otpy.runtime.node.node import Node, NodeTree
 from otpy.runtime.node.node_files import NodeFiles
-from otpy.runtime.node.warm_up import rehearse
+from otpy.runtime.node.warm_up import warm_up
 from otpy.runtime.stdio.stdio import Stdio
 from otpy.system import cgroup
 from otpy.system.children import ChildList
@@ -114,7 +114,7 @@ def _prepare(tree: NodeTree, stack: contextlib.ExitStack) -> Node:
     stack.callback(files.close)
     node = Node(tree, files, strangers)
     stdio.watch(node.loop)
-    rehearse()
+    warm_up()
     # What exists now is never garbage: collecting would only unshare its pages.
     gc.collect()
     gc.freeze()

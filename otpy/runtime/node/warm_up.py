@@ -1,4 +1,4 @@
-"""A worker's first and last moments, played where the workers will be forked from.
+"""The warm-up: what a worker runs at its start and its end, run where workers are forked from.
 
 Python writes into a function's code while it runs, until it has found the best instructions for
 it (PEP 659). Cold, each of a thousand workers would do so in a copy of its own of every page
@@ -14,7 +14,7 @@ from typing import Final
 from otpy.links.protocol import ClientProtocol
 from otpy.runtime.control_channel import WORKER, end_of_supervisor
 from otpy.runtime.counters import private_gauge
-from otpy.runtime.gateway.handoff import open_door
+from otpy.runtime.gateway.handoff import open_handoff
 from otpy.runtime.worker.mailbox import WorkerMailbox
 from otpy.runtime.worker.main import run_worker
 from otpy.server import context
@@ -25,19 +25,19 @@ from otpy.system.pipes import link_pipes
 from otpy.system.sockets import MESSAGES, Socket
 from otpy.system.spawn import control_pipe
 from otpy.wire.control import Assignment, Introduce
-from otpy.wire.handoff import WALK_IN
+from otpy.wire.handoff import NO_HELLO
 
-_UNDERSTUDY: Final = "otpy.runtime.node.warm_up_server"
+_SERVER: Final = "otpy.runtime.node.warm_up_server"
 _UNHANDLED: Final = int(signal.SIGUSR2)
 _ROUNDS: Final = 20
 """CPython 3.11 begins to look for better instructions after eight runs."""
 
 
 _rounds: Final = iter(range(_ROUNDS))
-"""Those that this process, or the one that it was forked from, has not played yet."""
+"""Those that this process, or the one that it was forked from, has not run yet."""
 
 
-def rehearse() -> None:
+def warm_up() -> None:
     """Run what a worker runs, until its code is warm."""
     for _ in _rounds:
         ours, theirs = control_pipe()
@@ -46,28 +46,28 @@ def rehearse() -> None:
             WorkerMailbox(theirs, private_gauge()),
         )
         # With a signal that this process does not handle, as it does SIGTERM.
-        part = Assignment("understudy", 1, f"{_UNDERSTUDY}:Understudy", stop_signal=_UNHANDLED)
-        supervisor.send(part)
+        assignment = Assignment("warm-up", 1, f"{_SERVER}:WarmUpServer", stop_signal=_UNHANDLED)
+        supervisor.send(assignment)
         child = mailbox.assigned()
-        audience = _introduce(supervisor)
+        clients = _introduce(supervisor)
         status = run_worker(child, mailbox)
         assert status == 0
         context.leave()
         supervisor.close()
-        close_all(audience)
-        del sys.modules[_UNDERSTUDY]
+        close_all(clients)
+        del sys.modules[_SERVER]
 
 
 def _introduce(supervisor: Channel) -> tuple[Descriptor, ...]:
-    """Have one client introduced and another come in by the door; they have written already."""
+    """Connect one client by a message, one by the hand-off socket; both have written already."""
     first, theirs = link_pipes()
-    (door,), (its,) = open_door()
+    (handoff,), (its,) = open_handoff()
     supervisor.send(Introduce(0, ()), (*theirs, its))
     second, theirs = link_pipes()
-    with Socket(door, MESSAGES) as way:
-        send_fds(way, WALK_IN, theirs)
+    with Socket(handoff, MESSAGES) as way:
+        send_fds(way, NO_HELLO, theirs)
     close_all(theirs)
     protocol = ClientProtocol()
-    os.write(first[1].fileno(), protocol.call(1, "line") + protocol.call(2, ("line", 1)))
-    os.write(second[1].fileno(), protocol.cast("leave"))
+    os.write(first[1].fileno(), protocol.call(1, "echo") + protocol.call(2, ("echo", 1)))
+    os.write(second[1].fileno(), protocol.cast("finish"))
     return (*first, *second)

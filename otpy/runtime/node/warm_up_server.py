@@ -1,11 +1,11 @@
-"""The worker of the rehearsal: it starts, says a line, and ends."""
+"""The server of the warm-up: it starts, answers a call, and ends."""
 
 from otpy.server.calls import call, cast
 from otpy.server.genserver import GenServer
 from otpy.server.results import Continue, Stop
 
 
-class Understudy(GenServer):
+class WarmUpServer(GenServer):
     """Ends when it is told to."""
 
     def init(self) -> Continue:
@@ -17,11 +17,11 @@ class Understudy(GenServer):
         del argument
 
     @call
-    def line(self, number: int = 0) -> int:
+    def echo(self, number: int = 0) -> int:
         """Answer a call."""
         return number
 
     @cast
-    def leave(self) -> Stop:
+    def finish(self) -> Stop:
         """End."""
         return Stop()

@@ -1,4 +1,4 @@
-"""The worker's ends of the gateway's doors: each byte there brings the ends of one more link."""
+"""The worker's ends of the hand-off sockets: each byte there brings the ends of one more link."""
 
 import select
 from collections.abc import Callable
@@ -7,59 +7,59 @@ from typing import Final
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.fdpass import recv_fds
 from otpy.system.sockets import MESSAGES, Socket
-from otpy.wire.handoff import WALK_IN
+from otpy.wire.handoff import NO_HELLO
 
 _FDS_OF_A_LINK: Final = 2
 
 
-class Entrances:
-    """Doors; there is one a gateway, and until it is known that a gateway has ended, its door.
+class HandoffAcceptor:
+    """Accepts links at the sockets: one of each gateway, until it is known that it has ended.
 
     Args:
         epoll: What the worker waits with.
-        let_in: Takes the ends of a link, read end and write end, and whether to greet.
+        accept_link: Takes the ends of a link, read end and write end, and whether to greet.
     """
 
     def __init__(
-        self, epoll: select.epoll, let_in: Callable[[Descriptor, Descriptor, bool], None]
+        self, epoll: select.epoll, accept_link: Callable[[Descriptor, Descriptor, bool], None]
     ) -> None:
-        self._epoll, self._let_in = epoll, let_in
-        self._doors: dict[int, Socket] = {}
+        self._epoll, self._accept_link = epoll, accept_link
+        self._sockets: dict[int, Socket] = {}
 
     def __contains__(self, fd: int) -> bool:
-        return fd in self._doors
+        return fd in self._sockets
 
     def add(self, end: Descriptor) -> None:
-        """Take a door, which is handed over."""
-        door = Socket(end, MESSAGES)
-        self._doors[door.fileno()] = door
-        self._epoll.register(door, select.EPOLLIN)
+        """Own a hand-off socket from now on."""
+        handoff = Socket(end, MESSAGES)
+        self._sockets[handoff.fileno()] = handoff
+        self._epoll.register(handoff, select.EPOLLIN)
 
-    def look(self, fd: int) -> bool:
-        """Let in who waits at a door first; tell whether there may be more."""
+    def accept(self, fd: int) -> bool:
+        """Accept the first link that waits at a socket; return whether there may be more."""
         try:
-            knock, fds = recv_fds(self._doors[fd], 1)
+            flag, fds = recv_fds(self._sockets[fd], 1)
         except BlockingIOError:
             return False
         except OSError:
             return True  # too many open files: whoever it was sees that it was closed
-        if not knock:
+        if not flag:
             self._epoll.unregister(fd)
-            self._doors.pop(fd).close()
+            self._sockets.pop(fd).close()
         elif len(fds) == _FDS_OF_A_LINK:
-            self._let_in(*fds, knock != WALK_IN)
+            self._accept_link(*fds, flag != NO_HELLO)
         else:
             close_all(fds)
-        return bool(knock)
+        return bool(flag)
 
-    def let_all_in(self) -> None:
-        """Let in everybody who waits at this moment."""
-        for fd in tuple(self._doors):
-            while self.look(fd):
+    def accept_all(self) -> None:
+        """Accept all links that wait at this moment."""
+        for fd in tuple(self._sockets):
+            while self.accept(fd):
                 pass
 
     def close(self) -> None:
         """Close them: the worker lets nobody in any more, or this is a process that it forked."""
-        for door in self._doors.values():
-            door.close()
-        self._doors.clear()
+        for handoff in self._sockets.values():
+            handoff.close()
+        self._sockets.clear()

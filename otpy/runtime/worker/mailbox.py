@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 from otpy.errors import NoProcess, NotSendable, ProtocolError
 from otpy.runtime.counters import ARRIVED, BUSY_SINCE, CASTS, INFOS, TAKEN, private_gauge
 from otpy.runtime.worker.connections import READ_BYTES, Cast, Info, Link, LinkCall, flush_blocked
-from otpy.runtime.worker.handoff import Entrances
+from otpy.runtime.worker.handoff import HandoffAcceptor
 from otpy.runtime.worker.peer_connections import PeerLink
 from otpy.runtime.worker.receive import as_received, check_delay, check_timer, check_wait
 from otpy.runtime.worker.stop_requests import Halt, ShutDownAsked, StopAsked
@@ -61,7 +61,7 @@ class WorkerMailbox:
         self._control_poll: select.poll | None = None
         self._links: dict[int, Link] = {}
         self._blocked: dict[int, Link] = {}
-        self._entrances = Entrances(self._epoll, self._let_in)
+        self._acceptor = HandoffAcceptor(self._epoll, self._accept_link)
         self._ready: deque[Message | Halt] = deque()
         self._notifications: deque[Down | Exit] = deque()
         self._heap: list[tuple[float, int, TimerRef]] = []
@@ -223,8 +223,8 @@ class WorkerMailbox:
 
     def notify_exit(self, reason: str, traceback: str) -> None:
         """Tell every client why the worker ends, and whoever comes later."""
-        self._entrances.let_all_in()
-        self._entrances.close()  # who comes now is to ask the supervisor
+        self._acceptor.accept_all()
+        self._acceptor.close()  # who comes now is to ask the supervisor
         self._down = (say.DOWN, reason, traceback)
         for link in tuple(self._links.values()):
             link.send(self._down)
@@ -246,7 +246,7 @@ class WorkerMailbox:
         self._epoll.close()
         for link in self._links.values():
             link.close()
-        self._entrances.close()
+        self._acceptor.close()
         self.interruptions.close()
         self.control.close()
 
@@ -271,8 +271,8 @@ class WorkerMailbox:
                 link.flush()
             elif fd == self._control_fd:
                 self.control.read()
-            elif fd in self._entrances:
-                self._entrances.look(fd)
+            elif fd in self._acceptor:
+                self._acceptor.accept(fd)
             elif fd == self.stop_signals.fileno():
                 self.stop_signals.drain()
             else:
@@ -311,9 +311,9 @@ class WorkerMailbox:
                 self.interruptions.ask(message, fds)
                 self._wake()
             case Introduce() if len(fds) >= _FDS_OF_A_LINK:
-                self._let_in(fds[0], fds[1], True, message.peer)
-                for door in fds[_FDS_OF_A_LINK:]:
-                    self._entrances.add(door)
+                self._accept_link(fds[0], fds[1], True, message.peer)
+                for handoff in fds[_FDS_OF_A_LINK:]:
+                    self._acceptor.add(handoff)
             case Down() | Exit():
                 self._notifications.append(message)
                 self._wake()
@@ -333,7 +333,7 @@ class WorkerMailbox:
             raise StopAsked(order.reason)
         # What who asks has sent before is in the pipes by now, and comes first.
         self._order = None
-        self._entrances.let_all_in()
+        self._acceptor.accept_all()
         for link in tuple(self._links.values()):
             for _ in range(-(-unread_bytes(link.read) // READ_BYTES)):
                 if link.open and link.write not in self._blocked:
@@ -350,7 +350,7 @@ class WorkerMailbox:
         if not self.interruptions.wake() and self.rouse is not None:
             self.rouse()
 
-    def _let_in(
+    def _accept_link(
         self, read: Descriptor, write: Descriptor, greet: bool, peer: Address | None = None
     ) -> None:
         assert self._child is not None

@@ -87,7 +87,7 @@ def test_who_speaks_another_version_is_told_so_however_he_came(
     node: NodeUnderTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(say, "VERSION", say.VERSION + 1)
-    for _ in range(3):  # by the supervisors, then by the door
+    for _ in range(3):  # by the supervisors, then by the hand-off socket
         with pytest.raises(otpy.ProtocolError, match="both need the same otpy"):
             meet()
 
@@ -140,7 +140,8 @@ def test_more_links_than_a_stopped_worker_has_room_for(node: NodeUnderTest) -> N
     assert asked.result() == 1
     assert meet("a", "increment") == 2
     node.call("a", "increment")
-    assert files_of_the_gateway(node) <= before + 3  # b's door; the connection of `node.call`
+    # b's hand-off socket; the connection of `node.call`
+    assert files_of_the_gateway(node) <= before + 3
     pipes = [what for what in descriptors(node.pids()["a"]).values() if what.startswith("pipe:")]
     assert len(pipes) < 20, "links that nobody holds any more are closed"
 
