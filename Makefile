@@ -36,7 +36,7 @@ check: $(READY) ## look for mistakes without running anything: format, lint, typ
 	@$(MAKE) --no-print-directory docs
 
 docs: $(DOCS) ## build the documentation in site/; a broken link is a mistake
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 format: $(READY) ## format the code and mend what can be mended
 	@$(BIN)/ruff format $(CODE)

@@ -12,7 +12,9 @@ DOCS: Final = ROOT / "docs"
 
 _FENCE: Final = re.compile(r"^(?P<indent> *)(?P<ticks>```+)(?P<language>[\w+-]*) *(?P<rest>.*)$")
 _TITLE: Final = re.compile(r'title="([^"]*)"')
-_NOTE: Final = re.compile(r"^ *<!-- (?P<kind>continues|needs|not run|output): (?P<text>.*) -->$")
+_NOTE: Final = re.compile(
+    r"^ *<!-- (?P<kind>continues|needs|not run|output|wrong): (?P<text>.*) -->$"
+)
 
 
 @dataclass(frozen=True)

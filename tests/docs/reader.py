@@ -8,7 +8,8 @@
 - ``<!-- output: NODE -->`` before a block: the node prints these lines, in any order.
 - ``yaml`` with ``children`` is a tree without mistakes; json, toml, ini and other yaml parse.
 
-In what is expected, ``...`` stands for anything, a time for any time, a pid for any pid.
+In what is expected ``...`` stands for anything, a time for any time, a pid for any pid, and so on.
+``<!-- wrong: REASON -->`` before a tree says that it has mistakes, and
 ``<!-- not run: REASON -->`` before a block says why nobody can run it here.
 """
 
@@ -25,6 +26,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,30 +34,39 @@ import pytest
 import yaml
 
 import otpy
+from otpy.cli import main
 from otpy.config import load
 from tests.docs.pages import Block, Page
 from tests.support.node import Nodes, NodeUnderTest
 from tests.support.processes import DEADLINE_S
 
+_INNER: Final = re.compile(r"\$\((otpy [^)]*)\)")
 _EXPECTED: Final = re.compile(r"# (?P<kind>->|raises) (?P<text>.*)$")
-_VARIES: Final = re.compile(
-    r"(?P<time>\d\d:\d\d:\d\d\.\d{3})|(?P<pid>\bpid \d+)|(?P<lines>^\.\.\.\n)|(?P<dots>\.\.\.)",
-    re.MULTILINE,
+_VARIES: Final = (
+    ("time", r"\d\d:\d\d:\d\d\.\d{3}", r"\d\d:\d\d:\d\d\.\d{3}"),
+    ("pid", r"\b\d{4,}\b", r"\d+"),
+    ("uptime", r"\b\d+s\b", r"\d+s"),
+    ("memory", r"\b\d+\.\d MiB", r"\d+\.\d MiB"),
+    ("gap", "  +", " +"),
+    ("lines", r"^\.\.\.\n", r"(?:.*\n)*"),
+    ("dots", r"\.\.\.", ".*"),
 )
-"""What is different each time, as it stands in what is expected."""
+"""What is different each time: as it stands in what is expected, and what matches it."""
 
-_MATCHES: Final = {
-    "time": r"\d\d:\d\d:\d\d\.\d{3}",
-    "pid": r"pid \d+",
-    "lines": r"(?:.*\n)*",
-    "dots": ".*",
-}
+_ANY: Final = re.compile("|".join(f"(?P<{n}>{shown})" for n, shown, _ in _VARIES), re.MULTILINE)
+_MATCHES: Final = {name: meant for name, _, meant in _VARIES}
 
 
 class Reader:
     """Works through one page in a folder of its own."""
 
-    def __init__(self, nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(
+        self,
+        nodes: Nodes,
+        monkeypatch: pytest.MonkeyPatch,
+        capture: pytest.CaptureFixture[str],
+    ) -> None:
+        self._capture = capture
         self._nodes, self._folder = nodes, nodes.work / "project"
         self._running: dict[str, NodeUnderTest] = {}
         self._names: dict[str, Any] = {"__name__": "__main__"}
@@ -111,6 +122,9 @@ class Reader:
                 self._execute(block.text)
             case "console":
                 self._type(block.text)
+            case "yaml" if "wrong" in block.notes:
+                with pytest.raises(otpy.SpecError):
+                    _check_yaml(block.text)
             case "python" | "yaml" | "json" | "toml" | "ini":
                 _PARSERS[block.language](block.text)
             case "text" | "dockerfile" | "sh" | "erlang" | "elixir":
@@ -164,24 +178,39 @@ class Reader:
         self._await_lines(node, lines)
 
     def _run_command(self, command: str, output: str) -> None:
+        command = _INNER.sub(lambda inner: self._otpy(inner[1]).strip(), command)
+        simple = command.startswith("otpy ") and not set("|;&<>") & set(command)
+        printed = self._otpy(command) if simple else self._shell(command)
+        assert re.fullmatch(_pattern(output), printed), (
+            f"$ {command}\nexpected:\n{output}\ngot:\n{printed}"
+        )
+
+    def _otpy(self, command: str) -> str:
+        """Run ``otpy ...`` in this process, which saves the start of an interpreter."""
+        self._capture.readouterr()
+        main(shlex.split(command, comments=True)[1:])
+        return "".join(self._capture.readouterr())
+
+    def _shell(self, command: str) -> str:
         done = subprocess.run(
             ["bash", "-c", command],
-            cwd=self._folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             timeout=DEADLINE_S,
             check=False,
         )
-        assert re.fullmatch(_pattern(output), done.stdout), (
-            f"$ {command}\nexpected:\n{output}\ngot (status {done.returncode}):\n{done.stdout}"
-        )
+        return done.stdout
 
     def _await_lines(self, node: NodeUnderTest, lines: list[str]) -> None:
-        """Wait until the node has printed these lines, in any order."""
+        """Wait until the node has printed these lines, in any order; or ended, if one says so."""
         for line in lines:
             if line.strip() != "...":
-                node.says(f"^{_pattern(line)}$")
+                pattern = re.compile(f"^{_pattern(line)}$", re.MULTILINE)
+                shown = partial(lambda pattern: pattern.search(node.output + node.errors), pattern)
+                node.until(shown, line, outlives=True)
+        if any(" has stopped: " in line for line in lines):
+            node.wait()
 
 
 class _Expectations(ast.NodeTransformer):
@@ -217,7 +246,7 @@ class _Expectations(ast.NodeTransformer):
         if kind != "raises":
             return node
         error, _, text = expected.partition(": ")
-        raises = f"__import__('pytest').raises({error}, match={_pattern(text)!r})"
+        raises = f"__import__('pytest').raises({error}, match={_pattern(text) or None!r})"
         return ast.With([ast.withitem(ast.parse(raises, mode="eval").body)], [node])
 
 
@@ -232,13 +261,13 @@ def _comparison(value: ast.expr, expected: str) -> ast.stmt:
 
 def compare(value: object, expected: object) -> None:
     """Fail if a value is not what the page says."""
-    assert value == expected
+    assert value == expected, f"expected {expected!r}, got {value!r}"
 
 
 def _pattern(expected: str) -> str:
     """Return the pattern of what is expected; a line of dots stands for any lines."""
     pattern, end = "", 0
-    for found in _VARIES.finditer(expected):
+    for found in _ANY.finditer(expected):
         assert found.lastgroup is not None
         pattern += re.escape(expected[end : found.start()]) + _MATCHES[found.lastgroup]
         end = found.end()

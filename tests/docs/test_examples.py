@@ -6,20 +6,15 @@ import pytest
 
 from tests.docs.pages import Page, all_pages
 from tests.docs.reader import Reader
-from tests.support.node import Nodes
 
 PAGES = [page for page in all_pages() if page.blocks()]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_what_a_page_shows_is_so(page: Page, nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_page_shows_is_so(page: Page, reader: Reader) -> None:
     if needed := page.note("needs"):
         pytest.importorskip(needed)
-    reader = Reader(nodes, monkeypatch)
-    try:
-        reader.read(page)
-    finally:
-        reader.close()
+    reader.read(page)
 
 
 @pytest.mark.parametrize(
@@ -36,15 +31,9 @@ def test_what_a_page_shows_is_so(page: Page, nodes: Nodes, monkeypatch: pytest.M
         "```basic\n10 GOTO 10\n```",
     ],
 )
-def test_what_is_not_so_would_be_found(
-    text: str, tmp_path: Path, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_not_so_would_be_found(text: str, tmp_path: Path, reader: Reader) -> None:
     file = tmp_path / "page.md"
     file.write_text(text)
-    reader = Reader(nodes, monkeypatch)
-    try:
-        with pytest.raises((Exception, pytest.fail.Exception)) as raised:
-            reader.read(Page(file))
-    finally:
-        reader.close()
+    with pytest.raises((Exception, pytest.fail.Exception)) as raised:
+        reader.read(Page(file))
     assert raised.value.__notes__ == [f"at {file}:2"]
