@@ -21,7 +21,7 @@ from otpy.errors import NodeNotFound, ProcessDown, ProtocolError, RuntimeDirErro
 from otpy.links.connection import Channel
 from otpy.links.deadline import TooLate, has_passed, lock_timeout, seconds_left
 from otpy.links.protocol import error_of
-from otpy.links.waiter import Lost, NotDelivered, Seat
+from otpy.links.waiter import Lost, NotDelivered, Waiter
 from otpy.system.credentials import peer_of
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.fdpass import recv_fds
@@ -101,18 +101,18 @@ class GatewayChannel(Channel[Answered]):
     def _deliver(self, number: int, answer: Answered) -> None:
         # Whoever runs out of time just now must not leave descriptors behind.
         with self._handing_over:
-            seat = self._seats.get(number)
-            if seat is None or seat.left:
+            waiter = self._waiters.get(number)
+            if waiter is None or waiter.abandoned:
                 close_all(answer[1])
                 return
-            seat.answer = answer
-        seat.rouse()
+            waiter.answer = answer
+        waiter.wake()
 
-    def _leave(self, seat: Seat[Answered]) -> None:
+    def _abandon(self, waiter: Waiter[Answered]) -> None:
         with self._handing_over:
-            seat.left = True
-            if seat.answer is not None:
-                close_all(seat.answer[1])
+            waiter.abandoned = True
+            if waiter.answer is not None:
+                close_all(waiter.answer[1])
 
     def _close(self) -> None:
         self._sock.close()

@@ -1,8 +1,8 @@
 """Requests and answers of many threads over one connection, without a thread of its own.
 
-Whoever waits for an answer reads. The thread that holds the *baton* reads for all: it hands
-each answer to the thread that waits for it, and the baton on when its own has come. A thread
-alone takes the baton without a word to anybody, so that a call is one write, one poll, one read.
+Whoever waits for an answer reads. The thread that holds the *read lock* reads for all: it hands
+each answer to the thread that waits for it, and the lock on when its own has come. A thread
+alone takes the lock without a word to anybody, so that a call is one write, one poll, one read.
 """
 
 import abc
@@ -15,7 +15,7 @@ from typing import Final, Generic
 from otpy.errors import ProtocolError
 from otpy.links.deadline import TooLate, has_passed, lock_timeout, poll_ms
 from otpy.links.fast_lock import Turn
-from otpy.links.waiter import AnswerT, Lost, NotDelivered, Seat
+from otpy.links.waiter import AnswerT, Lost, NotDelivered, Waiter
 from otpy.system.descriptor import HasFileno
 from otpy.system.pipes import is_readable, widen
 from otpy.wire.frames import Frame, LargeFrame, rest_of
@@ -48,9 +48,9 @@ class Channel(abc.ABC, Generic[AnswerT]):
         self._pidfd = None if pidfd is None else pidfd.fileno()
         self._ended = self._retired = False
         self._released = threading.Lock()  # held from then on
-        self._seats: dict[int, Seat[AnswerT]] = {}
-        self._followers: set[Seat[AnswerT]] = set()
-        self._baton = Turn()
+        self._waiters: dict[int, Waiter[AnswerT]] = {}
+        self._followers: set[Waiter[AnswerT]] = set()
+        self._read_lock = Turn()
         self._sending = Turn()
         self._written = 0
         self._rest: memoryview | None = None
@@ -66,66 +66,66 @@ class Channel(abc.ABC, Generic[AnswerT]):
             Lost: The connection ended after it had, or may have had.
             TooLate: The deadline has passed. A late answer is dropped.
         """
-        seat: Seat[AnswerT] = Seat()  # not Seat[AnswerT](), which costs a microsecond
-        # Seated before it is sent: from then on another thread may read the answer.
-        self._seats[number] = seat
+        waiter: Waiter[AnswerT] = Waiter()  # not Waiter[AnswerT](), which costs a microsecond
+        # Registered before it is sent: from then on another thread may read the answer.
+        self._waiters[number] = waiter
         try:
             end = self._send(data, deadline)
             try:
-                return self._wait(seat, deadline)
+                return self._wait(waiter, deadline)
             except Lost:
                 if self._delivered(end):
                     raise
                 raise NotDelivered from None
         except BaseException:
-            self._leave(seat)
+            self._abandon(waiter)
             raise
         finally:
-            self._unseat(number)
+            self._remove(number)
 
-    def begin(self, number: int, data: Frame, deadline: float | None) -> Seat[AnswerT]:
+    def begin(self, number: int, data: Frame, deadline: float | None) -> Waiter[AnswerT]:
         """Send a request whose answer `finish` waits for; `forget` the number then.
 
         Raises as `post`; the number is forgotten then.
         """
-        seat: Seat[AnswerT] = Seat()
-        self._seats[number] = seat
+        waiter: Waiter[AnswerT] = Waiter()
+        self._waiters[number] = waiter
         try:
-            seat.end = self._send(data, deadline)
+            waiter.end = self._send(data, deadline)
         except BaseException:
-            self._leave(seat)
-            self._unseat(number)
+            self._abandon(waiter)
+            self._remove(number)
             raise
-        return seat
+        return waiter
 
-    def finish(self, seat: Seat[AnswerT], deadline: float | None) -> AnswerT:
+    def finish(self, waiter: Waiter[AnswerT], deadline: float | None) -> AnswerT:
         """Wait for the answer to a request that was begun; raises as `exchange`.
 
         Too late, one may wait for it again.
         """
-        if seat.answer is not None:
-            return seat.answer
+        if waiter.answer is not None:
+            return waiter.answer
         if self._released.locked():
             raise Lost  # it is the parent's: this process was forked meanwhile
         try:
-            return self._wait(seat, deadline)
+            return self._wait(waiter, deadline)
         except Lost:
-            if self._delivered(seat.end):
+            if self._delivered(waiter.end):
                 raise
             raise NotDelivered from None
 
     def forget(self, number: int) -> None:
         """Drop the answer to a request that was begun, whether it has come or not."""
-        if self._seats.pop(number, None) is not None and self._retired:
+        if self._waiters.pop(number, None) is not None and self._retired:
             self._release_if_idle()
 
     def post(self, number: int, data: Frame, deadline: float | None) -> None:
         """Send a message that has no answer; raises `NotDelivered` or `TooLate`."""
-        self._seats[number] = Seat()
+        self._waiters[number] = Waiter()
         try:
             self._send(data, deadline, careful=True)
         finally:
-            self._unseat(number)
+            self._remove(number)
 
     def retire(self) -> None:
         """Send nothing new here. The last request under way closes the descriptors."""
@@ -151,7 +151,7 @@ class Channel(abc.ABC, Generic[AnswerT]):
 
     @abc.abstractmethod
     def _take(self) -> bool:
-        """Read once and deliver what came; False at the end. The baton is held.
+        """Read once and deliver what came; False at the end. The read lock is held.
 
         Raises BlockingIOError if nothing was there, another OSError if it is gone.
         """
@@ -164,30 +164,30 @@ class Channel(abc.ABC, Generic[AnswerT]):
         """Tell whether the other end may have read the first `end` bytes that were written."""
         return True
 
-    def _leave(self, seat: Seat[AnswerT]) -> None:
-        """Take note that nobody will look at the answer of `seat`."""
-        seat.left = True
+    def _abandon(self, waiter: Waiter[AnswerT]) -> None:
+        """Take note that nobody will look at the answer of `waiter`."""
+        waiter.abandoned = True
 
     def _deliver(self, number: int, answer: AnswerT) -> None:
-        seat = self._seats.get(number)
-        if seat is not None and seat.answer is None:  # only the first counts
-            seat.answer = answer
+        waiter = self._waiters.get(number)
+        if waiter is not None and waiter.answer is None:  # only the first counts
+            waiter.answer = answer
             # Only after the answer is there: a thread that is falling asleep looks once more.
-            if seat.wake is not None:
-                seat.rouse()
+            if waiter.wakeup is not None:
+                waiter.wake()
 
-    def _unseat(self, number: int) -> None:
-        del self._seats[number]
+    def _remove(self, number: int) -> None:
+        del self._waiters[number]
         if self._retired:
             self._release_if_idle()
 
     def _release_if_idle(self) -> None:
         """Close the descriptors of a retired connection, unless somebody uses them.
 
-        Called by `retire`, and by everybody who stops using them. Who has no seat there holds one
+        Called by `retire`, and by everybody who stops using them. Who has no waiter there holds one
         of the locks, and looks at `open` only after he took it.
         """
-        if not (self._seats or self._baton.taken or self._sending.taken):
+        if not (self._waiters or self._read_lock.taken or self._sending.taken):
             self._release()
 
     def _release(self) -> None:
@@ -218,7 +218,7 @@ class Channel(abc.ABC, Generic[AnswerT]):
             return self._written
         finally:
             self._sending.free.append(None)
-            self._sending.rouse()
+            self._sending.wake()
 
     def _send_large(self, data: LargeFrame, deadline: float | None) -> None:
         """Write a large frame; it is this thread's turn."""
@@ -298,77 +298,77 @@ class Channel(abc.ABC, Generic[AnswerT]):
         self._rest = None
 
     def _read_on_the_side(self, poll: select.poll) -> None:
-        if not self._baton.take_at_once():
+        if not self._read_lock.take_at_once():
             os.sched_yield()  # the thread that holds it is reading this very moment
             return
         try:
             if not self._read() and self._reader != self._writer:
                 poll.unregister(self._reader)  # at its end, it would be readable for ever
         finally:
-            self._baton.free.append(None)
-            self._hand_on()
+            self._read_lock.free.append(None)
+            self._promote_follower()
 
     # --- waiting ---------------------------------------------------------------------------
 
-    def _wait(self, seat: Seat[AnswerT], deadline: float | None) -> AnswerT:
-        if self._baton.take_at_once():
+    def _wait(self, waiter: Waiter[AnswerT], deadline: float | None) -> AnswerT:
+        if self._read_lock.take_at_once():
             try:
-                return self._lead(seat, deadline)
+                return self._lead(waiter, deadline)
             finally:
-                self._baton.free.append(None)
-                self._hand_on()
-        return self._follow(seat, deadline)
+                self._read_lock.free.append(None)
+                self._promote_follower()
+        return self._follow(waiter, deadline)
 
-    def _lead(self, seat: Seat[AnswerT], deadline: float | None) -> AnswerT:
-        """Read for all until the own answer is there; the baton is held."""
+    def _lead(self, waiter: Waiter[AnswerT], deadline: float | None) -> AnswerT:
+        """Read for all until the own answer is there; the read lock is held."""
         while True:
-            if seat.answer is not None:
-                return seat.answer
+            if waiter.answer is not None:
+                return waiter.answer
             if self._ended:
                 raise Lost
             self._pull(deadline)
 
-    def _follow(self, seat: Seat[AnswerT], deadline: float | None) -> AnswerT:
-        """Sleep until the answer is there, or the baton is to be had."""
+    def _follow(self, waiter: Waiter[AnswerT], deadline: float | None) -> AnswerT:
+        """Sleep until the answer is there, or the read lock is to be had."""
         wake = threading.Lock()
         wake.acquire()
-        seat.wake = wake
-        # The leader looks at `wake` after it put the answer there, and after it put the baton
+        waiter.wakeup = wake
+        # The leader looks at `wake` after it put the answer there, and after it put the read lock
         # down; this thread looks at both after it set `wake`. So one of them sees the other.
         try:
-            self._followers.add(seat)
+            self._followers.add(waiter)
             while True:
                 ended = self._ended
-                if seat.answer is not None:
-                    return seat.answer
+                if waiter.answer is not None:
+                    return waiter.answer
                 if ended:
                     raise Lost
-                if self._baton.take_at_once():
+                if self._read_lock.take_at_once():
                     try:
-                        return self._lead(seat, deadline)
+                        return self._lead(waiter, deadline)
                     finally:
-                        self._baton.free.append(None)
+                        self._read_lock.free.append(None)
                 if not wake.acquire(timeout=lock_timeout(deadline)) and has_passed(deadline):
                     raise TooLate
         finally:
-            self._followers.discard(seat)
-            seat.wake = None
-            self._hand_on()
+            self._followers.discard(waiter)
+            waiter.wakeup = None
+            self._promote_follower()
 
-    def _hand_on(self) -> None:
+    def _promote_follower(self) -> None:
         """Wake up one that waits, if nobody reads.
 
-        Called by everybody who leaves, for the baton may have been meant for him.
+        Called by everybody who leaves, for the read lock may have been meant for it.
         """
-        if self._baton.taken:
+        if self._read_lock.taken:
             return
-        for seat in list(self._followers):
-            if seat.answer is None and seat.wake is not None:
-                seat.rouse()
+        for waiter in list(self._followers):
+            if waiter.answer is None and waiter.wakeup is not None:
+                waiter.wake()
                 return
 
     def _pull(self, deadline: float | None) -> None:
-        """Wait until something can be read, and read it; the baton is held."""
+        """Wait until something can be read, and read it; the read lock is held."""
         ready = self._reads.poll(poll_ms(deadline))
         if not ready:
             if has_passed(deadline):
@@ -377,7 +377,7 @@ class Channel(abc.ABC, Generic[AnswerT]):
             self._end()
 
     def _read(self) -> bool:
-        """Read once; False at the end. The baton is held."""
+        """Read once; False at the end. The read lock is held."""
         try:
             return self._take()
         except BlockingIOError:
@@ -396,5 +396,5 @@ class Channel(abc.ABC, Generic[AnswerT]):
     def _end(self) -> None:
         """Take note that no more answers come, and tell everybody who waits."""
         self.open, self._ended = False, True
-        for seat in list(self._seats.values()):
-            seat.rouse()
+        for waiter in list(self._waiters.values()):
+            waiter.wake()

@@ -11,7 +11,7 @@ class Turn:
     """A lock, at a quarter of the time that a `threading.Lock` takes.
 
     To delete the one thing in a list is atomic, as to put it back is. Who takes the turn enters at
-    once a ``try`` whose ``finally`` begins with ``free.append(None)``, and then calls `rouse` if
+    once a ``try`` whose ``finally`` begins with ``free.append(None)``, and then calls `wake` if
     somebody is `waiting`. In the paths that every message takes, ``del free[0]`` takes the turn,
     or raises IndexError.
 
@@ -50,7 +50,7 @@ class Turn:
                     return False
                 self._wait(deadline)
         except BaseException:
-            self.rouse()  # it may be this thread that was woken up, and does not take it
+            self.wake()  # it may be this thread that was woken up, and does not take it
             raise
         return True
 
@@ -58,9 +58,9 @@ class Turn:
         """Give the turn back, and wake up who waits for it."""
         self.free.append(None)
         if self.waiting:
-            self.rouse()
+            self.wake()
 
-    def rouse(self) -> None:
+    def wake(self) -> None:
         """Wake up who waits first, if he can have the turn."""
         if self.free:
             with contextlib.suppress(IndexError, RuntimeError):  # nobody waits, or is awake by now

@@ -16,7 +16,7 @@ from otpy.errors import ProcessDown
 from otpy.links.deadline import TooLate, has_passed, lock_timeout, poll_ms
 from otpy.links.process_connection import EOF_GRACE_S, MortalChannel
 from otpy.links.protocol import ROOM, Failure, LinkProtocol, Reply
-from otpy.links.waiter import Lost, NotDelivered, Seat
+from otpy.links.waiter import Lost, NotDelivered, Waiter
 from otpy.system.descriptor import close_all
 from otpy.system.pipes import LinkDescriptors, unread_bytes
 from otpy.wire.frames import Frame, LargeFrame
@@ -26,7 +26,7 @@ _FIRST_BYTES: Final = 479
 """What Python allocates by itself (512 bytes with the object's head): most answers are smaller."""
 
 _GREETING: Final = 0
-"""The seat of whoever waits for the greeting; calls count from 1."""
+"""The waiter of whoever waits for the greeting; calls count from 1."""
 
 _clock: Final = time.monotonic
 _TRUST_S: Final = 0.001
@@ -86,7 +86,7 @@ class Link(MortalChannel[Reply | Failure]):
     @property
     def under_way(self) -> int:
         """How many requests were sent here, and nobody has taken the answer yet."""
-        return len(self._seats) + self._alone
+        return len(self._waiters) + self._alone
 
     def next_number(self) -> int:
         """Return a number that no other request of this link has."""
@@ -103,11 +103,11 @@ class Link(MortalChannel[Reply | Failure]):
         data = self.protocol.call(number, request)
         if type(data) is not bytes or len(data) > PIPE_BUF:
             return self.exchange(number, data, deadline)
-        # A thread alone, as nearly always. Nobody else reads as long as it has the baton, so that
-        # it needs no seat.
-        baton = self._baton.free
+        # A thread alone, as nearly always. Nobody else reads while it has the read lock, so
+        # it needs no waiter.
+        free = self._read_lock.free
         try:
-            del baton[0]
+            del free[0]
         except IndexError:
             return self.exchange(number, data, deadline)
         try:
@@ -124,29 +124,29 @@ class Link(MortalChannel[Reply | Failure]):
             raise
         finally:
             self._alone = 0
-            baton.append(None)
+            free.append(None)
             if self._followers:
-                self._hand_on()
+                self._promote_follower()
             if self._retired:
                 self._release_if_idle()
         return self.exchange(number, data, deadline)
 
     def begin_call(
         self, request: object, deadline: float | None
-    ) -> tuple[int, Seat[Reply | Failure]]:
-        """Send a call; return its number, and the seat to `finish` it. Raises as `begin`."""
+    ) -> tuple[int, Waiter[Reply | Failure]]:
+        """Send a call; return its number, and the waiter to `finish` it. Raises as `begin`."""
         number = next(self._numbers)
         data = self.protocol.call(number, request)
         if type(data) is not bytes or len(data) > PIPE_BUF:
             return number, self.begin(number, data, deadline)
-        seat: Seat[Reply | Failure] = Seat()
-        self._seats[number] = seat
+        waiter: Waiter[Reply | Failure] = Waiter()
+        self._waiters[number] = waiter
         try:
-            seat.end = self._put_at_once(data) or self._send(data, deadline)
+            waiter.end = self._put_at_once(data) or self._send(data, deadline)
         except BaseException:
-            self._unseat(number)
+            self._remove(number)
             raise
-        return number, seat
+        return number, waiter
 
     def cast(self, request: object, deadline: float | None) -> None:
         """Send a cast; raises as `post` and `LinkProtocol.cast`."""
@@ -187,19 +187,19 @@ class Link(MortalChannel[Reply | Failure]):
             return True
         if not self._welcome.acquire(timeout=lock_timeout(deadline)):
             raise TooLate
-        seat: Seat[Reply | Failure] = Seat()
-        self._seats[_GREETING] = seat
+        waiter: Waiter[Reply | Failure] = Waiter()
+        self._waiters[_GREETING] = waiter
         try:
             if not self.greeted:
                 if self._retired:
                     return False
-                self._wait(seat, deadline)
+                self._wait(waiter, deadline)
         except Lost:
             if self.fault is not None:
                 raise self._copied_fault() from None
             return False
         finally:
-            self._unseat(_GREETING)
+            self._remove(_GREETING)
             self._welcome.release()
         return True
 
@@ -227,7 +227,7 @@ class Link(MortalChannel[Reply | Failure]):
         finally:
             sending.free.append(None)
             if sending.waiting:
-                sending.rouse()
+                sending.wake()
         return end
 
     def _first_answer(self, number: int) -> Reply | Failure | None:
@@ -247,18 +247,18 @@ class Link(MortalChannel[Reply | Failure]):
 
     def _answer(self, number: int, end: int, deadline: float | None) -> Reply | Failure:
         """Wait for the answer, as `exchange` does once it has sent the request."""
-        seat: Seat[Reply | Failure] = Seat()
-        self._seats[number] = seat
+        waiter: Waiter[Reply | Failure] = Waiter()
+        self._waiters[number] = waiter
         try:
             if self._peeked:
                 self._read()
-            return self._lead(seat, deadline)
+            return self._lead(waiter, deadline)
         except Lost:
             if self._delivered(end):
                 raise
             raise NotDelivered from None
         finally:
-            self._unseat(number)
+            self._remove(number)
 
     # --- reading and writing ---------------------------------------------------------------
 
@@ -278,15 +278,15 @@ class Link(MortalChannel[Reply | Failure]):
 
     def _await_room(self, data: LargeFrame, deadline: float | None) -> None:
         """Wait as for an answer: read for all, or leave that to who does."""
-        seat = self._seats[ROOM] = Seat()  # seated before it is asked, as in `exchange`
+        waiter = self._waiters[ROOM] = Waiter()  # registered before it is asked, as in `exchange`
         try:
             if self.protocol.expect_room(data):
-                self._wait(seat, deadline)
+                self._wait(waiter, deadline)
         except Lost:
             self.open = False
             raise NotDelivered from None
         finally:
-            del self._seats[ROOM]
+            del self._waiters[ROOM]
 
     def _put(self, data: bytes | memoryview) -> int:
         return os.write(self._writer, data)
@@ -298,12 +298,12 @@ class Link(MortalChannel[Reply | Failure]):
                 self._eof_at = time.monotonic()
                 self._reads.unregister(self._reader)  # it would be readable for ever
             return False
-        seats = self._seats
+        waiters = self._waiters
         for answer in answers:
-            if (seat := seats.get(answer.number)) is not None:
-                seat.answer = answer
-                if seat.wake is not None:
-                    seat.rouse()
+            if (waiter := waiters.get(answer.number)) is not None:
+                waiter.answer = answer
+                if waiter.wakeup is not None:
+                    waiter.wake()
         if not self.greeted and self.protocol.greeting is not None:
             self.greeted = True
             self._deliver(_GREETING, Reply(_GREETING, None))
@@ -356,7 +356,7 @@ class Link(MortalChannel[Reply | Failure]):
             return self._written - unread_bytes(self._writer) >= end
         finally:
             self._sending.free.append(None)
-            self._sending.rouse()
+            self._sending.wake()
 
     def down_error(
         self, get_exit_info: "Callable[[Link, float | None], ProcessDown]", deadline: float | None

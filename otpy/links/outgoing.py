@@ -93,7 +93,7 @@ class Outgoing:
         finally:
             turn.free.append(None)
             if turn.waiting:
-                turn.rouse()
+                turn.wake()
         if self._queue:
             self._write_queued()  # what others have queued meanwhile
 

@@ -7,7 +7,7 @@ from otpy.links.deadline import DEFAULT_TIMEOUT_S, TooLate, deadline_of
 from otpy.links.introducer import Introducer
 from otpy.links.link import Link
 from otpy.links.protocol import Failure, Reply, value_of
-from otpy.links.waiter import Lost, NotDelivered, Seat
+from otpy.links.waiter import Lost, NotDelivered, Waiter
 
 _AT_ONCE = 0.0
 """A deadline that has passed."""
@@ -39,7 +39,7 @@ class Pending:
     """
 
     _link: Link | None = None
-    _seat: Seat[Reply | Failure] | None = None
+    _waiter: Waiter[Reply | Failure] | None = None
     _answer: Reply | Failure | OtpyError | None = None
     _number = 0
 
@@ -83,8 +83,8 @@ class Pending:
         """
         if timeout is not DEFAULT_TIMEOUT_S:
             deadline_of(timeout)  # a wrong one is told in any case
-        if self._seat is not None and self._seat.answer is not None:
-            self._answer = self._seat.answer  # it came while another one was waited for
+        if self._waiter is not None and self._waiter.answer is not None:
+            self._answer = self._waiter.answer  # it came while another one was waited for
             self._unlinked()
         try:
             answer = self._answer or self._settle(deadline_of(timeout))
@@ -98,7 +98,7 @@ class Pending:
         while True:
             link = self._ref.greeted(deadline, self._key)
             try:
-                self._number, self._seat = link.begin_call(self._message, deadline)
+                self._number, self._waiter = link.begin_call(self._message, deadline)
             except NotDelivered:
                 self._ref.drop(link)
             else:
@@ -118,12 +118,12 @@ class Pending:
         return self._answer
 
     def _awaited(self, deadline: float | None) -> Reply | Failure:
-        if self._link is None or self._seat is None:
+        if self._link is None or self._waiter is None:
             self._send(deadline)
         assert self._link is not None
-        assert self._seat is not None
+        assert self._waiter is not None
         try:
-            answer = self._link.finish(self._seat, deadline)
+            answer = self._link.finish(self._waiter, deadline)
         except NotDelivered:
             raise
         except Lost:
@@ -135,6 +135,6 @@ class Pending:
 
     def _unlinked(self) -> Link:
         assert self._link is not None
-        link, self._link, self._seat = self._link, None, None
+        link, self._link, self._waiter = self._link, None, None
         link.forget(self._number)
         return link

@@ -16,26 +16,26 @@ class Lost(OtpyError):
     """The connection ended after the request was sent: nobody knows whether it ran."""
 
 
-class Seat(Generic[AnswerT]):
+class Waiter(Generic[AnswerT]):
     """Where an answer is waited for.
 
     Attributes:
         answer: It, once it is there.
         end: How many bytes were written with the request, and all before.
-        left: Nobody will look at the answer.
-        wake: Set while the thread that waits sleeps.
+        abandoned: Nobody will look at the answer.
+        wakeup: Set while the thread that waits sleeps.
     """
 
-    # In the class, since most seats never have another `left` or `wake`, and many are made.
+    # In the class: most waiters never have another `abandoned` or `wakeup`, and many are made.
     answer: AnswerT | None = None
     end = 0
-    left = False
-    wake: "threading.Lock | None" = None
+    abandoned = False
+    wakeup: "threading.Lock | None" = None
 
-    def rouse(self) -> None:
+    def wake(self) -> None:
         """Wake the thread up, if it sleeps; once too often does no harm."""
-        if self.wake is not None:
+        if self.wakeup is not None:
             try:
-                self.wake.release()
+                self.wakeup.release()
             except RuntimeError:
                 return  # it is awake already

@@ -187,7 +187,7 @@ async def test_what_is_forgotten_is_dropped(fake: FakeNode, node: Node) -> None:
     assert await node["counter"].call("get") == 20
     link = node["counter"]._link
     assert link is not None
-    assert link._slots == {}
+    assert link._waiters == {}
 
 
 @on_a_loop

@@ -50,7 +50,7 @@ assert counter.call("increment", 1) == 3
 node.tree()
 assert next(events).path == "other"
 
-# Another thread waits on the link, and holds its baton, while this one forks.
+# Another thread waits on the link, and holds its read lock, while this one forks.
 threading.Thread(target=lambda: counter.call("keep", timeout=30), daemon=True).start()
 while counter.call("kept") < 1:
     pass

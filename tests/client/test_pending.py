@@ -67,7 +67,7 @@ def test_what_is_forgotten_is_dropped(fake: FakeNode, node: Node) -> None:
         counter.send_request("increment", 1)
     assert counter.call("get") == 20
     assert counter._link is not None
-    assert not counter._link._seats
+    assert not counter._link._waiters
 
 
 def test_a_request_that_was_read_is_told_of_the_death(fake: FakeNode, node: Node) -> None:

@@ -10,7 +10,7 @@ from tests.client.in_threads import Background
 
 def give_back(turn: Turn) -> None:
     turn.free.append(None)
-    turn.rouse()
+    turn.wake()
 
 
 def test_a_turn_is_taken_by_one_and_given_back() -> None:
@@ -57,7 +57,7 @@ def test_who_gives_up_passes_the_word_on() -> None:
     give_back(turn)
     assert first.acquire(timeout=WAIT_S)
     turn.waiting.remove(first)
-    turn.rouse()
+    turn.wake()
     assert second.result() is True
 
 

@@ -18,7 +18,7 @@ from otpy.links.fast_lock import Turn
 from otpy.links.link import Link
 from otpy.links.outgoing import Outgoing
 from otpy.links.protocol import ClientProtocol, Failure, Reply
-from otpy.links.waiter import Lost, NotDelivered, Seat
+from otpy.links.waiter import Lost, NotDelivered, Waiter
 from otpy.runtime.worker import connections
 from otpy.system.descriptor import Descriptor
 from otpy.system.pipes import link_pipes
@@ -75,7 +75,7 @@ class Echo:
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()
         self._number = 0
-        self._begun: list[tuple[int, int, Seat[Reply | Failure]]] = []
+        self._begun: list[tuple[int, int, Waiter[Reply | Failure]]] = []
 
     def call(self, text: str = "") -> None:
         self._number = number = self._number + 1
@@ -97,9 +97,9 @@ class Echo:
 
     def finish(self) -> None:
         while self._begun:
-            number, at_link, seat = self._begun.pop()
+            number, at_link, waiter = self._begun.pop()
             try:
-                reply = self.link.finish(seat, deadline_of(WAIT_S))
+                reply = self.link.finish(waiter, deadline_of(WAIT_S))
             except (Lost, NotDelivered):
                 assert not self.link.open
             else:
@@ -139,7 +139,7 @@ def test_a_link_goes_on_or_ends(echoes: list[Echo], text: str, longest_s: float)
     for _ in range(TIMES):
         echo = echoes[-1]
         until_interrupted(partial(echo.talk, text), longest_s)
-        assert not echo.link._baton.taken
+        assert not echo.link._read_lock.taken
         assert not echo.link._sending.taken
         if echo.link.open:
             echo.call()
@@ -197,7 +197,7 @@ def test_nobody_keeps_a_turn_that_he_does_not_have() -> None:
             pass
         finally:
             turn.free.append(None)
-            turn.rouse()
+            turn.wake()
 
     def take_turns() -> None:
         while not done.is_set():

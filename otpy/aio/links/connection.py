@@ -15,7 +15,7 @@ _TURN_S: Final = 0.05
 """How long to wait for one's turn where nobody awaits it."""
 
 
-class Slot(Generic[AnswerT]):
+class Waiter(Generic[AnswerT]):
     """Where an answer is waited for.
 
     Attributes:
@@ -50,7 +50,7 @@ class Connection(abc.ABC, Generic[AnswerT]):
         self._loop = asyncio.get_running_loop()
         # Numbers, since each message needs them; whoever closes the owners ends their use.
         self._reader, self._writer = reader.fileno(), writer.fileno()
-        self._slots: dict[int, Slot[AnswerT]] = {}
+        self._waiters: dict[int, Waiter[AnswerT]] = {}
         self._turn = asyncio.Lock()
         self._written = 0
         self._rest = memoryview(b"")
@@ -67,7 +67,7 @@ class Connection(abc.ABC, Generic[AnswerT]):
     @property
     def under_way(self) -> int:
         """How many requests wait for their answers."""
-        return len(self._slots)
+        return len(self._waiters)
 
     async def exchange(self, number: int, data: Frame) -> AnswerT:
         """Send a request and wait for the answer with its number.
@@ -76,30 +76,30 @@ class Connection(abc.ABC, Generic[AnswerT]):
             NotDelivered: The connection ended, and the other end never had the whole request.
             Lost: The connection ended after it had, or may have had.
         """
-        slot = await self.begin(number, data)
+        waiter = await self.begin(number, data)
         try:
-            outcome = await slot.outcome
+            outcome = await waiter.outcome
         except BaseException:
             self.forget(number)
             raise
-        self._unseat(number)
+        self._remove(number)
         return _taken(outcome)
 
-    async def begin(self, number: int, data: Frame) -> Slot[AnswerT]:
+    async def begin(self, number: int, data: Frame) -> Waiter[AnswerT]:
         """Send a request whose answer `finish` waits for; `forget` the number then."""
-        slot: Slot[AnswerT] = Slot(self._loop.create_future())
-        self._slots[number] = slot
+        waiter: Waiter[AnswerT] = Waiter(self._loop.create_future())
+        self._waiters[number] = waiter
         try:
-            await self._send(data, slot)
+            await self._send(data, waiter)
         except BaseException:
             self.forget(number)
             raise
-        return slot
+        return waiter
 
-    async def finish(self, slot: Slot[AnswerT]) -> AnswerT:
+    async def finish(self, waiter: Waiter[AnswerT]) -> AnswerT:
         """Wait for the answer to a request that was begun; raises as `exchange`."""
         # Shielded: who is cancelled does not take the answer away from who asks again.
-        return _taken(await asyncio.shield(slot.outcome))
+        return _taken(await asyncio.shield(waiter.outcome))
 
     async def post(self, data: Frame) -> None:
         """Send a message that has no answer; raises `NotDelivered`."""
@@ -121,13 +121,13 @@ class Connection(abc.ABC, Generic[AnswerT]):
 
     def forget(self, number: int) -> None:
         """Drop the answer to a request, whether it has come or not."""
-        if (slot := self._slots.get(number)) is not None:
-            if not slot.outcome.cancel() and not slot.outcome.cancelled():
-                self._discard(slot.outcome.result())
-            self._unseat(number)
+        if (waiter := self._waiters.get(number)) is not None:
+            if not waiter.outcome.cancel() and not waiter.outcome.cancelled():
+                self._discard(waiter.outcome.result())
+            self._remove(number)
 
-    def _unseat(self, number: int) -> None:
-        del self._slots[number]
+    def _remove(self, number: int) -> None:
+        del self._waiters[number]
         self._end_if_idle()
 
     def retire(self) -> None:
@@ -137,7 +137,7 @@ class Connection(abc.ABC, Generic[AnswerT]):
         self._end_if_idle()
 
     def _end_if_idle(self) -> None:
-        if self._retired and not (self._slots or self._rest or self._turn.locked()):
+        if self._retired and not (self._waiters or self._rest or self._turn.locked()):
             self._end()
 
     def abandon(self) -> None:
@@ -175,10 +175,10 @@ class Connection(abc.ABC, Generic[AnswerT]):
 
     def _deliver(self, number: int, answer: AnswerT) -> bool:
         """Hand an answer to who waits for it; False if nobody does."""
-        slot = self._slots.get(number)
-        if slot is None or slot.outcome.done():
+        waiter = self._waiters.get(number)
+        if waiter is None or waiter.outcome.done():
             return False
-        slot.outcome.set_result(answer)
+        waiter.outcome.set_result(answer)
         return True
 
     def _end(self) -> None:
@@ -187,10 +187,10 @@ class Connection(abc.ABC, Generic[AnswerT]):
         if self._released:
             return
         self._released = True
-        for slot in self._slots.values():
-            if slot.end is not None and not slot.outcome.done():
-                lost = self._delivered(slot.end)
-                slot.outcome.set_result(Lost() if lost else NotDelivered())
+        for waiter in self._waiters.values():
+            if waiter.end is not None and not waiter.outcome.done():
+                lost = self._delivered(waiter.end)
+                waiter.outcome.set_result(Lost() if lost else NotDelivered())
         self._unwatch()
         self._close()
         self._cut = self._cut or bool(self._rest)
@@ -199,7 +199,7 @@ class Connection(abc.ABC, Generic[AnswerT]):
 
     # ---- sending -----------------------------------------------------------------------------
 
-    async def _send(self, data: Frame, slot: Slot[AnswerT] | None) -> None:
+    async def _send(self, data: Frame, waiter: Waiter[AnswerT] | None) -> None:
         """Write a whole frame, in turn; wait while the other end takes nothing."""
         try:
             async with self._turn:
@@ -217,8 +217,8 @@ class Connection(abc.ABC, Generic[AnswerT]):
                     raise
                 if frame is not data:
                     self._told()
-                if slot is not None:
-                    slot.end = self._written + len(view) - sent
+                if waiter is not None:
+                    waiter.end = self._written + len(view) - sent
                 # From here on it is sent to its end, whatever becomes of this task.
                 self._rest = view[sent:]
                 if self._rest:

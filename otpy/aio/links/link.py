@@ -6,7 +6,7 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from otpy.aio.links.connection import Connection, Slot
+from otpy.aio.links.connection import Connection, Waiter
 from otpy.errors import ProcessDown, ProtocolError
 from otpy.links.process_connection import EOF_GRACE_S
 from otpy.links.protocol import Failure, LinkProtocol, Reply
@@ -67,8 +67,8 @@ class Link(Connection[Reply | Failure]):
         number = self._next_number()
         return await self.exchange(number, self.protocol.call(number, request))
 
-    async def begin_call(self, request: object) -> tuple[int, Slot[Reply | Failure]]:
-        """Send a call; return its number, and the slot to `finish` it."""
+    async def begin_call(self, request: object) -> tuple[int, Waiter[Reply | Failure]]:
+        """Send a call; return its number, and the waiter to `finish` it."""
         number = self._next_number()
         return number, await self.begin(number, self.protocol.call(number, request))
 
@@ -125,9 +125,9 @@ class Link(Connection[Reply | Failure]):
         fault = self.fault or ProcessDown("noconnection")
         return type(fault)(*fault.args)
 
-    async def _send(self, data: Frame, slot: Slot[Reply | Failure] | None) -> None:
+    async def _send(self, data: Frame, waiter: Waiter[Reply | Failure] | None) -> None:
         try:
-            await super()._send(data, slot)
+            await super()._send(data, waiter)
         except NotDelivered:
             if not self._retired:
                 # Let who has hung up die before it is looked for again; one that lives hung up

@@ -2,7 +2,7 @@
 
 from typing import Any, Protocol
 
-from otpy.aio.links.connection import Slot
+from otpy.aio.links.connection import Waiter
 from otpy.aio.links.deadline import within
 from otpy.aio.links.introducer import Introducer
 from otpy.aio.links.link import Link
@@ -41,7 +41,7 @@ class Pending:
         self._ref, self._message, self._key = ref, message, key
         self._link: Link | None = None
         self._number = 0
-        self._slot: Slot[Reply | Failure] | None = None
+        self._waiter: Waiter[Reply | Failure] | None = None
         self._answer: Reply | Failure | OtpyError | None = None
 
     def __repr__(self) -> str:
@@ -55,9 +55,9 @@ class Pending:
         """Tell whether the answer is there, or that none will come."""
         if self._answer is not None:
             return True
-        if self._slot is None or not self._slot.outcome.done():
+        if self._waiter is None or not self._waiter.outcome.done():
             return False
-        return not isinstance(self._slot.outcome.result(), NotDelivered)
+        return not isinstance(self._waiter.outcome.result(), NotDelivered)
 
     async def result(self, timeout: float | None = DEFAULT_TIMEOUT_S) -> Any:
         """Wait for the reply; once it is there, every time the same.
@@ -98,25 +98,25 @@ class Pending:
             if not isinstance(error, CallTimeout):  # then `result` tries again
                 self._answer = error
 
-    async def _send(self, deadline: float | None) -> tuple[Link, Slot[Reply | Failure]]:
+    async def _send(self, deadline: float | None) -> tuple[Link, Waiter[Reply | Failure]]:
         while True:
             link = await self._ref.greeted(deadline, self._key)
             try:
-                self._number, self._slot = await link.begin_call(self._message)
+                self._number, self._waiter = await link.begin_call(self._message)
             except NotDelivered:
                 self._ref.drop(link)
             else:
                 self._link = link
-                return link, self._slot
+                return link, self._waiter
 
     async def _settle(self, deadline: float | None) -> Link | None:
         """Wait for the answer; return the link if it ended before there was one."""
         while self._answer is None:
-            link, slot = self._link, self._slot
+            link, waiter = self._link, self._waiter
             try:
-                if link is None or slot is None:
-                    link, slot = await self._send(deadline)
-                self._answer = await link.finish(slot)
+                if link is None or waiter is None:
+                    link, waiter = await self._send(deadline)
+                self._answer = await link.finish(waiter)
                 self._unlinked()
             except NotDelivered:
                 self._ref.drop(self._unlinked())
@@ -129,6 +129,6 @@ class Pending:
 
     def _unlinked(self) -> Link:
         assert self._link is not None
-        link, self._link, self._slot = self._link, None, None
+        link, self._link, self._waiter = self._link, None, None
         link.forget(self._number)
         return link

@@ -53,13 +53,13 @@ class Waiting:
 
         # Watched only while nothing else is done: else it would be ready while a handler awaits.
         loop.add_reader(self._mailbox.fileno(), wake)
-        self._mailbox.rouse = wake  # a task may send this very server something
+        self._mailbox.on_ready = wake  # a task may send this very server something
         seconds = self._mailbox.seconds_until(deadline)
         alarm = loop.call_later(seconds, wake) if seconds >= 0 else None
         try:
             await comes
         finally:
-            self._mailbox.rouse = None
+            self._mailbox.on_ready = None
             loop.remove_reader(self._mailbox.fileno())
             if alarm is not None:
                 alarm.cancel()

@@ -46,7 +46,7 @@ class WorkerMailbox:
 
     Attributes:
         interruptions: What the supervisor asks beside the messages.
-        rouse: Called when `next` may find something though its descriptor tells nothing: it was
+        on_ready: Called when `next` may find something though its descriptor tells nothing: it was
             put there by who waits outside of `next`, on an event loop.
     """
 
@@ -66,7 +66,7 @@ class WorkerMailbox:
         self._notifications: deque[Down | Exit] = deque()
         self._heap: list[tuple[float, int, TimerRef]] = []
         self._made_timers: Timers | None = None
-        self.rouse: Callable[[], None] | None = None
+        self.on_ready: Callable[[], None] | None = None
         self._deserted: Callable[[], object] | None = None
         self._urgent, self._looked_at = False, 0
         self._down: tuple[object, ...] | None = None
@@ -347,8 +347,8 @@ class WorkerMailbox:
 
     def _something_comes(self) -> None:
         """End the wait for messages: what `next` may find now did not come by a descriptor."""
-        if not self.interruptions.wake() and self.rouse is not None:
-            self.rouse()
+        if not self.interruptions.wake() and self.on_ready is not None:
+            self.on_ready()
 
     def _accept_link(
         self, read: Descriptor, write: Descriptor, greet: bool, peer: Address | None = None
