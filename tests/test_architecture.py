@@ -219,17 +219,6 @@ def test_the_public_surface_is_this() -> None:
     assert all(hasattr(otpy, name) for name in otpy.__all__)
 
 
-def test_who_does_not_import_the_asyncio_client_does_without_asyncio() -> None:
-    import subprocess
-    import sys
-
-    script = "import sys, otpy; print('asyncio' in sys.modules)"
-    result = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
-    )
-    assert result.stdout.strip() == "False"
-
-
 def test_a_worker_does_not_pay_for_what_only_the_command_line_needs() -> None:
     import subprocess
     import sys

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Final
 
 import click
-from click.shell_completion import shell_complete
 
 from otpy.cli.errors import DONE, INTERRUPTED, WRONG, report
 from otpy.cli.options import node_option
@@ -100,7 +99,9 @@ def perform(args: Sequence[str]) -> int:
     Not `cli.main`, which would take a broken connection for a closed stdout and say nothing.
     """
     if wanted := os.environ.get("_OTPY_COMPLETE"):
-        from otpy.cli.completion import add_shells  # noqa: PLC0415 - a shell asks, at Tab
+        from click.shell_completion import shell_complete  # noqa: PLC0415 - a shell asks, at Tab
+
+        from otpy.cli.completion import add_shells  # noqa: PLC0415 - as above
 
         add_shells()
         return shell_complete(cli, {"obj": Session()}, "otpy", "_OTPY_COMPLETE", wanted)

@@ -6,10 +6,12 @@ import re
 import signal
 import time
 from datetime import datetime
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
-from click.shell_completion import CompletionItem
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 _SPAN: Final = re.compile(r"(\d{1,12}(?:\.\d{1,12})?)(ms|s|m|h|d)?")
 _SPAN_S: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -121,8 +123,10 @@ class SignalType(click.ParamType[int]):
         ctx: click.Context,  # noqa: ARG002
         param: click.Parameter,  # noqa: ARG002
         incomplete: str,
-    ) -> list[CompletionItem]:
+    ) -> "list[CompletionItem]":
         """Complete the names, in the spelling that was begun."""
+        from click.shell_completion import CompletionItem  # noqa: PLC0415 - a shell asks, at Tab
+
         wanted = incomplete.upper()
         prefix = "SIG" if wanted.startswith("SIG") else ""
         return [CompletionItem(prefix + n) for n in _SIGNALS if (prefix + n).startswith(wanted)]

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -10,9 +10,11 @@ from otpy.cli.errors import WRONG
 from otpy.cli.options import json_option
 from otpy.cli.render import counted, to_pretty_json
 from otpy.cli.show import show
-from otpy.core.spec import ChildSpec, SupervisorSpec
 from otpy.errors import SpecError
 from otpy.system.signals import raising_when_stopped
+
+if TYPE_CHECKING:
+    from otpy.core.spec import ChildSpec, SupervisorSpec
 
 _PLACE: Final = re.compile(r"(\d+):(\d+): (.*)", re.DOTALL)
 
@@ -51,7 +53,7 @@ def placed(file: str, mistake: str) -> dict[str, str | int]:
     return {"file": file, "line": int(line), "column": int(column), "message": message}
 
 
-def summary(spec: SupervisorSpec) -> str:
+def summary(spec: "SupervisorSpec") -> str:
     """Count what the tree has, the root supervisor included."""
     children = list(descendants(spec))
     supervisors = 1 + sum(child.is_supervisor for child in children)
@@ -59,8 +61,10 @@ def summary(spec: SupervisorSpec) -> str:
     return f"{counted(supervisors, 'supervisor')}, {counted(workers, 'worker')}"
 
 
-def descendants(spec: SupervisorSpec) -> Iterator[ChildSpec]:
+def descendants(spec: "SupervisorSpec") -> "Iterator[ChildSpec]":
     """Go through every child, depth first."""
+    from otpy.core.spec import SupervisorSpec  # noqa: PLC0415 - what loads a tree has imported it
+
     for child in spec.children:
         yield child
         if isinstance(child.start, SupervisorSpec):

@@ -1,12 +1,9 @@
 """``otpy demo``."""
 
-import tempfile
-from importlib import resources
 from pathlib import Path
 
 import click
 
-from otpy.cli.demo_script import demonstrate
 from otpy.cli.show import show_styled
 
 
@@ -18,6 +15,11 @@ def demo(file: str | None) -> None:
     Runs a node of its own, which touches no other, and checks every step. FILE is a tree with a
     counter, as configs/counter.yaml; the one that comes with otpy is its copy.
     """
+    import tempfile  # noqa: PLC0415 - as below
+    from importlib import resources  # noqa: PLC0415 - as below
+
+    from otpy.cli.demo_script import demonstrate  # noqa: PLC0415 - no other command needs it
+
     with (
         resources.as_file(resources.files("otpy.cli") / "counter.yaml") as ours,
         tempfile.TemporaryDirectory(prefix="otpy-demo-") as private,

@@ -1,6 +1,5 @@
 """The names that users give to processes: ``counter``, ``pool/worker-1``, ``root``."""
 
-import difflib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -41,6 +40,8 @@ def find(rows: "Sequence[ProcessInfo]", name: str) -> "ProcessInfo":
         raise NoProcess(f"{name!r} is the id of {len(found)} children; say {paths}")
     if name == ROOT:
         return by_path[""]
+    import difflib  # noqa: PLC0415 - nearly every name is found
+
     near = difflib.get_close_matches(name, short_names(rows), n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     raise NoProcess(f"no child {name!r} in the tree; {hint}`otpy tree` shows them all")

@@ -1,6 +1,5 @@
 """Which events `otpy events` prints: those of a node that runs, or ran, and those asked for."""
 
-import difflib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,6 +70,8 @@ def refuse_unknown(events: "Iterable[Event]", name: str) -> None:
     """Raise NoProcess if no event is about `name`."""
     if any(is_about(event, name) for event in events):
         return
+    import difflib  # noqa: PLC0415 - nearly every name is found
+
     ids = {step for event in events for step in event.path.split("/") if step}
     near = difflib.get_close_matches(name, sorted(ids), n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""

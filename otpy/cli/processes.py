@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import msgspec
-import psutil
 
 from otpy.cli.names import shown
 
@@ -88,6 +87,8 @@ def measured_node(node: "Node", *, now: float) -> Process:
 
 
 def _memory(pid: int) -> tuple[int | None, int | None]:
+    import psutil  # noqa: PLC0415 - `otpy --help` imports this module, too
+
     try:
         memory = psutil.Process(pid).memory_full_info()
     except psutil.Error:  # it has just ended, or it runs as another user
@@ -96,6 +97,8 @@ def _memory(pid: int) -> tuple[int | None, int | None]:
 
 
 def _started_at(pid: int) -> float | None:
+    import psutil  # noqa: PLC0415 - as above
+
     try:
         return psutil.Process(pid).create_time()
     except psutil.Error:

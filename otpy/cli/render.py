@@ -1,10 +1,9 @@
 """Results as text: tables, durations, sizes, JSON."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 from uuid import UUID
 
 import click
@@ -23,8 +22,7 @@ STATE_COLORS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """One column of a table; numbers read best `right`-aligned."""
 
     title: str

@@ -1,6 +1,5 @@
 """The node that a command line is about, and the connection to it."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
@@ -12,11 +11,11 @@ if TYPE_CHECKING:
     from otpy import Node
 
 
-@dataclass
 class Session:
     """What a command line says about the node, before and after the subcommand."""
 
-    node: str | None = None
+    def __init__(self) -> None:
+        self.node: str | None = None
 
 
 def connected(ctx: click.Context) -> "Node":

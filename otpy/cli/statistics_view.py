@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 import msgspec
-import psutil
 
 from otpy.cli.names import rows_of, shown
 
@@ -112,6 +111,8 @@ class _Before:
 
 
 def _used(pid: int) -> tuple[float, int] | None:
+    import psutil  # noqa: PLC0415 - `otpy --help` imports this module, too
+
     try:
         process = psutil.Process(pid)
         times = process.cpu_times()

@@ -2,14 +2,13 @@
 
 import os
 import signal
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from otpy.system.descriptor import Descriptor
 from otpy.system.pipes import is_readable
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(NamedTuple):
     """How a process ended: by the signal named `signal`, or with exit status `code`."""
 
     signal: str

@@ -122,19 +122,6 @@ def test_a_directory_of_sockets_that_is_not_private_is_refused(
     assert "OTPY_DIR" in told.complaint
 
 
-@pytest.mark.usefixtures("counter")
-def test_a_call_imports_nothing_that_it_does_not_need() -> None:
-    imports = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "otpy", "call", "counter", "get_count"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stderr
-    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in imports.splitlines()}
-    assert {"click", "msgspec"} <= imported
-    assert imported & {"psutil", "yaml", "pydantic", "pydantic_core"} == set()
-
-
 def test_a_closed_stdout_is_no_failure_to_tell(counter: Terminal) -> None:
     read, write = os.pipe()
     os.close(read)
