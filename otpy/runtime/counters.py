@@ -5,6 +5,7 @@ that is idle. Each number is written by one process and read by another, eight a
 once; the numbers of a gauge may be of two moments.
 """
 
+import errno
 import time
 from mmap import mmap
 from typing import Final
@@ -25,7 +26,8 @@ INFOS: Final = 5
 
 _SLOT_BYTES: Final = 64
 """A cache line, so that two workers never write to the same."""
-_CHUNK_BYTES: Final = 1 << 16
+_SLOTS: Final = 1 << 18
+"""Of a supervisor; memory is taken for those that are used."""
 
 
 def private_gauge() -> memoryview:
@@ -47,33 +49,42 @@ def queued(gauge: memoryview) -> int:
 class Board:
     """The gauges of a supervisor's workers, in memory that all of them share.
 
-    A worker inherits its gauge, so that it has to be taken before the fork.
+    The memory is inherited, and mapped at the first `take`: before the first worker is forked, or
+    whatever forks workers.
     """
 
     def __init__(self) -> None:
-        self._free: list[memoryview] = []
-        self._chunk = memoryview(b"")
+        self._free: list[int] = []
+        self._memory = memoryview(b"")
         self._used = 0
 
-    def take(self) -> memoryview:
+    def take(self) -> int:
         """Take a gauge that shows nothing yet; `give_back` it when its worker has ended.
 
         Raises:
             OSError: There is no memory.
         """
+        if not self._memory:
+            self._memory = memoryview(mmap(-1, _SLOTS * _SLOT_BYTES))
         if not self._free:
-            return self._cut()
-        gauge = self._free.pop()
-        for number in range(len(gauge)):
-            gauge[number] = 0
-        return gauge
+            return self._next()
+        number = self._free.pop()
+        gauge = self.at(number)
+        for place in range(len(gauge)):
+            gauge[place] = 0
+        return number
 
-    def _cut(self) -> memoryview:
-        if self._used == len(self._chunk):
-            self._chunk, self._used = memoryview(mmap(-1, _CHUNK_BYTES)), 0
-        start, self._used = self._used, self._used + _SLOT_BYTES
-        return self._chunk[start : self._used].cast("Q")
+    def _next(self) -> int:
+        if self._used == _SLOTS:
+            raise OSError(errno.ENOMEM, f"a supervisor has at most {_SLOTS} workers")
+        self._used += 1
+        return self._used - 1
 
-    def give_back(self, gauge: memoryview) -> None:
+    def at(self, number: int) -> memoryview:
+        """Return a gauge that was taken."""
+        start = number * _SLOT_BYTES
+        return self._memory[start : start + _SLOT_BYTES].cast("Q")
+
+    def give_back(self, number: int) -> None:
         """Have the gauge for another worker."""
-        self._free.append(gauge)
+        self._free.append(number)

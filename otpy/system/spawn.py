@@ -174,13 +174,25 @@ def leave(code: int) -> None:
 
 
 def fork_watched(mains: Sequence[Callable[[], int]]) -> list[tuple[int, Descriptor]]:
-    """Fork a child for each of `mains`, one right after the other; tell pids and pidfds.
+    """Fork a child for each of `mains`, one right after the other; return pids and pidfds.
 
     Each runs its main and exits with what that returns. There may be fewer than asked for, but
     not none.
 
     Raises:
         OSError: There are too many processes or open files, or there is no memory.
+    """
+    pids: list[int] = []
+    fork_children(mains, pids.append)
+    return watch_children(pids)
+
+
+def fork_children(mains: Sequence[Callable[[], int]], forked: Callable[[int], object]) -> None:
+    """Fork a child for each of `mains`; call `forked` with the pid of each.
+
+    Raises:
+        OSError: There are too many processes, or there is no memory, for the first of them; those
+            after it are left out.
     """
     # What a process writes between two forks is not shared by the children: so everything is
     # made before the first of them.
@@ -190,15 +202,29 @@ def fork_watched(mains: Sequence[Callable[[], int]]) -> list[tuple[int, Descript
     # The children need not collect what exists now: that would only unshare its pages. Frozen here,
     # it costs them no page either.
     gc.freeze()
-    pids: list[int] = []
-    watched: list[tuple[int, Descriptor]] = []
     fork = os.fork
+    count = 0
     try:
         for child in children:
             # Here, and not in a function of its own: that would be on two pages more.
             if (pid := fork()) == 0:
                 child.begin()
-            pids.append(pid)
+            forked(pid)
+            count += 1
+    except OSError:
+        if not count:
+            raise
+    del filling  # theirs it stays
+
+
+def watch_children(pids: Sequence[int]) -> list[tuple[int, Descriptor]]:
+    """Return pids and pidfds of children; those for which there is none are ended.
+
+    Raises:
+        OSError: There are too many open files for any of them.
+    """
+    watched: list[tuple[int, Descriptor]] = []
+    try:
         watched.extend((pid, Descriptor(os.pidfd_open(pid))) for pid in pids)
     except OSError:
         for pid in pids[len(watched) :]:
@@ -206,7 +232,6 @@ def fork_watched(mains: Sequence[Callable[[], int]]) -> list[tuple[int, Descript
             os.waitpid(pid, 0)
         if not watched:
             raise
-    del filling  # theirs it stays
     return watched
 
 

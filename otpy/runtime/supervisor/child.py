@@ -46,6 +46,7 @@ class Child:
         traps: It wants to be told to shut down, not signalled.
         served: It answers system messages.
         gauge: What a worker does at this moment; see `otpy.runtime.counters`.
+        slot: The number of the gauge.
         born: The `boot_time` from which on it can have started other processes.
         forced_exit: Why it was killed, if it was: a linked process ended, or it sent no message.
     """
@@ -58,6 +59,7 @@ class Child:
     channel: Channel
     output: ChildOutput | None = None
     gauge: memoryview | None = None
+    slot: int | None = None
     supervisors: dict[str, int] = field(default_factory=dict)
     ready: bool = False
     ignored: bool = False

@@ -3,8 +3,10 @@
 Between two forks a supervisor writes to its memory, and each page that it writes is lost to
 sharing: the child forked before keeps the old page for itself. So when a thousand children are
 to start, a batch of processes is forked with nothing in between, and each becomes a child when
-its turn comes. Init still runs one after the other, in order; and at rest there is no such
-process.
+its turn comes. Init still runs one after the other, in order.
+
+A supervisor of few workers forks them itself, and at rest has no such process. One of many has a
+fork server do it (`otpy.system.fork_server`), and one process ahead at any time.
 """
 
 import contextlib
@@ -20,11 +22,15 @@ from typing import Final
 from otpy.runtime.child_pipes import Pipes, open_pipes
 from otpy.runtime.counters import Board
 from otpy.system.descriptor import Descriptor
+from otpy.system.fork_server import MOST, Ends, ForkServer, Job, ServerGone
 from otpy.system.spawn import fork_watched
 from otpy.system.wait import reap, send_signal
 
-BATCH: Final = 256
+BATCH: Final = MOST
 """How many are forked at once, at most."""
+
+MANY: Final = 64
+"""From so many workers on a fork server forks them; with half as many it is ended."""
 
 _WHILE_FORKING: Final = 5
 """Descriptors that one takes until it has its ends of the pipes, and its supervisor its pidfd."""
@@ -35,12 +41,16 @@ _RESERVE: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class SpareProcess:
-    """A process that waits to be told which child it is."""
+    """A process that waits to be told which child it is.
+
+    Attributes:
+        slot: The number of its gauge.
+    """
 
     pid: int
     pidfd: Descriptor
     pipes: Pipes
-    gauge: memoryview
+    slot: int
 
     @property
     def alive(self) -> bool:
@@ -57,94 +67,230 @@ class SpareProcess:
         self.pipes.close_ours()
 
 
+class _Batch:
+    """What several spares need before there is a process.
+
+    Raises:
+        OSError: There are too many open files for the first, or there is no memory. With too many
+            for one of those after it, it is of fewer.
+    """
+
+    def __init__(self, count: int, board: Board) -> None:
+        self._board = board
+        self._own = [self._one()]
+        with contextlib.suppress(OSError):
+            self._own.extend(self._one() for _ in range(count - 1))
+
+    def _one(self) -> tuple[Pipes, int]:
+        slot = self._board.take()
+        try:
+            return open_pipes(output=True), slot
+        except OSError:
+            self._board.give_back(slot)
+            raise
+
+    @property
+    def jobs(self) -> list[Job]:
+        """What each is told, and its ends of the pipes."""
+        return [(slot, _ends(pipes)) for pipes, slot in self._own]
+
+    def close_theirs(self) -> None:
+        """After the fork: the ends are the spares' alone."""
+        for pipes, _ in self._own:
+            pipes.close_theirs()
+
+    def processes(self, forked: list[tuple[int, Descriptor]]) -> list[SpareProcess]:
+        """Return those of which there is a process; give back what the others do not need."""
+        self._give_back(self._own[len(forked) :])
+        own = zip(forked, self._own, strict=False)
+        return [SpareProcess(pid, pidfd, pipes, slot) for (pid, pidfd), (pipes, slot) in own]
+
+    def release(self) -> None:
+        """There will be no process; `close_theirs` was called."""
+        self._give_back(self._own)
+
+    def _give_back(self, unused: list[tuple[Pipes, int]]) -> None:
+        for pipes, slot in unused:
+            pipes.close_ours()
+            self._board.give_back(slot)
+
+
 class PreforkPool:
     """Forks spares, a batch at a time.
 
     Args:
-        main: Is a spare, in the forked process, given its pipes and its gauge; tells its exit
-            status.
+        main: Is a spare, in the process forked here, given its gauge's number and its ends of the
+            pipes; tells its exit status.
         board: Where the gauges are from.
-
-    Attributes:
-        pids: Of the spares that wait.
+        server: Forks them where there are many.
     """
 
-    def __init__(self, main: Callable[[Pipes, memoryview], int], board: Board) -> None:
-        self._main, self._board = main, board
+    def __init__(self, main: Callable[[int, Ends], int], board: Board, server: ForkServer) -> None:
+        self._main, self._board, self._server = main, board, server
         self._spares: deque[SpareProcess] = deque()
-        self.pids: set[int] = set()
+        self._pids: set[int] = set()
+        self._ordered: _Batch | None = None
 
-    def take(self, count_ahead: Callable[[], int]) -> SpareProcess:
+    @property
+    def pids(self) -> set[int]:
+        """Of the spares that wait, and of the fork server."""
+        self._collect()
+        return self._pids if self._server.pid is None else self._pids | {self._server.pid}
+
+    def take(self, siblings: int, count_ahead: Callable[[], int]) -> SpareProcess:
         """Take a spare.
 
         Args:
+            siblings: How many workers there are already.
             count_ahead: Returns how many more will be needed soon; called when there is none.
 
         Raises:
             OSError: There are too many processes or open files, or there is no memory.
         """
-        while self._spares:
-            spare = self._spares.popleft()
-            self.pids.remove(spare.pid)
-            if spare.alive:
-                return spare
-            self.discard(spare)
-        ahead = count_ahead()
-        first, *rest = self._fork(1 + (min(ahead, BATCH - 1, _room()) if ahead else 0))
-        self._spares.extend(rest)
-        self.pids.update(spare.pid for spare in rest)
-        return first
+        spare = self._next() or self._fork(siblings, count_ahead())
+        if self._server.pid is not None and not self._spares:
+            self._order_ahead(max(1, min(count_ahead(), BATCH)))
+        return spare
 
-    def ended(self, pid: int) -> None:
-        """Reap a spare that somebody has killed."""
-        (dead,) = (spare for spare in self._spares if spare.pid == pid)
-        self._spares.remove(dead)
-        self.pids.remove(pid)
-        self.discard(dead)
+    def ended(self, pid: int) -> bool:
+        """Reap a spare or the fork server, which somebody has killed; return whether it was one."""
+        if pid == self._server.pid:
+            self._collect()
+            self._server.end()
+            return True
+        dead = next((spare for spare in self._spares if spare.pid == pid), None)
+        if dead is not None:
+            self._spares.remove(dead)
+            self._pids.remove(pid)
+            self.discard(dead)
+        return dead is not None
+
+    def came_to_rest(self) -> None:
+        """End the spares that nobody needs soon."""
+        self._kill_spares_but(0 if self._server.pid is None else 1)
 
     def kill_spares(self) -> None:
-        """End the spares that nobody needed."""
-        while self._spares:
-            self.discard(self._spares.popleft())
-        self.pids.clear()
+        """End all spares."""
+        self._collect()
+        self._kill_spares_but(0)
+
+    def close(self) -> None:
+        """End all spares and the fork server; they are forked again when they are needed."""
+        self.kill_spares()
+        self._server.end()
+
+    def shrunk(self, siblings: int) -> None:
+        """Do without the fork server if few workers are left."""
+        if self._server.pid is not None and siblings < MANY // 2:
+            self.close()
 
     def discard(self, spare: SpareProcess) -> None:
         """End one that cannot be used."""
         spare.end()
-        self._board.give_back(spare.gauge)
+        self._board.give_back(spare.slot)
 
-    def _fork(self, count: int) -> list[SpareProcess]:
-        pipes = _open_up_to(count)
-        gauges: list[memoryview] = []
-        watched: list[tuple[int, Descriptor]] = []
+    def _kill_spares_but(self, left: int) -> None:
+        while len(self._spares) > left:
+            spare = self._spares.pop()
+            self._pids.remove(spare.pid)
+            self.discard(spare)
+
+    def _next(self) -> SpareProcess | None:
+        self._collect()
+        while self._spares:
+            spare = self._spares.popleft()
+            self._pids.remove(spare.pid)
+            if spare.alive:
+                return spare
+            self.discard(spare)
+        return None
+
+    # ---- forking -----------------------------------------------------------------------------
+
+    def _fork(self, siblings: int, ahead: int) -> SpareProcess:
+        count = 1 + (min(ahead, BATCH - 1, _room()) if ahead else 0)
+        spares: list[SpareProcess] = []
+        if self._server.pid is not None or siblings + ahead >= MANY:
+            spares = self._fork_by_server(count)
+        first, *rest = spares or self._fork_here(count)
+        self._keep(rest)
+        return first
+
+    def _fork_by_server(self, count: int) -> list[SpareProcess]:
+        """Return spares; none if the server ends before it has forked them."""
         try:
-            gauges.extend(self._board.take() for _ in pipes)
-            mains = [partial(self._main, *own) for own in zip(pipes, gauges, strict=True)]
-            watched = fork_watched(mains)
+            batch = self._order(count)
+        except ServerGone:
+            return []
+        try:
+            return batch.processes(self._server.collect())
+        except ServerGone:
+            batch.release()
+            return []
+        except OSError:
+            batch.release()
+            raise
+
+    def _fork_here(self, count: int) -> list[SpareProcess]:
+        batch = _Batch(count, self._board)
+        forked: list[tuple[int, Descriptor]] = []
+        try:
+            forked = fork_watched([partial(self._main, *job) for job in batch.jobs])
         finally:
-            for unused in pipes[len(watched) :]:
-                unused.close()
-            for free in gauges[len(watched) :]:
-                self._board.give_back(free)
-        for each in pipes[: len(watched)]:
-            each.close_theirs()
-        own = zip(watched, pipes, gauges, strict=False)
-        return [SpareProcess(*ids, each, gauge) for ids, each, gauge in own]
+            batch.close_theirs()
+            if not forked:
+                batch.release()
+        return batch.processes(forked)
+
+    def _order_ahead(self, count: int) -> None:
+        """Have spares forked while this process does something else, if there is room for them."""
+        if (count := min(count, _room())) > 0:
+            with contextlib.suppress(OSError, ServerGone):
+                self._ordered = self._order(count)
+
+    def _order(self, count: int) -> _Batch:
+        batch = _Batch(count, self._board)
+        is_ordered = False
+        try:
+            self._server.order(batch.jobs)
+            is_ordered = True
+        finally:
+            batch.close_theirs()
+            if not is_ordered:
+                batch.release()
+        return batch
+
+    def _collect(self) -> None:
+        """Take what was ordered; if it cannot be had, it is forked when it is needed."""
+        if (batch := self._ordered) is None:
+            return
+        self._ordered = None
+        try:
+            self._keep(batch.processes(self._server.collect()))
+        except (OSError, ServerGone):
+            batch.release()
+
+    def _keep(self, spares: list[SpareProcess]) -> None:
+        self._spares.extend(spares)
+        self._pids.update(spare.pid for spare in spares)
+
+
+def _ends(pipes: Pipes) -> Ends:
+    assert pipes.their_output is not None
+    return pipes.their_control, pipes.their_output
 
 
 def _room() -> int:
     """Return how many may be forked ahead: a system of few descriptors needs them for the boot."""
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
-        free = limit - sum(1 for _ in Path("/proc/self/fd").iterdir())
+        free = limit - _open_files()
     except OSError:
         return 0
     return max(0, (free - _RESERVE) // _WHILE_FORKING)
 
 
-def _open_up_to(count: int) -> list[Pipes]:
-    """Open the pipes of `count` spares, or of fewer if there are too many open files."""
-    pipes = [open_pipes(output=True)]
-    with contextlib.suppress(OSError):
-        pipes.extend(open_pipes(output=True) for _ in range(count - 1))
-    return pipes
+def _open_files() -> int:
+    """Count the descriptors of this process; from Linux 6.2 on the kernel does."""
+    folder = Path("/proc/self/fd")
+    return folder.stat().st_size or sum(1 for _ in folder.iterdir())

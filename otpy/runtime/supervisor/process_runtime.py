@@ -178,12 +178,12 @@ class ProcessRuntime:
     def give_up(self, reason: ExitReason) -> None:
         """End the loop once nothing is left of anything."""
         self._supervisor.over(reason)
-        self._spawner.kill_spares()
+        self._spawner.close()
         self._reaper.after_all(self._loop.stop)
 
     def came_to_rest(self) -> None:
         """End what was forked ahead or left behind: there is nothing to do now."""
-        self._spawner.kill_spares()
+        self._spawner.came_to_rest()
         self._loop.call_soon(self._reaper.sweep)
 
     # ---- stopping ----------------------------------------------------------------------------

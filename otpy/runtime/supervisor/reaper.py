@@ -36,14 +36,14 @@ _CANNOT_LOOK: Final = "what dead children left behind"
 
 
 class Spares(Protocol):
-    """Processes that were forked ahead, and are no children yet."""
+    """Processes that were forked ahead, and are no children yet; and what forks them."""
 
     @property
     def spare_pids(self) -> Container[int]:
         """Their pids."""
 
-    def spare_ended(self, pid: int) -> None:
-        """Reap one, and give back what was held for it."""
+    def spare_ended(self, pid: int) -> bool:
+        """Reap one, and give back what was held for it; return whether it was one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -251,8 +251,7 @@ class Reaper:
             self._loop.call_soon(self._look)
 
     def _reap(self, pid: int) -> None:
-        if pid in self._spares.spare_pids:
-            self._spares.spare_ended(pid)
+        if pid in self._spares.spare_pids and self._spares.spare_ended(pid):
             return
         os.waitpid(pid, os.WNOHANG)
         if pid in self._ending or pid in self._stopping:

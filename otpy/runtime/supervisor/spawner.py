@@ -18,6 +18,7 @@ from otpy.runtime.supervisor.output import ChildOutput
 from otpy.runtime.supervisor.prefork import PreforkPool
 from otpy.runtime.supervisor.stack_dumps import StackDumps
 from otpy.runtime.worker.main import run_spare, watch_forks
+from otpy.system.fork_server import Ends, ForkServer
 from otpy.system.loop import Loop
 from otpy.system.spawn import fork_watched
 from otpy.system.wait import reap, send_signal
@@ -51,20 +52,29 @@ class Spawner:
         watch_forks()
         self.stacks = StackDumps(loop)
         self._kept: tuple[int, ...] = ()
-        self._prefork = PreforkPool(self._run_spare, self._board)
+        self._workers = 0
+        server = ForkServer(self._run_spare, self._loop.close, lambda: self._kept)
+        self._prefork = PreforkPool(self._run_spare_of_ours, self._board, server)
 
     @property
     def spare_pids(self) -> Container[int]:
-        """Of what was forked ahead."""
+        """Of what was forked ahead, and of what forks it."""
         return self._prefork.pids
 
-    def spare_ended(self, pid: int) -> None:
-        """Reap what was forked ahead and has been killed, and give back what was held for it."""
-        self._prefork.ended(pid)
+    def spare_ended(self, pid: int) -> bool:
+        """Reap one of them, which has been killed, and give back what was held for it.
 
-    def kill_spares(self) -> None:
-        """End what was forked ahead and is not needed."""
-        self._prefork.kill_spares()
+        Return whether it was one of them.
+        """
+        return self._prefork.ended(pid)
+
+    def came_to_rest(self) -> None:
+        """End what was forked ahead and is not needed soon."""
+        self._prefork.came_to_rest()
+
+    def close(self) -> None:
+        """End what was forked ahead, and what forks it."""
+        self._prefork.close()
 
     def spawn_worker(
         self, spec: ChildSpec, path: str, incarnation: int, ahead: Callable[[], int]
@@ -75,7 +85,7 @@ class Spawner:
             OSError: There are too many processes or open files, or there is no memory.
         """
         self._kept = (self.stacks.prepare().fileno(),)
-        spare = self._prefork.take(ahead)
+        spare = self._prefork.take(self._workers, ahead)
         assert spare.pipes.output is not None
         try:
             output = ChildOutput(spare.pipes.output, path, self._terminal, self._loop)
@@ -90,8 +100,10 @@ class Spawner:
             pidfd=spare.pidfd,
             channel=end_of_supervisor(spare.pipes.control, WORKER),
             output=output,
-            gauge=spare.gauge,
+            gauge=self._board.at(spare.slot),
+            slot=spare.slot,
         )
+        self._workers += 1
         child.channel.send(_assignment(spec, path, incarnation))
         return child
 
@@ -107,8 +119,10 @@ class Spawner:
         """Give back what was held for a child that is gone, and why it went."""
         self.stacks.forget(child, reason)
         child.close()
-        if child.gauge is not None:
-            self._board.give_back(child.gauge)
+        if child.slot is not None:
+            self._board.give_back(child.slot)
+            self._workers -= 1
+            self._prefork.shrunk(self._workers)
 
     def spawn_supervisor(
         self, spec: ChildSpec, path: str, incarnation: int, numbers: Numbers
@@ -152,9 +166,12 @@ class Spawner:
             self._prefork.kill_spares()  # what was forked ahead has the descriptors that this needs
             return open_pipes(output=False)
 
-    def _run_spare(self, pipes: Pipes, gauge: memoryview) -> int:
+    def _run_spare_of_ours(self, slot: int, ends: Ends) -> int:
         self._loop.close()
-        return run_spare(pipes, gauge, self._kept, self._pid)
+        return self._run_spare(slot, ends)
+
+    def _run_spare(self, slot: int, ends: Ends) -> int:
+        return run_spare(ends, self._board.at(slot), self._kept, self._pid)
 
     def _run_child(self, main: Callable[[], int]) -> int:
         self._loop.close()

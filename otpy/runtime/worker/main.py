@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from otpy.core.exits import ExitReason, ExitStatus, Normal, Raised, Shutdown, is_clean
 from otpy.core.spec import DEFAULT_SHUTDOWN_S
-from otpy.runtime.child_pipes import Pipes
 from otpy.runtime.exit_reasons import raised
 from otpy.runtime.worker.gen_server import NeedsLoop, NotNeeded, Serving, ending
 from otpy.runtime.worker.mailbox import WorkerMailbox
@@ -24,7 +23,7 @@ from otpy.server.contract import check_start, make
 from otpy.server.functions import resolve
 from otpy.server.genserver import GenServer
 from otpy.server.registry import register_name
-from otpy.system.descriptor import leave_to_kernel
+from otpy.system.descriptor import Descriptor, leave_to_kernel
 from otpy.system.marks import mark_process
 from otpy.system.proctitle import name_process
 from otpy.system.python_end import end_within, finish
@@ -66,7 +65,7 @@ def watch_forks() -> None:
 
 
 def run_spare(
-    pipes: Pipes,
+    ends: tuple[Descriptor, Descriptor],
     gauge: memoryview,
     kept: tuple[int, ...],
     supervisor: int,
@@ -74,18 +73,19 @@ def run_spare(
     """Be a worker, in the process just forked; tell its exit status.
 
     Args:
-        pipes: To the supervisor.
+        ends: Of the pipe to its supervisor, and of the one that takes what it prints.
         gauge: Where it shows the supervisor what it does.
         kept: Descriptors that stay open.
         supervisor: Its pid.
     """
-    assert pipes.their_output is not None
-    become_child("otpy: worker", (pipes.their_control.fileno(), *kept), pipes.their_output)
-    become_worker(supervisor)
+    control, output = ends
+    become_child("otpy: worker", (control.fileno(), *kept), output)
     # Not in the node, which would write to other pages of its own between the forks of any two.
     os.register_at_fork(before=before_fork, after_in_parent=after_fork)
-    mailbox = WorkerMailbox(pipes.their_control, gauge)
+    mailbox = WorkerMailbox(control, gauge)
     child = mailbox.assigned()
+    # Not before: of one that a fork server has forked, another was the parent at first.
+    become_worker(supervisor)
     mark_process(os.getpid(), child.incarnation)
     name_process(f"otpy: {child.path}")
     status = run_worker(child, mailbox)

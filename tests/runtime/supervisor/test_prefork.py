@@ -8,9 +8,11 @@ _UNNEEDED = """
 import os, signal
 from otpy.runtime.counters import Board
 from otpy.runtime.supervisor.prefork import PreforkPool
+from otpy.system.fork_server import ForkServer
 
-pool = PreforkPool(lambda pipes, gauge: signal.pause() or 0, Board())
-first = pool.take(lambda: 3)
+main = lambda slot, ends: signal.pause() or 0
+pool = PreforkPool(main, Board(), ForkServer(main, lambda: None, lambda: ()))
+first = pool.take(0, lambda: 3)
 assert len(pool.pids) == 3
 others = [os.eventfd(0) for _ in range(20)]  # whatever has the numbers by then
 pool.kill_spares()
