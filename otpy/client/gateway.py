@@ -18,7 +18,7 @@ from typing import Any, Final, TypeAlias
 
 from otpy.client.protocol import GatewayAnswer, GatewayProtocol
 from otpy.errors import NodeNotFound, ProcessDown, ProtocolError, RuntimeDirError
-from otpy.links.connection import Channel
+from otpy.links.connection import Connection
 from otpy.links.deadline import TooLate, has_passed, lock_timeout, seconds_left
 from otpy.links.protocol import error_of
 from otpy.links.waiter import Lost, NotDelivered, Waiter
@@ -43,7 +43,7 @@ NO_ONE_LISTENS: Final = (errno.ENOENT, errno.ECONNREFUSED, errno.ENOTDIR)
 Answered: TypeAlias = tuple[GatewayAnswer, tuple[Descriptor, ...]]
 
 
-class GatewayChannel(Channel[Answered]):
+class GatewayConnection(Connection[Answered]):
     """One connection to one incarnation of the gateway."""
 
     def __init__(self, sock: socket.socket) -> None:
@@ -142,7 +142,7 @@ class Gateway:
         self.name = name
         self._path = str(path)
         self._connecting = threading.Lock()
-        self._channel: GatewayChannel | None = None
+        self._channel: GatewayConnection | None = None
         self._hello: Hello | None = None
         self._closed = False
 
@@ -198,7 +198,7 @@ class Gateway:
                     break
         raise ProcessDown("gateway: killed")
 
-    def connect(self, deadline: float | None) -> GatewayChannel:
+    def connect(self, deadline: float | None) -> GatewayConnection:
         """Return the connection to the gateway, a new one if need be; raises as `ask`."""
         channel = self._channel
         if channel is not None and channel.open:
@@ -230,9 +230,9 @@ class Gateway:
             else:
                 return
 
-    def _greet(self, deadline: float | None) -> tuple[GatewayChannel, Hello]:
+    def _greet(self, deadline: float | None) -> tuple[GatewayConnection, Hello]:
         for _ in range(ATTEMPTS):
-            channel = GatewayChannel(open_socket(self.name, self._path, deadline))
+            channel = GatewayConnection(open_socket(self.name, self._path, deadline))
             try:
                 value, _ = channel.ask("hello", {}, deadline)
                 return channel, Hello(value)

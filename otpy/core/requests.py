@@ -23,7 +23,7 @@ from otpy.core.messages import (
 from otpy.core.spec import ChildSpec, bad_combination
 from otpy.core.state import Child, StartingOne, Status, StoppingOne
 from otpy.core.template import copy_of
-from otpy.core.transition import Turn
+from otpy.core.transition import Transition
 
 STATES = {
     Status.RUNNING: "running",
@@ -32,101 +32,103 @@ STATES = {
 }
 
 
-def serve(turn: Turn, token: int, request: Request) -> None:
+def serve(transition: Transition, token: int, request: Request) -> None:
     """Answer `request`, or begin the work that ends with the answer."""
     match request:
         case StartChild(taken=taken) | StartCopy(taken=taken) if taken:
-            turn.reply(token, Denied("already_started", taken))
-        case StartChild() if turn.spec.template is not None:
+            transition.reply(token, Denied("already_started", taken))
+        case StartChild() if transition.spec.template is not None:
             detail = "its children are made from its template; expected args and id only"
-            turn.reply(token, Denied("bad_combination", detail))
+            transition.reply(token, Denied("bad_combination", detail))
         case StartChild(spec=spec, once=once):
-            _start_child(turn, token, spec, once=once)
+            _start_child(transition, token, spec, once=once)
         case StartCopy():
-            _start_copy(turn, token, request)
+            _start_copy(transition, token, request)
         case WhichChildren():
-            turn.reply(token, _which_children(turn))
+            transition.reply(token, _which_children(transition))
         case CountChildren():
-            turn.reply(token, _count_children(turn))
+            transition.reply(token, _count_children(transition))
         case TerminateChildren(ids=ids):
-            turn.stop_some(token, ids)
+            transition.stop_some(token, ids)
         case TerminateChild() | RestartChild() | DeleteChild() | GetChildSpec():
-            child = turn.children.get(request.id)
+            child = transition.children.get(request.id)
             if child is None:
-                turn.reply(token, Denied("not_found"))
+                transition.reply(token, Denied("not_found"))
             else:
-                _about_child(turn, token, request, child)
+                _about_child(transition, token, request, child)
         case _:
             assert_never(request)
 
 
-def _start_child(turn: Turn, token: int, spec: ChildSpec, *, once: bool = False) -> None:
-    present = turn.children.get(spec.id)
-    if detail := bad_combination(spec, turn.spec.auto_shutdown):
-        turn.reply(token, Denied("bad_combination", detail))
-    elif present is None and _is_full(turn):
-        detail = f"{len(turn.children)} of {turn.spec.max_children} children"
-        turn.reply(token, Denied("max_children", detail))
+def _start_child(
+    transition: Transition, token: int, spec: ChildSpec, *, once: bool = False
+) -> None:
+    present = transition.children.get(spec.id)
+    if detail := bad_combination(spec, transition.spec.auto_shutdown):
+        transition.reply(token, Denied("bad_combination", detail))
+    elif present is None and _is_full(transition):
+        detail = f"{len(transition.children)} of {transition.spec.max_children} children"
+        transition.reply(token, Denied("max_children", detail))
     elif present is None:
-        turn.put(Child(spec, once=once))
-        turn.emit(Added(spec))
-        turn.begin(StartingOne(token, spec.id, added=True), start=(spec.id,))
+        transition.put(Child(spec, once=once))
+        transition.emit(Added(spec))
+        transition.begin(StartingOne(token, spec.id, added=True), start=(spec.id,))
     elif STATES.get(present.status) == "running":
-        turn.reply(token, Denied("already_started"))
+        transition.reply(token, Denied("already_started"))
     else:
-        turn.reply(token, Denied("already_present"))
+        transition.reply(token, Denied("already_present"))
 
 
-def _start_copy(turn: Turn, token: int, request: StartCopy) -> None:
-    template = turn.spec.template
+def _start_copy(transition: Transition, token: int, request: StartCopy) -> None:
+    template = transition.spec.template
     if template is None:
         detail = "it has no template; expected one of start, command or children"
-        turn.reply(token, Denied("bad_combination", detail))
+        transition.reply(token, Denied("bad_combination", detail))
         return
-    id_ = request.id if request.id is not None else f"{template.id}-{turn.made + 1}"
+    id_ = request.id if request.id is not None else f"{template.id}-{transition.made + 1}"
     spec = copy_of(template, id_, request)
     if isinstance(spec, Denied):
-        turn.reply(token, spec)
+        transition.reply(token, spec)
     else:
-        _start_child(turn, token, spec)
+        _start_child(transition, token, spec)
 
 
-def _is_full(turn: Turn) -> bool:
-    limit = turn.spec.max_children
-    return limit is not None and len(turn.children) >= limit
+def _is_full(transition: Transition) -> bool:
+    limit = transition.spec.max_children
+    return limit is not None and len(transition.children) >= limit
 
 
 def _about_child(
-    turn: Turn,
+    transition: Transition,
     token: int,
     request: TerminateChild | RestartChild | DeleteChild | GetChildSpec,
     child: Child,
 ) -> None:
     match request:
         case GetChildSpec():
-            turn.reply(token, child.spec)
+            transition.reply(token, child.spec)
         case TerminateChild(id=id_):
-            turn.begin(StoppingOne(token, id_), stop=(id_,))
+            transition.begin(StoppingOne(token, id_), stop=(id_,))
         case _ if child.status in STATES:
-            turn.reply(token, Denied(STATES[child.status]))
+            transition.reply(token, Denied(STATES[child.status]))
         case RestartChild(id=id_):
-            turn.begin(StartingOne(token, id_, added=False), start=(id_,))
+            transition.begin(StartingOne(token, id_, added=False), start=(id_,))
         case DeleteChild(id=id_):
-            turn.remove(id_)
-            turn.reply(token, Done(id_))
+            transition.remove(id_)
+            transition.reply(token, Done(id_))
 
 
-def _which_children(turn: Turn) -> Children:
+def _which_children(transition: Transition) -> Children:
     return Children(
         tuple(
             ChildRow(id_, STATES.get(child.status, "undefined"), _kind(child), child.incarnation)
-            for id_, child in reversed(tuple(turn.children.items()))
+            for id_, child in reversed(tuple(transition.children.items()))
         )
     )
 
 
-def _count_children(turn: Turn) -> ChildCounts:
-    children = turn.children.values()
+def _count_children(transition: Transition) -> ChildCounts:
+    children = transition.children.values()
     supervisors = sum(child.spec.is_supervisor for child in children)
     active = sum(child.status is Status.RUNNING for child in children)
     return ChildCounts(len(children), active, supervisors, len(children) - supervisors)

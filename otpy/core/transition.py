@@ -40,7 +40,7 @@ from otpy.core.state import (
 from otpy.core.strategy import stop_order
 
 
-class Turn:
+class Transition:
     """The state as it changes, and the actions so far.
 
     The work in hand is a list of children to stop, then a list of children to start: one

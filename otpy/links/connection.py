@@ -14,7 +14,7 @@ from typing import Final, Generic
 
 from otpy.errors import ProtocolError
 from otpy.links.deadline import TooLate, has_passed, lock_timeout, poll_ms
-from otpy.links.fast_lock import Turn
+from otpy.links.fast_lock import FastLock
 from otpy.links.waiter import AnswerT, Lost, NotDelivered, Waiter
 from otpy.system.descriptor import HasFileno
 from otpy.system.pipes import is_readable, widen
@@ -25,7 +25,7 @@ _CAN_READ: Final = select.POLLIN | _GONE
 _CAN_WRITE: Final = select.POLLOUT | _GONE
 
 
-class Channel(abc.ABC, Generic[AnswerT]):
+class Connection(abc.ABC, Generic[AnswerT]):
     """One connection, shared by threads.
 
     Args:
@@ -50,8 +50,8 @@ class Channel(abc.ABC, Generic[AnswerT]):
         self._released = threading.Lock()  # held from then on
         self._waiters: dict[int, Waiter[AnswerT]] = {}
         self._followers: set[Waiter[AnswerT]] = set()
-        self._read_lock = Turn()
-        self._sending = Turn()
+        self._read_lock = FastLock()
+        self._sending = FastLock()
         self._written = 0
         self._rest: memoryview | None = None
         self._reads = select.poll()
@@ -187,7 +187,7 @@ class Channel(abc.ABC, Generic[AnswerT]):
         Called by `retire`, and by everybody who stops using them. Who has no waiter there holds one
         of the locks, and looks at `open` only after he took it.
         """
-        if not (self._waiters or self._read_lock.taken or self._sending.taken):
+        if not (self._waiters or self._read_lock.locked or self._sending.locked):
             self._release()
 
     def _release(self) -> None:
@@ -203,7 +203,7 @@ class Channel(abc.ABC, Generic[AnswerT]):
         A `careful` sender looks first whether the other end lives. Who waits for an answer
         need not: he learns it then, and that the request was not delivered.
         """
-        if not self._sending.take(deadline):
+        if not self._sending.acquire(deadline):
             raise TooLate
         try:
             if not self.open or (careful and self.has_died):
@@ -221,7 +221,7 @@ class Channel(abc.ABC, Generic[AnswerT]):
             self._sending.wake()
 
     def _send_large(self, data: LargeFrame, deadline: float | None) -> None:
-        """Write a large frame; it is this thread's turn."""
+        """Write a large frame; the sending lock is held."""
         self._write_pieces(data.pieces, deadline)
 
     def _send_small(self, data: bytes, deadline: float | None) -> None:
@@ -298,7 +298,7 @@ class Channel(abc.ABC, Generic[AnswerT]):
         self._rest = None
 
     def _read_on_the_side(self, poll: select.poll) -> None:
-        if not self._read_lock.take_at_once():
+        if not self._read_lock.try_acquire():
             os.sched_yield()  # the thread that holds it is reading this very moment
             return
         try:
@@ -311,7 +311,7 @@ class Channel(abc.ABC, Generic[AnswerT]):
     # --- waiting ---------------------------------------------------------------------------
 
     def _wait(self, waiter: Waiter[AnswerT], deadline: float | None) -> AnswerT:
-        if self._read_lock.take_at_once():
+        if self._read_lock.try_acquire():
             try:
                 return self._lead(waiter, deadline)
             finally:
@@ -343,7 +343,7 @@ class Channel(abc.ABC, Generic[AnswerT]):
                     return waiter.answer
                 if ended:
                     raise Lost
-                if self._read_lock.take_at_once():
+                if self._read_lock.try_acquire():
                     try:
                         return self._lead(waiter, deadline)
                     finally:
@@ -360,7 +360,7 @@ class Channel(abc.ABC, Generic[AnswerT]):
 
         Called by everybody who leaves, for the read lock may have been meant for it.
         """
-        if self._read_lock.taken:
+        if self._read_lock.locked:
             return
         for waiter in list(self._followers):
             if waiter.answer is None and waiter.wakeup is not None:

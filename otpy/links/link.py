@@ -14,7 +14,7 @@ from typing import Final
 
 from otpy.errors import ProcessDown
 from otpy.links.deadline import TooLate, has_passed, lock_timeout, poll_ms
-from otpy.links.process_connection import EOF_GRACE_S, MortalChannel
+from otpy.links.process_connection import EOF_GRACE_S, ProcessConnection
 from otpy.links.protocol import ROOM, Failure, LinkProtocol, Reply
 from otpy.links.waiter import Lost, NotDelivered, Waiter
 from otpy.system.descriptor import close_all
@@ -33,7 +33,7 @@ _TRUST_S: Final = 0.001
 """For how long casts go to a worker that was seen to live. To fork the next one takes longer."""
 
 
-class Link(MortalChannel[Reply | Failure]):
+class Link(ProcessConnection[Reply | Failure]):
     """One link; it owns the three descriptors.
 
     Attributes:
@@ -350,7 +350,7 @@ class Link(MortalChannel[Reply | Failure]):
         # not read to its end was never run. Senders count in their turn, and leave at once.
         if self.fault is not None:
             return True  # of who talks nonsense one cannot tell
-        if not self._sending.take(time.monotonic() + EOF_GRACE_S):
+        if not self._sending.acquire(time.monotonic() + EOF_GRACE_S):
             return True
         try:
             return self._written - unread_bytes(self._writer) >= end

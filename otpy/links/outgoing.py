@@ -1,7 +1,7 @@
 """The sending end of a pipe that many threads send on: one writer at a time, frame after frame.
 
-A thread that sends takes the turn and writes. While somebody else has the turn, or when the pipe
-is full, a frame is queued, and whoever has the turn, or sees that there is room again, writes what
+A thread that sends takes the lock and writes. While somebody else has the lock, or when the pipe
+is full, a frame is queued, and whoever has the lock, or sees that there is room again, writes what
 is queued. Nobody else touches the descriptor, and a frame that was begun is finished before
 anything else is written; so no two frames are ever mixed, whichever threads send, however little
 the pipe takes at once, and whatever a signal interrupts. Nobody who sends waits, so that a signal
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from select import PIPE_BUF
 from typing import Final
 
-from otpy.links.fast_lock import Turn
+from otpy.links.fast_lock import FastLock
 from otpy.links.shm_transport import Shelves
 from otpy.system.pipes import widen
 from otpy.wire.frames import Frame, LargeFrame, rest_of, whole
@@ -54,14 +54,14 @@ class Outgoing:
     Args:
         pipe: The descriptor, non-blocking.
         blocked: Told True when the pipe is full: `flush` is to be called when there is room; and
-            False when all was written. The turn is held then.
+            False when all was written. The lock is held then.
         shelves: Where large frames are laid; None if they go by the pipe.
 
     Attributes:
-        turn: To be held by who closes the pipe.
+        lock: To be held by who closes the pipe.
     """
 
-    __slots__ = ("_blocked", "_open", "_pipe", "_queue", "_shelves", "_waits", "turn")
+    __slots__ = ("_blocked", "_open", "_pipe", "_queue", "_shelves", "_waits", "lock")
 
     def __init__(
         self, pipe: int, blocked: Callable[[bool], None], shelves: Shelves | None = None
@@ -70,13 +70,13 @@ class Outgoing:
         self._queue: deque[_Queued] = deque()
         self._waits = False
         self._open = True
-        self.turn = Turn()
+        self.lock = FastLock()
 
     def send(self, data: Frame) -> None:
         """Write a frame, or queue it; one to who has gone is dropped."""
-        turn = self.turn
+        lock = self.lock
         try:
-            del turn.free[0]
+            del lock.free[0]
         except IndexError:
             self._send_later(data)
             return
@@ -91,15 +91,15 @@ class Outgoing:
         except OSError:
             pass  # it has gone
         finally:
-            turn.free.append(None)
-            if turn.waiting:
-                turn.wake()
+            lock.free.append(None)
+            if lock.waiting:
+                lock.wake()
         if self._queue:
             self._write_queued()  # what others have queued meanwhile
 
     def flush(self) -> bool:
         """Write what is queued, since there may be room; False if it is to be called again."""
-        if not self.turn.take_at_once():
+        if not self.lock.try_acquire():
             return False
         try:
             if not self._write():
@@ -107,22 +107,22 @@ class Outgoing:
             self._waits = False
             self._blocked(False)
         finally:
-            self.turn.give_back()
+            self.lock.release()
         self._write_queued()
         return not self._waits
 
     def settle(self, deadline: float | None) -> None:
         """Wait until what was sent before is written, or waits for room."""
-        if self.turn.take(deadline):
-            self.turn.give_back()
+        if self.lock.acquire(deadline):
+            self.lock.release()
         self._write_queued()
 
     def close(self) -> None:
-        """Write nothing any more; the turn is held, or there is no other thread."""
+        """Write nothing any more; the lock is held, or there is no other thread."""
         self._open, self._shelves, self._blocked = False, None, _nobody
 
     def _send_later(self, data: Frame) -> None:
-        # Another thread has the turn, or this one, which a signal handler interrupted.
+        # Another thread has the lock, or this one, which a signal handler interrupted.
         try:
             self._queue.append(_Queued(whole(data)))
         finally:
@@ -131,17 +131,17 @@ class Outgoing:
     def _write_queued(self) -> None:
         """Write what is queued, unless the pipe is full, or somebody else does.
 
-        Who queues looks at the turn after that, and who has it looks at the queue after giving it
+        Who queues looks at the lock after that, and who has it looks at the queue after giving it
         back; likewise with the pipe that was full. So one of them sees the other.
         """
-        while self._queue and not self._waits and self.turn.take_at_once():
+        while self._queue and not self._waits and self.lock.try_acquire():
             try:
                 self._write()
             finally:
-                self.turn.give_back()
+                self.lock.release()
 
     def _begin(self, data: Frame) -> None:
-        """Write a frame after those that are queued, as far as there is room; the turn is held."""
+        """Write a frame after those that are queued, as far as there is room; the lock is held."""
         if not self._open:
             return
         frame = self._laid(data) if isinstance(data, LargeFrame) else data
@@ -165,7 +165,7 @@ class Outgoing:
         return frame
 
     def _write(self) -> bool:
-        """Write what is queued, as far as there is room; True if that was all. The turn is held."""
+        """Write what is queued, as far as there is room; True if that was all. The lock is held."""
         queue = self._queue
         try:
             while queue:

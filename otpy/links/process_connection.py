@@ -4,7 +4,7 @@ import select
 import time
 from typing import Final, Generic
 
-from otpy.links.connection import Channel
+from otpy.links.connection import Connection
 from otpy.links.deadline import TooLate, has_passed, poll_ms
 from otpy.links.waiter import AnswerT, Lost, NotDelivered
 from otpy.system.descriptor import Descriptor
@@ -14,8 +14,8 @@ EOF_GRACE_S: Final = 3.0
 """From the end-of-file of a dying process to its pidfd; after that it lives, and hung up."""
 
 
-class MortalChannel(Channel[AnswerT], Generic[AnswerT]):
-    """One connection to one process; as `Channel`, but with a pidfd.
+class ProcessConnection(Connection[AnswerT], Generic[AnswerT]):
+    """One connection to one process; as `Connection`, but with a pidfd.
 
     Attributes:
         dead: Whether the process is known to be dead.

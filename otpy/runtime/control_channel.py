@@ -10,7 +10,7 @@ from functools import partial
 from typing import Final
 
 from otpy.system.descriptor import Descriptor
-from otpy.system.message_socket import Channel
+from otpy.system.message_socket import MessageSocket
 from otpy.system.sockets import Socket
 from otpy.wire.control import FromGateway, FromSupervisor, FromWorker, Ready
 from otpy.wire.frames import FrameDecoder, frame
@@ -31,12 +31,12 @@ _READY: Final = {
 """Written before a worker is forked: what writes it is on pages that many a worker can share."""
 
 
-def end_of_supervisor(end: Descriptor, child: RecordCodec) -> Channel:
+def end_of_supervisor(end: Descriptor, child: RecordCodec) -> MessageSocket:
     """Make the channel to a child, which sends the records of `child`."""
-    return Channel(Socket(end), FrameDecoder(MAX_FRAME).feed, _write_pickle, child.decode)
+    return MessageSocket(Socket(end), FrameDecoder(MAX_FRAME).feed, _write_pickle, child.decode)
 
 
-def end_of_child(end: Descriptor, own: RecordCodec) -> Channel:
+def end_of_child(end: Descriptor, own: RecordCodec) -> MessageSocket:
     """Make the channel to the supervisor, which is sent the records of `own`."""
 
     def write(message: object, count: int) -> bytes:
@@ -44,7 +44,7 @@ def end_of_child(end: Descriptor, own: RecordCodec) -> Channel:
             return _READY[message]
         return _framed(own.encode(message, count))
 
-    return Channel(Socket(end), FrameDecoder(MAX_FRAME).feed, write, pickle.loads)
+    return MessageSocket(Socket(end), FrameDecoder(MAX_FRAME).feed, write, pickle.loads)
 
 
 def _write_pickle(message: object, count: int) -> bytes:

@@ -31,15 +31,15 @@ class NotSent(Exception):
     """A message was not sent; the descriptors that were to go with it are closed."""
 
 
-class ChannelFull(NotSent):
+class SocketFull(NotSent):
     """The other end has not read for so long that `max_queued` messages wait for it."""
 
 
-class ChannelClosed(NotSent):
+class SocketClosed(NotSent):
     """The other end has gone, or this one was closed."""
 
 
-class Channel:
+class MessageSocket:
     """One end of a `multiprocessing.Pipe`, in messages.
 
     Args:
@@ -128,12 +128,12 @@ class Channel:
         What is sent as the other end goes is lost without an error; `attach` tells that it went.
 
         Raises:
-            ChannelFull: Too much is queued. Nothing was sent; the descriptors are closed.
-            ChannelClosed: There is no other end any more. The descriptors are closed.
+            SocketFull: Too much is queued. Nothing was sent; the descriptors are closed.
+            SocketClosed: There is no other end any more. The descriptors are closed.
         """
         if not self.has_room:
             close_all(fds)
-            raise ChannelClosed if self.closed or self._broken else ChannelFull
+            raise SocketClosed if self.closed or self._broken else SocketFull
         try:
             data = memoryview(self._write(message, len(fds)))
         except BaseException:

@@ -44,7 +44,7 @@ def test_a_sleeper_is_handed_the_baton(fake: FakeNode, node: Node) -> None:
     link = counter._link
     assert link is not None
     first = Background(lambda: counter.call("keep", timeout=0.3))
-    while not link._read_lock.taken:
+    while not link._read_lock.locked:
         pass
     # From here on nobody but these two calls anything: the second has to read in the end.
     second = Background(lambda: counter.call("keep", timeout=1.0))

@@ -14,7 +14,7 @@ from types import FrameType
 import pytest
 
 from otpy.links.deadline import deadline_of
-from otpy.links.fast_lock import Turn
+from otpy.links.fast_lock import FastLock
 from otpy.links.link import Link
 from otpy.links.outgoing import Outgoing
 from otpy.links.protocol import ClientProtocol, Failure, Reply
@@ -139,8 +139,8 @@ def test_a_link_goes_on_or_ends(echoes: list[Echo], text: str, longest_s: float)
     for _ in range(TIMES):
         echo = echoes[-1]
         until_interrupted(partial(echo.talk, text), longest_s)
-        assert not echo.link._read_lock.taken
-        assert not echo.link._sending.taken
+        assert not echo.link._read_lock.locked
+        assert not echo.link._sending.locked
         if echo.link.open:
             echo.call()
         echo.finish()
@@ -179,7 +179,7 @@ def test_a_frame_that_was_begun_is_finished_before_the_next(size: int, longest_s
         until_interrupted(send, longest_s)
         while not outgoing.flush():
             room.poll()
-        assert not outgoing.turn.taken
+        assert not outgoing.lock.locked
     os.close(write)
     assert receiver.result() is None
     os.close(read)
@@ -188,16 +188,16 @@ def test_a_frame_that_was_begun_is_finished_before_the_next(size: int, longest_s
 
 
 def test_nobody_keeps_a_turn_that_he_does_not_have() -> None:
-    turn = Turn()
+    lock = FastLock()
     done = threading.Event()
 
     def take_turn() -> None:
-        assert turn.take(deadline_of(WAIT_S))
+        assert lock.acquire(deadline_of(WAIT_S))
         try:
             pass
         finally:
-            turn.free.append(None)
-            turn.wake()
+            lock.free.append(None)
+            lock.wake()
 
     def take_turns() -> None:
         while not done.is_set():
@@ -208,5 +208,5 @@ def test_nobody_keeps_a_turn_that_he_does_not_have() -> None:
         until_interrupted(take_turn, 3e-4)
     done.set()
     assert other.result() is None
-    assert not turn.taken
-    assert not turn.waiting
+    assert not lock.locked
+    assert not lock.waiting

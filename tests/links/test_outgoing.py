@@ -59,7 +59,7 @@ class Scene:
         self.loop()
         assert not self.blocked
         assert not self.outgoing._queue
-        assert self.outgoing.turn.free == [None]
+        assert self.outgoing.lock.free == [None]
         decoder = FrameDecoder()
         bodies = [bytes(body) for body in decoder.feed(bytes(self.pipe.taken))]
         assert not decoder.partial
@@ -153,7 +153,7 @@ def test_two_threads_that_send(monkeypatch: Any, name: str) -> None:
 
 
 class Hasty(Outgoing):
-    """One that writes what is small without having the turn, as if that could not matter."""
+    """One that writes what is small without having the lock, as if that could not matter."""
 
     def send(self, data: Frame) -> None:
         if type(data) is bytes and not self._queue:
@@ -163,7 +163,7 @@ class Hasty(Outgoing):
 
 
 class Forgetful(Outgoing):
-    """One that does not look again at what was queued while it had the turn."""
+    """One that does not look again at what was queued while it had the lock."""
 
     def _write_queued(self) -> None:
         pass
@@ -228,10 +228,10 @@ def test_nothing_is_written_to_a_pipe_that_is_closed(monkeypatch: Any, data: Fra
         here = scene(monkeypatch, FakePipe(1 << 16, 3000))
 
         def close() -> None:
-            if here.outgoing.turn.take_at_once():  # else it would wait
+            if here.outgoing.lock.try_acquire():  # else it would wait
                 here.outgoing.close()
                 here.pipe.closed = True
-                here.outgoing.turn.give_back()
+                here.outgoing.lock.release()
 
         return [lambda: here.outgoing.send(data), close], lambda: None
 

@@ -8,7 +8,7 @@ import pytest
 
 from otpy.runtime.control_channel import WORKER, end_of_child, end_of_supervisor
 from otpy.system.descriptor import pipe
-from otpy.system.message_socket import ChannelClosed
+from otpy.system.message_socket import SocketClosed
 from otpy.system.sockets import socket_pair
 
 _WITHOUT_ROOM = """
@@ -65,9 +65,9 @@ def test_a_channel_without_another_end_is_not_silent() -> None:
     ours.send("as it goes, nobody knows")
     assert not ours.has_room
     read, write = pipe()
-    with pytest.raises(ChannelClosed):
+    with pytest.raises(SocketClosed):
         ours.send("afterwards", (read, write))
     assert read.closed
     ours.close()
-    with pytest.raises(ChannelClosed):
+    with pytest.raises(SocketClosed):
         ours.send("closed here")

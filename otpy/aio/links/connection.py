@@ -51,7 +51,7 @@ class Connection(abc.ABC, Generic[AnswerT]):
         # Numbers, since each message needs them; whoever closes the owners ends their use.
         self._reader, self._writer = reader.fileno(), writer.fileno()
         self._waiters: dict[int, Waiter[AnswerT]] = {}
-        self._turn = asyncio.Lock()
+        self._send_lock = asyncio.Lock()
         self._written = 0
         self._rest = memoryview(b"")
         self._room: asyncio.Future[None] | None = None
@@ -109,7 +109,7 @@ class Connection(abc.ABC, Generic[AnswerT]):
         """Send a message that has no answer, now or when its turn comes; ignore failures."""
         if not self.open:
             return
-        if self._rest or self._turn.locked():
+        if self._rest or self._send_lock.locked():
             self._loop.call_later(_TURN_S, self.post_soon, data)
             return
         try:
@@ -137,7 +137,7 @@ class Connection(abc.ABC, Generic[AnswerT]):
         self._end_if_idle()
 
     def _end_if_idle(self) -> None:
-        if self._retired and not (self._waiters or self._rest or self._turn.locked()):
+        if self._retired and not (self._waiters or self._rest or self._send_lock.locked()):
             self._end()
 
     def abandon(self) -> None:
@@ -202,7 +202,7 @@ class Connection(abc.ABC, Generic[AnswerT]):
     async def _send(self, data: Frame, waiter: Waiter[AnswerT] | None) -> None:
         """Write a whole frame, in turn; wait while the other end takes nothing."""
         try:
-            async with self._turn:
+            async with self._send_lock:
                 await self._flushed()
                 if not self.open:
                     raise NotDelivered

@@ -14,7 +14,7 @@ from otpy.runtime.gateway.handoff import HandoffSockets, open_handoff
 from otpy.runtime.supervisor_api import plain, refusal
 from otpy.system.descriptor import Descriptor, close_all, pipe
 from otpy.system.loop import Loop, Timer
-from otpy.system.message_socket import Channel, ChannelClosed, NotSent
+from otpy.system.message_socket import MessageSocket, NotSent, SocketClosed
 from otpy.system.pipes import link_pipes
 from otpy.wire.control import (
     Address,
@@ -78,7 +78,7 @@ class PendingRequests:
         loop: Where deadlines are waited for.
     """
 
-    def __init__(self, node: Channel, loop: Loop) -> None:
+    def __init__(self, node: MessageSocket, loop: Loop) -> None:
         self._node, self._loop = node, loop
         self._handoff = HandoffSockets(loop)
         self._tokens = itertools.count(1)
@@ -268,7 +268,7 @@ class PendingRequests:
         pending.client.under_way += 1
         try:
             self._node.send(message(token), fds)
-        except ChannelClosed:
+        except SocketClosed:
             # The node has ended, and this process is about to: the client looks for the next one.
             self._take(token)
             self._close(pending)

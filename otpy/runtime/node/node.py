@@ -54,7 +54,7 @@ from otpy.runtime.supervisor.child import Child
 from otpy.runtime.supervisor.supervisor import Supervisor
 from otpy.runtime.supervisor.tree_supervisor import run_supervisor
 from otpy.system.descriptor import Descriptor, pipe
-from otpy.system.message_socket import ChannelClosed, ChannelFull
+from otpy.system.message_socket import SocketClosed, SocketFull
 from otpy.system.proctitle import name_process
 from otpy.system.signals import handled_signals
 from otpy.system.sockets import Socket, accepted
@@ -263,10 +263,10 @@ class Node(Supervisor):
         if (gateway := self.children.present("gateway")) is not None:
             try:
                 gateway.channel.send(Publish(events))
-            except ChannelFull:
+            except SocketFull:
                 # It does not read any more: the next one starts with what we know.
                 gateway.kill()
-            except ChannelClosed:
+            except SocketClosed:
                 pass  # it has just ended
         # Last: who has read that a process is up finds it when he asks the gateway.
         self._files.journal.write(events)

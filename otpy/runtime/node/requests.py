@@ -15,7 +15,7 @@ from otpy.runtime.node.registry import Registry
 from otpy.runtime.supervisor.reports import child_path
 from otpy.runtime.supervisor.router import Router
 from otpy.system.descriptor import Descriptor, close_all
-from otpy.system.message_socket import Channel, NotSent
+from otpy.system.message_socket import MessageSocket, NotSent
 from otpy.wire.control import (
     Address,
     Answered,
@@ -74,7 +74,7 @@ class RequestHandler:
         self._monitors.ended(ended)
         self._registry.ended(ended)
 
-    def handle(self, origin: Channel, asked: NodeRequest, fds: Sequence[Descriptor]) -> None:
+    def handle(self, origin: MessageSocket, asked: NodeRequest, fds: Sequence[Descriptor]) -> None:
         """Answer a request to where it came from, now or later."""
         try:
             self._handle(origin, asked, fds)
@@ -85,7 +85,7 @@ class RequestHandler:
             else:
                 _send(origin, NodeReply(asked.token, error))
 
-    def _handle(self, origin: Channel, asked: NodeRequest, fds: Sequence[Descriptor]) -> None:
+    def _handle(self, origin: MessageSocket, asked: NodeRequest, fds: Sequence[Descriptor]) -> None:
         match asked.operation:
             case Connect(name=name):
                 entry = self._other(asked, name)
@@ -192,7 +192,7 @@ def _held(name: str, holder: Entry) -> str:
     return f"{name!r} is {holder.path!r}, pid {holder.pid}"
 
 
-def _send(origin: Channel, message: object) -> None:
+def _send(origin: MessageSocket, message: object) -> None:
     # Who does not read its answers runs into its timeout.
     with contextlib.suppress(NotSent):
         origin.send(message)

@@ -20,7 +20,7 @@ from otpy.runtime.worker.main import run_worker
 from otpy.server import context
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.fdpass import send_fds
-from otpy.system.message_socket import Channel
+from otpy.system.message_socket import MessageSocket
 from otpy.system.pipes import link_pipes
 from otpy.system.sockets import MESSAGES, Socket
 from otpy.system.spawn import control_pipe
@@ -58,7 +58,7 @@ def warm_up() -> None:
         del sys.modules[_SERVER]
 
 
-def _introduce(supervisor: Channel) -> tuple[Descriptor, ...]:
+def _introduce(supervisor: MessageSocket) -> tuple[Descriptor, ...]:
     """Connect one client by a message, one by the hand-off socket; both have written already."""
     first, theirs = link_pipes()
     (handoff,), (its,) = open_handoff()

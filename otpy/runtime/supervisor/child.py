@@ -21,7 +21,7 @@ from otpy.runtime.counters import CASTS, INFOS, SUSPENDED, TAKEN, busy_for, queu
 from otpy.runtime.supervisor.output import ChildOutput
 from otpy.system.descriptor import Descriptor
 from otpy.system.loop import Timer
-from otpy.system.message_socket import Channel, ChannelClosed, ChannelFull
+from otpy.system.message_socket import MessageSocket, SocketClosed, SocketFull
 from otpy.system.procfs import boot_time
 from otpy.system.python_end import CUT_SHORT
 from otpy.system.wait import Status, kill_group, send_signal
@@ -56,7 +56,7 @@ class Child:
     path: str
     pid: int
     pidfd: Descriptor
-    channel: Channel
+    channel: MessageSocket
     output: ChildOutput | None = None
     gauge: memoryview | None = None
     slot: int | None = None
@@ -184,11 +184,11 @@ class Child:
     def _tell(self, message: object) -> None:
         try:
             self.channel.send(message)
-        except ChannelFull:
+        except SocketFull:
             # It has not read for thousands of messages: it will not read this one either.
             self.orderly = False
             self._kill()
-        except ChannelClosed:
+        except SocketClosed:
             pass  # it has just ended, or ends once its budget is over
 
     def reason(self, status: Status) -> ExitReason:

@@ -7,7 +7,7 @@ from typing import Final
 
 from otpy.events import Event
 from otpy.system.loop import Loop
-from otpy.system.message_socket import Channel
+from otpy.system.message_socket import MessageSocket
 from otpy.wire.control import Publish
 
 _WITHIN_S: Final = 0.005
@@ -70,7 +70,7 @@ class WayUp:
         parent: The pipe to it.
     """
 
-    def __init__(self, parent: Channel) -> None:
+    def __init__(self, parent: MessageSocket) -> None:
         self._parent = parent
         self._unsent: deque[Event] = deque(maxlen=_MOST_UNSENT)
         parent.on_room = self.catch_up

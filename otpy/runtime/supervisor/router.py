@@ -24,7 +24,7 @@ from otpy.runtime.supervisor.unanswered import Batch, Forwarded, TaskStart
 from otpy.runtime.supervisor.wait_queue import WaitingRoom
 from otpy.runtime.supervisor_api import refusal, within_bounds
 from otpy.system.descriptor import Descriptor, close_all
-from otpy.system.message_socket import Channel, ChannelClosed, ChannelFull, NotSent
+from otpy.system.message_socket import MessageSocket, NotSent, SocketClosed, SocketFull
 from otpy.system.wait import send_signal, signal_name
 from otpy.wire.control import (
     Answered,
@@ -57,12 +57,12 @@ class Router:
         self._tokens = itertools.count(1)
         self._waiting = WaitingRoom()
         self._forwarded: dict[int, Forwarded] = {}
-        self._asked: dict[int, tuple[Channel, int]] = {}
+        self._asked: dict[int, tuple[MessageSocket, int]] = {}
         self._batches: dict[int, Batch] = {}
         self._task_starts: dict[int, TaskStart] = {}
 
     def route(
-        self, origin: Channel, message: Introduce | Ask, fds: Sequence[Descriptor] = ()
+        self, origin: MessageSocket, message: Introduce | Ask, fds: Sequence[Descriptor] = ()
     ) -> None:
         """Pass a message one step on, or hold it until that can be done."""
         if isinstance(message, Introduce) and len(fds) < _FDS_OF_A_LINK:
@@ -107,7 +107,7 @@ class Router:
             for held in self._waiting.empty():
                 self.route(held.origin, held.message, held.fds)
 
-    def forget(self, origin: Channel, token: int) -> None:
+    def forget(self, origin: MessageSocket, token: int) -> None:
         """Drop a message that whoever sent it does not wait for any more, here or further on."""
         if self._waiting.drop(origin, token):
             return
@@ -145,7 +145,7 @@ class Router:
             self._send(batch.origin, Answered(batch.token, results, self._children.pids()))
 
     def forward_to_node(
-        self, origin: Channel, message: NodeRequest, fds: Sequence[Descriptor]
+        self, origin: MessageSocket, message: NodeRequest, fds: Sequence[Descriptor]
     ) -> None:
         """Pass a worker's request on towards the node."""
         token = next(self._tokens)
@@ -165,7 +165,7 @@ class Router:
                     forwarded.origin, forwarded.token, introduces=forwarded.introduces
                 )
 
-    def _refuse_node_request(self, origin: Channel, token: int, *, introduces: bool) -> None:
+    def _refuse_node_request(self, origin: MessageSocket, token: int, *, introduces: bool) -> None:
         error = NoProcess("the node does not answer")
         self._send(origin, Answered(token, error, {}) if introduces else NodeReply(token, error))
 
@@ -214,7 +214,9 @@ class Router:
                 answer = Lost() if forwarded.introduces else ProcessDown(reason)
                 self._send(forwarded.origin, Answered(forwarded.token, answer, {}))
 
-    def _serve(self, origin: Channel, message: Introduce | Ask, fds: Sequence[Descriptor]) -> None:
+    def _serve(
+        self, origin: MessageSocket, message: Introduce | Ask, fds: Sequence[Descriptor]
+    ) -> None:
         if isinstance(message, Introduce) or isinstance(
             message.request, SendSignal | StopProcess | DumpStacks | SystemRequest
         ):
@@ -241,7 +243,7 @@ class Router:
         loads = tuple(-1 if child is None else child.load for child in children)
         return SeveralInstances(self._family.path, count, loads)
 
-    def _serve_many(self, origin: Channel, original: int, many: StartMany) -> None:
+    def _serve_many(self, origin: MessageSocket, original: int, many: StartMany) -> None:
         if not many.requests:
             self._send(origin, Answered(original, Results(()), {}))
             return
@@ -252,7 +254,7 @@ class Router:
             self._family.ask(token, request)
 
     def _start_task(
-        self, origin: Channel, message: Ask, task: StartTask, fds: tuple[Descriptor, ...]
+        self, origin: MessageSocket, message: Ask, task: StartTask, fds: tuple[Descriptor, ...]
     ) -> None:
         if len(fds) < _FDS_OF_A_LINK:
             self._refuse(origin, message, fds, NoProcess("out of descriptors"))
@@ -275,7 +277,11 @@ class Router:
             self._introduce(origin, introduce, fds[:_FDS_OF_A_LINK], child)
 
     def _pass_on(
-        self, origin: Channel, message: Introduce | Ask, fds: tuple[Descriptor, ...], child: Child
+        self,
+        origin: MessageSocket,
+        message: Introduce | Ask,
+        fds: tuple[Descriptor, ...],
+        child: Child,
     ) -> None:
         rest = message.path[1:]
         if not rest and isinstance(message, Ask) and self._do_to(child, origin, message):
@@ -294,7 +300,7 @@ class Router:
         else:
             self._introduce(origin, message, fds, child)
 
-    def _do_to(self, child: Child, origin: Channel, message: Ask) -> bool:
+    def _do_to(self, child: Child, origin: MessageSocket, message: Ask) -> bool:
         """Do what can be done to a child without asking it; tell whether that was it."""
         token = message.token
         match message.request:
@@ -314,20 +320,20 @@ class Router:
                 return False
         return True
 
-    def _stop(self, origin: Channel, token: int, order: StopProcess, child: Child) -> None:
+    def _stop(self, origin: MessageSocket, token: int, order: StopProcess, child: Child) -> None:
         error = None
         if child.incarnation == order.incarnation:  # else it has ended, which is all the same
             try:
                 child.channel.send(order)
-            except ChannelFull:
+            except SocketFull:
                 error = NoProcess(f"{child.path!r} does not read")
-            except ChannelClosed:
+            except SocketClosed:
                 pass  # it has just ended, which is what was wanted
         self._send(origin, Answered(token, error or Done(child.spec.id), {}))
 
     def _forward(
         self,
-        origin: Channel,
+        origin: MessageSocket,
         message: Introduce | Ask,
         rest: tuple[str, ...],
         fds: tuple[Descriptor, ...],
@@ -343,14 +349,14 @@ class Router:
         self._forwarded[token] = Forwarded(origin, message.token, child, introduces)
         try:
             child.channel.send(onward, fds)
-        except ChannelFull:
+        except SocketFull:
             del self._forwarded[token]
             self._refuse(origin, message, (), NoProcess(f"{child.path!r} is overloaded"))
-        except ChannelClosed:
+        except SocketClosed:
             pass  # it has just ended: `child_ended` answers
 
     def _introduce(
-        self, origin: Channel, message: Introduce, fds: tuple[Descriptor, ...], child: Child
+        self, origin: MessageSocket, message: Introduce, fds: tuple[Descriptor, ...], child: Child
     ) -> None:
         try:
             pidfd = child.pidfd.duplicate()
@@ -359,22 +365,26 @@ class Router:
             return
         try:
             child.channel.send(Introduce(message.token, (), message.peer), fds)
-        except ChannelFull:
+        except SocketFull:
             pidfd.close()
             self._refuse(origin, message, (), NoProcess(f"{child.path!r} does not read"))
             return
-        except ChannelClosed:
+        except SocketClosed:
             pass  # it has just ended: its pidfd tells, as if it had ended a moment later
         introduced = Introduced(message.token, child.path, child.pid, child.incarnation)
         self._send(origin, introduced, (pidfd,))
 
     def _refuse(
-        self, origin: Channel, message: Introduce | Ask, fds: Sequence[Descriptor], error: OtpyError
+        self,
+        origin: MessageSocket,
+        message: Introduce | Ask,
+        fds: Sequence[Descriptor],
+        error: OtpyError,
     ) -> None:
         close_all(fds)
         self._send(origin, Answered(message.token, error, {}))
 
-    def _send(self, origin: Channel, message: object, fds: Sequence[Descriptor] = ()) -> None:
+    def _send(self, origin: MessageSocket, message: object, fds: Sequence[Descriptor] = ()) -> None:
         # Whoever is told that something was done must find it in the directory.
         self._family.send_published()
         # Whoever asked does not read answers: it will run into its own timeout.

@@ -16,7 +16,7 @@ from otpy.runtime.supervisor.publisher import WayUp
 from otpy.runtime.supervisor.reports import child_path
 from otpy.runtime.supervisor.supervisor import Supervisor
 from otpy.system.descriptor import Descriptor
-from otpy.system.message_socket import Channel, NotSent
+from otpy.system.message_socket import MessageSocket, NotSent
 from otpy.system.prctl import become_subreaper
 from otpy.system.shortage import wait_for_descriptors
 from otpy.system.spawn import (
@@ -51,7 +51,7 @@ class TreeSupervisor(Supervisor):
 
     def __init__(self, bootstrap: Bootstrap, spec: SupervisorSpec) -> None:
         super().__init__(bootstrap.path, spec, bootstrap.held, bootstrap.numbers)
-        self._parent: Channel = end_of_child(bootstrap.control, SUPERVISOR)
+        self._parent: MessageSocket = end_of_child(bootstrap.control, SUPERVISOR)
         self._way_up = WayUp(self._parent)
         self._parent.attach(self.loop, self._heard_from_parent, self._orphaned)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from otpy.core.messages import Answer
 from otpy.runtime.supervisor.child import Child
 from otpy.system.descriptor import Descriptor
-from otpy.system.message_socket import Channel
+from otpy.system.message_socket import MessageSocket
 from otpy.wire.control import Ask, StartTask
 
 
@@ -13,7 +13,7 @@ from otpy.wire.control import Ask, StartTask
 class Forwarded:
     """A message that a supervisor below, or else the node above, has not answered yet."""
 
-    origin: Channel
+    origin: MessageSocket
     token: int
     child: Child | None
     introduces: bool
@@ -23,7 +23,7 @@ class Forwarded:
 class TaskStart:
     """A child that is being started for somebody who is to be introduced to it."""
 
-    origin: Channel
+    origin: MessageSocket
     message: Ask
     task: StartTask
     fds: tuple[Descriptor, ...]
@@ -33,7 +33,7 @@ class TaskStart:
 class Batch:
     """Questions to the core that have one answer together."""
 
-    origin: Channel
+    origin: MessageSocket
     token: int
     open: int
     answers: dict[int, Answer]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from otpy.system.descriptor import Descriptor, close_all
-from otpy.system.message_socket import Channel
+from otpy.system.message_socket import MessageSocket
 from otpy.wire.control import Ask, Introduce
 
 _MOST: Final = 4096
@@ -14,7 +14,7 @@ _MOST: Final = 4096
 class Held:
     """A message, with the descriptors beside it."""
 
-    origin: Channel
+    origin: MessageSocket
     message: Introduce | Ask
     fds: tuple[Descriptor, ...]
 
@@ -23,12 +23,14 @@ class WaitingRoom:
     """Holds messages, in order."""
 
     def __init__(self) -> None:
-        self._held: dict[tuple[Channel, int], Held] = {}
+        self._held: dict[tuple[MessageSocket, int], Held] = {}
 
     def __bool__(self) -> bool:
         return bool(self._held)
 
-    def hold(self, origin: Channel, message: Introduce | Ask, fds: tuple[Descriptor, ...]) -> bool:
+    def hold(
+        self, origin: MessageSocket, message: Introduce | Ask, fds: tuple[Descriptor, ...]
+    ) -> bool:
         """Take a message; False if too many wait, and it was not taken."""
         if len(self._held) >= _MOST:
             return False
@@ -40,14 +42,14 @@ class WaitingRoom:
         held, self._held = self._held, {}
         return list(held.values())
 
-    def drop(self, origin: Channel, token: int) -> bool:
+    def drop(self, origin: MessageSocket, token: int) -> bool:
         """Drop a message that nobody waits for any more; False if it is not here."""
         held = self._held.pop((origin, token), None)
         if held is not None:
             close_all(held.fds)
         return held is not None
 
-    def left_by(self, origin: Channel) -> list[int]:
+    def left_by(self, origin: MessageSocket) -> list[int]:
         """Tell the tokens of the messages from there that are worth nothing without it."""
         left = (held for held in self._held.values() if held.origin is origin and held.fds)
         return [held.message.token for held in left]

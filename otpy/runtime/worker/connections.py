@@ -195,12 +195,12 @@ class Link:
         read: Read end of the pipe from the client; this and the other are handed over.
         write: Write end of the pipe to it.
         blocked: Told True when an answer did not fit: `flush` is to be called when there is room;
-            and False when all of it was sent. The turn is held then.
+            and False when all of it was sent. The lock is held then.
         shelves: Where large answers are laid; None if they go by the pipe.
 
     Attributes:
         sent: Told what is sent, if somebody traces it.
-        outgoing: What is sent; its turn is held by who closes the link while others may send.
+        outgoing: What is sent; its lock is held by what closes the link while others may send.
     """
 
     peer: Address | None = None

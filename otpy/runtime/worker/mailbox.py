@@ -396,12 +396,12 @@ class WorkerMailbox:
             self._epoll.modify(link.read, select.EPOLLIN)
 
     def _forget(self, link: Link) -> None:
-        turn = link.outgoing.turn
-        turn.take(None)  # another thread may be about to answer there
+        turn = link.outgoing.lock
+        turn.acquire(None)  # another thread may be about to answer there
         try:
             self._block(link, False)
             del self._links[link.read]
             self._epoll.unregister(link.read)
             link.close()
         finally:
-            turn.give_back()
+            turn.release()

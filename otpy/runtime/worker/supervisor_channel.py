@@ -21,7 +21,7 @@ from otpy.links.deadline import TooLate, has_passed, poll_ms
 from otpy.runtime.control_channel import WORKER, end_of_child
 from otpy.server.context import current
 from otpy.system.descriptor import Descriptor, close_all
-from otpy.system.message_socket import Channel, NotSent
+from otpy.system.message_socket import MessageSocket, NotSent
 from otpy.wire.control import (
     Address,
     Answered,
@@ -74,7 +74,7 @@ class Control:
     def __init__(
         self, end: Descriptor, received: Callable[[object, tuple[Descriptor, ...]], None]
     ) -> None:
-        self._channel: Channel = end_of_child(end, WORKER)
+        self._channel: MessageSocket = end_of_child(end, WORKER)
         self._received = received
 
     def fileno(self) -> int:

@@ -10,7 +10,7 @@ from otpy.runtime.control_channel import SUPERVISOR
 from otpy.runtime.supervisor.publisher import WayUp
 from otpy.system.descriptor import Descriptor
 from otpy.system.loop import Loop
-from otpy.system.message_socket import Channel
+from otpy.system.message_socket import MessageSocket
 from otpy.system.sockets import Socket, socket_pair
 from otpy.wire.control import Publish
 from otpy.wire.frames import FrameDecoder, frame
@@ -28,8 +28,10 @@ class Ends:
     def __init__(self) -> None:
         ours, theirs = (Socket(end) for end in socket_pair())
         self.loop = Loop()
-        self.child = Channel(ours, FrameDecoder().feed, _write, SUPERVISOR.decode, max_queued=2)
-        self.parent = Channel(theirs, FrameDecoder().feed, _write, SUPERVISOR.decode)
+        self.child = MessageSocket(
+            ours, FrameDecoder().feed, _write, SUPERVISOR.decode, max_queued=2
+        )
+        self.parent = MessageSocket(theirs, FrameDecoder().feed, _write, SUPERVISOR.decode)
         self.child.attach(self.loop, lambda *_: None, lambda: None)
         self.heard: list[Event] = []
 
