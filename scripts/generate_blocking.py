@@ -19,6 +19,17 @@ from typing import Final, TypeAlias
 ROOT: Final = Path(__file__).resolve().parent.parent
 
 PAIRS: Final[Mapping[str, str]] = {
+    "otpy/aio/client/asker.py": "otpy/client/asker.py",
+    "otpy/aio/client/node.py": "otpy/client/node.py",
+    "otpy/aio/client/ref.py": "otpy/client/ref.py",
+    "otpy/aio/client/registry.py": "otpy/client/registry.py",
+    "otpy/aio/client/statistics.py": "otpy/client/statistics.py",
+    "otpy/aio/client/task_starter.py": "otpy/client/task_starter.py",
+    "otpy/aio/links/introducer.py": "otpy/links/introducer.py",
+    "otpy/aio/links/multi_call.py": "otpy/links/multi_call.py",
+    "otpy/aio/links/pending.py": "otpy/links/pending.py",
+    "otpy/aio/links/pid_ref.py": "otpy/links/pid_ref.py",
+    "otpy/aio/links/ref.py": "otpy/links/ref.py",
     "otpy/aio/links/supervisor.py": "otpy/links/supervisor.py",
     "otpy/aio/links/sys_calls.py": "otpy/links/sys_calls.py",
     "otpy/aio/server/agent_calls.py": "otpy/server/agent_calls.py",
@@ -34,6 +45,7 @@ NAMES: Final[Mapping[str, str]] = {
     "__aexit__": "__exit__",
     "aclose": "close",
     "AsyncIterator": "Iterator",
+    "connected": "connect",
     "asynccontextmanager": "contextmanager",
 }
 """Names of asyncio's world, and of the blocking one."""
@@ -52,8 +64,14 @@ GATHERING: Final = ("await", "asyncio", ".", "gather", "(", "*")
 TEXTS: Final[Sequence[tuple[str, str]]] = (
     (r"``await ", "``"),
     (r"\botpy\.aio\.", "otpy."),
-    (r"\b(number of|of other) tasks of (the|one|an) event loop\b", r"\1 threads"),
+    (
+        r"Any number of tasks of the event loop that it was connected in may use it\.",
+        "Any number of threads may use it, and it goes on after a fork.",
+    ),
+    (r" In a process forked\s+since, it is closed\.", ""),
+    (r"\b(number of|of other) tasks of one event loop\b", r"\1 threads"),
     (r"\b(number of|of other) tasks\b", r"\1 threads"),
+    (r"\ban async context manager\b", "a context manager"),
     (r"\bone task at a time\b", "one thread at a time"),
     (r"\basync with\b", "with"),
     (r"\basync for\b", "for"),

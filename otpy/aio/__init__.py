@@ -6,9 +6,11 @@ And, for ``async def`` handlers, what `otpy` has for workers, to be awaited: `ca
 
 from otpy.aio import sys as sys  # not in __all__: ``import *`` is not to hide the standard one
 from otpy.aio import tasks
+from otpy.aio.client.connecting import connect
 from otpy.aio.client.events import EventStream
-from otpy.aio.client.node import Node, connect
-from otpy.aio.client.ref import Monitor, Ref
+from otpy.aio.client.node import Node
+from otpy.aio.client.ref import Ref
+from otpy.aio.client.registry import Monitor
 from otpy.aio.client.trace import TraceStream
 from otpy.aio.links.pending import Pending
 from otpy.aio.links.supervisor import SupervisorRef

@@ -1,7 +1,8 @@
+# Generated from otpy/aio/client/node.py by scripts/generate_blocking.py; do not edit.
+
 """A running node, as a client sees it."""
 
 import os
-import select
 import weakref
 from collections.abc import Iterable
 from functools import cache
@@ -17,7 +18,6 @@ from otpy.client.task_starter import ClientTaskStarter
 from otpy.client.trace import TraceStream
 from otpy.client.tree import ProcessInfo, tree_of
 from otpy.errors import (
-    CallTimeout,
     NodeNotFound,
     OtpyError,
     ProcessDown,
@@ -25,18 +25,17 @@ from otpy.errors import (
 )
 from otpy.links.deadline import (
     DEFAULT_TIMEOUT_S,
-    TooLate,
-    deadline_of,
     exit_info_deadline,
-    has_passed,
-    poll_ms,
+    seconds_left,
+    until_readable,
+    within,
 )
 from otpy.links.link import Link
 from otpy.links.link_table import LinkTable
 from otpy.links.multi_call import abcast, multi_call
 from otpy.links.protocol import ClientProtocol, LinkProtocol
 from otpy.links.supervisor import SupervisorRef
-from otpy.system.descriptor import Descriptor, close_all
+from otpy.system.descriptor import close_all
 from otpy.system.nodedir import NodeDir, can_be_name
 from otpy.wire import link as say
 from otpy.wire.gateway import Statistics, Stopped, TreeRow
@@ -61,15 +60,12 @@ def connect(node: str | None = None, *, timeout: float | None = DEFAULT_TIMEOUT_
         RuntimeDirError: The directory of the nodes' sockets cannot be used.
         CallTimeout: It did not answer.
     """
-    deadline = deadline_of(timeout)
     name = only_node() if node is None else node
     if not can_be_name(name):
         raise NodeNotFound(not_running(name))
     gateway = Gateway(name, NodeDir(name).control_sock)
-    try:
+    with within(timeout, f"node {name!r} did not answer") as deadline:
         gateway.connect_first(deadline)
-    except TooLate:
-        raise CallTimeout(f"node {name!r} did not answer within {timeout:g} s") from None
     return Node(gateway)
 
 
@@ -84,7 +80,7 @@ class Node(ClientTaskStarter):
     def __init__(self, gateway: Gateway) -> None:
         super().__init__(gateway)
         self._refs: dict[str, Ref] = {}
-        self._links = LinkTable()
+        self._links: LinkTable[Link] = LinkTable()
         self._streams: weakref.WeakSet[EventStream | TraceStream] = weakref.WeakSet()
         _watch_forks()
         _nodes.add(self)
@@ -242,15 +238,12 @@ class Node(ClientTaskStarter):
         Raises:
             CallTimeout: It is not gone yet; it goes on stopping.
         """
-        deadline = deadline_of(timeout)
-        try:
+        with within(timeout, f"node {self.name!r} did not end") as deadline:
             _, fds = self._gateway.ask("shutdown", {}, deadline, repeatable=False)
             try:
-                _await_end(fds[0], deadline)
+                until_readable(fds[0], deadline)
             finally:
                 close_all(fds)
-        except TooLate:
-            raise CallTimeout(f"node {self.name!r} did not end within {timeout:g} s") from None
 
     def close(self) -> None:
         """Close the connection. Requests of other threads that are under way finish first."""
@@ -271,13 +264,10 @@ class Node(ClientTaskStarter):
         repeatable: bool = True,
     ) -> ShapeT:
         """Ask the gateway, and make the answer a `shape`; raises `CallTimeout`."""
-        deadline = deadline_of(timeout)
-        try:
+        with within(timeout, f"node {self.name!r} did not answer") as deadline:
             return self.ask_until(
                 operation, arguments, deadline, shape=shape, repeatable=repeatable
             )
-        except TooLate:
-            raise CallTimeout(f"node {self.name!r} did not answer within {timeout:g} s") from None
 
     def ask_until(
         self,
@@ -314,7 +304,8 @@ class Node(ClientTaskStarter):
 
     def is_running(self, name: str, deadline: float | None) -> bool:
         """Tell whether the process runs at this moment; raises `NoProcess` and `TooLate`."""
-        return self.ask_until("whereis", {"name": name}, deadline, shape=TreeRow).takes_casts
+        row = self.ask_until("whereis", {"name": name}, deadline, shape=TreeRow)
+        return row.takes_casts
 
     def introduce(self, name: str, deadline: float | None) -> Link:
         """Get a link to a process; waits for one that is being restarted.
@@ -340,10 +331,9 @@ class Node(ClientTaskStarter):
 
     def _exit_info(self, link: Link, deadline: float | None) -> ProcessDown:
         who = {"path": link.path, "incarnation": link.incarnation}
+        seconds = seconds_left(exit_info_deadline(deadline))
         try:
-            told = self.ask_until(
-                "exit_info", who, exit_info_deadline(deadline), shape=dict[str, str]
-            )
+            told = self.ask("exit_info", who, seconds, shape=dict[str, str])
         except (OtpyError, OSError, ValueError):
             return ProcessDown("killed")
         if self.pid != link.node_pid:
@@ -359,14 +349,6 @@ class Node(ClientTaskStarter):
             ref.abandon()
         for stream in list(self._streams):
             stream.abandon()
-
-
-def _await_end(pidfd: Descriptor, deadline: float | None) -> None:
-    ends = select.poll()
-    ends.register(pidfd, select.POLLIN)
-    while not ends.poll(poll_ms(deadline)):
-        if has_passed(deadline):
-            raise TooLate
 
 
 _nodes: Final[weakref.WeakSet[Node]] = weakref.WeakSet()

@@ -1,3 +1,5 @@
+# Generated from otpy/aio/client/ref.py by scripts/generate_blocking.py; do not edit.
+
 """A reference to a process by name, as a client has it."""
 
 from typing import TYPE_CHECKING
@@ -5,9 +7,9 @@ from typing import TYPE_CHECKING
 from otpy.client.asker import Asker
 from otpy.client.trace import TraceStream
 from otpy.client.tree import ProcessInfo, process_info
-from otpy.errors import NoProcess, SeveralInstances
+from otpy.errors import CallTimeout, NoProcess, SeveralInstances
 from otpy.links import ref
-from otpy.links.deadline import DEFAULT_TIMEOUT_S, TooLate, deadline_of, within
+from otpy.links.deadline import DEFAULT_TIMEOUT_S, within
 from otpy.system.wait import is_alive
 from otpy.wire.gateway import TreeRow
 from otpy.wire.sys_messages import DumpStacks
@@ -44,7 +46,8 @@ class Ref(ref.Ref):
         Raises:
             NoProcess: There is no such process.
         """
-        return process_info(self.node.ask("whereis", {"name": self.name}, timeout, shape=TreeRow))
+        row = self.node.ask("whereis", {"name": self.name}, timeout, shape=TreeRow)
+        return process_info(row)
 
     def trace(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> TraceStream:
         """Iterate over what the server receives and answers from now on.
@@ -73,22 +76,26 @@ class Ref(ref.Ref):
         """
         from otpy.client.registry import Monitor  # noqa: PLC0415 - few clients watch a process
 
-        return Monitor(self.node, self.name, timeout)
+        try:
+            row = self.node.ask("whereis", {"name": self.name}, timeout, shape=TreeRow)
+        except NoProcess:
+            return Monitor(self.node, self.name, None)
+        return Monitor(self.node, row.path, None if row.pid is None else row.incarnation)
 
     def _present(self) -> tuple[int, int]:
-        deadline = deadline_of(DEFAULT_TIMEOUT_S)
         try:
-            while True:
-                info = self.info()
-                if info.pid is not None and is_alive(info.pid):
-                    return info.pid, info.incarnation
-                # It was killed just now, or is being restarted: an introduction waits for it.
-                try:
-                    link = self.introduced(deadline)
-                except SeveralInstances:
-                    continue  # their supervisor said so: it is up
-                if is_alive(link.pid):
-                    return link.pid, link.incarnation
-                self.drop(link)
-        except TooLate:
+            with within(DEFAULT_TIMEOUT_S, "") as deadline:
+                while True:
+                    info = self.info()
+                    if info.pid is not None and is_alive(info.pid):
+                        return info.pid, info.incarnation
+                    # It was killed just now, or is being restarted: an introduction waits for it.
+                    try:
+                        link = self.introduced(deadline)
+                    except SeveralInstances:
+                        continue  # their supervisor said so: it is up
+                    if is_alive(link.pid):
+                        return link.pid, link.incarnation
+                    self.drop(link)
+        except CallTimeout:
             raise NoProcess(f"{self.name!r} has no process at present") from None

@@ -1,15 +1,15 @@
+# Generated from otpy/aio/client/registry.py by scripts/generate_blocking.py; do not edit.
+
 """The tree's registry and its processes' ends, as a client sees them."""
 
 import msgspec
 
 from otpy.client.asker import Asker
-from otpy.errors import CallTimeout, NoProcess
-from otpy.links.deadline import DEFAULT_TIMEOUT_S, TooLate, deadline_of
+from otpy.links.deadline import DEFAULT_TIMEOUT_S, within
 from otpy.links.messages import Down, Registered
 from otpy.links.protocol import ClientProtocol
 from otpy.links.ref import Ref
 from otpy.wire.codec import unpack
-from otpy.wire.gateway import TreeRow
 from otpy.wire.keys import key_bytes
 
 
@@ -34,7 +34,7 @@ def dispatch(node: Asker[Ref], key: object, message: object, timeout: float | No
     """Send `message` to the `handle_info` of all registered under `key`; tell how many got it."""
     data = ClientProtocol().info(message)
     entries = _entries(node, key, timeout)
-    return sum(node[e.who[0]].post(e.who[1], data, deadline_of(timeout)) for e in entries)
+    return sum([node[e.who[0]].post(e.who[1], data, timeout) for e in entries])
 
 
 def _entries(node: Asker[Ref], key: object, timeout: float | None) -> list[Entry]:
@@ -44,16 +44,9 @@ def _entries(node: Asker[Ref], key: object, timeout: float | None) -> list[Entry
 class Monitor:
     """Tells of the end of one incarnation of a process; made by `Ref.monitor`."""
 
-    def __init__(self, node: Asker[Ref], name: str, timeout: float | None) -> None:
-        self._node = node
-        try:
-            row = node.ask("whereis", {"name": name}, timeout, shape=TreeRow)
-        except NoProcess:
-            row = None
-        self._down: Down | None = None
-        self._path, self._incarnation = (row.path, row.incarnation) if row else (name, 0)
-        if row is None or row.pid is None:
-            self._down = Down(0, self._path, 0, "noproc")
+    def __init__(self, node: Asker[Ref], path: str, incarnation: int | None) -> None:
+        self._node, self._path, self._incarnation = node, path, incarnation or 0
+        self._down = Down(0, path, 0, "noproc") if incarnation is None else None
 
     def wait(self, timeout: float | None = DEFAULT_TIMEOUT_S) -> Down:
         """Wait for the end; once it has come, every time the same.
@@ -67,11 +60,7 @@ class Monitor:
         """
         if self._down is None:
             who = {"path": self._path, "incarnation": self._incarnation}
-            try:
-                told = self._node.ask_until(
-                    "exit_info", who, deadline_of(timeout), shape=dict[str, str]
-                )
-            except TooLate:
-                raise CallTimeout(f"{self._path!r} has not ended within {timeout:g} s") from None
+            with within(timeout, f"{self._path!r} has not ended") as deadline:
+                told = self._node.ask_until("exit_info", who, deadline, shape=dict[str, str])
             self._down = Down(0, self._path, self._incarnation, told["reason"])
         return self._down

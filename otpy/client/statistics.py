@@ -1,3 +1,5 @@
+# Generated from otpy/aio/client/statistics.py by scripts/generate_blocking.py; do not edit.
+
 """What all the workers of a node do."""
 
 from otpy.client.asker import Asker
@@ -14,17 +16,18 @@ def statistics_of(node: Asker[Ref], timeout: float | None) -> dict[str, Statisti
     The workers of a supervisor that does not answer are left out.
     """
     deadline = deadline_of(timeout)
-    supervisors = [process for process in node.tree(timeout=timeout) if _may_answer(process)]
-    found: dict[str, Statistics] = {}
-    for number, supervisor in enumerate(supervisors):
-        share = share_of(deadline, len(supervisors) - number)
-        arguments = {"name": supervisor.path, "below": True}
+    tree = node.tree(timeout=timeout)
+    asked = [process.path for process in tree if _may_answer(process)]
+
+    def ask(number: int, path: str) -> list[Statistics]:
+        share, arguments = share_of(deadline, len(asked) - number), {"name": path, "below": True}
         try:
-            rows = node.ask("statistics", arguments, share, shape=list[Statistics])
+            return node.ask("statistics", arguments, share, shape=list[Statistics])
         except (CallTimeout, NoProcess, ProcessDown):
-            continue
-        found.update((row.path, row) for row in rows)
-    return found
+            return []
+
+    answers = [ask(number, path) for number, path in enumerate(asked)]
+    return {row.path: row for rows in answers for row in rows}
 
 
 def _may_answer(process: ProcessInfo) -> bool:

@@ -1,3 +1,5 @@
+# Generated from otpy/aio/client/task_starter.py by scripts/generate_blocking.py; do not edit.
+
 """Tasks of a client: processes that are started for it."""
 
 import abc

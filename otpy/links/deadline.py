@@ -1,10 +1,13 @@
 """Timeouts of callers, as points of the monotonic clock."""
 
 import math
+import select
+import threading
 import time
 from typing import Final
 
 from otpy.errors import CallTimeout, OtpyError
+from otpy.system.descriptor import HasFileno
 
 DEFAULT_TIMEOUT_S: Final = 5.0
 """How long a call waits unless told otherwise, as in OTP."""
@@ -60,6 +63,31 @@ class within:  # noqa: N801  # as the context managers of `contextlib`
     def __exit__(self, kind: object, error: object, traceback: object) -> None:
         if isinstance(error, TooLate):
             raise CallTimeout(f"{self._what} within {self._timeout:g} s") from None
+
+
+class locked:  # noqa: N801  # as `within`
+    """Hold a lock in the block; raises `TooLate` if it is not free in time."""
+
+    __slots__ = ("_deadline", "_lock")
+
+    def __init__(self, lock: threading.Lock, deadline: float | None) -> None:
+        self._lock, self._deadline = lock, deadline
+
+    def __enter__(self) -> None:
+        if not self._lock.acquire(timeout=lock_timeout(self._deadline)):
+            raise TooLate
+
+    def __exit__(self, kind: object, error: object, traceback: object) -> None:
+        self._lock.release()
+
+
+def until_readable(descriptor: HasFileno, deadline: float | None) -> None:
+    """Wait until there is something to read, or the end; raises `TooLate`."""
+    poll = select.poll()
+    poll.register(descriptor.fileno(), select.POLLIN)
+    while not poll.poll(poll_ms(deadline)):
+        if has_passed(deadline):
+            raise TooLate
 
 
 def seconds_left(deadline: float | None) -> float | None:

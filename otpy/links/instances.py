@@ -6,8 +6,6 @@ from typing import Final, Generic, Protocol, TypeVar
 
 import msgspec
 
-from otpy.errors import CallingSelf, NoProcess
-from otpy.links.introducer import Introducer
 from otpy.wire.keys import key_bytes
 
 _DOWN_S: Final = 1.0
@@ -137,45 +135,3 @@ class Pool(Generic[InstanceT]):
         down = self._down_until
         listed = list(numbers)
         return iter([n for n in listed if n not in down] or listed)
-
-
-class NamedInstance(Instance, Protocol):
-    """A reference to an instance, by which to ask whether it runs."""
-
-    @property
-    def name(self) -> str:
-        """The name of the process."""
-
-    @property
-    def node(self) -> Introducer:
-        """What connects it."""
-
-
-NamedT = TypeVar("NamedT", bound=NamedInstance)
-
-
-class RefPool(Pool[NamedT]):
-    """The instances of one child, for callers that block."""
-
-    def choose_running(self, key: object, deadline: float | None) -> NamedT:
-        """Choose, and look whether it runs: who has no key need not wait for a restart.
-
-        Raises as `Introducer.is_running` does, but not `NoProcess`.
-        """
-        if key is not None:
-            return self.choose(key)
-        for _ in range(len(self)):
-            instance = self.choose(None)
-            runs = self._runs(instance, deadline)
-            self.chose(instance, runs=runs)
-            if runs:
-                return instance
-        return self.choose_whatever()
-
-    def _runs(self, instance: NamedT, deadline: float | None) -> bool:
-        try:
-            link = instance.link
-            known = link is not None and link.open
-            return known or instance.node.is_running(instance.name, deadline)
-        except (NoProcess, CallingSelf):
-            return False

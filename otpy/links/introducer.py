@@ -1,3 +1,5 @@
+# Generated from otpy/aio/links/introducer.py by scripts/generate_blocking.py; do not edit.
+
 """Who connects references to processes: the node of a client, or the peers of a worker."""
 
 from typing import Protocol

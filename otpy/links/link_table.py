@@ -1,23 +1,42 @@
 """The links that one process has to others, by path."""
 
 import threading
-from typing import Final
-
-from otpy.links.link import Link
+from typing import Final, Generic, Protocol, TypeVar
 
 _FIRST_SWEEP: Final = 64
 
 
-class LinkTable:
+class SharedLink(Protocol):
+    """A link to one incarnation of a process, for who blocks or for who awaits."""
+
+    path: str
+    incarnation: int
+    open: bool
+
+    @property
+    def has_died(self) -> bool:
+        """Whether the process at the other end is dead at this moment."""
+
+    def retire(self) -> None:
+        """Send nothing new there."""
+
+    def abandon(self) -> None:
+        """Close it at once: to be called in the child after a fork."""
+
+
+LinkT = TypeVar("LinkT", bound=SharedLink)
+
+
+class LinkTable(Generic[LinkT]):
     """Links by path: two names of one process share a link, so that messages keep their order."""
 
     def __init__(self) -> None:
-        self._links: dict[str, Link] = {}
+        self._links: dict[str, LinkT] = {}
         self._changing = threading.Lock()
         self._closed = False
         self._sweep_at = _FIRST_SWEEP
 
-    def share(self, link: Link) -> Link | None:
+    def share(self, link: LinkT) -> LinkT | None:
         """Give the link to use to that process: this one, or one that was there before.
 
         The other of the two is retired. None if the table is closed.

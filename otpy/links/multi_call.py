@@ -1,3 +1,5 @@
+# Generated from otpy/aio/links/multi_call.py by scripts/generate_blocking.py; do not edit.
+
 """One request to several processes at the same time (gen_server:multi_call, abcast)."""
 
 import contextlib
@@ -24,26 +26,31 @@ def multi_call(
         FrameTooLarge: It is over `max_frame`.
     """
     deadline = deadline_of(timeout)
-    # Each may use its share of the time to be sent, so that nobody holds up all others.
-    pending = {
-        ref.name: ref.send_request(*request, timeout=share_of(deadline, len(refs) - i))
-        for i, ref in enumerate(refs)
-    }
     replies: dict[str, Any] = {}
     bad: dict[str, OtpyError] = {}
-    for name, each in pending.items():
+    # Each may use its share of the time to be sent, so that nobody holds up all others.
+    shares = (share_of(deadline, len(refs) - number) for number in range(len(refs)))
+    sent = [
+        ref.send_request(*request, timeout=share) for ref, share in zip(refs, shares, strict=True)
+    ]
+
+    for ref, pending in zip(refs, sent, strict=True):
         try:
-            replies[name] = each.result(share_of(deadline, 1))
+            replies[ref.name] = pending.result(share_of(deadline, 1))
         except CallTimeout:
-            bad[name] = CallTimeout(f"{name!r} did not answer within {timeout:g} s")
+            bad[ref.name] = CallTimeout(f"{ref.name!r} did not answer within {timeout:g} s")
         except OtpyError as error:
-            bad[name] = error
+            bad[ref.name] = error
     return replies, bad
 
 
 def abcast(refs: Sequence[Ref], request: tuple[object, ...], timeout: float | None) -> None:
     """Cast to all; arguments and errors as `multi_call`'s. Who takes no messages gets none."""
     deadline = deadline_of(timeout)
-    for i, ref in enumerate(refs):
+
+    def cast_to(number: int, ref: Ref) -> bool:
         with contextlib.suppress(CallTimeout):
-            ref.cast(*request, timeout=share_of(deadline, len(refs) - i))
+            ref.cast(*request, timeout=share_of(deadline, len(refs) - number))
+        return True
+
+    [cast_to(number, ref) for number, ref in enumerate(refs)]

@@ -1,16 +1,16 @@
+# Generated from otpy/aio/links/pending.py by scripts/generate_blocking.py; do not edit.
+
 """A request that is under way."""
 
 from typing import Any, Protocol
 
 from otpy.errors import CallTimeout, FrameTooLarge, NotSendable, OtpyError
-from otpy.links.deadline import DEFAULT_TIMEOUT_S, TooLate, deadline_of
+from otpy.links.deadline import DEFAULT_TIMEOUT_S, TooLate, deadline_of, within
 from otpy.links.introducer import Introducer
 from otpy.links.link import Link
-from otpy.links.protocol import Failure, Reply, value_of
-from otpy.links.waiter import Lost, NotDelivered, Waiter
-
-_AT_ONCE = 0.0
-"""A deadline that has passed."""
+from otpy.links.pending_answer import PendingAnswer
+from otpy.links.protocol import value_of
+from otpy.links.waiter import Lost, NotDelivered
 
 
 class Target(Protocol):
@@ -31,45 +31,18 @@ class Target(Protocol):
         """Do not use a link any more."""
 
 
-class Pending:
+class Pending(PendingAnswer):
     """What `Ref.send_request` returns: a request whose reply may still come.
 
     Its request is sent once. Only if the process ended before it had read it, it goes to the
-    next incarnation, when `result` or `done` is asked. For one thread at a time.
+    next incarnation, when `result` is asked. For one thread at a time.
     """
 
-    _link: Link | None = None
-    _waiter: Waiter[Reply | Failure] | None = None
-    _answer: Reply | Failure | OtpyError | None = None
-    _number = 0
-
-    def __init__(
-        self, ref: Target, message: object, deadline: float | None, key: object = None
-    ) -> None:
+    def __init__(self, ref: Target, message: object, key: object = None) -> None:
         self._ref, self._message, self._key = ref, message, key
-        try:
-            self._send(deadline)
-        except (NotSendable, FrameTooLarge):
-            raise
-        except OtpyError as error:
-            ref.node.protocol().call(0, message)  # what cannot be sent is told in any case
-            if not isinstance(error, TooLate):  # then `result` tries again
-                self._answer = error
 
     def __repr__(self) -> str:
         return f"<Pending request to {self._ref.name}>"
-
-    def __del__(self) -> None:
-        if self._link is not None:
-            self._link.forget(self._number)
-
-    def done(self) -> bool:
-        """Tell whether `result` would return, or raise what went wrong, at once."""
-        try:
-            self._settle(_AT_ONCE)
-        except TooLate:
-            return False
-        return True
 
     def result(self, timeout: float | None = DEFAULT_TIMEOUT_S) -> Any:
         """Wait for the reply; once it is there, every time the same.
@@ -83,18 +56,36 @@ class Pending:
         """
         if timeout is not DEFAULT_TIMEOUT_S:
             deadline_of(timeout)  # a wrong one is told in any case
-        if self._waiter is not None and self._waiter.answer is not None:
-            self._answer = self._waiter.answer  # it came while another one was waited for
-            self._unlinked()
-        try:
-            answer = self._answer or self._settle(deadline_of(timeout))
-        except TooLate:
-            raise CallTimeout(f"{self._ref.name!r} did not answer within {timeout:g} s") from None
+        if not self._has_come():
+            with within(timeout, f"{self._ref.name!r} did not answer") as deadline:
+                lost = self._settle(deadline)
+            if lost is not None:
+                self._learn_why(lost, deadline)
+        answer = self._answer
+        assert answer is not None
         if isinstance(answer, OtpyError):
             raise answer
         return value_of(answer)
 
-    def _send(self, deadline: float | None) -> None:
+    def send(self, timeout: float | None) -> None:
+        """Send it; what goes wrong with the process is told by `result`.
+
+        Raises:
+            NotSendable: MessagePack cannot carry the request.
+            FrameTooLarge: It is over `max_frame`.
+        """
+        try:
+            with within(timeout, "") as deadline:
+                self._send(deadline)
+        except (NotSendable, FrameTooLarge):
+            raise
+        except OtpyError as error:
+            # What cannot be sent is told in any case.
+            self._ref.node.protocol().call(0, self._message)
+            if not isinstance(error, CallTimeout):  # then `result` tries again
+                self._answer = error
+
+    def _send(self, deadline: float | None) -> Link:
         while True:
             link = self._ref.greeted(deadline, self._key)
             try:
@@ -103,38 +94,32 @@ class Pending:
                 self._ref.drop(link)
             else:
                 self._link = link
-                return
+                return link
 
-    def _settle(self, deadline: float | None) -> Reply | Failure | OtpyError:
+    def _settle(self, deadline: float | None) -> Link | None:
+        """Wait for the answer; return the link if it ended before there was one."""
         while self._answer is None:
+            link = self._link
             try:
-                self._answer = self._awaited(deadline)
+                if link is None:
+                    link = self._send(deadline)
+                self._answer = link.finish(self._waiter, deadline)
+                self._unlinked()
             except NotDelivered:
                 self._ref.drop(self._unlinked())
+            except Lost:
+                link = self._unlinked()
+                self._ref.drop(link)
+                return link
             except TooLate:
                 raise
             except OtpyError as error:
                 self._answer = error
-        return self._answer
+        return None
 
-    def _awaited(self, deadline: float | None) -> Reply | Failure:
-        if self._link is None or self._waiter is None:
-            self._send(deadline)
-        assert self._link is not None
-        assert self._waiter is not None
+    def _learn_why(self, lost: Link, deadline: float | None) -> None:
+        """Note why there is no answer: a request that was read is never sent again."""
         try:
-            answer = self._link.finish(self._waiter, deadline)
-        except NotDelivered:
-            raise
-        except Lost:
-            link = self._unlinked()
-            self._ref.drop(link)
-            raise self._ref.node.down_error(link, deadline) from None
-        self._unlinked()
-        return answer
-
-    def _unlinked(self) -> Link:
-        assert self._link is not None
-        link, self._link, self._waiter = self._link, None, None
-        link.forget(self._number)
-        return link
+            self._answer = self._ref.node.down_error(lost, deadline)
+        except OtpyError as error:
+            self._answer = error

@@ -10,6 +10,9 @@ from otpy.links.waiter import AnswerT, Lost, NotDelivered
 from otpy.system.descriptor import Descriptor
 from otpy.wire.frames import Frame
 
+_END_MS: Final = 1000
+"""How long a process may take to end once it has closed its links."""
+
 EOF_GRACE_S: Final = 3.0
 """From the end-of-file of a dying process to its pidfd; after that it lives, and hung up."""
 
@@ -42,6 +45,13 @@ class ProcessConnection(Connection[AnswerT], Generic[AnswerT]):
         ended = end.poll(poll_ms(grace if deadline is None else min(grace, deadline)))
         if not ended and has_passed(deadline):
             raise TooLate
+
+    def await_death(self) -> None:
+        """Wait a moment for a process that has closed the link to die."""
+        if not self.dead:
+            end = select.poll()
+            end.register(self._pidfd, select.POLLIN)
+            self.dead = bool(end.poll(_END_MS))
 
     def _copied_fault(self) -> Exception:
         # Every thread raises an exception of its own, since raising writes into it.

@@ -1,12 +1,14 @@
+# Generated from otpy/aio/links/ref.py by scripts/generate_blocking.py; do not edit.
+
 """A reference to a process by name: it survives the process's restarts."""
 
 import itertools
 import threading
-import time
 from collections.abc import Iterable
 from typing import Any, Final
 
 from otpy.errors import (
+    CallingSelf,
     CallTimeout,
     FrameTooLarge,
     NodeNotFound,
@@ -17,24 +19,15 @@ from otpy.errors import (
     ProtocolError,
     SeveralInstances,
 )
-from otpy.links.deadline import (
-    DEFAULT_TIMEOUT_S,
-    TooLate,
-    deadline_of,
-    lock_timeout,
-    poll_ms,
-)
-from otpy.links.instances import RefPool
+from otpy.links.calls import Calls
+from otpy.links.deadline import DEFAULT_TIMEOUT_S, TooLate, locked, within
+from otpy.links.instances import Pool
 from otpy.links.introducer import Introducer
 from otpy.links.link import Link
 from otpy.links.pending import Pending
-from otpy.links.protocol import Reply, error_of
 from otpy.links.sys_calls import SystemCalls
-from otpy.links.waiter import Lost, NotDelivered
+from otpy.links.waiter import NotDelivered
 from otpy.wire.frames import Frame
-
-_clock: Final = time.monotonic
-_DEFAULT_MS: Final = DEFAULT_TIMEOUT_S * 1000
 
 STRANGERS: Final = 10
 """Greetings of another incarnation than the gateway named, before it is an error."""
@@ -44,14 +37,14 @@ GROUP: Final = 256
 """Casts that go together, if there are so many."""
 
 
-class Ref(SystemCalls):
+class Ref(Calls, SystemCalls):
     """A process, by its name. Any number of threads may use it."""
 
     def __init__(self, node: Introducer, name: str) -> None:
         self.name = name
         self.node: Introducer = node
         self._link: Link | None = None
-        self._pool: RefPool[Ref] | None = None
+        self._pool: Pool[Ref] | None = None
         self._resolving = threading.Lock()
 
     def __repr__(self) -> str:
@@ -66,62 +59,6 @@ class Ref(SystemCalls):
     def under_way(self) -> int:
         """How many requests of this process are under way there."""
         return 0 if self._link is None else self._link.under_way
-
-    def call(
-        self,
-        request: object,
-        *args: object,
-        key: object = None,
-        timeout: float | None = DEFAULT_TIMEOUT_S,
-    ) -> Any:
-        """Send a request and wait for the reply; wait for a process that is being restarted.
-
-        A request that the process never read goes to its next incarnation; one that it may
-        have read is never sent again.
-
-        Args:
-            request: Any value that MessagePack can carry.
-            args: If there are any, ``(request, *args)`` is sent.
-            key: If the process has `instances`: the same key goes to the same instance, and
-                without one (None) the least busy is picked. Others take no notice of it.
-            timeout: Seconds above zero, or None for ever.
-
-        Raises:
-            CallTimeout: No reply in time; a late one is dropped.
-            ProcessDown: The process died before it answered.
-            NoProcess: There is no such process, or it is stopped for good.
-            NodeNotFound: The node is gone.
-            Refused: The server said no.
-            UnknownRequest: The server has no handler for this request.
-            NotSendable: MessagePack cannot carry the request, the key or the reply.
-            FrameTooLarge: The request or the reply is over `max_frame`.
-        """
-        if timeout is DEFAULT_TIMEOUT_S:  # as nearly always
-            deadline: float | None = _clock() + DEFAULT_TIMEOUT_S
-            wait_ms: float | None = _DEFAULT_MS
-        else:
-            deadline = deadline_of(timeout)
-            wait_ms = poll_ms(deadline)
-        message = (request, *args) if args else request
-        link = self._link
-        try:
-            while True:
-                if link is None or not link.open or not link.greeted:
-                    link = self.greeted(deadline, key)
-                    wait_ms = poll_ms(deadline)
-                try:
-                    answer = link.call(message, deadline, wait_ms)
-                    break
-                except NotDelivered:
-                    self.drop(link)
-                except Lost:
-                    self.drop(link)
-                    raise self.node.down_error(link, deadline) from None
-        except TooLate:
-            raise CallTimeout(f"{self.name!r} did not answer within {timeout:g} s") from None
-        if isinstance(answer, Reply):
-            return answer.value
-        raise error_of(answer.error, answer.arguments)
 
     def send_request(
         self,
@@ -139,53 +76,17 @@ class Ref(SystemCalls):
             timeout: Seconds to wait while the process takes no messages, or None for ever.
 
         Returns:
-            What has the reply once it came: ``.result(timeout=)``, ``.done()``. What went wrong
-            with the process is told there, too.
+            What has the reply once it came: ``pending.result(timeout=)``, ``.done()``. What
+            went wrong with the process is told there, too.
 
         Raises:
             NotSendable: MessagePack cannot carry the request.
             FrameTooLarge: It is over `max_frame`.
         """
         message = (request, *args) if args else request
-        return Pending(self, message, deadline_of(timeout), key)
-
-    def cast(
-        self,
-        request: object,
-        *args: object,
-        key: object = None,
-        timeout: float | None = DEFAULT_TIMEOUT_S,
-    ) -> None:
-        """Send a request that has no answer. One to a process that is down is dropped.
-
-        Args:
-            request: Any value that MessagePack can carry.
-            args: If there are any, ``(request, *args)`` is sent.
-            key: As `call`'s.
-            timeout: Seconds to wait while the process takes no messages, or None for ever.
-
-        Raises:
-            CallTimeout: The process lives, but took no messages in time.
-            NotSendable: MessagePack cannot carry the request.
-            FrameTooLarge: It is over `max_frame`.
-        """
-        if timeout is not DEFAULT_TIMEOUT_S:
-            deadline_of(timeout)  # a wrong one is told in any case
-        message = (request, *args) if args else request
-        link = self._link
-        try:
-            if link is not None and link.open:  # as nearly always
-                try:
-                    rest = link.cast_at_once(message)
-                    if rest is not None:
-                        link.cast_frame(rest, deadline_of(timeout))
-                except NotDelivered:
-                    self.drop(link)
-                else:
-                    return
-            self._cast(message, deadline_of(timeout), key, many=False)
-        except TooLate:
-            raise CallTimeout(f"{self.name!r} took no messages within {timeout:g} s") from None
+        pending = Pending(self, message, key)
+        pending.send(timeout)
+        return pending
 
     def cast_many(
         self,
@@ -207,17 +108,14 @@ class Ref(SystemCalls):
             NotSendable: MessagePack cannot carry a request; those before it went.
             FrameTooLarge: A request is over `max_frame`; those before it went.
         """
-        deadline = deadline_of(timeout)
         rest = iter(requests)
-        try:
+        with within(timeout, f"{self.name!r} took no messages") as deadline:
             while group := list(itertools.islice(rest, GROUP)):
                 try:
                     self._cast(group, deadline, key, many=True)
                 except (NotSendable, FrameTooLarge):
                     for message in group:
                         self._cast(message, deadline, key, many=False)
-        except TooLate:
-            raise CallTimeout(f"{self.name!r} took no messages within {timeout:g} s") from None
 
     def _cast(self, what: Any, deadline: float | None, key: object, *, many: bool) -> None:
         while True:
@@ -241,21 +139,24 @@ class Ref(SystemCalls):
             else:
                 return
 
+    # --- for the rest of this package --------------------------------------------------------
+
     def abandon(self) -> None:
         """Forget the link: to be called in the child after a fork."""
         self._resolving = threading.Lock()
         self._link = self._pool = None
 
-    def post(self, incarnation: int, data: Frame, deadline: float | None) -> bool:
+    def post(self, incarnation: int, data: Frame, timeout: float | None) -> bool:
         """Send a frame to one incarnation of the process; False if that is gone, or takes none.
 
         The greeting is not waited for: a busy worker greets when it is done.
         """
         try:
-            link = self.introduced(deadline)
-            if link.incarnation != incarnation:
-                return False
-            link.post(link.next_number(), data, deadline)
+            with within(timeout, f"{self.name!r} took no messages") as deadline:
+                link = self.introduced(deadline)
+                if link.incarnation != incarnation:
+                    return False
+                link.cast_frame(data, deadline)
         except (OtpyError, OSError):
             return False
         return True
@@ -267,7 +168,8 @@ class Ref(SystemCalls):
             known = self._link_of_the_pool(key)
         if known is not None and known.open and known.greeted:
             return known
-        return self._target(deadline, key)._greeted_alone(deadline)  # noqa: SLF001  # of this class
+        target = self._target(deadline, key)
+        return target._greeted_alone(deadline)  # noqa: SLF001  # of this class
 
     def drop(self, link: Link) -> None:
         """Do not use a link any more."""
@@ -288,10 +190,10 @@ class Ref(SystemCalls):
             pool = self._pool
             if pool is None or (pool.path, len(pool)) != (several.path, several.count):
                 paths = (f"{several.path}/{number}" for number in range(several.count))
-                pool = RefPool(several.path, [Ref(self.node, path) for path in paths])
+                pool = Pool(several.path, [Ref(self.node, path) for path in paths])
                 self._pool = pool
             pool.heard(several.loads)
-            return pool.choose_running(key, deadline)
+            return self._choose(pool, key, deadline)
         self._pool = None
         return self
 
@@ -311,15 +213,11 @@ class Ref(SystemCalls):
 
     def introduced(self, deadline: float | None) -> Link:
         """Return an open link; the worker may not have greeted yet."""
-        if not self._resolving.acquire(timeout=lock_timeout(deadline)):
-            raise TooLate
-        try:
+        with locked(self._resolving, deadline):
             link = self._link
             if link is None or not link.open:
                 self._link = link = self.node.introduce(self.name, deadline)
             return link
-        finally:
-            self._resolving.release()
 
     def _introduced_if_up(self, deadline: float | None, key: object = None) -> Link | None:
         """Return an open link, or None if the process is down: a cast does not wait for it.
@@ -336,3 +234,27 @@ class Ref(SystemCalls):
             return self.introduced(deadline)
         except (NoProcess, NodeNotFound, ProcessDown, CallTimeout, TooLate):
             return None
+
+    def _choose(self, pool: "Pool[Ref]", key: object, deadline: float | None) -> "Ref":
+        """Choose an instance that runs: who has no key need not wait for a restart.
+
+        Raises as `Introducer.is_running` does, but not `NoProcess`.
+        """
+        if key is not None:
+            return pool.choose(key)
+        for _ in range(len(pool)):
+            instance = pool.choose(None)
+            runs = instance._runs(deadline)  # noqa: SLF001  # of this class
+            pool.chose(instance, runs=runs)
+            if runs:
+                return instance
+        return pool.choose_whatever()
+
+    def _runs(self, deadline: float | None) -> bool:
+        link = self._link
+        if link is not None and link.open:
+            return True
+        try:
+            return self.node.is_running(self.name, deadline)
+        except (NoProcess, CallingSelf):
+            return False

@@ -134,6 +134,11 @@ def receive(timeout: float | None = None) -> object:
     return current().mailbox.receive(timeout)
 
 
+def peers() -> "Peers":
+    """Return what reaches the other workers; raises as `current`."""
+    return current().peers
+
+
 def next_monitor() -> int:
     """Return the number of a monitor that no other of this process is taken for."""
     return next(_monitors)

@@ -7,8 +7,7 @@ import contextlib
 from otpy.errors import NoProcess
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
 from otpy.links.messages import Down, Exit
-from otpy.server.context import current, next_monitor
-from otpy.server.peers import peers
+from otpy.server.context import current, next_monitor, peers
 from otpy.wire.control import Demonitor, LinkTo, Monitor, Unlink, Whereis
 from otpy.wire.gateway import TreeRow
 

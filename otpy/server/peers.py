@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 from otpy.links.pid_ref import PidRef
 from otpy.links.ref import Ref
 from otpy.links.supervisor import Administrator
-from otpy.server.context import current
 
 if TYPE_CHECKING:
     # A client that defines a server does without the pipes inside a tree.
@@ -50,11 +49,6 @@ class Peers(TaskStarter, Administrator, Protocol):
 
     def abandon(self) -> None:
         """Close every link: this is a process that the worker forked."""
-
-
-def peers() -> Peers:
-    """Return what reaches the other workers; raises OtpyError in a process that is none."""
-    return current().peers
 
 
 def checked_name(name: object) -> str:

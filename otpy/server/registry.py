@@ -8,7 +8,7 @@ An entry goes with its process, before anybody can see it dangle.
 from otpy.errors import FrameTooLarge
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
 from otpy.links.messages import Registered
-from otpy.server.peers import peers
+from otpy.server.context import peers
 from otpy.wire.codec import pack_value, unpack
 from otpy.wire.control import (
     MAX_REGISTERED,

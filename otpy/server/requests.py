@@ -12,7 +12,8 @@ from otpy.links.deadline import DEFAULT_TIMEOUT_S, deadline_of, share_of
 from otpy.links.pending import Pending
 from otpy.links.supervisor import SupervisorRef
 from otpy.server.calls import cast
-from otpy.server.peers import checked_name, peers
+from otpy.server.context import peers
+from otpy.server.peers import checked_name
 from otpy.wire.control import Whereis
 from otpy.wire.gateway import TreeRow
 

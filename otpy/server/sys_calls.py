@@ -5,7 +5,7 @@
 from typing import Any
 
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
-from otpy.server.peers import peers
+from otpy.server.context import peers
 from otpy.wire.gateway import Statistics
 
 

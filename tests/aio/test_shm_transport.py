@@ -23,7 +23,7 @@ async def _fill(link: Link) -> None:
     for message in ("x" * 4000, "x", "x"):
         with contextlib.suppress(TimeoutError):
             while True:
-                await asyncio.wait_for(link.cast(message), _SHORT_S)
+                await asyncio.wait_for(link.cast(message, None), _SHORT_S)
 
 
 async def _dies_while_its_pipe_is_full(process: subprocess.Popen[bytes], sent: int) -> None:
@@ -32,7 +32,7 @@ async def _dies_while_its_pipe_is_full(process: subprocess.Popen[bytes], sent: i
     link = Link(fds, "other", process.pid, 1, node_pid=0, protocol=PeerProtocol())
     received: list[Any] = []
     for _ in range(sent):
-        sends = asyncio.create_task(link.cast(LARGE))
+        sends = asyncio.create_task(link.cast(LARGE, None))
         while not sends.done():
             received += other.values()
             await asyncio.sleep(0)

@@ -22,7 +22,7 @@ def parameters(function: Any) -> list[str]:
 @pytest.mark.parametrize(
     ("blocking", "awaited", "others"),
     [
-        (otpy.Node, otpy.aio.Node, {"abandon_tasks"}),
+        (otpy.Node, otpy.aio.Node, set()),
         (otpy.Ref, otpy.aio.Ref, set()),
         (otpy.SupervisorRef, otpy.aio.SupervisorRef, set()),
         (otpy.Monitor, otpy.aio.Monitor, set()),
@@ -35,9 +35,7 @@ def parameters(function: Any) -> list[str]:
 )
 def test_what_is_there_is_there_for_asyncio(blocking: Any, awaited: Any, others: set[str]) -> None:
     assert public(blocking) - public(awaited) == others
-    internal = {"introduce", "is_running", "down_error", "ask", "trace", "oversee", "stop_process"}
-    internal |= {"greeted", "introduced", "post", "drop"}
-    for name in public(blocking) - others - internal:
+    for name in public(blocking) - others:
         one, two = getattr(blocking, name), getattr(awaited, name)
         if inspect.isfunction(one):
             assert parameters(one) == parameters(two), name

@@ -1,10 +1,12 @@
-"""What references and monitors need of the node that they belong to; as `otpy.client.asker`."""
+"""What references, monitors and statistics need of the node that they belong to."""
 
 from typing import Any, Protocol, TypeVar
 
 from otpy.aio.client.trace import TraceStream
 from otpy.aio.links.introducer import Introducer
 from otpy.aio.links.ref import Ref
+from otpy.client.tree import ProcessInfo
+from otpy.links.deadline import DEFAULT_TIMEOUT_S
 
 ShapeT = TypeVar("ShapeT")
 RefT_co = TypeVar("RefT_co", bound=Ref, covariant=True)
@@ -27,5 +29,19 @@ class Asker(Introducer, Protocol[RefT_co]):
     ) -> ShapeT:
         """Ask the gateway, and make the answer a `shape`; raises `CallTimeout`."""
 
-    async def trace(self, name: str) -> TraceStream:
-        """Trace a process; raises `NoProcess` and `ProcessDown`."""
+    async def ask_until(
+        self,
+        operation: str,
+        arguments: dict[str, Any],
+        deadline: float | None,
+        *,
+        shape: type[ShapeT],
+        repeatable: bool = True,
+    ) -> ShapeT:
+        """Ask the gateway, and make the answer a `shape`; raises `TooLate`."""
+
+    async def tree(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> ProcessInfo:
+        """Return the root supervisor with everything below it."""
+
+    async def trace(self, name: str, deadline: float | None) -> TraceStream:
+        """Trace a process; raises `NoProcess`, `ProcessDown` and `TooLate`."""

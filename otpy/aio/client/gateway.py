@@ -150,7 +150,7 @@ class Gateway:
                     break
         raise ProcessDown("gateway: killed")
 
-    async def connect_first(self) -> None:
+    async def connect_first(self, deadline: float | None) -> None:  # noqa: ARG002  # the twin's
         """Connect to a node that may be just starting; raises as `ask`."""
         while True:
             try:
@@ -221,7 +221,8 @@ class Gateway:
             self._connection = None
 
     def abandon(self) -> None:
-        """Forget the connection: to be called in the child after a fork."""
+        """Close the connection for good: the child after a fork has no event loop to use it in."""
+        self._closed = True
         if self._connection is not None:
             self._connection.abandon()
 

@@ -1,4 +1,6 @@
-"""A reference to a process by name, as a client on an event loop has it."""
+"""A reference to a process by name, as a client has it."""
+
+from typing import TYPE_CHECKING
 
 from otpy.aio.client.asker import Asker
 from otpy.aio.client.trace import TraceStream
@@ -7,35 +9,12 @@ from otpy.aio.links.deadline import within
 from otpy.client.tree import ProcessInfo, process_info
 from otpy.errors import CallTimeout, NoProcess, SeveralInstances
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
-from otpy.links.messages import Down
 from otpy.system.wait import is_alive
 from otpy.wire.gateway import TreeRow
 from otpy.wire.sys_messages import DumpStacks
 
-
-class Monitor:
-    """Tells of the end of one incarnation of a process; made by `Ref.monitor`."""
-
-    def __init__(self, node: "Asker[Ref]", path: str, incarnation: int | None) -> None:
-        self._node, self._path, self._incarnation = node, path, incarnation or 0
-        self._down = Down(0, path, 0, "noproc") if incarnation is None else None
-
-    async def wait(self, timeout: float | None = DEFAULT_TIMEOUT_S) -> Down:
-        """Wait for the end; once it has come, every time the same.
-
-        Args:
-            timeout: Seconds above zero, or None for ever.
-
-        Raises:
-            CallTimeout: It has not ended.
-            NodeNotFound: The node is gone.
-        """
-        if self._down is None:
-            who = {"path": self._path, "incarnation": self._incarnation}
-            async with within(timeout, f"{self._path!r} has not ended"):
-                told = await self._node.ask("exit_info", who, None, shape=dict[str, str])
-            self._down = Down(0, self._path, self._incarnation, told["reason"])
-        return self._down
+if TYPE_CHECKING:
+    from otpy.aio.client.registry import Monitor
 
 
 class Ref(ref.Ref):
@@ -74,18 +53,28 @@ class Ref(ref.Ref):
 
         The `timeout` is for its begin.
         """
-        async with within(timeout, f"{self.name!r} did not answer"):
-            return await self.node.trace(self.name)
+        async with within(timeout, f"{self.name!r} did not answer") as deadline:
+            return await self.node.trace(self.name, deadline)
 
     async def stack(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> str:
-        """Tell the Python stacks of all threads of a worker; as `otpy.Ref.stack`."""
+        """Tell the Python stacks of all threads of a worker, even when it is stuck.
+
+        A signal has it write them, which ends a system call that C code may be in (EINTR).
+
+        Raises:
+            NoProcess: There is no such process at this moment, or it is no Python worker.
+            ProcessDown: It died meanwhile.
+            CallTimeout: It is stopped, or blocks the signal.
+        """
         return await self._oversee(DumpStacks(), timeout, str)
 
-    async def monitor(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> Monitor:
-        """Watch the present incarnation: ``await monitor.wait()`` tells why it ended.
+    async def monitor(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> "Monitor":
+        """Watch the present incarnation: `Monitor.wait` tells why it ended.
 
         One that has no process at the moment has ended already, with ``noproc``.
         """
+        from otpy.aio.client.registry import Monitor  # noqa: PLC0415 - few clients watch a process
+
         try:
             row = await self.node.ask("whereis", {"name": self.name}, timeout, shape=TreeRow)
         except NoProcess:

@@ -96,7 +96,11 @@ class Connection(abc.ABC, Generic[AnswerT]):
             raise
         return waiter
 
-    async def finish(self, waiter: Waiter[AnswerT]) -> AnswerT:
+    async def finish(
+        self,
+        waiter: Waiter[AnswerT],
+        deadline: float | None,  # noqa: ARG002  # whoever awaits this gives up by itself
+    ) -> AnswerT:
         """Wait for the answer to a request that was begun; raises as `exchange`."""
         # Shielded: who is cancelled does not take the answer away from who asks again.
         return _taken(await asyncio.shield(waiter.outcome))

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from otpy.errors import CallTimeout
 from otpy.links.deadline import deadline_of
 from otpy.links.deadline import share_of as deadline_share
+from otpy.system.descriptor import HasFileno
 
 
 @contextlib.asynccontextmanager
@@ -30,3 +31,18 @@ async def within(timeout: float | None, what: str) -> AsyncIterator[float | None
 def share_of(deadline: float | None, shares: int) -> float | None:  # noqa: ARG001  # the twin's
     """Return the time left, as a timeout: what is gathered runs at the same time, so takes all."""
     return deadline_share(deadline, 1)
+
+
+def locked(lock: asyncio.Lock, deadline: float | None) -> asyncio.Lock:  # noqa: ARG001  # the twin's
+    """Return what holds a lock in a block: whoever awaits it gives up by itself."""
+    return lock
+
+
+async def until_readable(descriptor: HasFileno, deadline: float | None) -> None:  # noqa: ARG001
+    """Wait until there is something to read, or the end; whoever awaits it gives up by itself."""
+    loop, comes = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(descriptor.fileno(), comes.set)
+    try:
+        await comes.wait()
+    finally:
+        loop.remove_reader(descriptor.fileno())

@@ -1,4 +1,4 @@
-"""Who connects references to processes, for asyncio; as `otpy.links.introducer`."""
+"""Who connects references to processes: the node of a client, or the peers of a worker."""
 
 from typing import Protocol
 
@@ -9,7 +9,11 @@ from otpy.links.protocol import LinkProtocol
 
 
 class Introducer(Overseer, Protocol):
-    """Whoever gets links to processes by their names; as `otpy.links.introducer.Introducer`."""
+    """Whoever gets links to processes by their names.
+
+    Attributes:
+        protocol: What is said on its links.
+    """
 
     protocol: type[LinkProtocol]
 
@@ -18,10 +22,15 @@ class Introducer(Overseer, Protocol):
         """The node's name."""
 
     async def introduce(self, name: str, deadline: float | None) -> Link:
-        """Get a link to a process; wait for one that is being restarted."""
+        """Get a link to a process; wait for one that is being restarted.
 
-    async def is_running(self, name: str) -> bool:
-        """Tell whether the process runs at this moment."""
+        Raises:
+            NoProcess: There is no such process, or it is stopped for good.
+            TooLate: The deadline has passed.
+        """
+
+    async def is_running(self, name: str, deadline: float | None) -> bool:
+        """Tell whether the process runs at this moment; raises as `introduce`."""
 
     async def down_error(self, link: Link, deadline: float | None) -> ProcessDown:
         """Tell why the process at the other end of `link` ended."""

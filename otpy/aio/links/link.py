@@ -62,30 +62,51 @@ class Link(Connection[Reply | Failure]):
         greeting = self.protocol.greeting
         return None if greeting is None else greeting.incarnation
 
+    @property
+    def greeted(self) -> bool:
+        """Whether the worker has greeted: before, a link does not count."""
+        return self.protocol.greeting is not None
+
+    @property
+    def has_died(self) -> bool:
+        """Whether the worker is dead."""
+        return self.dead or (not self._released and is_readable(self._pidfd))
+
+    def await_death(self) -> None:
+        """Look whether the worker has died: sending has waited for that already."""
+        self.dead = self.has_died
+
     async def call(self, request: object) -> Reply | Failure:
         """Send a call and wait for its answer; raises as `exchange` and `LinkProtocol.call`."""
         number = self._next_number()
         return await self.exchange(number, self.protocol.call(number, request))
 
-    async def begin_call(self, request: object) -> tuple[int, Waiter[Reply | Failure]]:
+    async def begin_call(
+        self,
+        request: object,
+        deadline: float | None,  # noqa: ARG002
+    ) -> tuple[int, Waiter[Reply | Failure]]:
         """Send a call; return its number, and the waiter to `finish` it."""
         number = self._next_number()
         return number, await self.begin(number, self.protocol.call(number, request))
 
-    async def cast(self, request: object) -> None:
+    # Whoever awaits these gives up by itself: the deadlines are for the blocking twin.
+
+    async def cast(self, request: object, deadline: float | None) -> None:
         """Send a cast; raises as `post` and `LinkProtocol.cast`."""
-        await self._post(self.protocol.cast(request))
+        await self.cast_frame(self.protocol.cast(request), deadline)
 
-    async def cast_many(self, requests: list[object]) -> None:
+    async def cast_many(self, requests: list[object], deadline: float | None) -> None:
         """Send casts together; raises as `cast`."""
-        await self._post(self.protocol.casts(requests))
+        await self.cast_frame(self.protocol.casts(requests), deadline)
 
-    async def _post(self, data: Frame) -> None:
+    async def cast_frame(self, data: Frame, deadline: float | None) -> None:  # noqa: ARG002
+        """Send casts that were put into a frame, if the worker lives; raises as `post`."""
         if self.open and is_readable(self._pidfd):
             self._died()  # the loop has not come to it yet
         await self.post(data)
 
-    async def await_greeting(self) -> bool:
+    async def await_greeting(self, deadline: float | None) -> bool:  # noqa: ARG002
         """Wait for the greeting; False if the worker is dead or has hung up without one.
 
         Raises:

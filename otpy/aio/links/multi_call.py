@@ -1,12 +1,14 @@
-"""One request to several processes at the same time; as `otpy.links.multi_call`."""
+"""One request to several processes at the same time (gen_server:multi_call, abcast)."""
 
 import asyncio
 import contextlib
 from collections.abc import Sequence
 from typing import Any
 
+from otpy.aio.links.deadline import share_of
 from otpy.aio.links.ref import Ref
 from otpy.errors import CallTimeout, OtpyError
+from otpy.links.deadline import deadline_of
 
 
 async def multi_call(
@@ -23,27 +25,34 @@ async def multi_call(
         NotSendable: The request cannot be sent to anybody.
         FrameTooLarge: It is over `max_frame`.
     """
-    for ref in refs[:1]:
-        ref.node.protocol().call(0, request)  # what cannot be sent is an error at once
-    calls = (ref.call(*request, timeout=timeout) for ref in refs)
-    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    deadline = deadline_of(timeout)
     replies: dict[str, Any] = {}
     bad: dict[str, OtpyError] = {}
-    for ref, outcome in zip(refs, outcomes, strict=True):
-        if isinstance(outcome, OtpyError):
-            bad[ref.name] = outcome
-        elif isinstance(outcome, BaseException):
-            raise outcome
-        else:
-            replies[ref.name] = outcome
+    # Each may use its share of the time to be sent, so that nobody holds up all others.
+    shares = (share_of(deadline, len(refs) - number) for number in range(len(refs)))
+    sent = await asyncio.gather(
+        *[
+            ref.send_request(*request, timeout=share)
+            for ref, share in zip(refs, shares, strict=True)
+        ]
+    )
+    for ref, pending in zip(refs, sent, strict=True):
+        try:
+            replies[ref.name] = await pending.result(share_of(deadline, 1))
+        except CallTimeout:
+            bad[ref.name] = CallTimeout(f"{ref.name!r} did not answer within {timeout:g} s")
+        except OtpyError as error:
+            bad[ref.name] = error
     return replies, bad
 
 
 async def abcast(refs: Sequence[Ref], request: tuple[object, ...], timeout: float | None) -> None:
     """Cast to all; arguments and errors as `multi_call`'s. Who takes no messages gets none."""
+    deadline = deadline_of(timeout)
 
-    async def cast_to(ref: Ref) -> None:
+    async def cast_to(number: int, ref: Ref) -> bool:
         with contextlib.suppress(CallTimeout):
-            await ref.cast(*request, timeout=timeout)
+            await ref.cast(*request, timeout=share_of(deadline, len(refs) - number))
+        return True
 
-    await asyncio.gather(*map(cast_to, refs))
+    await asyncio.gather(*[cast_to(number, ref) for number, ref in enumerate(refs)])

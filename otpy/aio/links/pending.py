@@ -1,14 +1,14 @@
-"""A request that is under way, for asyncio."""
+"""A request that is under way."""
 
 from typing import Any, Protocol
 
-from otpy.aio.links.connection import Waiter
 from otpy.aio.links.deadline import within
 from otpy.aio.links.introducer import Introducer
 from otpy.aio.links.link import Link
+from otpy.aio.links.pending_answer import PendingAnswer
 from otpy.errors import CallTimeout, FrameTooLarge, NotSendable, OtpyError
-from otpy.links.deadline import DEFAULT_TIMEOUT_S
-from otpy.links.protocol import Failure, Reply, value_of
+from otpy.links.deadline import DEFAULT_TIMEOUT_S, TooLate, deadline_of
+from otpy.links.protocol import value_of
 from otpy.links.waiter import Lost, NotDelivered
 
 
@@ -30,34 +30,18 @@ class Target(Protocol):
         """Do not use a link any more."""
 
 
-class Pending:
+class Pending(PendingAnswer):
     """What `Ref.send_request` returns: a request whose reply may still come.
 
     Its request is sent once. Only if the process ended before it had read it, it goes to the
-    next incarnation, when `result` is awaited. For one task at a time.
+    next incarnation, when `result` is asked. For one task at a time.
     """
 
-    def __init__(self, ref: Target, message: object, key: object) -> None:
+    def __init__(self, ref: Target, message: object, key: object = None) -> None:
         self._ref, self._message, self._key = ref, message, key
-        self._link: Link | None = None
-        self._number = 0
-        self._waiter: Waiter[Reply | Failure] | None = None
-        self._answer: Reply | Failure | OtpyError | None = None
 
     def __repr__(self) -> str:
         return f"<Pending request to {self._ref.name}>"
-
-    def __del__(self) -> None:
-        if getattr(self, "_link", None) is not None:
-            self._unlinked()
-
-    def done(self) -> bool:
-        """Tell whether the answer is there, or that none will come."""
-        if self._answer is not None:
-            return True
-        if self._waiter is None or not self._waiter.outcome.done():
-            return False
-        return not isinstance(self._waiter.outcome.result(), NotDelivered)
 
     async def result(self, timeout: float | None = DEFAULT_TIMEOUT_S) -> Any:
         """Wait for the reply; once it is there, every time the same.
@@ -66,14 +50,16 @@ class Pending:
             timeout: Seconds above zero, or None for ever.
 
         Raises:
-            CallTimeout: No reply yet. It is not lost: `result` may be awaited again.
+            CallTimeout: No reply yet. It is not lost: `result` may be asked again.
             OtpyError: Whatever else `Ref.call` raises.
         """
-        if self._answer is None:
+        if timeout is not DEFAULT_TIMEOUT_S:
+            deadline_of(timeout)  # a wrong one is told in any case
+        if not self._has_come():
             async with within(timeout, f"{self._ref.name!r} did not answer") as deadline:
                 lost = await self._settle(deadline)
             if lost is not None:
-                self._answer = await self._ref.node.down_error(lost, deadline)
+                await self._learn_why(lost, deadline)
         answer = self._answer
         assert answer is not None
         if isinstance(answer, OtpyError):
@@ -98,37 +84,41 @@ class Pending:
             if not isinstance(error, CallTimeout):  # then `result` tries again
                 self._answer = error
 
-    async def _send(self, deadline: float | None) -> tuple[Link, Waiter[Reply | Failure]]:
+    async def _send(self, deadline: float | None) -> Link:
         while True:
             link = await self._ref.greeted(deadline, self._key)
             try:
-                self._number, self._waiter = await link.begin_call(self._message)
+                self._number, self._waiter = await link.begin_call(self._message, deadline)
             except NotDelivered:
                 self._ref.drop(link)
             else:
                 self._link = link
-                return link, self._waiter
+                return link
 
     async def _settle(self, deadline: float | None) -> Link | None:
         """Wait for the answer; return the link if it ended before there was one."""
         while self._answer is None:
-            link, waiter = self._link, self._waiter
+            link = self._link
             try:
-                if link is None or waiter is None:
-                    link, waiter = await self._send(deadline)
-                self._answer = await link.finish(waiter)
+                if link is None:
+                    link = await self._send(deadline)
+                self._answer = await link.finish(self._waiter, deadline)
                 self._unlinked()
             except NotDelivered:
                 self._ref.drop(self._unlinked())
             except Lost:
-                self._ref.drop(self._unlinked())
+                link = self._unlinked()
+                self._ref.drop(link)
                 return link
+            except TooLate:
+                raise
             except OtpyError as error:
                 self._answer = error
         return None
 
-    def _unlinked(self) -> Link:
-        assert self._link is not None
-        link, self._link, self._waiter = self._link, None, None
-        link.forget(self._number)
-        return link
+    async def _learn_why(self, lost: Link, deadline: float | None) -> None:
+        """Note why there is no answer: a request that was read is never sent again."""
+        try:
+            self._answer = await self._ref.node.down_error(lost, deadline)
+        except OtpyError as error:
+            self._answer = error

@@ -10,19 +10,25 @@ class PidRef(Ref):
 
     def __init__(self, node: Introducer, link: Link) -> None:
         super().__init__(node, link.path)
-        self._link = self._only_link = link
+        self._link = self.only_link = link
 
     @property
     def pid(self) -> int:
         """Its pid."""
-        return self._only_link.pid
+        return self.only_link.pid
 
     async def introduced(self, deadline: float | None) -> Link:
         """Return the link; raise why the process has ended, if it has."""
-        if self._only_link.open:
-            return self._only_link
-        raise await self.node.down_error(self._only_link, deadline)
+        if self.only_link.open:
+            return self.only_link
+        raise await self.node.down_error(self.only_link, deadline)
+
+    def drop(self, link: Link) -> None:
+        """Do not use the link any more, since the process has closed it: it ends just now."""
+        if self._link is link:
+            link.await_death()
+        super().drop(link)
 
     def close(self) -> None:
         """Need it no more."""
-        self._only_link.retire()
+        self.only_link.retire()

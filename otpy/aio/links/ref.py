@@ -1,17 +1,18 @@
-"""A reference to a process by name, on an event loop: it survives the process's restarts."""
+"""A reference to a process by name: it survives the process's restarts."""
 
 import asyncio
 import itertools
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
-from otpy.aio.links.deadline import within
-from otpy.aio.links.instances import RefPool
+from otpy.aio.links.calls import Calls
+from otpy.aio.links.deadline import locked, within
 from otpy.aio.links.introducer import Introducer
 from otpy.aio.links.link import Link
 from otpy.aio.links.pending import Pending
 from otpy.aio.links.sys_calls import SystemCalls
 from otpy.errors import (
+    CallingSelf,
     CallTimeout,
     FrameTooLarge,
     NodeNotFound,
@@ -22,21 +23,27 @@ from otpy.errors import (
     ProtocolError,
     SeveralInstances,
 )
-from otpy.links.deadline import DEFAULT_TIMEOUT_S
-from otpy.links.protocol import value_of
-from otpy.links.ref import GROUP, STRANGERS
-from otpy.links.waiter import Lost, NotDelivered
+from otpy.links.deadline import DEFAULT_TIMEOUT_S, TooLate
+from otpy.links.instances import Pool
+from otpy.links.waiter import NotDelivered
 from otpy.wire.frames import Frame
 
+STRANGERS: Final = 10
+"""Greetings of another incarnation than the gateway named, before it is an error."""
 
-class Ref(SystemCalls):
+
+GROUP: Final = 256
+"""Casts that go together, if there are so many."""
+
+
+class Ref(Calls, SystemCalls):
     """A process, by its name. Any number of tasks of one event loop may use it."""
 
     def __init__(self, node: Introducer, name: str) -> None:
         self.name = name
         self.node: Introducer = node
         self._link: Link | None = None
-        self._pool: RefPool[Ref] | None = None
+        self._pool: Pool[Ref] | None = None
         self._resolving = asyncio.Lock()
 
     def __repr__(self) -> str:
@@ -49,34 +56,8 @@ class Ref(SystemCalls):
 
     @property
     def under_way(self) -> int:
-        """How many requests of this client are under way there."""
+        """How many requests of this process are under way there."""
         return 0 if self._link is None else self._link.under_way
-
-    async def call(
-        self,
-        request: object,
-        *args: object,
-        key: object = None,
-        timeout: float | None = DEFAULT_TIMEOUT_S,
-    ) -> Any:
-        """Send a request and wait for the reply; as `otpy.Ref.call`.
-
-        Cancelled, it leaves the server to its work; the late reply is dropped.
-        """
-        message = (request, *args) if args else request
-        lost: Link
-        async with within(timeout, f"{self.name!r} did not answer") as deadline:
-            while True:
-                link = await self.greeted(deadline, key)
-                try:
-                    return value_of(await link.call(message))
-                except NotDelivered:
-                    self.drop(link)
-                except Lost:
-                    self.drop(link)
-                    lost = link
-                    break
-        raise await self.node.down_error(lost, deadline)
 
     async def send_request(
         self,
@@ -85,27 +66,26 @@ class Ref(SystemCalls):
         key: object = None,
         timeout: float | None = DEFAULT_TIMEOUT_S,
     ) -> Pending:
-        """Send a request, and go on; any number may be under way. As `otpy.Ref.send_request`.
+        """Send a request, and go on; any number may be under way.
+
+        Args:
+            request: As `call`'s.
+            args: As `call`'s.
+            key: As `call`'s.
+            timeout: Seconds to wait while the process takes no messages, or None for ever.
 
         Returns:
-            What has the reply once it came: ``await pending.result(timeout=)``, ``.done()``.
+            What has the reply once it came: ``await pending.result(timeout=)``, ``.done()``. What
+            went wrong with the process is told there, too.
+
+        Raises:
+            NotSendable: MessagePack cannot carry the request.
+            FrameTooLarge: It is over `max_frame`.
         """
         message = (request, *args) if args else request
         pending = Pending(self, message, key)
         await pending.send(timeout)
         return pending
-
-    async def cast(
-        self,
-        request: object,
-        *args: object,
-        key: object = None,
-        timeout: float | None = DEFAULT_TIMEOUT_S,
-    ) -> None:
-        """Send a request that has no answer; as `otpy.Ref.cast`."""
-        message = (request, *args) if args else request
-        async with within(timeout, f"{self.name!r} took no messages") as deadline:
-            await self._cast(message, deadline, key, many=False)
 
     async def cast_many(
         self,
@@ -114,7 +94,19 @@ class Ref(SystemCalls):
         key: object = None,
         timeout: float | None = DEFAULT_TIMEOUT_S,
     ) -> None:
-        """Cast each of `requests` in turn, many to a write; as `otpy.Ref.cast_many`."""
+        """Cast each of `requests` in turn, many to a write: several times as fast as one by one.
+
+        Args:
+            requests: Each as the one of `cast`; with arguments, a tuple. They go off in order and
+                in groups, as far as they have come, so that they may be without end.
+            key: As `call`'s; without one, each group goes to the least busy instance.
+            timeout: Seconds to wait altogether while the process takes no messages, or None.
+
+        Raises:
+            CallTimeout: The process lives, but took no messages in time; the first groups went.
+            NotSendable: MessagePack cannot carry a request; those before it went.
+            FrameTooLarge: A request is over `max_frame`; those before it went.
+        """
         rest = iter(requests)
         async with within(timeout, f"{self.name!r} took no messages") as deadline:
             while group := list(itertools.islice(rest, GROUP)):
@@ -126,7 +118,9 @@ class Ref(SystemCalls):
 
     async def _cast(self, what: Any, deadline: float | None, key: object, *, many: bool) -> None:
         while True:
-            link = self._known(key)
+            link = self._link
+            if link is None:
+                link = self._link_of_the_pool(key)
             if link is None or not link.open:
                 # What cannot be sent is told in any case.
                 protocol = self.node.protocol()
@@ -135,7 +129,10 @@ class Ref(SystemCalls):
                 if link is None:
                     return
             try:
-                await (link.cast_many(what) if many else link.cast(what))
+                if many:
+                    await link.cast_many(what, deadline)
+                else:
+                    await link.cast(what, deadline)
             except NotDelivered:
                 self.drop(link)
             else:
@@ -143,13 +140,10 @@ class Ref(SystemCalls):
 
     # --- for the rest of this package --------------------------------------------------------
 
-    async def greeted(self, deadline: float | None, key: object = None) -> Link:
-        """Return a link that counts, since the worker has greeted on it."""
-        link = self._known(key)
-        if link is not None and link.open and link.greeted_by is not None:
-            return link
-        target = await self._target(deadline, key)
-        return await target._greeted_alone(deadline)  # noqa: SLF001  # of this class
+    def abandon(self) -> None:
+        """Forget the link: to be called in the child after a fork."""
+        self._resolving = asyncio.Lock()
+        self._link = self._pool = None
 
     async def post(self, incarnation: int, data: Frame, timeout: float | None) -> bool:
         """Send a frame to one incarnation of the process; False if that is gone, or takes none.
@@ -157,14 +151,24 @@ class Ref(SystemCalls):
         The greeting is not waited for: a busy worker greets when it is done.
         """
         try:
-            async with within(timeout, f"{self.name!r} took no messages"):
-                link = await self.introduced(None)
+            async with within(timeout, f"{self.name!r} took no messages") as deadline:
+                link = await self.introduced(deadline)
                 if link.incarnation != incarnation:
                     return False
-                await link.post(data)
+                await link.cast_frame(data, deadline)
         except (OtpyError, OSError):
             return False
         return True
+
+    async def greeted(self, deadline: float | None, key: object = None) -> Link:
+        """Return a link that counts, since the worker has greeted on it."""
+        known = self._link
+        if known is None:
+            known = self._link_of_the_pool(key)
+        if known is not None and known.open and known.greeted:
+            return known
+        target = await self._target(deadline, key)
+        return await target._greeted_alone(deadline)  # noqa: SLF001  # of this class
 
     def drop(self, link: Link) -> None:
         """Do not use a link any more."""
@@ -172,14 +176,10 @@ class Ref(SystemCalls):
         if self._link is link:
             self._link = None
 
-    def abandon(self) -> None:
-        """Forget the link: to be called in the child after a fork."""
-        self._link = self._pool = None
-
-    def _known(self, key: object) -> Link | None:
-        if self._link is None and self._pool is not None and not self._pool.has_to_ask(key):
-            return self._pool.choose(key).link
-        return self._link
+    def _link_of_the_pool(self, key: object) -> Link | None:
+        if self._pool is None or self._pool.has_to_ask(key):
+            return None
+        return self._pool.choose(key).link
 
     async def _target(self, deadline: float | None, key: object) -> "Ref":
         """Return the instance to send to, or this very reference if there are no instances."""
@@ -189,17 +189,17 @@ class Ref(SystemCalls):
             pool = self._pool
             if pool is None or (pool.path, len(pool)) != (several.path, several.count):
                 paths = (f"{several.path}/{number}" for number in range(several.count))
-                pool = RefPool(several.path, [Ref(self.node, path) for path in paths])
+                pool = Pool(several.path, [Ref(self.node, path) for path in paths])
                 self._pool = pool
             pool.heard(several.loads)
-            return await pool.choose_running(key)
+            return await self._choose(pool, key, deadline)
         self._pool = None
         return self
 
     async def _greeted_alone(self, deadline: float | None) -> Link:
         for _ in range(STRANGERS):
             link = await self.introduced(deadline)
-            while not await link.await_greeting():
+            while not await link.await_greeting(deadline):
                 self.drop(link)
                 link = await self.introduced(deadline)
             if link.greeted_by == link.incarnation:
@@ -212,19 +212,48 @@ class Ref(SystemCalls):
 
     async def introduced(self, deadline: float | None) -> Link:
         """Return an open link; the worker may not have greeted yet."""
-        async with self._resolving:
-            if self._link is None or not self._link.open:
-                self._link = await self.node.introduce(self.name, deadline)
-            return self._link
+        async with locked(self._resolving, deadline):
+            link = self._link
+            if link is None or not link.open:
+                self._link = link = await self.node.introduce(self.name, deadline)
+            return link
 
     async def _introduced_if_up(self, deadline: float | None, key: object = None) -> Link | None:
-        """Return an open link, or None if the process is down: a cast does not wait for it."""
+        """Return an open link, or None if the process is down: a cast does not wait for it.
+
+        The greeting is not waited for either: a busy worker greets when it is done, and a cast
+        that dies with its link is a cast to a process that went down.
+        """
         try:
-            if not await self.node.is_running(self.name):
+            if not await self.node.is_running(self.name, deadline):
                 return None
             target = await self._target(deadline, key)
             if target is not self:
                 return await target._introduced_if_up(deadline)  # noqa: SLF001  # of this class
             return await self.introduced(deadline)
-        except (NoProcess, NodeNotFound, ProcessDown, CallTimeout):
+        except (NoProcess, NodeNotFound, ProcessDown, CallTimeout, TooLate):
             return None
+
+    async def _choose(self, pool: "Pool[Ref]", key: object, deadline: float | None) -> "Ref":
+        """Choose an instance that runs: who has no key need not wait for a restart.
+
+        Raises as `Introducer.is_running` does, but not `NoProcess`.
+        """
+        if key is not None:
+            return pool.choose(key)
+        for _ in range(len(pool)):
+            instance = pool.choose(None)
+            runs = await instance._runs(deadline)  # noqa: SLF001  # of this class
+            pool.chose(instance, runs=runs)
+            if runs:
+                return instance
+        return pool.choose_whatever()
+
+    async def _runs(self, deadline: float | None) -> bool:
+        link = self._link
+        if link is not None and link.open:
+            return True
+        try:
+            return await self.node.is_running(self.name, deadline)
+        except (NoProcess, CallingSelf):
+            return False

@@ -3,7 +3,7 @@
 from typing import Any, TypeVar
 from typing import cast as as_type
 
-from otpy.aio.server.peers import peers
+from otpy.aio.server.context import peers
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
 from otpy.server.peers import checked_name
 from otpy.server.proxy import Proxy, Worker

@@ -2,7 +2,7 @@
 
 import contextlib
 
-from otpy.aio.server.peers import peers
+from otpy.aio.server.context import peers
 from otpy.errors import NoProcess
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
 from otpy.links.messages import Down, Exit

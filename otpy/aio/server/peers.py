@@ -5,7 +5,6 @@ from typing import Protocol
 from otpy.aio.links.pid_ref import PidRef
 from otpy.aio.links.ref import Ref
 from otpy.aio.links.supervisor import Administrator
-from otpy.server.context import current
 from otpy.wire.control import Address, NodeAnswer, NodeOperation
 
 
@@ -33,9 +32,3 @@ class Peers(TaskStarter, Administrator, Protocol):
 
     async def receive(self, timeout: float | None) -> object:
         """Take the next message of a function worker's mailbox."""
-
-
-def peers() -> Peers:
-    """Return what reaches the other workers; raises OtpyError in a process that is none."""
-    found: Peers = current().peers.on_a_loop()
-    return found

@@ -5,7 +5,7 @@ An entry goes with its process, before anybody can see it dangle.
 
 import asyncio
 
-from otpy.aio.server.peers import peers
+from otpy.aio.server.context import peers
 from otpy.errors import FrameTooLarge
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
 from otpy.links.messages import Registered

@@ -10,7 +10,7 @@ from otpy.aio.links.deadline import share_of
 from otpy.aio.links.pending import Pending
 from otpy.aio.links.supervisor import SupervisorRef
 from otpy.aio.server.calls import cast
-from otpy.aio.server.peers import peers
+from otpy.aio.server.context import peers
 from otpy.errors import CallTimeout, NoProcess, OtpyError
 from otpy.links.deadline import DEFAULT_TIMEOUT_S, deadline_of
 from otpy.server.peers import checked_name

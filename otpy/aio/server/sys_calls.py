@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from otpy.aio.server.peers import peers
+from otpy.aio.server.context import peers
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
 from otpy.wire.gateway import Statistics
 

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from otpy.aio.links.pending import Pending
 from otpy.aio.links.pid_ref import PidRef
-from otpy.aio.server.peers import TaskStarter, peers
+from otpy.aio.server.context import peers
+from otpy.aio.server.peers import TaskStarter
 from otpy.errors import CallTimeout, NoProcess, OtpyError, ProcessDown
 from otpy.links.deadline import DEFAULT_TIMEOUT_S, deadline_of
 from otpy.server.tasks import (

@@ -7,12 +7,12 @@ from typing import Any, TypeVar
 
 from otpy.aio.links.deadline import within
 from otpy.aio.links.link import Link
-from otpy.aio.links.link_table import LinkTable
 from otpy.aio.links.pid_ref import PidRef
 from otpy.aio.links.ref import Ref
 from otpy.core.messages import TerminateChildren
 from otpy.errors import CallingSelf, NoProcess, OtpyError, ProcessDown
 from otpy.links.deadline import DEFAULT_TIMEOUT_S, exit_info_deadline, seconds_left
+from otpy.links.link_table import LinkTable
 from otpy.links.peer import PeerProtocol
 from otpy.links.protocol import LinkProtocol
 from otpy.runtime.worker.async_mailbox import Waiting
@@ -69,7 +69,7 @@ class AsyncPeers:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._refs: dict[str, PeerRef] = {}
         self._task_links: weakref.WeakSet[Link] = weakref.WeakSet()
-        self._links = LinkTable()
+        self._links: LinkTable[Link] = LinkTable()
         self._asking = 0
 
     def __getitem__(self, name: str) -> "PeerRef":
@@ -156,9 +156,11 @@ class AsyncPeers:
                 raise
             if (met := introduction(answer, fds, ours)) is not None:
                 break
-        return self._links.share(_link(*met))
+        shared = self._links.share(_link(*met))
+        assert shared is not None
+        return shared
 
-    async def is_running(self, name: str) -> bool:
+    async def is_running(self, name: str, deadline: float | None) -> bool:  # noqa: ARG002
         """Tell whether a process runs at this moment."""
         return running(await self._row(name), self._me)
 

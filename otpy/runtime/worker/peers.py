@@ -72,7 +72,7 @@ class Peers:
     def __init__(self, me: Address, mailbox: WorkerMailbox) -> None:
         self._me, self._mailbox, self._control = me, mailbox, mailbox.control
         self._refs: dict[str, Ref] = {}
-        self._links = LinkTable()
+        self._links: LinkTable[Link] = LinkTable()
         self._task_links: weakref.WeakSet[Link] = weakref.WeakSet()
         self._on_a_loop: AsyncPeers | None = None
 
@@ -125,7 +125,7 @@ class Peers:
             self._mailbox.put(Info(message))
             return True
         data = PeerProtocol().info(message)
-        return self[who.path].post(who.incarnation, data, deadline_of(timeout))
+        return self[who.path].post(who.incarnation, data, timeout)
 
     def reply_for(
         self, server: str, incarnation: int, link: int, number: int, value: object
@@ -136,7 +136,7 @@ class Peers:
             return
         data = peer.reply_for(link, number, value)
         # If it has gone, whoever called it knows.
-        self[server].post(incarnation, data, deadline_of(EXIT_INFO_S))
+        self[server].post(incarnation, data, EXIT_INFO_S)
 
     def start_task(self, supervisor: str, shutdown: float, *, linked: bool) -> PidRef:
         """Have a supervisor start a task, and get a reference to that very process."""

@@ -1,0 +1,35 @@
+"""What all the workers of a node do."""
+
+import asyncio
+
+from otpy.aio.client.asker import Asker
+from otpy.aio.links.deadline import share_of
+from otpy.aio.links.ref import Ref
+from otpy.client.tree import ProcessInfo
+from otpy.errors import CallTimeout, NoProcess, ProcessDown
+from otpy.links.deadline import deadline_of
+from otpy.wire.gateway import Statistics
+
+
+async def statistics_of(node: Asker[Ref], timeout: float | None) -> dict[str, Statistics]:
+    """Ask every supervisor what its workers do; tell it by path.
+
+    The workers of a supervisor that does not answer are left out.
+    """
+    deadline = deadline_of(timeout)
+    tree = await node.tree(timeout=timeout)
+    asked = [process.path for process in tree if _may_answer(process)]
+
+    async def ask(number: int, path: str) -> list[Statistics]:
+        share, arguments = share_of(deadline, len(asked) - number), {"name": path, "below": True}
+        try:
+            return await node.ask("statistics", arguments, share, shape=list[Statistics])
+        except (CallTimeout, NoProcess, ProcessDown):
+            return []
+
+    answers = await asyncio.gather(*[ask(number, path) for number, path in enumerate(asked)])
+    return {row.path: row for rows in answers for row in rows}
+
+
+def _may_answer(process: ProcessInfo) -> bool:
+    return process.kind == "supervisor" and process.pid is not None

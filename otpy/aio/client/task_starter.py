@@ -1,0 +1,50 @@
+"""Tasks of a client: processes that are started for it."""
+
+import abc
+import contextlib
+import weakref
+from typing import TYPE_CHECKING
+
+from otpy.aio.links.introducer import Introducer
+from otpy.aio.links.link import Link
+from otpy.aio.links.pid_ref import PidRef
+from otpy.client.replies import introduced
+from otpy.errors import NoProcess, ProcessDown
+
+if TYPE_CHECKING:
+    from otpy.aio.client.gateway import Gateway
+    from otpy.aio.links.supervisor import SupervisorRef
+
+
+class ClientTaskStarter(Introducer, abc.ABC):
+    """What a node does for `otpy.tasks`, which is what to use."""
+
+    def __init__(self, gateway: "Gateway") -> None:
+        self._gateway = gateway
+        self._task_links: weakref.WeakSet[Link] = weakref.WeakSet()
+
+    @abc.abstractmethod
+    def supervisor(self, path: str = "") -> "SupervisorRef":
+        """Return a reference to a supervisor; "" is the root."""
+
+    async def start_task(self, supervisor: str, shutdown: float, *, linked: bool) -> PidRef:
+        """Have a supervisor start a task, and get a reference to that very process."""
+        arguments = {"supervisor": supervisor, "shutdown": shutdown, "linked": linked}
+        # Repeated if the gateway is killed: a task that nobody has a link to ends by itself.
+        answer = await self._gateway.ask("start_task", arguments, None)
+        who, ends, protocol = introduced("start_task", answer, self.protocol())
+        where = (who.path, who.pid, who.incarnation)
+        node_pid = self._gateway.hello.pid
+        link = Link(ends, *where, node_pid=node_pid, protocol=protocol)
+        self._task_links.add(link)
+        return PidRef(self, link)
+
+    async def terminate_children(self, supervisor: str, ids: list[str]) -> None:
+        """Stop children; those that have ended, with their supervisor or alone, are no mistake."""
+        with contextlib.suppress(NoProcess, ProcessDown):
+            await self.supervisor(supervisor).terminate_children(ids)
+
+    def abandon_tasks(self) -> None:
+        """Forget the links to tasks: to be called in the child after a fork."""
+        for link in list(self._task_links):
+            link.abandon()

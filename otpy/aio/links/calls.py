@@ -1,0 +1,67 @@
+"""Calls and casts by a reference; by hand, as the hot path that is their blocking twin."""
+
+from typing import TYPE_CHECKING, Any
+
+from otpy.aio.links.deadline import within
+from otpy.aio.links.introducer import Introducer
+from otpy.aio.links.link import Link
+from otpy.links.deadline import DEFAULT_TIMEOUT_S
+from otpy.links.protocol import value_of
+from otpy.links.waiter import Lost, NotDelivered
+
+
+class Calls:
+    """The part of a reference that calls and casts; `Ref` has the rest."""
+
+    name: str
+    node: Introducer
+
+    if TYPE_CHECKING:
+
+        async def greeted(self, deadline: float | None, key: object = None) -> Link:
+            """As `Ref.greeted`."""
+
+        def drop(self, link: Link) -> None:
+            """As `Ref.drop`."""
+
+        async def _cast(
+            self, what: Any, deadline: float | None, key: object, *, many: bool
+        ) -> None: ...
+
+    async def call(
+        self,
+        request: object,
+        *args: object,
+        key: object = None,
+        timeout: float | None = DEFAULT_TIMEOUT_S,
+    ) -> Any:
+        """Send a request and wait for the reply; as `otpy.Ref.call`.
+
+        Cancelled, it leaves the server to its work; the late reply is dropped.
+        """
+        message = (request, *args) if args else request
+        lost: Link
+        async with within(timeout, f"{self.name!r} did not answer") as deadline:
+            while True:
+                link = await self.greeted(deadline, key)
+                try:
+                    return value_of(await link.call(message))
+                except NotDelivered:
+                    self.drop(link)
+                except Lost:
+                    self.drop(link)
+                    lost = link
+                    break
+        raise await self.node.down_error(lost, deadline)
+
+    async def cast(
+        self,
+        request: object,
+        *args: object,
+        key: object = None,
+        timeout: float | None = DEFAULT_TIMEOUT_S,
+    ) -> None:
+        """Send a request that has no answer; as `otpy.Ref.cast`."""
+        message = (request, *args) if args else request
+        async with within(timeout, f"{self.name!r} took no messages") as deadline:
+            await self._cast(message, deadline, key, many=False)
