@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 from otpy.client.events import EventStream
 from otpy.client.gateway import Gateway, not_running, only_node
 from otpy.client.ref import Ref
-from otpy.client.replies import converted, inquiry, introduced, stop_order
+from otpy.client.replies import converted, introduced, stop_order, sys_arguments
 from otpy.client.statistics import statistics_of
 from otpy.client.task_starter import ClientTaskStarter
 from otpy.client.trace import TraceStream
@@ -39,7 +39,7 @@ from otpy.system.descriptor import close_all
 from otpy.system.nodedir import NodeDir, can_be_name
 from otpy.wire import link as say
 from otpy.wire.gateway import Statistics, Stopped, TreeRow
-from otpy.wire.sys_messages import Inquiry, ReplaceState
+from otpy.wire.sys_messages import SysRequest
 
 if TYPE_CHECKING:
     from otpy.links.messages import Registered
@@ -283,12 +283,13 @@ class Node(ClientTaskStarter):
         return converted(operation, answer, shape)
 
     def oversee(
-        self, name: str, request: Inquiry, deadline: float | None, shape: type[ShapeT]
+        self, name: str, request: SysRequest, deadline: float | None, shape: type[ShapeT]
     ) -> ShapeT:
         """Ask a server beside its messages; raises `TooLate`."""
-        operation, arguments = inquiry(name, request)
-        repeatable = not isinstance(request, ReplaceState)
-        return self.ask_until(operation, arguments, deadline, shape=shape, repeatable=repeatable)
+        arguments = sys_arguments(name, request)
+        return self.ask_until(
+            request.operation, arguments, deadline, shape=shape, repeatable=request.repeatable
+        )
 
     def stop_process(self, name: str, reason: object, deadline: float | None) -> Stopped:
         """Have a process end in order, and tell how it ended; raises `TooLate`."""

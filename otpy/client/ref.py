@@ -12,7 +12,6 @@ from otpy.links import ref
 from otpy.links.deadline import DEFAULT_TIMEOUT_S, within
 from otpy.system.wait import is_alive
 from otpy.wire.gateway import TreeRow
-from otpy.wire.sys_messages import DumpStacks
 
 if TYPE_CHECKING:
     from otpy.client.registry import Monitor
@@ -56,18 +55,6 @@ class Ref(ref.Ref):
         """
         with within(timeout, f"{self.name!r} did not answer") as deadline:
             return self.node.trace(self.name, deadline)
-
-    def stack(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> str:
-        """Tell the Python stacks of all threads of a worker, even when it is stuck.
-
-        A signal has it write them, which ends a system call that C code may be in (EINTR).
-
-        Raises:
-            NoProcess: There is no such process at this moment, or it is no Python worker.
-            ProcessDown: It died meanwhile.
-            CallTimeout: It is stopped, or blocks the signal.
-        """
-        return self._oversee(DumpStacks(), timeout, str)
 
     def monitor(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> "Monitor":
         """Watch the present incarnation: `Monitor.wait` tells why it ended.

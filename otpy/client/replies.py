@@ -1,7 +1,6 @@
 """What the gateway answers, as typed values."""
 
-from collections.abc import Mapping
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -10,15 +9,7 @@ from otpy.links.protocol import LinkProtocol
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.pipes import LinkDescriptors
 from otpy.wire.gateway import TreeRow
-from otpy.wire.sys_messages import (
-    DumpStacks,
-    GetState,
-    Inquiry,
-    ReadGauges,
-    ReplaceState,
-    Resume,
-    Suspend,
-)
+from otpy.wire.sys_messages import SysRequest
 
 ShapeT = TypeVar("ShapeT")
 ProtocolT = TypeVar("ProtocolT", bound=LinkProtocol)
@@ -39,22 +30,9 @@ class Introduction(msgspec.Struct):
         return protocol
 
 
-_OPERATIONS: Final[Mapping[type[Inquiry], str]] = {
-    GetState: "get_state",
-    ReplaceState: "replace_state",
-    Suspend: "suspend",
-    Resume: "resume",
-    ReadGauges: "statistics",
-    DumpStacks: "stack",
-}
-
-
-def inquiry(name: str, request: Inquiry) -> tuple[str, dict[str, Any]]:
-    """Say which operation of the gateway's that is, and with which arguments."""
-    arguments: dict[str, Any] = {"name": name}
-    if isinstance(request, ReplaceState):
-        arguments["attributes"] = request.attributes
-    return _OPERATIONS[type(request)], arguments
+def sys_arguments(name: str, request: SysRequest) -> dict[str, Any]:
+    """Return the arguments of a request about the process `name`, as the gateway takes them."""
+    return {"name": name, **{key: getattr(request, key) for key in request.__struct_fields__}}
 
 
 def stop_order(row: TreeRow, reason: object) -> dict[str, Any]:

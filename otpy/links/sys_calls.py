@@ -6,7 +6,15 @@ from typing import Any, Protocol, TypeVar
 
 from otpy.links.deadline import DEFAULT_TIMEOUT_S, within
 from otpy.wire.gateway import Statistics, Stopped
-from otpy.wire.sys_messages import GetState, Inquiry, ReadGauges, ReplaceState, Resume, Suspend
+from otpy.wire.sys_messages import (
+    DumpStacks,
+    GetState,
+    ReadGauges,
+    ReplaceState,
+    Resume,
+    Suspend,
+    SysRequest,
+)
 
 T = TypeVar("T")
 
@@ -14,7 +22,7 @@ T = TypeVar("T")
 class Overseer(Protocol):
     """Whoever takes such questions to processes, by their names."""
 
-    def oversee(self, name: str, request: Inquiry, deadline: float | None, shape: type[T]) -> T:
+    def oversee(self, name: str, request: SysRequest, deadline: float | None, shape: type[T]) -> T:
         """Ask a process, or the supervisor that watches it; raises `TooLate` and `NoProcess`."""
 
     def stop_process(self, name: str, reason: object, deadline: float | None) -> Stopped:
@@ -74,6 +82,18 @@ class SystemCalls:
         (row,) = self._oversee(ReadGauges(), timeout, tuple[Statistics])
         return row
 
+    def stack(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> str:
+        """Return the Python stacks of all threads of a worker, even when it is stuck.
+
+        A signal has it write them, which ends a system call that C code may be in (EINTR).
+
+        Raises:
+            NoProcess: There is no such process at this moment, or it is no Python worker.
+            ProcessDown: It died meanwhile.
+            CallTimeout: It is stopped, or blocks the signal.
+        """
+        return self._oversee(DumpStacks(), timeout, str)
+
     def stop(self, reason: object = "normal", *, timeout: float | None = None) -> None:
         """Have the process end with `reason`, and wait until it is gone.
 
@@ -94,6 +114,6 @@ class SystemCalls:
             told = self.node.stop_process(self.name, reason, deadline)
         told.check()
 
-    def _oversee(self, request: Inquiry, timeout: float | None, shape: type[T]) -> T:
+    def _oversee(self, request: SysRequest, timeout: float | None, shape: type[T]) -> T:
         with within(timeout, f"{self.name!r} did not answer") as deadline:
             return self.node.oversee(self.name, request, deadline, shape)

@@ -11,7 +11,7 @@ from otpy.core.spec import DEFAULT_SHUTDOWN_S, ChildSpec
 from otpy.errors import OtpyError
 from otpy.events import Event
 from otpy.wire.gateway import TreeRow
-from otpy.wire.sys_messages import Inquiry
+from otpy.wire.sys_messages import SysRequest
 
 Path: TypeAlias = tuple[str, ...]
 """Ids from the receiver down to the process that is meant; empty for the receiver itself."""
@@ -137,7 +137,7 @@ class Ask:
     peer: Address | None = None
 
 
-AskRequest: TypeAlias = Request | StartMany | SendSignal | StartTask | StopProcess | Inquiry
+AskRequest: TypeAlias = Request | StartMany | SendSignal | StartTask | StopProcess | SysRequest
 
 
 class Forget(NamedTuple):
@@ -256,7 +256,7 @@ class AskProcess(NamedTuple):
     """
 
     name: str
-    request: Request | StartMany | StartTask | StopProcess | Inquiry
+    request: Request | StartMany | StartTask | StopProcess | SysRequest
     starting: bool = False
 
 

@@ -9,7 +9,7 @@ what they are; see `otpy.wire.values`.
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from functools import cache
 from types import NoneType, UnionType
@@ -183,7 +183,7 @@ class _Union:
     """A union: records are told apart by their names, everything else by its type."""
 
     def __init__(self, members: tuple[Any, ...]) -> None:
-        self._by_type = {kind: plan_of(kind) for kind in members}
+        self._by_type = {kind: plan_of(kind) for each in members for kind in _kinds_of(each)}
         self._by_name = {k.__name__: plan for k, plan in self._by_type.items() if _has_name(k)}
         self._others = [plan for kind, plan in self._by_type.items() if not _has_name(kind)]
         self.plan = Plan(self._write, self._read)
@@ -202,6 +202,12 @@ class _Union:
             with contextlib.suppress(ProtocolError):
                 return plan.read(data)
         raise ProtocolError(f"none of its kinds: {data!r:.60}")
+
+
+def _kinds_of(member: Any) -> Iterable[Any]:
+    """Return the classes that a member of a union stands for: it may be a table of them."""
+    kinds = vars(member).get("kinds") if isinstance(member, type) else None
+    return (member,) if kinds is None else kinds.values()
 
 
 def _has_name(kind: Any) -> bool:

@@ -1,21 +1,57 @@
-"""What a server is asked beside its messages (sys.erl), and what a trace of it says."""
+"""What a process is asked beside its messages (sys.erl), and what a trace of it says."""
 
-from typing import TypeAlias
+from typing import ClassVar
 
 import msgspec
 
 
-class GetState(msgspec.Struct, frozen=True, array_like=True):
-    """Tell your state."""
+class SysRequest(msgspec.Struct, frozen=True, array_like=True):
+    """A request about one process beside its messages; each subclass is a request of its own.
+
+    This is the one table of them. The gateway, the supervisors on the way, the workers, the
+    references of clients and workers and the command line read it; a further request has a
+    subclass here, a method in `otpy.aio.links.sys_calls`, and whatever serves it: an entry in
+    `otpy.runtime.worker.introspection`, or in `otpy.runtime.supervisor.sys_requests` if the
+    process is not to be asked itself. Its fields are its arguments: builtin types, and `object`
+    for values of the user's.
+
+    Attributes:
+        operation: Its name, for clients.
+        asks_supervisor: The supervisor of the process answers, at once, and whatever the process
+            does. Else the server itself does it, between two messages, once it is up.
+        repeatable: It may be sent again when the gateway was killed before it answered.
+        expected: What is said to whom names a process that is none such.
+        command: What the command of that name does, if otpy has one that has no module.
+        kinds: All of them, by `operation`.
+    """
+
+    operation: ClassVar[str] = ""
+    asks_supervisor: ClassVar[bool] = False
+    repeatable: ClassVar[bool] = True
+    expected: ClassVar[str] = ", not a server"
+    command: ClassVar[str] = ""
+    kinds: "ClassVar[dict[str, type[SysRequest]]]" = {}
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        SysRequest.kinds[cls.operation] = cls
 
 
-class ReplaceState(msgspec.Struct, frozen=True, array_like=True):
-    """Give these attributes these values, all or none; tell the state then.
+class GetState(SysRequest, frozen=True):
+    """Return the state."""
+
+    operation = "get_state"
+
+
+class ReplaceState(SysRequest, frozen=True):
+    """Give these attributes these values, all or none; return the state then.
 
     Raises:
         TypeError: They are not a mapping of names.
     """
 
+    operation = "replace_state"
+    repeatable = False
     attributes: dict[str, object]
 
     def __post_init__(self) -> None:
@@ -24,31 +60,38 @@ class ReplaceState(msgspec.Struct, frozen=True, array_like=True):
             raise TypeError(f"attributes is a mapping of names, got {self.attributes!r:.100}")
 
 
-class Suspend(msgspec.Struct, frozen=True, array_like=True):
+class Suspend(SysRequest, frozen=True):
     """Take no messages any more."""
 
+    operation = "suspend"
 
-class Resume(msgspec.Struct, frozen=True, array_like=True):
+
+class Resume(SysRequest, frozen=True):
     """Take messages again."""
 
-
-class Trace(msgspec.Struct, frozen=True, array_like=True):
-    """Write what you receive and answer into the pipe beside this."""
+    operation = "resume"
 
 
-SystemRequest: TypeAlias = GetState | ReplaceState | Suspend | Resume | Trace
+class Trace(SysRequest, frozen=True):
+    """Write what is received and answered into the pipe beside this."""
+
+    operation = "trace"
 
 
-class ReadGauges(msgspec.Struct, frozen=True, array_like=True):
-    """Tell what a worker does, or all the workers of a supervisor; they are not asked."""
+class ReadGauges(SysRequest, frozen=True):
+    """Return what a worker does, or all the workers of a supervisor."""
+
+    operation = "statistics"
+    asks_supervisor = True
+    expected = "; it has no statistics"
 
 
-class DumpStacks(msgspec.Struct, frozen=True, array_like=True):
-    """Tell the Python stacks of a worker; it is not asked."""
+class DumpStacks(SysRequest, frozen=True):
+    """Return the Python stacks of a worker."""
 
-
-Inquiry: TypeAlias = SystemRequest | ReadGauges | DumpStacks
-"""What is asked about a worker beside its messages."""
+    operation = "stack"
+    asks_supervisor = True
+    expected = ", not a worker"
 
 
 class TraceEvent(msgspec.Struct, frozen=True, array_like=True):

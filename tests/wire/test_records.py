@@ -31,7 +31,7 @@ CHILD = spec.ChildSpec(
 )
 EVENT = ChildStarted(at=1.5, path="a", kind="worker", pid=5, incarnation=2)
 NESTED = exits.FailedToStartChild("a", exits.FailedToStartChild("b", exits.Raised("E: x", "trace")))
-INQUIRIES: list[sys_messages.Inquiry] = [
+INQUIRIES: list[sys_messages.SysRequest] = [
     sys_messages.ReplaceState({"a": [1]}),
     sys_messages.GetState(),
     sys_messages.Suspend(),

@@ -18,7 +18,7 @@ from otpy.aio.links.link import Link
 from otpy.aio.links.multi_call import abcast, multi_call
 from otpy.aio.links.supervisor import SupervisorRef
 from otpy.client.gateway import not_running, only_node
-from otpy.client.replies import converted, inquiry, introduced, stop_order
+from otpy.client.replies import converted, introduced, stop_order, sys_arguments
 from otpy.client.tree import ProcessInfo, tree_of
 from otpy.errors import (
     NodeNotFound,
@@ -33,7 +33,7 @@ from otpy.system.descriptor import close_all
 from otpy.system.nodedir import NodeDir, can_be_name
 from otpy.wire import link as say
 from otpy.wire.gateway import Statistics, Stopped, TreeRow
-from otpy.wire.sys_messages import Inquiry, ReplaceState
+from otpy.wire.sys_messages import SysRequest
 
 if TYPE_CHECKING:
     from otpy.links.messages import Registered
@@ -286,13 +286,12 @@ class Node(ClientTaskStarter):
         return converted(operation, answer, shape)
 
     async def oversee(
-        self, name: str, request: Inquiry, deadline: float | None, shape: type[ShapeT]
+        self, name: str, request: SysRequest, deadline: float | None, shape: type[ShapeT]
     ) -> ShapeT:
         """Ask a server beside its messages; raises `TooLate`."""
-        operation, arguments = inquiry(name, request)
-        repeatable = not isinstance(request, ReplaceState)
+        arguments = sys_arguments(name, request)
         return await self.ask_until(
-            operation, arguments, deadline, shape=shape, repeatable=repeatable
+            request.operation, arguments, deadline, shape=shape, repeatable=request.repeatable
         )
 
     async def stop_process(self, name: str, reason: object, deadline: float | None) -> Stopped:

@@ -11,7 +11,6 @@ from otpy.errors import CallTimeout, NoProcess, SeveralInstances
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
 from otpy.system.wait import is_alive
 from otpy.wire.gateway import TreeRow
-from otpy.wire.sys_messages import DumpStacks
 
 if TYPE_CHECKING:
     from otpy.aio.client.registry import Monitor
@@ -55,18 +54,6 @@ class Ref(ref.Ref):
         """
         async with within(timeout, f"{self.name!r} did not answer") as deadline:
             return await self.node.trace(self.name, deadline)
-
-    async def stack(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> str:
-        """Tell the Python stacks of all threads of a worker, even when it is stuck.
-
-        A signal has it write them, which ends a system call that C code may be in (EINTR).
-
-        Raises:
-            NoProcess: There is no such process at this moment, or it is no Python worker.
-            ProcessDown: It died meanwhile.
-            CallTimeout: It is stopped, or blocks the signal.
-        """
-        return await self._oversee(DumpStacks(), timeout, str)
 
     async def monitor(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> "Monitor":
         """Watch the present incarnation: `Monitor.wait` tells why it ended.

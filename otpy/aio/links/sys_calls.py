@@ -5,7 +5,15 @@ from typing import Any, Protocol, TypeVar
 from otpy.aio.links.deadline import within
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
 from otpy.wire.gateway import Statistics, Stopped
-from otpy.wire.sys_messages import GetState, Inquiry, ReadGauges, ReplaceState, Resume, Suspend
+from otpy.wire.sys_messages import (
+    DumpStacks,
+    GetState,
+    ReadGauges,
+    ReplaceState,
+    Resume,
+    Suspend,
+    SysRequest,
+)
 
 T = TypeVar("T")
 
@@ -14,7 +22,7 @@ class Overseer(Protocol):
     """Whoever takes such questions to processes, by their names."""
 
     async def oversee(
-        self, name: str, request: Inquiry, deadline: float | None, shape: type[T]
+        self, name: str, request: SysRequest, deadline: float | None, shape: type[T]
     ) -> T:
         """Ask a process, or the supervisor that watches it; raises `TooLate` and `NoProcess`."""
 
@@ -75,6 +83,18 @@ class SystemCalls:
         (row,) = await self._oversee(ReadGauges(), timeout, tuple[Statistics])
         return row
 
+    async def stack(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> str:
+        """Return the Python stacks of all threads of a worker, even when it is stuck.
+
+        A signal has it write them, which ends a system call that C code may be in (EINTR).
+
+        Raises:
+            NoProcess: There is no such process at this moment, or it is no Python worker.
+            ProcessDown: It died meanwhile.
+            CallTimeout: It is stopped, or blocks the signal.
+        """
+        return await self._oversee(DumpStacks(), timeout, str)
+
     async def stop(self, reason: object = "normal", *, timeout: float | None = None) -> None:
         """Have the process end with `reason`, and wait until it is gone.
 
@@ -95,6 +115,6 @@ class SystemCalls:
             told = await self.node.stop_process(self.name, reason, deadline)
         told.check()
 
-    async def _oversee(self, request: Inquiry, timeout: float | None, shape: type[T]) -> T:
+    async def _oversee(self, request: SysRequest, timeout: float | None, shape: type[T]) -> T:
         async with within(timeout, f"{self.name!r} did not answer") as deadline:
             return await self.node.oversee(self.name, request, deadline, shape)

@@ -2,15 +2,29 @@
 
 import math
 import signal
+from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
+from otpy.errors import ProtocolError
 from otpy.wire.nesting import check_nesting
+from otpy.wire.sys_messages import SysRequest
 
 
-def plain_value(value: object) -> Any:
-    """Read a value that is not nested too deep to pass the supervisors."""
-    check_nesting(value)
-    return value
+def sys_request(kind: type[SysRequest], arguments: Mapping[str, Any]) -> SysRequest:
+    """Read a request about a process: its arguments pass the supervisors.
+
+    Raises:
+        KeyError: An argument is missing.
+        ProtocolError: One is nested too deep, or not of the type that `kind` declares.
+    """
+    given = [arguments[name] for name in kind.__struct_fields__]
+    check_nesting(given)
+    try:
+        return msgspec.convert(given, kind)
+    except msgspec.ValidationError as error:
+        raise ProtocolError(f"{kind.operation}: {error!s:.200}") from None
 
 
 def seconds(timeout: object) -> float | None:

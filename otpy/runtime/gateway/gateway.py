@@ -22,7 +22,7 @@ from otpy.runtime.control_channel import end_of_child
 from otpy.runtime.directory import GATEWAY, Directory, Entry, way_to
 from otpy.runtime.exit_reasons import exit_reason
 from otpy.runtime.exit_watch import ExitWatchers
-from otpy.runtime.gateway.arguments import plain_value, seconds, signal_number
+from otpy.runtime.gateway.arguments import seconds, signal_number, sys_request
 from otpy.runtime.gateway.client_connection import Client
 from otpy.runtime.gateway.pending_requests import PendingRequest, PendingRequests
 from otpy.runtime.gateway.subscriptions import Subscriptions
@@ -62,15 +62,7 @@ from otpy.wire.control import (
 )
 from otpy.wire.gateway import VERSION, GatewayRequest
 from otpy.wire.link import request_value
-from otpy.wire.sys_messages import (
-    DumpStacks,
-    GetState,
-    ReadGauges,
-    ReplaceState,
-    Resume,
-    Suspend,
-    SystemRequest,
-)
+from otpy.wire.sys_messages import ReadGauges, SysRequest, Trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +76,6 @@ class NodeFacts:
 
 _BAD_ARGUMENTS: Final = (LookupError, TypeError, ValueError, ArithmeticError, RecursionError)
 """What arguments raise that are not what an operation expects."""
-
-_SYSTEM: Final[Mapping[str, Callable[[dict[str, Any]], SystemRequest]]] = {
-    "get_state": lambda _: GetState(),
-    "replace_state": lambda arguments: ReplaceState(plain_value(arguments["attributes"])),
-    "suspend": lambda _: Suspend(),
-    "resume": lambda _: Resume(),
-}
 
 
 class Gateway:
@@ -125,6 +110,7 @@ class Gateway:
         self._clients: dict[Client, None] = {}
         self._exit_watchers = ExitWatchers(directory)
         self._operations: Mapping[str, Callable[[Client, int, dict[str, Any]], None]] = {
+            **{name: partial(self._sys, kind) for name, kind in SysRequest.kinds.items()},
             "hello": self._hello,
             "whereis": self._whereis,
             "tree": self._tree,
@@ -135,8 +121,6 @@ class Gateway:
             "statistics": self._statistics,
             "stop": self._stop,
             "trace": self._trace,
-            "stack": self._stack,
-            **{name: partial(self._system, make) for name, make in _SYSTEM.items()},
             "exit_info": self._exit_info,
             "forget": self._forget,
             "events": self._events,
@@ -325,7 +309,7 @@ class Gateway:
     def _statistics(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
         kind = "supervisor" if arguments.get("below") else "worker"
         name = str(arguments["name"])
-        entry = self._directory.resolve_as(kind, name, "; it has no statistics")
+        entry = self._directory.resolve_as(kind, name, ReadGauges.expected)
         self._pending.ask(
             PendingRequest(client, number, entry.path, way_to(entry.path)), ReadGauges()
         )
@@ -351,28 +335,19 @@ class Gateway:
         except NoProcess as error:
             client.fail(number, error)
 
-    def _system(
-        self,
-        make: Callable[[dict[str, Any]], SystemRequest],
-        client: Client,
-        number: int,
-        arguments: dict[str, Any],
+    def _sys(
+        self, kind: type[SysRequest], client: Client, number: int, arguments: dict[str, Any]
     ) -> None:
-        self._pending.ask(self._about_server(client, number, arguments), make(arguments))
+        request = sys_request(kind, arguments)
+        self._pending.ask(self._about(kind, client, number, arguments), request)
 
     def _trace(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
-        self._pending.trace(self._about_server(client, number, arguments))
+        self._pending.trace(self._about(Trace, client, number, arguments))
 
-    def _stack(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
-        entry = self._directory.resolve_as("worker", str(arguments["name"]), ", not a worker")
-        self._pending.ask(
-            PendingRequest(client, number, entry.path, way_to(entry.path)), DumpStacks()
-        )
-
-    def _about_server(
-        self, client: Client, number: int, arguments: dict[str, Any]
+    def _about(
+        self, kind: type[SysRequest], client: Client, number: int, arguments: dict[str, Any]
     ) -> PendingRequest:
-        entry = self._directory.resolve_as("worker", str(arguments["name"]), ", not a server")
+        entry = self._directory.resolve_as("worker", str(arguments["name"]), kind.expected)
         return PendingRequest(client, number, entry.path, way_to(entry.path))
 
     def _shutdown(self, client: Client, number: int, _arguments: dict[str, Any]) -> None:

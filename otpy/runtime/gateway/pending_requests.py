@@ -37,7 +37,7 @@ from otpy.wire.control import (
 from otpy.wire.frames import MAX_FRAME
 from otpy.wire.handoff import NO_HELLO, WITH_HELLO
 from otpy.wire.link import VERSION
-from otpy.wire.sys_messages import DumpStacks, ReadGauges, SystemRequest, Trace
+from otpy.wire.sys_messages import SysRequest, Trace
 from otpy.wire.values import carried
 
 
@@ -105,13 +105,7 @@ class PendingRequests:
     def ask(
         self,
         pending: PendingRequest,
-        request: Request
-        | StartMany
-        | SendSignal
-        | ReadGauges
-        | DumpStacks
-        | StopProcess
-        | SystemRequest,
+        request: Request | StartMany | SendSignal | StopProcess | SysRequest,
     ) -> None:
         """Get the client an answer."""
         self._send(pending, lambda token: Ask(token, pending.way, request))

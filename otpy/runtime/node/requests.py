@@ -43,7 +43,7 @@ from otpy.wire.control import (
     Whereis,
 )
 from otpy.wire.gateway import TreeRow
-from otpy.wire.sys_messages import Inquiry, ReadGauges
+from otpy.wire.sys_messages import SysRequest
 
 
 class RequestHandler:
@@ -171,13 +171,13 @@ class RequestHandler:
 
     def _addressee(self, sender: Address, operation: AskProcess) -> Entry:
         name, request, starting = operation
-        if not isinstance(request, StopProcess | Inquiry):
+        if not isinstance(request, StopProcess | SysRequest):
             entry = self._directory.resolve_as("supervisor", name, ", not a supervisor")
             if starting and f"{sender.path}/".startswith(f"{entry.path}/" if entry.path else ""):
                 raise CallingSelf(f"{entry.path or 'root'!r} waits for the end of this init")
             return entry
         entry = self._directory.resolve_as("worker", name, ", not a server")
-        if entry.path == sender.path and not isinstance(request, ReadGauges):
+        if entry.path == sender.path and not getattr(request, "asks_supervisor", False):
             raise CallingSelf(f"{name!r} would wait for itself")
         return entry
 

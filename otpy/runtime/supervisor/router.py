@@ -12,14 +12,13 @@ from collections.abc import Sequence
 from types import UnionType
 from typing import Final
 
-import msgspec
-
 from otpy.core.messages import Answer, Denied, Done, Results, StartChild, StartMany
 from otpy.core.state import Outlook
 from otpy.errors import NoProcess, OtpyError, ProcessDown, SeveralInstances, SupervisorError
 from otpy.runtime.supervisor.child import Child
 from otpy.runtime.supervisor.children import Children
 from otpy.runtime.supervisor.supervisor_view import Family
+from otpy.runtime.supervisor.sys_requests import serve_sys_request
 from otpy.runtime.supervisor.unanswered import Batch, Forwarded, TaskStart
 from otpy.runtime.supervisor.wait_queue import WaitingRoom
 from otpy.runtime.supervisor_api import refusal, within_bounds
@@ -36,12 +35,11 @@ from otpy.wire.control import (
     NodeReply,
     NodeRequest,
     Notify,
-    Plain,
     SendSignal,
     StartTask,
     StopProcess,
 )
-from otpy.wire.sys_messages import DumpStacks, ReadGauges, SystemRequest
+from otpy.wire.sys_messages import ReadGauges, SysRequest
 
 NOBODY: Final = 0
 """The token of a question whose answer nobody waits for."""
@@ -73,12 +71,12 @@ class Router:
             return
         id_ = message.path[0]
         # These are for a process in any state: one that hangs in its init, above all.
-        at_once = _is(message, SendSignal | ReadGauges | DumpStacks | StopProcess)
+        at_once = _is(message, SendSignal | StopProcess) or _asks_supervisor(message)
         child = self._children.present(id_) if at_once else self._open(message)
         if child is not None:
             self._pass_on(origin, message, tuple(fds), child)
             return
-        if _is(message, ReadGauges | DumpStacks | StopProcess):
+        if _is(message, StopProcess) or _asks_supervisor(message):
             self._refuse(origin, message, fds, NoProcess(f"{id_!r} has no process now"))
             return
         if self._family.outlook(id_) is Outlook.GONE:
@@ -217,21 +215,21 @@ class Router:
     def _serve(
         self, origin: MessageSocket, message: Introduce | Ask, fds: Sequence[Descriptor]
     ) -> None:
-        if isinstance(message, Introduce) or isinstance(
-            message.request, SendSignal | StopProcess | DumpStacks | SystemRequest
-        ):
-            self._refuse(origin, message, fds, self._no_server())
-            return
-        if isinstance(message.request, StartMany):
-            self._serve_many(origin, message.token, message.request)
-        elif isinstance(message.request, ReadGauges):
-            self._send(origin, Answered(message.token, self._children.readings(), {}))
-        elif isinstance(message.request, StartTask):
-            self._start_task(origin, message, message.request, tuple(fds))
-        else:
-            token = next(self._tokens)
-            self._asked[token] = (origin, message.token)
-            self._family.ask(token, message.request)
+        request = None if isinstance(message, Introduce) else message.request
+        match request:
+            case ReadGauges():
+                self._send(origin, Answered(message.token, self._children.readings(), {}))
+            case None | SendSignal() | StopProcess() | SysRequest():
+                self._refuse(origin, message, fds, self._no_server())
+            case StartMany():
+                self._serve_many(origin, message.token, request)
+            case StartTask():
+                assert isinstance(message, Ask)
+                self._start_task(origin, message, request, tuple(fds))
+            case _:
+                token = next(self._tokens)
+                self._asked[token] = (origin, message.token)
+                self._family.ask(token, request)
 
     def _no_server(self) -> NoProcess:
         if self._family.spec.instances:
@@ -310,11 +308,12 @@ class Router:
                 self._send(origin, Answered(token, answer, {}))
             case StopProcess() as order:
                 self._stop(origin, token, order, child)
-            case ReadGauges() if (statistics := child.statistics()) is not None:
-                self._send(origin, Answered(token, Plain([msgspec.to_builtins(statistics)]), {}))
-            case DumpStacks() if child.kind == "worker":
-                self._family.stacks.dump(
-                    child, lambda answer: self._send(origin, Answered(token, answer, {}))
+            case SysRequest() as request if request.asks_supervisor:
+                return serve_sys_request(
+                    request,
+                    child,
+                    self._family,
+                    lambda answer: self._send(origin, Answered(token, answer, {})),
                 )
             case _:
                 return False
@@ -394,7 +393,13 @@ class Router:
 
 def _is_for(child: Child, message: Introduce | Ask) -> bool:
     """Tell whether the worker itself is to answer a message."""
-    return child.served and isinstance(message, Ask) and isinstance(message.request, SystemRequest)
+    return child.served and _is(message, SysRequest) and not _asks_supervisor(message)
+
+
+def _asks_supervisor(message: Introduce | Ask) -> bool:
+    """Tell whether the supervisor of a process answers in its place, whatever state it is in."""
+    request = message.request if isinstance(message, Ask) else None
+    return isinstance(request, SysRequest) and request.asks_supervisor
 
 
 def _is(message: Introduce | Ask, request: type | UnionType) -> bool:

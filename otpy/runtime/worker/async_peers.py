@@ -48,7 +48,7 @@ from otpy.wire.control import (
     Whereis,
 )
 from otpy.wire.gateway import Stopped, TreeRow
-from otpy.wire.sys_messages import Inquiry
+from otpy.wire.sys_messages import SysRequest
 
 T = TypeVar("T")
 
@@ -167,7 +167,7 @@ class AsyncPeers:
     async def oversee(
         self,
         name: str,
-        request: Inquiry,
+        request: SysRequest,
         deadline: float | None,  # noqa: ARG002  # who awaits this gives up by itself
         shape: type[T],
     ) -> T:

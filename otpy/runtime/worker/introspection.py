@@ -1,17 +1,17 @@
 """What a server answers between two messages, however many wait: its state (sys.erl)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from inspect import iscoroutine
 from typing import Any, Final
 
 import msgspec
 
-from otpy.errors import OtpyError, Refused
+from otpy.errors import OtpyError, Refused, UnknownRequest
 from otpy.server.genserver import GenServer
 from otpy.wire.codec import printable
 from otpy.wire.control import Plain
 from otpy.wire.safe_repr import REASON_CHARS, short
-from otpy.wire.sys_messages import GetState, ReplaceState
+from otpy.wire.sys_messages import GetState, ReplaceState, SysRequest
 from otpy.wire.values import carried
 
 _ITEMS: Final = 200_000
@@ -26,16 +26,33 @@ _OURS: Final = frozenset({"name", "instance"})
 _encode: Final = msgspec.msgpack.Encoder().encode
 
 
-def answer(server: GenServer, request: GetState | ReplaceState) -> Plain | OtpyError:
-    """Serve a request about the state; whatever fails is told to the one who asked."""
+def answer(server: GenServer, request: SysRequest) -> Plain | OtpyError:
+    """Serve a request about a server between two of its messages; what fails is its answer."""
+    handler = HANDLERS.get(type(request))
+    if handler is None:
+        return UnknownRequest(f"no worker serves {request!r:.100}")
     try:
-        if isinstance(request, ReplaceState):
-            _replace(server, request.attributes)
-        return Plain(packed=bytes(_shown(formatted(server, {})["state"])))
+        return handler(server, request)
     except OtpyError as error:
         return error
     except BaseException as error:  # noqa: BLE001  # the user's properties may raise anything
         return Refused(_said(error))
+
+
+def _get_state(server: GenServer, _request: SysRequest) -> Plain:
+    return Plain(packed=bytes(_shown(formatted(server, {})["state"])))
+
+
+def _replace_state(server: GenServer, request: SysRequest) -> Plain:
+    assert isinstance(request, ReplaceState)
+    _replace(server, request.attributes)
+    return _get_state(server, request)
+
+
+HANDLERS: Final[Mapping[type[SysRequest], Callable[[GenServer, SysRequest], Plain]]] = {
+    GetState: _get_state,
+    ReplaceState: _replace_state,
+}
 
 
 def state_of(server: GenServer) -> dict[str, Any]:

@@ -31,7 +31,7 @@ from otpy.wire.frames import MAX_FRAME
 from otpy.wire.gateway import MAX_REQUEST, TreeRow
 from otpy.wire.link import VERSION
 from otpy.wire.nesting import check_nesting
-from otpy.wire.sys_messages import Inquiry, ReplaceState
+from otpy.wire.sys_messages import SysRequest
 from otpy.wire.values import revived
 
 T = TypeVar("T")
@@ -106,7 +106,7 @@ def running(row: TreeRow, me: Address) -> bool:
     return row.takes_casts
 
 
-def plainly(request: Inquiry) -> Inquiry:
+def plainly(request: SysRequest) -> SysRequest:
     """Keep values of the user's classes from the supervisors on the way.
 
     Raises:
@@ -114,13 +114,12 @@ def plainly(request: Inquiry) -> Inquiry:
         FrameTooLarge: It is more than a supervisor should carry.
         ProtocolError: It is nested too deep.
     """
-    if not isinstance(request, ReplaceState):
-        return request
-    check_nesting(request.attributes)
-    packed = pack_value(request.attributes)
+    arguments = [getattr(request, name) for name in request.__struct_fields__]
+    check_nesting(arguments)
+    packed = pack_value(arguments)
     if len(packed) > MAX_REQUEST:
         raise FrameTooLarge(len(packed), MAX_REQUEST)
-    return ReplaceState(cast(dict[str, object], unpack(packed)))
+    return type(request)(*cast(list[object], unpack(packed)))
 
 
 def overseen(answer: ControlAnswer, shape: type[T]) -> T:

@@ -50,7 +50,7 @@ from otpy.wire.control import (
     Whereis,
 )
 from otpy.wire.gateway import Stopped, TreeRow
-from otpy.wire.sys_messages import Inquiry
+from otpy.wire.sys_messages import SysRequest
 
 if TYPE_CHECKING:
     from otpy.runtime.worker.async_peers import AsyncPeers
@@ -195,7 +195,7 @@ class Peers:
         """Tell whether a process runs at this moment."""
         return running(self._row(name, deadline), self._me)
 
-    def oversee(self, name: str, request: Inquiry, deadline: float | None, shape: type[T]) -> T:
+    def oversee(self, name: str, request: SysRequest, deadline: float | None, shape: type[T]) -> T:
         """Ask a server beside its messages."""
         answer, _ = self._control.ask(self._me, AskProcess(name, plainly(request)), deadline)
         return overseen(answer, shape)

@@ -16,7 +16,7 @@ from otpy.runtime.worker.supervisor_channel import Control
 from otpy.runtime.worker.trace import Tracing
 from otpy.system.descriptor import Descriptor
 from otpy.wire.control import Answered, Ask, Plain
-from otpy.wire.sys_messages import GetState, ReplaceState, Resume, Suspend, Trace
+from otpy.wire.sys_messages import Resume, Suspend, SysRequest, Trace
 
 # Of the module, and made before a worker is forked; see `otpy.runtime.worker.supervisor_channel`.
 _making: Final = threading.RLock()
@@ -53,7 +53,7 @@ class Interruptions:
         self._gauge, self._links = gauge, links
         self._asked: deque[tuple[Ask, tuple[Descriptor, ...]]] = deque()
         self._alarm: Descriptor | None = None
-        self.oversee: Callable[[GetState | ReplaceState], Plain | OtpyError] = _no_server
+        self.oversee: Callable[[SysRequest], Plain | OtpyError] = _no_server
         self.suspended = False
         self.served = 0
         self.tracing: Tracing | None = None
@@ -129,14 +129,14 @@ class Interruptions:
 
     def _answer(self, message: Ask, fds: tuple[Descriptor, ...]) -> Plain | OtpyError:
         match message.request:
-            case GetState() | ReplaceState() as request:
-                return self.oversee(request)
             case Suspend() | Resume() as request:
                 self.suspended = isinstance(request, Suspend)
             case Trace() if fds:
                 self._trace(fds[0])
             case Trace():
                 return NoProcess("out of descriptors")
+            case SysRequest() as request:
+                return self.oversee(request)
             case request:
                 return UnknownRequest(f"no worker serves {request!r:.100}")
         return Plain(None)

@@ -1,0 +1,42 @@
+"""What a supervisor answers about a worker in its place, however stuck that is."""
+
+from collections.abc import Callable, Mapping
+from typing import Final, TypeAlias
+
+import msgspec
+
+from otpy.errors import OtpyError
+from otpy.runtime.supervisor.child import Child
+from otpy.runtime.supervisor.supervisor_view import Family
+from otpy.wire.control import Plain
+from otpy.wire.sys_messages import DumpStacks, ReadGauges, SysRequest
+
+Reply: TypeAlias = Callable[[Plain | OtpyError], None]
+
+Handler: TypeAlias = Callable[[SysRequest, Child, Family, Reply], bool]
+"""Calls the reply, now or later; returns False if the child is none that it is about."""
+
+
+def serve_sys_request(request: SysRequest, child: Child, supervisor: Family, reply: Reply) -> bool:
+    """Answer a request about a child; return False if it is about no such child."""
+    return HANDLERS[type(request)](request, child, supervisor, reply)
+
+
+def _read_counters(_request: SysRequest, child: Child, _supervisor: Family, reply: Reply) -> bool:
+    statistics = child.statistics()
+    if statistics is not None:
+        reply(Plain([msgspec.to_builtins(statistics)]))
+    return statistics is not None
+
+
+def _dump_stacks(_request: SysRequest, child: Child, supervisor: Family, reply: Reply) -> bool:
+    is_python = child.kind == "worker"
+    if is_python:
+        supervisor.stacks.dump(child, reply)
+    return is_python
+
+
+HANDLERS: Final[Mapping[type[SysRequest], Handler]] = {
+    ReadGauges: _read_counters,
+    DumpStacks: _dump_stacks,
+}
