@@ -263,24 +263,24 @@ class Link(ProcessConnection[Reply | Failure]):
     # --- reading and writing ---------------------------------------------------------------
 
     def _send_large(self, data: LargeFrame, deadline: float | None) -> None:
-        while (frame := self.protocol.lay(data)) is None:
+        while (frame := self.protocol.write(data)) is None:
             self._await_room(data, deadline)
         if isinstance(frame, LargeFrame):
             super()._send_large(frame, deadline)
             return
         try:
             self._send_small(frame, deadline)
-            self.protocol.told()
+            self.protocol.commit()
         except TooLate:
             if self._rest is None:
-                self.protocol.take_back()
+                self.protocol.rollback()
             raise
 
     def _await_room(self, data: LargeFrame, deadline: float | None) -> None:
         """Wait as for an answer: read for all, or leave that to who does."""
         waiter = self._waiters[ROOM] = Waiter()  # registered before it is asked, as in `exchange`
         try:
-            if self.protocol.expect_room(data):
+            if self.protocol.request_space(data):
                 self._wait(waiter, deadline)
         except Lost:
             self.open = False

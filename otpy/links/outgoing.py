@@ -15,7 +15,7 @@ from select import PIPE_BUF
 from typing import Final
 
 from otpy.links.fast_lock import FastLock
-from otpy.links.shm_transport import Shelves
+from otpy.links.shm_transport import ShmTransport
 from otpy.system.pipes import widen
 from otpy.wire.frames import Frame, LargeFrame, rest_of, whole
 
@@ -55,18 +55,18 @@ class Outgoing:
         pipe: The descriptor, non-blocking.
         blocked: Told True when the pipe is full: `flush` is to be called when there is room; and
             False when all was written. The lock is held then.
-        shelves: Where large frames are laid; None if they go by the pipe.
+        shm: Where large frames are written; None if they go by the pipe.
 
     Attributes:
         lock: To be held by who closes the pipe.
     """
 
-    __slots__ = ("_blocked", "_open", "_pipe", "_queue", "_shelves", "_waits", "lock")
+    __slots__ = ("_blocked", "_open", "_pipe", "_queue", "_shm", "_waits", "lock")
 
     def __init__(
-        self, pipe: int, blocked: Callable[[bool], None], shelves: Shelves | None = None
+        self, pipe: int, blocked: Callable[[bool], None], shm: ShmTransport | None = None
     ) -> None:
-        self._pipe, self._blocked, self._shelves = pipe, blocked, shelves
+        self._pipe, self._blocked, self._shm = pipe, blocked, shm
         self._queue: deque[_Queued] = deque()
         self._waits = False
         self._open = True
@@ -119,7 +119,7 @@ class Outgoing:
 
     def close(self) -> None:
         """Write nothing any more; the lock is held, or there is no other thread."""
-        self._open, self._shelves, self._blocked = False, None, _nobody
+        self._open, self._shm, self._blocked = False, None, _nobody
 
     def _send_later(self, data: Frame) -> None:
         # Another thread has the lock, or this one, which a signal handler interrupted.
@@ -144,12 +144,12 @@ class Outgoing:
         """Write a frame after those that are queued, as far as there is room; the lock is held."""
         if not self._open:
             return
-        frame = self._laid(data) if isinstance(data, LargeFrame) else data
+        frame = self._with_shm(data) if isinstance(data, LargeFrame) else data
         queued = _Queued(frame)
         try:
             self._queue.append(queued)
-            if frame is not data and self._shelves is not None:
-                self._shelves.told()
+            if frame is not data and self._shm is not None:
+                self._shm.commit()
         finally:
             try:
                 if not self._waits:
@@ -157,9 +157,9 @@ class Outgoing:
             finally:
                 queued.own()
 
-    def _laid(self, data: LargeFrame) -> Frame:
+    def _with_shm(self, data: LargeFrame) -> Frame:
         # What finds no room goes by the pipe: an answer waits for nobody.
-        frame = data if self._shelves is None else self._shelves.lay(data) or data
+        frame = data if self._shm is None else self._shm.write(data) or data
         if isinstance(frame, LargeFrame):
             widen(self._pipe)
         return frame

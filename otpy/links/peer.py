@@ -15,10 +15,10 @@ from otpy.links.protocol import (
     Message,
     Reply,
 )
-from otpy.links.shm_transport import Shelves
+from otpy.links.shm_transport import ShmTransport
 from otpy.wire import peer
 from otpy.wire.frames import Content, Frame, LargeFrame, whole
-from otpy.wire.shm_ring import Laid, Offer
+from otpy.wire.shm_ring import ShmBody, ShmOffer
 
 _message: Final = peer.peer_message
 _REPLY: Final = peer.REPLY
@@ -32,7 +32,7 @@ class PeerProtocol(LinkProtocol):
 
     def __init__(self) -> None:
         super().__init__()
-        self._shelves = Shelves()
+        self._shm = ShmTransport()
 
     def call(self, number: int, request: object) -> Frame:
         """Return the bytes of a call.
@@ -55,37 +55,37 @@ class PeerProtocol(LinkProtocol):
         """Return the bytes of a message for `handle_info`; raises as `call` does."""
         return peer.peer_frame(peer.INFO, 0, message, self.max_frame)
 
-    def lay(self, data: LargeFrame) -> Frame | None:
-        """Lay a large message where the worker reads it."""
-        return self._shelves.lay(data)
+    def write(self, data: LargeFrame) -> Frame | None:
+        """Write a large message where the worker reads it."""
+        return self._shm.write(data)
 
-    def told(self) -> None:
-        """Take note that the worker was told of what was laid."""
-        self._shelves.told()
+    def commit(self) -> None:
+        """Note that the frame was sent that announces what was written."""
+        self._shm.commit()
 
-    def take_back(self) -> None:
-        """Take note that it was not, and will not be."""
-        self._shelves.take_back()
+    def rollback(self) -> None:
+        """Undo `write`: its frame was not sent, and will not be."""
+        self._shm.rollback()
 
-    def expect_room(self, data: LargeFrame) -> bool:
-        """Have the worker tell when there is room for a message."""
-        return self._shelves.expect_room(data)
+    def request_space(self, data: LargeFrame) -> bool:
+        """Ask the worker to say when there is room for a message."""
+        return self._shm.request_space(data)
 
     def close(self) -> None:
-        """Let go of the memory; what was laid may still be taken back."""
-        self._shelves = Shelves()
+        """Let go of the memory; what was written may still be taken back."""
+        self._shm = ShmTransport()
 
     def _beside(self, message: Beside) -> list[LinkAnswer]:
-        shelves = self._shelves
-        if isinstance(message, Offer):
-            shelves.find(message)
+        shm = self._shm
+        if isinstance(message, ShmOffer):
+            shm.accept_offer(message)
             return []
-        body = shelves.body(message)
+        body = shm.body(message)
         try:
-            laid = self._decoded(body)
+            span = self._decoded(body)
         finally:
-            shelves.free(message)
-        return self._noted(laid)
+            shm.free(message)
+        return self._noted(span)
 
     def _decoded(self, body: Content) -> Message:
         try:
@@ -106,10 +106,10 @@ def _rarer(kind: int, number: int, value: object) -> Message:
             return Down(*value)
         case peer.GREETING:
             return Greeting(*value)
-        case peer.LAID:
-            return Laid(*value)
-        case peer.OFFER:
-            return Offer(*value)
+        case peer.SHM_BODY:
+            return ShmBody(*value)
+        case peer.SHM_OFFER:
+            return ShmOffer(*value)
         case peer.ROOM:
             return Reply(ROOM, None)
         case _:

@@ -15,7 +15,7 @@ from otpy.wire import link
 from otpy.wire.codec import pack_request, pack_requests, unreadable
 from otpy.wire.frames import HEADER, MAX_FRAME, Body, Frame, FrameDecoder, LargeFrame
 from otpy.wire.heads import head_of
-from otpy.wire.shm_ring import Laid, Offer
+from otpy.wire.shm_ring import ShmBody, ShmOffer
 from otpy.wire.values import revived
 
 
@@ -51,7 +51,7 @@ class Down(msgspec.Struct, array_like=True, tag=link.DOWN, frozen=True):
 
 LinkAnswer: TypeAlias = Reply | Failure
 
-Beside: TypeAlias = Offer | Laid
+Beside: TypeAlias = ShmOffer | ShmBody
 """What tells of a large message that is not in the pipe."""
 
 Message: TypeAlias = Greeting | Reply | Failure | Down | Beside
@@ -147,7 +147,7 @@ class LinkProtocol(abc.ABC):
                 self.down = message
             case Greeting():
                 self._greeted(message)
-            case Offer() | Laid():
+            case ShmOffer() | ShmBody():
                 return self._beside(message)
         return []
 
@@ -155,21 +155,21 @@ class LinkProtocol(abc.ABC):
         """Take what is not in the bytes themselves; return the answer that it is, if any."""
         raise ProtocolError(f"not for this link: {message}")
 
-    def lay(self, data: LargeFrame) -> Frame | None:
+    def write(self, data: LargeFrame) -> Frame | None:
         """Return the frame to send in place of `data`; None if there is no room for it yet.
 
-        Before the next one it is to be `told`, or to be taken back.
+        Each is followed by `commit` or `rollback`.
         """
         return data
 
-    def told(self) -> None:  # noqa: B027  # most links lay nothing
-        """Take note that the frame was sent that tells of what was laid."""
+    def commit(self) -> None:  # noqa: B027  # most links share no memory
+        """Note that the frame was sent that announces what was written."""
 
-    def take_back(self) -> None:  # noqa: B027  # likewise
-        """Take note that it was not, and will not be."""
+    def rollback(self) -> None:  # noqa: B027  # likewise
+        """Undo `write`: its frame was not sent, and will not be."""
 
-    def expect_room(self, data: LargeFrame) -> bool:  # noqa: ARG002  # likewise
-        """Have the other end answer number `ROOM` when there is; False if there is by now."""
+    def request_space(self, data: LargeFrame) -> bool:  # noqa: ARG002  # likewise
+        """Ask the other end to answer number `ROOM` when there is; False if there is by now."""
         return False
 
     def close(self) -> None:  # noqa: B027  # likewise

@@ -1,8 +1,8 @@
 """Large values between two workers lie in memory that both share; the pipe says where.
 
-Each end makes a shelf when it sends something large for the second time, and offers it. The other
+Each end makes a ring when it sends something large for the second time, and offers it. The other
 end finds it by /proc, and says so in the memory itself; until it has, large values go by the pipe,
-as do those that are larger than the shelf. The small frame that tells where a value lies keeps the
+as do those that are larger than the ring. The small frame that tells where a value lies keeps the
 order with all the others, and is written when the value is there as a whole: so whoever is killed
 in the middle leaves nothing that could be half read.
 """
@@ -15,11 +15,11 @@ from otpy.errors import ProtocolError
 from otpy.system.descriptor import Descriptor
 from otpy.system.shared_memory import identity, make_memory, open_memory
 from otpy.wire.frames import Frame, LargeFrame, keep_memory, whole
-from otpy.wire.peer import LAID, OFFER, peer_frame
-from otpy.wire.shm_ring import Laid, Offer, Ring, end_of
+from otpy.wire.peer import SHM_BODY, SHM_OFFER, peer_frame
+from otpy.wire.shm_ring import Ring, ShmBody, ShmOffer, end_of
 
 CAPACITY: Final = 8 << 20
-"""Bytes of values that a shelf holds; only what was used of it is really there."""
+"""Bytes of values that a ring holds; only what was used of it is really there."""
 
 _MANY_SMALL: Final = CAPACITY >> 5
 """Of smaller values many lie there, and may be read at once: they need as much memory together."""
@@ -38,7 +38,7 @@ _FOUND: Final = 16
 
 
 class _Memory:
-    """The numbers and the bytes of a shelf."""
+    """The positions and the bytes of a ring."""
 
     __slots__ = ("_fence", "content", "words")
 
@@ -59,7 +59,7 @@ class _Memory:
             pass
 
 
-class Shelf:
+class RingWriter:
     """Where this end of a link lays what is large. One thread at a time uses it."""
 
     _made: Descriptor | None = None
@@ -68,20 +68,20 @@ class Shelf:
         self._ring = Ring(CAPACITY)
         self._memory: _Memory | None = None
         self._offer = b""
-        self._barren = False
-        self._untold = False
+        self._failed_once = False
+        self._uncommitted = False
 
     def __del__(self) -> None:
         self._close_offer()
 
-    def lay(self, data: LargeFrame) -> Frame | None:
+    def write(self, data: LargeFrame) -> Frame | None:
         """Return the frame to send in place of `data`; None if there is no room yet.
 
-        Before the next one it is to be `told`, or to be taken back. Who is interrupted by a signal
-        handler's exception does neither, and nobody knows then what was told: nothing more is
-        laid, and large values go by the pipe.
+        Each is followed by `commit` or `rollback`. A thread that a signal handler's exception
+        interrupts does neither, and it is not known then what was sent: nothing more is written
+        here, and large values go by the pipe.
         """
-        if data.body_size > CAPACITY or self._untold or not (self._memory or self._make()):
+        if data.body_size > CAPACITY or self._uncommitted or not (self._memory or self._make()):
             return data
         memory = self._memory
         assert memory is not None
@@ -90,29 +90,29 @@ class Shelf:
         if self._made is not None:
             self._close_offer()
         read = memory.words[_READ]
-        laid = self._ring.find(data.body_size, read)
-        if laid is None:
+        span = self._ring.find(data.body_size, read)
+        if span is None:
             return None
-        self._untold = True
-        at = laid.start % CAPACITY
+        self._uncommitted = True
+        at = span.start % CAPACITY
         for piece in data.pieces[1:]:
             memory.content[at : at + len(piece)] = piece
             at += len(piece)
-        self._ring.take(laid, read)
-        return peer_frame(LAID, 0, tuple(laid))
+        self._ring.take(span, read)
+        return peer_frame(SHM_BODY, 0, tuple(span))
 
-    def told(self) -> None:
-        """Take note that the frame was sent that tells of what was laid."""
-        self._untold = False
+    def commit(self) -> None:
+        """Note that the frame was sent that announces what was written."""
+        self._uncommitted = False
 
-    def take_back(self) -> None:
-        """Take note that it was not, and will not be."""
-        if self._untold:
-            self._ring.take_back()
-            self._untold = False
+    def rollback(self) -> None:
+        """Undo `write`: its frame was not sent, and will not be."""
+        if self._uncommitted:
+            self._ring.rollback()
+            self._uncommitted = False
 
-    def expect_room(self, data: LargeFrame) -> bool:
-        """Have the other end say when there is room; False if there is by now."""
+    def request_space(self, data: LargeFrame) -> bool:
+        """Ask the other end to say when there is room; False if there is by now."""
         assert self._memory is not None
         words = self._memory.words
         awaited = self._ring.awaited(data.body_size, words[_READ])
@@ -121,15 +121,16 @@ class Shelf:
         return words[_READ] < awaited
 
     def _make(self) -> bool:
-        if self._barren:
+        if self._failed_once:
             return False
-        self._barren = True  # out of descriptors, of memory, interrupted: the pipe does it, too
+        # Out of descriptors, of memory, interrupted: the pipe does it, too.
+        self._failed_once = True
         try:
-            self._made, shared = make_memory("otpy: shelf", _SIZE)
+            self._made, shared = make_memory("otpy: shm", _SIZE)
         except (OSError, ValueError):
             return False
-        offer = Offer(os.getpid(), self._made.fileno(), *identity(self._made))
-        self._offer = whole(peer_frame(OFFER, 0, tuple(offer)))
+        offer = ShmOffer(os.getpid(), self._made.fileno(), *identity(self._made))
+        self._offer = whole(peer_frame(SHM_OFFER, 0, tuple(offer)))
         self._memory = _Memory(memoryview(shared))  # at the end: what is there is offered
         return True
 
@@ -140,15 +141,15 @@ class Shelf:
             made.close()
 
 
-class OtherShelf:
+class RingReader:
     """Where the other end of a link lays what is large. One thread at a time uses it."""
 
     def __init__(self) -> None:
         self._memory: _Memory | None = None
-        self._found: Offer | None = None
+        self._found: ShmOffer | None = None
 
-    def find(self, offer: Offer) -> None:
-        """Take up an offer. One that cannot be is not: then large values come by the pipe."""
+    def accept_offer(self, offer: ShmOffer) -> None:
+        """Map the other end's memory; if that fails, large values come by the pipe."""
         if offer == self._found:
             return  # it was repeated until this end had come to it
         try:
@@ -158,24 +159,24 @@ class OtherShelf:
         self._memory, self._found = _Memory(memoryview(shared)), offer
         self._memory.words[_FOUND] = 1
 
-    def body(self, laid: Laid) -> memoryview:
+    def body(self, span: ShmBody) -> memoryview:
         """Return a body where it lies. It is gone once it was given back by `free`.
 
         Raises:
             ProtocolError: Nothing can lie there.
         """
-        start = laid.start % CAPACITY
-        if self._memory is None or not 0 <= laid.size <= CAPACITY - start:
-            raise ProtocolError(f"nothing lies at {laid}")
-        keep_memory(max(laid.size, _MANY_SMALL))
-        return self._memory.content[start : start + laid.size]
+        start = span.start % CAPACITY
+        if self._memory is None or not 0 <= span.size <= CAPACITY - start:
+            raise ProtocolError(f"nothing lies at {span}")
+        keep_memory(max(span.size, _MANY_SMALL))
+        return self._memory.content[start : start + span.size]
 
-    def free(self, laid: Laid) -> bool:
+    def free(self, span: ShmBody) -> bool:
         """Give the place of a body back; True if the other end is to be told that there is room."""
         assert self._memory is not None
         words = self._memory.words
         self._memory.settle()  # the other end may write there as soon as it is told
-        words[_READ] = read = end_of(laid)
+        words[_READ] = read = end_of(span)
         self._memory.settle()
         wanted = words[_WANTED]
         if not wanted or read < wanted:

@@ -10,10 +10,11 @@ processes of one tree, which run one code base, ever get such a link.
                       REPLY_FOR 0 (link, REPLY and so on)          DOWN 0 (reason, traceback)
 
 REPLY_FOR answers a call that another process made to the server, which handed it on. Either end
-may make an OFFER of memory for large bodies, and then say for each of them that it is LAID there;
-who waits for room is told of it (see `otpy.wire.shm_ring`).
+may offer memory for large bodies (SHM_OFFER), and then say where each of them lies (SHM_BODY);
+ROOM tells an end that waits for room (see `otpy.wire.shm_ring`).
 
-    either → the other   OFFER 0 (pid, fd, device, inode)   LAID 0 (start, size)   ROOM 0 None
+    either → the other   SHM_OFFER 0 (pid, fd, device, inode)   SHM_BODY 0 (start, size)
+                         ROOM 0 None
 """
 
 import pickle
@@ -36,8 +37,8 @@ GREETING: Final = 3
 REPLY: Final = 4
 ERROR: Final = 5
 DOWN: Final = 6
-OFFER: Final = 8
-LAID: Final = 9
+SHM_OFFER: Final = 8
+SHM_BODY: Final = 9
 ROOM: Final = 10
 
 _HEADER: Final = struct.Struct(">BQ")

@@ -1,8 +1,8 @@
 """Where large bodies lie in memory that two processes share: positions, and no memory.
 
-The memory is a ring. A position counts the bytes from the first body on that was ever laid there;
-it only grows, and its remainder by the capacity is where it is in the ring. A body lies in one
-piece, and what is read is read in the order in which it was laid there: so one position that the
+The memory is a ring. A position counts the bytes from the first body on that was written there; it
+only grows, and its remainder by the capacity is where it is in the ring. A body lies in one
+piece, and what is read is read in the order in which it was written there: so one position that the
 reader tells, up to which it has read everything, says all that the writer has to know.
 """
 
@@ -18,7 +18,7 @@ _LEAST: Final = 8
 """The part of the ring that is used in any case: an eighth."""
 
 
-class Offer(NamedTuple):
+class ShmOffer(NamedTuple):
     """Memory that large bodies will lie in: descriptor `fd` of process `pid`, and what it is."""
 
     pid: int
@@ -27,16 +27,16 @@ class Offer(NamedTuple):
     inode: int
 
 
-class Laid(NamedTuple):
+class ShmBody(NamedTuple):
     """The next body of the link lies in the memory, and is not in the pipe."""
 
     start: int
     size: int
 
 
-def end_of(laid: Laid) -> int:
+def end_of(span: ShmBody) -> int:
     """Tell the position behind a body."""
-    return laid.start + -(-laid.size // _LINE) * _LINE
+    return span.start + -(-span.size // _LINE) * _LINE
 
 
 class Ring:
@@ -46,7 +46,7 @@ class Ring:
         capacity: Bytes, a multiple of 64.
 
     Attributes:
-        head: The position behind what was laid last.
+        head: The position behind what was written last.
     """
 
     __slots__ = ("_before", "_oldest", "capacity", "head")
@@ -57,7 +57,7 @@ class Ring:
         self._oldest = 0
         self._before = (0, 0)
 
-    def find(self, size: int, read: int) -> Laid | None:
+    def find(self, size: int, read: int) -> ShmBody | None:
         """Find a place for a body; None if there is no room yet.
 
         It is not taken by that: `take` it once the body lies there.
@@ -66,19 +66,19 @@ class Ring:
             size: Bytes, at most `capacity`.
             read: The position up to which the reader has read everything.
         """
-        laid = Laid(self._start(size, read), size)
-        oldest = laid.start if read >= self.head else max(read, self._oldest)
-        return laid if end_of(laid) - oldest <= self.capacity else None
+        span = ShmBody(self._start(size, read), size)
+        oldest = span.start if read >= self.head else max(read, self._oldest)
+        return span if end_of(span) - oldest <= self.capacity else None
 
-    def take(self, laid: Laid, read: int) -> None:
-        """Take note that a body was laid where `find` said, with the same `read`."""
+    def take(self, span: ShmBody, read: int) -> None:
+        """Take note that a body was written where `find` said, with the same `read`."""
         self._before = (self.head, self._oldest)
         if read >= self.head:
-            self._oldest = laid.start
-        self.head = end_of(laid)
+            self._oldest = span.start
+        self.head = end_of(span)
 
-    def take_back(self) -> None:
-        """Forget the body that was laid last: nobody is told of it."""
+    def rollback(self) -> None:
+        """Forget the body that was written last: nobody is told of it."""
         self.head, self._oldest = self._before
 
     def awaited(self, size: int, read: int) -> int:
@@ -86,7 +86,7 @@ class Ring:
 
         Rather farther than at once: to be woken up once is worth several bodies.
         """
-        needed = end_of(Laid(self._start(size, read), size)) - self.capacity
+        needed = end_of(ShmBody(self._start(size, read), size)) - self.capacity
         return min(self.head, max(needed, self.head - self._turn(size) // 2))
 
     def _start(self, size: int, read: int) -> int:

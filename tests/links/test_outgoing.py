@@ -19,27 +19,27 @@ from tests.support.interleaving import Body, every_run, run
 SHARED: Final = {"_waits", "_open", "sent", "pieces", "free", "waiting"}
 
 
-class Shelf:
+class RingWriter:
     """Memory for one large frame."""
 
     def __init__(self) -> None:
-        self.laid: list[bytes] = []
+        self.span: list[bytes] = []
 
-    def lay(self, data: LargeFrame) -> Frame | None:
-        self.laid.append(whole(data))
-        return frame(b"laid%d" % (len(self.laid) - 1))
+    def write(self, data: LargeFrame) -> Frame | None:
+        self.span.append(whole(data))
+        return frame(b"span%d" % (len(self.span) - 1))
 
-    def told(self) -> None:
+    def commit(self) -> None:
         pass
 
 
 class Scene:
     """A pipe, its writer, and what the loop does when it is told that there is room."""
 
-    def __init__(self, pipe: FakePipe, shelf: Shelf | None = None) -> None:
-        self.pipe, self.shelf = pipe, shelf
+    def __init__(self, pipe: FakePipe, writer: RingWriter | None = None) -> None:
+        self.pipe, self.writer = pipe, writer
         self.blocked = False
-        self.outgoing = Outgoing(0, self._note, shelf)  # type: ignore[arg-type]
+        self.outgoing = Outgoing(0, self._note, writer)  # type: ignore[arg-type]
 
     def _note(self, blocked: bool) -> None:
         self.blocked = blocked
@@ -109,12 +109,12 @@ def interleave(
     return every_run(switches, try_turns)
 
 
-def scene(monkeypatch: Any, pipe: FakePipe, shelf: Shelf | None = None) -> Scene:
+def scene(monkeypatch: Any, pipe: FakePipe, writer: RingWriter | None = None) -> Scene:
     fresh = FakePipe(pipe.capacity, pipe.bite)
     PIPES[:] = [fresh]
     monkeypatch.setattr(outgoing, "os", fresh)
     monkeypatch.setattr(outgoing, "widen", lambda _pipe: None)
-    return Scene(fresh, shelf)
+    return Scene(fresh, writer)
 
 
 def send_all(here: Scene, frames: Sequence[Frame]) -> None:
@@ -204,8 +204,8 @@ def test_a_thread_that_sends_and_the_loop_that_writes_what_waited(
 
 def test_what_is_laid_is_announced_in_the_order_in_which_it_lies(monkeypatch: Any) -> None:
     def prepare() -> tuple[Sequence[Body], Body]:
-        shelf = Shelf()
-        here = scene(monkeypatch, FakePipe(1 << 16, 3000), shelf)
+        writer = RingWriter()
+        here = scene(monkeypatch, FakePipe(1 << 16, 3000), writer)
         bodies: list[Body] = [
             partial(send_all, here, LARGE),
             lambda: here.outgoing.send(large(b"C")),
@@ -213,8 +213,8 @@ def test_what_is_laid_is_announced_in_the_order_in_which_it_lies(monkeypatch: An
 
         def check() -> None:
             came = here.frames()
-            laid = [int(body[4:]) for body in came if body.startswith(b"laid")]
-            assert laid == list(range(len(shelf.laid)))
+            span = [int(body[4:]) for body in came if body.startswith(b"span")]
+            assert span == list(range(len(writer.span)))
             assert len(came) == 3
 
         return bodies, check

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from otpy.errors import ProtocolError
-from otpy.links.shm import CAPACITY, OtherShelf, Shelf
+from otpy.links.shm import CAPACITY, RingReader, RingWriter
 from otpy.system.descriptor import Descriptor, close_all, pipe
 from otpy.system.shared_memory import identity, make_memory
 from otpy.wire import peer
 from otpy.wire.frames import HEADER, Content, LargeFrame
-from otpy.wire.shm_ring import Laid, Offer
+from otpy.wire.shm_ring import ShmBody, ShmOffer
 from tests.support.peer_workers import Buffer
 from tests.support.processes import descriptors
 
@@ -36,39 +36,39 @@ def told(frame: bytes) -> Any:
 
 
 class Ends:
-    """A shelf whose offer was taken up."""
+    """A ring whose offer was accepted."""
 
     def __init__(self) -> None:
-        self.ours, self.theirs = Shelf(), OtherShelf()
-        self.theirs.find(self.offer())
+        self.ours, self.theirs = RingWriter(), RingReader()
+        self.theirs.accept_offer(self.offer())
 
-    def offer(self) -> Offer:
+    def offer(self) -> ShmOffer:
         """Send what is large until there is an offer with it."""
         some = framed(bytes(1 << 17))
-        second = self.ours.lay(some)
+        second = self.ours.write(some)
         assert isinstance(second, LargeFrame)
         assert second.pieces[1:] == some.pieces
         assert len(second) == len(second.pieces[0]) + len(some)
         offer = second.pieces[0]
         assert isinstance(offer, bytes)
-        return Offer(*told(offer))
+        return ShmOffer(*told(offer))
 
-    def lay(self, value: object, *, told_of: bool = True) -> Laid | None:
-        """Lay a value; None if there is no room."""
-        frame = self.ours.lay(framed(value))
+    def write(self, value: object, *, commit: bool = True) -> ShmBody | None:
+        """Write a value; None if there is no room."""
+        frame = self.ours.write(framed(value))
         if frame is None:
             return None
-        assert isinstance(frame, bytes), "it was not laid"
-        if told_of:
-            self.ours.told()
-        return Laid(*told(frame))
+        assert isinstance(frame, bytes), "it was not written"
+        if commit:
+            self.ours.commit()
+        return ShmBody(*told(frame))
 
-    def read(self, laid: Laid) -> Any:
+    def read(self, span: ShmBody) -> Any:
         """Read a value and give its place back."""
         try:
-            return value_of(self.theirs.body(laid))
+            return value_of(self.theirs.body(span))
         finally:
-            self.theirs.free(laid)
+            self.theirs.free(span)
 
 
 @pytest.fixture
@@ -100,9 +100,9 @@ def values(size: int) -> dict[str, Any]:
 def test_every_kind_of_value_is_read_as_it_was_laid(ends: Ends, kind: str, size: int) -> None:
     for _ in range(20):
         value = values(size)[kind]
-        laid = ends.lay(value)
-        assert laid is not None
-        read = ends.read(laid)
+        span = ends.write(value)
+        assert span is not None
+        read = ends.read(span)
         if kind == "read-only":
             assert bytes(read) == bytes(value)
         else:
@@ -112,19 +112,19 @@ def test_every_kind_of_value_is_read_as_it_was_laid(ends: Ends, kind: str, size:
 @pytest.mark.parametrize("kind", ["array", "buffer", "mixture", "read-only", "bytearray"])
 def test_what_was_read_stays_whatever_is_laid_later(ends: Ends, kind: str) -> None:
     value = values(1 << 17)[kind]
-    laid = ends.lay(value)
-    assert laid is not None
-    read = ends.read(laid)
-    other = ends.lay(bytes(4 << 20))
+    span = ends.write(value)
+    assert span is not None
+    read = ends.read(span)
+    other = ends.write(bytes(4 << 20))
     assert other is not None
-    assert (other.start - laid.start) % CAPACITY == 0
+    assert (other.start - span.start) % CAPACITY == 0
     assert read == value or bytes(read) == bytes(value)
 
 
 def test_what_is_made_of_a_value_may_be_changed(ends: Ends) -> None:
-    laid = ends.lay(Buffer(1 << 17))
-    assert laid is not None
-    read = ends.read(laid)
+    span = ends.write(Buffer(1 << 17))
+    assert span is not None
+    read = ends.read(span)
     read[:] = b"x" * len(read)
     assert read == b"x" * (1 << 17)
 
@@ -133,34 +133,34 @@ def test_it_holds_what_it_holds_and_more_goes_by_the_pipe(ends: Ends) -> None:
     head = framed(bytes(CAPACITY >> 1)).body_size - (CAPACITY >> 1)
     whole = bytes(CAPACITY - head)
     for _ in range(2):
-        laid = ends.lay(whole)
-        assert laid is not None
-        assert laid.size == CAPACITY
-        assert ends.lay(bytes(1 << 17)) is None
-        assert ends.read(laid) == whole
+        span = ends.write(whole)
+        assert span is not None
+        assert span.size == CAPACITY
+        assert ends.write(bytes(1 << 17)) is None
+        assert ends.read(span) == whole
     larger = framed(whole + b"x")
-    assert ends.ours.lay(larger) is larger
+    assert ends.ours.write(larger) is larger
 
 
 def test_who_waits_for_room_is_told_once(ends: Ends) -> None:
     value = bytes(1 << 20)
-    laid: list[Laid] = []
-    while (one := ends.lay(value)) is not None:
-        laid.append(one)
-    assert len(laid) == 3
-    assert ends.ours.expect_room(framed(value))
-    ends.theirs.body(laid[0])
-    assert [ends.theirs.free(one) for one in laid].count(True) == 1
-    assert not ends.ours.expect_room(framed(value))
-    assert ends.lay(value) is not None
+    span: list[ShmBody] = []
+    while (one := ends.write(value)) is not None:
+        span.append(one)
+    assert len(span) == 3
+    assert ends.ours.request_space(framed(value))
+    ends.theirs.body(span[0])
+    assert [ends.theirs.free(one) for one in span].count(True) == 1
+    assert not ends.ours.request_space(framed(value))
+    assert ends.write(value) is not None
 
 
 def test_what_was_taken_back_leaves_its_room(ends: Ends) -> None:
     for _ in range(100):
-        assert ends.lay(bytes(3 << 20), told_of=False) is not None
-        ends.ours.take_back()
-        ends.ours.take_back()
-    first, second = ends.lay(b"1" * (3 << 20)), ends.lay(b"2" * (3 << 20))
+        assert ends.write(bytes(3 << 20), commit=False) is not None
+        ends.ours.rollback()
+        ends.ours.rollback()
+    first, second = ends.write(b"1" * (3 << 20)), ends.write(b"2" * (3 << 20))
     assert first is not None
     assert second is not None
     assert ends.read(first)[:1] == b"1"
@@ -169,9 +169,9 @@ def test_what_was_taken_back_leaves_its_room(ends: Ends) -> None:
 
 def test_a_value_that_cannot_be_read_leaves_its_room(ends: Ends) -> None:
     for _ in range(100):
-        laid = ends.lay([bytes(1 << 20), Unreadable()])
-        assert laid is not None
-        assert isinstance(read := ends.read(laid), peer.Unreadable)
+        span = ends.write([bytes(1 << 20), Unreadable()])
+        assert span is not None
+        assert isinstance(read := ends.read(span), peer.Unreadable)
         assert "not here" in str(read.error)
 
 
@@ -189,44 +189,44 @@ def _refuse() -> None:
 
 
 @pytest.mark.parametrize(
-    "laid", [Laid(-1, 10), Laid(0, CAPACITY + 1), Laid(CAPACITY - 64, 65), Laid(0, -1)]
+    "span", [ShmBody(-1, 10), ShmBody(0, CAPACITY + 1), ShmBody(CAPACITY - 64, 65), ShmBody(0, -1)]
 )
-def test_nothing_is_read_outside(ends: Ends, laid: Laid) -> None:
-    assert len(ends.theirs.body(Laid(0, CAPACITY))) == CAPACITY
+def test_nothing_is_read_outside(ends: Ends, span: ShmBody) -> None:
+    assert len(ends.theirs.body(ShmBody(0, CAPACITY))) == CAPACITY
     with pytest.raises(ProtocolError, match="nothing lies"):
-        ends.theirs.body(laid)
+        ends.theirs.body(span)
 
 
 def test_nothing_is_read_before_an_offer() -> None:
     with pytest.raises(ProtocolError, match="nothing lies"):
-        OtherShelf().body(Laid(0, 10))
+        RingReader().body(ShmBody(0, 10))
 
 
 def test_an_offer_is_made_until_it_is_taken_up_and_taken_up_once() -> None:
-    ours, theirs = Shelf(), OtherShelf()
+    ours, theirs = RingWriter(), RingReader()
     some = framed(bytes(1 << 17))
-    offers = [ours.lay(some) for _ in range(5)]
+    offers = [ours.write(some) for _ in range(5)]
     assert len({frame.pieces[0] for frame in offers if isinstance(frame, LargeFrame)}) == 1
     assert isinstance(offers[0], LargeFrame)
     first = offers[0].pieces[0]
     assert isinstance(first, bytes)
-    theirs.find(Offer(*told(first)))
-    frame = ours.lay(some)
+    theirs.accept_offer(ShmOffer(*told(first)))
+    frame = ours.write(some)
     assert isinstance(frame, bytes)
-    theirs.find(Offer(*told(first)))  # the descriptor has gone by now
-    laid = Laid(*told(frame))
-    assert value_of(theirs.body(laid)) == bytes(1 << 17)
+    theirs.accept_offer(ShmOffer(*told(first)))  # the descriptor has gone by now
+    span = ShmBody(*told(frame))
+    assert value_of(theirs.body(span)) == bytes(1 << 17)
 
 
 @pytest.mark.parametrize("wrong", ["pid", "descriptor", "inode", "pipe", "unsealed"])
 def test_an_offer_that_cannot_be_taken_up_is_not(wrong: str) -> None:
-    ours, theirs = Shelf(), OtherShelf()
+    ours, theirs = RingWriter(), RingReader()
     some = framed(bytes(1 << 17))
-    frame = ours.lay(some)
+    frame = ours.write(some)
     assert isinstance(frame, LargeFrame)
     first = frame.pieces[0]
     assert isinstance(first, bytes)
-    offer = Offer(*told(first))
+    offer = ShmOffer(*told(first))
     read, write = pipe()
     unsealed = Descriptor(os.memfd_create("unsealed"))
     os.ftruncate(unsealed.fileno(), 16 << 20)
@@ -239,16 +239,16 @@ def test_an_offer_that_cannot_be_taken_up_is_not(wrong: str) -> None:
             case "inode":
                 offer = offer._replace(inode=offer.inode + 1)
             case "pipe":
-                offer = Offer(os.getpid(), read.fileno(), *identity(read))
+                offer = ShmOffer(os.getpid(), read.fileno(), *identity(read))
             case "unsealed":
-                offer = Offer(os.getpid(), unsealed.fileno(), *identity(unsealed))
-        theirs.find(offer)
+                offer = ShmOffer(os.getpid(), unsealed.fileno(), *identity(unsealed))
+        theirs.accept_offer(offer)
     finally:
         close_all((read, write, unsealed))
-    again = ours.lay(some)
+    again = ours.write(some)
     assert isinstance(again, LargeFrame)  # by the pipe, as before
     with pytest.raises(ProtocolError):
-        theirs.body(Laid(0, 10))
+        theirs.body(ShmBody(0, 10))
 
 
 def test_the_memory_cannot_be_cut_off() -> None:

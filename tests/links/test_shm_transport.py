@@ -14,12 +14,12 @@ import otpy
 from otpy.links.deadline import TooLate, deadline_of
 from otpy.links.link import Link
 from otpy.links.peer import PeerProtocol
-from otpy.links.shm import OtherShelf
+from otpy.links.shm import RingReader
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.pipes import link_pipes
 from otpy.wire import peer
 from otpy.wire.frames import Body, Frame, FrameDecoder, LargeFrame
-from otpy.wire.shm_ring import Laid, Offer
+from otpy.wire.shm_ring import ShmBody, ShmOffer
 from tests.support.peer_workers import Buffer
 
 LARGE = bytes(70_000)
@@ -30,11 +30,11 @@ class Interrupted(PeerProtocol):
 
     now = False
 
-    def lay(self, data: LargeFrame) -> Frame | None:
+    def write(self, data: LargeFrame) -> Frame | None:
         if self.now:
-            super().lay(data)
+            super().write(data)
             raise KeyboardInterrupt
-        return super().lay(data)
+        return super().write(data)
 
 
 class OtherEnd:
@@ -43,7 +43,7 @@ class OtherEnd:
     def __init__(self) -> None:
         self.ours, self.theirs = link_pipes()
         self._frames = FrameDecoder()
-        self._shelf = OtherShelf()
+        self._ring = RingReader()
 
     def messages(self) -> Iterator[tuple[int, object]]:
         """Read all that was sent, kinds and values."""
@@ -56,18 +56,18 @@ class OtherEnd:
             pass
         for body in bodies:
             kind, _, value = peer.peer_message(body)
-            if kind == peer.OFFER:
-                self._shelf.find(Offer(*value))
-            if kind == peer.LAID:
-                laid = Laid(*value)
-                yield kind, peer.peer_message(self._shelf.body(laid))[2]
-                self._shelf.free(laid)
+            if kind == peer.SHM_OFFER:
+                self._ring.accept_offer(ShmOffer(*value))
+            if kind == peer.SHM_BODY:
+                span = ShmBody(*value)
+                yield kind, peer.peer_message(self._ring.body(span))[2]
+                self._ring.free(span)
             else:
                 yield kind, value
 
     def values(self) -> list[Any]:
         """Read all that was sent, and tell what was to be told."""
-        return [value for kind, value in self.messages() if kind != peer.OFFER]
+        return [value for kind, value in self.messages() if kind != peer.SHM_OFFER]
 
 
 class Pair(OtherEnd):
@@ -143,7 +143,7 @@ def pair() -> Iterator[Pair]:
     pair = Pair()
     for _ in range(2):
         pair.link.cast(LARGE, deadline_of(1.0))
-    assert [kind for kind, _ in pair.messages()] == [peer.CAST, peer.OFFER, peer.CAST]
+    assert [kind for kind, _ in pair.messages()] == [peer.CAST, peer.SHM_OFFER, peer.CAST]
     yield pair
     pair.close()
 
@@ -152,7 +152,7 @@ def test_the_offer_goes_with_the_second_and_the_third_is_laid(pair: Pair) -> Non
     pair.link.cast(LARGE, deadline_of(1.0))
     pair.link.cast("small", deadline_of(1.0))
     pair.link.cast(LARGE + b"x", deadline_of(1.0))
-    expected = [(peer.LAID, LARGE), (peer.CAST, "small"), (peer.LAID, LARGE + b"x")]
+    expected = [(peer.SHM_BODY, LARGE), (peer.CAST, "small"), (peer.SHM_BODY, LARGE + b"x")]
     assert list(pair.messages()) == expected
 
 
@@ -164,7 +164,7 @@ def test_what_was_not_told_of_in_time_leaves_its_place(pair: Pair) -> None:
     assert {kind for kind, _ in pair.messages()} == {peer.CAST}
     for _ in range(5):
         pair.link.cast(LARGE, deadline_of(1.0))
-    assert list(pair.messages())[-5:] == [(peer.LAID, LARGE)] * 5
+    assert list(pair.messages())[-5:] == [(peer.SHM_BODY, LARGE)] * 5
 
 
 def test_after_an_interruption_in_the_midst_of_it_large_values_go_by_the_pipe(pair: Pair) -> None:

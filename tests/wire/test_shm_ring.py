@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otpy.wire.shm_ring import Laid, Ring, end_of
+from otpy.wire.shm_ring import Ring, ShmBody, end_of
 
 CAPACITY = 1024
 
@@ -16,24 +16,24 @@ class Model:
 
     def __init__(self) -> None:
         self.ring = Ring(CAPACITY)
-        self.unread: deque[Laid] = deque()
+        self.unread: deque[ShmBody] = deque()
         self.read = 0
 
-    def lay(self, size: int) -> Laid | None:
-        """Lay a body, and see that it lies where nobody still reads."""
-        laid = self.ring.find(size, self.read)
-        if laid is None:
+    def write(self, size: int) -> ShmBody | None:
+        """Write a body, and see that it lies where nobody still reads."""
+        span = self.ring.find(size, self.read)
+        if span is None:
             return None
-        assert laid.size == size
-        assert end_of(laid) % 64 == 0 == laid.start % 64
-        start = laid.start % CAPACITY
+        assert span.size == size
+        assert end_of(span) % 64 == 0 == span.start % 64
+        start = span.start % CAPACITY
         assert start + size <= CAPACITY  # in one piece
         for other in self.unread:
             there = other.start % CAPACITY
             assert start + size <= there or there + other.size <= start
-        self.ring.take(laid, self.read)
-        self.unread.append(laid)
-        return laid
+        self.ring.take(span, self.read)
+        self.unread.append(span)
+        return span
 
     def read_one(self) -> None:
         """Read the oldest."""
@@ -43,11 +43,11 @@ class Model:
 Step = tuple[str, int]
 steps = st.lists(
     st.one_of(
-        st.tuples(st.just("lay"), st.integers(1, CAPACITY)),
-        st.tuples(st.just("lay"), st.integers(1, 200)),
+        st.tuples(st.just("write"), st.integers(1, CAPACITY)),
+        st.tuples(st.just("write"), st.integers(1, 200)),
         st.tuples(st.just("read"), st.just(1)),
         st.tuples(st.just("read"), st.just(3)),
-        st.tuples(st.just("lay and take back"), st.integers(1, CAPACITY)),
+        st.tuples(st.just("write and roll back"), st.integers(1, CAPACITY)),
     ),
     max_size=60,
 )
@@ -57,18 +57,18 @@ steps = st.lists(
 def test_bodies_never_overlap_and_there_is_always_room_in_the_end(did: list[Step]) -> None:
     model = Model()
     for what, number in did:
-        if what == "lay":
-            model.lay(number)
+        if what == "write":
+            model.write(number)
         elif what == "read":
             for _ in range(min(number, len(model.unread))):
                 model.read_one()
-        elif model.lay(number) is not None:
-            model.ring.take_back()
+        elif model.write(number) is not None:
+            model.ring.rollback()
             model.unread.pop()
     while model.unread:
         model.read_one()
     for _ in range(3):
-        assert model.lay(CAPACITY) is not None
+        assert model.write(CAPACITY) is not None
         model.read_one()
 
 
@@ -76,8 +76,8 @@ def test_bodies_never_overlap_and_there_is_always_room_in_the_end(did: list[Step
 def test_what_is_waited_for_comes_and_there_is_room_then(did: list[Step], size: int) -> None:
     model = Model()
     for what, number in did:
-        if what == "lay":
-            model.lay(number)
+        if what == "write":
+            model.write(number)
         elif what == "read" and model.unread:
             model.read_one()
     if model.ring.find(size, model.read) is not None:
@@ -86,15 +86,15 @@ def test_what_is_waited_for_comes_and_there_is_room_then(did: list[Step], size: 
     assert model.read < awaited
     while model.read < awaited:
         model.read_one()  # there is something to read until then
-    assert model.lay(size) is not None
+    assert model.write(size) is not None
 
 
 def test_one_body_after_the_other_lies_in_the_same_place() -> None:
     model = Model()
     for _ in range(20):
-        laid = model.lay(300)
-        assert laid is not None
-        assert laid.start % CAPACITY == 0
+        span = model.write(300)
+        assert span is not None
+        assert span.start % CAPACITY == 0
         model.read_one()
 
 
@@ -102,7 +102,7 @@ def test_one_body_after_the_other_lies_in_the_same_place() -> None:
 def test_so_many_fit(size: int, fit: int) -> None:
     model = Model()
     for _ in range(2):
-        assert [model.lay(size) is not None for _ in range(fit + 1)] == [True] * fit + [False]
+        assert [model.write(size) is not None for _ in range(fit + 1)] == [True] * fit + [False]
         while model.unread:
             model.read_one()
 
@@ -111,8 +111,8 @@ def test_bodies_of_a_size_take_turns_in_as_little_memory_as_does() -> None:
     model = Model()
     places = set()
     for _ in range(50):
-        while (laid := model.lay(200)) is not None:
-            places.add(laid.start % CAPACITY)
+        while (span := model.write(200)) is not None:
+            places.add(span.start % CAPACITY)
         model.read_one()
     assert places == {0, 256, 512}
 
@@ -121,15 +121,15 @@ def test_many_small_bodies_share_an_eighth() -> None:
     ring = Ring(CAPACITY * 8)
     places = set()
     for _ in range(50):
-        while (laid := ring.find(64, 0)) is not None:
-            ring.take(laid, 0)
-            places.add(laid.start)
+        while (span := ring.find(64, 0)) is not None:
+            ring.take(span, 0)
+            places.add(span.start)
     assert places == set(range(0, CAPACITY, 64))
 
 
 def test_who_waits_is_told_when_half_of_the_room_is_free() -> None:
     model = Model()
-    while model.lay(128) is not None:
+    while model.write(128) is not None:
         pass
     awaited = model.ring.awaited(128, model.read)
     model.read_one()

@@ -210,17 +210,17 @@ class Connection(abc.ABC, Generic[AnswerT]):
                 await self._flushed()
                 if not self.open:
                     raise NotDelivered
-                frame = self._laid(data)
+                frame = self._with_shm(data)
                 view = memoryview(whole(frame))
                 try:
                     while (sent := self._write(view)) == 0:
                         await self._may_write()
                 except BaseException:
                     if frame is not data:
-                        self._take_back()
+                        self._rollback()
                     raise
                 if frame is not data:
-                    self._told()
+                    self._committed()
                 if waiter is not None:
                     waiter.end = self._written + len(view) - sent
                 # From here on it is sent to its end, whatever becomes of this task.
@@ -231,15 +231,15 @@ class Connection(abc.ABC, Generic[AnswerT]):
         finally:
             self._end_if_idle()
 
-    def _laid(self, data: Frame) -> Frame:
-        """Return the frame to write in place of `data`: it is `_told`, or taken back."""
+    def _with_shm(self, data: Frame) -> Frame:
+        """Return the frame to write in place of `data`: it is committed, or rolled back."""
         return data
 
-    def _told(self) -> None:
-        """Take note that what `_laid` returned is written, or will be."""
+    def _committed(self) -> None:
+        """Note that what `_with_shm` returned is written, or will be."""
 
-    def _take_back(self) -> None:
-        """Take note that nothing was written of what `_laid` returned."""
+    def _rollback(self) -> None:
+        """Undo `_with_shm`: nothing was written of what it returned."""
 
     async def _flushed(self) -> None:
         """Wait until the frame that was begun is written."""

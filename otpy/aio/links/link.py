@@ -156,15 +156,15 @@ class Link(Connection[Reply | Failure]):
                 await self._over.wait()
             raise
 
-    def _laid(self, data: Frame) -> Frame:
+    def _with_shm(self, data: Frame) -> Frame:
         # What finds no room goes by the pipe.
-        return (self.protocol.lay(data) or data) if isinstance(data, LargeFrame) else data
+        return (self.protocol.write(data) or data) if isinstance(data, LargeFrame) else data
 
-    def _told(self) -> None:
-        self.protocol.told()
+    def _committed(self) -> None:
+        self.protocol.commit()
 
-    def _take_back(self) -> None:
-        self.protocol.take_back()
+    def _rollback(self) -> None:
+        self.protocol.rollback()
 
     def _put(self, data: memoryview) -> int:
         return os.write(self._writer, data)

@@ -17,7 +17,7 @@ import msgspec
 from otpy.errors import FrameTooLarge, NotSendable, OtpyError, ProtocolError
 from otpy.links.deadline import has_passed, poll_ms
 from otpy.links.outgoing import Outgoing
-from otpy.links.shm_transport import Shelves
+from otpy.links.shm_transport import ShmTransport
 from otpy.server.context import current
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.std_streams import complain
@@ -196,7 +196,7 @@ class Link:
         write: Write end of the pipe to it.
         blocked: Told True when an answer did not fit: `flush` is to be called when there is room;
             and False when all of it was sent. The lock is held then.
-        shelves: Where large answers are laid; None if they go by the pipe.
+        shm: Where large answers are written; None if they go by the pipe.
 
     Attributes:
         sent: Told what is sent, if somebody traces it.
@@ -210,14 +210,14 @@ class Link:
         read: Descriptor,
         write: Descriptor,
         blocked: Callable[["Link", bool], None],
-        shelves: Shelves | None = None,
+        shm: ShmTransport | None = None,
     ) -> None:
         self.id = next(_ids)
         self._owned = (read, write)
         # The numbers are for every message, without a call for each.
         self.read, self.write = read.fileno(), write.fileno()
         self.open = True
-        self.outgoing = Outgoing(self.write, partial(blocked, self), shelves)
+        self.outgoing = Outgoing(self.write, partial(blocked, self), shm)
         self.sent: Callable[[int, tuple[Any, ...]], None] | None = None
         self._frames = FrameDecoder()
         self._framed: Callable[[tuple[Any, ...]], Frame] = pack_frame

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from otpy.errors import ProtocolError
-from otpy.links.shm_transport import Shelves
+from otpy.links.shm_transport import ShmTransport
 from otpy.runtime.worker.connections import Cast, Info, Link, LinkCall, Queue
 from otpy.server.context import current
 from otpy.system.descriptor import Descriptor
@@ -14,7 +14,7 @@ from otpy.wire import link as say
 from otpy.wire import peer
 from otpy.wire.control import Address
 from otpy.wire.frames import Content, Frame, whole
-from otpy.wire.shm_ring import Laid, Offer
+from otpy.wire.shm_ring import ShmBody, ShmOffer
 
 
 class PeerLink(Link):
@@ -34,15 +34,15 @@ class PeerLink(Link):
         blocked: Callable[[Link, bool], None],
         peer: Address,
     ) -> None:
-        self._shelves = Shelves()
-        super().__init__(read, write, blocked, self._shelves)
+        self._shm = ShmTransport()
+        super().__init__(read, write, blocked, self._shm)
         self.peer = peer
         self._framed = _peer_framed
 
     def close(self) -> None:
         """Close both pipes, and let go of the memory for what is large."""
         super().close()
-        self._shelves = Shelves()
+        self._shm = ShmTransport()
 
     def _take(self, body: Content, ready: Queue) -> None:
         try:
@@ -64,24 +64,24 @@ class PeerLink(Link):
 
     def _take_rarer(self, kind: int, value: Any, ready: Queue) -> None:
         match kind:
-            case peer.LAID:
-                self._take_laid(self._shelves, Laid(*value), ready)
+            case peer.SHM_BODY:
+                self._read_shm(self._shm, ShmBody(*value), ready)
             case peer.INFO:
                 ready.append(Info(value))
             case peer.REPLY_FOR:
                 link, answer = value
                 current().mailbox.reply(link, *peer.peer_message(answer)[1:])
-            case peer.OFFER:
-                self._shelves.find(Offer(*value))
+            case peer.SHM_OFFER:
+                self._shm.accept_offer(ShmOffer(*value))
             case _:
                 raise ProtocolError(f"not a message of a worker: kind {kind}")
 
-    def _take_laid(self, shelves: Shelves, laid: Laid, ready: Queue) -> None:
-        body = shelves.body(laid)
+    def _read_shm(self, shm: ShmTransport, span: ShmBody, ready: Queue) -> None:
+        body = shm.body(span)
         try:
             self._take(body, ready)
         finally:
-            if shelves.free(laid):
+            if shm.free(span):
                 self.outgoing.send(_ROOM)
 
 

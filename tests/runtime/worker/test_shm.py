@@ -11,7 +11,7 @@ from tests.runtime.test_calls import ask
 from tests.runtime.worker.test_overload import resident
 from tests.support.node import Nodes, NodeUnderTest
 from tests.support.processes import descriptors
-from tests.support.shelf_workers import KINDS, shelves
+from tests.support.shm_workers import KINDS, shm_maps
 
 TREE = """
 name: shelf
@@ -20,7 +20,7 @@ children:
   - {id: giver, start: "WORKERS:Giver"}
   - {id: async, start: "WORKERS:AsyncGiver"}
   - {id: taker, start: "WORKERS:Taker", args: [WORK/log], shutdown: brutal_kill}
-""".replace("WORKERS", "tests.support.shelf_workers")
+""".replace("WORKERS", "tests.support.shm_workers")
 
 CAPACITY = 8 << 20
 MIB = 1 << 20
@@ -36,8 +36,8 @@ def node(nodes: Nodes) -> NodeUnderTest:
 def open_shelves(node: NodeUnderTest) -> None:
     """Have the giver and the taker use the memory from here on."""
     assert node.call("giver", "pass_each", "taker", "bytes", MIB, 3) == 3
-    assert len(shelves(node.pids()["giver"])) == 2
-    assert len(shelves(node.pids()["taker"])) == 2
+    assert len(shm_maps(node.pids()["giver"])) == 2
+    assert len(shm_maps(node.pids()["taker"])) == 2
 
 
 def hold(node: NodeUnderTest) -> Path:
@@ -53,7 +53,7 @@ def hold(node: NodeUnderTest) -> Path:
 def test_every_kind_of_value_comes_back_as_it_was(node: NodeUnderTest, kind: str) -> None:
     for giver in ("giver", "async"):
         assert node.call(giver, "pass_each", "taker", kind, MIB, 10) == 10
-    assert len(shelves(node.pids()["taker"])) == 4
+    assert len(shm_maps(node.pids()["taker"])) == 4
 
 
 @pytest.mark.parametrize("size", LIMITS)
@@ -141,7 +141,7 @@ def test_who_waits_for_room_may_be_interrupted(node: NodeUnderTest) -> None:
     fifo.open("wb").close()
     assert waits.result() == ["answer", None]
     assert [number for number, _, _ in node.call("taker", "all_taken")] == [0, 1, 2, 77]
-    assert len(shelves(node.pids()["giver"])) == 2
+    assert len(shm_maps(node.pids()["giver"])) == 2
 
 
 @pytest.mark.parametrize("size", [MIB, 5 * MIB])
@@ -192,7 +192,7 @@ def test_who_sends_nothing_large_or_only_once_has_none(node: NodeUnderTest) -> N
     with_link = {path: len(descriptors(node.pids()[path])) for path in ("giver", "taker")}
     assert node.call("giver", "pass_each", "taker", "bytes", MIB, 1) == 1
     for path, few in before.items():
-        assert shelves(node.pids()[path]) == []
+        assert shm_maps(node.pids()[path]) == []
         now = len(descriptors(node.pids()[path]))
         assert few <= with_link[path] == now
 
@@ -205,7 +205,7 @@ def test_memory_and_descriptors_are_bounded_and_go_with_the_link(node: NodeUnder
     assert node.call("giver", "pass_each", "taker", "bytes", MIB, 200) == 200
     for pid, before in memory.items():
         assert resident(pid) < before + 2 * CAPACITY
-        assert len(shelves(pid)) == 2
+        assert len(shm_maps(pid)) == 2
     for _ in range(5):
         node.recover("taker")
         open_shelves(node)
@@ -225,4 +225,4 @@ def test_without_descriptors_large_values_go_by_the_pipe(node: NodeUnderTest, le
     node.call("giver", "use_up_descriptors", left)
     assert node.call("giver", "pass_each", "taker", "bytes", MIB, 10) == 10
     assert node.call("giver", "stream", "taker", [MIB], 50) is True
-    assert shelves(node.pids()["giver"]) == []
+    assert shm_maps(node.pids()["giver"]) == []

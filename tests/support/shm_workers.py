@@ -250,13 +250,13 @@ class Giver(GenServer):
         read, write = os.pipe()
         pid = os.fork()
         if pid == 0:
-            os.write(write, repr(len(shelves("self"))).encode())
+            os.write(write, repr(len(shm_maps("self"))).encode())
             os._exit(0)
         os.close(write)
         os.waitpid(pid, 0)
         seen = os.read(read, 100).decode()
         os.close(read)
-        return [seen, str(len(shelves("self")))]
+        return [seen, str(len(shm_maps("self")))]
 
     @call
     def use_up_descriptors(self, left: int) -> None:
@@ -310,6 +310,8 @@ class AsyncGiver(GenServer):
         return await aio.call(name, "pid", timeout=None)  # type: ignore[no-any-return]
 
 
-def shelves(pid: int | str) -> list[str]:
+def shm_maps(pid: int | str) -> list[str]:
     """List what a process has of the memory that large values lie in."""
-    return [line for line in Path(f"/proc/{pid}/maps").read_text().splitlines() if "shelf" in line]
+    return [
+        line for line in Path(f"/proc/{pid}/maps").read_text().splitlines() if "otpy: shm" in line
+    ]
