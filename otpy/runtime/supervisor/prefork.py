@@ -147,10 +147,19 @@ class PreforkPool:
         Raises:
             OSError: There are too many processes or open files, or there is no memory.
         """
-        spare = self._next() or self._fork(siblings, count_ahead())
-        if self._server.pid is not None and not self._spares:
-            self._order_ahead(max(1, min(count_ahead(), BATCH)))
-        return spare
+        return self._next() or self._fork(siblings, count_ahead())
+
+    def refill(self, siblings: int, count_ahead: Callable[[], int]) -> None:
+        """Have the next spares forked while this process does something else, if there are many.
+
+        Args:
+            siblings: How many workers there are now.
+            count_ahead: As of `take`.
+        """
+        if not self._spares and self._ordered is None and siblings > MANY // 2:
+            ahead = count_ahead()
+            if self._server.pid is not None or siblings + ahead > MANY:
+                self._order_ahead(max(1, min(ahead, BATCH)))
 
     def ended(self, pid: int) -> bool:
         """Reap a spare or the fork server, which somebody has killed; return whether it was one."""

@@ -253,7 +253,9 @@ class Reaper:
     def _reap(self, pid: int) -> None:
         if pid in self._spares.spare_pids and self._spares.spare_ended(pid):
             return
-        os.waitpid(pid, os.WNOHANG)
+        # What forks ahead may have been found dead, and reaped, in this moment.
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG)
         if pid in self._ending or pid in self._stopping:
             self._may_be_left = True  # its children fall to us now
         for known in (self._ending, self._stopping, self._subtrees, self._untouchable):
@@ -268,10 +270,11 @@ class Reaper:
     def _scan(self) -> None:
         """End every child that is nobody's any more."""
         self._may_be_left = False
+        spares = self._spares.spare_pids  # before the list: some may be reaped as these are counted
         try:
             # Of thousands of children nearly all are supervised: those are left out in one step.
             for pid in sorted(set(self._list.read()).difference(self._supervised)):
-                if not self._is_known(pid):
+                if pid not in spares and not self._is_known(pid):
                     self._judge(pid)
         except OSError as error:
             self._may_be_left = True
@@ -286,7 +289,6 @@ class Reaper:
 
     def _is_known(self, pid: int) -> bool:
         known = (
-            self._spares.spare_pids,
             self._ending,
             self._stopping,
             self._untouchable,

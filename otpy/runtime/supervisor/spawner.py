@@ -105,6 +105,7 @@ class Spawner:
         )
         self._workers += 1
         child.channel.send(_assignment(spec, path, incarnation))
+        self._prefork.refill(self._workers, ahead)
         return child
 
     def discard(self, child: Child) -> None:
