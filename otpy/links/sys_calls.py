@@ -9,7 +9,7 @@ from otpy.wire.gateway import Statistics, Stopped
 from otpy.wire.sys_messages import (
     DumpStacks,
     GetState,
-    ReadGauges,
+    ReadCounters,
     ReplaceState,
     Resume,
     Suspend,
@@ -79,7 +79,7 @@ class SystemCalls:
             NoProcess: There is no such process at this moment, or it is none that takes messages.
             ProcessDown: Its supervisor died before it answered.
         """
-        (row,) = self._oversee(ReadGauges(), timeout, tuple[Statistics])
+        (row,) = self._oversee(ReadCounters(), timeout, tuple[Statistics])
         return row
 
     def stack(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> str:

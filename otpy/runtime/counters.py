@@ -2,7 +2,7 @@
 
 It costs a worker no message and no descriptor, and tells of one that is stuck as well as of one
 that is idle. Each number is written by one process and read by another, eight aligned bytes at
-once; the numbers of a gauge may be of two moments.
+once; the counters of a worker may be of two moments.
 """
 
 import errno
@@ -30,27 +30,27 @@ _SLOTS: Final = 1 << 18
 """Of a supervisor; memory is taken for those that are used."""
 
 
-def private_gauge() -> memoryview:
-    """Make a gauge that nobody else reads."""
+def private_counters() -> memoryview:
+    """Return counters that no other process reads."""
     return memoryview(bytearray(_SLOT_BYTES)).cast("Q")
 
 
-def busy_for(gauge: memoryview) -> float | None:
-    """Tell for how many seconds the worker has been busy with one message; None if it waits."""
-    since = gauge[BUSY_SINCE]
+def busy_for(counters: memoryview) -> float | None:
+    """Return for how many seconds the worker has been busy with one message; None if it waits."""
+    since = counters[BUSY_SINCE]
     return max(0, time.monotonic_ns() - since) / 1e9 if since else None
 
 
-def queued(gauge: memoryview) -> int:
-    """Tell how many messages were read and wait to be taken."""
-    return max(0, int(gauge[ARRIVED] - gauge[TAKEN]))
+def queued(counters: memoryview) -> int:
+    """Return how many messages were read and wait to be taken."""
+    return max(0, int(counters[ARRIVED] - counters[TAKEN]))
 
 
-class Board:
-    """The gauges of a supervisor's workers, in memory that all of them share.
+class CounterPage:
+    """The counters of a supervisor's workers, in memory that all of them share.
 
-    The memory is inherited, and mapped at the first `take`: before the first worker is forked, or
-    whatever forks workers.
+    The memory is inherited, and mapped at the first `allocate`: before the first worker is forked,
+    or whatever forks workers.
     """
 
     def __init__(self) -> None:
@@ -58,8 +58,8 @@ class Board:
         self._memory = memoryview(b"")
         self._used = 0
 
-    def take(self) -> int:
-        """Take a gauge that shows nothing yet; `give_back` it when its worker has ended.
+    def allocate(self) -> int:
+        """Return the number of counters that are zero; `free` it when their worker has ended.
 
         Raises:
             OSError: There is no memory.
@@ -69,9 +69,9 @@ class Board:
         if not self._free:
             return self._next()
         number = self._free.pop()
-        gauge = self.at(number)
-        for place in range(len(gauge)):
-            gauge[place] = 0
+        counters = self.at(number)
+        for place in range(len(counters)):
+            counters[place] = 0
         return number
 
     def _next(self) -> int:
@@ -81,10 +81,10 @@ class Board:
         return self._used - 1
 
     def at(self, number: int) -> memoryview:
-        """Return a gauge that was taken."""
+        """Return the counters of a number that was allocated."""
         start = number * _SLOT_BYTES
         return self._memory[start : start + _SLOT_BYTES].cast("Q")
 
-    def give_back(self, number: int) -> None:
-        """Have the gauge for another worker."""
+    def free(self, number: int) -> None:
+        """Keep the number for another worker."""
         self._free.append(number)

@@ -78,7 +78,7 @@ class Trace(SysRequest, frozen=True):
     operation = "trace"
 
 
-class ReadGauges(SysRequest, frozen=True):
+class ReadCounters(SysRequest, frozen=True):
     """Return what a worker does, or all the workers of a supervisor."""
 
     operation = "statistics"

@@ -36,7 +36,7 @@ INQUIRIES: list[sys_messages.SysRequest] = [
     sys_messages.GetState(),
     sys_messages.Suspend(),
     sys_messages.Resume(),
-    sys_messages.ReadGauges(),
+    sys_messages.ReadCounters(),
     sys_messages.DumpStacks(),
 ]
 

@@ -8,7 +8,7 @@ from otpy.wire.gateway import Statistics, Stopped
 from otpy.wire.sys_messages import (
     DumpStacks,
     GetState,
-    ReadGauges,
+    ReadCounters,
     ReplaceState,
     Resume,
     Suspend,
@@ -80,7 +80,7 @@ class SystemCalls:
             NoProcess: There is no such process at this moment, or it is none that takes messages.
             ProcessDown: Its supervisor died before it answered.
         """
-        (row,) = await self._oversee(ReadGauges(), timeout, tuple[Statistics])
+        (row,) = await self._oversee(ReadCounters(), timeout, tuple[Statistics])
         return row
 
     async def stack(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> str:

@@ -62,7 +62,7 @@ from otpy.wire.control import (
 )
 from otpy.wire.gateway import VERSION, GatewayRequest
 from otpy.wire.link import request_value
-from otpy.wire.sys_messages import ReadGauges, SysRequest, Trace
+from otpy.wire.sys_messages import ReadCounters, SysRequest, Trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,9 +309,9 @@ class Gateway:
     def _statistics(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
         kind = "supervisor" if arguments.get("below") else "worker"
         name = str(arguments["name"])
-        entry = self._directory.resolve_as(kind, name, ReadGauges.expected)
+        entry = self._directory.resolve_as(kind, name, ReadCounters.expected)
         self._pending.ask(
-            PendingRequest(client, number, entry.path, way_to(entry.path)), ReadGauges()
+            PendingRequest(client, number, entry.path, way_to(entry.path)), ReadCounters()
         )
 
     def _stop(self, client: Client, number: int, arguments: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from typing import Final
 
 from otpy.links.protocol import ClientProtocol
 from otpy.runtime.control_channel import WORKER, end_of_supervisor
-from otpy.runtime.counters import private_gauge
+from otpy.runtime.counters import private_counters
 from otpy.runtime.gateway.handoff import open_handoff
 from otpy.runtime.worker.mailbox import WorkerMailbox
 from otpy.runtime.worker.main import run_worker
@@ -43,7 +43,7 @@ def warm_up() -> None:
         ours, theirs = control_pipe()
         supervisor, mailbox = (
             end_of_supervisor(ours, WORKER),
-            WorkerMailbox(theirs, private_gauge()),
+            WorkerMailbox(theirs, private_counters()),
         )
         # With a signal that this process does not handle, as it does SIGTERM.
         assignment = Assignment("warm-up", 1, f"{_SERVER}:WarmUpServer", stop_signal=_UNHANDLED)

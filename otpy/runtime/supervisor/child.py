@@ -45,8 +45,8 @@ class Child:
         overdue: Its budget was over before everything of it had ended.
         traps: It wants to be told to shut down, not signalled.
         served: It answers system messages.
-        gauge: What a worker does at this moment; see `otpy.runtime.counters`.
-        slot: The number of the gauge.
+        counters: What a worker does at this moment; see `otpy.runtime.counters`.
+        slot: The number of the counters.
         born: The `boot_time` from which on it can have started other processes.
         forced_exit: Why it was killed, if it was: a linked process ended, or it sent no message.
     """
@@ -58,7 +58,7 @@ class Child:
     pidfd: Descriptor
     channel: MessageSocket
     output: ChildOutput | None = None
-    gauge: memoryview | None = None
+    counters: memoryview | None = None
     slot: int | None = None
     supervisors: dict[str, int] = field(default_factory=dict)
     ready: bool = False
@@ -272,27 +272,27 @@ class Child:
 
     def statistics(self) -> Statistics | None:
         """Read what it does; None if it is no worker that takes messages."""
-        if self.gauge is None or self.kind == "command":
+        if self.counters is None or self.kind == "command":
             return None
         return Statistics(
             path=self.path,
             pid=self.pid,
             incarnation=self.incarnation,
             uptime=time.monotonic() - self.started_at,
-            messages=self.gauge[TAKEN],
-            casts=self.gauge[CASTS],
-            infos=self.gauge[INFOS],
-            busy=busy_for(self.gauge),
-            queue=queued(self.gauge),
-            suspended=bool(self.gauge[SUSPENDED]),
+            messages=self.counters[TAKEN],
+            casts=self.counters[CASTS],
+            infos=self.counters[INFOS],
+            busy=busy_for(self.counters),
+            queue=queued(self.counters),
+            suspended=bool(self.counters[SUSPENDED]),
         )
 
     @property
     def load(self) -> int:
         """How many messages it has, the one in hand included."""
-        if self.gauge is None:
+        if self.counters is None:
             return 0
-        return queued(self.gauge) + (busy_for(self.gauge) is not None)
+        return queued(self.counters) + (busy_for(self.counters) is not None)
 
     def close(self) -> None:
         """Give back everything that its supervisor held for it."""

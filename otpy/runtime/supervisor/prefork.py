@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from otpy.runtime.child_pipes import Pipes, open_pipes
-from otpy.runtime.counters import Board
+from otpy.runtime.counters import CounterPage
 from otpy.system.descriptor import Descriptor
 from otpy.system.fork_server import MOST, Ends, ForkServer, Job, ServerGone
 from otpy.system.spawn import fork_watched
@@ -44,7 +44,7 @@ class SpareProcess:
     """A process that waits to be told which child it is.
 
     Attributes:
-        slot: The number of its gauge.
+        slot: The number of its counters.
     """
 
     pid: int
@@ -75,18 +75,18 @@ class _Batch:
             for one of those after it, it is of fewer.
     """
 
-    def __init__(self, count: int, board: Board) -> None:
-        self._board = board
+    def __init__(self, count: int, counter_page: CounterPage) -> None:
+        self._counter_page = counter_page
         self._own = [self._one()]
         with contextlib.suppress(OSError):
             self._own.extend(self._one() for _ in range(count - 1))
 
     def _one(self) -> tuple[Pipes, int]:
-        slot = self._board.take()
+        slot = self._counter_page.allocate()
         try:
             return open_pipes(output=True), slot
         except OSError:
-            self._board.give_back(slot)
+            self._counter_page.free(slot)
             raise
 
     @property
@@ -112,21 +112,23 @@ class _Batch:
     def _give_back(self, unused: list[tuple[Pipes, int]]) -> None:
         for pipes, slot in unused:
             pipes.close_ours()
-            self._board.give_back(slot)
+            self._counter_page.free(slot)
 
 
 class PreforkPool:
     """Forks spares, a batch at a time.
 
     Args:
-        main: Is a spare, in the process forked here, given its gauge's number and its ends of the
-            pipes; tells its exit status.
-        board: Where the gauges are from.
+        main: Runs a spare, in the process forked here, given the number of its counters and its
+            ends of the pipes; returns its exit status.
+        counter_page: Where the counters are allocated.
         server: Forks them where there are many.
     """
 
-    def __init__(self, main: Callable[[int, Ends], int], board: Board, server: ForkServer) -> None:
-        self._main, self._board, self._server = main, board, server
+    def __init__(
+        self, main: Callable[[int, Ends], int], counter_page: CounterPage, server: ForkServer
+    ) -> None:
+        self._main, self._counter_page, self._server = main, counter_page, server
         self._spares: deque[SpareProcess] = deque()
         self._pids: set[int] = set()
         self._ordered: _Batch | None = None
@@ -196,7 +198,7 @@ class PreforkPool:
     def discard(self, spare: SpareProcess) -> None:
         """End one that cannot be used."""
         spare.end()
-        self._board.give_back(spare.slot)
+        self._counter_page.free(spare.slot)
 
     def _kill_spares_but(self, left: int) -> None:
         while len(self._spares) > left:
@@ -241,7 +243,7 @@ class PreforkPool:
             raise
 
     def _fork_here(self, count: int) -> list[SpareProcess]:
-        batch = _Batch(count, self._board)
+        batch = _Batch(count, self._counter_page)
         forked: list[tuple[int, Descriptor]] = []
         try:
             forked = fork_watched([partial(self._main, *job) for job in batch.jobs])
@@ -258,7 +260,7 @@ class PreforkPool:
                 self._ordered = self._order(count)
 
     def _order(self, count: int) -> _Batch:
-        batch = _Batch(count, self._board)
+        batch = _Batch(count, self._counter_page)
         is_ordered = False
         try:
             self._server.order(batch.jobs)

@@ -39,7 +39,7 @@ from otpy.wire.control import (
     StartTask,
     StopProcess,
 )
-from otpy.wire.sys_messages import ReadGauges, SysRequest
+from otpy.wire.sys_messages import ReadCounters, SysRequest
 
 NOBODY: Final = 0
 """The token of a question whose answer nobody waits for."""
@@ -217,7 +217,7 @@ class Router:
     ) -> None:
         request = None if isinstance(message, Introduce) else message.request
         match request:
-            case ReadGauges():
+            case ReadCounters():
                 self._send(origin, Answered(message.token, self._children.readings(), {}))
             case None | SendSignal() | StopProcess() | SysRequest():
                 self._refuse(origin, message, fds, self._no_server())

@@ -11,7 +11,7 @@ from otpy.core.spec import ChildSpec, SupervisorSpec, seconds_of
 from otpy.runtime.bootstrap import Bootstrap
 from otpy.runtime.child_pipes import Pipes, open_pipes
 from otpy.runtime.control_channel import GATEWAY, SUPERVISOR, WORKER, end_of_supervisor
-from otpy.runtime.counters import Board
+from otpy.runtime.counters import CounterPage
 from otpy.runtime.stdout import Terminal
 from otpy.runtime.supervisor.child import Child, stop_signal_of
 from otpy.runtime.supervisor.output import ChildOutput
@@ -48,13 +48,13 @@ class Spawner:
         self._loop, self._terminal = loop, terminal
         self._held, self._run_other = held, run_other
         self._pid = os.getpid()
-        self._board = Board()
+        self._counter_page = CounterPage()
         watch_forks()
         self.stacks = StackDumps(loop)
         self._kept: tuple[int, ...] = ()
         self._workers = 0
         server = ForkServer(self._run_spare, self._loop.close, lambda: self._kept)
-        self._prefork = PreforkPool(self._run_spare_of_ours, self._board, server)
+        self._prefork = PreforkPool(self._run_spare_of_ours, self._counter_page, server)
 
     @property
     def spare_pids(self) -> Container[int]:
@@ -100,7 +100,7 @@ class Spawner:
             pidfd=spare.pidfd,
             channel=end_of_supervisor(spare.pipes.control, WORKER),
             output=output,
-            gauge=self._board.at(spare.slot),
+            counters=self._counter_page.at(spare.slot),
             slot=spare.slot,
         )
         self._workers += 1
@@ -121,7 +121,7 @@ class Spawner:
         self.stacks.forget(child, reason)
         child.close()
         if child.slot is not None:
-            self._board.give_back(child.slot)
+            self._counter_page.free(child.slot)
             self._workers -= 1
             self._prefork.shrunk(self._workers)
 
@@ -172,7 +172,7 @@ class Spawner:
         return self._run_spare(slot, ends)
 
     def _run_spare(self, slot: int, ends: Ends) -> int:
-        return run_spare(ends, self._board.at(slot), self._kept, self._pid)
+        return run_spare(ends, self._counter_page.at(slot), self._kept, self._pid)
 
     def _run_child(self, main: Callable[[], int]) -> int:
         self._loop.close()

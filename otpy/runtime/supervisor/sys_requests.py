@@ -9,7 +9,7 @@ from otpy.errors import OtpyError
 from otpy.runtime.supervisor.child import Child
 from otpy.runtime.supervisor.supervisor_view import Family
 from otpy.wire.control import Plain
-from otpy.wire.sys_messages import DumpStacks, ReadGauges, SysRequest
+from otpy.wire.sys_messages import DumpStacks, ReadCounters, SysRequest
 
 Reply: TypeAlias = Callable[[Plain | OtpyError], None]
 
@@ -37,6 +37,6 @@ def _dump_stacks(_request: SysRequest, child: Child, supervisor: Family, reply: 
 
 
 HANDLERS: Final[Mapping[type[SysRequest], Handler]] = {
-    ReadGauges: _read_counters,
+    ReadCounters: _read_counters,
     DumpStacks: _dump_stacks,
 }

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from otpy.errors import NoProcess, NotSendable, ProtocolError
-from otpy.runtime.counters import ARRIVED, BUSY_SINCE, CASTS, INFOS, TAKEN, private_gauge
+from otpy.runtime.counters import ARRIVED, BUSY_SINCE, CASTS, INFOS, TAKEN, private_counters
 from otpy.runtime.worker.connections import READ_BYTES, Cast, Info, Link, LinkCall, flush_blocked
 from otpy.runtime.worker.handoff import HandoffAcceptor
 from otpy.runtime.worker.peer_connections import PeerLink
@@ -42,7 +42,7 @@ class WorkerMailbox:
 
     Args:
         control: The worker's end of the pipe to its supervisor.
-        gauge: Where the supervisor sees what the worker does; see `otpy.runtime.counters`.
+        counters: Where the supervisor sees what the worker does; see `otpy.runtime.counters`.
 
     Attributes:
         interruptions: What the supervisor asks beside the messages.
@@ -50,10 +50,10 @@ class WorkerMailbox:
             put there by who waits outside of `next`, on an event loop.
     """
 
-    def __init__(self, control: Descriptor, gauge: memoryview) -> None:
+    def __init__(self, control: Descriptor, counters: memoryview) -> None:
         self._control_fd = control.fileno()
         self.control = Control(control, self._received)
-        self._gauge, self._taken = gauge, 0
+        self._counters, self._taken = counters, 0
         self._child: Assignment | None = None
         self._order: ShutDown | StopProcess | None = None
         self._epoll = select.epoll()
@@ -70,7 +70,7 @@ class WorkerMailbox:
         self._deserted: Callable[[], object] | None = None
         self._urgent, self._looked_at = False, 0
         self._down: tuple[object, ...] | None = None
-        self.interruptions = Interruptions(self.control, self._epoll, gauge, self._links)
+        self.interruptions = Interruptions(self.control, self._epoll, counters, self._links)
         self.stop_signals = StopSignals(self._epoll, self._asked_by_signal)
 
     @property
@@ -83,7 +83,7 @@ class WorkerMailbox:
         while self._child is None:
             self._epoll.poll()
             self.control.read()
-        self._gauge[BUSY_SINCE] = time.monotonic_ns()
+        self._counters[BUSY_SINCE] = time.monotonic_ns()
         return self._child
 
     @property
@@ -134,7 +134,7 @@ class WorkerMailbox:
             if now - self._looked_at > _CONTROL_EVERY_NS:
                 self._look_at_control(now)  # else the wait does
         else:
-            self._gauge[BUSY_SINCE] = 0
+            self._counters[BUSY_SINCE] = 0
             while not ready:  # meanwhile, another thread may set a timer
                 self._comes_within(None) if self._heap else self._wait(-1.0)
             now = _now()
@@ -144,11 +144,11 @@ class WorkerMailbox:
         if self.interruptions.tracing is not None:
             self.interruptions.tracing.received(message)
         self._taken = taken = self._taken + 1
-        gauge = self._gauge
-        gauge[TAKEN] = taken
+        counters = self._counters
+        counters[TAKEN] = taken
         if type(message) is not LinkCall:
-            gauge[CASTS if type(message) is Cast else INFOS] += 1
-        gauge[BUSY_SINCE] = now
+            counters[CASTS if type(message) is Cast else INFOS] += 1
+        counters[BUSY_SINCE] = now
         return message
 
     def _comes_within(self, timeout: float | None) -> bool:
@@ -164,7 +164,7 @@ class WorkerMailbox:
                 self._count()
             if self._ready:
                 return True
-            self._gauge[BUSY_SINCE] = 0
+            self._counters[BUSY_SINCE] = 0
             if deadline is not None and time.monotonic() >= deadline:
                 self._wait(0.0)
                 return bool(self._ready)
@@ -218,7 +218,7 @@ class WorkerMailbox:
 
     def timed_out(self) -> Info:
         """Make the message of a server's timeout, which is in hand now."""
-        self._gauge[BUSY_SINCE] = time.monotonic_ns()
+        self._counters[BUSY_SINCE] = time.monotonic_ns()
         return Info("timeout")
 
     def notify_exit(self, reason: str, traceback: str) -> None:
@@ -241,7 +241,7 @@ class WorkerMailbox:
 
         Held open there, they would hide the worker's death from whoever waits for end-of-file.
         """
-        self._gauge = private_gauge()
+        self._counters = private_counters()
         self.stop_signals.reset()
         self._epoll.close()
         for link in self._links.values():
@@ -284,7 +284,7 @@ class WorkerMailbox:
 
     def _count(self) -> None:
         """Show how many messages have arrived."""
-        self._gauge[ARRIVED] = self._taken + len(self._ready)
+        self._counters[ARRIVED] = self._taken + len(self._ready)
 
     def _attend(self) -> None:
         """Do what does not wait for messages; while suspended, do nothing else."""

@@ -66,7 +66,7 @@ def watch_forks() -> None:
 
 def run_spare(
     ends: tuple[Descriptor, Descriptor],
-    gauge: memoryview,
+    counters: memoryview,
     kept: tuple[int, ...],
     supervisor: int,
 ) -> int:
@@ -74,7 +74,7 @@ def run_spare(
 
     Args:
         ends: Of the pipe to its supervisor, and of the one that takes what it prints.
-        gauge: Where it shows the supervisor what it does.
+        counters: Where it shows the supervisor what it does.
         kept: Descriptors that stay open.
         supervisor: Its pid.
     """
@@ -82,7 +82,7 @@ def run_spare(
     become_child("otpy: worker", (control.fileno(), *kept), output)
     # Not in the node, which would write to other pages of its own between the forks of any two.
     os.register_at_fork(before=before_fork, after_in_parent=after_fork)
-    mailbox = WorkerMailbox(control, gauge)
+    mailbox = WorkerMailbox(control, counters)
     child = mailbox.assigned()
     # Not before: of one that a fork server has forked, another was the parent at first.
     become_worker(supervisor)

@@ -32,7 +32,7 @@ class Interruptions:
     Args:
         control: The pipe to the supervisor.
         epoll: What the worker waits with.
-        gauge: Where the supervisor sees what the worker does.
+        counters: Where the supervisor sees what the worker does.
         links: All links of the worker, which a trace listens to.
 
     Attributes:
@@ -46,11 +46,11 @@ class Interruptions:
         self,
         control: Control,
         epoll: select.epoll,
-        gauge: memoryview,
+        counters: memoryview,
         links: Mapping[int, Link],
     ) -> None:
         self._control, self._epoll = control, epoll
-        self._gauge, self._links = gauge, links
+        self._counters, self._links = counters, links
         self._asked: deque[tuple[Ask, tuple[Descriptor, ...]]] = deque()
         self._alarm: Descriptor | None = None
         self.oversee: Callable[[SysRequest], Plain | OtpyError] = _no_server
@@ -74,7 +74,7 @@ class Interruptions:
         it itself if this is called by a signal handler, or by a task while its loop waits.
         """
         is_main = threading.current_thread() is threading.main_thread()
-        if not is_main or not self._gauge[BUSY_SINCE] or threading.active_count() > 1:
+        if not is_main or not self._counters[BUSY_SINCE] or threading.active_count() > 1:
             os.eventfd_write(self._alarm_fd().fileno(), 1)
         return not is_main
 
@@ -101,13 +101,13 @@ class Interruptions:
             self.served += 1
             message, fds = self._asked.popleft()
             answer = Answered(message.token, self._answer(message, fds), {})
-            self._gauge[SUSPENDED] = self.suspended
+            self._counters[SUSPENDED] = self.suspended
             with contextlib.suppress(NoProcess):
                 self._control.tell(answer)
 
     def stand_by(self, signals: StopSignals) -> None:
         """Wait until the supervisor or a stop signal has said something, and for nobody else."""
-        self._gauge[BUSY_SINCE] = 0
+        self._counters[BUSY_SINCE] = 0
         assert self._alarm is not None
         poll = select.poll()
         for waited in (self._control, self._alarm):

@@ -6,12 +6,12 @@ from pathlib import Path
 
 _UNNEEDED = """
 import os, signal
-from otpy.runtime.counters import Board
+from otpy.runtime.counters import CounterPage
 from otpy.runtime.supervisor.prefork import PreforkPool
 from otpy.system.fork_server import ForkServer
 
 main = lambda slot, ends: signal.pause() or 0
-pool = PreforkPool(main, Board(), ForkServer(main, lambda: None, lambda: ()))
+pool = PreforkPool(main, CounterPage(), ForkServer(main, lambda: None, lambda: ()))
 first = pool.take(0, lambda: 3)
 assert len(pool.pids) == 3
 others = [os.eventfd(0) for _ in range(20)]  # whatever has the numbers by then
