@@ -90,6 +90,6 @@ class GatewayProtocol:
 
     def take_leftovers(self) -> tuple[Descriptor, ...]:
         """Hand over the descriptors of answers that never came whole, to be closed."""
-        leftovers = tuple(self._fds)
+        unread = tuple(self._fds)
         self._fds.clear()
-        return leftovers
+        return unread

@@ -52,7 +52,7 @@ class Runtime(Protocol):
     def emit(self, report: Report) -> None:
         """Publish a decision."""
 
-    def came_up(self) -> None:
+    def on_booted(self) -> None:
         """Tell the parent that all children are started."""
 
     def give_up(self, reason: ExitReason) -> None:
@@ -77,7 +77,7 @@ def perform(action: Action, runtime: Runtime) -> None:
         case Emit(report=report):
             runtime.emit(report)
         case Up():
-            runtime.came_up()
+            runtime.on_booted()
         case GiveUp(reason=reason):
             runtime.give_up(reason)
         case _:

@@ -120,16 +120,16 @@ class Work:
     start: Queue[str] = field(default_factory=Queue)
 
 
-class Outlook(Enum):
+class Availability(Enum):
     """What somebody who looks for a child may expect.
 
     `ENDING`: it will be known once the child, or its supervisor, has ended.
     """
 
     UP = auto()
-    COMING = auto()
+    STARTING = auto()
     GONE = auto()
-    ENDING = auto()
+    STOPPING = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,20 +203,20 @@ def is_asked_to_start(state: SupervisorState) -> bool:
     return state.work is not None and isinstance(state.work.purpose, StartingOne)
 
 
-def outlook(state: SupervisorState, child_id: str) -> Outlook:
+def availability(state: SupervisorState, child_id: str) -> Availability:
     """Tell whether a child runs, will run without anybody's doing, or will not.
 
     While a supervisor ends, what has not been stopped yet is as much there as before.
     """
     child = state.children.get(child_id)
     if child is not None and child.status is Status.RUNNING:
-        return Outlook.UP
+        return Availability.UP
     if state.ending:
         ends = child is not None and child.status in ALIVE
-        return Outlook.ENDING if ends or not state.ends_for_good else Outlook.GONE
+        return Availability.STOPPING if ends or not state.ends_for_good else Availability.GONE
     if child is None:
-        return Outlook.GONE
-    return Outlook.COMING if _will_be_started(state, child) else Outlook.GONE
+        return Availability.GONE
+    return Availability.STARTING if _will_be_started(state, child) else Availability.GONE
 
 
 def comes_back(state: SupervisorState, child_id: str) -> bool:

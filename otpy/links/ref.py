@@ -29,7 +29,7 @@ from otpy.links.sys_calls import SystemCalls
 from otpy.links.waiter import NotDelivered
 from otpy.wire.frames import Frame
 
-STRANGERS: Final = 10
+MAX_MISMATCHED_HELLOS: Final = 10
 """Greetings of another incarnation than the gateway named, before it is an error."""
 
 
@@ -198,7 +198,7 @@ class Ref(Calls, SystemCalls):
         return self
 
     def _greeted_alone(self, deadline: float | None) -> Link:
-        for _ in range(STRANGERS):
+        for _ in range(MAX_MISMATCHED_HELLOS):
             link = self.introduced(deadline)
             while not link.await_greeting(deadline):
                 self.drop(link)

@@ -1,4 +1,4 @@
-"""Where a supervisor or the gateway stands in its tree, as it is told at the fork."""
+"""What a supervisor or the gateway is given at the fork."""
 
 from dataclasses import dataclass, field
 
@@ -8,14 +8,14 @@ from otpy.system.descriptor import Descriptor
 
 @dataclass(frozen=True, slots=True)
 class Bootstrap:
-    """Where a process stands.
+    """What a supervisor or the gateway inherits at the fork.
 
     Attributes:
         path: From the root; "" is the root supervisor.
         parent: Pid of its supervisor.
         control: Its end of the pipe to its supervisor.
-        held: Descriptors that say that the node is there, which the node, its gateway and its
-            supervisors hold: the lock's first.
+        inherited_fds: Descriptors that say that the node is there, which the node, its gateway and
+            its supervisors hold: the lock's first.
         numbers: For a supervisor: the last incarnation numbers of what was below an earlier one, by
             path.
     """
@@ -23,5 +23,5 @@ class Bootstrap:
     path: str
     parent: int
     control: Descriptor
-    held: tuple[int, ...]
+    inherited_fds: tuple[int, ...]
     numbers: Numbers = field(default_factory=Numbers)

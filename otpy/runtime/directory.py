@@ -45,7 +45,7 @@ class Entry:
     started_at: float | None = None
     reason: str = ""
     stale: bool = False
-    came_up: bool = False
+    was_up: bool = False
     children: "dict[str, Entry]" = field(default_factory=dict)
 
     def ended(self, reason: str) -> None:
@@ -138,8 +138,8 @@ class Directory:
                 entry.incarnation, entry.started_at = incarnation, at
             case ChildStarted(incarnation=incarnation):
                 entry.state = "running"
-                entry.restarts += entry.came_up
-                entry.came_up = True
+                entry.restarts += entry.was_up
+                entry.was_up = True
                 self._forget_names(entry.path, incarnation)
                 _drop_stale(entry)
             case ChildStopping():

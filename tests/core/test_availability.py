@@ -3,36 +3,48 @@
 from otpy.core.exits import Killed, Normal, Shutdown
 from otpy.core.messages import BootAsked, StartChild, StopAsked, TerminateChild
 from otpy.core.spec import ChildSpec, Restart, Strategy, SupervisorSpec
-from otpy.core.state import Outlook, comes_back, outlook, starts_ahead
+from otpy.core.state import Availability, availability, comes_back, starts_ahead
 from tests.core.machine import A, B, C, Machine, child, running
 
 TRANSIENT = child("x", Restart.TRANSIENT)
 TEMPORARY = child("t", Restart.TEMPORARY)
 
 
-def outlooks(supervisor: Machine) -> dict[str, Outlook]:
-    return {id_: outlook(supervisor.state, id_) for id_ in supervisor.state.children}
+def availabilities(supervisor: Machine) -> dict[str, Availability]:
+    return {id_: availability(supervisor.state, id_) for id_ in supervisor.state.children}
 
 
 def test_a_running_child_is_up_and_an_unknown_one_gone() -> None:
     supervisor = running(A)
-    assert outlook(supervisor.state, "a") is Outlook.UP
-    assert outlook(supervisor.state, "z") is Outlook.GONE
+    assert availability(supervisor.state, "a") is Availability.UP
+    assert availability(supervisor.state, "z") is Availability.GONE
 
 
 def test_during_the_boot_children_are_coming() -> None:
     supervisor = Machine(A, B, C)
     supervisor.hear(BootAsked())
     supervisor.started("a")
-    assert outlooks(supervisor) == {"a": Outlook.UP, "b": Outlook.COMING, "c": Outlook.COMING}
+    assert availabilities(supervisor) == {
+        "a": Availability.UP,
+        "b": Availability.STARTING,
+        "c": Availability.STARTING,
+    }
 
 
 def test_during_a_group_restart_its_children_are_coming() -> None:
     supervisor = running(A, B, C, strategy=Strategy.REST_FOR_ONE)
     supervisor.exited("b")
-    assert outlooks(supervisor) == {"a": Outlook.UP, "b": Outlook.COMING, "c": Outlook.COMING}
+    assert availabilities(supervisor) == {
+        "a": Availability.UP,
+        "b": Availability.STARTING,
+        "c": Availability.STARTING,
+    }
     supervisor.exited("c", Shutdown())
-    assert outlooks(supervisor) == {"a": Outlook.UP, "b": Outlook.COMING, "c": Outlook.COMING}
+    assert availabilities(supervisor) == {
+        "a": Availability.UP,
+        "b": Availability.STARTING,
+        "c": Availability.STARTING,
+    }
 
 
 def test_a_child_whose_end_waits_is_coming_if_it_will_be_restarted() -> None:
@@ -41,20 +53,20 @@ def test_a_child_whose_end_waits_is_coming_if_it_will_be_restarted() -> None:
     supervisor.exited("b", Normal())
     supervisor.exited("x", Normal())
     supervisor.exited("t", Killed())
-    assert outlooks(supervisor) == {
-        "a": Outlook.COMING,
-        "b": Outlook.COMING,
-        "x": Outlook.GONE,
-        "t": Outlook.GONE,
+    assert availabilities(supervisor) == {
+        "a": Availability.STARTING,
+        "b": Availability.STARTING,
+        "x": Availability.GONE,
+        "t": Availability.GONE,
     }
 
 
 def test_a_child_that_is_down_is_coming_if_its_group_will_wake_it() -> None:
     supervisor = running(A, TRANSIENT, C, strategy=Strategy.ONE_FOR_ALL)
     supervisor.exited("x", Normal())
-    assert outlook(supervisor.state, "x") is Outlook.GONE
+    assert availability(supervisor.state, "x") is Availability.GONE
     supervisor.exited("a")
-    assert outlook(supervisor.state, "x") is Outlook.COMING
+    assert availability(supervisor.state, "x") is Availability.STARTING
 
 
 def test_behind_a_failed_restart_the_rest_of_the_group_is_coming() -> None:
@@ -63,11 +75,11 @@ def test_behind_a_failed_restart_the_rest_of_the_group_is_coming() -> None:
     supervisor.exited("c", Shutdown())
     supervisor.ask(1, StartChild(child("n")))  # holds the next try up
     supervisor.failed("b")
-    assert outlooks(supervisor) == {
-        "a": Outlook.UP,
-        "b": Outlook.COMING,
-        "c": Outlook.COMING,
-        "n": Outlook.COMING,
+    assert availabilities(supervisor) == {
+        "a": Availability.UP,
+        "b": Availability.STARTING,
+        "c": Availability.STARTING,
+        "n": Availability.STARTING,
     }
 
 
@@ -80,39 +92,39 @@ def test_a_temporary_child_does_not_wait_for_another() -> None:
     supervisor.failed("b")
     supervisor.started("t")
     supervisor.exited("t", Normal())
-    assert outlooks(supervisor) == {
-        "b": Outlook.COMING,
-        "c": Outlook.COMING,
-        "t": Outlook.GONE,
-        "a": Outlook.COMING,
+    assert availabilities(supervisor) == {
+        "b": Availability.STARTING,
+        "c": Availability.STARTING,
+        "t": Availability.GONE,
+        "a": Availability.STARTING,
     }
 
 
 def test_a_child_that_somebody_terminates_is_gone() -> None:
     supervisor = running(A)
     supervisor.ask(1, TerminateChild("a"))
-    assert outlook(supervisor.state, "a") is Outlook.GONE
+    assert availability(supervisor.state, "a") is Availability.GONE
 
 
 def test_while_the_supervisor_ends_what_is_not_stopped_yet_is_up() -> None:
     supervisor = running(A, B)
     supervisor.hear(StopAsked())
-    assert outlooks(supervisor) == {"a": Outlook.UP, "b": Outlook.ENDING}
+    assert availabilities(supervisor) == {"a": Availability.UP, "b": Availability.STOPPING}
     supervisor.exited("b", Shutdown())
-    assert outlooks(supervisor) == {"a": Outlook.ENDING, "b": Outlook.ENDING}
+    assert availabilities(supervisor) == {"a": Availability.STOPPING, "b": Availability.STOPPING}
     supervisor.exited("a", Shutdown())
-    assert outlooks(supervisor) == {"a": Outlook.ENDING, "b": Outlook.ENDING}
-    assert outlook(supervisor.state, "z") is Outlook.ENDING
+    assert availabilities(supervisor) == {"a": Availability.STOPPING, "b": Availability.STOPPING}
+    assert availability(supervisor.state, "z") is Availability.STOPPING
 
 
 def test_while_it_ends_for_good_what_is_stopped_is_gone() -> None:
     """4.19: nobody is to wait for what no supervisor will start again."""
     supervisor = running(A, B)
     supervisor.hear(StopAsked(for_good=True))
-    assert outlooks(supervisor) == {"a": Outlook.UP, "b": Outlook.ENDING}
+    assert availabilities(supervisor) == {"a": Availability.UP, "b": Availability.STOPPING}
     supervisor.exited("b", Shutdown())
-    assert outlooks(supervisor) == {"a": Outlook.ENDING, "b": Outlook.GONE}
-    assert outlook(supervisor.state, "z") is Outlook.GONE
+    assert availabilities(supervisor) == {"a": Availability.STOPPING, "b": Availability.GONE}
+    assert availability(supervisor.state, "z") is Availability.GONE
 
 
 def test_an_end_that_has_begun_may_turn_out_to_be_for_good() -> None:
@@ -120,7 +132,7 @@ def test_an_end_that_has_begun_may_turn_out_to_be_for_good() -> None:
     supervisor.hear(StopAsked())
     supervisor.exited("b", Shutdown())
     assert supervisor.hear(StopAsked(for_good=True)) == ()
-    assert outlook(supervisor.state, "b") is Outlook.GONE
+    assert availability(supervisor.state, "b") is Availability.GONE
 
 
 def test_what_is_stopped_comes_back_unless_that_was_asked_for_or_is_for_good() -> None:

@@ -44,7 +44,7 @@ from otpy.core.spec import (
     ServerStart,
     Strategy,
 )
-from otpy.core.state import Outlook, outlook
+from otpy.core.state import Availability, availability
 from tests.core.machine import BROKEN, A, B, C, Machine, asked_to_stop, child
 
 TRANSIENT = child("a", Restart.TRANSIENT)
@@ -108,7 +108,7 @@ def test_a_child_that_ignores_its_restart_is_removed() -> None:
     supervisor = dynamic(A)
     supervisor.exited("a")
     assert supervisor.ignored("a") == (Emit(Removed("a")),)
-    assert outlook(supervisor.state, "a") is Outlook.GONE
+    assert availability(supervisor.state, "a") is Availability.GONE
 
 
 def test_a_start_that_fails_is_private() -> None:

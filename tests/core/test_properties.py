@@ -46,13 +46,13 @@ from otpy.core.spec import (
 )
 from otpy.core.state import (
     ALIVE,
+    Availability,
     Ending,
-    Outlook,
     Recovering,
     Status,
     StoppingSome,
+    availability,
     new_supervisor,
-    outlook,
 )
 from otpy.core.supervisor import decide
 from tests.core.machine import START_OF_TIME, child
@@ -239,7 +239,7 @@ class AnySupervisor(RuleBasedStateMachine):
         del answer
         self.unanswered.remove(token)
 
-    def came_up(self) -> None:
+    def on_booted(self) -> None:
         """Whether that is so is for the tests of the boot."""
 
     def give_up(self, reason: ExitReason) -> None:
@@ -329,9 +329,9 @@ class AnySupervisor(RuleBasedStateMachine):
     @invariant()
     def a_child_with_a_future_is_not_gone(self) -> None:
         for id_, one in self.state.children.items():
-            seen = outlook(self.state, id_)
-            assert (seen is Outlook.UP) == (one.status is Status.RUNNING)
-            assert not self.state.ending or seen is not Outlook.COMING
+            seen = availability(self.state, id_)
+            assert (seen is Availability.UP) == (one.status is Status.RUNNING)
+            assert not self.state.ending or seen is not Availability.STARTING
 
     def teardown(self) -> None:
         """Let the world answer all that is outstanding: then it comes to rest."""

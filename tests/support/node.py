@@ -1,4 +1,4 @@
-"""A real node for a test: started, watched by its events, stopped, and checked for leftovers.
+"""A real node for a test: started, watched by its events, stopped; nothing of it may be left.
 
 Nothing here waits for time. Every wait is for a report (an event, a line, a process's end), has
 the one deadline of `DEADLINE_S`, and fails with what was seen until then.

@@ -329,7 +329,7 @@ class Simulated:
     def emit(self, report: Report) -> None:
         """Publish nothing: nobody listens."""
 
-    def came_up(self) -> None:
+    def on_booted(self) -> None:
         supervisor = self._supervisor
         supervisor.is_up = True
         self._world.post(supervisor.parent, Started(supervisor.id, supervisor.incarnation))

@@ -28,7 +28,7 @@ from otpy.links.instances import Pool
 from otpy.links.waiter import NotDelivered
 from otpy.wire.frames import Frame
 
-STRANGERS: Final = 10
+MAX_MISMATCHED_HELLOS: Final = 10
 """Greetings of another incarnation than the gateway named, before it is an error."""
 
 
@@ -197,7 +197,7 @@ class Ref(Calls, SystemCalls):
         return self
 
     async def _greeted_alone(self, deadline: float | None) -> Link:
-        for _ in range(STRANGERS):
+        for _ in range(MAX_MISMATCHED_HELLOS):
             link = await self.introduced(deadline)
             while not await link.await_greeting(deadline):
                 self.drop(link)

@@ -379,7 +379,7 @@ def run_gateway(
     facts: NodeFacts,
 ) -> int:
     """Be the gateway, in the process just forked; tell its exit status."""
-    keep = (bootstrap.control.fileno(), listener.fileno(), *bootstrap.held)
+    keep = (bootstrap.control.fileno(), listener.fileno(), *bootstrap.inherited_fds)
     become_child("otpy: gateway", keep)
     ignore_signals()
     become_worker(bootstrap.parent)

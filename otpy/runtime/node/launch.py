@@ -104,15 +104,15 @@ def _prepare(tree: NodeTree, stack: contextlib.ExitStack) -> Node:
     if (group := cgroup.enter_own(f"{tree.name}-{os.getpid()}")) is not None:
         stack.callback(cgroup.leave, group)
     with contextlib.closing(ChildList()) as children:
-        strangers = set(children.read())
-    stdio = Stdio(tree.name, strangers)
+        preexisting_children = set(children.read())
+    stdio = Stdio(tree.name, preexisting_children)
     stack.callback(stdio.finish)
     become_subreaper()
     raise_descriptor_limit()
     _read_nothing()
     files = NodeFiles(directory, tree.config, claim, lock, group)
     stack.callback(files.close)
-    node = Node(tree, files, strangers)
+    node = Node(tree, files, preexisting_children)
     stdio.watch(node.loop)
     warm_up()
     # What exists now is never garbage: collecting would only unshare its pages.

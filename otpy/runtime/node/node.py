@@ -112,17 +112,19 @@ class Node(Supervisor):
     Args:
         tree: What it runs.
         files: What the node has in its folder.
-        strangers: Pids of children that this process has but does not supervise.
+        preexisting_children: Pids of children that this process has but does not supervise.
     """
 
     def __init__(
         self,
         tree: NodeTree,
         files: NodeFiles,
-        strangers: set[int] | None = None,
+        preexisting_children: set[int] | None = None,
     ) -> None:
-        held = (files.lock.fileno(), *files.claim.for_the_tree)
-        super().__init__("@node", node_spec(tree.spec), held, Numbers(), strangers)
+        inherited_fds = (files.lock.fileno(), *files.claim.for_the_tree)
+        super().__init__(
+            "@node", node_spec(tree.spec), inherited_fds, Numbers(), preexisting_children
+        )
         self._name, self._files = tree.name, files
         self._facts = NodeFacts(tree.name, os.getpid(), tree.config)
         self._directory = Directory()
@@ -202,7 +204,7 @@ class Node(Supervisor):
 
     # ---- as a supervisor ---------------------------------------------------------------------
 
-    def came_up(self) -> None:
+    def on_booted(self) -> None:
         """Say that everything runs."""
         self.publish(NodeStarted(at=time.time(), path="@node", node=self._name, pid=os.getpid()))
 

@@ -18,7 +18,7 @@ _HOLD_S: Final = 1.0
 """Longest wait for the node, which was most probably signalled in the same moment."""
 
 
-class HeldEnds:
+class DeferredExits:
     """Holds back the ends of children after a stop signal to their supervisor.
 
     Args:
@@ -28,26 +28,26 @@ class HeldEnds:
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
         self._signalled_at = -math.inf
-        self._held: dict[int, Callable[[], None]] = {}
+        self._deferred: dict[int, Callable[[], None]] = {}
 
     def signalled(self) -> None:
         """Note that the supervisor was sent a stop signal; called from a signal handler."""
         self._signalled_at = time.monotonic()
 
-    def hold(self, child: Child, tell: Callable[[], None]) -> None:
+    def defer(self, child: Child, tell: Callable[[], None]) -> None:
         """Call `tell`, which tells of the end of `child`: at once, or when it is clear why."""
         seconds = self._signalled_at + _HOLD_S - time.monotonic()
         if child.asked or seconds <= 0:
             tell()
             return
-        self._held[child.pid] = tell
+        self._deferred[child.pid] = tell
         self._loop.call_later(seconds, partial(self._release, child))
 
     def release_soon(self, child: Child) -> None:
         """Tell of the end of `child` if that is held back: its supervisor stops it."""
-        if self._held:
+        if self._deferred:
             self._loop.call_soon(partial(self._release, child))
 
     def _release(self, child: Child) -> None:
-        if (tell := self._held.pop(child.pid, None)) is not None:
+        if (tell := self._deferred.pop(child.pid, None)) is not None:
             tell()

@@ -176,7 +176,7 @@ class PreforkPool:
             self.discard(dead)
         return dead is not None
 
-    def came_to_rest(self) -> None:
+    def on_idle(self) -> None:
         """End the spares that nobody needs soon."""
         self._kill_spares_but(0 if self._server.pid is None else 1)
 

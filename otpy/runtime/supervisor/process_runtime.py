@@ -26,7 +26,7 @@ from otpy.runtime.bootstrap import Bootstrap
 from otpy.runtime.stdout import Terminal
 from otpy.runtime.supervisor.child import Child
 from otpy.runtime.supervisor.children import Children
-from otpy.runtime.supervisor.deferred_exits import HeldEnds
+from otpy.runtime.supervisor.deferred_exits import DeferredExits
 from otpy.runtime.supervisor.owner_monitor import OwnerMonitor
 from otpy.runtime.supervisor.reaper import Reaper
 from otpy.runtime.supervisor.reports import published, start_failed
@@ -83,7 +83,7 @@ class Decider(Protocol):
     def send_published(self) -> None:
         """Deliver the events that were published so far."""
 
-    def came_up(self) -> None:
+    def on_booted(self) -> None:
         """All children are up."""
 
     def over(self, reason: ExitReason) -> None:
@@ -95,9 +95,9 @@ class ProcessRuntime:
 
     Args:
         supervisor: Decides.
-        held: Descriptors that the supervisors and the gateway hold, the lock's first.
+        inherited_fds: Descriptors that the supervisors and the gateway hold, the lock's first.
         numbers: The last incarnation numbers of what was below an earlier one, by path.
-        strangers: Pids of children that this process has but does not supervise.
+        preexisting_children: Pids of children that this process has but does not supervise.
 
     Attributes:
         stacks: Of the workers.
@@ -108,17 +108,19 @@ class ProcessRuntime:
     def __init__(
         self,
         supervisor: Decider,
-        held: tuple[int, ...],
+        inherited_fds: tuple[int, ...],
         numbers: Numbers,
-        strangers: set[int] | None = None,
+        preexisting_children: set[int] | None = None,
     ) -> None:
         self._supervisor, self._loop = supervisor, supervisor.loop
         self._children = supervisor.children
         self._numbers = SubtreeNumbers(numbers)
-        self._spawner = Spawner(self._loop, supervisor.terminal, held, supervisor.child_main)
+        self._spawner = Spawner(
+            self._loop, supervisor.terminal, inherited_fds, supervisor.child_main
+        )
         self.stacks = self._spawner.stacks
         self._reaper = Reaper(
-            self._loop, self._children.by_pid, self._ended, self._spawner, strangers
+            self._loop, self._children.by_pid, self._ended, self._spawner, preexisting_children
         )
         self._starts_under_way = Starts(
             self._loop,
@@ -127,7 +129,7 @@ class ProcessRuntime:
             self._start_failed,
             supervisor.is_asked_to_start,
         )
-        self.deferred_exits = HeldEnds(self._loop)
+        self.deferred_exits = DeferredExits(self._loop)
         self.owners = OwnerMonitor(
             self._loop, lambda id_: supervisor.ask(NOBODY, TerminateChild(id_))
         )
@@ -171,9 +173,9 @@ class ProcessRuntime:
         supervisor = self._supervisor
         supervisor.publish(published(report, supervisor.path, supervisor.spec, supervisor.path_of))
 
-    def came_up(self) -> None:
+    def on_booted(self) -> None:
         """Let the supervisor tell its parent."""
-        self._supervisor.came_up()
+        self._supervisor.on_booted()
 
     def give_up(self, reason: ExitReason) -> None:
         """End the loop once nothing is left of anything."""
@@ -181,10 +183,10 @@ class ProcessRuntime:
         self._spawner.close()
         self._reaper.after_all(self._loop.stop)
 
-    def came_to_rest(self) -> None:
+    def on_idle(self) -> None:
         """End what was forked ahead or left behind: there is nothing to do now."""
-        self._spawner.came_to_rest()
-        self._loop.call_soon(self._reaper.sweep)
+        self._spawner.on_idle()
+        self._loop.call_soon(self._reaper.scan)
 
     # ---- stopping ----------------------------------------------------------------------------
 
@@ -317,7 +319,7 @@ class ProcessRuntime:
         output = child.output.finish() if child.output is not None else ""
         self._children.reaped(child)
         gone = partial(self._is_gone, child, status, output)
-        self._reaper.after(child, lambda: self.deferred_exits.hold(child, gone))
+        self._reaper.after(child, lambda: self.deferred_exits.defer(child, gone))
 
     def _is_gone(
         self, child: Child, status: Status, output: str, why: ExitReason | None = None

@@ -48,7 +48,7 @@ class Publisher:
             events, self._unsent = tuple(self._unsent), []
             self._deliver(events)
 
-    def came_to_rest(self) -> None:
+    def on_idle(self) -> None:
         """Deliver soon what was held back."""
         if self._unsent:
             self._loop.call_soon(self.flush)
@@ -60,7 +60,7 @@ class Publisher:
             self.flush()
 
 
-class WayUp:
+class EventUplink:
     """Sends events to the supervisor above; those that it has no room for, later.
 
     A parent that is stopped must not make its children grow for ever: of very many events the
@@ -73,14 +73,14 @@ class WayUp:
     def __init__(self, parent: MessageSocket) -> None:
         self._parent = parent
         self._unsent: deque[Event] = deque(maxlen=_MOST_UNSENT)
-        parent.on_room = self.catch_up
+        parent.on_room = self.flush
 
     def deliver(self, events: Iterable[Event]) -> None:
         """Send events, behind those that could not be sent before."""
         self._unsent.extend(events)
-        self.catch_up()
+        self.flush()
 
-    def catch_up(self) -> None:
+    def flush(self) -> None:
         """Send what could not be sent before, if that can be done now."""
         while self._unsent and self._parent.has_room:
             # In groups: those of a long while are too many for one frame.

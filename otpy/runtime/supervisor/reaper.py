@@ -63,7 +63,7 @@ class Reaper:
         supervised: The supervisor's own children, by pid, until they are reaped.
         on_exit: Reaps a supervised child that has ended, and takes it out of `supervised`.
         spares: What was forked ahead.
-        strangers: Children of this process that are not the supervisor's: reaped, never ended.
+        preexisting_children: Children of this process that it did not start: reaped, not ended.
 
     Raises:
         OSError: There are too many open files, or there is no memory.
@@ -75,11 +75,13 @@ class Reaper:
         supervised: Mapping[int, Child],
         on_exit: Callable[[Child], None],
         spares: Spares,
-        strangers: set[int] | None = None,
+        preexisting_children: set[int] | None = None,
     ) -> None:
         self._loop, self._supervised, self._on_exit = loop, supervised, on_exit
         self._spares = spares
-        self._strangers: set[int] = set() if strangers is None else strangers
+        self._preexisting: set[int] = (
+            set() if preexisting_children is None else preexisting_children
+        )
         self._signals = child_signals()
         self._list = ChildList()
         self._looks_again = False
@@ -148,7 +150,7 @@ class Reaper:
             self._stopping.discard(pid)
             self._end(pid)
 
-    def sweep(self) -> None:
+    def scan(self) -> None:
         """End what is left, if a child has ended since the last time."""
         if self._may_be_left:
             self._scan()
@@ -260,7 +262,7 @@ class Reaper:
             self._may_be_left = True  # its children fall to us now
         for known in (self._ending, self._stopping, self._subtrees, self._untouchable):
             known.discard(pid)
-        self._strangers.discard(pid)
+        self._preexisting.discard(pid)
         self._owners.pop(pid, None)
         if (timer := self._trackers.pop(pid, None)) is not None:
             timer.cancel()
@@ -284,7 +286,7 @@ class Reaper:
             calm(_CANNOT_LOOK)
 
     def _try_again(self) -> None:
-        self.sweep()
+        self.scan()
         self._settle()
 
     def _is_known(self, pid: int) -> bool:
@@ -292,7 +294,7 @@ class Reaper:
             self._ending,
             self._stopping,
             self._untouchable,
-            self._strangers,
+            self._preexisting,
         )
         return any(pid in pids for pids in known)
 

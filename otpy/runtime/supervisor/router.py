@@ -13,14 +13,14 @@ from types import UnionType
 from typing import Final
 
 from otpy.core.messages import Answer, Denied, Done, Results, StartChild, StartMany
-from otpy.core.state import Outlook
+from otpy.core.state import Availability
 from otpy.errors import NoProcess, OtpyError, ProcessDown, SeveralInstances, SupervisorError
 from otpy.runtime.supervisor.child import Child
 from otpy.runtime.supervisor.children import Children
-from otpy.runtime.supervisor.supervisor_view import Family
+from otpy.runtime.supervisor.supervisor_view import SupervisorView
 from otpy.runtime.supervisor.sys_requests import serve_sys_request
 from otpy.runtime.supervisor.unanswered import Batch, Forwarded, TaskStart
-from otpy.runtime.supervisor.wait_queue import WaitingRoom
+from otpy.runtime.supervisor.wait_queue import WaitQueue
 from otpy.runtime.supervisor_api import refusal, within_bounds
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.message_socket import MessageSocket, NotSent, SocketClosed, SocketFull
@@ -50,10 +50,10 @@ _FDS_OF_A_LINK = 2
 class Router:
     """Passes messages on, holds them, refuses them."""
 
-    def __init__(self, family: Family, children: Children) -> None:
-        self._family, self._children = family, children
+    def __init__(self, supervisor: SupervisorView, children: Children) -> None:
+        self._supervisor, self._children = supervisor, children
         self._tokens = itertools.count(1)
-        self._waiting = WaitingRoom()
+        self._waiting = WaitQueue()
         self._forwarded: dict[int, Forwarded] = {}
         self._asked: dict[int, tuple[MessageSocket, int]] = {}
         self._batches: dict[int, Batch] = {}
@@ -79,9 +79,9 @@ class Router:
         if _is(message, StopProcess) or _asks_supervisor(message):
             self._refuse(origin, message, fds, NoProcess(f"{id_!r} has no process now"))
             return
-        if self._family.outlook(id_) is Outlook.GONE:
+        if self._supervisor.availability(id_) is Availability.GONE:
             self._refuse(origin, message, fds, NoProcess(f"{id_!r} is not running"))
-        elif not self._waiting.hold(origin, message, tuple(fds)):
+        elif not self._waiting.park(origin, message, tuple(fds)):
             self._refuse(origin, message, fds, NoProcess(f"too many wait for {id_!r}"))
 
     def _open(self, message: Introduce | Ask) -> Child | None:
@@ -95,25 +95,27 @@ class Router:
             return None
         if child.is_supervisor and (below or isinstance(message, Introduce)):
             # One that ends takes requests along, undone: those wait for the next one.
-            waits = child.is_leaving and isinstance(message, Ask) and self._family.comes_back(id_)
+            waits = (
+                child.is_leaving and isinstance(message, Ask) and self._supervisor.comes_back(id_)
+            )
             return None if waits else child
         return child if child.ready and not child.is_leaving else None
 
-    def retry_held(self) -> None:
+    def retry_parked(self) -> None:
         """Look again at what waits; to be called whenever a child's state has changed."""
         if self._waiting:  # hardly ever: this runs after every event
-            for held in self._waiting.empty():
-                self.route(held.origin, held.message, held.fds)
+            for parked in self._waiting.unpark_all():
+                self.route(parked.origin, parked.message, parked.fds)
 
     def forget(self, origin: MessageSocket, token: int) -> None:
         """Drop a message that whoever sent it does not wait for any more, here or further on."""
-        if self._waiting.drop(origin, token):
+        if self._waiting.withdraw(origin, token):
             return
         for onward, forwarded in self._forwarded.items():
             if forwarded.origin is origin and forwarded.token == token:
                 del self._forwarded[onward]
                 if forwarded.child is None:
-                    self._family.send_up(Forget(onward))
+                    self._supervisor.send_up(Forget(onward))
                 elif forwarded.child.is_supervisor:
                     self._send(forwarded.child.channel, Forget(onward))
                 return
@@ -149,8 +151,8 @@ class Router:
         token = next(self._tokens)
         self._forwarded[token] = Forwarded(origin, message.token, None, introduces=bool(fds))
         # The node is to know what happened here before it is asked about it.
-        self._family.send_published()
-        if not self._family.send_up(message._replace(token=token), fds):
+        self._supervisor.send_published()
+        if not self._supervisor.send_up(message._replace(token=token), fds):
             del self._forwarded[token]
             self._refuse_node_request(origin, message.token, introduces=bool(fds))
 
@@ -204,7 +206,7 @@ class Router:
         """Answer for a supervisor below that cannot any more, and forget what a child wanted."""
         origin = child.channel
         wanted = [f.token for f in self._forwarded.values() if f.introduces and f.origin is origin]
-        for token in (*wanted, *self._waiting.left_by(origin)):
+        for token in (*wanted, *self._waiting.tokens_from(origin)):
             self.forget(origin, token)
         for token, forwarded in tuple(self._forwarded.items()):
             if forwarded.child is child:
@@ -229,17 +231,17 @@ class Router:
             case _:
                 token = next(self._tokens)
                 self._asked[token] = (origin, message.token)
-                self._family.ask(token, request)
+                self._supervisor.ask(token, request)
 
     def _no_server(self) -> NoProcess:
-        if self._family.spec.instances:
-            return self._several(self._family.spec.instances)
+        if self._supervisor.spec.instances:
+            return self._several(self._supervisor.spec.instances)
         return NoProcess("a supervisor takes no messages")
 
     def _several(self, count: int) -> SeveralInstances:
         children = (self._children.running(str(number)) for number in range(count))
         loads = tuple(-1 if child is None else child.load for child in children)
-        return SeveralInstances(self._family.path, count, loads)
+        return SeveralInstances(self._supervisor.path, count, loads)
 
     def _serve_many(self, origin: MessageSocket, original: int, many: StartMany) -> None:
         if not many.requests:
@@ -249,7 +251,7 @@ class Router:
         tokens = [next(self._tokens) for _ in many.requests]
         self._batches.update(dict.fromkeys(tokens, batch))
         for token, request in zip(tokens, many.requests, strict=True):
-            self._family.ask(token, request)
+            self._supervisor.ask(token, request)
 
     def _start_task(
         self, origin: MessageSocket, message: Ask, task: StartTask, fds: tuple[Descriptor, ...]
@@ -259,7 +261,7 @@ class Router:
             return
         token = next(self._tokens)
         self._task_starts[token] = TaskStart(origin, message, task, fds)
-        self._family.ask(token, StartChild(task.spec, once=True))
+        self._supervisor.ask(token, StartChild(task.spec, once=True))
 
     def _task_started(self, start: TaskStart, answer: Answer) -> None:
         origin, message, fds = start.origin, start.message, start.fds
@@ -270,7 +272,7 @@ class Router:
             self._refuse(origin, message, fds, ProcessDown("it ended as it was started"))
         else:
             for owner in fds[_FDS_OF_A_LINK:]:
-                self._family.watch_owner(child, owner)
+                self._supervisor.watch_owner(child, owner)
             introduce = Introduce(message.token, (), message.peer)
             self._introduce(origin, introduce, fds[:_FDS_OF_A_LINK], child)
 
@@ -312,7 +314,7 @@ class Router:
                 return serve_sys_request(
                     request,
                     child,
-                    self._family,
+                    self._supervisor,
                     lambda answer: self._send(origin, Answered(token, answer, {})),
                 )
             case _:
@@ -385,7 +387,7 @@ class Router:
 
     def _send(self, origin: MessageSocket, message: object, fds: Sequence[Descriptor] = ()) -> None:
         # Whoever is told that something was done must find it in the directory.
-        self._family.send_published()
+        self._supervisor.send_published()
         # Whoever asked does not read answers: it will run into its own timeout.
         with contextlib.suppress(NotSent):
             origin.send(message, fds)

@@ -31,7 +31,7 @@ class Spawner:
     Args:
         loop: The supervisor's.
         terminal: Where the workers' output goes.
-        held: Descriptors that the supervisors and the gateway hold, the lock's first.
+        inherited_fds: Descriptors that the supervisors and the gateway hold, the lock's first.
         run_other: Is a child that is no worker, in the forked process; tells its exit status.
 
     Attributes:
@@ -42,11 +42,11 @@ class Spawner:
         self,
         loop: Loop,
         terminal: Terminal,
-        held: tuple[int, ...],
+        inherited_fds: tuple[int, ...],
         run_other: Callable[[ChildSpec, Bootstrap], int],
     ) -> None:
         self._loop, self._terminal = loop, terminal
-        self._held, self._run_other = held, run_other
+        self._inherited_fds, self._run_other = inherited_fds, run_other
         self._pid = os.getpid()
         self._counter_page = CounterPage()
         watch_forks()
@@ -68,9 +68,9 @@ class Spawner:
         """
         return self._prefork.ended(pid)
 
-    def came_to_rest(self) -> None:
+    def on_idle(self) -> None:
         """End what was forked ahead and is not needed soon."""
-        self._prefork.came_to_rest()
+        self._prefork.on_idle()
 
     def close(self) -> None:
         """End what was forked ahead, and what forks it."""
@@ -142,7 +142,7 @@ class Spawner:
         pipes = self._open_pipes()
         try:
             known = numbers if spec.is_supervisor else Numbers()
-            bootstrap = Bootstrap(path, self._pid, pipes.their_control, self._held, known)
+            bootstrap = Bootstrap(path, self._pid, pipes.their_control, self._inherited_fds, known)
             main = partial(self._run_child, partial(self._run_other, spec, bootstrap))
             ((pid, pidfd),) = fork_watched([main])
         except OSError:

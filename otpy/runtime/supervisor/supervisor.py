@@ -12,11 +12,11 @@ from otpy.core.numbers import Numbers
 from otpy.core.runtime import Runtime, perform
 from otpy.core.spec import ChildSpec, SupervisorSpec
 from otpy.core.state import (
-    Outlook,
+    Availability,
+    availability,
     comes_back,
     is_asked_to_start,
     new_supervisor,
-    outlook,
     starts_ahead,
 )
 from otpy.core.supervisor import decide
@@ -44,19 +44,19 @@ class Supervisor(abc.ABC):
     Args:
         path: Its own path, which its children's begin with.
         spec: What it supervises.
-        held: Descriptors that say that the node is there, and that every supervisor and the gateway
-            hold, but no worker: the lock's first.
+        inherited_fds: Descriptors that say that the node is there, and that every supervisor and
+            the gateway hold, but no worker: the lock's first.
         numbers: The last incarnation numbers of what was below an earlier one, by path.
-        strangers: Pids of children that this process has but does not supervise.
+        preexisting_children: Pids of children that this process has but does not supervise.
     """
 
     def __init__(
         self,
         path: str,
         spec: SupervisorSpec,
-        held: tuple[int, ...],
+        inherited_fds: tuple[int, ...],
         numbers: Numbers,
-        strangers: set[int] | None = None,
+        preexisting_children: set[int] | None = None,
     ) -> None:
         self.path, self.spec = path, spec
         self.loop = Loop()
@@ -67,7 +67,7 @@ class Supervisor(abc.ABC):
         self._state = new_supervisor(spec, numbers_of_children(path, numbers))
         self._events: deque[CoreEvent] = deque()
         self._publisher = Publisher(self.loop, self.deliver, lambda: self._state.work is not None)
-        self.processes = ProcessRuntime(self, held, numbers, strangers)
+        self.processes = ProcessRuntime(self, inherited_fds, numbers, preexisting_children)
         self._runtime: Runtime = self.processes
         self.stacks = self.processes.stacks
         self.result: ExitReason | None = None
@@ -75,7 +75,7 @@ class Supervisor(abc.ABC):
     # ---- what differs between the node and the supervisors below it --------------------------
 
     @abc.abstractmethod
-    def came_up(self) -> None:
+    def on_booted(self) -> None:
         """All children are up."""
 
     @abc.abstractmethod
@@ -111,10 +111,10 @@ class Supervisor(abc.ABC):
             for action in actions:
                 self._attempt(action)
             self._events.popleft()
-        self.router.retry_held()
+        self.router.retry_parked()
         if self._state.work is None:
-            self._publisher.came_to_rest()
-            self.processes.came_to_rest()
+            self._publisher.on_idle()
+            self.processes.on_idle()
 
     def _attempt(self, action: Action) -> None:
         """Perform an action; what the system refuses is told, and ends no supervisor."""
@@ -129,9 +129,9 @@ class Supervisor(abc.ABC):
 
     # ---- what the core knows -----------------------------------------------------------------
 
-    def outlook(self, id_: str) -> Outlook:
+    def availability(self, id_: str) -> Availability:
         """What somebody who looks for this child may expect."""
-        return outlook(self._state, id_)
+        return availability(self._state, id_)
 
     def comes_back(self, id_: str) -> bool:
         """Tell whether a child that is being stopped will be started again by itself."""

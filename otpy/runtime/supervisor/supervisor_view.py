@@ -5,20 +5,20 @@ from typing import Protocol
 
 from otpy.core.messages import Request
 from otpy.core.spec import SupervisorSpec
-from otpy.core.state import Outlook
+from otpy.core.state import Availability
 from otpy.runtime.supervisor.child import Child
 from otpy.runtime.supervisor.stack_dumps import StackDumps
 from otpy.system.descriptor import Descriptor
 
 
-class Family(Protocol):
+class SupervisorView(Protocol):
     """A supervisor, to its router."""
 
     path: str
     spec: SupervisorSpec
     stacks: StackDumps
 
-    def outlook(self, id_: str) -> Outlook:
+    def availability(self, id_: str) -> Availability:
         """What somebody who looks for this child may expect."""
 
     def comes_back(self, id_: str) -> bool:

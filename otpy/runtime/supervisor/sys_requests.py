@@ -7,29 +7,35 @@ import msgspec
 
 from otpy.errors import OtpyError
 from otpy.runtime.supervisor.child import Child
-from otpy.runtime.supervisor.supervisor_view import Family
+from otpy.runtime.supervisor.supervisor_view import SupervisorView
 from otpy.wire.control import Plain
 from otpy.wire.sys_messages import DumpStacks, ReadCounters, SysRequest
 
 Reply: TypeAlias = Callable[[Plain | OtpyError], None]
 
-Handler: TypeAlias = Callable[[SysRequest, Child, Family, Reply], bool]
+Handler: TypeAlias = Callable[[SysRequest, Child, SupervisorView, Reply], bool]
 """Calls the reply, now or later; returns False if the child is none that it is about."""
 
 
-def serve_sys_request(request: SysRequest, child: Child, supervisor: Family, reply: Reply) -> bool:
+def serve_sys_request(
+    request: SysRequest, child: Child, supervisor: SupervisorView, reply: Reply
+) -> bool:
     """Answer a request about a child; return False if it is about no such child."""
     return HANDLERS[type(request)](request, child, supervisor, reply)
 
 
-def _read_counters(_request: SysRequest, child: Child, _supervisor: Family, reply: Reply) -> bool:
+def _read_counters(
+    _request: SysRequest, child: Child, _supervisor: SupervisorView, reply: Reply
+) -> bool:
     statistics = child.statistics()
     if statistics is not None:
         reply(Plain([msgspec.to_builtins(statistics)]))
     return statistics is not None
 
 
-def _dump_stacks(_request: SysRequest, child: Child, supervisor: Family, reply: Reply) -> bool:
+def _dump_stacks(
+    _request: SysRequest, child: Child, supervisor: SupervisorView, reply: Reply
+) -> bool:
     is_python = child.kind == "worker"
     if is_python:
         supervisor.stacks.dump(child, reply)

@@ -12,7 +12,7 @@ from otpy.events import Event
 from otpy.runtime.bootstrap import Bootstrap
 from otpy.runtime.control_channel import SUPERVISOR, end_of_child
 from otpy.runtime.supervisor.child import Child
-from otpy.runtime.supervisor.publisher import WayUp
+from otpy.runtime.supervisor.publisher import EventUplink
 from otpy.runtime.supervisor.reports import child_path
 from otpy.runtime.supervisor.supervisor import Supervisor
 from otpy.system.descriptor import Descriptor
@@ -50,9 +50,9 @@ class TreeSupervisor(Supervisor):
     """The process of a nested supervisor, or of the root."""
 
     def __init__(self, bootstrap: Bootstrap, spec: SupervisorSpec) -> None:
-        super().__init__(bootstrap.path, spec, bootstrap.held, bootstrap.numbers)
+        super().__init__(bootstrap.path, spec, bootstrap.inherited_fds, bootstrap.numbers)
         self._parent: MessageSocket = end_of_child(bootstrap.control, SUPERVISOR)
-        self._way_up = WayUp(self._parent)
+        self._uplink = EventUplink(self._parent)
         self._parent.attach(self.loop, self._heard_from_parent, self._orphaned)
 
     def run(self) -> ExitReason:
@@ -68,19 +68,19 @@ class TreeSupervisor(Supervisor):
         self._parent.flush_within(seconds=5)
         return self.result
 
-    def came_up(self) -> None:
+    def on_booted(self) -> None:
         """Tell the parent, which goes on with the next child."""
         self.send_published()
         self.send_up(Ready())
 
     def deliver(self, events: tuple[Event, ...]) -> None:
         """Send them up."""
-        self._way_up.deliver(events)
+        self._uplink.deliver(events)
 
     def send_published(self) -> None:
         """Deliver the events that were published so far."""
         super().send_published()
-        self._way_up.catch_up()
+        self._uplink.flush()
 
     def child_main(self, spec: ChildSpec, bootstrap: Bootstrap) -> int:
         """Be a nested supervisor."""
@@ -140,14 +140,14 @@ class TreeSupervisor(Supervisor):
 def run_supervisor(spec: SupervisorSpec, bootstrap: Bootstrap) -> int:
     """Be a supervisor, in the process just forked; tell its exit status."""
     title = f"otpy: {bootstrap.path or 'root'}"
-    become_child(title, keep=(bootstrap.control.fileno(), *bootstrap.held))
+    become_child(title, keep=(bootstrap.control.fileno(), *bootstrap.inherited_fds))
     ignore_signals()
     become_subreaper()
     prepare_for_workers()
     raise_descriptor_limit()
     if not wait_for_descriptors(_AT_THE_START, bootstrap.control):
         return 0  # it is told to stop, or its parent has gone
-    _supervise(bootstrap.held[0])
+    _supervise(bootstrap.inherited_fds[0])
     return 0 if is_clean(TreeSupervisor(bootstrap, spec).run()) else 1
 
 

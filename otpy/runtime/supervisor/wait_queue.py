@@ -11,7 +11,7 @@ _MOST: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class ParkedRequest:
     """A message, with the descriptors beside it."""
 
     origin: MessageSocket
@@ -19,37 +19,39 @@ class Held:
     fds: tuple[Descriptor, ...]
 
 
-class WaitingRoom:
+class WaitQueue:
     """Holds messages, in order."""
 
     def __init__(self) -> None:
-        self._held: dict[tuple[MessageSocket, int], Held] = {}
+        self._parked: dict[tuple[MessageSocket, int], ParkedRequest] = {}
 
     def __bool__(self) -> bool:
-        return bool(self._held)
+        return bool(self._parked)
 
-    def hold(
+    def park(
         self, origin: MessageSocket, message: Introduce | Ask, fds: tuple[Descriptor, ...]
     ) -> bool:
         """Take a message; False if too many wait, and it was not taken."""
-        if len(self._held) >= _MOST:
+        if len(self._parked) >= _MOST:
             return False
-        self._held[origin, message.token] = Held(origin, message, fds)
+        self._parked[origin, message.token] = ParkedRequest(origin, message, fds)
         return True
 
-    def empty(self) -> list[Held]:
+    def unpark_all(self) -> list[ParkedRequest]:
         """Hand out everything."""
-        held, self._held = self._held, {}
-        return list(held.values())
+        parked, self._parked = self._parked, {}
+        return list(parked.values())
 
-    def drop(self, origin: MessageSocket, token: int) -> bool:
+    def withdraw(self, origin: MessageSocket, token: int) -> bool:
         """Drop a message that nobody waits for any more; False if it is not here."""
-        held = self._held.pop((origin, token), None)
-        if held is not None:
-            close_all(held.fds)
-        return held is not None
+        parked = self._parked.pop((origin, token), None)
+        if parked is not None:
+            close_all(parked.fds)
+        return parked is not None
 
-    def left_by(self, origin: MessageSocket) -> list[int]:
+    def tokens_from(self, origin: MessageSocket) -> list[int]:
         """Tell the tokens of the messages from there that are worth nothing without it."""
-        left = (held for held in self._held.values() if held.origin is origin and held.fds)
-        return [held.message.token for held in left]
+        left = (
+            parked for parked in self._parked.values() if parked.origin is origin and parked.fds
+        )
+        return [parked.message.token for parked in left]

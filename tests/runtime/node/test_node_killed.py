@@ -10,8 +10,8 @@ import pytest
 
 from otpy.events import ChildStarted
 from otpy.system.cgroup import own_group
-from tests.support.leftover_workers import WAYS
 from tests.support.node import Nodes
+from tests.support.orphaning_workers import WAYS
 from tests.support.processes import is_alive
 
 STUBBORN = """
@@ -104,7 +104,7 @@ def test_what_outlives_all_supervisors_is_ended_by_the_next_run(nodes: Nodes) ->
     has_group = above is not None and os.access(above, os.W_OK)
     # Without a group, what was started without a mark is not found.
     ways = [way for way in WAYS if has_group or way != "no environment"]
-    holder = f'"tests.support.leftover_workers:Holder", args: [WORK/log, {json.dumps(ways)}]'
+    holder = f'"tests.support.orphaning_workers:Holder", args: [WORK/log, {json.dumps(ways)}]'
     tree = f"""
         name: survivors
         children:

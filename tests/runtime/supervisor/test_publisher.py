@@ -7,7 +7,7 @@ import pytest
 
 from otpy.events import ChildStopping, Event
 from otpy.runtime.control_channel import SUPERVISOR
-from otpy.runtime.supervisor.publisher import WayUp
+from otpy.runtime.supervisor.publisher import EventUplink
 from otpy.system.descriptor import Descriptor
 from otpy.system.loop import Loop
 from otpy.system.message_socket import MessageSocket
@@ -68,32 +68,32 @@ def ends() -> Iterator[Ends]:
 
 
 def test_what_a_stopped_parent_cannot_take_is_sent_when_it_reads_again(ends: Ends) -> None:
-    way_up = WayUp(ends.child)
+    uplink = EventUplink(ends.child)
     events = some_events(200)
     for event in events:
-        way_up.deliver((event,))
+        uplink.deliver((event,))
     ends.read(len(events))
     assert ends.heard == events
 
 
 def test_what_could_not_be_sent_goes_first(ends: Ends) -> None:
-    way_up = WayUp(ends.child)
+    uplink = EventUplink(ends.child)
     events = some_events(50)
     for event in events[:-1]:
-        way_up.deliver((event,))
+        uplink.deliver((event,))
     ends.child._max_queued = 1000
-    way_up.deliver(events[-1:])
+    uplink.deliver(events[-1:])
     ends.read(len(events))
     assert ends.heard == events
 
 
 def test_what_gathered_for_long_is_not_too_much_for_a_frame(ends: Ends) -> None:
-    way_up = WayUp(ends.child)
+    uplink = EventUplink(ends.child)
     events = [
         ChildStopping(at=0.0, path=f"{n:01000}", pid=n, incarnation=1)
         for n in range(_MAX_FRAME // 500)
     ]
     for event in events:
-        way_up.deliver((event,))
+        uplink.deliver((event,))
     ends.read(len(events))
     assert ends.heard == events

@@ -7,18 +7,18 @@ from collections.abc import Callable
 
 import otpy
 from otpy.events import ChildEnded, ChildStarted
-from tests.support.leftover_workers import WAYS
 from tests.support.node import Nodes, NodeUnderTest
+from tests.support.orphaning_workers import WAYS
 from tests.support.processes import DEADLINE_S, await_end, descendants, is_alive, stat_of
 
-HOLDER = '"tests.support.leftover_workers:Holder", args: [WORK/log]'
+HOLDER = '"tests.support.orphaning_workers:Holder", args: [WORK/log]'
 
 TREE = f"""
-name: leftovers
+name: orphans
 max_restarts: 100
 children:
   - {{id: server, start: {HOLDER}}}
-  - {{id: function, start: "tests.support.leftover_workers:holds", args: [WORK/log]}}
+  - {{id: function, start: "tests.support.orphaning_workers:holds", args: [WORK/log]}}
   - id: program
     command: [sh, -c, "exec 9>WORK/log.program; flock -n 9 || exit 3;
       setsid sleep 100000 & (setsid sleep 100000 &); sleep 100000"]
