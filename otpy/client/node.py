@@ -282,7 +282,7 @@ class Node(ClientTaskStarter):
         answer = self._gateway.ask(operation, arguments, deadline, repeatable=repeatable)
         return converted(operation, answer, shape)
 
-    def oversee(
+    def sys_call(
         self, name: str, request: SysRequest, deadline: float | None, shape: type[ShapeT]
     ) -> ShapeT:
         """Ask a server beside its messages; raises `TooLate`."""

@@ -7,10 +7,10 @@ from typing import Protocol
 from otpy.errors import ProcessDown
 from otpy.links.link import Link
 from otpy.links.protocol import LinkProtocol
-from otpy.links.sys_calls import Overseer
+from otpy.links.sys_calls import SysCaller
 
 
-class Introducer(Overseer, Protocol):
+class Introducer(SysCaller, Protocol):
     """Whoever gets links to processes by their names.
 
     Attributes:

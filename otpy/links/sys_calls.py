@@ -19,10 +19,10 @@ from otpy.wire.sys_messages import (
 T = TypeVar("T")
 
 
-class Overseer(Protocol):
+class SysCaller(Protocol):
     """Whoever takes such questions to processes, by their names."""
 
-    def oversee(self, name: str, request: SysRequest, deadline: float | None, shape: type[T]) -> T:
+    def sys_call(self, name: str, request: SysRequest, deadline: float | None, shape: type[T]) -> T:
         """Ask a process, or the supervisor that watches it; raises `TooLate` and `NoProcess`."""
 
     def stop_process(self, name: str, reason: object, deadline: float | None) -> Stopped:
@@ -39,14 +39,14 @@ class SystemCalls:
     """
 
     name: str
-    node: Overseer
+    node: SysCaller
 
     def get_state(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> Any:
         """Return the attributes of the server's instance, as its `format_status` shows them.
 
         What MessagePack cannot carry, and what is very large, is there as its shortened text.
         """
-        return self._oversee(GetState(), timeout, Any)
+        return self._sys_call(GetState(), timeout, Any)
 
     def replace_state(
         self, attributes: dict[str, Any], *, timeout: float | None = DEFAULT_TIMEOUT_S
@@ -59,18 +59,18 @@ class SystemCalls:
             FrameTooLarge: The attributes have more than a mebibyte.
             TypeError: They are not a mapping of names.
         """
-        return self._oversee(ReplaceState(attributes), timeout, Any)
+        return self._sys_call(ReplaceState(attributes), timeout, Any)
 
     def suspend(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> None:
         """Have the server take no messages until `resume`: calls wait, and time out.
 
         Its supervisor may stop it as ever; system messages are served.
         """
-        self._oversee(Suspend(), timeout, Any)
+        self._sys_call(Suspend(), timeout, Any)
 
     def resume(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> None:
         """Have the server take messages again."""
-        self._oversee(Resume(), timeout, Any)
+        self._sys_call(Resume(), timeout, Any)
 
     def statistics(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> Statistics:
         """Tell what the process does. Its supervisor answers, however stuck it is itself.
@@ -79,7 +79,7 @@ class SystemCalls:
             NoProcess: There is no such process at this moment, or it is none that takes messages.
             ProcessDown: Its supervisor died before it answered.
         """
-        (row,) = self._oversee(ReadCounters(), timeout, tuple[Statistics])
+        (row,) = self._sys_call(ReadCounters(), timeout, tuple[Statistics])
         return row
 
     def stack(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> str:
@@ -92,7 +92,7 @@ class SystemCalls:
             ProcessDown: It died meanwhile.
             CallTimeout: It is stopped, or blocks the signal.
         """
-        return self._oversee(DumpStacks(), timeout, str)
+        return self._sys_call(DumpStacks(), timeout, str)
 
     def stop(self, reason: object = "normal", *, timeout: float | None = None) -> None:
         """Have the process end with `reason`, and wait until it is gone.
@@ -114,6 +114,6 @@ class SystemCalls:
             told = self.node.stop_process(self.name, reason, deadline)
         told.check()
 
-    def _oversee(self, request: SysRequest, timeout: float | None, shape: type[T]) -> T:
+    def _sys_call(self, request: SysRequest, timeout: float | None, shape: type[T]) -> T:
         with within(timeout, f"{self.name!r} did not answer") as deadline:
-            return self.node.oversee(self.name, request, deadline, shape)
+            return self.node.sys_call(self.name, request, deadline, shape)

@@ -285,7 +285,7 @@ class Node(ClientTaskStarter):
         answer = await self._gateway.ask(operation, arguments, deadline, repeatable=repeatable)
         return converted(operation, answer, shape)
 
-    async def oversee(
+    async def sys_call(
         self, name: str, request: SysRequest, deadline: float | None, shape: type[ShapeT]
     ) -> ShapeT:
         """Ask a server beside its messages; raises `TooLate`."""

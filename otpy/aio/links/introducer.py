@@ -3,12 +3,12 @@
 from typing import Protocol
 
 from otpy.aio.links.link import Link
-from otpy.aio.links.sys_calls import Overseer
+from otpy.aio.links.sys_calls import SysCaller
 from otpy.errors import ProcessDown
 from otpy.links.protocol import LinkProtocol
 
 
-class Introducer(Overseer, Protocol):
+class Introducer(SysCaller, Protocol):
     """Whoever gets links to processes by their names.
 
     Attributes:

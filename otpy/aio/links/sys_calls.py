@@ -18,10 +18,10 @@ from otpy.wire.sys_messages import (
 T = TypeVar("T")
 
 
-class Overseer(Protocol):
+class SysCaller(Protocol):
     """Whoever takes such questions to processes, by their names."""
 
-    async def oversee(
+    async def sys_call(
         self, name: str, request: SysRequest, deadline: float | None, shape: type[T]
     ) -> T:
         """Ask a process, or the supervisor that watches it; raises `TooLate` and `NoProcess`."""
@@ -40,14 +40,14 @@ class SystemCalls:
     """
 
     name: str
-    node: Overseer
+    node: SysCaller
 
     async def get_state(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> Any:
         """Return the attributes of the server's instance, as its `format_status` shows them.
 
         What MessagePack cannot carry, and what is very large, is there as its shortened text.
         """
-        return await self._oversee(GetState(), timeout, Any)
+        return await self._sys_call(GetState(), timeout, Any)
 
     async def replace_state(
         self, attributes: dict[str, Any], *, timeout: float | None = DEFAULT_TIMEOUT_S
@@ -60,18 +60,18 @@ class SystemCalls:
             FrameTooLarge: The attributes have more than a mebibyte.
             TypeError: They are not a mapping of names.
         """
-        return await self._oversee(ReplaceState(attributes), timeout, Any)
+        return await self._sys_call(ReplaceState(attributes), timeout, Any)
 
     async def suspend(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> None:
         """Have the server take no messages until `resume`: calls wait, and time out.
 
         Its supervisor may stop it as ever; system messages are served.
         """
-        await self._oversee(Suspend(), timeout, Any)
+        await self._sys_call(Suspend(), timeout, Any)
 
     async def resume(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> None:
         """Have the server take messages again."""
-        await self._oversee(Resume(), timeout, Any)
+        await self._sys_call(Resume(), timeout, Any)
 
     async def statistics(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> Statistics:
         """Tell what the process does. Its supervisor answers, however stuck it is itself.
@@ -80,7 +80,7 @@ class SystemCalls:
             NoProcess: There is no such process at this moment, or it is none that takes messages.
             ProcessDown: Its supervisor died before it answered.
         """
-        (row,) = await self._oversee(ReadCounters(), timeout, tuple[Statistics])
+        (row,) = await self._sys_call(ReadCounters(), timeout, tuple[Statistics])
         return row
 
     async def stack(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> str:
@@ -93,7 +93,7 @@ class SystemCalls:
             ProcessDown: It died meanwhile.
             CallTimeout: It is stopped, or blocks the signal.
         """
-        return await self._oversee(DumpStacks(), timeout, str)
+        return await self._sys_call(DumpStacks(), timeout, str)
 
     async def stop(self, reason: object = "normal", *, timeout: float | None = None) -> None:
         """Have the process end with `reason`, and wait until it is gone.
@@ -115,6 +115,6 @@ class SystemCalls:
             told = await self.node.stop_process(self.name, reason, deadline)
         told.check()
 
-    async def _oversee(self, request: SysRequest, timeout: float | None, shape: type[T]) -> T:
+    async def _sys_call(self, request: SysRequest, timeout: float | None, shape: type[T]) -> T:
         async with within(timeout, f"{self.name!r} did not answer") as deadline:
-            return await self.node.oversee(self.name, request, deadline, shape)
+            return await self.node.sys_call(self.name, request, deadline, shape)

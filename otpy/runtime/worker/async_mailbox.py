@@ -25,13 +25,13 @@ class Waiting:
         """Take the next message; None after `timeout` seconds without one, as `mailbox.next`."""
         await self._let_others_run()
         deadline = None if timeout is None else time.monotonic() + timeout
-        served = self._mailbox.interruptions.served
+        served = self._mailbox.sys_messages.served
         while True:
             message = self._mailbox.next(0.0)
             if message is not None:
                 return message
-            if timeout is not None and served != self._mailbox.interruptions.served:
-                served = self._mailbox.interruptions.served
+            if timeout is not None and served != self._mailbox.sys_messages.served:
+                served = self._mailbox.sys_messages.served
                 deadline = time.monotonic() + timeout
             if deadline is not None and time.monotonic() >= deadline:
                 return None
@@ -55,11 +55,11 @@ class Waiting:
         loop.add_reader(self._mailbox.fileno(), wake)
         self._mailbox.on_ready = wake  # a task may send this very server something
         seconds = self._mailbox.seconds_until(deadline)
-        alarm = loop.call_later(seconds, wake) if seconds >= 0 else None
+        timer = loop.call_later(seconds, wake) if seconds >= 0 else None
         try:
             await comes
         finally:
             self._mailbox.on_ready = None
             loop.remove_reader(self._mailbox.fileno())
-            if alarm is not None:
-                alarm.cancel()
+            if timer is not None:
+                timer.cancel()

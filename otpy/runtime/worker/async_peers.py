@@ -21,7 +21,6 @@ from otpy.runtime.worker.mailbox import WorkerMailbox
 from otpy.runtime.worker.peer_requests import (
     expect_reply,
     introduction,
-    overseen,
     plainly,
     protocol_with,
     running,
@@ -29,6 +28,7 @@ from otpy.runtime.worker.peer_requests import (
     stop_order,
     supervised,
     supervising,
+    sys_reply,
     task_request,
 )
 from otpy.runtime.worker.receive import as_received, check_wait
@@ -164,7 +164,7 @@ class AsyncPeers:
         """Tell whether a process runs at this moment."""
         return running(await self._row(name), self._me)
 
-    async def oversee(
+    async def sys_call(
         self,
         name: str,
         request: SysRequest,
@@ -173,13 +173,13 @@ class AsyncPeers:
     ) -> T:
         """Ask a server beside its messages."""
         answer, _ = await self._ask(AskProcess(name, plainly(request)))
-        return overseen(answer, shape)
+        return sys_reply(answer, shape)
 
     async def stop_process(
         self,
         name: str,
         reason: object,
-        deadline: float | None,  # noqa: ARG002  # as `oversee`
+        deadline: float | None,  # noqa: ARG002  # as `sys_call`
     ) -> Stopped:
         """Have a process end in order, and tell how it ended."""
         who, order = stop_order(await self._row(name), reason, self._me)

@@ -61,7 +61,7 @@ class Serving:
         self._idle_s: float | None = None
         self._end: End | None = None
         self._hand: Message | Continue | None = None
-        mailbox.interruptions.oversee = partial(answer, server)
+        mailbox.sys_messages.answer_sys = partial(answer, server)
 
     def init(self, args: tuple[object, ...], kwargs: dict[str, object]) -> ExitReason | None:
         """Run `init`; return why it stopped the server, None if it did not.

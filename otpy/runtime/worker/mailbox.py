@@ -20,7 +20,7 @@ from otpy.runtime.worker.receive import as_received, check_delay, check_timer, c
 from otpy.runtime.worker.stop_requests import Halt, ShutDownAsked, StopAsked
 from otpy.runtime.worker.stop_signals import StopSignals
 from otpy.runtime.worker.supervisor_channel import Control, public_notification
-from otpy.runtime.worker.sys_messages import Interruptions
+from otpy.runtime.worker.sys_messages import SysMessages
 from otpy.runtime.worker.timers import Timers
 from otpy.server.timer import TimerRef
 from otpy.system.descriptor import Descriptor, close_all
@@ -45,7 +45,7 @@ class WorkerMailbox:
         counters: Where the supervisor sees what the worker does; see `otpy.runtime.counters`.
 
     Attributes:
-        interruptions: What the supervisor asks beside the messages.
+        sys_messages: What the supervisor asks beside the messages.
         on_ready: Called when `next` may find something though its descriptor tells nothing: it was
             put there by who waits outside of `next`, on an event loop.
     """
@@ -70,7 +70,7 @@ class WorkerMailbox:
         self._deserted: Callable[[], object] | None = None
         self._urgent, self._looked_at = False, 0
         self._down: tuple[object, ...] | None = None
-        self.interruptions = Interruptions(self.control, self._epoll, counters, self._links)
+        self.sys_messages = SysMessages(self.control, self._epoll, counters, self._links)
         self.stop_signals = StopSignals(self._epoll, self._asked_by_signal)
 
     @property
@@ -141,8 +141,8 @@ class WorkerMailbox:
         message = ready.popleft()
         if type(message) is Halt:
             raise StopAsked(message.reason)
-        if self.interruptions.tracing is not None:
-            self.interruptions.tracing.received(message)
+        if self.sys_messages.tracing is not None:
+            self.sys_messages.tracing.received(message)
         self._taken = taken = self._taken + 1
         counters = self._counters
         counters[TAKEN] = taken
@@ -155,10 +155,10 @@ class WorkerMailbox:
         """Wait for a message, and for timers; False after `timeout` seconds without one."""
         if self._ready or self._heap:
             self._look_at_control(_now())
-        deadline, interruptions = None, -1
+        deadline, served = None, -1
         while True:
-            if timeout is not None and interruptions != self.interruptions.served:
-                deadline, interruptions = time.monotonic() + timeout, self.interruptions.served
+            if timeout is not None and served != self.sys_messages.served:
+                deadline, served = time.monotonic() + timeout, self.sys_messages.served
             if self._heap:
                 self._ready.extend(self._timers.take_due(time.monotonic()))
                 self._count()
@@ -247,7 +247,7 @@ class WorkerMailbox:
         for link in self._links.values():
             link.close()
         self._acceptor.close()
-        self.interruptions.close()
+        self.sys_messages.close()
         self.control.close()
 
     def _look_at_control(self, now: int) -> None:
@@ -276,7 +276,7 @@ class WorkerMailbox:
             elif fd == self.stop_signals.fileno():
                 self.stop_signals.drain()
             else:
-                self.interruptions.handle(fd)
+                self.sys_messages.handle(fd)
         if len(ready) > 1:  # else it is taken at once
             self._count()
         if self._urgent:
@@ -292,11 +292,11 @@ class WorkerMailbox:
             self._urgent = False
             while self._notifications:
                 self._enqueue(self._notifications.popleft())
-            self.interruptions.serve()
+            self.sys_messages.serve()
             if self._order is not None:
                 self._obey(self._order)
-            if self.interruptions.suspended:
-                self.interruptions.stand_by(self.stop_signals)
+            if self.sys_messages.suspended:
+                self.sys_messages.wait_while_suspended(self.stop_signals)
                 self._urgent = True
 
     def _received(self, message: object, fds: tuple[Descriptor, ...]) -> None:
@@ -308,7 +308,7 @@ class WorkerMailbox:
                     self._order = message
                 self._wake()
             case Ask():
-                self.interruptions.ask(message, fds)
+                self.sys_messages.ask(message, fds)
                 self._wake()
             case Introduce() if len(fds) >= _FDS_OF_A_LINK:
                 self._accept_link(fds[0], fds[1], True, message.peer)
@@ -329,7 +329,7 @@ class WorkerMailbox:
         if isinstance(order, ShutDown):
             self._urgent = True
             raise ShutDownAsked
-        if self.interruptions.suspended:
+        if self.sys_messages.suspended:
             raise StopAsked(order.reason)
         # What who asks has sent before is in the pipes by now, and comes first.
         self._order = None
@@ -347,7 +347,7 @@ class WorkerMailbox:
 
     def _something_comes(self) -> None:
         """End the wait for messages: what `next` may find now did not come by a descriptor."""
-        if not self.interruptions.wake() and self.on_ready is not None:
+        if not self.sys_messages.wake() and self.on_ready is not None:
             self.on_ready()
 
     def _accept_link(
@@ -356,8 +356,8 @@ class WorkerMailbox:
         assert self._child is not None
         block = self._block
         link = Link(read, write, block) if peer is None else PeerLink(read, write, block, peer)
-        if self.interruptions.tracing is not None:
-            link.sent = self.interruptions.tracing.sent
+        if self.sys_messages.tracing is not None:
+            link.sent = self.sys_messages.tracing.sent
         self._links[link.read] = link
         self._epoll.register(link.read, select.EPOLLIN)
         if greet:

@@ -100,7 +100,7 @@ def _finish(child: Assignment, mailbox: WorkerMailbox, *, crashed: bool) -> None
     elif mailbox.shutdown is None:
         end_within(_seconds_left(child, mailbox, crashed=crashed) or DEFAULT_SHUTDOWN_S)
     leave_to_kernel()
-    mailbox.interruptions.forget_server()
+    mailbox.sys_messages.forget_server()
     finish(asked=mailbox.shutdown is not None or mailbox.stop_signals.received)
 
 

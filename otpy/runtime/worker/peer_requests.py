@@ -122,7 +122,7 @@ def plainly(request: SysRequest) -> SysRequest:
     return type(request)(*cast(list[object], unpack(packed)))
 
 
-def overseen(answer: ControlAnswer, shape: type[T]) -> T:
+def sys_reply(answer: ControlAnswer, shape: type[T]) -> T:
     """Read what a server answered beside its messages, as a `shape`."""
     assert isinstance(answer, Answered)
     assert isinstance(answer.answer, Plain)

@@ -24,7 +24,6 @@ from otpy.runtime.worker.mailbox import WorkerMailbox
 from otpy.runtime.worker.peer_requests import (
     expect_reply,
     introduction,
-    overseen,
     plainly,
     protocol_with,
     running,
@@ -32,6 +31,7 @@ from otpy.runtime.worker.peer_requests import (
     stop_order,
     supervised,
     supervising,
+    sys_reply,
     task_request,
 )
 from otpy.system.descriptor import close_all
@@ -195,10 +195,10 @@ class Peers:
         """Tell whether a process runs at this moment."""
         return running(self._row(name, deadline), self._me)
 
-    def oversee(self, name: str, request: SysRequest, deadline: float | None, shape: type[T]) -> T:
+    def sys_call(self, name: str, request: SysRequest, deadline: float | None, shape: type[T]) -> T:
         """Ask a server beside its messages."""
         answer, _ = self._control.ask(self._me, AskProcess(name, plainly(request)), deadline)
-        return overseen(answer, shape)
+        return sys_reply(answer, shape)
 
     def stop_process(self, name: str, reason: object, deadline: float | None) -> Stopped:
         """Have a process end in order, and tell how it ended."""

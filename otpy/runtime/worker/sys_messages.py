@@ -26,7 +26,7 @@ def _no_server(_request: object) -> OtpyError:
     return UnknownRequest("it is no server")
 
 
-class Interruptions:
+class SysMessages:
     """What was asked and not served yet, and what came of it.
 
     Args:
@@ -36,7 +36,7 @@ class Interruptions:
         links: All links of the worker, which a trace listens to.
 
     Attributes:
-        oversee: Answers what is asked about the server's state.
+        answer_sys: Answers what is asked about the server's state.
         suspended: No messages are to be served.
         served: How many were served so far; each restarts a server's timeout.
         tracing: Those who trace the worker's messages, if anybody does.
@@ -52,8 +52,8 @@ class Interruptions:
         self._control, self._epoll = control, epoll
         self._counters, self._links = counters, links
         self._asked: deque[tuple[Ask, tuple[Descriptor, ...]]] = deque()
-        self._alarm: Descriptor | None = None
-        self.oversee: Callable[[SysRequest], Plain | OtpyError] = _no_server
+        self._wakeup: Descriptor | None = None
+        self.answer_sys: Callable[[SysRequest], Plain | OtpyError] = _no_server
         self.suspended = False
         self.served = 0
         self.tracing: Tracing | None = None
@@ -61,11 +61,11 @@ class Interruptions:
     def ask(self, message: Ask, fds: tuple[Descriptor, ...]) -> None:
         """Have a request served when there is time for it."""
         self._asked.append((message, fds))
-        self._alarm_fd()  # now, since it may be the one to suspend
+        self._wakeup_fd()  # now, since it may be the one to suspend
 
     def forget_server(self) -> None:
         """Keep the server no longer: nothing is asked about it any more."""
-        self.oversee = _no_server
+        self.answer_sys = _no_server
 
     def wake(self) -> bool:
         """Have the wait end that a thread may be in; tell whether this is not the main one.
@@ -75,22 +75,22 @@ class Interruptions:
         """
         is_main = threading.current_thread() is threading.main_thread()
         if not is_main or not self._counters[BUSY_SINCE] or threading.active_count() > 1:
-            os.eventfd_write(self._alarm_fd().fileno(), 1)
+            os.eventfd_write(self._wakeup_fd().fileno(), 1)
         return not is_main
 
-    def _alarm_fd(self) -> Descriptor:
+    def _wakeup_fd(self) -> Descriptor:
         """Return the eventfd that ends the wait; many a worker never has one."""
-        if self._alarm is None:
+        if self._wakeup is None:
             with _making:  # one that nobody reads would be readable for ever
-                if self._alarm is None:
-                    alarm = Descriptor(os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC))
-                    self._epoll.register(alarm, select.EPOLLIN)
-                    self._alarm = alarm
-        return self._alarm
+                if self._wakeup is None:
+                    wakeup = Descriptor(os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC))
+                    self._epoll.register(wakeup, select.EPOLLIN)
+                    self._wakeup = wakeup
+        return self._wakeup
 
     def handle(self, fd: int) -> None:
         """Take note that `fd`, which may be one of these, is ready."""
-        if self._alarm is not None and fd == self._alarm.fileno():
+        if self._wakeup is not None and fd == self._wakeup.fileno():
             os.eventfd_read(fd)
         elif self.tracing is not None and fd in self.tracing:
             self._end_trace(self.tracing, fd)
@@ -105,17 +105,17 @@ class Interruptions:
             with contextlib.suppress(NoProcess):
                 self._control.tell(answer)
 
-    def stand_by(self, signals: StopSignals) -> None:
+    def wait_while_suspended(self, signals: StopSignals) -> None:
         """Wait until the supervisor or a stop signal has said something, and for nobody else."""
         self._counters[BUSY_SINCE] = 0
-        assert self._alarm is not None
+        assert self._wakeup is not None
         poll = select.poll()
-        for waited in (self._control, self._alarm):
+        for waited in (self._control, self._wakeup):
             poll.register(waited, select.POLLIN)
         if signals.fileno() >= 0:
             poll.register(signals, select.POLLIN)
         for fd, _ in poll.poll():
-            if fd == self._alarm.fileno():
+            if fd == self._wakeup.fileno():
                 os.eventfd_read(fd)
             elif fd == signals.fileno():
                 signals.drain()
@@ -136,7 +136,7 @@ class Interruptions:
             case Trace():
                 return NoProcess("out of descriptors")
             case SysRequest() as request:
-                return self.oversee(request)
+                return self.answer_sys(request)
             case request:
                 return UnknownRequest(f"no worker serves {request!r:.100}")
         return Plain(None)
