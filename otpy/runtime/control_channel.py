@@ -26,7 +26,11 @@ _framed: Final = partial(frame, max_frame=MAX_FRAME)
 
 _READY: Final = {
     ready: _framed(WORKER.encode(ready))
-    for ready in (Ready(traps, served) for traps in (False, True) for served in (False, True))
+    for ready in (
+        Ready(trap_exit, answers_sys)
+        for trap_exit in (False, True)
+        for answers_sys in (False, True)
+    )
 }
 """Written before a worker is forked: what writes it is on pages that many a worker can share."""
 

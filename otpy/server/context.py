@@ -64,17 +64,17 @@ class Context:
         peers: Makes what it reaches the others by; many a worker never does.
 
     Attributes:
-        traps: Whether the death of a linked process arrives as a message.
+        trap_exit: Whether the death of a linked process arrives as a message.
         starting: Whether it is in its init, which its supervisor waits for.
     """
 
-    __slots__ = ("_make_peers", "_peers", "incarnation", "mailbox", "name", "starting", "traps")
+    __slots__ = ("_make_peers", "_peers", "incarnation", "mailbox", "name", "starting", "trap_exit")
 
     def __init__(
         self, name: str, incarnation: int, mailbox: Mailbox, peers: Callable[[], "Peers"]
     ) -> None:
         self.name, self.incarnation, self.mailbox = name, incarnation, mailbox
-        self.traps = False
+        self.trap_exit = False
         self.starting = True
         self._make_peers = peers
         self._peers: Peers | None = None

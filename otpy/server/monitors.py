@@ -51,7 +51,7 @@ def link(name: str) -> None:
         NoProcess: The other has ended, and this process does not trap exits.
         OtpyError: This process is not a worker of a tree.
     """
-    peers().ask_node(LinkTo(name, current().traps), DEFAULT_TIMEOUT_S)
+    peers().ask_node(LinkTo(name, current().trap_exit), DEFAULT_TIMEOUT_S)
 
 
 def unlink(name: str) -> None:

@@ -152,11 +152,12 @@ class Forget(NamedTuple):
 class Ready(NamedTuple):
     """Init has returned.
 
-    `traps`: it wants to be told to shut down, not signalled. `served`: it answers system messages.
+    `trap_exit`: it wants to be told to shut down, not signalled. `answers_sys`: it answers system
+    messages.
     """
 
-    traps: bool = True
-    served: bool = True
+    trap_exit: bool = True
+    answers_sys: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,11 +277,11 @@ class Demonitor(NamedTuple):
 class LinkTo(NamedTuple):
     """When the sender or process `name` ends, the other gets an `Exit`.
 
-    If there is none, the sender gets one at once if it `traps` exits; else that is an error.
+    If there is none, the sender gets one at once if it traps exits; else that is an error.
     """
 
     name: str
-    traps: bool
+    trap_exit: bool
 
 
 class Unlink(NamedTuple):

@@ -126,7 +126,7 @@ def test_children_under_ever_new_names_leave_nothing_in_the_tables() -> None:
             for event in life_of(path, number):
                 if isinstance(event, ChildEnded):
                     monitors.monitor(watcher, number, path)
-                    monitors.link(Address(path, 1), "pool/child-other", traps=True)
+                    monitors.link(Address(path, 1), "pool/child-other", trap_exit=True)
                 over = directory.apply(event)
                 exit_watchers.notify(over)
                 monitors.ended(over)

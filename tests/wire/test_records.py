@@ -41,7 +41,7 @@ INQUIRIES: list[sys_messages.SysRequest] = [
 ]
 
 MESSAGES = [
-    control.Ready(traps=False),
+    control.Ready(trap_exit=False),
     control.IgnoreStart(),
     control.Exiting(NESTED, "in hand"),
     control.Forget(7),

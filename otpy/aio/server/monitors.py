@@ -50,7 +50,7 @@ async def link(name: str) -> None:
         NoProcess: The other has ended, and this process does not trap exits.
         OtpyError: This process is not a worker of a tree.
     """
-    await peers().ask_node(LinkTo(name, current().traps), DEFAULT_TIMEOUT_S)
+    await peers().ask_node(LinkTo(name, current().trap_exit), DEFAULT_TIMEOUT_S)
 
 
 async def unlink(name: str) -> None:

@@ -65,7 +65,7 @@ class MonitorTable:
             self._monitors.pop(watcher, None)
         return who
 
-    def link(self, one: Address, name: str, *, traps: bool) -> None:
+    def link(self, one: Address, name: str, *, trap_exit: bool) -> None:
         """Link two processes; one that traps exits gets an `Exit` if the other has ended.
 
         Raises:
@@ -73,7 +73,7 @@ class MonitorTable:
         """
         process = self._living(name)
         if process is None:
-            if not traps:
+            if not trap_exit:
                 raise NoProcess(f"{name!r} is not running")
             self._notify(one, Exit(Address(name, 0), NO_PROCESS))
             return

@@ -132,8 +132,8 @@ class RequestHandler:
                 self._monitors.monitor(sender, number, name)
             case Demonitor(number=number):
                 self._monitors.demonitor(sender, number)
-            case LinkTo(name=name, traps=traps):
-                self._monitors.link(sender, name, traps=traps)
+            case LinkTo(name=name, trap_exit=trap_exit):
+                self._monitors.link(sender, name, trap_exit=trap_exit)
             case Unlink(name=name):
                 self._monitors.unlink(sender, name)
             case RegisterName(name=name):

@@ -38,13 +38,13 @@ class Child:
         path: From the root, "" for the root supervisor.
         supervisors: Pids of the supervisors below it.
         ready: Its init has returned.
-        asked: It was told to stop.
+        stop_requested: It was told to stop.
         orderly: It was told to stop in order, and its budget is not over.
         untouchable: Its supervisor may not kill it.
         reaped: It has ended, and its status was taken.
         overdue: Its budget was over before everything of it had ended.
-        traps: It wants to be told to shut down, not signalled.
-        served: It answers system messages.
+        trap_exit: It wants to be told to shut down, not signalled.
+        answers_sys: It answers system messages.
         counters: What a worker does at this moment; see `otpy.runtime.counters`.
         slot: The number of the counters.
         born: The `boot_time` from which on it can have started other processes.
@@ -63,13 +63,13 @@ class Child:
     supervisors: dict[str, int] = field(default_factory=dict)
     ready: bool = False
     ignored: bool = False
-    asked: bool = False
+    stop_requested: bool = False
     orderly: bool = False
     overdue: bool = False
     untouchable: bool = False
     reaped: bool = False
-    traps: bool = False
-    served: bool = False
+    trap_exit: bool = False
+    answers_sys: bool = False
     exiting: Exiting | None = None
     forced_exit: ExitReason | None = None
     timer: Timer | None = None
@@ -84,7 +84,7 @@ class Child:
     @property
     def is_leaving(self) -> bool:
         """Whether it takes no new messages: it was told to stop, or has said that it ends."""
-        return self.asked or self.exiting is not None
+        return self.stop_requested or self.exiting is not None
 
     @property
     def is_supervisor(self) -> bool:
@@ -99,8 +99,8 @@ class Child:
         Args:
             for_good: Nobody is to be started in its place.
         """
-        self.asked = self.orderly = True
-        if told := self.is_supervisor or self.traps:
+        self.stop_requested = self.orderly = True
+        if told := self.is_supervisor or self.trap_exit:
             budget = seconds_of(self.spec.shutdown)
             until = None if budget is None else time.monotonic() + budget
             self._tell(ShutDown(until, for_good))
@@ -119,7 +119,7 @@ class Child:
 
     def _handled_its_signal(self, status: Status) -> bool:
         """Whether a handler of the program's own has ended it: it said what its group is to do."""
-        if self.traps or status.signal or status.code == self._code_of_signal:
+        if self.trap_exit or status.signal or status.code == self._code_of_signal:
             return False
         return self.exiting is None or not isinstance(self.exiting.reason, Shutdown)
 
@@ -141,7 +141,7 @@ class Child:
     def kill(self) -> None:
         """SIGKILL its whole process group: at once, or since its budget is over."""
         self.overdue, self.orderly = self.orderly, False
-        self.asked = True
+        self.stop_requested = True
         self._kill()
 
     def _kill(self) -> None:
@@ -150,7 +150,7 @@ class Child:
 
     def halt(self) -> None:
         """End it now; a supervisor is told to do so with everything below it."""
-        self.asked, self.orderly = True, False
+        self.stop_requested, self.orderly = True, False
         if self.is_supervisor:
             self._tell(HaltNow())
         else:
@@ -163,7 +163,7 @@ class Child:
         and with the same reason; only ``normal`` does nothing (Erlang reference manual,
         "Receiving Exit Signals"). One that is not up yet traps: nobody knows better.
         """
-        if isinstance(notification, Down) or self.traps or not self.ready:
+        if isinstance(notification, Down) or self.trap_exit or not self.ready:
             self._tell(notification)
         elif not isinstance(reason := reason_of(notification.reason), Normal):
             self.end_for(reason)
@@ -200,8 +200,8 @@ class Child:
         if self.exiting is not None:
             return self.exiting.reason
         if status.code == 0:
-            return Shutdown() if self.asked else Normal()
-        if self.asked and self.kind == "command" and status.code == self._code_of_signal:
+            return Shutdown() if self.stop_requested else Normal()
+        if self.stop_requested and self.kind == "command" and status.code == self._code_of_signal:
             return Shutdown()
         return ExitStatus(status.code)
 
@@ -222,8 +222,8 @@ class Child:
 
     def _is_stopped_by(self, name: str) -> bool:
         """Whether the signal that ended it asks it to stop; a worker anybody may ask."""
-        may_be_asked = self.asked or (self.kind == "worker" and self.ready)
-        return may_be_asked and name == self.stop_signal.name
+        is_known_to_stop = self.stop_requested or (self.kind == "worker" and self.ready)
+        return is_known_to_stop and name == self.stop_signal.name
 
     def starting(self) -> ChildStarting:
         """Say that it was forked."""
@@ -260,7 +260,7 @@ class Child:
             pid=self.pid,
             incarnation=self.incarnation,
             reason=str(reason),
-            asked=self.asked,
+            asked=self.stop_requested,
             overdue=self.overdue or self._is_cut_short(status),
             clean=isinstance(reason, Normal | Shutdown),
             traceback=reason.traceback if isinstance(reason, Raised) else "",

@@ -37,7 +37,7 @@ class DeferredExits:
     def defer(self, child: Child, tell: Callable[[], None]) -> None:
         """Call `tell`, which tells of the end of `child`: at once, or when it is clear why."""
         seconds = self._signalled_at + _HOLD_S - time.monotonic()
-        if child.asked or seconds <= 0:
+        if child.stop_requested or seconds <= 0:
             tell()
             return
         self._deferred[child.pid] = tell

@@ -200,7 +200,7 @@ class ProcessRuntime:
         self.deferred_exits.release_soon(child)
         # The gateway is to hear what happened before it is told to stop.
         self._supervisor.send_published()
-        if not child.asked:
+        if not child.stop_requested:
             self._supervisor.publish(child.stopping())
         return child
 
@@ -265,8 +265,8 @@ class ProcessRuntime:
         match message:
             case Ready() if child.ready:
                 pass
-            case Ready(traps=traps, served=served):
-                child.traps, child.served = traps, served
+            case Ready(trap_exit=trap_exit, answers_sys=answers_sys):
+                child.trap_exit, child.answers_sys = trap_exit, answers_sys
                 self._is_up(child)
             case IgnoreStart():
                 child.ignored = True
@@ -281,7 +281,7 @@ class ProcessRuntime:
 
     def _is_up(self, child: Child) -> None:
         child.ready = True
-        if child.asked:
+        if child.stop_requested:
             # It was asked while it started, and may have been deaf to SIGTERM then.
             child.stop(for_good=not self._supervisor.comes_back(child.spec.id))
         self._supervisor.publish(child.started())

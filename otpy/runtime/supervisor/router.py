@@ -55,7 +55,7 @@ class Router:
         self._tokens = itertools.count(1)
         self._waiting = WaitQueue()
         self._forwarded: dict[int, Forwarded] = {}
-        self._asked: dict[int, tuple[MessageSocket, int]] = {}
+        self._core_requests: dict[int, tuple[MessageSocket, int]] = {}
         self._batches: dict[int, Batch] = {}
         self._task_starts: dict[int, TaskStart] = {}
 
@@ -130,7 +130,7 @@ class Router:
         if (start := self._task_starts.pop(token, None)) is not None:
             self._task_started(start, answer)
             return
-        origin, original = self._asked.pop(token)
+        origin, original = self._core_requests.pop(token)
         result = (
             SupervisorError(answer.reason, answer.detail) if isinstance(answer, Denied) else answer
         )
@@ -230,7 +230,7 @@ class Router:
                 self._start_task(origin, message, request, tuple(fds))
             case _:
                 token = next(self._tokens)
-                self._asked[token] = (origin, message.token)
+                self._core_requests[token] = (origin, message.token)
                 self._supervisor.ask(token, request)
 
     def _no_server(self) -> NoProcess:
@@ -395,7 +395,7 @@ class Router:
 
 def _is_for(child: Child, message: Introduce | Ask) -> bool:
     """Tell whether the worker itself is to answer a message."""
-    return child.served and _is(message, SysRequest) and not _asks_supervisor(message)
+    return child.answers_sys and _is(message, SysRequest) and not _asks_supervisor(message)
 
 
 def _asks_supervisor(message: Introduce | Ask) -> bool:

@@ -18,7 +18,7 @@ from otpy.runtime.worker.connections import Cast, Info, LinkCall
 from otpy.runtime.worker.event_loop import EventLoop
 from otpy.runtime.worker.gen_server import End, NotNeeded, Serving
 from otpy.runtime.worker.mailbox import Message, WorkerMailbox
-from otpy.runtime.worker.stop_requests import ShutDownAsked
+from otpy.runtime.worker.stop_requests import ShutdownRequested
 from otpy.server.genserver import GenServer
 from otpy.server.results import Continue, Ignore
 
@@ -79,7 +79,7 @@ class AsyncServing(Serving):
         while self._end is None:
             try:
                 await self._step_async()
-            except ShutDownAsked as order:
+            except ShutdownRequested as order:
                 self._end = End(order.reason)
         return self._end
 

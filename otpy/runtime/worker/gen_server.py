@@ -12,7 +12,7 @@ from otpy.runtime.exit_reasons import exit_reason, raised, reworded
 from otpy.runtime.worker.connections import Cast, Info, LinkCall
 from otpy.runtime.worker.introspection import answer, formatted, hides
 from otpy.runtime.worker.mailbox import Message, WorkerMailbox
-from otpy.runtime.worker.stop_requests import ShutDownAsked
+from otpy.runtime.worker.stop_requests import ShutdownRequested
 from otpy.server.genserver import GenServer
 from otpy.server.results import Continue, Ignore, NoReply, Reply, Stop, Timeout
 from otpy.system.std_streams import complain
@@ -49,7 +49,7 @@ class End:
 
 def ending(error: BaseException) -> ExitReason:
     """Return why a server ends: it was told to, or an exception that nobody caught."""
-    return error.reason if isinstance(error, ShutDownAsked) else raised(error)
+    return error.reason if isinstance(error, ShutdownRequested) else raised(error)
 
 
 class Serving:

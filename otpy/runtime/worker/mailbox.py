@@ -17,7 +17,7 @@ from otpy.runtime.worker.connections import READ_BYTES, Cast, Info, Link, LinkCa
 from otpy.runtime.worker.handoff import HandoffAcceptor
 from otpy.runtime.worker.peer_connections import PeerLink
 from otpy.runtime.worker.receive import as_received, check_delay, check_timer, check_wait
-from otpy.runtime.worker.stop_requests import Halt, ShutDownAsked, StopAsked
+from otpy.runtime.worker.stop_requests import ShutdownRequested, StopMarker, StopRequested
 from otpy.runtime.worker.stop_signals import StopSignals
 from otpy.runtime.worker.supervisor_channel import Control, public_notification
 from otpy.runtime.worker.sys_messages import SysMessages
@@ -55,28 +55,28 @@ class WorkerMailbox:
         self.control = Control(control, self._received)
         self._counters, self._taken = counters, 0
         self._child: Assignment | None = None
-        self._order: ShutDown | StopProcess | None = None
+        self._stop_request: ShutDown | StopProcess | None = None
         self._epoll = select.epoll()
         self._epoll.register(self._control_fd, select.EPOLLIN)
         self._control_poll: select.poll | None = None
         self._links: dict[int, Link] = {}
         self._blocked: dict[int, Link] = {}
         self._acceptor = HandoffAcceptor(self._epoll, self._accept_link)
-        self._ready: deque[Message | Halt] = deque()
+        self._ready: deque[Message | StopMarker] = deque()
         self._notifications: deque[Down | Exit] = deque()
         self._heap: list[tuple[float, int, TimerRef]] = []
         self._made_timers: Timers | None = None
         self.on_ready: Callable[[], None] | None = None
         self._deserted: Callable[[], object] | None = None
-        self._urgent, self._looked_at = False, 0
+        self._control_pending, self._looked_at = False, 0
         self._down: tuple[object, ...] | None = None
         self.sys_messages = SysMessages(self.control, self._epoll, counters, self._links)
-        self.stop_signals = StopSignals(self._epoll, self._asked_by_signal)
+        self.stop_signals = StopSignals(self._epoll, self._stop_by_signal)
 
     @property
     def shutdown(self) -> ShutDown | None:
         """The supervisor's order to end; None if there is none."""
-        return self._order if isinstance(self._order, ShutDown) else None
+        return self._stop_request if isinstance(self._stop_request, ShutDown) else None
 
     def assigned(self) -> Assignment:
         """Wait for the supervisor to say which child this process is."""
@@ -119,11 +119,11 @@ class WorkerMailbox:
         """Take the next message; None after `timeout` seconds without one.
 
         Raises:
-            ShutDownAsked: The worker is to end, since its supervisor or somebody else wants it.
+            ShutdownRequested: The worker is to end, since its supervisor or somebody else wants it.
         """
         # All messages come this way: few steps for each.
-        if self._urgent:
-            self._attend()
+        if self._control_pending:
+            self._handle_control()
         ready = self._ready
         if timeout is not None or self._heap:
             if not self._comes_within(timeout):
@@ -139,8 +139,8 @@ class WorkerMailbox:
                 self._comes_within(None) if self._heap else self._wait(-1.0)
             now = _now()
         message = ready.popleft()
-        if type(message) is Halt:
-            raise StopAsked(message.reason)
+        if type(message) is StopMarker:
+            raise StopRequested(message.reason)
         if self.sys_messages.tracing is not None:
             self.sys_messages.tracing.received(message)
         self._taken = taken = self._taken + 1
@@ -259,8 +259,8 @@ class WorkerMailbox:
                 self._control_poll.register(self.control, select.POLLIN)
             if self._control_poll.poll(0):
                 self.control.read()
-            if self._urgent:
-                self._attend()
+            if self._control_pending:
+                self._handle_control()
 
     def _wait(self, seconds: float) -> None:
         links, ready = self._links, self._ready
@@ -279,33 +279,33 @@ class WorkerMailbox:
                 self.sys_messages.handle(fd)
         if len(ready) > 1:  # else it is taken at once
             self._count()
-        if self._urgent:
-            self._attend()
+        if self._control_pending:
+            self._handle_control()
 
     def _count(self) -> None:
         """Show how many messages have arrived."""
         self._counters[ARRIVED] = self._taken + len(self._ready)
 
-    def _attend(self) -> None:
+    def _handle_control(self) -> None:
         """Do what does not wait for messages; while suspended, do nothing else."""
-        while self._urgent:
-            self._urgent = False
+        while self._control_pending:
+            self._control_pending = False
             while self._notifications:
                 self._enqueue(self._notifications.popleft())
             self.sys_messages.serve()
-            if self._order is not None:
-                self._obey(self._order)
+            if self._stop_request is not None:
+                self._apply_stop(self._stop_request)
             if self.sys_messages.suspended:
                 self.sys_messages.wait_while_suspended(self.stop_signals)
-                self._urgent = True
+                self._control_pending = True
 
     def _received(self, message: object, fds: tuple[Descriptor, ...]) -> None:
         match message:
             case Assignment():
                 self._child = message
             case ShutDown() | StopProcess():
-                if not isinstance(self._order, ShutDown):
-                    self._order = message
+                if not isinstance(self._stop_request, ShutDown):
+                    self._stop_request = message
                 self._wake()
             case Ask():
                 self.sys_messages.ask(message, fds)
@@ -320,29 +320,29 @@ class WorkerMailbox:
             case _:
                 close_all(fds)
 
-    def _asked_by_signal(self) -> None:
+    def _stop_by_signal(self) -> None:
         """Stop as if the supervisor had asked; called from a signal handler."""
-        self._order = ShutDown()
-        self._urgent = True
+        self._stop_request = ShutDown()
+        self._control_pending = True
 
-    def _obey(self, order: ShutDown | StopProcess) -> None:
-        if isinstance(order, ShutDown):
-            self._urgent = True
-            raise ShutDownAsked
+    def _apply_stop(self, request: ShutDown | StopProcess) -> None:
+        if isinstance(request, ShutDown):
+            self._control_pending = True
+            raise ShutdownRequested
         if self.sys_messages.suspended:
-            raise StopAsked(order.reason)
+            raise StopRequested(request.reason)
         # What who asks has sent before is in the pipes by now, and comes first.
-        self._order = None
+        self._stop_request = None
         self._acceptor.accept_all()
         for link in tuple(self._links.values()):
             for _ in range(-(-unread_bytes(link.read) // READ_BYTES)):
                 if link.open and link.write not in self._blocked:
                     self._read(link)
-        self._ready.append(Halt(order.reason))
+        self._ready.append(StopMarker(request.reason))
 
     def _wake(self) -> None:
         """Have what was heard be done soon, whichever thread heard it."""
-        self._urgent = True
+        self._control_pending = True
         self._something_comes()
 
     def _something_comes(self) -> None:

@@ -14,7 +14,7 @@ from otpy.runtime.exit_reasons import raised
 from otpy.runtime.worker.gen_server import NeedsLoop, NotNeeded, Serving, ending
 from otpy.runtime.worker.mailbox import WorkerMailbox
 from otpy.runtime.worker.peers import Peers
-from otpy.runtime.worker.stop_requests import ShutDownAsked
+from otpy.runtime.worker.stop_requests import ShutdownRequested
 from otpy.runtime.worker.stop_signals import StopSignals, after_fork, before_fork
 from otpy.runtime.worker.task import Runner
 from otpy.server import context
@@ -48,7 +48,7 @@ _SPARE_S: Final = 0.5
 """What of its budget, and how much of that at most, a worker keeps to end by itself."""
 
 
-_READY: Final = {traps: Ready(traps=traps) for traps in (False, True)}
+_READY: Final = {trap_exit: Ready(trap_exit=trap_exit) for trap_exit in (False, True)}
 """Made before a worker is forked."""
 
 _watches_forks: Final[list[bool]] = []
@@ -180,7 +180,7 @@ def _serve(
 ) -> tuple[ExitReason, str]:
     server = make(target, child.args, child.kwargs)
     server.name, server.instance = child.path, child.instance
-    own.traps = server.trap_exit
+    own.trap_exit = server.trap_exit
     serving = _serving_for(server, mailbox, loops)
     try:
         try:
@@ -256,14 +256,14 @@ def _call(
     signals.raise_in_place()
     try:
         signals.handle((_TERMINATE, child.stop_signal))
-        mailbox.tell_supervisor(Ready(traps=False, served=False))
+        mailbox.tell_supervisor(Ready(trap_exit=False, answers_sys=False))
         result = target(*child.args, **child.kwargs)
         if iscoroutine(result):
             from otpy.runtime.worker.event_loop import EventLoop  # noqa: PLC0415  # as above
 
             loops.append(EventLoop())
             _run(loops[0], result, signals)
-    except ShutDownAsked as order:
+    except ShutdownRequested as order:
         return order.reason
     finally:
         signals.disarm()

@@ -6,13 +6,13 @@ from typing import final
 from otpy.core.exits import ExitReason, Shutdown
 
 
-class ShutDownAsked(BaseException):
+class ShutdownRequested(BaseException):
     """The supervisor asked this worker to end; raised between two messages, never in one."""
 
     reason: ExitReason = Shutdown()
 
 
-class StopAsked(ShutDownAsked):
+class StopRequested(ShutdownRequested):
     """Somebody else asked it to, by `Ref.stop`; what he had sent before was handled."""
 
     def __init__(self, reason: ExitReason) -> None:
@@ -22,7 +22,7 @@ class StopAsked(ShutDownAsked):
 
 @final
 @dataclass(frozen=True, slots=True)
-class Halt:
+class StopMarker:
     """The place in the queue at which somebody asked this process to stop."""
 
     reason: ExitReason

@@ -1,9 +1,9 @@
 """A stop signal that comes to a worker itself: it stops as if its supervisor had asked.
 
 systemd's default signals every process of a service at once, and an operator one by its pid. A
-server handles it like its supervisor's message, between two messages; in a function `ShutDownAsked`
-is raised wherever it is. A handler of the user's own stays the user's, and what a worker forks has
-the kernel's default again.
+server handles it like its supervisor's message, between two messages; in a function
+`ShutdownRequested` is raised wherever it is. A handler of the user's own stays the user's, and what
+a worker forks has the kernel's default again.
 """
 
 import _signal  # type: ignore[import-not-found]
@@ -15,7 +15,7 @@ from _thread import get_ident
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from otpy.runtime.worker.stop_requests import ShutDownAsked
+from otpy.runtime.worker.stop_requests import ShutdownRequested
 from otpy.system.descriptor import Descriptor, close_all, leave_to_kernel, pipe
 
 # Without the enums of the module `signal`: those are on pages that every worker would write to.
@@ -29,11 +29,11 @@ class StopSignals:
 
     Args:
         epoll: What the worker waits with: a signal ends the wait.
-        asked: Called when a server is to stop; in the main thread, between two bytecodes.
+        on_stop: Called when a server is to stop; in the main thread, between two bytecodes.
     """
 
-    def __init__(self, epoll: select.epoll, asked: Callable[[], None]) -> None:
-        self._epoll, self._asked = epoll, asked
+    def __init__(self, epoll: select.epoll, on_stop: Callable[[], None]) -> None:
+        self._epoll, self._on_stop = epoll, on_stop
         self._pipe: tuple[Descriptor, Descriptor] | None = None
         self.in_place: Callable[[], None] | None = None
         self.received = False
@@ -49,7 +49,7 @@ class StopSignals:
                 _handled.append(number)
 
     def raise_in_place(self) -> None:
-        """Let a stop signal raise `ShutDownAsked` wherever this process is: in a function."""
+        """Let a stop signal raise `ShutdownRequested` wherever this process is: in a function."""
         self.in_place = _raise_shutdown
 
     def disarm(self) -> None:
@@ -99,7 +99,7 @@ class StopSignals:
         first, self.received = not self.received, True
         self._number = number
         if self.in_place is None:
-            self._asked()
+            self._on_stop()
             self._wake()  # an event loop of the user's may have set another wakeup descriptor
         elif first:
             self.in_place()
@@ -129,7 +129,7 @@ def after_fork() -> None:
 
 def _raise_shutdown() -> None:
     leave_to_kernel()  # wherever this process is, it may be about to give something an owner
-    raise ShutDownAsked
+    raise ShutdownRequested
 
 
 def _do_nothing() -> None:

@@ -178,12 +178,12 @@ class Control:
                 raise TooLate
             self.read()
 
-    def _obey(self, order: Exit) -> None:
+    def _exit_with_linked(self, request: Exit) -> None:
         """Go along with a linked process, since this one does not trap exits.
 
         Mostly the supervisor sees to that; but before this one is up, it does not know.
         """
-        if isinstance(reason := reason_of(order.reason), Normal):
+        if isinstance(reason := reason_of(request.reason), Normal):
             return
         with contextlib.suppress(NotSent):
             self._channel.send(Exiting(reason))
@@ -195,10 +195,10 @@ class Control:
             self._received(message, fds)
             return
         if isinstance(message, Exit):
-            if current().traps:
+            if current().trap_exit:
                 self._received(message, fds)
             else:
-                self._obey(message)
+                self._exit_with_linked(message)
             return
         assert isinstance(message, ControlAnswer)
         awaited = _awaited.get(message.token)

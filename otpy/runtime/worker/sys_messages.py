@@ -51,7 +51,7 @@ class SysMessages:
     ) -> None:
         self._control, self._epoll = control, epoll
         self._counters, self._links = counters, links
-        self._asked: deque[tuple[Ask, tuple[Descriptor, ...]]] = deque()
+        self._requests: deque[tuple[Ask, tuple[Descriptor, ...]]] = deque()
         self._wakeup: Descriptor | None = None
         self.answer_sys: Callable[[SysRequest], Plain | OtpyError] = _no_server
         self.suspended = False
@@ -60,7 +60,7 @@ class SysMessages:
 
     def ask(self, message: Ask, fds: tuple[Descriptor, ...]) -> None:
         """Have a request served when there is time for it."""
-        self._asked.append((message, fds))
+        self._requests.append((message, fds))
         self._wakeup_fd()  # now, since it may be the one to suspend
 
     def forget_server(self) -> None:
@@ -97,9 +97,9 @@ class SysMessages:
 
     def serve(self) -> None:
         """Serve what was asked, one by one."""
-        while self._asked:
+        while self._requests:
             self.served += 1
-            message, fds = self._asked.popleft()
+            message, fds = self._requests.popleft()
             answer = Answered(message.token, self._answer(message, fds), {})
             self._counters[SUSPENDED] = self.suspended
             with contextlib.suppress(NoProcess):
