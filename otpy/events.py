@@ -118,7 +118,7 @@ class ChildEnded(_Event, frozen=True, kw_only=True):
     """A child that was up has ended: its post-mortem.
 
     Attributes:
-        reason: The exit reason, in the words of README's table.
+        reason: The exit reason, in the words of docs/reference/exit-reasons.md.
         asked: Its supervisor had asked it to.
         overdue: Its budget was over before everything of it had ended: the rest was killed.
         clean: Whether the reason is a clean one.

@@ -1,6 +1,7 @@
 """The arrows between the packages, and the public surface."""
 
 import ast
+import importlib.metadata
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -217,6 +218,10 @@ def test_the_public_surface_is_this() -> None:
         "whereis",
     ]
     assert all(hasattr(otpy, name) for name in otpy.__all__)
+
+
+def test_the_version_is_the_one_of_the_package() -> None:
+    assert otpy.__version__ == importlib.metadata.version("otpy")
 
 
 def test_a_worker_does_not_pay_for_what_only_the_command_line_needs() -> None:

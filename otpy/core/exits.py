@@ -1,6 +1,6 @@
 """Why a process ended, and which ends are clean.
 
-The words are those of the exit-reason table in README. OTP's rule (supervisor.erl,
+The words are those of docs/reference/exit-reasons.md. OTP's rule (supervisor.erl,
 ``do_restart``): `normal`, `shutdown` and `{shutdown, Detail}` are clean, everything else is
 abnormal, `killed` included.
 """

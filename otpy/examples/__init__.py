@@ -1,1 +1,1 @@
-"""Small servers that README, the demo and the tests use."""
+"""Small servers that the documentation, the demo and the tests use."""

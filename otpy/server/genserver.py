@@ -94,7 +94,7 @@ class GenServer:
         """Clean up: after an orderly stop or an exception, never after SIGKILL.
 
         Args:
-            reason: The exit reason, in the words of README's table.
+            reason: The exit reason, in the words of docs/reference/exit-reasons.md.
         """
 
     def format_status(self, status: dict[str, Any]) -> dict[str, Any]:

@@ -130,7 +130,7 @@ def _count(connections: "tuple[Connection[Any, Any], ...]") -> None:
 
 
 class Otpy(Talker):
-    """``otpy run`` of a tree with README's counter, and with a worker that calls it.
+    """``otpy run`` of a tree with a counter, and with a worker that calls it.
 
     Attributes:
         customer: The pid of that worker.

@@ -13,7 +13,7 @@ DOCS: Final = ROOT / "docs"
 _FENCE: Final = re.compile(r"^(?P<indent> *)(?P<ticks>```+)(?P<language>[\w+-]*) *(?P<rest>.*)$")
 _TITLE: Final = re.compile(r'title="([^"]*)"')
 _NOTE: Final = re.compile(
-    r"^ *<!-- (?P<kind>continues|needs|not run|output|wrong): (?P<text>.*) -->$"
+    r"^ *<!-- (?P<kind>continues|page needs|needs|not run|output|wrong): (?P<text>.*?)(?: -->)?$"
 )
 
 
@@ -26,7 +26,8 @@ class Block:
         language: What is behind the backticks.
         title: The file that it is, if it is one.
         text: What is in it.
-        notes: The comments right before it, ``<!-- KIND: TEXT -->``, text by kind.
+        notes: The comments right before it, ``<!-- KIND: TEXT -->``, text by kind; or the first
+            line of the comment that it is in.
     """
 
     line: int
@@ -87,6 +88,6 @@ def _blocks(lines: list[str]) -> Iterator[Block]:
 
 
 def all_pages() -> list[Page]:
-    """Return every page of the site."""
-    files = sorted(DOCS.rglob("*.md"))
+    """Return README, CONTRIBUTING and every page of the site."""
+    files = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
     return [Page(file) for file in files]

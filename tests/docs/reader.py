@@ -10,7 +10,8 @@
 
 In what is expected ``...`` stands for anything, a time for any time, a pid for any pid, and so on.
 ``<!-- wrong: REASON -->`` before a tree says that it has mistakes, and
-``<!-- not run: REASON -->`` before a block says why nobody can run it here.
+``<!-- not run: REASON -->`` before a block says why nobody can run it here, and
+``<!-- needs: MODULE -->`` that it can only be run where that is installed.
 """
 
 import ast
@@ -27,6 +28,7 @@ import sys
 import tomllib
 from collections.abc import Callable
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -91,7 +93,8 @@ class Reader:
         """Do all that is on the page; fail at the line where something else follows."""
         self._take_files(page.before())
         for block in page.blocks():
-            if "not run" not in block.notes:
+            needed = block.notes.get("needs")
+            if "not run" not in block.notes and (needed is None or find_spec(needed)):
                 with _at(f"{page.name}:{block.line}"):
                     self._do(block)
 

@@ -12,7 +12,7 @@ PAGES = [page for page in all_pages() if page.blocks()]
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_what_a_page_shows_is_so(page: Page, reader: Reader) -> None:
-    if needed := page.note("needs"):
+    if needed := page.note("page needs"):
         pytest.importorskip(needed)
     reader.read(page)
 
