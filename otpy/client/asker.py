@@ -7,14 +7,14 @@ from typing import Any, Protocol, TypeVar
 from otpy.client.trace import TraceStream
 from otpy.client.tree import ProcessInfo
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
-from otpy.links.introducer import Introducer
+from otpy.links.link_resolver import LinkResolver
 from otpy.links.ref import Ref
 
 ShapeT = TypeVar("ShapeT")
 RefT_co = TypeVar("RefT_co", bound=Ref, covariant=True)
 
 
-class Asker(Introducer, Protocol[RefT_co]):
+class Asker(LinkResolver, Protocol[RefT_co]):
     """A node that can be asked: see `otpy.client.node.Node`."""
 
     def __getitem__(self, name: str) -> RefT_co:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 from otpy.client.events import EventStream
 from otpy.client.gateway import Gateway, not_running, only_node
 from otpy.client.ref import Ref
-from otpy.client.replies import converted, introduced, stop_order, sys_arguments
+from otpy.client.replies import converted, opened_link, stop_order, sys_arguments
 from otpy.client.statistics import statistics_of
 from otpy.client.task_starter import ClientTaskStarter
 from otpy.client.trace import TraceStream
@@ -308,13 +308,13 @@ class Node(ClientTaskStarter):
         row = self.ask_until("whereis", {"name": name}, deadline, shape=TreeRow)
         return row.takes_casts
 
-    def introduce(self, name: str, deadline: float | None) -> Link:
+    def open_link(self, name: str, deadline: float | None) -> Link:
         """Get a link to a process; waits for one that is being restarted.
 
         Two names of one process share a link, so that messages keep their order.
         """
         answer = self._gateway.ask("connect", {"name": name, "speaks": say.VERSION}, deadline)
-        who, ends, protocol = introduced("connect", answer, self.protocol())
+        who, ends, protocol = opened_link("connect", answer, self.protocol())
         where = (who.path, who.pid, who.incarnation)
         link = Link(ends, *where, node_pid=self.pid, protocol=protocol)
         known = self._links.share(link)

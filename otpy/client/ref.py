@@ -76,9 +76,9 @@ class Ref(ref.Ref):
                     info = self.info()
                     if info.pid is not None and is_alive(info.pid):
                         return info.pid, info.incarnation
-                    # It was killed just now, or is being restarted: an introduction waits for it.
+                    # It was killed just now, or is being restarted: connecting waits for it.
                     try:
-                        link = self.introduced(deadline)
+                        link = self.connected(deadline)
                     except SeveralInstances:
                         continue  # their supervisor said so: it is up
                     if is_alive(link.pid):

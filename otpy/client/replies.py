@@ -15,7 +15,7 @@ ShapeT = TypeVar("ShapeT")
 ProtocolT = TypeVar("ProtocolT", bound=LinkProtocol)
 
 
-class Introduction(msgspec.Struct):
+class LinkReply(msgspec.Struct):
     """Whose link the descriptors beside this are."""
 
     path: str
@@ -62,15 +62,15 @@ def converted(
         raise ProtocolError(f"not what {operation!r} answers: {error}") from None
 
 
-def introduced(
+def opened_link(
     operation: str, answer: tuple[Any, tuple[Descriptor, ...]], protocol: ProtocolT
-) -> tuple[Introduction, LinkDescriptors, ProtocolT]:
+) -> tuple[LinkReply, LinkDescriptors, ProtocolT]:
     """Read an answer that brings a link: whom it leads to, its descriptors, and its protocol.
 
     Raises:
         ProtocolError: It is something else. The descriptors that came with it are closed.
     """
-    who = converted(operation, answer, Introduction)
+    who = converted(operation, answer, LinkReply)
     try:
         reader, writer, pidfd = answer[1]
         return who, (reader, writer, pidfd), who.begin(protocol)

@@ -7,10 +7,10 @@ import contextlib
 import weakref
 from typing import TYPE_CHECKING
 
-from otpy.client.replies import introduced
+from otpy.client.replies import opened_link
 from otpy.errors import NoProcess, ProcessDown
-from otpy.links.introducer import Introducer
 from otpy.links.link import Link
+from otpy.links.link_resolver import LinkResolver
 from otpy.links.pid_ref import PidRef
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from otpy.links.supervisor import SupervisorRef
 
 
-class ClientTaskStarter(Introducer, abc.ABC):
+class ClientTaskStarter(LinkResolver, abc.ABC):
     """What a node does for `otpy.tasks`, which is what to use."""
 
     def __init__(self, gateway: "Gateway") -> None:
@@ -34,7 +34,7 @@ class ClientTaskStarter(Introducer, abc.ABC):
         arguments = {"supervisor": supervisor, "shutdown": shutdown, "linked": linked}
         # Repeated if the gateway is killed: a task that nobody has a link to ends by itself.
         answer = self._gateway.ask("start_task", arguments, None)
-        who, ends, protocol = introduced("start_task", answer, self.protocol())
+        who, ends, protocol = opened_link("start_task", answer, self.protocol())
         where = (who.path, who.pid, who.incarnation)
         node_pid = self._gateway.hello.pid
         link = Link(ends, *where, node_pid=node_pid, protocol=protocol)

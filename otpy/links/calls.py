@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from otpy.errors import CallTimeout
 from otpy.links.deadline import DEFAULT_TIMEOUT_S, TooLate, deadline_of, poll_ms
-from otpy.links.introducer import Introducer
 from otpy.links.link import Link
+from otpy.links.link_resolver import LinkResolver
 from otpy.links.protocol import Reply, error_of
 from otpy.links.waiter import Lost, NotDelivered
 
@@ -18,7 +18,7 @@ class Calls:
     """The part of a reference that calls and casts; `Ref` has the rest."""
 
     name: str
-    node: Introducer
+    node: LinkResolver
     _link: Link | None
 
     if TYPE_CHECKING:

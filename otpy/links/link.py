@@ -40,7 +40,7 @@ class Link(ProcessConnection[Reply | Failure]):
         path: The worker's path in the tree.
         pid: The worker's pid.
         incarnation: The worker's incarnation, as the gateway said.
-        node_pid: The node that introduced us, so that its successor is not asked why.
+        node_pid: The node that connected us, so that its successor is not asked why.
         protocol: What was said.
         greeted: Whether the worker has greeted, or is known to be about to: before, a link does
             not count.

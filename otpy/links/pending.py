@@ -6,8 +6,8 @@ from typing import Any, Protocol
 
 from otpy.errors import CallTimeout, FrameTooLarge, NotSendable, OtpyError
 from otpy.links.deadline import DEFAULT_TIMEOUT_S, TooLate, deadline_of, within
-from otpy.links.introducer import Introducer
 from otpy.links.link import Link
+from otpy.links.link_resolver import LinkResolver
 from otpy.links.pending_answer import PendingAnswer
 from otpy.links.protocol import value_of
 from otpy.links.waiter import Lost, NotDelivered
@@ -21,7 +21,7 @@ class Target(Protocol):
         """The name of the process."""
 
     @property
-    def node(self) -> Introducer:
+    def node(self) -> LinkResolver:
         """What connects it."""
 
     def greeted(self, deadline: float | None, key: object = None) -> Link:

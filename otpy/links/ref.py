@@ -22,8 +22,8 @@ from otpy.errors import (
 from otpy.links.calls import Calls
 from otpy.links.deadline import DEFAULT_TIMEOUT_S, TooLate, locked, within
 from otpy.links.instances import Pool
-from otpy.links.introducer import Introducer
 from otpy.links.link import Link
+from otpy.links.link_resolver import LinkResolver
 from otpy.links.pending import Pending
 from otpy.links.sys_calls import SystemCalls
 from otpy.links.waiter import NotDelivered
@@ -40,9 +40,9 @@ GROUP: Final = 256
 class Ref(Calls, SystemCalls):
     """A process, by its name. Any number of threads may use it."""
 
-    def __init__(self, node: Introducer, name: str) -> None:
+    def __init__(self, node: LinkResolver, name: str) -> None:
         self.name = name
-        self.node: Introducer = node
+        self.node: LinkResolver = node
         self._link: Link | None = None
         self._pool: Pool[Ref] | None = None
         self._resolving = threading.Lock()
@@ -126,7 +126,7 @@ class Ref(Calls, SystemCalls):
                 # What cannot be sent is told in any case.
                 protocol = self.node.protocol()
                 protocol.casts(what) if many else protocol.cast(what)
-                link = self._introduced_if_up(deadline, key)
+                link = self._connected_if_up(deadline, key)
                 if link is None:
                     return
             try:
@@ -153,7 +153,7 @@ class Ref(Calls, SystemCalls):
         """
         try:
             with within(timeout, f"{self.name!r} took no messages") as deadline:
-                link = self.introduced(deadline)
+                link = self.connected(deadline)
                 if link.incarnation != incarnation:
                     return False
                 link.cast_frame(data, deadline)
@@ -185,7 +185,7 @@ class Ref(Calls, SystemCalls):
     def _target(self, deadline: float | None, key: object) -> "Ref":
         """Return the instance to send to, or this very reference if there are no instances."""
         try:
-            self.introduced(deadline)
+            self.connected(deadline)
         except SeveralInstances as several:
             pool = self._pool
             if pool is None or (pool.path, len(pool)) != (several.path, several.count):
@@ -199,10 +199,10 @@ class Ref(Calls, SystemCalls):
 
     def _greeted_alone(self, deadline: float | None) -> Link:
         for _ in range(MAX_MISMATCHED_HELLOS):
-            link = self.introduced(deadline)
+            link = self.connected(deadline)
             while not link.await_greeting(deadline):
                 self.drop(link)
-                link = self.introduced(deadline)
+                link = self.connected(deadline)
             if link.greeted_by == link.incarnation:
                 return link
             self.drop(link)
@@ -211,15 +211,15 @@ class Ref(Calls, SystemCalls):
             f"but the gateway knows incarnation {link.incarnation}"
         )
 
-    def introduced(self, deadline: float | None) -> Link:
+    def connected(self, deadline: float | None) -> Link:
         """Return an open link; the worker may not have greeted yet."""
         with locked(self._resolving, deadline):
             link = self._link
             if link is None or not link.open:
-                self._link = link = self.node.introduce(self.name, deadline)
+                self._link = link = self.node.open_link(self.name, deadline)
             return link
 
-    def _introduced_if_up(self, deadline: float | None, key: object = None) -> Link | None:
+    def _connected_if_up(self, deadline: float | None, key: object = None) -> Link | None:
         """Return an open link, or None if the process is down: a cast does not wait for it.
 
         The greeting is not waited for either: a busy worker greets when it is done, and a cast
@@ -230,15 +230,15 @@ class Ref(Calls, SystemCalls):
                 return None
             target = self._target(deadline, key)
             if target is not self:
-                return target._introduced_if_up(deadline)  # noqa: SLF001  # of this class
-            return self.introduced(deadline)
+                return target._connected_if_up(deadline)  # noqa: SLF001  # of this class
+            return self.connected(deadline)
         except (NoProcess, NodeNotFound, ProcessDown, CallTimeout, TooLate):
             return None
 
     def _choose(self, pool: "Pool[Ref]", key: object, deadline: float | None) -> "Ref":
         """Choose an instance that runs: who has no key need not wait for a restart.
 
-        Raises as `Introducer.is_running` does, but not `NoProcess`.
+        Raises as `LinkResolver.is_running` does, but not `NoProcess`.
         """
         if key is not None:
             return pool.choose(key)

@@ -62,7 +62,7 @@ class Address(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Introduce:
+class OpenLink:
     """Talk to whoever holds the other ends of the two pipes beside this: read end, write end.
 
     `peer` is a worker of the same tree, which speaks `otpy.wire.peer`; without one it is a
@@ -107,10 +107,10 @@ class SendSignal:
 
 @dataclass(frozen=True, slots=True)
 class StartTask:
-    """Start `spec`, whose id is never given again, and introduce who asks to it.
+    """Start `spec`, whose id is never given again, and connect the sender to it.
 
     Beside it are the ends of a link; and the pidfd of who asks if the child is to end when
-    that does. Answered by `Introduced`, or by `Answered` with what is wrong.
+    that does. Answered by `LinkOpened`, or by `Answered` with what is wrong.
     """
 
     spec: ChildSpec
@@ -181,8 +181,8 @@ class Publish:
 
 
 @dataclass(frozen=True, slots=True)
-class Introduced:
-    """The introduction was passed on; the worker's pidfd is beside this."""
+class LinkOpened:
+    """The link was handed to the worker; the worker's pidfd is beside this."""
 
     token: int
     path: str
@@ -192,7 +192,7 @@ class Introduced:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The answer to an `Ask`, or why an introduction failed. `pids` are the children's."""
+    """The answer to an `Ask`, or why a link could not be opened. `pids` are the children's."""
 
     token: int
     answer: "Answer | Plain | OtpyError | Lost"
@@ -219,13 +219,13 @@ class Plain:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """A supervisor on the way ended before it had passed the introduction on: try again."""
+    """A supervisor on the way ended before it had passed the ends of the link on: try again."""
 
 
 class Connect(NamedTuple):
-    """Introduce the sender to process `name`; the other ends of a link are beside this.
+    """Connect the sender to process `name`; the other ends of a link are beside this.
 
-    Answered by `Introduced`, or by `Answered` with what is wrong.
+    Answered by `LinkOpened`, or by `Answered` with what is wrong.
     """
 
     name: str
@@ -382,6 +382,6 @@ class Listen:
 FromWorker: TypeAlias = Ready | IgnoreStart | Exiting | NodeRequest | Answered | Forget
 """What a worker may send up: it runs the user's code, and may have other rights than we."""
 
-FromSupervisor: TypeAlias = FromWorker | Publish | Introduced
+FromSupervisor: TypeAlias = FromWorker | Publish | LinkOpened
 
-FromGateway: TypeAlias = Ready | Introduce | Ask | NodeRequest | Forget | StopNode
+FromGateway: TypeAlias = Ready | OpenLink | Ask | NodeRequest | Forget | StopNode

@@ -155,11 +155,11 @@ async def test_a_worker_that_lives_and_hangs_up_is_not_asked_again_and_again(
     worker = fake.add("counter", "hang up")
     worker.announced = True
     for ask in (node["counter"].call, node["counter"].cast):
-        before = worker.introductions
-        await_hang_up((await node["counter"].introduced(None))._reader)
+        before = worker.connects
+        await_hang_up((await node["counter"].connected(None))._reader)
         with pytest.raises(CallTimeout):
             await ask("get", timeout=0.1)
-        assert worker.introductions == before + 1
+        assert worker.connects == before + 1
 
 
 @on_a_loop
@@ -215,7 +215,7 @@ async def test_a_busy_worker_can_be_named_and_cast_to(fake: FakeNode, node: Node
         await node["counter"].call("get", timeout=0.05)
     worker.kill(signal.SIGCONT)
     assert await node["counter"].call("get") == 2
-    assert worker.introductions == 1
+    assert worker.connects == 1
 
 
 @on_a_loop

@@ -56,7 +56,7 @@ class FakeWorker:
         self.exits: dict[int, str] = {}
         self.may_start = threading.Event()
         self.may_start.set()
-        self.introductions = 0
+        self.connects = 0
         self.announced = False
         self._control: socket.socket | None = None
         self._pidfd = -1
@@ -112,7 +112,7 @@ class FakeWorker:
         with self.changed:
             return self.changed.wait_for(condition, timeout)
 
-    def introduce(self, timeout: float | None) -> tuple[dict[str, Any], tuple[Descriptor, ...]]:
+    def open_link(self, timeout: float | None) -> tuple[dict[str, Any], tuple[Descriptor, ...]]:
         self.wait(lambda: self.state != "restarting", WAIT_S if timeout is None else timeout)
         with self.changed:
             if self.state == "restarting":
@@ -120,7 +120,7 @@ class FakeWorker:
             if self.state != "running":
                 raise NoProcess(f"{self.path!r} is not running")
             assert self._control is not None
-            self.introductions += 1
+            self.connects += 1
             self.changed.notify_all()
             to_client, from_client = pipe(), pipe()
             with contextlib.suppress(OSError):
@@ -384,7 +384,7 @@ class Generation:
     def _do(self, operation: str, arguments: dict[str, Any]) -> tuple[Any, tuple[Descriptor, ...]]:
         node = self.node
         if operation == "connect":
-            return node.find(arguments["name"]).introduce(arguments["timeout"])
+            return node.find(arguments["name"]).open_link(arguments["timeout"])
         if operation == "shutdown":
             pidfd = Descriptor(os.pidfd_open(node.pid))
             node.end_body()

@@ -200,11 +200,11 @@ def test_a_worker_that_lives_and_hangs_up_is_not_asked_again_and_again(
     worker = fake.add("counter", "hang up")
     worker.announced = True
     for ask in (node["counter"].call, node["counter"].cast):
-        before = worker.introductions
-        await_hang_up(node["counter"].introduced(None).descriptors[0])
+        before = worker.connects
+        await_hang_up(node["counter"].connected(None).descriptors[0])
         with pytest.raises(CallTimeout):
             ask("get", timeout=0.1)
-        assert worker.introductions == before + 1
+        assert worker.connects == before + 1
 
 
 def test_a_request_does_not_wait_for_an_announced_greeting(fake: FakeNode, node: Node) -> None:
@@ -268,4 +268,4 @@ def test_a_busy_worker_can_be_named_and_cast_to(fake: FakeNode, node: Node) -> N
         node["counter"].call("get", timeout=0.05)
     worker.kill(signal.SIGCONT)
     assert node["counter"].call("get") == 2
-    assert worker.introductions == 1  # the link that had no greeting yet was kept
+    assert worker.connects == 1  # the link that had no greeting yet was kept

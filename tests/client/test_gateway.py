@@ -114,8 +114,8 @@ def test_descriptors_for_which_there_is_no_room_are_an_error(fake: FakeNode, nod
     assert fake.held["connect"].arrived.wait(30)
     # The fake makes the link's six descriptors in this process, too: let it, then fill up.
     worker = fake.workers["counter"]
-    answer = worker.introduce(None)
-    worker.introduce = lambda timeout: answer  # type: ignore[method-assign]
+    answer = worker.open_link(None)
+    worker.open_link = lambda timeout: answer  # type: ignore[method-assign]
     first_free = socket.socket()
     resource.setrlimit(resource.RLIMIT_NOFILE, (first_free.fileno() + 1, hard))
     try:

@@ -77,7 +77,7 @@ class RawClient:
         return answers
 
     def link(self, name: str, **more: object) -> "RawLink":
-        """Be introduced to a worker."""
+        """Open a link to a worker."""
         self.hello()
         status, value = self.ask("connect", {"name": name, "timeout": DEADLINE_S, **more})
         assert status == 0, value

@@ -36,7 +36,7 @@ class Upward(GenServer):
 
     def handle_cast(self, request: object) -> None:
         if request != "ask":
-            note(self.log, "introduced", self.name)
+            note(self.log, "connected", self.name)
             return
         threads = [threading.Thread(target=self._ask, args=(what,)) for what in ASKED]
         for thread in threads:
@@ -60,7 +60,7 @@ class AsyncUpward(Upward):
 
     async def handle_cast(self, request: object) -> None:  # type: ignore[override]
         if request != "ask":
-            note(self.log, "introduced", self.name)
+            note(self.log, "connected", self.name)
             return
         asking = asyncio.gather(*map(self._await, ASKED))
         await asyncio.sleep(0)

@@ -46,7 +46,7 @@ MESSAGES = [
     control.Exiting(NESTED, "in hand"),
     control.Forget(7),
     control.Publish((EVENT,)),
-    control.Introduced(1, "a", 5, 2),
+    control.LinkOpened(1, "a", 5, 2),
     NodeRequest(1, Address("a", 1), control.Connect("b")),
     NodeRequest(1, Address("a", 1), control.Register(b"k", b"v")),
     NodeRequest(
@@ -95,7 +95,7 @@ def test_an_error_of_a_users_class_comes_as_what_it_is_to_others() -> None:
 
 def test_a_worker_may_not_send_what_supervisors_send() -> None:
     worker = RecordCodec(FromWorker)
-    for message in (control.Publish((EVENT,)), control.Introduced(1, "a", 5, 2)):
+    for message in (control.Publish((EVENT,)), control.LinkOpened(1, "a", 5, 2)):
         with pytest.raises(ProtocolError):
             worker.decode(CODEC.encode(message))
 

@@ -3,7 +3,7 @@
 from typing import Any, Protocol, TypeVar
 
 from otpy.aio.client.trace import TraceStream
-from otpy.aio.links.introducer import Introducer
+from otpy.aio.links.link_resolver import LinkResolver
 from otpy.aio.links.ref import Ref
 from otpy.client.tree import ProcessInfo
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
@@ -12,7 +12,7 @@ ShapeT = TypeVar("ShapeT")
 RefT_co = TypeVar("RefT_co", bound=Ref, covariant=True)
 
 
-class Asker(Introducer, Protocol[RefT_co]):
+class Asker(LinkResolver, Protocol[RefT_co]):
     """A node that can be asked: see `otpy.aio.client.node.Node`."""
 
     def __getitem__(self, name: str) -> RefT_co:

@@ -18,7 +18,7 @@ from otpy.aio.links.link import Link
 from otpy.aio.links.multi_call import abcast, multi_call
 from otpy.aio.links.supervisor import SupervisorRef
 from otpy.client.gateway import not_running, only_node
-from otpy.client.replies import converted, introduced, stop_order, sys_arguments
+from otpy.client.replies import converted, opened_link, stop_order, sys_arguments
 from otpy.client.tree import ProcessInfo, tree_of
 from otpy.errors import (
     NodeNotFound,
@@ -311,13 +311,13 @@ class Node(ClientTaskStarter):
         row = await self.ask_until("whereis", {"name": name}, deadline, shape=TreeRow)
         return row.takes_casts
 
-    async def introduce(self, name: str, deadline: float | None) -> Link:
+    async def open_link(self, name: str, deadline: float | None) -> Link:
         """Get a link to a process; waits for one that is being restarted.
 
         Two names of one process share a link, so that messages keep their order.
         """
         answer = await self._gateway.ask("connect", {"name": name, "speaks": say.VERSION}, deadline)
-        who, ends, protocol = introduced("connect", answer, self.protocol())
+        who, ends, protocol = opened_link("connect", answer, self.protocol())
         where = (who.path, who.pid, who.incarnation)
         link = Link(ends, *where, node_pid=self.pid, protocol=protocol)
         known = self._links.share(link)

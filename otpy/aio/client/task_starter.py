@@ -5,10 +5,10 @@ import contextlib
 import weakref
 from typing import TYPE_CHECKING
 
-from otpy.aio.links.introducer import Introducer
 from otpy.aio.links.link import Link
+from otpy.aio.links.link_resolver import LinkResolver
 from otpy.aio.links.pid_ref import PidRef
-from otpy.client.replies import introduced
+from otpy.client.replies import opened_link
 from otpy.errors import NoProcess, ProcessDown
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from otpy.aio.links.supervisor import SupervisorRef
 
 
-class ClientTaskStarter(Introducer, abc.ABC):
+class ClientTaskStarter(LinkResolver, abc.ABC):
     """What a node does for `otpy.tasks`, which is what to use."""
 
     def __init__(self, gateway: "Gateway") -> None:
@@ -32,7 +32,7 @@ class ClientTaskStarter(Introducer, abc.ABC):
         arguments = {"supervisor": supervisor, "shutdown": shutdown, "linked": linked}
         # Repeated if the gateway is killed: a task that nobody has a link to ends by itself.
         answer = await self._gateway.ask("start_task", arguments, None)
-        who, ends, protocol = introduced("start_task", answer, self.protocol())
+        who, ends, protocol = opened_link("start_task", answer, self.protocol())
         where = (who.path, who.pid, who.incarnation)
         node_pid = self._gateway.hello.pid
         link = Link(ends, *where, node_pid=node_pid, protocol=protocol)

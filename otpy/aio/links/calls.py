@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 from otpy.aio.links.deadline import within
-from otpy.aio.links.introducer import Introducer
 from otpy.aio.links.link import Link
+from otpy.aio.links.link_resolver import LinkResolver
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
 from otpy.links.protocol import value_of
 from otpy.links.waiter import Lost, NotDelivered
@@ -14,7 +14,7 @@ class Calls:
     """The part of a reference that calls and casts; `Ref` has the rest."""
 
     name: str
-    node: Introducer
+    node: LinkResolver
 
     if TYPE_CHECKING:
 

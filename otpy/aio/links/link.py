@@ -25,7 +25,7 @@ class Link(Connection[Reply | Failure]):
         path: The worker's path in the tree.
         pid: The worker's pid.
         incarnation: The worker's incarnation, as the gateway said.
-        node_pid: The node that introduced us, so that its successor is not asked why.
+        node_pid: The node that connected us, so that its successor is not asked why.
         protocol: What was said.
         dead: Whether the worker is known to be dead.
     """

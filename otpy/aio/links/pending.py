@@ -3,8 +3,8 @@
 from typing import Any, Protocol
 
 from otpy.aio.links.deadline import within
-from otpy.aio.links.introducer import Introducer
 from otpy.aio.links.link import Link
+from otpy.aio.links.link_resolver import LinkResolver
 from otpy.aio.links.pending_answer import PendingAnswer
 from otpy.errors import CallTimeout, FrameTooLarge, NotSendable, OtpyError
 from otpy.links.deadline import DEFAULT_TIMEOUT_S, TooLate, deadline_of
@@ -20,7 +20,7 @@ class Target(Protocol):
         """The name of the process."""
 
     @property
-    def node(self) -> Introducer:
+    def node(self) -> LinkResolver:
         """What connects it."""
 
     async def greeted(self, deadline: float | None, key: object = None) -> Link:

@@ -1,14 +1,14 @@
 """A reference to one very process, which was started for whoever has it."""
 
-from otpy.aio.links.introducer import Introducer
 from otpy.aio.links.link import Link
+from otpy.aio.links.link_resolver import LinkResolver
 from otpy.aio.links.ref import Ref
 
 
 class PidRef(Ref):
     """A process that was started for this one; nobody takes its place when it has ended."""
 
-    def __init__(self, node: Introducer, link: Link) -> None:
+    def __init__(self, node: LinkResolver, link: Link) -> None:
         super().__init__(node, link.path)
         self._link = self.only_link = link
 
@@ -17,7 +17,7 @@ class PidRef(Ref):
         """Its pid."""
         return self.only_link.pid
 
-    async def introduced(self, deadline: float | None) -> Link:
+    async def connected(self, deadline: float | None) -> Link:
         """Return the link; raise why the process has ended, if it has."""
         if self.only_link.open:
             return self.only_link

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from otpy.aio.links.calls import Calls
 from otpy.aio.links.deadline import locked, within
-from otpy.aio.links.introducer import Introducer
 from otpy.aio.links.link import Link
+from otpy.aio.links.link_resolver import LinkResolver
 from otpy.aio.links.pending import Pending
 from otpy.aio.links.sys_calls import SystemCalls
 from otpy.errors import (
@@ -39,9 +39,9 @@ GROUP: Final = 256
 class Ref(Calls, SystemCalls):
     """A process, by its name. Any number of tasks of one event loop may use it."""
 
-    def __init__(self, node: Introducer, name: str) -> None:
+    def __init__(self, node: LinkResolver, name: str) -> None:
         self.name = name
-        self.node: Introducer = node
+        self.node: LinkResolver = node
         self._link: Link | None = None
         self._pool: Pool[Ref] | None = None
         self._resolving = asyncio.Lock()
@@ -125,7 +125,7 @@ class Ref(Calls, SystemCalls):
                 # What cannot be sent is told in any case.
                 protocol = self.node.protocol()
                 protocol.casts(what) if many else protocol.cast(what)
-                link = await self._introduced_if_up(deadline, key)
+                link = await self._connected_if_up(deadline, key)
                 if link is None:
                     return
             try:
@@ -152,7 +152,7 @@ class Ref(Calls, SystemCalls):
         """
         try:
             async with within(timeout, f"{self.name!r} took no messages") as deadline:
-                link = await self.introduced(deadline)
+                link = await self.connected(deadline)
                 if link.incarnation != incarnation:
                     return False
                 await link.cast_frame(data, deadline)
@@ -184,7 +184,7 @@ class Ref(Calls, SystemCalls):
     async def _target(self, deadline: float | None, key: object) -> "Ref":
         """Return the instance to send to, or this very reference if there are no instances."""
         try:
-            await self.introduced(deadline)
+            await self.connected(deadline)
         except SeveralInstances as several:
             pool = self._pool
             if pool is None or (pool.path, len(pool)) != (several.path, several.count):
@@ -198,10 +198,10 @@ class Ref(Calls, SystemCalls):
 
     async def _greeted_alone(self, deadline: float | None) -> Link:
         for _ in range(MAX_MISMATCHED_HELLOS):
-            link = await self.introduced(deadline)
+            link = await self.connected(deadline)
             while not await link.await_greeting(deadline):
                 self.drop(link)
-                link = await self.introduced(deadline)
+                link = await self.connected(deadline)
             if link.greeted_by == link.incarnation:
                 return link
             self.drop(link)
@@ -210,15 +210,15 @@ class Ref(Calls, SystemCalls):
             f"but the gateway knows incarnation {link.incarnation}"
         )
 
-    async def introduced(self, deadline: float | None) -> Link:
+    async def connected(self, deadline: float | None) -> Link:
         """Return an open link; the worker may not have greeted yet."""
         async with locked(self._resolving, deadline):
             link = self._link
             if link is None or not link.open:
-                self._link = link = await self.node.introduce(self.name, deadline)
+                self._link = link = await self.node.open_link(self.name, deadline)
             return link
 
-    async def _introduced_if_up(self, deadline: float | None, key: object = None) -> Link | None:
+    async def _connected_if_up(self, deadline: float | None, key: object = None) -> Link | None:
         """Return an open link, or None if the process is down: a cast does not wait for it.
 
         The greeting is not waited for either: a busy worker greets when it is done, and a cast
@@ -229,15 +229,15 @@ class Ref(Calls, SystemCalls):
                 return None
             target = await self._target(deadline, key)
             if target is not self:
-                return await target._introduced_if_up(deadline)  # noqa: SLF001  # of this class
-            return await self.introduced(deadline)
+                return await target._connected_if_up(deadline)  # noqa: SLF001  # of this class
+            return await self.connected(deadline)
         except (NoProcess, NodeNotFound, ProcessDown, CallTimeout, TooLate):
             return None
 
     async def _choose(self, pool: "Pool[Ref]", key: object, deadline: float | None) -> "Ref":
         """Choose an instance that runs: who has no key need not wait for a restart.
 
-        Raises as `Introducer.is_running` does, but not `NoProcess`.
+        Raises as `LinkResolver.is_running` does, but not `NoProcess`.
         """
         if key is not None:
             return pool.choose(key)

@@ -49,7 +49,7 @@ from otpy.wire.control import (
     Address,
     Answered,
     ExitInfo,
-    Introduced,
+    LinkOpened,
     Listen,
     NodeReply,
     Publish,
@@ -272,7 +272,7 @@ class Gateway:
         entry = self._directory.resolve_target(str(arguments["name"]))
         timeout = seconds(arguments.get("timeout"))
         greet = arguments.get("speaks") != link.VERSION  # then it is to say so
-        self._pending.introduce(client, number, entry, timeout, greet=greet)
+        self._pending.open_link(client, number, entry, timeout, greet=greet)
 
     def _supervisor(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
         entry = self._supervisor_at(str(arguments.get("path", "")))
@@ -361,7 +361,7 @@ class Gateway:
         match message:
             case Publish(events=events):
                 self._happened(events)
-            case Introduced() | Answered() | NodeReply():
+            case LinkOpened() | Answered() | NodeReply():
                 self._pending.settle(message, fds)
             case Listen():
                 self._listen(fds)

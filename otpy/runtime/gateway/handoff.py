@@ -65,7 +65,7 @@ class HandoffSockets:
         """Keep a socket whose other end went to a worker; the pidfd is duplicated."""
         known = self._sockets.get(path)
         if known is not None and known.incarnation >= incarnation:
-            ours.close()  # two clients were introduced at the same time
+            ours.close()  # two clients connected at the same time
             return
         self._drop(path)
         if len(self._sockets) >= self._most:

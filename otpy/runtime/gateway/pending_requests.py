@@ -22,12 +22,12 @@ from otpy.wire.control import (
     Ask,
     Entries,
     Forget,
-    Introduce,
-    Introduced,
+    LinkOpened,
     Lookup,
     Lost,
     NodeReply,
     NodeRequest,
+    OpenLink,
     Path,
     Plain,
     SendSignal,
@@ -65,7 +65,7 @@ class PendingRequest:
     then: Callable[[], None] | None = None
 
 
-def _introduction(path: str, pid: int, incarnation: int) -> dict[str, object]:
+def _link_reply(path: str, pid: int, incarnation: int) -> dict[str, object]:
     greeting = (VERSION, incarnation, MAX_FRAME)
     return {"path": path, "pid": pid, "incarnation": incarnation, "greeting": greeting}
 
@@ -84,7 +84,7 @@ class PendingRequests:
         self._tokens = itertools.count(1)
         self._open: dict[int, PendingRequest] = {}
 
-    def introduce(
+    def open_link(
         self, client: Client, number: int, entry: Entry, timeout: float | None, *, greet: bool
     ) -> None:
         """Get the client a link to the process, within `timeout` seconds.
@@ -100,7 +100,7 @@ class PendingRequests:
         pending.entry = entry if entry.kind == "worker" else None
         if timeout is not None:
             pending.timer = self._loop.call_later(timeout, partial(self._late, pending))
-        self._send_introduction(pending)
+        self._send_open_link(pending)
 
     def ask(
         self,
@@ -115,7 +115,7 @@ class PendingRequests:
         self._send(pending, lambda token: NodeRequest(token, Address(GATEWAY, 0), Lookup(key)))
 
     def settle(
-        self, message: Introduced | Answered | NodeReply, fds: tuple[Descriptor, ...]
+        self, message: LinkOpened | Answered | NodeReply, fds: tuple[Descriptor, ...]
     ) -> None:
         """Answer the client, since the node has answered; what goes wrong ends that client."""
         pending = self._take(message.token)
@@ -124,8 +124,8 @@ class PendingRequests:
             return
         try:
             match message:
-                case Introduced():
-                    self._introduced(pending, message, fds)
+                case LinkOpened():
+                    self._link_opened(pending, message, fds)
                 case Answered():
                     self._answered(pending, message)
                 case NodeReply():
@@ -175,8 +175,8 @@ class PendingRequests:
                 self._give_up(token, pending)
                 self._close(pending)
 
-    def _introduced(
-        self, pending: PendingRequest, message: Introduced, fds: tuple[Descriptor, ...]
+    def _link_opened(
+        self, pending: PendingRequest, message: LinkOpened, fds: tuple[Descriptor, ...]
     ) -> None:
         if not fds:
             self._fail(pending, NoProcess("out of descriptors"))
@@ -186,7 +186,7 @@ class PendingRequests:
         if handoff:
             self._handoff.add(*who, handoff[0], fds[0])
         self._close(pending)
-        pending.client.reply(pending.number, _introduction(*who), (read, write, *fds))
+        pending.client.reply(pending.number, _link_reply(*who), (read, write, *fds))
 
     def _answered(self, pending: PendingRequest, message: Answered) -> None:
         if pending.then is not None:
@@ -214,20 +214,20 @@ class PendingRequests:
         close_all(pending.fds)
         pending.fds = ()
         try:
-            self._send_introduction(pending)
+            self._send_open_link(pending)
         except OSError as error:
             self._fail(pending, NoProcess(str(error)))
 
-    def _send_introduction(self, pending: PendingRequest) -> None:
+    def _send_open_link(self, pending: PendingRequest) -> None:
         theirs: tuple[Descriptor, ...]
         pending.fds, theirs = link_pipes()
         if pending.entry is not None and not self._handoff.reaches(pending.entry):
             ours, its = open_handoff()
             pending.fds, theirs = (*pending.fds, *ours), (*theirs, *its)
-        self._send(pending, lambda token: Introduce(token, pending.way), theirs)
+        self._send(pending, lambda token: OpenLink(token, pending.way), theirs)
 
     def _offer(self, client: Client, number: int, entry: Entry, greet: bool) -> bool:
-        """Make the introduction at the worker's own hand-off socket; False if there is none."""
+        """Offer a link at the worker's own hand-off socket; False if there is none."""
         if not self._handoff.reaches(entry):
             return False
         ours, theirs = link_pipes()
@@ -241,7 +241,7 @@ class PendingRequests:
         if pidfd is None or entry.pid is None:
             close_all(ours)
             return False
-        value = _introduction(entry.path, entry.pid, entry.incarnation)
+        value = _link_reply(entry.path, entry.pid, entry.incarnation)
         client.reply(number, value, (*ours, pidfd))
         return True
 

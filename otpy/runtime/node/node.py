@@ -59,7 +59,7 @@ from otpy.system.proctitle import name_process
 from otpy.system.signals import handled_signals
 from otpy.system.sockets import Socket, accepted
 from otpy.system.wait import signal_name
-from otpy.wire.control import Ask, Introduce, Listen, NodeRequest, Publish, StopNode
+from otpy.wire.control import Ask, Listen, NodeRequest, OpenLink, Publish, StopNode
 from otpy.wire.safe_text import one_line
 
 _MIN_RESTARTS: Final = 10
@@ -244,7 +244,7 @@ class Node(Supervisor):
     def heard_else(self, child: Child, message: object, fds: tuple[Descriptor, ...]) -> None:
         """Pass on what the gateway asks for."""
         match message:
-            case Introduce():
+            case OpenLink():
                 self.router.route(child.channel, message, fds)
             case Ask():
                 self.router.route(child.channel, self._requests.checked(message), fds)

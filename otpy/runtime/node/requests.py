@@ -27,7 +27,6 @@ from otpy.wire.control import (
     Entries,
     Exit,
     GetExitInfo,
-    Introduce,
     LinkTo,
     Lookup,
     Monitor,
@@ -35,6 +34,7 @@ from otpy.wire.control import (
     NodeReply,
     NodeRequest,
     Notify,
+    OpenLink,
     Register,
     RegisterName,
     StopProcess,
@@ -89,8 +89,8 @@ class RequestHandler:
         match asked.operation:
             case Connect(name=name):
                 entry = self._other(asked, name)
-                introduce = Introduce(asked.token, way_to(entry.path), asked.sender)
-                self._router.route(origin, introduce, fds)
+                open_link = OpenLink(asked.token, way_to(entry.path), asked.sender)
+                self._router.route(origin, open_link, fds)
             case AskProcess(name=name, request=request) as operation:
                 entry = self._addressee(asked.sender, operation)
                 ask = Ask(asked.token, way_to(entry.path), request, asked.sender)

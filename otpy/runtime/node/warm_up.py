@@ -24,7 +24,7 @@ from otpy.system.message_socket import MessageSocket
 from otpy.system.pipes import link_pipes
 from otpy.system.sockets import MESSAGES, Socket
 from otpy.system.spawn import control_pipe
-from otpy.wire.control import Assignment, Introduce
+from otpy.wire.control import Assignment, OpenLink
 from otpy.wire.handoff import NO_HELLO
 
 _SERVER: Final = "otpy.runtime.node.warm_up_server"
@@ -49,7 +49,7 @@ def warm_up() -> None:
         assignment = Assignment("warm-up", 1, f"{_SERVER}:WarmUpServer", stop_signal=_UNHANDLED)
         supervisor.send(assignment)
         child = mailbox.assigned()
-        clients = _introduce(supervisor)
+        clients = _open_link(supervisor)
         status = run_worker(child, mailbox)
         assert status == 0
         context.leave()
@@ -58,11 +58,11 @@ def warm_up() -> None:
         del sys.modules[_SERVER]
 
 
-def _introduce(supervisor: MessageSocket) -> tuple[Descriptor, ...]:
+def _open_link(supervisor: MessageSocket) -> tuple[Descriptor, ...]:
     """Connect one client by a message, one by the hand-off socket; both have written already."""
     first, theirs = link_pipes()
     (handoff,), (its,) = open_handoff()
-    supervisor.send(Introduce(0, ()), (*theirs, its))
+    supervisor.send(OpenLink(0, ()), (*theirs, its))
     second, theirs = link_pipes()
     with Socket(handoff, MESSAGES) as way:
         send_fds(way, NO_HELLO, theirs)

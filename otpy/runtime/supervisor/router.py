@@ -1,8 +1,8 @@
-"""Requests and introductions on their way down the tree, and their answers on the way back.
+"""Requests and new links on their way down the tree, and their answers on the way back.
 
 Whoever looks for a child that is being restarted waits for it; one that is stopped for good is
 refused. What was passed on to a supervisor below is remembered until it answers: should it end
-before, an introduction is handed back to be tried again, and a request is answered with its
+before, a link is handed back to be tried again, and a request is answered with its
 death, since nobody knows whether it was done.
 """
 
@@ -29,12 +29,12 @@ from otpy.wire.control import (
     Answered,
     Ask,
     Forget,
-    Introduce,
-    Introduced,
+    LinkOpened,
     Lost,
     NodeReply,
     NodeRequest,
     Notify,
+    OpenLink,
     SendSignal,
     StartTask,
     StopProcess,
@@ -60,10 +60,10 @@ class Router:
         self._task_starts: dict[int, TaskStart] = {}
 
     def route(
-        self, origin: MessageSocket, message: Introduce | Ask, fds: Sequence[Descriptor] = ()
+        self, origin: MessageSocket, message: OpenLink | Ask, fds: Sequence[Descriptor] = ()
     ) -> None:
         """Pass a message one step on, or hold it until that can be done."""
-        if isinstance(message, Introduce) and len(fds) < _FDS_OF_A_LINK:
+        if isinstance(message, OpenLink) and len(fds) < _FDS_OF_A_LINK:
             self._refuse(origin, message, fds, NoProcess("out of descriptors"))
             return
         if not message.path:
@@ -84,7 +84,7 @@ class Router:
         elif not self._waiting.park(origin, message, tuple(fds)):
             self._refuse(origin, message, fds, NoProcess(f"too many wait for {id_!r}"))
 
-    def _open(self, message: Introduce | Ask) -> Child | None:
+    def _open(self, message: OpenLink | Ask) -> Child | None:
         """Find the child that takes a message: it is up, or a supervisor that knows what to do.
 
         While a supervisor boots and while it stops, some of what runs below it is up.
@@ -93,7 +93,7 @@ class Router:
         child = self._children.present(id_)
         if child is None:
             return None
-        if child.is_supervisor and (below or isinstance(message, Introduce)):
+        if child.is_supervisor and (below or isinstance(message, OpenLink)):
             # One that ends takes requests along, undone: those wait for the next one.
             waits = (
                 child.is_leaving and isinstance(message, Ask) and self._supervisor.comes_back(id_)
@@ -149,12 +149,12 @@ class Router:
     ) -> None:
         """Pass a worker's request on towards the node."""
         token = next(self._tokens)
-        self._forwarded[token] = Forwarded(origin, message.token, None, introduces=bool(fds))
+        self._forwarded[token] = Forwarded(origin, message.token, None, opens_link=bool(fds))
         # The node is to know what happened here before it is asked about it.
         self._supervisor.send_published()
         if not self._supervisor.send_up(message._replace(token=token), fds):
             del self._forwarded[token]
-            self._refuse_node_request(origin, message.token, introduces=bool(fds))
+            self._refuse_node_request(origin, message.token, opens_link=bool(fds))
 
     def parent_ended(self) -> None:
         """Answer for the node above, which what is on its way up does not reach any more."""
@@ -162,12 +162,12 @@ class Router:
             if forwarded.child is None:
                 del self._forwarded[token]
                 self._refuse_node_request(
-                    forwarded.origin, forwarded.token, introduces=forwarded.introduces
+                    forwarded.origin, forwarded.token, opens_link=forwarded.opens_link
                 )
 
-    def _refuse_node_request(self, origin: MessageSocket, token: int, *, introduces: bool) -> None:
+    def _refuse_node_request(self, origin: MessageSocket, token: int, *, opens_link: bool) -> None:
         error = NoProcess("the node does not answer")
-        self._send(origin, Answered(token, error, {}) if introduces else NodeReply(token, error))
+        self._send(origin, Answered(token, error, {}) if opens_link else NodeReply(token, error))
 
     def notify(self, message: Notify) -> None:
         """Deliver a notification to a worker, if it is still that incarnation: one step."""
@@ -183,7 +183,7 @@ class Router:
 
     def answered(
         self,
-        message: Answered | Introduced | NodeReply,
+        message: Answered | LinkOpened | NodeReply,
         fds: Sequence[Descriptor],
         child: Child | None,
     ) -> None:
@@ -194,8 +194,8 @@ class Router:
             return
         del self._forwarded[message.token]
         match message:
-            case Introduced(path=path, pid=pid, incarnation=incarnation):
-                onward = Introduced(forwarded.token, path, pid, incarnation)
+            case LinkOpened(path=path, pid=pid, incarnation=incarnation):
+                onward = LinkOpened(forwarded.token, path, pid, incarnation)
                 self._send(forwarded.origin, onward, fds)
             case NodeReply(answer=reply):
                 self._send(forwarded.origin, NodeReply(forwarded.token, reply))
@@ -205,19 +205,19 @@ class Router:
     def child_ended(self, child: Child, reason: str) -> None:
         """Answer for a supervisor below that cannot any more, and forget what a child wanted."""
         origin = child.channel
-        wanted = [f.token for f in self._forwarded.values() if f.introduces and f.origin is origin]
+        wanted = [f.token for f in self._forwarded.values() if f.opens_link and f.origin is origin]
         for token in (*wanted, *self._waiting.tokens_from(origin)):
             self.forget(origin, token)
         for token, forwarded in tuple(self._forwarded.items()):
             if forwarded.child is child:
                 del self._forwarded[token]
-                answer = Lost() if forwarded.introduces else ProcessDown(reason)
+                answer = Lost() if forwarded.opens_link else ProcessDown(reason)
                 self._send(forwarded.origin, Answered(forwarded.token, answer, {}))
 
     def _serve(
-        self, origin: MessageSocket, message: Introduce | Ask, fds: Sequence[Descriptor]
+        self, origin: MessageSocket, message: OpenLink | Ask, fds: Sequence[Descriptor]
     ) -> None:
-        request = None if isinstance(message, Introduce) else message.request
+        request = None if isinstance(message, OpenLink) else message.request
         match request:
             case ReadCounters():
                 self._send(origin, Answered(message.token, self._children.readings(), {}))
@@ -273,13 +273,13 @@ class Router:
         else:
             for owner in fds[_FDS_OF_A_LINK:]:
                 self._supervisor.watch_owner(child, owner)
-            introduce = Introduce(message.token, (), message.peer)
-            self._introduce(origin, introduce, fds[:_FDS_OF_A_LINK], child)
+            open_link = OpenLink(message.token, (), message.peer)
+            self._open_link(origin, open_link, fds[:_FDS_OF_A_LINK], child)
 
     def _pass_on(
         self,
         origin: MessageSocket,
-        message: Introduce | Ask,
+        message: OpenLink | Ask,
         fds: tuple[Descriptor, ...],
         child: Child,
     ) -> None:
@@ -298,7 +298,7 @@ class Router:
             error = NoProcess(f"{message.path[0]!r} is a command; it takes no messages")
             self._refuse(origin, message, fds, error)
         else:
-            self._introduce(origin, message, fds, child)
+            self._open_link(origin, message, fds, child)
 
     def _do_to(self, child: Child, origin: MessageSocket, message: Ask) -> bool:
         """Do what can be done to a child without asking it; tell whether that was it."""
@@ -335,19 +335,19 @@ class Router:
     def _forward(
         self,
         origin: MessageSocket,
-        message: Introduce | Ask,
+        message: OpenLink | Ask,
         rest: tuple[str, ...],
         fds: tuple[Descriptor, ...],
         child: Child,
     ) -> None:
         token = next(self._tokens)
-        onward: Introduce | Ask
-        if isinstance(message, Introduce):
-            onward = Introduce(token, rest, message.peer)
+        onward: OpenLink | Ask
+        if isinstance(message, OpenLink):
+            onward = OpenLink(token, rest, message.peer)
         else:
             onward = Ask(token, rest, message.request, message.peer)
-        introduces = isinstance(message, Introduce)
-        self._forwarded[token] = Forwarded(origin, message.token, child, introduces)
+        opens_link = isinstance(message, OpenLink)
+        self._forwarded[token] = Forwarded(origin, message.token, child, opens_link)
         try:
             child.channel.send(onward, fds)
         except SocketFull:
@@ -356,8 +356,8 @@ class Router:
         except SocketClosed:
             pass  # it has just ended: `child_ended` answers
 
-    def _introduce(
-        self, origin: MessageSocket, message: Introduce, fds: tuple[Descriptor, ...], child: Child
+    def _open_link(
+        self, origin: MessageSocket, message: OpenLink, fds: tuple[Descriptor, ...], child: Child
     ) -> None:
         try:
             pidfd = child.pidfd.duplicate()
@@ -365,20 +365,20 @@ class Router:
             self._refuse(origin, message, fds, NoProcess("out of descriptors"))
             return
         try:
-            child.channel.send(Introduce(message.token, (), message.peer), fds)
+            child.channel.send(OpenLink(message.token, (), message.peer), fds)
         except SocketFull:
             pidfd.close()
             self._refuse(origin, message, (), NoProcess(f"{child.path!r} does not read"))
             return
         except SocketClosed:
             pass  # it has just ended: its pidfd tells, as if it had ended a moment later
-        introduced = Introduced(message.token, child.path, child.pid, child.incarnation)
-        self._send(origin, introduced, (pidfd,))
+        opened = LinkOpened(message.token, child.path, child.pid, child.incarnation)
+        self._send(origin, opened, (pidfd,))
 
     def _refuse(
         self,
         origin: MessageSocket,
-        message: Introduce | Ask,
+        message: OpenLink | Ask,
         fds: Sequence[Descriptor],
         error: OtpyError,
     ) -> None:
@@ -393,18 +393,18 @@ class Router:
             origin.send(message, fds)
 
 
-def _is_for(child: Child, message: Introduce | Ask) -> bool:
+def _is_for(child: Child, message: OpenLink | Ask) -> bool:
     """Tell whether the worker itself is to answer a message."""
     return child.answers_sys and _is(message, SysRequest) and not _asks_supervisor(message)
 
 
-def _asks_supervisor(message: Introduce | Ask) -> bool:
+def _asks_supervisor(message: OpenLink | Ask) -> bool:
     """Tell whether the supervisor of a process answers in its place, whatever state it is in."""
     request = message.request if isinstance(message, Ask) else None
     return isinstance(request, SysRequest) and request.asks_supervisor
 
 
-def _is(message: Introduce | Ask, request: type | UnionType) -> bool:
+def _is(message: OpenLink | Ask, request: type | UnionType) -> bool:
     return isinstance(message, Ask) and isinstance(message.request, request)
 
 

@@ -35,7 +35,7 @@ from otpy.runtime.supervisor.subtree_numbers import numbers_of_children
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.loop import Loop
 from otpy.system.warnings import warn_of_failure
-from otpy.wire.control import Answered, Forget, Introduced, NodeRequest
+from otpy.wire.control import Answered, Forget, LinkOpened, NodeRequest
 
 
 class Supervisor(abc.ABC):
@@ -154,7 +154,7 @@ class Supervisor(abc.ABC):
     def heard(self, child: Child, message: object, fds: tuple[Descriptor, ...]) -> None:
         """Take what a child sends that says nothing about its own life."""
         match message:
-            case Introduced() | Answered():
+            case LinkOpened() | Answered():
                 self.router.answered(message, fds, child)
             case Forget(token=token):
                 self.router.forget(child.channel, token)

@@ -33,11 +33,11 @@ from otpy.wire.control import (
     Exiting,
     Forget,
     HaltNow,
-    Introduce,
-    Introduced,
+    LinkOpened,
     NodeReply,
     NodeRequest,
     Notify,
+    OpenLink,
     Ready,
     ShutDown,
 )
@@ -90,7 +90,7 @@ class TreeSupervisor(Supervisor):
     def handle_node_request(
         self, child: Child, message: NodeRequest, fds: tuple[Descriptor, ...]
     ) -> None:
-        """Introduce a worker to a child that it names by its path; else pass the request on.
+        """Connect a worker to a child that it names by its path; else pass the request on.
 
         The node knows who is where. But a path comes before every other name, and of whose child
         it is the path, knows best whether that is up.
@@ -100,8 +100,8 @@ class TreeSupervisor(Supervisor):
             sought = self.children.running(operation.name.removeprefix(child_path(self.path, "")))
             if sought is not None and sought.path == operation.name and sought.kind == "worker":
                 way = (sought.spec.id,)
-                introduce = Introduce(message.token, way, message.sender)
-                self.router.route(child.channel, introduce, fds)
+                open_link = OpenLink(message.token, way, message.sender)
+                self.router.route(child.channel, open_link, fds)
                 return
         self.router.forward_to_node(child.channel, message, fds)
 
@@ -119,13 +119,13 @@ class TreeSupervisor(Supervisor):
                 self.tell(StopAsked(for_good))
             case HaltNow():
                 self.tell(HaltAsked())
-            case Introduce() | Ask():
+            case OpenLink() | Ask():
                 self.router.route(self._parent, message, fds)
             case Forget(token=token):
                 self.router.forget(self._parent, token)
             case Notify():
                 self.router.notify(message)
-            case Introduced() | Answered() | NodeReply():
+            case LinkOpened() | Answered() | NodeReply():
                 self.router.answered(message, fds, None)
             case _:
                 raise AssertionError(message)

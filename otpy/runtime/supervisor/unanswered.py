@@ -16,12 +16,12 @@ class Forwarded:
     origin: MessageSocket
     token: int
     child: Child | None
-    introduces: bool
+    opens_link: bool
 
 
 @dataclass(frozen=True, slots=True)
 class TaskStart:
-    """A child that is being started for somebody who is to be introduced to it."""
+    """A child that is being started for somebody who is to be opened to it."""
 
     origin: MessageSocket
     message: Ask

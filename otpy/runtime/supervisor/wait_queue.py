@@ -5,7 +5,7 @@ from typing import Final
 
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.message_socket import MessageSocket
-from otpy.wire.control import Ask, Introduce
+from otpy.wire.control import Ask, OpenLink
 
 _MOST: Final = 4096
 
@@ -15,7 +15,7 @@ class ParkedRequest:
     """A message, with the descriptors beside it."""
 
     origin: MessageSocket
-    message: Introduce | Ask
+    message: OpenLink | Ask
     fds: tuple[Descriptor, ...]
 
 
@@ -29,7 +29,7 @@ class WaitQueue:
         return bool(self._parked)
 
     def park(
-        self, origin: MessageSocket, message: Introduce | Ask, fds: tuple[Descriptor, ...]
+        self, origin: MessageSocket, message: OpenLink | Ask, fds: tuple[Descriptor, ...]
     ) -> bool:
         """Take a message; False if too many wait, and it was not taken."""
         if len(self._parked) >= _MOST:

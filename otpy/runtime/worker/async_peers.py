@@ -20,7 +20,7 @@ from otpy.runtime.worker.connections import Cast, Info
 from otpy.runtime.worker.mailbox import WorkerMailbox
 from otpy.runtime.worker.peer_requests import (
     expect_reply,
-    introduction,
+    opened_link,
     plainly,
     protocol_with,
     running,
@@ -41,7 +41,7 @@ from otpy.wire.control import (
     Connect,
     ExitInfo,
     GetExitInfo,
-    Introduced,
+    LinkOpened,
     NodeAnswer,
     NodeOperation,
     NodeReply,
@@ -145,7 +145,7 @@ class AsyncPeers:
 
     # --- what a reference needs ---------------------------------------------------------------
 
-    async def introduce(self, name: str, deadline: float | None) -> Link:  # noqa: ARG002
+    async def open_link(self, name: str, deadline: float | None) -> Link:  # noqa: ARG002
         """Get a link to a process; wait for one that is being restarted."""
         while True:
             ours, theirs = link_pipes()
@@ -154,7 +154,7 @@ class AsyncPeers:
             except BaseException:
                 close_all(ours)
                 raise
-            if (met := introduction(answer, fds, ours)) is not None:
+            if (met := opened_link(answer, fds, ours)) is not None:
                 break
         shared = self._links.share(_link(*met))
         assert shared is not None
@@ -263,6 +263,6 @@ class PeerRef(Ref):
         self._mailbox.put(Cast((request, *args) if args else request))
 
 
-def _link(ends: LinkDescriptors, who: Introduced) -> Link:
+def _link(ends: LinkDescriptors, who: LinkOpened) -> Link:
     where = (who.path, who.pid, who.incarnation)
     return Link(ends, *where, node_pid=0, protocol=protocol_with(who))

@@ -26,7 +26,7 @@ from otpy.server.timer import TimerRef
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.pipes import unread_bytes
 from otpy.wire import link as say
-from otpy.wire.control import Address, Ask, Assignment, Down, Exit, Introduce, ShutDown, StopProcess
+from otpy.wire.control import Address, Ask, Assignment, Down, Exit, OpenLink, ShutDown, StopProcess
 from otpy.wire.frames import MAX_FRAME
 from otpy.wire.peer import Unreadable
 
@@ -310,7 +310,7 @@ class WorkerMailbox:
             case Ask():
                 self.sys_messages.ask(message, fds)
                 self._wake()
-            case Introduce() if len(fds) >= _FDS_OF_A_LINK:
+            case OpenLink() if len(fds) >= _FDS_OF_A_LINK:
                 self._accept_link(fds[0], fds[1], True, message.peer)
                 for handoff in fds[_FDS_OF_A_LINK:]:
                     self._acceptor.add(handoff)

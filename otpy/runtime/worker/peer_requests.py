@@ -20,7 +20,7 @@ from otpy.wire.control import (
     Answered,
     AskProcess,
     ExitInfo,
-    Introduced,
+    LinkOpened,
     Lost,
     NodeReply,
     Plain,
@@ -38,9 +38,9 @@ T = TypeVar("T")
 NodeReplyT = TypeVar("NodeReplyT", TreeRow, ExitInfo)
 
 
-def introduction(
+def opened_link(
     answer: ControlAnswer, fds: tuple[Descriptor, ...], ours: LinkEnds
-) -> tuple[LinkDescriptors, Introduced] | None:
+) -> tuple[LinkDescriptors, LinkOpened] | None:
     """Read the answer to a `Connect`: a link's three descriptors, and whom it leads to.
 
     None if a supervisor on the way was lost: connect again. Unless there is a link, its ends on
@@ -49,7 +49,7 @@ def introduction(
     Raises:
         NoProcess: The process's pidfd did not come along.
     """
-    if isinstance(answer, Introduced) and fds:
+    if isinstance(answer, LinkOpened) and fds:
         return (*ours, fds[0]), answer
     close_all(ours)
     if isinstance(answer, Answered) and isinstance(answer.answer, Lost):
@@ -57,7 +57,7 @@ def introduction(
     raise NoProcess("out of descriptors")
 
 
-def protocol_with(who: Introduced) -> PeerProtocol:
+def protocol_with(who: LinkOpened) -> PeerProtocol:
     """Begin what is said on a link to a worker: its greeting is known, since it runs this code."""
     protocol = PeerProtocol()
     protocol.expect(VERSION, who.incarnation, MAX_FRAME)
@@ -84,9 +84,9 @@ def task_request(
 
 def started_task(
     answer: ControlAnswer, fds: tuple[Descriptor, ...], ours: LinkEnds
-) -> tuple[LinkDescriptors, Introduced]:
-    """Read the answer to that; raises as `introduction`."""
-    met = introduction(answer, fds, ours)
+) -> tuple[LinkDescriptors, LinkOpened]:
+    """Read the answer to that; raises as `opened_link`."""
+    met = opened_link(answer, fds, ours)
     if met is None:
         raise NoProcess("the supervisor ended meanwhile")
     return met

@@ -23,7 +23,7 @@ from otpy.runtime.worker.connections import Cast, Info
 from otpy.runtime.worker.mailbox import WorkerMailbox
 from otpy.runtime.worker.peer_requests import (
     expect_reply,
-    introduction,
+    opened_link,
     plainly,
     protocol_with,
     running,
@@ -43,7 +43,7 @@ from otpy.wire.control import (
     Connect,
     ExitInfo,
     GetExitInfo,
-    Introduced,
+    LinkOpened,
     NodeAnswer,
     NodeOperation,
     NodeReply,
@@ -176,7 +176,7 @@ class Peers:
 
     # --- what a reference needs ---------------------------------------------------------------
 
-    def introduce(self, name: str, deadline: float | None) -> Link:
+    def open_link(self, name: str, deadline: float | None) -> Link:
         """Get a link to a process; wait for one that is being restarted."""
         while True:
             ours, theirs = link_pipes()
@@ -185,7 +185,7 @@ class Peers:
             except BaseException:
                 close_all(ours)
                 raise
-            if (met := introduction(answer, fds, ours)) is not None:
+            if (met := opened_link(answer, fds, ours)) is not None:
                 break
         shared = self._links.share(_link(*met))
         assert shared is not None
@@ -225,6 +225,6 @@ class Peers:
         return ProcessDown(*expect_reply(answer, ExitInfo))
 
 
-def _link(fds: LinkDescriptors, who: Introduced) -> Link:
+def _link(fds: LinkDescriptors, who: LinkOpened) -> Link:
     where = (who.path, who.pid, who.incarnation)
     return Link(fds, *where, node_pid=0, protocol=protocol_with(who))

@@ -29,7 +29,7 @@ from otpy.wire.control import (
     Exit,
     Exiting,
     Forget,
-    Introduced,
+    LinkOpened,
     NodeOperation,
     NodeReply,
     NodeRequest,
@@ -43,9 +43,9 @@ _lock: Final = threading.Lock()
 _tokens: Final = itertools.count(1)
 _awaited: Final[dict[int, "Awaited"]] = {}
 
-ControlAnswer: TypeAlias = Answered | Introduced | NodeReply
+ControlAnswer: TypeAlias = Answered | LinkOpened | NodeReply
 
-_HANDLED_HERE: Final[frozenset[type]] = frozenset((Exit, Answered, Introduced, NodeReply))
+_HANDLED_HERE: Final[frozenset[type]] = frozenset((Exit, Answered, LinkOpened, NodeReply))
 """To look a class up writes to no page; to name it, as `isinstance` has it, writes to its own."""
 
 
@@ -145,7 +145,7 @@ class Control:
     def take(self, awaited: Awaited) -> tuple[ControlAnswer, tuple[Descriptor, ...]]:
         """Take an answer that is there; raises what the node answered."""
         assert awaited.message is not None
-        if not isinstance(awaited.message, Introduced) and isinstance(
+        if not isinstance(awaited.message, LinkOpened) and isinstance(
             awaited.message.answer, OtpyError
         ):
             awaited.message.answer.remote = True

@@ -1,4 +1,4 @@
-"""First contact: who is introduced to whom by which way, and what becomes of it when one dies."""
+"""First contact: who is connected to whom by which way, and what becomes of it when one dies."""
 
 import os
 import signal

@@ -27,8 +27,8 @@ ASKERS = ("outer/inner/asker", "outer/inner/waiter")
 def test_nobody_waits_for_an_answer_that_cannot_come(nodes: Nodes, killed: str) -> None:
     node = nodes.run(TREE)
     for asker in ASKERS:
-        node.client[asker].cast("be introduced")
-        node.logged("introduced", asker)
+        node.client[asker].cast("connect")
+        node.logged("connected", asker)
     node.send(signal.SIGSTOP)  # whatever is asked from now on stays on its way
     for asker in ASKERS:
         node.client[asker].cast("ask")
@@ -39,7 +39,7 @@ def test_nobody_waits_for_an_answer_that_cannot_come(nodes: Nodes, killed: str) 
     node.send(signal.SIGCONT)
     told = {(asker, what): error for asker, what, error in node.log("answers")}
     assert told.keys() == {(asker, what) for asker in ASKERS for what in ASKED}
-    # A cast to nobody is no error; and the root introduces to its own children without the node.
+    # A cast to nobody is no error; and the root opens links to its own children without the node.
     told = {key: error for key, error in told.items() if key[1] not in ("call", "cast")}
     assert set(told.values()) <= {"NoProcess", "ProcessDown"}, told
     node.next(ChildEnded, path=killed)

@@ -8,7 +8,7 @@ from otpy.errors import ProcessDown
 from otpy.links.protocol import LinkProtocol
 
 
-class Introducer(SysCaller, Protocol):
+class LinkResolver(SysCaller, Protocol):
     """Whoever gets links to processes by their names.
 
     Attributes:
@@ -21,7 +21,7 @@ class Introducer(SysCaller, Protocol):
     def name(self) -> str:
         """The node's name."""
 
-    async def introduce(self, name: str, deadline: float | None) -> Link:
+    async def open_link(self, name: str, deadline: float | None) -> Link:
         """Get a link to a process; wait for one that is being restarted.
 
         Raises:
@@ -30,7 +30,7 @@ class Introducer(SysCaller, Protocol):
         """
 
     async def is_running(self, name: str, deadline: float | None) -> bool:
-        """Tell whether the process runs at this moment; raises as `introduce`."""
+        """Tell whether the process runs at this moment; raises as `open_link`."""
 
     async def down_error(self, link: Link, deadline: float | None) -> ProcessDown:
         """Tell why the process at the other end of `link` ended."""

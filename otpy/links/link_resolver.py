@@ -1,4 +1,4 @@
-# Generated from otpy/aio/links/introducer.py by scripts/generate_blocking.py; do not edit.
+# Generated from otpy/aio/links/link_resolver.py by scripts/generate_blocking.py; do not edit.
 
 """Who connects references to processes: the node of a client, or the peers of a worker."""
 
@@ -10,7 +10,7 @@ from otpy.links.protocol import LinkProtocol
 from otpy.links.sys_calls import SysCaller
 
 
-class Introducer(SysCaller, Protocol):
+class LinkResolver(SysCaller, Protocol):
     """Whoever gets links to processes by their names.
 
     Attributes:
@@ -23,7 +23,7 @@ class Introducer(SysCaller, Protocol):
     def name(self) -> str:
         """The node's name."""
 
-    def introduce(self, name: str, deadline: float | None) -> Link:
+    def open_link(self, name: str, deadline: float | None) -> Link:
         """Get a link to a process; wait for one that is being restarted.
 
         Raises:
@@ -32,7 +32,7 @@ class Introducer(SysCaller, Protocol):
         """
 
     def is_running(self, name: str, deadline: float | None) -> bool:
-        """Tell whether the process runs at this moment; raises as `introduce`."""
+        """Tell whether the process runs at this moment; raises as `open_link`."""
 
     def down_error(self, link: Link, deadline: float | None) -> ProcessDown:
         """Tell why the process at the other end of `link` ended."""
