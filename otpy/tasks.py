@@ -1,15 +1,9 @@
 """Functions in processes of their own, below a supervisor of tasks (Elixir's Task.Supervisor)."""
 
 from otpy.server.streams import stream
-from otpy.server.tasks import (
-    Task,
-    async_,
-    async_nolink,
-    await_,
-    await_many,
-    shutdown,
-    start,
-)
+from otpy.server.task import Task
+from otpy.server.task_waiting import await_many
+from otpy.server.tasks import async_, async_nolink, await_, shutdown, start
 
 __all__ = [
     "Task",

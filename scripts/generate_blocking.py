@@ -37,6 +37,8 @@ PAIRS: Final[Mapping[str, str]] = {
     "otpy/aio/server/registry.py": "otpy/server/registry.py",
     "otpy/aio/server/requests.py": "otpy/server/requests.py",
     "otpy/aio/server/sys_calls.py": "otpy/server/sys_calls.py",
+    "otpy/aio/server/task.py": "otpy/server/task.py",
+    "otpy/aio/server/tasks.py": "otpy/server/tasks.py",
 }
 """What is written once, and what is generated from it."""
 

@@ -10,8 +10,10 @@ from typing import Any, Final
 from otpy.errors import CallTimeout, OtpyError
 from otpy.links.deadline import DEFAULT_TIMEOUT_S, EXIT_INFO_S, poll_ms
 from otpy.server import tasks
+from otpy.server.functions import Function
 from otpy.server.peers import TaskStarter
-from otpy.server.tasks import DEFAULT_SHUTDOWN_S, DEFAULT_SUPERVISOR, Function, Task
+from otpy.server.task import Task
+from otpy.server.task_request import DEFAULT_SHUTDOWN_S, DEFAULT_SUPERVISOR, check_shutdown
 
 AHEAD: Final = 4
 """For each task that may run, so many may be begun or done before the one whose turn it is."""
@@ -53,7 +55,7 @@ def stream(
         ValueError: An argument is wrong.
     """
     limit = concurrency(max_concurrency, timeout, on_error)
-    tasks.check_shutdown(shutdown)
+    check_shutdown(shutdown)
     begin = tasks.async_ if linked else tasks.async_nolink
 
     def begin_one(item: Any) -> Task:

@@ -14,11 +14,12 @@ from typing import Any
 
 from otpy.aio.server import tasks
 from otpy.aio.server.peers import TaskStarter
-from otpy.aio.server.tasks import Task
+from otpy.aio.server.task import Task
 from otpy.errors import CallTimeout, OtpyError
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
+from otpy.server.functions import Function
 from otpy.server.streams import AHEAD, concurrency
-from otpy.server.tasks import DEFAULT_SHUTDOWN_S, DEFAULT_SUPERVISOR, Function, check_shutdown
+from otpy.server.task_request import DEFAULT_SHUTDOWN_S, DEFAULT_SUPERVISOR, check_shutdown
 
 
 def stream(
