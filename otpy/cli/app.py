@@ -4,7 +4,7 @@ import importlib
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import click
@@ -23,7 +23,10 @@ SECTIONS: Final = {
     "Operate": ("kill", "terminate", "start", "restart", "delete", "shutdown"),
     "Shell": ("completion",),
 }
-"""Every subcommand, as `otpy --help` groups them. Each is a module of this package."""
+"""Every subcommand, as `otpy --help` groups them. Each is a module of this package.
+
+`otpy.cli.sys_command` adds to "Debug" what needs no module.
+"""
 
 COMMANDS: Final = tuple(name for names in SECTIONS.values() for name in names)
 
@@ -36,12 +39,14 @@ class Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """Name every subcommand."""
-        return list(COMMANDS)
+        return [*COMMANDS, *_of_requests()]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Import the subcommand; None if there is none of that name."""
         if cmd_name not in COMMANDS:
-            return None
+            from otpy.cli.sys_command import sys_command  # noqa: PLC0415 - most have a module
+
+            return sys_command(cmd_name)
         module = cmd_name.replace("-", "_")
         command = getattr(importlib.import_module(f"otpy.cli.{module}"), module)
         assert isinstance(command, click.Command)
@@ -49,13 +54,19 @@ class Commands(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the subcommands in sections."""
-        limit = formatter.width - 6 - max(map(len, COMMANDS))
-        for section, names in SECTIONS.items():
+        limit = formatter.width - 6 - max(map(len, self.list_commands(ctx)))
+        for section, names in {**SECTIONS, "Debug": (*SECTIONS["Debug"], *_of_requests())}.items():
             with formatter.section(section):
                 commands = [(name, self.get_command(ctx, name)) for name in names]
                 formatter.write_dl(
                     [(name, c.get_short_help_str(limit)) for name, c in commands if c is not None]
                 )
+
+
+def _of_requests() -> Iterator[str]:
+    from otpy.cli.sys_command import sys_commands  # noqa: PLC0415 - as above
+
+    return sys_commands()
 
 
 @click.command(

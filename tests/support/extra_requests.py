@@ -1,0 +1,47 @@
+"""Requests about a process that otpy does not have: to show what one more needs.
+
+Imported by whoever is to know them: a node under test imports this as it starts.
+"""
+
+from typing import Any, cast
+
+from otpy import GenServer
+from otpy.wire.sys_messages import SysRequest
+
+
+class Repeat(SysRequest, frozen=True):
+    """Answered by a server between two messages: `value`, some times, and its class."""
+
+    operation = "test_repeat"
+    value: object
+    times: int = 1
+
+
+class Position(SysRequest, frozen=True):
+    """Answered by the supervisor of a process: what it has of it."""
+
+    operation = "test_position"
+    asks_supervisor = True
+    expected = ", which has no position"
+    command = "Print where a process is."
+
+
+def add_handlers() -> None:
+    """Have the supervisors and the workers of this process serve them."""
+    from otpy.runtime.supervisor import sys_requests
+    from otpy.runtime.supervisor.child import Child
+    from otpy.runtime.worker import introspection
+    from otpy.wire.control import Plain
+
+    def repeat(server: GenServer, request: SysRequest) -> Plain:
+        assert isinstance(request, Repeat)
+        return Plain([type(server).__name__, *[request.value] * request.times])
+
+    def position(
+        _request: SysRequest, child: Child, _supervisor: object, reply: sys_requests.Reply
+    ) -> bool:
+        reply(Plain({"path": child.path, "pid": child.pid}))
+        return True
+
+    cast(dict[type[SysRequest], Any], introspection.HANDLERS)[Repeat] = repeat
+    cast(dict[type[SysRequest], Any], sys_requests.HANDLERS)[Position] = position
