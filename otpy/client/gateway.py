@@ -213,7 +213,7 @@ class Gateway:
                     return self._channel
                 self._channel.retire()
             self._channel = None
-            self._channel, self._hello = self._greet(deadline)
+            self._channel, self._hello = self._handshake(deadline)
             return self._channel
         finally:
             self._connecting.release()
@@ -230,7 +230,7 @@ class Gateway:
             else:
                 return
 
-    def _greet(self, deadline: float | None) -> tuple[GatewayConnection, Hello]:
+    def _handshake(self, deadline: float | None) -> tuple[GatewayConnection, Hello]:
         for _ in range(ATTEMPTS):
             channel = GatewayConnection(open_socket(self.name, self._path, deadline))
             try:

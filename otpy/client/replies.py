@@ -21,12 +21,12 @@ class LinkReply(msgspec.Struct):
     path: str
     pid: int
     incarnation: int
-    greeting: tuple[int, int, int] | None = None
+    hello: tuple[int, int, int] | None = None
 
     def begin(self, protocol: ProtocolT) -> ProtocolT:
-        """Tell the protocol of the link what the process greets with, if that is known."""
-        if self.greeting is not None:
-            protocol.expect(*self.greeting)
+        """Tell the protocol of the link the hello of the process, if that is known."""
+        if self.hello is not None:
+            protocol.expect(*self.hello)
         return protocol
 
 

@@ -23,8 +23,8 @@ class Calls:
 
     if TYPE_CHECKING:
 
-        def greeted(self, deadline: float | None, key: object = None) -> Link:
-            """As `Ref.greeted`."""
+        def ready_link(self, deadline: float | None, key: object = None) -> Link:
+            """As `Ref.ready_link`."""
 
         def drop(self, link: Link) -> None:
             """As `Ref.drop`."""
@@ -70,8 +70,8 @@ class Calls:
         link = self._link
         try:
             while True:
-                if link is None or not link.open or not link.greeted:
-                    link = self.greeted(deadline, key)
+                if link is None or not link.open or not link.handshake_done:
+                    link = self.ready_link(deadline, key)
                     wait_ms = poll_ms(deadline)
                 try:
                     answer = link.call(message, deadline, wait_ms)

@@ -25,8 +25,8 @@ _READ_BYTES: Final = 1 << 16
 _FIRST_BYTES: Final = 479
 """What Python allocates by itself (512 bytes with the object's head): most answers are smaller."""
 
-_GREETING: Final = 0
-"""The waiter of whoever waits for the greeting; calls count from 1."""
+_HELLO: Final = 0
+"""The waiter of whoever waits for the hello; calls count from 1."""
 
 _clock: Final = time.monotonic
 _TRUST_S: Final = 0.001
@@ -42,8 +42,8 @@ class Link(ProcessConnection[Reply | Failure]):
         incarnation: The worker's incarnation, as the gateway said.
         node_pid: The node that connected us, so that its successor is not asked why.
         protocol: What was said.
-        greeted: Whether the worker has greeted, or is known to be about to: before, a link does
-            not count.
+        handshake_done: Whether the worker has said hello, or is known to be about to: before, a
+            link does not count.
     """
 
     def __init__(
@@ -67,16 +67,16 @@ class Link(ProcessConnection[Reply | Failure]):
         self._trusted_until = 0.0
         self._peeked = b""
         self._alone = 0
-        self.greeted = protocol.greeting is not None
-        self._welcome = threading.Lock()
+        self.handshake_done = protocol.hello is not None
+        self._hello_lock = threading.Lock()
         self._exit_info: ProcessDown | None = None
         self._exit_info_lock = threading.Lock()
 
     @property
-    def greeted_by(self) -> int | None:
-        """The incarnation that greeted; None until one has."""
-        greeting = self.protocol.greeting
-        return None if greeting is None else greeting.incarnation
+    def hello_from(self) -> int | None:
+        """The incarnation that said hello; None until one has."""
+        hello = self.protocol.hello
+        return None if hello is None else hello.incarnation
 
     @property
     def descriptors(self) -> tuple[int, int]:
@@ -176,21 +176,21 @@ class Link(ProcessConnection[Reply | Failure]):
         self.post(next(self._numbers), data, deadline)
         self._trusted_until = time.monotonic() + _TRUST_S
 
-    def await_greeting(self, deadline: float | None) -> bool:
-        """Wait for the greeting; False if the worker is dead or has hung up without one.
+    def await_hello(self, deadline: float | None) -> bool:
+        """Wait for the hello; False if the worker is dead or has hung up without one.
 
         Raises:
             TooLate: The deadline has passed. The link may still come to count.
             ProtocolError: The worker did not speak the protocol.
         """
-        if self.greeted:
+        if self.handshake_done:
             return True
-        if not self._welcome.acquire(timeout=lock_timeout(deadline)):
+        if not self._hello_lock.acquire(timeout=lock_timeout(deadline)):
             raise TooLate
         waiter: Waiter[Reply | Failure] = Waiter()
-        self._waiters[_GREETING] = waiter
+        self._waiters[_HELLO] = waiter
         try:
-            if not self.greeted:
+            if not self.handshake_done:
                 if self._retired:
                     return False
                 self._wait(waiter, deadline)
@@ -199,8 +199,8 @@ class Link(ProcessConnection[Reply | Failure]):
                 raise self._copied_fault() from None
             return False
         finally:
-            self._remove(_GREETING)
-            self._welcome.release()
+            self._remove(_HELLO)
+            self._hello_lock.release()
         return True
 
     # --- a thread alone --------------------------------------------------------------------
@@ -304,9 +304,9 @@ class Link(ProcessConnection[Reply | Failure]):
                 waiter.answer = answer
                 if waiter.wakeup is not None:
                     waiter.wake()
-        if not self.greeted and self.protocol.greeting is not None:
-            self.greeted = True
-            self._deliver(_GREETING, Reply(_GREETING, None))
+        if not self.handshake_done and self.protocol.hello is not None:
+            self.handshake_done = True
+            self._deliver(_HELLO, Reply(_HELLO, None))
         if self.protocol.down is not None:
             self._end()
         return True

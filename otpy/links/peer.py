@@ -9,8 +9,8 @@ from otpy.links.protocol import (
     Beside,
     Down,
     Failure,
-    Greeting,
     LinkAnswer,
+    LinkHello,
     LinkProtocol,
     Message,
     Reply,
@@ -104,8 +104,8 @@ def _rarer(kind: int, number: int, value: object) -> Message:
             return Failure(number, value[0], list(value[1]))
         case peer.DOWN:
             return Down(*value)
-        case peer.GREETING:
-            return Greeting(*value)
+        case peer.HELLO:
+            return LinkHello(*value)
         case peer.SHM_BODY:
             return ShmBody(*value)
         case peer.SHM_OFFER:

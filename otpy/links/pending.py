@@ -24,8 +24,8 @@ class Target(Protocol):
     def node(self) -> LinkResolver:
         """What connects it."""
 
-    def greeted(self, deadline: float | None, key: object = None) -> Link:
-        """Return a link that counts, since the worker has greeted on it."""
+    def ready_link(self, deadline: float | None, key: object = None) -> Link:
+        """Return a link that counts, since the worker has said hello on it."""
 
     def drop(self, link: Link) -> None:
         """Do not use a link any more."""
@@ -87,7 +87,7 @@ class Pending(PendingAnswer):
 
     def _send(self, deadline: float | None) -> Link:
         while True:
-            link = self._ref.greeted(deadline, self._key)
+            link = self._ref.ready_link(deadline, self._key)
             try:
                 self._number, self._waiter = link.begin_call(self._message, deadline)
             except NotDelivered:

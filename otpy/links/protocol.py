@@ -19,7 +19,7 @@ from otpy.wire.shm_ring import ShmBody, ShmOffer
 from otpy.wire.values import revived
 
 
-class Greeting(msgspec.Struct, array_like=True, tag=link.GREETING, frozen=True):
+class LinkHello(msgspec.Struct, array_like=True, tag=link.HELLO, frozen=True):
     """The worker's first word."""
 
     version: int
@@ -54,12 +54,14 @@ LinkAnswer: TypeAlias = Reply | Failure
 Beside: TypeAlias = ShmOffer | ShmBody
 """What tells of a large message that is not in the pipe."""
 
-Message: TypeAlias = Greeting | Reply | Failure | Down | Beside
+Message: TypeAlias = LinkHello | Reply | Failure | Down | Beside
 
 ROOM: Final = -1
 """The number of an answer to nobody's call: there is room for a large message."""
 
-_decode: Final = msgspec.msgpack.Decoder(Greeting | Reply | Failure | Down, ext_hook=revived).decode
+_decode: Final = msgspec.msgpack.Decoder(
+    LinkHello | Reply | Failure | Down, ext_hook=revived
+).decode
 _NUMBERED: Final = {link.REPLY: 3, link.ERROR: 4}
 
 _CALL: Final = link.CALL
@@ -71,24 +73,24 @@ class LinkProtocol(abc.ABC):
     """The calling end of a link: a client's, or a worker's.
 
     Attributes:
-        greeting: What the worker greeted with, or is going to; None until that is known.
+        hello: What the worker said in its hello, or is going to; None until that is known.
         down: Why the worker ends, once it has said so.
         max_frame: Bytes that a request may have; the worker's own limit once that is known.
     """
 
     def __init__(self) -> None:
-        self.greeting: Greeting | None = None
+        self.hello: LinkHello | None = None
         self.down: Down | None = None
         self.max_frame = MAX_FRAME
         self._frames = FrameDecoder()
 
     def expect(self, version: int, incarnation: int, max_frame: int) -> None:
-        """Take a greeting on trust: whoever made the link says that it is on its way.
+        """Take a hello on trust: whoever made the link says that it is on its way.
 
         Requests need not wait for it then. One of another version is waited for all the same.
         """
         if version == link.VERSION:
-            self._greeted(Greeting(version, incarnation, max_frame))
+            self._receive_hello(LinkHello(version, incarnation, max_frame))
 
     @abc.abstractmethod
     def call(self, number: int, request: object) -> Frame:
@@ -145,8 +147,8 @@ class LinkProtocol(abc.ABC):
                 return [message]
             case Down():
                 self.down = message
-            case Greeting():
-                self._greeted(message)
+            case LinkHello():
+                self._receive_hello(message)
             case ShmOffer() | ShmBody():
                 return self._beside(message)
         return []
@@ -193,17 +195,17 @@ class LinkProtocol(abc.ABC):
     def _decoded(self, body: Body) -> Message:
         """Read a message, with no other effect; raises `ProtocolError`."""
 
-    def _greeted(self, greeting: Greeting) -> None:
-        if greeting.version != link.VERSION:
+    def _receive_hello(self, hello: LinkHello) -> None:
+        if hello.version != link.VERSION:
             raise ProtocolError(
-                f"the worker speaks version {greeting.version} of the link protocol, "
+                f"the worker speaks version {hello.version} of the link protocol, "
                 f"this client version {link.VERSION}; both need the same otpy"
             )
-        if self.greeting is not None and greeting != self.greeting:
-            raise ProtocolError(f"the worker's {greeting} is not {self.greeting}, as was announced")
-        self.greeting = greeting
-        self.max_frame = greeting.max_frame
-        self._frames.max_frame = max(MAX_FRAME, greeting.max_frame)
+        if self.hello is not None and hello != self.hello:
+            raise ProtocolError(f"the worker's {hello} is not {self.hello}, as was announced")
+        self.hello = hello
+        self.max_frame = hello.max_frame
+        self._frames.max_frame = max(MAX_FRAME, hello.max_frame)
 
 
 class ClientProtocol(LinkProtocol):
@@ -225,9 +227,9 @@ class ClientProtocol(LinkProtocol):
         """Return a message for `handle_info`."""
         return pack_request((link.INFO, message), self.max_frame)
 
-    def _decoded(self, body: Body) -> Greeting | Reply | Failure | Down:
+    def _decoded(self, body: Body) -> LinkHello | Reply | Failure | Down:
         try:
-            message: Greeting | Reply | Failure | Down = _decode(body)
+            message: LinkHello | Reply | Failure | Down = _decode(body)
         except Exception as error:  # noqa: BLE001  # whatever the value of an answer is
             return _unreadable(body, error)
         return message

@@ -30,7 +30,7 @@ from otpy.links.waiter import NotDelivered
 from otpy.wire.frames import Frame
 
 MAX_MISMATCHED_HELLOS: Final = 10
-"""Greetings of another incarnation than the gateway named, before it is an error."""
+"""Hellos of another incarnation than the gateway named, before it is an error."""
 
 
 GROUP: Final = 256
@@ -149,11 +149,11 @@ class Ref(Calls, SystemCalls):
     def post(self, incarnation: int, data: Frame, timeout: float | None) -> bool:
         """Send a frame to one incarnation of the process; False if that is gone, or takes none.
 
-        The greeting is not waited for: a busy worker greets when it is done.
+        The hello is not waited for: a busy worker says hello when it is done.
         """
         try:
             with within(timeout, f"{self.name!r} took no messages") as deadline:
-                link = self.connected(deadline)
+                link = self.connect(deadline)
                 if link.incarnation != incarnation:
                     return False
                 link.cast_frame(data, deadline)
@@ -161,15 +161,15 @@ class Ref(Calls, SystemCalls):
             return False
         return True
 
-    def greeted(self, deadline: float | None, key: object = None) -> Link:
-        """Return a link that counts, since the worker has greeted on it."""
+    def ready_link(self, deadline: float | None, key: object = None) -> Link:
+        """Return a link that counts, since the worker has said hello on it."""
         known = self._link
         if known is None:
             known = self._link_of_the_pool(key)
-        if known is not None and known.open and known.greeted:
+        if known is not None and known.open and known.handshake_done:
             return known
         target = self._target(deadline, key)
-        return target._greeted_alone(deadline)  # noqa: SLF001  # of this class
+        return target._connect_single(deadline)  # noqa: SLF001  # of this class
 
     def drop(self, link: Link) -> None:
         """Do not use a link any more."""
@@ -185,7 +185,7 @@ class Ref(Calls, SystemCalls):
     def _target(self, deadline: float | None, key: object) -> "Ref":
         """Return the instance to send to, or this very reference if there are no instances."""
         try:
-            self.connected(deadline)
+            self.connect(deadline)
         except SeveralInstances as several:
             pool = self._pool
             if pool is None or (pool.path, len(pool)) != (several.path, several.count):
@@ -197,22 +197,22 @@ class Ref(Calls, SystemCalls):
         self._pool = None
         return self
 
-    def _greeted_alone(self, deadline: float | None) -> Link:
+    def _connect_single(self, deadline: float | None) -> Link:
         for _ in range(MAX_MISMATCHED_HELLOS):
-            link = self.connected(deadline)
-            while not link.await_greeting(deadline):
+            link = self.connect(deadline)
+            while not link.await_hello(deadline):
                 self.drop(link)
-                link = self.connected(deadline)
-            if link.greeted_by == link.incarnation:
+                link = self.connect(deadline)
+            if link.hello_from == link.incarnation:
                 return link
             self.drop(link)
         raise ProtocolError(
-            f"{self.name!r} greets as incarnation {link.greeted_by}, "
+            f"{self.name!r} says hello as incarnation {link.hello_from}, "
             f"but the gateway knows incarnation {link.incarnation}"
         )
 
-    def connected(self, deadline: float | None) -> Link:
-        """Return an open link; the worker may not have greeted yet."""
+    def connect(self, deadline: float | None) -> Link:
+        """Return an open link; the worker may not have said hello yet."""
         with locked(self._resolving, deadline):
             link = self._link
             if link is None or not link.open:
@@ -222,7 +222,7 @@ class Ref(Calls, SystemCalls):
     def _connected_if_up(self, deadline: float | None, key: object = None) -> Link | None:
         """Return an open link, or None if the process is down: a cast does not wait for it.
 
-        The greeting is not waited for either: a busy worker greets when it is done, and a cast
+        The hello is not waited for either: a busy worker says hello when it is done, and a cast
         that dies with its link is a cast to a process that went down.
         """
         try:
@@ -231,7 +231,7 @@ class Ref(Calls, SystemCalls):
             target = self._target(deadline, key)
             if target is not self:
                 return target._connected_if_up(deadline)  # noqa: SLF001  # of this class
-            return self.connected(deadline)
+            return self.connect(deadline)
         except (NoProcess, NodeNotFound, ProcessDown, CallTimeout, TooLate):
             return None
 

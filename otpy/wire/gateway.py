@@ -11,11 +11,11 @@ Descriptors travel beside the first byte of the frame that they belong to. Opera
     whereis     {name}                    a row of the tree
     tree        {}                        the rows, root first, depth first, in start order,
                                           then the gateway's
-    connect     {name, timeout, speaks}   {path, pid, incarnation, greeting} and three descriptors:
+    connect     {name, timeout, version}  {path, pid, incarnation, hello} and three descriptors:
                                           the link's read end, its write end, the worker's pidfd.
-                                          Waits for a child that is being restarted. The greeting
+                                          Waits for a child that is being restarted. The hello
                                           is what the worker says first on the link; to whom
-                                          `speaks` its version of `otpy.wire.link` it may leave
+                                          `version` its version of `otpy.wire.link` it may leave
                                           that out
     start_task  {supervisor, shutdown,    as `connect`: to a temporary child that runs a function
                  linked}                    once it is told to, and ends with the client if `linked`

@@ -4,4 +4,4 @@ from typing import Final
 
 WITH_HELLO: Final = b"\0"
 NO_HELLO: Final = b"\1"
-"""Whoever holds the other ends has been told what the greeting would be, and awaits none."""
+"""Whoever holds the other ends has been told what the hello would be, and awaits none."""

@@ -1,13 +1,13 @@
 """What a client and a worker say on the link between them: arrays of MessagePack.
 
-A link is a pair of one-way pipes. The worker's first word is a greeting. The client waits for it,
+A link is a pair of one-way pipes. The worker's first word is a hello. The client waits for it,
 unless it was told with the link what that is; then it may be left out. A request that a worker has
 not read is in the pipe still when that has died, so that it may go to the next one. The client
 sends calls and casts, and the worker answers calls in any order, by their numbers. When the worker
 ends in an orderly way or by an exception it says so as its last word; when it is killed, only its
 pidfd tells.
 
-    worker → client   [GREETING, version, incarnation, max_frame]
+    worker → client   [HELLO, version, incarnation, max_frame]
     client → worker   [CALL, number, request]
                       [CAST, request]
                       [CASTS, [request ...]]
@@ -26,7 +26,7 @@ CAST: Final = 1
 CASTS: Final = 2
 INFO: Final = 3
 
-GREETING: Final = 0
+HELLO: Final = 0
 REPLY: Final = 1
 ERROR: Final = 2
 DOWN: Final = 3

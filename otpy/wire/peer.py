@@ -4,7 +4,7 @@ The same talk as `otpy.wire.link`, and the same frames; the body is a kind, a nu
 pickle, apart so that a value that cannot be read here is still known to belong to a call. Only
 processes of one tree, which run one code base, ever get such a link.
 
-    caller → server   CALL number request        server → caller   GREETING 0 (version, ...)
+    caller → server   CALL number request        server → caller   HELLO 0 (version, ...)
                       CAST 0 request                               REPLY number value
                       INFO 0 message                               ERROR number (class, arguments)
                       REPLY_FOR 0 (link, REPLY and so on)          DOWN 0 (reason, traceback)
@@ -33,7 +33,7 @@ CALL: Final = 0
 CAST: Final = 1
 REPLY_FOR: Final = 2
 INFO: Final = 7
-GREETING: Final = 3
+HELLO: Final = 3
 REPLY: Final = 4
 ERROR: Final = 5
 DOWN: Final = 6

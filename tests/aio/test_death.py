@@ -127,9 +127,9 @@ async def test_a_gateway_that_does_not_know_the_fate_is_not_waited_for(
 
 
 @on_a_loop
-async def test_a_link_without_its_greeting_does_not_count(fake: FakeNode, node: Node) -> None:
+async def test_a_link_without_its_hello_does_not_count(fake: FakeNode, node: Node) -> None:
     for name, manners, incarnation in (
-        ("a", ["die before greeting", "die before greeting", "well"], 3),
+        ("a", ["die before hello", "die before hello", "well"], 3),
         ("b", ["hang up once"], 1),
         ("c", ["stranger once"], 1),
     ):
@@ -141,7 +141,7 @@ async def test_a_link_without_its_greeting_does_not_count(fake: FakeNode, node: 
 @on_a_loop
 async def test_a_worker_that_talks_nonsense_is_an_error(fake: FakeNode, node: Node) -> None:
     fake.add("stranger", "stranger")
-    with pytest.raises(ProtocolError, match=r"greets as incarnation 101, .* incarnation 1"):
+    with pytest.raises(ProtocolError, match=r"says hello as incarnation 101, .* incarnation 1"):
         await node["stranger"].call("get")
     fake.add("nonsense", "talk nonsense")
     with pytest.raises(ProtocolError, match="not a message of a worker"):
@@ -163,10 +163,8 @@ async def test_a_worker_that_lives_and_hangs_up_is_not_asked_again_and_again(
 
 
 @on_a_loop
-async def test_a_request_does_not_wait_for_an_announced_greeting(
-    fake: FakeNode, node: Node
-) -> None:
-    for name, manners in (("a", ["die before greeting", "well"]), ("b", ["hang up once"])):
+async def test_a_request_does_not_wait_for_an_announced_hello(fake: FakeNode, node: Node) -> None:
+    for name, manners in (("a", ["die before hello", "well"]), ("b", ["hang up once"])):
         fake.add(name, *manners).announced = True
         assert await node[name].call("increment", 1, timeout=None) == 1
     for name, what in (("stranger", "as was announced"), ("talk nonsense", "not a message")):
@@ -210,7 +208,7 @@ async def test_a_busy_worker_can_be_named_and_cast_to(fake: FakeNode, node: Node
     worker = fake.add("counter")
     worker.kill(signal.SIGSTOP)
     assert await node["counter"].pid == worker.pid
-    await node["counter"].cast("increment", 2)  # does not wait for the greeting
+    await node["counter"].cast("increment", 2)  # does not wait for the hello
     with pytest.raises(CallTimeout):
         await node["counter"].call("get", timeout=0.05)
     worker.kill(signal.SIGCONT)

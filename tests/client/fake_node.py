@@ -132,7 +132,7 @@ class FakeWorker:
                 "incarnation": self.incarnation,
             }
             if self.announced:
-                who["greeting"] = (link.VERSION, self.incarnation, MAX_FRAME)
+                who["hello"] = (link.VERSION, self.incarnation, MAX_FRAME)
             return who, (to_client[0], from_client[1], Descriptor(os.dup(self._pidfd)))
 
     def exit_info(self, incarnation: int) -> str:

@@ -57,7 +57,7 @@ class Worker:
         if manner.endswith(" once"):
             manner, self.manner = manner.removesuffix(" once"), "well"
         match manner:
-            case "die before greeting":
+            case "die before hello":
                 os.kill(os.getpid(), signal.SIGKILL)
             case "hang up":
                 os.close(reader)
@@ -67,15 +67,15 @@ class Worker:
             case "talk nonsense":
                 os.write(writer, frame(b"\xc1"))
             case "stranger":
-                self.greet(new, self.incarnation + 100)
+                self.send_hello(new, self.incarnation + 100)
             case "small frames":
-                self.greet(new, self.incarnation, 1000)
+                self.send_hello(new, self.incarnation, 1000)
             case _:
-                self.greet(new, self.incarnation)
+                self.send_hello(new, self.incarnation)
         self.poll.register(reader, select.POLLIN)
 
-    def greet(self, to: Link, incarnation: int, max_frame: int = MAX_FRAME) -> None:
-        to.send(link.GREETING, link.VERSION, incarnation, max_frame)
+    def send_hello(self, to: Link, incarnation: int, max_frame: int = MAX_FRAME) -> None:
+        to.send(link.HELLO, link.VERSION, incarnation, max_frame)
 
     def read(self, source: Link) -> None:
         data = os.read(source.reader, 1 << 16)

@@ -131,12 +131,12 @@ def test_a_gateway_that_does_not_know_the_fate_is_not_waited_for(
 @pytest.mark.parametrize(
     ("manners", "incarnation"),
     [
-        (["die before greeting", "die before greeting", "well"], 3),
+        (["die before hello", "die before hello", "well"], 3),
         (["hang up once"], 1),
         (["stranger once"], 1),
     ],
 )
-def test_a_link_without_its_greeting_does_not_count(
+def test_a_link_without_its_hello_does_not_count(
     fake: FakeNode, node: Node, manners: list[str], incarnation: int
 ) -> None:
     worker = fake.add("counter", *manners)
@@ -146,7 +146,7 @@ def test_a_link_without_its_greeting_does_not_count(
 
 def test_a_worker_that_is_never_the_one_named_is_an_error(fake: FakeNode, node: Node) -> None:
     fake.add("counter", "stranger")
-    with pytest.raises(ProtocolError, match=r"greets as incarnation 101, .* incarnation 1"):
+    with pytest.raises(ProtocolError, match=r"says hello as incarnation 101, .* incarnation 1"):
         node["counter"].call("get")
 
 
@@ -158,9 +158,9 @@ def test_a_worker_that_talks_nonsense_is_an_error(fake: FakeNode, node: Node) ->
 
 @pytest.mark.parametrize(
     ("manners", "incarnation"),
-    [(["die before greeting", "die before greeting", "well"], 3), (["hang up once"], 1)],
+    [(["die before hello", "die before hello", "well"], 3), (["hang up once"], 1)],
 )
-def test_a_request_that_did_not_wait_for_an_announced_greeting_goes_to_the_next_link(
+def test_a_request_that_did_not_wait_for_an_announced_hello_goes_to_the_next_link(
     fake: FakeNode, node: Node, manners: list[str], incarnation: int
 ) -> None:
     worker = fake.add("counter", *manners)
@@ -207,7 +207,7 @@ def test_a_worker_that_lives_and_hangs_up_is_not_asked_again_and_again(
         assert worker.connects == before + 1
 
 
-def test_a_request_does_not_wait_for_an_announced_greeting(fake: FakeNode, node: Node) -> None:
+def test_a_request_does_not_wait_for_an_announced_hello(fake: FakeNode, node: Node) -> None:
     worker = fake.add("counter")
     worker.announced = True
     worker.kill(signal.SIGSTOP)
@@ -223,7 +223,7 @@ def test_a_request_does_not_wait_for_an_announced_greeting(fake: FakeNode, node:
     ("manner", "what"),
     [("stranger", "not .* as was announced"), ("talk nonsense", "not a message of a worker")],
 )
-def test_a_worker_that_greets_otherwise_than_announced_is_an_error(
+def test_a_worker_whose_hello_is_not_the_announced_one_is_an_error(
     fake: FakeNode, node: Node, manner: str, what: str
 ) -> None:
     worker = fake.add("counter", manner)
@@ -263,9 +263,9 @@ def test_a_busy_worker_can_be_named_and_cast_to(fake: FakeNode, node: Node) -> N
     worker = fake.add("counter")
     worker.kill(signal.SIGSTOP)
     assert node["counter"].pid == worker.pid
-    node["counter"].cast("increment", 2)  # does not wait for the greeting
+    node["counter"].cast("increment", 2)  # does not wait for the hello
     with pytest.raises(CallTimeout):
         node["counter"].call("get", timeout=0.05)
     worker.kill(signal.SIGCONT)
     assert node["counter"].call("get") == 2
-    assert worker.connects == 1  # the link that had no greeting yet was kept
+    assert worker.connects == 1  # the link that had no hello yet was kept

@@ -108,7 +108,8 @@ OPERATIONS: Final = (
 )  # fmt: skip
 NAMES: Final = (
     "name", "timeout", "path", "op", "spec", "specs", "child", "children", "supervisor", "linked",
-    "shutdown", "number", "below", "incarnation", "reason", "attributes", "follow", "key", "speaks",
+    "shutdown", "number", "below", "incarnation", "reason", "attributes", "follow", "key",
+    "version",
 )  # fmt: skip
 """All arguments of all operations, but `shutdown` of the node, and what leaves a server asleep."""
 
@@ -328,8 +329,8 @@ def test_a_timeout_that_nobody_can_wait_for(nodes: Nodes) -> None:
 def test_truncated_frames_and_clients_that_say_nothing_are_dropped_after_a_while(
     node: NodeUnderTest,
 ) -> None:
-    greeted = RawClient(node)
-    greeted.hello()
+    said_hello = RawClient(node)
+    said_hello.hello()
     clients = [RawClient(node) for _ in range(5)]
     clients[1].send(HELLO[:3])
     clients[2].send(HELLO[:-1])
@@ -342,8 +343,8 @@ def test_truncated_frames_and_clients_that_say_nothing_are_dropped_after_a_while
         client.await_close()
         client.close()
     # Who has said hello may be silent for as long as it likes.
-    assert greeted.ask("whereis", {"name": "a"})[0] == 0
-    greeted.close()
+    assert said_hello.ask("whereis", {"name": "a"})[0] == 0
+    said_hello.close()
 
 
 def test_a_frame_that_comes_byte_by_byte_is_served(node: NodeUnderTest) -> None:

@@ -64,7 +64,7 @@ def node(nodes: Nodes) -> Iterator[NodeUnderTest]:
 def link(node: NodeUnderTest) -> Iterator[RawLink]:
     with RawClient(node) as client, client.link("a") as link:
         tag, version, incarnation, max_frame = link.message()
-        assert (tag, version, incarnation, max_frame) == (say.GREETING, say.VERSION, 1, 64 << 20)
+        assert (tag, version, incarnation, max_frame) == (say.HELLO, say.VERSION, 1, 64 << 20)
         yield link
 
 

@@ -172,10 +172,10 @@ class Gateway:
                 if self._connection is not None:
                     self._connection.retire()
                 self._connection = None
-                self._connection = await self._greet()
+                self._connection = await self._handshake()
             return self._connection
 
-    async def _greet(self) -> GatewayConnection:
+    async def _handshake(self) -> GatewayConnection:
         for _ in range(ATTEMPTS):
             connection = GatewayConnection(await self._open_socket())
             try:

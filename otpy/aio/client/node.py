@@ -316,7 +316,9 @@ class Node(ClientTaskStarter):
 
         Two names of one process share a link, so that messages keep their order.
         """
-        answer = await self._gateway.ask("connect", {"name": name, "speaks": say.VERSION}, deadline)
+        answer = await self._gateway.ask(
+            "connect", {"name": name, "version": say.VERSION}, deadline
+        )
         who, ends, protocol = opened_link("connect", answer, self.protocol())
         where = (who.path, who.pid, who.incarnation)
         link = Link(ends, *where, node_pid=self.pid, protocol=protocol)

@@ -18,8 +18,8 @@ class Calls:
 
     if TYPE_CHECKING:
 
-        async def greeted(self, deadline: float | None, key: object = None) -> Link:
-            """As `Ref.greeted`."""
+        async def ready_link(self, deadline: float | None, key: object = None) -> Link:
+            """As `Ref.ready_link`."""
 
         def drop(self, link: Link) -> None:
             """As `Ref.drop`."""
@@ -43,7 +43,7 @@ class Calls:
         lost: Link
         async with within(timeout, f"{self.name!r} did not answer") as deadline:
             while True:
-                link = await self.greeted(deadline, key)
+                link = await self.ready_link(deadline, key)
                 try:
                     return value_of(await link.call(message))
                 except NotDelivered:

@@ -51,21 +51,21 @@ class Link(Connection[Reply | Failure]):
         self.dead = False
         self._exit_info: ProcessDown | None = None
         self._exit_info_lock = asyncio.Lock()
-        self._welcome, self._over = asyncio.Event(), asyncio.Event()
+        self._hello_or_end, self._over = asyncio.Event(), asyncio.Event()
         self._grace: asyncio.TimerHandle | None = None
         super().__init__(reader, writer)
         self._loop.add_reader(self._pidfd, self._died)
 
     @property
-    def greeted_by(self) -> int | None:
-        """The incarnation that greeted; None until one has: before, a link does not count."""
-        greeting = self.protocol.greeting
-        return None if greeting is None else greeting.incarnation
+    def hello_from(self) -> int | None:
+        """The incarnation that said hello; None until one has: before, a link does not count."""
+        hello = self.protocol.hello
+        return None if hello is None else hello.incarnation
 
     @property
-    def greeted(self) -> bool:
-        """Whether the worker has greeted: before, a link does not count."""
-        return self.protocol.greeting is not None
+    def handshake_done(self) -> bool:
+        """Whether the worker has said hello: before, a link does not count."""
+        return self.protocol.hello is not None
 
     @property
     def has_died(self) -> bool:
@@ -106,17 +106,17 @@ class Link(Connection[Reply | Failure]):
             self._died()  # the loop has not come to it yet
         await self.post(data)
 
-    async def await_greeting(self, deadline: float | None) -> bool:  # noqa: ARG002
-        """Wait for the greeting; False if the worker is dead or has hung up without one.
+    async def await_hello(self, deadline: float | None) -> bool:  # noqa: ARG002
+        """Wait for the hello; False if the worker is dead or has hung up without one.
 
         Raises:
             ProtocolError: The worker did not speak the protocol.
         """
-        if self.greeted_by is None:
-            await self._welcome.wait()
-        if self.greeted_by is None and self.fault is not None:
+        if self.hello_from is None:
+            await self._hello_or_end.wait()
+        if self.hello_from is None and self.fault is not None:
             raise self._copied_fault()
-        return self.greeted_by is not None
+        return self.hello_from is not None
 
     async def down_error(
         self, ask: Callable[["Link", float | None], Awaitable[ProcessDown]], deadline: float | None
@@ -192,8 +192,8 @@ class Link(Connection[Reply | Failure]):
             self.fault = error
             self._end()
         else:
-            if self.protocol.greeting is not None:
-                self._welcome.set()
+            if self.protocol.hello is not None:
+                self._hello_or_end.set()
             if self.protocol.down is not None:
                 self._end()
         return True
@@ -212,7 +212,7 @@ class Link(Connection[Reply | Failure]):
 
     def _end(self) -> None:
         super()._end()
-        self._welcome.set()
+        self._hello_or_end.set()
         self._over.set()
 
     def _unwatch(self) -> None:

@@ -23,8 +23,8 @@ class Target(Protocol):
     def node(self) -> LinkResolver:
         """What connects it."""
 
-    async def greeted(self, deadline: float | None, key: object = None) -> Link:
-        """Return a link that counts, since the worker has greeted on it."""
+    async def ready_link(self, deadline: float | None, key: object = None) -> Link:
+        """Return a link that counts, since the worker has said hello on it."""
 
     def drop(self, link: Link) -> None:
         """Do not use a link any more."""
@@ -86,7 +86,7 @@ class Pending(PendingAnswer):
 
     async def _send(self, deadline: float | None) -> Link:
         while True:
-            link = await self._ref.greeted(deadline, self._key)
+            link = await self._ref.ready_link(deadline, self._key)
             try:
                 self._number, self._waiter = await link.begin_call(self._message, deadline)
             except NotDelivered:

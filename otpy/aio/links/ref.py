@@ -29,7 +29,7 @@ from otpy.links.waiter import NotDelivered
 from otpy.wire.frames import Frame
 
 MAX_MISMATCHED_HELLOS: Final = 10
-"""Greetings of another incarnation than the gateway named, before it is an error."""
+"""Hellos of another incarnation than the gateway named, before it is an error."""
 
 
 GROUP: Final = 256
@@ -148,7 +148,7 @@ class Ref(Calls, SystemCalls):
     async def post(self, incarnation: int, data: Frame, timeout: float | None) -> bool:
         """Send a frame to one incarnation of the process; False if that is gone, or takes none.
 
-        The greeting is not waited for: a busy worker greets when it is done.
+        The hello is not waited for: a busy worker says hello when it is done.
         """
         try:
             async with within(timeout, f"{self.name!r} took no messages") as deadline:
@@ -160,15 +160,15 @@ class Ref(Calls, SystemCalls):
             return False
         return True
 
-    async def greeted(self, deadline: float | None, key: object = None) -> Link:
-        """Return a link that counts, since the worker has greeted on it."""
+    async def ready_link(self, deadline: float | None, key: object = None) -> Link:
+        """Return a link that counts, since the worker has said hello on it."""
         known = self._link
         if known is None:
             known = self._link_of_the_pool(key)
-        if known is not None and known.open and known.greeted:
+        if known is not None and known.open and known.handshake_done:
             return known
         target = await self._target(deadline, key)
-        return await target._greeted_alone(deadline)  # noqa: SLF001  # of this class
+        return await target._connect_single(deadline)  # noqa: SLF001  # of this class
 
     def drop(self, link: Link) -> None:
         """Do not use a link any more."""
@@ -196,22 +196,22 @@ class Ref(Calls, SystemCalls):
         self._pool = None
         return self
 
-    async def _greeted_alone(self, deadline: float | None) -> Link:
+    async def _connect_single(self, deadline: float | None) -> Link:
         for _ in range(MAX_MISMATCHED_HELLOS):
             link = await self.connected(deadline)
-            while not await link.await_greeting(deadline):
+            while not await link.await_hello(deadline):
                 self.drop(link)
                 link = await self.connected(deadline)
-            if link.greeted_by == link.incarnation:
+            if link.hello_from == link.incarnation:
                 return link
             self.drop(link)
         raise ProtocolError(
-            f"{self.name!r} greets as incarnation {link.greeted_by}, "
+            f"{self.name!r} says hello as incarnation {link.hello_from}, "
             f"but the gateway knows incarnation {link.incarnation}"
         )
 
     async def connected(self, deadline: float | None) -> Link:
-        """Return an open link; the worker may not have greeted yet."""
+        """Return an open link; the worker may not have said hello yet."""
         async with locked(self._resolving, deadline):
             link = self._link
             if link is None or not link.open:
@@ -221,7 +221,7 @@ class Ref(Calls, SystemCalls):
     async def _connected_if_up(self, deadline: float | None, key: object = None) -> Link | None:
         """Return an open link, or None if the process is down: a cast does not wait for it.
 
-        The greeting is not waited for either: a busy worker greets when it is done, and a cast
+        The hello is not waited for either: a busy worker says hello when it is done, and a cast
         that dies with its link is a cast to a process that went down.
         """
         try:

@@ -27,7 +27,7 @@ _MAX_UNREAD: Final = 16 << 20
 _PAGE: Final = 1 << 16
 """Bytes that may wait for a client to read them before it is sent more of what is sent in pages."""
 
-_MAX_GREETING: Final = 1 << 12
+_MAX_HELLO: Final = 1 << 12
 PATIENCE_S: Final = 10.0
 """How long a client may take to say hello, and to finish a frame that it began."""
 
@@ -68,7 +68,7 @@ class Client:
     ) -> None:
         self._socket, self._loop = connection, loop
         self._on_request, self._on_close, self._log = on_request, on_close, log
-        self._decoder = FrameDecoder(_MAX_GREETING)
+        self._decoder = FrameDecoder(_MAX_HELLO)
         self._out: deque[tuple[bytes, tuple[Descriptor, ...]]] = deque()
         self._unread = 0
         self._events = READABLE
@@ -77,7 +77,7 @@ class Client:
         self.under_way = 0
         self.watched: dict[int, Address] = {}
         self._most_under_way = _most_under_way()
-        self.greeted = False
+        self.handshake_done = False
         self.closed = False
         self.on_room: Callable[[], None] | None = None
         loop.watch(connection, self._ready, READABLE)
@@ -88,9 +88,9 @@ class Client:
         """The process that made the connection."""
         return peer_of(self._socket)
 
-    def greet(self) -> None:
+    def handshake_ended(self) -> None:
         """It said hello: larger requests are welcome."""
-        self.greeted = True
+        self.handshake_done = True
         self._decoder.max_frame = MAX_FRAME
 
     def reply(self, number: int, value: object, fds: Sequence[Descriptor] = ()) -> None:
@@ -201,7 +201,7 @@ class Client:
         self._requests += decoder.feed(data)
         if not self._has_turn:
             self._serve()
-        self._be_patient(self._decoder.partial or not self.greeted)
+        self._be_patient(self._decoder.partial or not self.handshake_done)
 
     def _serve(self) -> None:
         """Serve requests for a while; the others when it is this client's turn again."""

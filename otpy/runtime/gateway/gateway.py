@@ -170,7 +170,7 @@ class Gateway:
 
     def _make_room(self) -> None:
         """Out of descriptors: drop the connection that has been silent for longest."""
-        silent = next((client for client in self._clients if not client.greeted), None)
+        silent = next((client for client in self._clients if not client.handshake_done), None)
         if silent is None:
             silent = next(iter(self._clients), None)
         if silent is not None:
@@ -185,7 +185,7 @@ class Gateway:
 
     def _requested(self, client: Client, request: GatewayRequest) -> None:
         operation = self._operations.get(request.operation)
-        if operation is None or (not client.greeted and request.operation != "hello"):
+        if operation is None or (not client.handshake_done and request.operation != "hello"):
             raise ProtocolError(f"unexpected operation {request.operation!r:.40}")
         # What the node has said by now comes first: who asks for a process that he has just
         # read to be up must find it.
@@ -205,7 +205,7 @@ class Gateway:
     # ---- what the directory answers ----------------------------------------------------------
 
     def _hello(self, client: Client, number: int, _arguments: dict[str, Any]) -> None:
-        client.greet()
+        client.handshake_ended()
         facts = self._facts
         value = {
             "node": facts.node,
@@ -271,8 +271,8 @@ class Gateway:
     def _connect(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
         entry = self._directory.resolve_target(str(arguments["name"]))
         timeout = seconds(arguments.get("timeout"))
-        greet = arguments.get("speaks") != link.VERSION  # then it is to say so
-        self._pending.open_link(client, number, entry, timeout, greet=greet)
+        send_hello = arguments.get("version") != link.VERSION  # then it is to say so
+        self._pending.open_link(client, number, entry, timeout, send_hello=send_hello)
 
     def _supervisor(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
         entry = self._supervisor_at(str(arguments.get("path", "")))

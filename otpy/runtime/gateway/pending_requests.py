@@ -66,8 +66,8 @@ class PendingRequest:
 
 
 def _link_reply(path: str, pid: int, incarnation: int) -> dict[str, object]:
-    greeting = (VERSION, incarnation, MAX_FRAME)
-    return {"path": path, "pid": pid, "incarnation": incarnation, "greeting": greeting}
+    hello = (VERSION, incarnation, MAX_FRAME)
+    return {"path": path, "pid": pid, "incarnation": incarnation, "hello": hello}
 
 
 class PendingRequests:
@@ -85,16 +85,16 @@ class PendingRequests:
         self._open: dict[int, PendingRequest] = {}
 
     def open_link(
-        self, client: Client, number: int, entry: Entry, timeout: float | None, *, greet: bool
+        self, client: Client, number: int, entry: Entry, timeout: float | None, *, send_hello: bool
     ) -> None:
         """Get the client a link to the process, within `timeout` seconds.
 
-        Unless it is to `greet`, the process may leave out the greeting, which is announced.
+        Unless it is to `send_hello`, the process may leave out the hello, which is announced.
 
         Raises:
             OSError: There are too many open files.
         """
-        if entry.state == "running" and self._offer(client, number, entry, greet):
+        if entry.state == "running" and self._offer(client, number, entry, send_hello):
             return
         pending = PendingRequest(client, number, entry.path, way_to(entry.path))
         pending.entry = entry if entry.kind == "worker" else None
@@ -226,13 +226,13 @@ class PendingRequests:
             pending.fds, theirs = (*pending.fds, *ours), (*theirs, *its)
         self._send(pending, lambda token: OpenLink(token, pending.way), theirs)
 
-    def _offer(self, client: Client, number: int, entry: Entry, greet: bool) -> bool:
+    def _offer(self, client: Client, number: int, entry: Entry, send_hello: bool) -> bool:
         """Offer a link at the worker's own hand-off socket; False if there is none."""
         if not self._handoff.reaches(entry):
             return False
         ours, theirs = link_pipes()
         try:
-            pidfd = self._handoff.offer(entry, theirs, WITH_HELLO if greet else NO_HELLO)
+            pidfd = self._handoff.offer(entry, theirs, WITH_HELLO if send_hello else NO_HELLO)
         except OSError:
             close_all(ours)
             raise

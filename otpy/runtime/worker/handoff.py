@@ -17,7 +17,7 @@ class HandoffAcceptor:
 
     Args:
         epoll: What the worker waits with.
-        accept_link: Takes the ends of a link, read end and write end, and whether to greet.
+        accept_link: Takes the ends of a link, read end and write end, and whether to send a hello.
     """
 
     def __init__(

@@ -351,7 +351,7 @@ class WorkerMailbox:
             self.on_ready()
 
     def _accept_link(
-        self, read: Descriptor, write: Descriptor, greet: bool, peer: Address | None = None
+        self, read: Descriptor, write: Descriptor, send_hello: bool, peer: Address | None = None
     ) -> None:
         assert self._child is not None
         block = self._block
@@ -360,8 +360,8 @@ class WorkerMailbox:
             link.sent = self.sys_messages.tracing.sent
         self._links[link.read] = link
         self._epoll.register(link.read, select.EPOLLIN)
-        if greet:
-            link.send((say.GREETING, say.VERSION, self._child.incarnation, MAX_FRAME))
+        if send_hello:
+            link.send((say.HELLO, say.VERSION, self._child.incarnation, MAX_FRAME))
         if self._down is not None:
             link.send(self._down)
 

@@ -96,4 +96,4 @@ def _peer_framed(message: tuple[Any, ...]) -> Frame:
 
 _ROOM: Final = whole(peer.peer_frame(peer.ROOM, 0, ()))
 
-_PEER_KINDS: Final = {say.GREETING: peer.GREETING, say.DOWN: peer.DOWN}
+_PEER_KINDS: Final = {say.HELLO: peer.HELLO, say.DOWN: peer.DOWN}

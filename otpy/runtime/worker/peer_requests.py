@@ -58,7 +58,7 @@ def opened_link(
 
 
 def protocol_with(who: LinkOpened) -> PeerProtocol:
-    """Begin what is said on a link to a worker: its greeting is known, since it runs this code."""
+    """Begin what is said on a link to a worker: its hello is known, since it runs this code."""
     protocol = PeerProtocol()
     protocol.expect(VERSION, who.incarnation, MAX_FRAME)
     return protocol

@@ -71,14 +71,14 @@ def test_who_was_met_once_is_met_again_without_its_supervisor(node: NodeUnderTes
     assert meet("b") == 0
 
 
-def test_who_knows_the_greeting_need_not_be_greeted(node: NodeUnderTest) -> None:
+def test_who_knows_the_hello_need_not_be_sent_it(node: NodeUnderTest) -> None:
     meet()
     call = [say.CALL, 1, "get_count"]
     with RawClient(node) as client, client.link("a") as link:
-        assert link.message()[0] == say.GREETING
+        assert link.message()[0] == say.HELLO
         link.say(call)
         assert link.message() == [say.REPLY, 1, 0]
-    with RawClient(node) as client, client.link("a", speaks=say.VERSION) as link:
+    with RawClient(node) as client, client.link("a", version=say.VERSION) as link:
         link.say(call)
         assert link.message() == [say.REPLY, 1, 0]
 

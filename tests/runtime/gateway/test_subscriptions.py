@@ -35,7 +35,7 @@ class Reader:
         self._loop = loop
         connection = Socket(Descriptor(theirs.detach()))
         self.client = Client(connection, loop, self._asked, lambda _: None, lambda _: None)
-        self.client.greet()
+        self.client.handshake_ended()
         self._frames = FrameDecoder()
 
     def _asked(self, _client: Client, _request: object) -> None:
