@@ -78,7 +78,7 @@ class Ref(ref.Ref):
                         return info.pid, info.incarnation
                     # It was killed just now, or is being restarted: connecting waits for it.
                     try:
-                        link = self.connect(deadline)
+                        link = self.open_link(deadline)
                     except SeveralInstances:
                         continue  # their supervisor said so: it is up
                     if is_alive(link.pid):

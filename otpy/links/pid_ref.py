@@ -19,7 +19,7 @@ class PidRef(Ref):
         """Its pid."""
         return self.only_link.pid
 
-    def connect(self, deadline: float | None) -> Link:
+    def open_link(self, deadline: float | None) -> Link:
         """Return the link; raise why the process has ended, if it has."""
         if self.only_link.open:
             return self.only_link

@@ -126,7 +126,7 @@ class Ref(Calls, SystemCalls):
                 # What cannot be sent is told in any case.
                 protocol = self.node.protocol()
                 protocol.casts(what) if many else protocol.cast(what)
-                link = self._connected_if_up(deadline, key)
+                link = self._open_link_if_up(deadline, key)
                 if link is None:
                     return
             try:
@@ -153,7 +153,7 @@ class Ref(Calls, SystemCalls):
         """
         try:
             with within(timeout, f"{self.name!r} took no messages") as deadline:
-                link = self.connect(deadline)
+                link = self.open_link(deadline)
                 if link.incarnation != incarnation:
                     return False
                 link.cast_frame(data, deadline)
@@ -185,7 +185,7 @@ class Ref(Calls, SystemCalls):
     def _target(self, deadline: float | None, key: object) -> "Ref":
         """Return the instance to send to, or this very reference if there are no instances."""
         try:
-            self.connect(deadline)
+            self.open_link(deadline)
         except SeveralInstances as several:
             pool = self._pool
             if pool is None or (pool.path, len(pool)) != (several.path, several.count):
@@ -199,10 +199,10 @@ class Ref(Calls, SystemCalls):
 
     def _connect_single(self, deadline: float | None) -> Link:
         for _ in range(MAX_MISMATCHED_HELLOS):
-            link = self.connect(deadline)
+            link = self.open_link(deadline)
             while not link.await_hello(deadline):
                 self.drop(link)
-                link = self.connect(deadline)
+                link = self.open_link(deadline)
             if link.hello_from == link.incarnation:
                 return link
             self.drop(link)
@@ -211,7 +211,7 @@ class Ref(Calls, SystemCalls):
             f"but the gateway knows incarnation {link.incarnation}"
         )
 
-    def connect(self, deadline: float | None) -> Link:
+    def open_link(self, deadline: float | None) -> Link:
         """Return an open link; the worker may not have said hello yet."""
         with locked(self._resolving, deadline):
             link = self._link
@@ -219,7 +219,7 @@ class Ref(Calls, SystemCalls):
                 self._link = link = self.node.open_link(self.name, deadline)
             return link
 
-    def _connected_if_up(self, deadline: float | None, key: object = None) -> Link | None:
+    def _open_link_if_up(self, deadline: float | None, key: object = None) -> Link | None:
         """Return an open link, or None if the process is down: a cast does not wait for it.
 
         The hello is not waited for either: a busy worker says hello when it is done, and a cast
@@ -230,8 +230,8 @@ class Ref(Calls, SystemCalls):
                 return None
             target = self._target(deadline, key)
             if target is not self:
-                return target._connected_if_up(deadline)  # noqa: SLF001  # of this class
-            return self.connect(deadline)
+                return target._open_link_if_up(deadline)  # noqa: SLF001  # of this class
+            return self.open_link(deadline)
         except (NoProcess, NodeNotFound, ProcessDown, CallTimeout, TooLate):
             return None
 

@@ -156,7 +156,7 @@ async def test_a_worker_that_lives_and_hangs_up_is_not_asked_again_and_again(
     worker.announced = True
     for ask in (node["counter"].call, node["counter"].cast):
         before = worker.connects
-        await_hang_up((await node["counter"].connected(None))._reader)
+        await_hang_up((await node["counter"].open_link(None))._reader)
         with pytest.raises(CallTimeout):
             await ask("get", timeout=0.1)
         assert worker.connects == before + 1

@@ -201,7 +201,7 @@ def test_a_worker_that_lives_and_hangs_up_is_not_asked_again_and_again(
     worker.announced = True
     for ask in (node["counter"].call, node["counter"].cast):
         before = worker.connects
-        await_hang_up(node["counter"].connected(None).descriptors[0])
+        await_hang_up(node["counter"].open_link(None).descriptors[0])
         with pytest.raises(CallTimeout):
             ask("get", timeout=0.1)
         assert worker.connects == before + 1

@@ -125,7 +125,7 @@ class Ref(Calls, SystemCalls):
                 # What cannot be sent is told in any case.
                 protocol = self.node.protocol()
                 protocol.casts(what) if many else protocol.cast(what)
-                link = await self._connected_if_up(deadline, key)
+                link = await self._open_link_if_up(deadline, key)
                 if link is None:
                     return
             try:
@@ -152,7 +152,7 @@ class Ref(Calls, SystemCalls):
         """
         try:
             async with within(timeout, f"{self.name!r} took no messages") as deadline:
-                link = await self.connected(deadline)
+                link = await self.open_link(deadline)
                 if link.incarnation != incarnation:
                     return False
                 await link.cast_frame(data, deadline)
@@ -184,7 +184,7 @@ class Ref(Calls, SystemCalls):
     async def _target(self, deadline: float | None, key: object) -> "Ref":
         """Return the instance to send to, or this very reference if there are no instances."""
         try:
-            await self.connected(deadline)
+            await self.open_link(deadline)
         except SeveralInstances as several:
             pool = self._pool
             if pool is None or (pool.path, len(pool)) != (several.path, several.count):
@@ -198,10 +198,10 @@ class Ref(Calls, SystemCalls):
 
     async def _connect_single(self, deadline: float | None) -> Link:
         for _ in range(MAX_MISMATCHED_HELLOS):
-            link = await self.connected(deadline)
+            link = await self.open_link(deadline)
             while not await link.await_hello(deadline):
                 self.drop(link)
-                link = await self.connected(deadline)
+                link = await self.open_link(deadline)
             if link.hello_from == link.incarnation:
                 return link
             self.drop(link)
@@ -210,7 +210,7 @@ class Ref(Calls, SystemCalls):
             f"but the gateway knows incarnation {link.incarnation}"
         )
 
-    async def connected(self, deadline: float | None) -> Link:
+    async def open_link(self, deadline: float | None) -> Link:
         """Return an open link; the worker may not have said hello yet."""
         async with locked(self._resolving, deadline):
             link = self._link
@@ -218,7 +218,7 @@ class Ref(Calls, SystemCalls):
                 self._link = link = await self.node.open_link(self.name, deadline)
             return link
 
-    async def _connected_if_up(self, deadline: float | None, key: object = None) -> Link | None:
+    async def _open_link_if_up(self, deadline: float | None, key: object = None) -> Link | None:
         """Return an open link, or None if the process is down: a cast does not wait for it.
 
         The hello is not waited for either: a busy worker says hello when it is done, and a cast
@@ -229,8 +229,8 @@ class Ref(Calls, SystemCalls):
                 return None
             target = await self._target(deadline, key)
             if target is not self:
-                return await target._connected_if_up(deadline)  # noqa: SLF001  # of this class
-            return await self.connected(deadline)
+                return await target._open_link_if_up(deadline)  # noqa: SLF001  # of this class
+            return await self.open_link(deadline)
         except (NoProcess, NodeNotFound, ProcessDown, CallTimeout, TooLate):
             return None
 
