@@ -1,7 +1,8 @@
 """What a worker costs as the tree grows: its start, its recovery, its memory, its orderly stop.
 
-Counters below one supervisor. The baseline of each row is otpy itself with few workers, in the same
-run: what a worker costs is not to depend on how many siblings it has.
+Counters below one supervisor, or below the fewest that have descriptors for them. The baseline of
+each row is otpy itself with few workers, in the same run: what a worker costs is not to depend on
+how many siblings it has.
 Usage: ``python scripts/bench_scale.py [--quick] [--large]``; with ``--large`` up to 10,000.
 """
 
@@ -16,7 +17,7 @@ from typing import Final
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from scripts.benchlib.procs import pss_mib
+from scripts.benchlib.procs import available_mib, pss_mib
 from scripts.benchlib.systems import Otpy
 from scripts.benchlib.table import Row, render
 
@@ -24,8 +25,13 @@ _REST_S: Final = 0.03
 _SIZES: Final = (10, 100, 1000, 4000)
 _QUICK: Final = (10, 50, 100)
 _LARGE: Final = 10_000
+_MIB_OF_A_WORKER: Final = 2.7
+"""With what the kernel needs for it."""
 _FDS_OF_A_WORKER: Final = 3
 _FDS_BESIDE: Final = 100
+_MOST_SIBLINGS: Final = (
+    resource.getrlimit(resource.RLIMIT_NOFILE)[1] - _FDS_BESIDE
+) // _FDS_OF_A_WORKER
 
 
 @dataclass(frozen=True)
@@ -36,20 +42,23 @@ class Size:
     boot_ms: float
     recovery_ms: float
     pss: float
+    all_in: float
     stop_ms: float
 
 
 def measure(count: int, kills: int) -> Size:
     """Start a tree, kill workers all over it one after another, look at their memory, stop it."""
     sys.stderr.write(f"... {count} workers\n")
-    with Otpy(count) as otpy:
+    before = available_mib()
+    with Otpy(count, -(-count // _MOST_SIBLINGS)) as otpy:
         ready = max(mark.ns for mark in otpy.workers)
         boot_ms = (ready - otpy.started_ns) / 1e6 / count
         workers = otpy.workers[:: max(1, count // 50)]
         pss = mean(pss_mib(worker.pid) for worker in workers)
+        all_in = (before - available_mib()) / count
         recovery_ms = median(_recovery(otpy, number) for number in range(kills))
         stop_ms = otpy.stop_in_order() / count
-    return Size(count, boot_ms, recovery_ms, pss, stop_ms)
+    return Size(count, boot_ms, recovery_ms, pss, all_in, stop_ms)
 
 
 def _recovery(otpy: Otpy, number: int) -> float:
@@ -79,9 +88,17 @@ def rows(sizes: list[Size]) -> list[Row]:
                 first.recovery_ms,
             ),
             Row(f"{name}: memory (PSS), mean", "MiB", size.pss, memory_target),
+            *_all_in(name, size),
             Row(f"{name}: stop, each", "ms", size.stop_ms, None, stop),
         ]
     return lines
+
+
+def _all_in(name: str, size: Size) -> list[Row]:
+    """Return what the system had less of afterwards, the kernel's share included."""
+    if size.count < 1000:
+        return []  # that of others is more
+    return [Row(f"{name}: memory of the system, each", "MiB", size.all_in, None)]
 
 
 def main() -> None:
@@ -93,12 +110,11 @@ def main() -> None:
     counts = list(_QUICK if options.quick else _SIZES)
     if options.large:
         counts.append(_LARGE)
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    possible = [n for n in counts if n * _FDS_OF_A_WORKER + _FDS_BESIDE <= hard]
+    possible = [n for n in counts if n * _MIB_OF_A_WORKER < available_mib()]
     print(render(rows([measure(count, 5 if options.quick else 30) for count in possible])))
     for count in counts:
         if count not in possible:
-            print(f"{count} workers below one supervisor need more than {hard} open files")
+            print(f"{count} workers need {count * _MIB_OF_A_WORKER / 1024:.0f} GiB of free memory")
     print("baselines: 1,000 workers for starts and stops, 10 for recovery")
 
 

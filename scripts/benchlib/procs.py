@@ -51,3 +51,11 @@ def anonymous_kib(pid: int) -> int:
         if line.startswith("Anonymous:"):
             return int(line.split()[1])
     raise ValueError(f"no anonymous memory of {pid}")
+
+
+def available_mib() -> float:
+    """Tell how much memory the system has for new processes, as the kernel estimates it."""
+    for line in (_PROC / "meminfo").read_text().splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) / 1024
+    raise ValueError("no MemAvailable")

@@ -127,16 +127,31 @@ class System:
 
 
 class Otpy(System):
-    """``otpy run`` of a tree of one supervisor with `count` GenServers."""
+    """``otpy run`` of a tree of `count` GenServers, all below its root or below `groups` of it."""
+
+    def __init__(self, count: int = 1, groups: int = 1) -> None:
+        super().__init__(count)
+        self._groups = groups
 
     def prepare(self, folder: Path) -> Sequence[str | Path]:
         """Write the tree."""
-        head = f"name: bench\nmax_restarts: {1000 * self.count}\nmax_seconds: 1\nchildren:\n"
-        child = f"    start: benchlib.worker:Marker\n    args: [{self.marks.fifo}]\n"
-        children = "".join(f"  - id: worker-{i}\n{child}" for i in range(self.count))
+        if self._groups == 1:
+            children = self._children(range(self.count), "")
+        else:
+            numbers = [range(self.count)[n :: self._groups] for n in range(self._groups)]
+            groups = (
+                f"  - id: group-{n}\n{self._children(own, '    ')}" for n, own in enumerate(numbers)
+            )
+            children = f"children:\n{''.join(groups)}"
         tree = folder / "bench.yaml"
-        tree.write_text(head + children)
+        tree.write_text(f"name: bench\n{children}")
         return [Path(sys.executable).with_name("otpy"), "run", tree]
+
+    def _children(self, numbers: Sequence[int], indent: str) -> str:
+        start = f"start: 'benchlib.worker:Marker', args: [{self.marks.fifo}]"
+        lines = [f"max_restarts: {1000 * self.count}", "max_seconds: 1", "children:"]
+        lines += [f"  - {{id: worker-{n}, {start}}}" for n in numbers]
+        return "".join(f"{indent}{line}\n" for line in lines)
 
 
 class Loop(System):
