@@ -40,14 +40,14 @@ def node(nodes: Nodes) -> NodeUnderTest:
 
 def test_a_server_and_a_supervisor_answer(node: NodeUnderTest) -> None:
     def ask(name: str, request: Any) -> Any:
-        return node.client.oversee(name, request, deadline_of(DEADLINE_S), Any)
+        return node.client.sys_call(name, request, deadline_of(DEADLINE_S), Any)
 
     assert ask("a", Repeat({"x": [1]}, 2)) == ["Remote", {"x": [1]}, {"x": [1]}]
     assert ask("a", Position()) == {"path": "a", "pid": node.pids()["a"]}
 
     async def asynchronously() -> Any:
         async with await otpy.aio.connect(node.name) as connected:
-            return await connected.oversee("a", Repeat("y"), deadline_of(DEADLINE_S), Any)
+            return await connected.sys_call("a", Repeat("y"), deadline_of(DEADLINE_S), Any)
 
     assert asyncio.run(asynchronously()) == ["Remote", "y"]
 
@@ -69,7 +69,7 @@ def test_what_is_wrong_with_it_is_said(node: NodeUnderTest) -> None:
 
 def test_it_is_a_command(node: NodeUnderTest, monkeypatch: pytest.MonkeyPatch) -> None:
     def test_position(ref: otpy.Ref, *, timeout: float | None) -> Any:
-        return ref._oversee(Position(), timeout, Any)
+        return ref._sys_call(Position(), timeout, Any)
 
     monkeypatch.setattr(otpy.Ref, "test_position", test_position, raising=False)
 

@@ -8,8 +8,8 @@ from tests.support.node import Nodes
 SHARED = """
 import sys, runpy
 import otpy.runtime.node.launch
-from otpy.runtime.node.warm_up import rehearse
-rehearse()
+from otpy.runtime.node.warm_up import warm_up
+warm_up()
 print(*sys.modules)
 """
 
