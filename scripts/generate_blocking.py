@@ -39,6 +39,7 @@ PAIRS: Final[Mapping[str, str]] = {
     "otpy/aio/server/sys_calls.py": "otpy/server/sys_calls.py",
     "otpy/aio/server/task.py": "otpy/server/task.py",
     "otpy/aio/server/tasks.py": "otpy/server/tasks.py",
+    "otpy/runtime/worker/async_peer_ops.py": "otpy/runtime/worker/peer_ops.py",
 }
 """What is written once, and what is generated from it."""
 
@@ -47,7 +48,7 @@ NAMES: Final[Mapping[str, str]] = {
     "__aexit__": "__exit__",
     "aclose": "close",
     "AsyncIterator": "Iterator",
-    "connected": "connect",
+    "open_node": "connect",
     "asynccontextmanager": "contextmanager",
 }
 """Names of asyncio's world, and of the blocking one."""

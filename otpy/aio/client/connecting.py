@@ -4,7 +4,7 @@ from collections.abc import Generator
 from types import TracebackType
 from typing import Any
 
-from otpy.aio.client.node import Node, connected
+from otpy.aio.client.node import Node, open_node
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
 
 
@@ -24,7 +24,7 @@ class Connecting:
         self._node: Node | None = None
 
     def __await__(self) -> Generator[Any, None, Node]:
-        return connected(self._name, timeout=self._timeout).__await__()
+        return open_node(self._name, timeout=self._timeout).__await__()
 
     async def __aenter__(self) -> Node:
         self._node = await self

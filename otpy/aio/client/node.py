@@ -42,7 +42,7 @@ ShapeT = TypeVar("ShapeT")
 ServerT = TypeVar("ServerT")
 
 
-async def connected(
+async def open_node(
     node: str | None = None, *, timeout: float | None = DEFAULT_TIMEOUT_S
 ) -> "Node":
     """Connect to a running node.

@@ -1,64 +1,23 @@
 """The other workers of the tree, as a worker reaches them."""
 
-import contextlib
-import weakref
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
-from otpy.core.messages import TerminateChildren
-from otpy.errors import (
-    CallingSelf,
-    CallTimeout,
-    NoProcess,
-    OtpyError,
-    ProcessDown,
-)
-from otpy.links.deadline import EXIT_INFO_S, TooLate, deadline_of, exit_info_deadline
-from otpy.links.link import Link
-from otpy.links.link_table import LinkTable
-from otpy.links.peer import PeerProtocol
-from otpy.links.pid_ref import PidRef
-from otpy.links.protocol import LinkProtocol
+from otpy.errors import CallingSelf
+from otpy.links.deadline import EXIT_INFO_S
 from otpy.links.ref import Ref
-from otpy.runtime.worker.connections import Cast, Info
+from otpy.runtime.worker.connections import Cast
 from otpy.runtime.worker.mailbox import WorkerMailbox
-from otpy.runtime.worker.peer_requests import (
-    expect_reply,
-    opened_link,
-    plainly,
-    protocol_with,
-    running,
-    started_task,
-    stop_order,
-    supervised,
-    supervising,
-    sys_reply,
-    task_request,
-)
-from otpy.system.descriptor import close_all
-from otpy.system.pipes import LinkDescriptors, link_pipes
+from otpy.runtime.worker.peer_ops import PeerOperations
+from otpy.runtime.worker.supervisor_channel import ControlAnswer
+from otpy.system.descriptor import Descriptor
 from otpy.wire import peer
-from otpy.wire.control import (
-    Address,
-    AskProcess,
-    Connect,
-    ExitInfo,
-    GetExitInfo,
-    LinkOpened,
-    NodeAnswer,
-    NodeOperation,
-    NodeReply,
-    Whereis,
-)
-from otpy.wire.gateway import Stopped, TreeRow
-from otpy.wire.sys_messages import SysRequest
+from otpy.wire.control import Address, NodeOperation
 
 if TYPE_CHECKING:
     from otpy.runtime.worker.async_peers import AsyncPeers
 
-T = TypeVar("T")
 
-
-class Peers:
+class Peers(PeerOperations):
     """Gets links to other workers, by way of the supervisors and the node.
 
     Args:
@@ -66,14 +25,9 @@ class Peers:
         mailbox: Its own.
     """
 
-    name = "this tree"
-    protocol: type[LinkProtocol] = PeerProtocol
-
     def __init__(self, me: Address, mailbox: WorkerMailbox) -> None:
-        self._me, self._mailbox, self._control = me, mailbox, mailbox.control
+        super().__init__(me, mailbox)
         self._refs: dict[str, Ref] = {}
-        self._links: LinkTable[Link] = LinkTable()
-        self._task_links: weakref.WeakSet[Link] = weakref.WeakSet()
         self._on_a_loop: AsyncPeers | None = None
 
     def __getitem__(self, name: str) -> Ref:
@@ -91,42 +45,6 @@ class Peers:
         except CallingSelf:
             self._mailbox.put(Cast(message))
 
-    def ask_node(self, operation: NodeOperation, timeout: float | None) -> NodeAnswer:
-        """Ask the node, which knows who is where; raises what it answers, and `CallTimeout`."""
-        try:
-            answer, _ = self._control.ask(self._me, operation, deadline_of(timeout))
-        except TooLate:
-            raise CallTimeout(f"the node did not answer within {timeout:g} s") from None
-        assert isinstance(answer, NodeReply)
-        return answer.answer
-
-    def ask(
-        self,
-        operation: str,
-        arguments: dict[str, Any],
-        timeout: float | None,
-        *,
-        shape: type[T],
-        repeatable: bool = True,
-    ) -> T:
-        """Have a supervisor answer; it is the only operation of a client's that comes this way."""
-        del operation, repeatable
-        asked = supervising(arguments)
-        try:
-            answer, _ = self._control.ask(self._me, asked, deadline_of(timeout))
-        except TooLate:
-            late = f"{asked.name or 'root'!r} did not answer within {timeout:g} s"
-            raise CallTimeout(late) from None
-        return supervised(answer, shape)
-
-    def send(self, who: Address, message: object, timeout: float | None) -> bool:
-        """Have the `handle_info` of one incarnation called; False if that is gone."""
-        if who == self._me:
-            self._mailbox.put(Info(message))
-            return True
-        data = PeerProtocol().info(message)
-        return self[who.path].post(who.incarnation, data, timeout)
-
     def reply_for(
         self, server: str, incarnation: int, link: int, number: int, value: object
     ) -> None:
@@ -137,24 +55,6 @@ class Peers:
         data = peer.reply_for(link, number, value)
         # If it has gone, whoever called it knows.
         self[server].post(incarnation, data, EXIT_INFO_S)
-
-    def start_task(self, supervisor: str, shutdown: float, *, linked: bool) -> PidRef:
-        """Have a supervisor start a task, and get a reference to that very process."""
-        operation, ours, beside = task_request(self._me, supervisor, shutdown, linked=linked)
-        try:
-            answer, fds = self._control.ask(self._me, operation, None, beside)
-        except BaseException:
-            close_all(ours)
-            raise
-        link = _link(*started_task(answer, fds, ours))
-        self._task_links.add(link)
-        return PidRef(self, link)
-
-    def terminate_children(self, supervisor: str, ids: list[str]) -> None:
-        """Stop children; those that have ended, with their supervisor or alone, are no mistake."""
-        operation = AskProcess(supervisor, TerminateChildren(tuple(ids)))
-        with contextlib.suppress(NoProcess, ProcessDown):
-            self._control.ask(self._me, operation, None)
 
     def on_a_loop(self) -> "AsyncPeers":
         """Give what reaches the others without blocking the event loop."""
@@ -167,64 +67,12 @@ class Peers:
 
     def abandon(self) -> None:
         """Close every link: this is a process that the worker forked."""
-        self._links.abandon()
-        for link in list(self._task_links):
-            link.abandon()
+        super().abandon()
         self._refs.clear()
         if self._on_a_loop is not None:
             self._on_a_loop.abandon()
 
-    # --- what a reference needs ---------------------------------------------------------------
-
-    def open_link(self, name: str, deadline: float | None) -> Link:
-        """Get a link to a process; wait for one that is being restarted."""
-        while True:
-            ours, theirs = link_pipes()
-            try:
-                answer, fds = self._control.ask(self._me, Connect(name), deadline, theirs)
-            except BaseException:
-                close_all(ours)
-                raise
-            if (met := opened_link(answer, fds, ours)) is not None:
-                break
-        shared = self._links.share(_link(*met))
-        assert shared is not None
-        return shared
-
-    def is_running(self, name: str, deadline: float | None) -> bool:
-        """Tell whether a process runs at this moment."""
-        return running(self._row(name, deadline), self._me)
-
-    def sys_call(self, name: str, request: SysRequest, deadline: float | None, shape: type[T]) -> T:
-        """Ask a server beside its messages."""
-        answer, _ = self._control.ask(self._me, AskProcess(name, plainly(request)), deadline)
-        return sys_reply(answer, shape)
-
-    def stop_process(self, name: str, reason: object, deadline: float | None) -> Stopped:
-        """Have a process end in order, and tell how it ended."""
-        who, order = stop_order(self._row(name, deadline), reason, self._me)
-        with contextlib.suppress(NoProcess, ProcessDown):  # it has ended by itself meanwhile
-            self._control.ask(self._me, AskProcess(who.path, order), deadline)
-        answer, _ = self._control.ask(self._me, GetExitInfo(who), deadline)
-        return Stopped(*expect_reply(answer, ExitInfo), str(order.reason))
-
-    def down_error(self, link: Link, deadline: float | None) -> ProcessDown:
-        """Tell why the process at the other end of `link` ended."""
-        return link.down_error(self._exit_info, deadline)
-
-    def _row(self, name: str, deadline: float | None) -> TreeRow:
-        answer, _ = self._control.ask(self._me, Whereis(name), deadline)
-        return expect_reply(answer, TreeRow)
-
-    def _exit_info(self, link: Link, deadline: float | None) -> ProcessDown:
-        who = GetExitInfo(Address(link.path, link.incarnation))
-        try:
-            answer, _ = self._control.ask(self._me, who, exit_info_deadline(deadline))
-        except (OtpyError, OSError):
-            return ProcessDown("killed")
-        return ProcessDown(*expect_reply(answer, ExitInfo))
-
-
-def _link(fds: LinkDescriptors, who: LinkOpened) -> Link:
-    where = (who.path, who.pid, who.incarnation)
-    return Link(fds, *where, node_pid=0, protocol=protocol_with(who))
+    def _ask(
+        self, operation: NodeOperation, deadline: float | None, fds: tuple[Descriptor, ...] = ()
+    ) -> tuple[ControlAnswer, tuple[Descriptor, ...]]:
+        return self._control.ask(self._me, operation, deadline, fds)
