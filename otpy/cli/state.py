@@ -18,7 +18,7 @@ from otpy.cli.show import show_styled
 @json_option
 @click.pass_context
 def state(ctx: click.Context, name: str, *, timeout: float | None, as_json: bool) -> None:
-    """Show the state of a server: the attributes of its instance.
+    """Show the state of a server: its instance's attributes.
 
     It answers between two messages, however many wait.
     """

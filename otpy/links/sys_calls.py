@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeVar
 from otpy.links.deadline import DEFAULT_TIMEOUT_S, within
 from otpy.wire.gateway import Statistics, Stopped
 from otpy.wire.sys_messages import (
+    CollectGarbage,
     DumpStacks,
     GetState,
     ReadCounters,
@@ -60,6 +61,13 @@ class SystemCalls:
             TypeError: They are not a mapping of names.
         """
         return self._sys_call(ReplaceState(attributes), timeout, Any)
+
+    def garbage_collect(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> int:
+        """Have the server free objects that only refer to each other; return how many it found.
+
+        Python does so by itself, but an idle server may keep them for long.
+        """
+        return self._sys_call(CollectGarbage(), timeout, int)
 
     def suspend(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> None:
         """Have the server take no messages until `resume`: calls wait, and time out.

@@ -26,12 +26,8 @@ Descriptors travel beside the first byte of the frame that they belong to. Opera
     stop        {name, incarnation, reason}
                                           {reason, traceback, asked}: why that incarnation ended,
                                           and the words of the reason that it was to end with
-    get_state   {name}                    the state of a server
-    replace_state {name, attributes}      the state then
-    suspend     {name}, resume {name}     None, when it is done
     trace       {name}                    None and one descriptor: the read end of a pipe that
                                           the worker writes frames into, each a `TraceEvent`
-    stack       {name}                    the stacks of a worker, as `faulthandler` writes them
     exit_info   {path, incarnation}       {reason, traceback}: why that incarnation ended
     forget      {number}                  no answer: nobody waits any more for the answer to the
                                           request of that number, which brings no descriptors
@@ -42,6 +38,9 @@ Descriptors travel beside the first byte of the frame that they belong to. Opera
     lookup      {key}                     who is registered under a key, which is MessagePack
                                           itself: [[path, incarnation], pid, value], ... as bytes
     shutdown    {}                        None and the node's pidfd, as the node begins to stop
+
+and the `operation` of each class in `otpy.wire.sys_messages`, with the name of a process and the
+fields of that class: {name, ...}.
 
 `name` is an id that is unique in the tree, or a path, or "" for the root supervisor. The
 operations of `supervisor` are `which_children`, `count_children`, `start_child {spec}`,

@@ -72,6 +72,16 @@ class Resume(SysRequest, frozen=True):
     operation = "resume"
 
 
+class CollectGarbage(SysRequest, frozen=True):
+    """Free objects that only refer to each other; return how many there were."""
+
+    operation = "garbage_collect"
+    command = """Free what a server keeps and cannot reach any more.
+
+    Prints how many objects that were: those that only refer to each other.
+    """
+
+
 class Trace(SysRequest, frozen=True):
     """Write what is received and answered into the pipe beside this."""
 
@@ -79,7 +89,10 @@ class Trace(SysRequest, frozen=True):
 
 
 class ReadCounters(SysRequest, frozen=True):
-    """Return what a worker does, or all the workers of a supervisor."""
+    """Return what a worker does, or all the workers of a supervisor: a list of `Statistics`.
+
+    For clients it takes {name, below}: with `below` it is about all the workers of a supervisor.
+    """
 
     operation = "statistics"
     asks_supervisor = True
@@ -87,7 +100,7 @@ class ReadCounters(SysRequest, frozen=True):
 
 
 class DumpStacks(SysRequest, frozen=True):
-    """Return the Python stacks of a worker."""
+    """Return the Python stacks of a worker, as `faulthandler` writes them."""
 
     operation = "stack"
     asks_supervisor = True

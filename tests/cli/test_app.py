@@ -6,11 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
-from otpy.cli.app import COMMANDS
+from otpy.cli.app import cli
 from otpy.cli.terminal import Terminal
 from tests.cli.commands import CONFIGS, Run, running
+
+COMMANDS = cli.list_commands(click.Context(cli))
 
 
 def test_help_lists_every_command_in_whole_sentences(otpy: Run) -> None:

@@ -21,6 +21,7 @@ TREE = """
 name: extended
 children:
   - {id: a, start: "tests.support.workers:Remote", args: [WORK/log]}
+  - {id: g, start: "tests.support.extra_requests:Tangled"}
   - {id: below, children: [{id: c, command: [sleep, "1000"]}]}
 """
 
@@ -38,6 +39,12 @@ def node(nodes: Nodes) -> NodeUnderTest:
         return nodes.start_by(name, command, pass_fds=(fd,), env=env).up()
 
 
+def command(*words: str) -> str:
+    with redirect_stdout(StringIO()) as out:
+        assert main([*words]) == 0
+    return out.getvalue()
+
+
 def test_a_server_and_a_supervisor_answer(node: NodeUnderTest) -> None:
     def ask(name: str, request: Any) -> Any:
         return node.client.sys_call(name, request, deadline_of(DEADLINE_S), Any)
@@ -50,6 +57,16 @@ def test_a_server_and_a_supervisor_answer(node: NodeUnderTest) -> None:
             return await connected.sys_call("a", Repeat("y"), deadline_of(DEADLINE_S), Any)
 
     assert asyncio.run(asynchronously()) == ["Remote", "y"]
+
+
+def test_garbage_is_collected(node: NodeUnderTest) -> None:
+    g = node.client["g"]
+    g.garbage_collect(timeout=DEADLINE_S)
+    g.call("tangle", 1000, timeout=DEADLINE_S)
+    assert g.garbage_collect(timeout=DEADLINE_S) >= 1000
+    g.call("tangle", 1000, timeout=DEADLINE_S)
+    assert int(command("garbage-collect", "g")) >= 1000
+    assert int(command("garbage-collect", "g")) < 1000
 
 
 def test_what_is_wrong_with_it_is_said(node: NodeUnderTest) -> None:
@@ -73,12 +90,7 @@ def test_it_is_a_command(node: NodeUnderTest, monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(otpy.Ref, "test_position", test_position, raising=False)
 
-    def run(*words: str) -> str:
-        with redirect_stdout(StringIO()) as out:
-            assert main([*words]) == 0
-        return out.getvalue()
-
     pid = node.pids()["a"]
-    assert run("test-position", "a") == f'{{"path": "a", "pid": {pid}}}\n'
-    assert run("test-position", "a", "--json").startswith('{"name": "a", "test_position": ')
-    assert "  test-position  Print where a process is.\n" in run("--help")
+    assert command("test-position", "a") == f'{{"path": "a", "pid": {pid}}}\n'
+    assert command("test-position", "a", "--json").startswith('{"name": "a", "test_position": ')
+    assert "  test-position    Print where a process is.\n" in command("--help")

@@ -3,8 +3,10 @@
 Imported by whoever is to know them: a node under test imports this as it starts.
 """
 
+import gc
 from typing import Any, cast
 
+import otpy
 from otpy import GenServer
 from otpy.wire.sys_messages import SysRequest
 
@@ -24,6 +26,20 @@ class Position(SysRequest, frozen=True):
     asks_supervisor = True
     expected = ", which has no position"
     command = "Print where a process is."
+
+
+class Tangled(GenServer):
+    """Makes objects that only refer to each other, which Python does not free by itself here."""
+
+    def init(self) -> None:
+        gc.collect()
+        gc.disable()
+
+    @otpy.call
+    def tangle(self, count: int) -> None:
+        for _ in range(count):
+            knot: list[object] = []
+            knot.append(knot)
 
 
 def add_handlers() -> None:

@@ -6,6 +6,7 @@ from otpy.aio.links.deadline import within
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
 from otpy.wire.gateway import Statistics, Stopped
 from otpy.wire.sys_messages import (
+    CollectGarbage,
     DumpStacks,
     GetState,
     ReadCounters,
@@ -61,6 +62,13 @@ class SystemCalls:
             TypeError: They are not a mapping of names.
         """
         return await self._sys_call(ReplaceState(attributes), timeout, Any)
+
+    async def garbage_collect(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> int:
+        """Have the server free objects that only refer to each other; return how many it found.
+
+        Python does so by itself, but an idle server may keep them for long.
+        """
+        return await self._sys_call(CollectGarbage(), timeout, int)
 
     async def suspend(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> None:
         """Have the server take no messages until `resume`: calls wait, and time out.

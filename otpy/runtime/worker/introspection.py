@@ -1,5 +1,6 @@
 """What a server answers between two messages, however many wait: its state (sys.erl)."""
 
+import gc
 from collections.abc import Callable, Iterator, Mapping
 from inspect import iscoroutine
 from typing import Any, Final
@@ -11,7 +12,7 @@ from otpy.server.genserver import GenServer
 from otpy.wire.codec import printable
 from otpy.wire.control import Plain
 from otpy.wire.safe_repr import REASON_CHARS, short
-from otpy.wire.sys_messages import GetState, ReplaceState, SysRequest
+from otpy.wire.sys_messages import CollectGarbage, GetState, ReplaceState, SysRequest
 from otpy.wire.values import carried
 
 _ITEMS: Final = 200_000
@@ -49,9 +50,14 @@ def _replace_state(server: GenServer, request: SysRequest) -> Plain:
     return _get_state(server, request)
 
 
+def _collect_garbage(_server: GenServer, _request: SysRequest) -> Plain:
+    return Plain(gc.collect())
+
+
 HANDLERS: Final[Mapping[type[SysRequest], Callable[[GenServer, SysRequest], Plain]]] = {
     GetState: _get_state,
     ReplaceState: _replace_state,
+    CollectGarbage: _collect_garbage,
 }
 
 
