@@ -11,7 +11,7 @@ from otpy.config.model import KINDS, MODELS, Tree
 from otpy.config.parsers import A_TARGET, MAX_NUMBER
 from otpy.core.spec import AutoShutdown, Restart, Strategy
 
-Written: TypeAlias = Callable[[Loc], str | None]
+ScalarTexts: TypeAlias = Callable[[Loc], str | None]
 """Gives the text of the scalar at a place, if there is a text."""
 
 CHOICES: Final[dict[str, list[str]]] = {
@@ -35,7 +35,7 @@ EXPECTED: Final = {
 STRINGS: Final = {"name", "id", "command[]"}
 
 
-def mistakes_of(error: ValidationError, written: Written, kind: str | None) -> list[Mistake]:
+def mistakes_of(error: ValidationError, written: ScalarTexts, kind: str | None) -> list[Mistake]:
     """Translate every finding of `error`.
 
     Args:
@@ -50,7 +50,7 @@ def mistakes_of(error: ValidationError, written: Written, kind: str | None) -> l
     ]
 
 
-def _mistake(detail: ErrorDetails, written: Written, kind: str | None) -> Mistake | None:
+def _mistake(detail: ErrorDetails, written: ScalarTexts, kind: str | None) -> Mistake | None:
     at, kind = _without_kinds(detail["loc"], kind)
     match detail["type"]:
         case "invalid_key":

@@ -5,7 +5,7 @@ from typing import Final
 from pydantic import TypeAdapter, ValidationError
 
 from otpy.config import rules
-from otpy.config.error_text import Written, mistakes_of
+from otpy.config.error_text import ScalarTexts, mistakes_of
 from otpy.config.mistakes import Mistake, dotted
 from otpy.config.model import Child, Copy, Tree, kind
 from otpy.config.specs import child_spec
@@ -15,7 +15,9 @@ from otpy.core.spec import ChildSpec
 CHILD: Final[TypeAdapter[Child]] = TypeAdapter(Child)
 
 
-def read_tree(data: dict[object, object], written: Written) -> tuple[Tree | None, list[Mistake]]:
+def read_tree(
+    data: dict[object, object], written: ScalarTexts
+) -> tuple[Tree | None, list[Mistake]]:
     """Read the fields of a whole tree; the first result is None if there are mistakes."""
     if deep := rules.too_deep(data):
         return None, deep

@@ -18,7 +18,7 @@ from otpy.links.fast_lock import FastLock
 from otpy.links.waiter import AnswerT, Lost, NotDelivered, Waiter
 from otpy.system.descriptor import HasFileno
 from otpy.system.pipes import is_readable, widen
-from otpy.wire.frames import Frame, LargeFrame, rest_of
+from otpy.wire.frames import Frame, LargeFrame, remaining
 
 _GONE: Final = select.POLLHUP | select.POLLERR | select.POLLNVAL
 _CAN_READ: Final = select.POLLIN | _GONE
@@ -247,7 +247,7 @@ class Connection(abc.ABC, Generic[AnswerT]):
         except BaseException:
             # Too late, or interrupted: the next sender finishes what was begun.
             sent = self._written - start
-            rest = b"".join(rest_of(pieces, sent)) if sent and self.open else None
+            rest = b"".join(remaining(pieces, sent)) if sent and self.open else None
             self._rest = None if rest is None else memoryview(rest)
             raise
 

@@ -17,7 +17,7 @@ from typing import Final
 from otpy.links.fast_lock import FastLock
 from otpy.links.shm_transport import ShmTransport
 from otpy.system.pipes import widen
-from otpy.wire.frames import Frame, LargeFrame, rest_of, whole
+from otpy.wire.frames import Frame, LargeFrame, join, remaining
 
 _IOV_MAX: Final = 1024
 """writev(2) takes no more pieces at once."""
@@ -40,7 +40,7 @@ class _Queued:
     def rest(self) -> list[memoryview]:
         """Return what was not written yet; nothing if all was."""
         self.sent[:] = [sum(self.sent)]
-        return [piece for piece in rest_of(self.pieces, self.sent[0]) if piece]
+        return [piece for piece in remaining(self.pieces, self.sent[0]) if piece]
 
     def own(self) -> None:
         """Copy what is left of the pieces, which their owner may change from now on."""
@@ -124,7 +124,7 @@ class Outgoing:
     def _send_later(self, data: Frame) -> None:
         # Another thread has the lock, or this one, which a signal handler interrupted.
         try:
-            self._queue.append(_Queued(whole(data)))
+            self._queue.append(_Queued(join(data)))
         finally:
             self._write_queued()
 

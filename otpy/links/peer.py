@@ -17,7 +17,7 @@ from otpy.links.protocol import (
 )
 from otpy.links.shm_transport import ShmTransport
 from otpy.wire import peer
-from otpy.wire.frames import Content, Frame, LargeFrame, whole
+from otpy.wire.frames import Content, Frame, LargeFrame, join
 from otpy.wire.shm_ring import ShmBody, ShmOffer
 
 _message: Final = peer.peer_message
@@ -49,7 +49,7 @@ class PeerProtocol(LinkProtocol):
 
     def casts(self, requests: list[object]) -> bytes:
         """Return the bytes of several casts; raises as `call` does."""
-        return b"".join(whole(self.cast(request)) for request in requests)
+        return b"".join(join(self.cast(request)) for request in requests)
 
     def info(self, message: object) -> Frame:
         """Return the bytes of a message for `handle_info`; raises as `call` does."""

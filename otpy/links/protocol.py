@@ -124,11 +124,11 @@ class LinkProtocol(abc.ABC):
     @property
     def room(self) -> memoryview | None:
         """Where the rest of a large answer may be read to, and told by `filled`."""
-        return self._frames.room
+        return self._frames.buffer
 
     def filled(self, count: int) -> list[LinkAnswer]:
         """Take note that `count` bytes were read into `room`; return as `receive`."""
-        return self._answers(self._frames.filled(count))
+        return self._answers(self._frames.buffer_updated(count))
 
     def _answers(self, bodies: Iterable[Body]) -> list[LinkAnswer]:
         answers: list[LinkAnswer] = []

@@ -14,7 +14,7 @@ from typing import Final
 from otpy.errors import ProtocolError
 from otpy.system.descriptor import Descriptor
 from otpy.system.shared_memory import identity, make_memory, open_memory
-from otpy.wire.frames import Frame, LargeFrame, keep_memory, whole
+from otpy.wire.frames import Frame, LargeFrame, join, raise_mmap_threshold
 from otpy.wire.peer import SHM_BODY, SHM_OFFER, peer_frame
 from otpy.wire.shm_ring import Ring, ShmBody, ShmOffer, end_of
 
@@ -86,7 +86,7 @@ class RingWriter:
         memory = self._memory
         assert memory is not None
         if self._offer and not memory.words[_FOUND]:
-            return data.behind(self._offer)
+            return data.prefixed_with(self._offer)
         if self._made is not None:
             self._close_offer()
         read = memory.words[_READ]
@@ -130,7 +130,7 @@ class RingWriter:
         except (OSError, ValueError):
             return False
         offer = ShmOffer(os.getpid(), self._made.fileno(), *identity(self._made))
-        self._offer = whole(peer_frame(SHM_OFFER, 0, tuple(offer)))
+        self._offer = join(peer_frame(SHM_OFFER, 0, tuple(offer)))
         self._memory = _Memory(memoryview(shared))  # at the end: what is there is offered
         return True
 
@@ -168,7 +168,7 @@ class RingReader:
         start = span.start % CAPACITY
         if self._memory is None or not 0 <= span.size <= CAPACITY - start:
             raise ProtocolError(f"nothing lies at {span}")
-        keep_memory(max(span.size, _MANY_SMALL))
+        raise_mmap_threshold(max(span.size, _MANY_SMALL))
         return self._memory.content[start : start + span.size]
 
     def free(self, span: ShmBody) -> bool:

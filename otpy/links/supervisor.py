@@ -12,7 +12,7 @@ from otpy.links.deadline import DEFAULT_TIMEOUT_S
 ShapeT = TypeVar("ShapeT")
 
 
-class Administrator(Protocol):
+class SupervisorClient(Protocol):
     """Whoever has supervisors asked: a client's node, or a worker's peers."""
 
     @property
@@ -40,7 +40,7 @@ class SupervisorRef:
     time, and `ProcessDown` if whoever should have answered was killed meanwhile.
     """
 
-    def __init__(self, node: Administrator, path: str) -> None:
+    def __init__(self, node: SupervisorClient, path: str) -> None:
         self._node = node
         self.path = path
 

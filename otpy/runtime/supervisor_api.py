@@ -111,7 +111,7 @@ def refusal(answer: Answer) -> OtpyError | None:
             return None
 
 
-def plain(answer: Answer, pids: Mapping[str, int]) -> object:
+def to_builtins(answer: Answer, pids: Mapping[str, int]) -> object:
     """Write down what a supervisor answered.
 
     Args:
@@ -139,7 +139,7 @@ def plain(answer: Answer, pids: Mapping[str, int]) -> object:
 def _plain_result(answer: Answer, pids: Mapping[str, int]) -> dict[str, object]:
     if (error := refusal(answer)) is not None:
         return {"error": type(error).__name__, "arguments": list(error.args)}
-    return {"child": plain(answer, pids)}
+    return {"child": to_builtins(answer, pids)}
 
 
 def _plain_row(row: ChildRow, pids: Mapping[str, int]) -> dict[str, object]:

@@ -6,7 +6,7 @@ from typing import Final
 from otpy.core.spec import ChildSpec, Restart, ServerStart, ShutdownBudget
 from otpy.wire.control import Address
 
-_TASK: Final = "otpy.runtime.worker.task:Runner"
+_TASK: Final = "otpy.runtime.worker.task:TaskServer"
 _NAME_CHARS: Final = 60
 _numbers: Final = itertools.count(1)
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from otpy.links.pid_ref import PidRef
 from otpy.links.ref import Ref
-from otpy.links.supervisor import Administrator
+from otpy.links.supervisor import SupervisorClient
 
 if TYPE_CHECKING:
     # A client that defines a server does without the pipes inside a tree.
@@ -24,7 +24,7 @@ class TaskStarter(Protocol):
         """Stop children; those that have ended, with their supervisor or alone, are no mistake."""
 
 
-class Peers(TaskStarter, Administrator, Protocol):
+class Peers(TaskStarter, SupervisorClient, Protocol):
     """The other workers of the tree."""
 
     def on_a_loop(self) -> Any:

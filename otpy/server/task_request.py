@@ -41,7 +41,7 @@ def by_supervisor(names: Iterable[str]) -> dict[str, list[str]]:
     return sorted_
 
 
-def advised(error: NoProcess, supervisor: str) -> NoProcess:
+def with_hint(error: NoProcess, supervisor: str) -> NoProcess:
     """Say what to do, if it is the default supervisor that is missing."""
     if supervisor != DEFAULT_SUPERVISOR:
         return error

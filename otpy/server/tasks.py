@@ -21,10 +21,10 @@ from otpy.server.task import Task
 from otpy.server.task_request import (
     DEFAULT_SHUTDOWN_S,
     DEFAULT_SUPERVISOR,
-    advised,
     by_supervisor,
     check_shutdown,
     request_of,
+    with_hint,
 )
 from otpy.server.task_waiting import start_task
 
@@ -152,7 +152,7 @@ def _task_process(
     try:
         ref = start_task(starter, supervisor, shutdown, linked=linked)
     except NoProcess as error:
-        raise advised(error, supervisor) from None
+        raise with_hint(error, supervisor) from None
     try:
         yield starter, ref
     except BaseException:

@@ -195,12 +195,12 @@ class Answered:
     """The answer to an `Ask`, or why a link could not be opened. `pids` are the children's."""
 
     token: int
-    answer: "Answer | Plain | OtpyError | Lost"
+    answer: "Answer | RawReply | OtpyError | Lost"
     pids: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Plain:
+class RawReply:
     """An answer that clients get as it is: plain data, or MessagePack that nobody on the way reads.
 
     Attributes:

@@ -18,7 +18,7 @@ Content: TypeAlias = Body | memoryview
 _LARGE: Final = 1 << 16
 """Bodies of more bytes are read into memory of their own, and not copied there."""
 
-_LEAST_ROOM: Final = 1 << 12
+_LEAST_BUFFER: Final = 1 << 12
 _AHEAD: Final = 3
 """How many times the bytes that came may come next, without memory being made for it again."""
 
@@ -66,7 +66,7 @@ class LargeFrame:
     def __len__(self) -> int:
         return self._size
 
-    def behind(self, frame: bytes) -> "LargeFrame":
+    def prefixed_with(self, frame: bytes) -> "LargeFrame":
         """Put a small frame before this one, to be written with it."""
         both = LargeFrame(self.pieces[1:], self.body_size)
         both.pieces.insert(0, frame)
@@ -77,12 +77,12 @@ class LargeFrame:
 Frame: TypeAlias = bytes | LargeFrame
 
 
-def whole(data: Frame) -> bytes:
+def join(data: Frame) -> bytes:
     """Join a frame's pieces."""
     return b"".join(data.pieces) if isinstance(data, LargeFrame) else data
 
 
-def rest_of(pieces: Sequence[bytes | memoryview], sent: int) -> Iterator[memoryview]:
+def remaining(pieces: Sequence[bytes | memoryview], sent: int) -> Iterator[memoryview]:
     """Tell what follows the first `sent` bytes of a frame in pieces."""
     for piece in pieces:
         yield memoryview(piece)[sent:]
@@ -95,8 +95,8 @@ class FrameDecoder:
     Attributes:
         max_frame: Bytes that a body may have.
         partial: Whether the bytes received so far end in the middle of a frame.
-        room: Where the rest of a large body may be read to, and told by `filled`; None without
-            one.
+        buffer: Where the rest of a large body may be read to, which `buffer_updated` takes note
+            of; None without one.
     """
 
     def __init__(self, max_frame: int = MAX_FRAME) -> None:
@@ -104,21 +104,21 @@ class FrameDecoder:
         self._wanted = _SIZE
         self._large = bytearray()
         self._announced = 0
-        self.room: memoryview | None = None
+        self.buffer: memoryview | None = None
         self.max_frame = max_frame
         self.partial = False
 
-    def filled(self, count: int) -> list[Body]:
-        """Take note that `count` bytes were read into `room`; return as `feed`."""
-        assert self.room is not None
-        self.room = self.room[count:]
-        if self.room:
+    def buffer_updated(self, count: int) -> list[Body]:
+        """Note that `count` bytes were read into `buffer`; return as `feed`."""
+        assert self.buffer is not None
+        self.buffer = self.buffer[count:]
+        if self.buffer:
             return []
         if len(self._large) < self._announced:
-            self._make_room()
+            self._grow_buffer()
             return []
         body, self._large = self._large, bytearray()
-        self.room, self.partial = None, False
+        self.buffer, self.partial = None, False
         return [body]
 
     def feed(self, data: bytes) -> list[Body]:
@@ -128,10 +128,10 @@ class FrameDecoder:
             FrameTooLarge: A header announces more than `max_frame` bytes. Nothing after it
                 can be read: the connection has to be closed.
         """
-        if self.room is not None:
-            count = min(len(data), len(self.room))
-            self.room[:count] = data[:count]
-            first = self.filled(count)
+        if self.buffer is not None:
+            count = min(len(data), len(self.buffer))
+            self.buffer[:count] = data[:count]
+            first = self.buffer_updated(count)
             return first + self.feed(data[count:]) if count < len(data) else first
         received = len(data)
         if self.partial:
@@ -167,27 +167,27 @@ class FrameDecoder:
         """Make room for a large body, of which the beginning is there."""
         self._announced, self._large = size, bytearray(beginning)
         self.partial = True
-        self._make_room()
+        self._grow_buffer()
 
-    def _make_room(self) -> None:
+    def _grow_buffer(self) -> None:
         """Make room for several times as much as has come, up to what was announced.
 
         So memory follows the bytes that arrived: whoever only announces a body gets none for it.
         """
         come = len(self._large)
-        size = min(self._announced, come + max(_LEAST_ROOM, _AHEAD * come))
+        size = min(self._announced, come + max(_LEAST_BUFFER, _AHEAD * come))
         if size == self._announced:
-            keep_memory(size)
+            raise_mmap_threshold(size)
         grown = bytearray(size)  # a new one: whoever reads may still hold the room in the old one
         grown[:come] = self._large
         self._large = grown
-        self.room = memoryview(grown)[come:]
+        self.buffer = memoryview(grown)[come:]
 
 
 _kept = 0
 
 
-def keep_memory(size: int) -> None:
+def raise_mmap_threshold(size: int) -> None:
     """Have the allocator keep the memory of bodies of `size` bytes for the next ones.
 
     glibc gives what is free at the end of its heap back to the kernel, unless it is less than twice

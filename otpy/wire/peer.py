@@ -26,7 +26,7 @@ from typing import Any, Final, NamedTuple
 
 from otpy.errors import FrameTooLarge, NotSendable
 from otpy.wire.codec import printable, unreadable
-from otpy.wire.frames import HEADER, MAX_FRAME, Content, Frame, LargeFrame, whole
+from otpy.wire.frames import HEADER, MAX_FRAME, Content, Frame, LargeFrame, join
 from otpy.wire.signal_errors import comes_from_a_signal
 
 CALL: Final = 0
@@ -162,7 +162,7 @@ def reply_for(link: int, number: int, value: object) -> Frame:
 
     The answer is a message within it, so that one that cannot be read still answers that call.
     """
-    return peer_frame(REPLY_FOR, 0, (link, whole(peer_frame(REPLY, number, value))[HEADER.size :]))
+    return peer_frame(REPLY_FOR, 0, (link, join(peer_frame(REPLY, number, value))[HEADER.size :]))
 
 
 class Unreadable(NamedTuple):

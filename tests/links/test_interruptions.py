@@ -22,7 +22,7 @@ from otpy.links.waiter import Lost, NotDelivered, Waiter
 from otpy.runtime.worker import connections
 from otpy.system.descriptor import Descriptor
 from otpy.system.pipes import link_pipes
-from otpy.wire import link as say
+from otpy.wire import link as wire_link
 from otpy.wire.frames import MAX_FRAME, FrameDecoder, LargeFrame, frame
 from tests.client.fake_node import WAIT_S
 from tests.client.in_threads import Background
@@ -67,7 +67,7 @@ class Echo:
     def __init__(self) -> None:
         ours, theirs = link_pipes()
         protocol = ClientProtocol()
-        protocol.expect(say.VERSION, 1, MAX_FRAME)
+        protocol.expect(wire_link.VERSION, 1, MAX_FRAME)
         me = os.getpid()
         fds = (*ours, Descriptor(os.pidfd_open(me)))
         self.link = Link(fds, "echo", me, 1, node_pid=0, protocol=protocol)

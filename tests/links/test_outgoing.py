@@ -12,7 +12,7 @@ import pytest
 from otpy.errors import FrameTooLarge
 from otpy.links import fast_lock, outgoing
 from otpy.links.outgoing import Outgoing
-from otpy.wire.frames import Frame, FrameDecoder, LargeFrame, frame, whole
+from otpy.wire.frames import Frame, FrameDecoder, LargeFrame, frame, join
 from tests.support.fake_pipe import FakePipe
 from tests.support.interleaving import Body, every_run, run
 
@@ -26,7 +26,7 @@ class RingWriter:
         self.span: list[bytes] = []
 
     def write(self, data: LargeFrame) -> Frame | None:
-        self.span.append(whole(data))
+        self.span.append(join(data))
         return frame(b"span%d" % (len(self.span) - 1))
 
     def commit(self) -> None:
@@ -75,7 +75,7 @@ PIPES: Final[list[FakePipe]] = []
 
 
 def body_of(data: Frame) -> bytes:
-    return whole(data)[4:]
+    return join(data)[4:]
 
 
 SMALL: Final = [frame(b"s%d" % number) for number in range(4)]

@@ -12,7 +12,7 @@ import pytest
 import otpy
 import otpy.aio
 from otpy import NotSendable
-from otpy.wire import link as say
+from otpy.wire import link as wire_link
 from otpy.wire.frames import frame
 from tests.support.node import Nodes, NodeUnderTest
 from tests.support.raw import RawClient
@@ -109,16 +109,16 @@ def test_what_cannot_be_read_is_refused_alone(node: NodeUnderTest) -> None:
     with RawClient(node) as client, client.link("keeper") as link:
         link.message()
         bad = b"\x81\x81\x01\x02\x03"
-        calls = b"".join(frame(bytes((0x93, say.CALL, n)) + bad) for n in (1, 2))
-        casts = frame(bytes((0x92, say.CAST, 0x92)) + b"\xa4note" + bad)
+        calls = b"".join(frame(bytes((0x93, wire_link.CALL, n)) + bad) for n in (1, 2))
+        casts = frame(bytes((0x92, wire_link.CAST, 0x92)) + b"\xa4note" + bad)
         several = b"\x92\x92\xa4note\x07\x92\xa4note" + bad
-        link.send(calls + casts + frame(bytes((0x92, say.CASTS)) + several))
-        link.say([say.CALL, 3, "noted"])
+        link.send(calls + casts + frame(bytes((0x92, wire_link.CASTS)) + several))
+        link.say([wire_link.CALL, 3, "noted"])
         answers = [link.message() for _ in range(3)]
     assert [answer[:3] for answer in answers[:2]] == [
-        [say.ERROR, number, "NotSendable"] for number in (1, 2)
+        [wire_link.ERROR, number, "NotSendable"] for number in (1, 2)
     ]
-    assert answers[2] == [say.REPLY, 3, [7]]
+    assert answers[2] == [wire_link.REPLY, 3, [7]]
     node.says(r"NotSendable: a cast: the receiver cannot read it")
 
 

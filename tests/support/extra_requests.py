@@ -47,16 +47,16 @@ def add_handlers() -> None:
     from otpy.runtime.supervisor import sys_requests
     from otpy.runtime.supervisor.child import Child
     from otpy.runtime.worker import introspection
-    from otpy.wire.control import Plain
+    from otpy.wire.control import RawReply
 
-    def repeat(server: GenServer, request: SysRequest) -> Plain:
+    def repeat(server: GenServer, request: SysRequest) -> RawReply:
         assert isinstance(request, Repeat)
-        return Plain([type(server).__name__, *[request.value] * request.times])
+        return RawReply([type(server).__name__, *[request.value] * request.times])
 
     def position(
         _request: SysRequest, child: Child, _supervisor: object, reply: sys_requests.Reply
     ) -> bool:
-        reply(Plain({"path": child.path, "pid": child.pid}))
+        reply(RawReply({"path": child.path, "pid": child.pid}))
         return True
 
     cast(dict[type[SysRequest], Any], introspection.HANDLERS)[Repeat] = repeat

@@ -42,16 +42,16 @@ def test_bodies_come_whole_however_they_are_cut(size: int) -> None:
     decoder, bodies = FrameDecoder(), []
     while stream:
         count = chance.choice([1, 3, 4, 1000, 65_536, 1 << 20])
-        if decoder.room is not None and chance.random() < 0.7:
-            count = min(count, len(decoder.room), len(stream))
-            decoder.room[:count] = stream[:count]
-            bodies += decoder.filled(count)
+        if decoder.buffer is not None and chance.random() < 0.7:
+            count = min(count, len(decoder.buffer), len(stream))
+            decoder.buffer[:count] = stream[:count]
+            bodies += decoder.buffer_updated(count)
         else:
             bodies += decoder.feed(stream[:count])
         stream = stream[count:]
     assert bodies == [body, b"next"]
     assert not decoder.partial
-    assert decoder.room is None
+    assert decoder.buffer is None
 
 
 def test_a_body_that_is_too_large_is_refused_when_it_is_announced() -> None:

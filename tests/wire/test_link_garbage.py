@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from otpy import FrameTooLarge
 from otpy.events import ChildStarting
-from otpy.wire import link as say
+from otpy.wire import link as wire_link
 from otpy.wire.codec import pack
 from otpy.wire.frames import frame
 from tests.support.node import Nodes, NodeUnderTest
@@ -64,7 +64,12 @@ def node(nodes: Nodes) -> Iterator[NodeUnderTest]:
 def link(node: NodeUnderTest) -> Iterator[RawLink]:
     with RawClient(node) as client, client.link("a") as link:
         tag, version, incarnation, max_frame = link.message()
-        assert (tag, version, incarnation, max_frame) == (say.HELLO, say.VERSION, 1, 64 << 20)
+        assert (tag, version, incarnation, max_frame) == (
+            wire_link.HELLO,
+            wire_link.VERSION,
+            1,
+            64 << 20,
+        )
         yield link
 
 
@@ -74,32 +79,32 @@ def test_garbage_is_told_to_its_sender_who_is_dropped(link: RawLink, name: str) 
     if name == "http":
         link.send(b"x" * 100)
     answer = link.message()
-    assert answer[0] == say.DOWN
+    assert answer[0] == wire_link.DOWN
     assert answer[1].startswith("protocol error")
     assert link.message() is None
 
 
 @pytest.mark.parametrize("name", UNREADABLE)
 def test_a_call_whose_value_cannot_be_read_is_refused_alone(link: RawLink, name: str) -> None:
-    link.send(frame(bytes((0x93, say.CALL, 7)) + UNREADABLE[name]))
-    link.say([say.CALL, 8, "get_count"])
+    link.send(frame(bytes((0x93, wire_link.CALL, 7)) + UNREADABLE[name]))
+    link.say([wire_link.CALL, 8, "get_count"])
     refused = link.message()
-    assert refused[:3] == [say.ERROR, 7, "NotSendable"]
-    assert link.message() == [say.REPLY, 8, 1]
+    assert refused[:3] == [wire_link.ERROR, 7, "NotSendable"]
+    assert link.message() == [wire_link.REPLY, 8, 1]
 
 
 def test_who_sends_a_call_and_garbage_in_one_write_is_told_why_it_is_dropped(link: RawLink) -> None:
-    link.send(frame(pack([say.CALL, 1, "get_count"])) + frame(b"\xc1"))
+    link.send(frame(pack([wire_link.CALL, 1, "get_count"])) + frame(b"\xc1"))
     tags = []
     while (message := link.message()) is not None:
         tags.append(message[0])
-    assert say.DOWN in tags
+    assert wire_link.DOWN in tags
 
 
 def test_a_call_that_comes_byte_by_byte_is_answered(link: RawLink) -> None:
-    for byte in frame(pack([say.CALL, 7, "get_count"])):
+    for byte in frame(pack([wire_link.CALL, 7, "get_count"])):
         link.send(bytes([byte]))
-    assert link.message() == [say.REPLY, 7, 1]
+    assert link.message() == [wire_link.REPLY, 7, 1]
 
 
 def test_who_hangs_up_within_a_frame_is_forgotten(node: NodeUnderTest) -> None:
@@ -108,7 +113,7 @@ def test_who_hangs_up_within_a_frame_is_forgotten(node: NodeUnderTest) -> None:
     for _ in range(20):
         with RawClient(node) as client, client.link("a") as link:
             link.message()
-            link.send(frame(pack([say.CALL, 7, "get_count"]))[:-1])
+            link.send(frame(pack([wire_link.CALL, 7, "get_count"]))[:-1])
     assert node.call("a", "get_count") == 1
     node.until(
         lambda: node.call("a", "get_count") and len(descriptors(pid)) <= before, "closed links"
@@ -131,7 +136,7 @@ def test_a_client_that_does_not_read_blocks_itself_alone(
 ) -> None:
     pid = node.pids()["a"]
     before = psutil.Process(pid).memory_info().rss
-    request = frame(msgspec.msgpack.encode([say.CALL, 1, ["echo", "x" * 50_000]]))
+    request = frame(msgspec.msgpack.encode([wire_link.CALL, 1, ["echo", "x" * 50_000]]))
     sent = link.fill(request)
     assert sent < 16 << 20
     assert node.call("a", "get_count") == 1
@@ -163,7 +168,9 @@ def test_whatever_a_client_says_on_a_link_ends_that_link_alone(node: NodeUnderTe
         body=st.binary(max_size=60)
         | st.lists(values | st.integers(0, 9), max_size=4).map(pack)
         | st.builds(
-            lambda number, value: pack([say.CALL, number, value]), st.integers(0, 2**64 - 1), values
+            lambda number, value: pack([wire_link.CALL, number, value]),
+            st.integers(0, 2**64 - 1),
+            values,
         )
     )
     def fuzz(body: bytes) -> None:

@@ -6,12 +6,12 @@ import pytest
 
 from otpy.errors import NotSendable
 from otpy.wire import peer
-from otpy.wire.frames import HEADER, whole
+from otpy.wire.frames import HEADER, join
 
 
 def read(value: object) -> Any:
     """Put a value into a frame, and read it as the other worker does."""
-    body = whole(peer.peer_frame(peer.CAST, 0, value))[HEADER.size :]
+    body = join(peer.peer_frame(peer.CAST, 0, value))[HEADER.size :]
     return peer.peer_message(body)[2]
 
 

@@ -56,7 +56,7 @@ MESSAGES = [
     *(NodeRequest(1, Address("a", 1), AskProcess("p", request)) for request in INQUIRIES),
     Answered(1, CHILD, {"a": 4}),
     Answered(1, messages.Results((messages.Done("a", 1), messages.NotStarted(NESTED))), {}),
-    Answered(1, control.Plain(packed=b"\xc0"), {}),
+    Answered(1, control.RawReply(packed=b"\xc0"), {}),
 ]
 
 

@@ -31,7 +31,7 @@ from otpy.links.link_table import LinkTable
 from otpy.links.protocol import ClientProtocol, LinkProtocol
 from otpy.system.descriptor import close_all
 from otpy.system.nodedir import NodeDir, can_be_name
-from otpy.wire import link as say
+from otpy.wire import link as wire_link
 from otpy.wire.gateway import Statistics, Stopped, TreeRow
 from otpy.wire.sys_messages import SysRequest
 
@@ -317,7 +317,7 @@ class Node(ClientTaskStarter):
         Two names of one process share a link, so that messages keep their order.
         """
         answer = await self._gateway.ask(
-            "connect", {"name": name, "version": say.VERSION}, deadline
+            "connect", {"name": name, "version": wire_link.VERSION}, deadline
         )
         who, ends, protocol = opened_link("connect", answer, self.protocol())
         where = (who.path, who.pid, who.incarnation)

@@ -7,7 +7,7 @@ from typing import Final, Generic, TypeVar
 from otpy.errors import ProtocolError
 from otpy.links.waiter import Lost, NotDelivered
 from otpy.system.descriptor import HasFileno
-from otpy.wire.frames import Frame, whole
+from otpy.wire.frames import Frame, join
 
 AnswerT = TypeVar("AnswerT")
 
@@ -211,7 +211,7 @@ class Connection(abc.ABC, Generic[AnswerT]):
                 if not self.open:
                     raise NotDelivered
                 frame = self._with_shm(data)
-                view = memoryview(whole(frame))
+                view = memoryview(join(frame))
                 try:
                     while (sent := self._write(view)) == 0:
                         await self._may_write()

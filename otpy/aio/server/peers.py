@@ -4,7 +4,7 @@ from typing import Protocol
 
 from otpy.aio.links.pid_ref import PidRef
 from otpy.aio.links.ref import Ref
-from otpy.aio.links.supervisor import Administrator
+from otpy.aio.links.supervisor import SupervisorClient
 from otpy.wire.control import Address, NodeAnswer, NodeOperation
 
 
@@ -18,7 +18,7 @@ class TaskStarter(Protocol):
         """Stop children; those that have ended, with their supervisor or alone, are no mistake."""
 
 
-class Peers(TaskStarter, Administrator, Protocol):
+class Peers(TaskStarter, SupervisorClient, Protocol):
     """The other workers of the tree; as `otpy.server.peers.Peers`."""
 
     def __getitem__(self, name: str) -> Ref:

@@ -20,10 +20,10 @@ from otpy.server.functions import Function
 from otpy.server.task_request import (
     DEFAULT_SHUTDOWN_S,
     DEFAULT_SUPERVISOR,
-    advised,
     by_supervisor,
     check_shutdown,
     request_of,
+    with_hint,
 )
 
 
@@ -150,7 +150,7 @@ async def _task_process(
     try:
         ref = await start_task(starter, supervisor, shutdown, linked=linked)
     except NoProcess as error:
-        raise advised(error, supervisor) from None
+        raise with_hint(error, supervisor) from None
     try:
         yield starter, ref
     except BaseException:

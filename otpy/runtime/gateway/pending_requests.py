@@ -11,7 +11,7 @@ from otpy.errors import CallTimeout, NoProcess, OtpyError
 from otpy.runtime.directory import GATEWAY, Entry, way_to
 from otpy.runtime.gateway.client_connection import Client
 from otpy.runtime.gateway.handoff import HandoffSockets, open_handoff
-from otpy.runtime.supervisor_api import plain, refusal
+from otpy.runtime.supervisor_api import refusal, to_builtins
 from otpy.system.descriptor import Descriptor, close_all, pipe
 from otpy.system.loop import Loop, Timer
 from otpy.system.message_socket import MessageSocket, NotSent, SocketClosed
@@ -29,7 +29,7 @@ from otpy.wire.control import (
     NodeRequest,
     OpenLink,
     Path,
-    Plain,
+    RawReply,
     SendSignal,
     StartTask,
     StopProcess,
@@ -198,7 +198,7 @@ class PendingRequests:
                 self._try_again(pending)
             case OtpyError() as error:
                 self._fail(pending, error)
-            case Plain() as told:
+            case RawReply() as told:
                 fds, pending.fds = pending.fds, ()
                 self._close(pending)
                 pending.client.reply(pending.number, told.content, fds)
@@ -207,7 +207,7 @@ class PendingRequests:
             case answer:
                 self._close(pending)
                 # The arguments in a child's spec are the user's, the rest is as MessagePack has it.
-                value = carried(plain(answer, message.pids), unknown=_as_it_is)
+                value = carried(to_builtins(answer, message.pids), unknown=_as_it_is)
                 pending.client.reply(pending.number, value)
 
     def _try_again(self, pending: PendingRequest) -> None:

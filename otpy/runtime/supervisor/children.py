@@ -3,7 +3,7 @@
 import msgspec
 
 from otpy.runtime.supervisor.child import Child
-from otpy.wire.control import Plain
+from otpy.wire.control import RawReply
 
 
 class Children:
@@ -47,10 +47,10 @@ class Children:
         """Return whether `reaped` has not been called for the child."""
         return child.pid in self.by_pid
 
-    def readings(self) -> Plain:
+    def readings(self) -> RawReply:
         """Return what the workers do at this moment."""
         all_ = (child.statistics() for child in self._by_id.values())
-        return Plain([msgspec.to_builtins(each) for each in all_ if each is not None])
+        return RawReply([msgspec.to_builtins(each) for each in all_ if each is not None])
 
     def pids(self) -> dict[str, int]:
         """Return the pids of the children that have a process."""

@@ -21,7 +21,7 @@ from otpy.system.descriptor import Descriptor
 from otpy.system.loop import Loop
 from otpy.system.procfs import SignalMasks, signal_masks
 from otpy.system.wait import send_signal
-from otpy.wire.control import Plain
+from otpy.wire.control import RawReply
 
 SIGNAL: Final = int(signal.SIGRTMAX) - 1
 _BIT: Final = 1 << (SIGNAL - 1)
@@ -37,7 +37,7 @@ _CALM_LOOKS: Final = 2
 _MAX_WAITING: Final = 64
 _MAX_BYTES: Final = 1 << 20
 
-Tell = Callable[[Plain | OtpyError], None]
+Tell = Callable[[RawReply | OtpyError], None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,14 +151,14 @@ class StackDumps:
         else:
             self._look_again(wanted, min(2 * pause, _LONGEST_PAUSE_S))
 
-    def _result(self, child: Child) -> Plain | OtpyError:
+    def _result(self, child: Child) -> RawReply | OtpyError:
         assert self._fd is not None
         text = os.pread(self._fd.fileno(), _MAX_BYTES, 0).decode(errors="backslashreplace")
         if not text:
             return NoProcess(f"{child.path!r} has written no stacks")
-        return Plain(_of_the_worker(text))
+        return RawReply(_of_the_worker(text))
 
-    def _finish(self, wanted: _Wanted, answer: Plain | OtpyError) -> None:
+    def _finish(self, wanted: _Wanted, answer: RawReply | OtpyError) -> None:
         self._current = None
         wanted.tell(answer)
         self._loop.call_soon(self._go_on)

@@ -8,10 +8,10 @@ import msgspec
 from otpy.errors import OtpyError
 from otpy.runtime.supervisor.child import Child
 from otpy.runtime.supervisor.supervisor_view import SupervisorView
-from otpy.wire.control import Plain
+from otpy.wire.control import RawReply
 from otpy.wire.sys_messages import DumpStacks, ReadCounters, SysRequest
 
-Reply: TypeAlias = Callable[[Plain | OtpyError], None]
+Reply: TypeAlias = Callable[[RawReply | OtpyError], None]
 
 Handler: TypeAlias = Callable[[SysRequest, Child, SupervisorView, Reply], bool]
 """Calls the reply, now or later; returns False if the child is none that it is about."""
@@ -29,7 +29,7 @@ def _read_counters(
 ) -> bool:
     statistics = child.statistics()
     if statistics is not None:
-        reply(Plain([msgspec.to_builtins(statistics)]))
+        reply(RawReply([msgspec.to_builtins(statistics)]))
     return statistics is not None
 
 

@@ -21,7 +21,7 @@ from otpy.links.shm_transport import ShmTransport
 from otpy.server.context import current
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.std_streams import complain
-from otpy.wire import link as say
+from otpy.wire import link as wire_link
 from otpy.wire.codec import pack_frame, printable, unreadable
 from otpy.wire.control import Address
 from otpy.wire.frames import HEADER, Body, Frame, FrameDecoder
@@ -39,13 +39,15 @@ _REFUSAL_CHARS: Final = 50_000
 _ids: Final = itertools.count(1)
 
 
-class Cast(msgspec.Struct, array_like=True, tag=say.CAST, forbid_unknown_fields=True, gc=False):
+class Cast(
+    msgspec.Struct, array_like=True, tag=wire_link.CAST, forbid_unknown_fields=True, gc=False
+):
     """A request that nobody waits for."""
 
     request: Any
 
 
-class _Casts(msgspec.Struct, array_like=True, tag=say.CASTS, forbid_unknown_fields=True):
+class _Casts(msgspec.Struct, array_like=True, tag=wire_link.CASTS, forbid_unknown_fields=True):
     """Casts that were sent together, and all with arguments, as nearly always."""
 
     requests: list[tuple[Any, ...]]
@@ -57,7 +59,9 @@ else:
     _NotSent = None
 
 
-class LinkCall(msgspec.Struct, array_like=True, tag=say.CALL, forbid_unknown_fields=True, eq=False):
+class LinkCall(
+    msgspec.Struct, array_like=True, tag=wire_link.CALL, forbid_unknown_fields=True, eq=False
+):
     """A call that came over a link, and who made it.
 
     It is what the decoder makes, so that a call is one object; nobody can send more than nil for
@@ -95,7 +99,7 @@ class LinkCall(msgspec.Struct, array_like=True, tag=say.CALL, forbid_unknown_fie
         if self.answered:
             return
         try:
-            self.link.send((say.REPLY, self.number, value))
+            self.link.send((wire_link.REPLY, self.number, value))
         except (NotSendable, FrameTooLarge) as error:
             self.refuse(error)
         self.answered = True
@@ -105,7 +109,7 @@ class LinkCall(msgspec.Struct, array_like=True, tag=say.CALL, forbid_unknown_fie
         if self.answered:
             return
         bases = (base for base in type(error).__mro__ if base.__module__ == OtpyError.__module__)
-        answer = (say.ERROR, self.number, next(bases).__name__)
+        answer = (wire_link.ERROR, self.number, next(bases).__name__)
         try:
             self.link.send((*answer, list(error.args)))
         except (NotSendable, FrameTooLarge):
@@ -150,7 +154,9 @@ class RemoteCaller:
         current().peers.reply_for(self.server, self.incarnation, self.link, self.number, value)
 
 
-class Info(msgspec.Struct, array_like=True, tag=say.INFO, forbid_unknown_fields=True, eq=False):
+class Info(
+    msgspec.Struct, array_like=True, tag=wire_link.INFO, forbid_unknown_fields=True, eq=False
+):
     """Any other message: a timer's, the notification of a process's end, what was dispatched.
 
     Equal only to itself, so that it can be found.
@@ -167,8 +173,8 @@ _decode: Final = msgspec.msgpack.Decoder(LinkCall | Cast | _Casts | Info, ext_ho
 _several: Final = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
 _value: Final = msgspec.msgpack.Decoder(ext_hook=revived).decode
 
-_NUMBERED: Final = {say.CALL: 3}
-_OTHERS: Final = {say.CAST: 2, say.CASTS: 2, say.INFO: 2}
+_NUMBERED: Final = {wire_link.CALL: 3}
+_OTHERS: Final = {wire_link.CAST: 2, wire_link.CASTS: 2, wire_link.INFO: 2}
 
 
 def _casts(requests: msgspec.Raw) -> Iterator[Cast]:
@@ -183,7 +189,7 @@ def _casts(requests: msgspec.Raw) -> Iterator[Cast]:
         raise ProtocolError(f"neither a call nor a cast: {error}") from None
     for request in each:
         try:
-            yield Cast(say.request_value(_value(request)))
+            yield Cast(wire_link.request_value(_value(request)))
         except Exception as error:  # noqa: BLE001  # whatever the value is
             complain(f"NotSendable: a cast: {unreadable(error)}\n")
 
@@ -228,7 +234,7 @@ class Link:
         Raises:
             ProtocolError: It is not what a client says.
         """
-        if self._frames.room is not None:
+        if self._frames.buffer is not None:
             return self._receive_large(ready)
         try:
             data = os.read(self.read, _FIRST_BYTES)
@@ -247,14 +253,14 @@ class Link:
         return bool(data)
 
     def _receive_large(self, ready: Queue) -> bool:
-        assert self._frames.room is not None
+        assert self._frames.buffer is not None
         try:
-            count = os.readv(self.read, [self._frames.room])
+            count = os.readv(self.read, [self._frames.buffer])
         except BlockingIOError:
             return True
         except OSError:
             return False
-        for body in self._frames.filled(count):
+        for body in self._frames.buffer_updated(count):
             self._take(body, ready)
         return count > 0
 
@@ -279,16 +285,16 @@ class Link:
         elif isinstance(message, _Casts):
             ready.extend(map(Cast, message.requests))
         elif isinstance(message, Info):
-            ready.append(Info(say.request_value(message.message)))
+            ready.append(Info(wire_link.request_value(message.message)))
 
     def _take_badly(self, body: Body, error: Exception, ready: Queue) -> None:
         """Refuse a message whose value cannot be read, and none of the others."""
         head = head_of(body, _NUMBERED, _OTHERS)
         if head is None:
             raise ProtocolError(f"neither a call nor a cast: {error}") from None
-        if head.kind == say.CALL:
+        if head.kind == wire_link.CALL:
             LinkCall(head.number, None, self).refuse(NotSendable(unreadable(error)))
-        elif head.kind == say.CASTS and head.value is not None:
+        elif head.kind == wire_link.CASTS and head.value is not None:
             ready.extend(_casts(head.value))
         else:
             complain(f"NotSendable: a message: {unreadable(error)}\n")

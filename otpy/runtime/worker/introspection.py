@@ -10,7 +10,7 @@ import msgspec
 from otpy.errors import OtpyError, Refused, UnknownRequest
 from otpy.server.genserver import GenServer
 from otpy.wire.codec import printable
-from otpy.wire.control import Plain
+from otpy.wire.control import RawReply
 from otpy.wire.safe_repr import REASON_CHARS, short
 from otpy.wire.sys_messages import CollectGarbage, GetState, ReplaceState, SysRequest
 from otpy.wire.values import carried
@@ -27,7 +27,7 @@ _OURS: Final = frozenset({"name", "instance"})
 _encode: Final = msgspec.msgpack.Encoder().encode
 
 
-def answer(server: GenServer, request: SysRequest) -> Plain | OtpyError:
+def answer(server: GenServer, request: SysRequest) -> RawReply | OtpyError:
     """Serve a request about a server between two of its messages; what fails is its answer."""
     handler = HANDLERS.get(type(request))
     if handler is None:
@@ -40,21 +40,21 @@ def answer(server: GenServer, request: SysRequest) -> Plain | OtpyError:
         return Refused(_said(error))
 
 
-def _get_state(server: GenServer, _request: SysRequest) -> Plain:
-    return Plain(packed=bytes(_shown(formatted(server, {})["state"])))
+def _get_state(server: GenServer, _request: SysRequest) -> RawReply:
+    return RawReply(packed=bytes(_shown(formatted(server, {})["state"])))
 
 
-def _replace_state(server: GenServer, request: SysRequest) -> Plain:
+def _replace_state(server: GenServer, request: SysRequest) -> RawReply:
     assert isinstance(request, ReplaceState)
     _replace(server, request.attributes)
     return _get_state(server, request)
 
 
-def _collect_garbage(_server: GenServer, _request: SysRequest) -> Plain:
-    return Plain(gc.collect())
+def _collect_garbage(_server: GenServer, _request: SysRequest) -> RawReply:
+    return RawReply(gc.collect())
 
 
-HANDLERS: Final[Mapping[type[SysRequest], Callable[[GenServer, SysRequest], Plain]]] = {
+HANDLERS: Final[Mapping[type[SysRequest], Callable[[GenServer, SysRequest], RawReply]]] = {
     GetState: _get_state,
     ReplaceState: _replace_state,
     CollectGarbage: _collect_garbage,

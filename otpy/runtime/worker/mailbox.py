@@ -25,7 +25,7 @@ from otpy.runtime.worker.timers import Timers
 from otpy.server.timer import TimerRef
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.pipes import unread_bytes
-from otpy.wire import link as say
+from otpy.wire import link as wire_link
 from otpy.wire.control import Address, Ask, Assignment, Down, Exit, OpenLink, ShutDown, StopProcess
 from otpy.wire.frames import MAX_FRAME
 from otpy.wire.peer import Unreadable
@@ -225,7 +225,7 @@ class WorkerMailbox:
         """Tell every client why the worker ends, and whoever comes later."""
         self._acceptor.accept_all()
         self._acceptor.close()  # who comes now is to ask the supervisor
-        self._down = (say.DOWN, reason, traceback)
+        self._down = (wire_link.DOWN, reason, traceback)
         for link in tuple(self._links.values()):
             link.send(self._down)
 
@@ -361,7 +361,7 @@ class WorkerMailbox:
         self._links[link.read] = link
         self._epoll.register(link.read, select.EPOLLIN)
         if send_hello:
-            link.send((say.HELLO, say.VERSION, self._child.incarnation, MAX_FRAME))
+            link.send((wire_link.HELLO, wire_link.VERSION, self._child.incarnation, MAX_FRAME))
         if self._down is not None:
             link.send(self._down)
 
@@ -381,7 +381,7 @@ class WorkerMailbox:
                     self._deserted()
         except ProtocolError as error:
             # Only this client is at fault: it is told why, and dropped.
-            link.send((say.DOWN, f"protocol error: {error}", ""))
+            link.send((wire_link.DOWN, f"protocol error: {error}", ""))
             self._forget(link)
 
     def _block(self, link: Link, blocked: bool) -> None:

@@ -16,7 +16,7 @@ from otpy.runtime.worker.mailbox import WorkerMailbox
 from otpy.runtime.worker.peers import Peers
 from otpy.runtime.worker.stop_requests import ShutdownRequested
 from otpy.runtime.worker.stop_signals import StopSignals, after_fork, before_fork
-from otpy.runtime.worker.task import Runner
+from otpy.runtime.worker.task import TaskServer
 from otpy.server import context
 from otpy.server.callbacks import is_async
 from otpy.server.contract import check_start, make
@@ -195,7 +195,7 @@ def _serve(
     if failed is not None:
         return failed, ""
     own.starting = False
-    if not isinstance(server, Runner):
+    if not isinstance(server, TaskServer):
         if not server.trap_exit:
             mailbox.stop_signals.in_place = partial(_end_at_once, child, mailbox.stop_signals)
         mailbox.stop_signals.handle((_TERMINATE, child.stop_signal))

@@ -10,10 +10,10 @@ from otpy.runtime.worker.connections import Cast, Info, Link, LinkCall, Queue
 from otpy.server.context import current
 from otpy.system.descriptor import Descriptor
 from otpy.system.std_streams import complain
-from otpy.wire import link as say
+from otpy.wire import link as wire_link
 from otpy.wire import peer
 from otpy.wire.control import Address
-from otpy.wire.frames import Content, Frame, whole
+from otpy.wire.frames import Content, Frame, join
 from otpy.wire.shm_ring import ShmBody, ShmOffer
 
 
@@ -87,13 +87,13 @@ class PeerLink(Link):
 
 def _peer_framed(message: tuple[Any, ...]) -> Frame:
     kind = message[0]
-    if kind == say.REPLY:
+    if kind == wire_link.REPLY:
         return peer.peer_frame(peer.REPLY, message[1], message[2])
-    if kind == say.ERROR:
+    if kind == wire_link.ERROR:
         return peer.peer_frame(peer.ERROR, message[1], message[2:])
     return peer.peer_frame(_PEER_KINDS[kind], 0, message[1:])
 
 
-_ROOM: Final = whole(peer.peer_frame(peer.ROOM, 0, ()))
+_ROOM: Final = join(peer.peer_frame(peer.ROOM, 0, ()))
 
-_PEER_KINDS: Final = {say.HELLO: peer.HELLO, say.DOWN: peer.DOWN}
+_PEER_KINDS: Final = {wire_link.HELLO: peer.HELLO, wire_link.DOWN: peer.DOWN}

@@ -8,7 +8,7 @@ import msgspec
 from otpy.errors import CallingSelf, FrameTooLarge, NoProcess, OtpyError
 from otpy.links.peer import PeerProtocol
 from otpy.runtime.exit_reasons import exit_reason
-from otpy.runtime.supervisor_api import core_request, plain, refusal
+from otpy.runtime.supervisor_api import core_request, refusal, to_builtins
 from otpy.runtime.task_specs import new_id, task_spec
 from otpy.runtime.worker.supervisor_channel import ControlAnswer
 from otpy.server.context import current
@@ -23,7 +23,7 @@ from otpy.wire.control import (
     LinkOpened,
     Lost,
     NodeReply,
-    Plain,
+    RawReply,
     StartTask,
     StopProcess,
 )
@@ -125,7 +125,7 @@ def plainly(request: SysRequest) -> SysRequest:
 def sys_reply(answer: ControlAnswer, shape: type[T]) -> T:
     """Read what a server answered beside its messages, as a `shape`."""
     assert isinstance(answer, Answered)
-    assert isinstance(answer.answer, Plain)
+    assert isinstance(answer.answer, RawReply)
     value = answer.answer.content
     if isinstance(value, msgspec.Raw):
         return msgspec.msgpack.decode(value, type=shape, ext_hook=revived)
@@ -152,10 +152,10 @@ def supervised(answer: ControlAnswer, shape: type[T]) -> T:
     """Read what a supervisor answered, as a `shape`; raises what it refused."""
     assert isinstance(answer, Answered)
     told = answer.answer
-    assert not isinstance(told, OtpyError | Lost | Plain)
+    assert not isinstance(told, OtpyError | Lost | RawReply)
     if (error := refusal(told)) is not None:
         raise error
-    return msgspec.convert(plain(told, answer.pids), shape)
+    return msgspec.convert(to_builtins(told, answer.pids), shape)
 
 
 def stop_order(row: TreeRow, reason: object, me: Address) -> tuple[Address, StopProcess]:

@@ -15,7 +15,7 @@ from otpy.runtime.worker.stop_signals import StopSignals
 from otpy.runtime.worker.supervisor_channel import Control
 from otpy.runtime.worker.trace import Tracing
 from otpy.system.descriptor import Descriptor
-from otpy.wire.control import Answered, Ask, Plain
+from otpy.wire.control import Answered, Ask, RawReply
 from otpy.wire.sys_messages import Resume, Suspend, SysRequest, Trace
 
 # Of the module, and made before a worker is forked; see `otpy.runtime.worker.supervisor_channel`.
@@ -53,7 +53,7 @@ class SysMessages:
         self._counters, self._links = counters, links
         self._requests: deque[tuple[Ask, tuple[Descriptor, ...]]] = deque()
         self._wakeup: Descriptor | None = None
-        self.answer_sys: Callable[[SysRequest], Plain | OtpyError] = _no_server
+        self.answer_sys: Callable[[SysRequest], RawReply | OtpyError] = _no_server
         self.suspended = False
         self.served = 0
         self.tracing: Tracing | None = None
@@ -127,7 +127,7 @@ class SysMessages:
         if self.tracing is not None:
             self.tracing.close()
 
-    def _answer(self, message: Ask, fds: tuple[Descriptor, ...]) -> Plain | OtpyError:
+    def _answer(self, message: Ask, fds: tuple[Descriptor, ...]) -> RawReply | OtpyError:
         match message.request:
             case Suspend() | Resume() as request:
                 self.suspended = isinstance(request, Suspend)
@@ -139,7 +139,7 @@ class SysMessages:
                 return self.answer_sys(request)
             case request:
                 return UnknownRequest(f"no worker serves {request!r:.100}")
-        return Plain(None)
+        return RawReply(None)
 
     def _trace(self, end: Descriptor) -> None:
         if self.tracing is None:

@@ -15,7 +15,7 @@ _UNASKED_S: Final = 60.0
 """How long to wait for whoever wanted the task: he may have died meanwhile."""
 
 
-class Runner(GenServer):
+class TaskServer(GenServer):
     """Runs one job, whether it is called or cast, and is over then.
 
     A worker sends ``("run", Job)``, a client ``("apply", name of a function, *arguments)``.

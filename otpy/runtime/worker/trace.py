@@ -8,7 +8,7 @@ import msgspec
 
 from otpy.runtime.worker.connections import Cast, LinkCall
 from otpy.system.descriptor import Descriptor
-from otpy.wire import link as say
+from otpy.wire import link as wire_link
 from otpy.wire.frames import frame
 from otpy.wire.safe_repr import short
 from otpy.wire.sys_messages import TraceEvent
@@ -61,9 +61,9 @@ class Tracing:
     def sent(self, link: int, message: tuple[Any, ...]) -> None:
         """Something was sent on a link."""
         match message:
-            case (say.REPLY, number, value):
+            case (wire_link.REPLY, number, value):
                 self._write("reply", f"{link}.{number}", value)
-            case (say.ERROR, number, name, arguments):
+            case (wire_link.ERROR, number, name, arguments):
                 self._write("error", f"{link}.{number}", (name, *arguments))
             case _:
                 pass

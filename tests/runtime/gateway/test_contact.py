@@ -10,7 +10,7 @@ import pytest
 
 import otpy
 from otpy.events import ChildEnded, ChildStarted
-from otpy.wire import link as say
+from otpy.wire import link as wire_link
 from otpy.wire.codec import pack
 from otpy.wire.frames import frame
 from tests.runtime.test_calls import Asked
@@ -73,20 +73,20 @@ def test_who_was_met_once_is_met_again_without_its_supervisor(node: NodeUnderTes
 
 def test_who_knows_the_hello_need_not_be_sent_it(node: NodeUnderTest) -> None:
     meet()
-    call = [say.CALL, 1, "get_count"]
+    call = [wire_link.CALL, 1, "get_count"]
     with RawClient(node) as client, client.link("a") as link:
-        assert link.message()[0] == say.HELLO
+        assert link.message()[0] == wire_link.HELLO
         link.say(call)
-        assert link.message() == [say.REPLY, 1, 0]
-    with RawClient(node) as client, client.link("a", version=say.VERSION) as link:
+        assert link.message() == [wire_link.REPLY, 1, 0]
+    with RawClient(node) as client, client.link("a", version=wire_link.VERSION) as link:
         link.say(call)
-        assert link.message() == [say.REPLY, 1, 0]
+        assert link.message() == [wire_link.REPLY, 1, 0]
 
 
 def test_who_speaks_another_version_is_told_so_however_he_came(
     node: NodeUnderTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(say, "VERSION", say.VERSION + 1)
+    monkeypatch.setattr(wire_link, "VERSION", wire_link.VERSION + 1)
     for _ in range(3):  # by the supervisors, then by the hand-off socket
         with pytest.raises(otpy.ProtocolError, match="both need the same otpy"):
             meet()
