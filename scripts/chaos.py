@@ -3,7 +3,7 @@
 The exit status says whether what was promised held: 0 if no supervisor and no gateway ended by
 itself, no process was left over, no caller hung, no answer was wrong, lost or applied twice, and
 neither descriptors nor memory grew. Usage:
-``python scripts/chaos.py --kills 10000 --seed 1 [--seconds 600]``.
+``python scripts/chaos.py --kills 10000 --seed 1 [--many 80] [--seconds 600]``.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from scripts.chaoslib.killer import Killer
 from scripts.chaoslib.node import Node
 from scripts.chaoslib.phases import Phases
 from scripts.chaoslib.processes import become_subreaper
-from scripts.chaoslib.tally import Tally, choices
+from scripts.chaoslib.tally import Progress, Tally, choices
 
 _SETTLE_EVERY: Final = 50
 _PAUSES_S: Final = (0.0, 0.005, 0.02, 0.1)
@@ -36,6 +36,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=1000, help="how many processes are killed")
     parser.add_argument("--seed", type=int, default=1, help="of everything that is chosen")
+    parser.add_argument(
+        "--many", type=int, default=0, help="so many workers more in one supervisor"
+    )
     parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after so long")
     arguments = parser.parse_args()
     work = Path(tempfile.mkdtemp(prefix="otpy-chaos-", dir="/tmp"))
@@ -55,10 +58,11 @@ def main() -> int:
 def _run(arguments: argparse.Namespace, work: Path, tally: Tally) -> list[Growth]:
     become_subreaper()
     chosen = choices(arguments.seed)
-    node = Node(f"chaos{os.getpid()}", work, tally)
+    node = Node(f"chaos{os.getpid()}", work, tally, arguments.many)
     phases = Phases(arguments.kills)
     judge = Judge(node, tally, phases)
     killer = Killer(node, judge, tally, chosen, phases)
+    progress = Progress(tally)
     began, told_to_end = time.monotonic(), threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: told_to_end.set())
@@ -74,6 +78,7 @@ def _run(arguments: argparse.Namespace, work: Path, tally: Tally) -> list[Growth
             if starts_again or node.ended() is not None or killer.kills >= settle_at:
                 settle_at = killer.kills + _SETTLE_EVERY
                 whole = judge.settle(killer.kills)
+                progress.tell(killer.kills)
         crowd.stop()
         judge.settle(killer.kills)
         judge.judge_growth()

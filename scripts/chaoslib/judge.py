@@ -11,9 +11,8 @@ from scripts.chaoslib.node import Node
 from scripts.chaoslib.phases import FIRST_KILLS, MEASURED, Phases
 from scripts.chaoslib.processes import Process, below, memory, open_files, reap_adopted
 from scripts.chaoslib.tally import Tally
-from scripts.chaoslib.tree import STATIC
 
-WAIT_S: Final = 60.0
+WAIT_S: Final = 120.0
 _LOOK_S: Final = 0.02
 _MORE_FILES: Final = 4
 _MORE_KIB: Final = 512
@@ -99,7 +98,7 @@ class Judge:
             if p.state == "Z"
         ]
         self._judge_orphans(processes)
-        return [*sorted(STATIC - titles), *zombies]
+        return [*sorted(self._node.static - titles), *zombies]
 
     def _judge_orphans(self, processes: Sequence[Process]) -> None:
         """Note what an earlier run has left; as long as a node lives, nothing else falls to us."""

@@ -9,10 +9,11 @@ from scripts.chaoslib.node import Node
 from scripts.chaoslib.phases import Phases
 from scripts.chaoslib.processes import Process, below, kill_all, one
 from scripts.chaoslib.tally import Tally
-from scripts.chaoslib.tree import SUPERVISORS
+from scripts.chaoslib.tree import SUPERVISORS, is_one_of_many
 
 _BURSTS: Final = {
-    "one": 50,
+    "one": 40,
+    "one of many": 10,
     "siblings": 12,
     "all siblings": 3,
     "supervisors": 10,
@@ -21,11 +22,19 @@ _BURSTS: Final = {
     "root": 4,
     "gateway and root": 3,
     "stdio": 2,
+    "fork server": 3,
     "anything": 5,
 }
 """Kinds of bursts, and how often each is chosen."""
 
-_SOME: Final = {"one": 1, "siblings": 8, "supervisors": 5, "supervisor": 1, "anything": 6}
+_SOME: Final = {
+    "one": 1,
+    "one of many": 1,
+    "siblings": 8,
+    "supervisors": 5,
+    "supervisor": 1,
+    "anything": 6,
+}
 """How many at most, where it is not all."""
 
 _NODE_BURSTS: Final = ("node at rest", "node in between", "node and supervisors")
@@ -104,7 +113,10 @@ class Killer:
                 parent = self._random.choice(sorted({p.parent for p in everything} or {0}))
                 return [p for p in everything if p.parent == parent]
             case "one":
-                return [p for p in everything if p.title not in SUPERVISORS]
+                workers = [p for p in everything if p.title not in SUPERVISORS]
+                return [p for p in workers if not is_one_of_many(p.title)]
+            case "one of many":
+                return [p for p in everything if is_one_of_many(p.title)]
             case "anything":
                 return list(everything)
             case _:
@@ -125,5 +137,6 @@ class Killer:
 def _kind_of(process: Process) -> str:
     if process.title in SUPERVISORS:
         return "root" if process.title == "root" else "supervisor"
-    first = process.title.split(maxsplit=1)[0] if process.title else ""
-    return first if first in ("gateway", "stdio", "node") else "worker, program or task"
+    kinds = ("gateway", "stdio", "node", "fork server")
+    found = (kind for kind in kinds if process.title.startswith(kind))
+    return next(found, "worker, program or task")

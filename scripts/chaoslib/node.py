@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from scripts.chaoslib.processes import Process, below, reap_adopted
 from scripts.chaoslib.tally import Tally
-from scripts.chaoslib.tree import TREE
+from scripts.chaoslib.tree import static, tree
 
 ROOT: Final = Path(__file__).parents[2]
 WAIT_S: Final = 120.0
@@ -30,22 +30,25 @@ class Node:
         name: Of the node.
         work: A folder for its files.
         tally: Where what must not happen is noted.
+        many: So many workers it has more, below one supervisor.
 
     Attributes:
+        static: Titles of the processes that it has once it is up.
         place: The folder of all nodes, $OTPY_DIR.
         others: Pids of processes of the script's that are none of the node's.
         killed: Pids of those that were killed.
     """
 
-    def __init__(self, name: str, work: Path, tally: Tally) -> None:
+    def __init__(self, name: str, work: Path, tally: Tally, many: int = 0) -> None:
         self.name, self._work, self._tally = name, work, tally
         self.place = work / "run"
         self.place.mkdir(mode=0o700)
+        self.static = static(many)
         self.others: set[int] = set()
         self.killed: set[int] = set()
         self._booted = 0
         self._file = work / "tree.yaml"
-        self._file.write_text(TREE.replace("NAME", name))
+        self._file.write_text(tree(name, many))
         self._journal = Journal(self.place / name / "events.jsonl")
         self.start()
 

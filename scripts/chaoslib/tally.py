@@ -1,9 +1,12 @@
 """What is counted, and what must not be: shared by all threads of the chaos."""
 
 import random
+import sys
 import threading
 from collections import Counter
-from typing import Any
+from typing import Any, Final
+
+_TELL_EVERY: Final = 1000
 
 
 class Tally:
@@ -50,6 +53,19 @@ class Tally:
         """Return how often something of this kind happened."""
         with self._lock:
             return self._kinds[kind]
+
+
+class Progress:
+    """Says on stderr how far it is, every so many kills; there it disturbs no table."""
+
+    def __init__(self, tally: Tally) -> None:
+        self._tally, self._next = tally, _TELL_EVERY
+
+    def tell(self, kills: int) -> None:
+        """Say it if it is time to."""
+        if kills >= self._next:
+            self._next = kills - kills % _TELL_EVERY + _TELL_EVERY
+            sys.stderr.write(f"... {kills} kills, {len(self._tally.violations)} violations\n")
 
 
 def choices(seed: object) -> random.Random:

@@ -2,9 +2,12 @@
 
 from typing import Final
 
+FORK_SERVER_FROM: Final = 64
+"""Of so many workers or more a supervisor has a fork server."""
+
 _LIMITS: Final = "max_restarts: 1000000, max_seconds: 1"
 
-TREE: Final = f"""\
+_TREE: Final = f"""\
 name: NAME
 max_restarts: 1000000
 max_seconds: 1
@@ -41,7 +44,7 @@ POOL: Final = tuple(f"pool/{number}" for number in range(3))
 
 RELAYS: Final = ("rest/relay", "rest/all/arelay")
 
-SUPERVISORS: Final = ("root", "pool", "tasks", "dynamic", "rest", "rest/all")
+SUPERVISORS: Final = ("root", "pool", "many", "tasks", "dynamic", "rest", "rest/all")
 """By their titles."""
 
 WORKERS: Final = (
@@ -51,5 +54,25 @@ WORKERS: Final = (
     "parent",
 )
 
-STATIC: Final = frozenset({*SUPERVISORS, *WORKERS, "gateway"})
-"""The titles of all processes that run once the tree is up, programs and the node left aside."""
+_STATIC: Final = frozenset({*SUPERVISORS, *WORKERS, "gateway"}) - {"many"}
+
+_MANY: Final = f"""\
+  - {{id: many, instances: COUNT, {_LIMITS}, start: "scripts.chaoslib.workers:rest"}}
+"""
+
+
+def tree(name: str, many: int) -> str:
+    """Write the tree of a node; with `many` it has so many workers more, below one supervisor."""
+    return _TREE.replace("NAME", name) + (_MANY.replace("COUNT", str(many)) if many else "")
+
+
+def static(many: int) -> frozenset[str]:
+    """Return the titles of all processes that run once it is up, programs and the node aside."""
+    others = {"many", *(f"many/{number}" for number in range(many))} if many else set()
+    server = {"fork server"} if many >= FORK_SERVER_FROM else set()
+    return _STATIC | others | server
+
+
+def is_one_of_many(title: str) -> bool:
+    """Return whether a process is one of so many that there is no need to kill one often."""
+    return title.startswith("many/")

@@ -150,3 +150,9 @@ def parent() -> None:
             signal.pause()
             os._exit(0)
         os.wait()
+
+
+def rest() -> None:
+    """Be a function that waits for what nobody sends."""
+    while True:
+        otpy.receive()
