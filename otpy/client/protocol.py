@@ -86,7 +86,7 @@ class GatewayProtocol:
             return ()
         if len(self._fds) < count:
             raise ProtocolError(f"an answer came with {len(self._fds)} descriptors, not {count}")
-        return tuple(self._fds.popleft() for _ in range(count))
+        return tuple([self._fds.popleft() for _ in range(count)])
 
     def take_leftovers(self) -> tuple[Descriptor, ...]:
         """Hand over the descriptors of answers that never came whole, to be closed."""

@@ -21,7 +21,7 @@ class Queue(Generic[T]):
     __slots__ = ("_back", "_front", "_size")
 
     def __init__(self, items: Iterable[T] = ()) -> None:
-        listed = tuple(items)
+        listed = [*items]
         self._front: _Cells = _linked(reversed(listed))
         self._back: _Cells = None
         self._size = len(listed)
@@ -59,7 +59,7 @@ class Queue(Generic[T]):
 
     def __iter__(self) -> Iterator[T]:
         yield from _items(self._front)
-        yield from reversed(tuple(_items(self._back)))
+        yield from reversed([*_items(self._back)])
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Queue) and tuple(self) == tuple(other)

@@ -121,8 +121,12 @@ def _about_child(
 def _which_children(transition: Transition) -> Children:
     return Children(
         tuple(
-            ChildRow(id_, STATES.get(child.status, "undefined"), _kind(child), child.incarnation)
-            for id_, child in reversed(tuple(transition.children.items()))
+            [
+                ChildRow(
+                    id_, STATES.get(child.status, "undefined"), _kind(child), child.incarnation
+                )
+                for id_, child in reversed(tuple(transition.children.items()))
+            ]
         )
     )
 

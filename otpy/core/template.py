@@ -19,7 +19,7 @@ def copy_of(template: ChildSpec, id_: str, request: StartCopy) -> ChildSpec | De
                 return Denied("bad_combination", "positional and keyword arguments together")
             return replace(template, id=id_, start=replace(server, args=args, kwargs=kwargs))
         case CommandStart() as command:
-            words = tuple(word for word in request.args if isinstance(word, str))
+            words = [word for word in request.args if isinstance(word, str)]
             if request.kwargs or len(words) < len(request.args):
                 return Denied("bad_combination", "the arguments of a command are strings")
             start = replace(command, argv=(*command.argv, *words))

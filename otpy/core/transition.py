@@ -245,7 +245,7 @@ class Transition:
             case StoppingOne(token=token, child=id_):
                 self.reply(token, Done(id_))
             case StoppingSome(token=token, children=ids, known=known):
-                answers = (Done(id_) if id_ in known else Denied("not_found") for id_ in ids)
+                answers = [Done(id_) if id_ in known else Denied("not_found") for id_ in ids]
                 self.reply(token, Results(tuple(answers)))
             case Ending(reason=reason):
                 self.over = True

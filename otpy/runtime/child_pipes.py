@@ -58,4 +58,4 @@ def open_pipes(*, output: bool) -> Pipes:
 
 
 def _present(*descriptors: Descriptor | None) -> tuple[Descriptor, ...]:
-    return tuple(each for each in descriptors if each is not None)
+    return tuple([each for each in descriptors if each is not None])

@@ -65,9 +65,9 @@ def core_request(operation: str, arguments: Mapping[str, Any]) -> Request | Star
             return _start_child(arguments["spec"], "child")
         case "start_children":
             specs = enumerate(_many(arguments["specs"]))
-            return StartMany(tuple(_start_child(s, f"children[{i}]") for i, s in specs))
+            return StartMany(tuple([_start_child(s, f"children[{i}]") for i, s in specs]))
         case "terminate_children":
-            return TerminateChildren(tuple(str(id_) for id_ in _many(arguments["children"])))
+            return TerminateChildren(tuple([str(id_) for id_ in _many(arguments["children"])]))
         case _ if operation in _ABOUT_ONE_CHILD:
             return _ABOUT_ONE_CHILD[operation](str(arguments["child"]))
         case _:

@@ -210,7 +210,7 @@ class MessageSocket:
             for _, _, payload in ancillary:
                 whole = len(payload) - len(payload) % 4
                 numbers = array.array("i", payload[:whole])
-                self._fds.append(tuple(map(Descriptor, numbers)))
+                self._fds.append(tuple([Descriptor(number) for number in numbers]))
             if not data:
                 return False
             for body in self._split(data):

@@ -127,14 +127,16 @@ def _tuple(items: tuple[Any, ...]) -> Plan:
         each = plan_of(items[0])
         return Plan(
             lambda values: [each.write(value) for value in values],
-            lambda data: tuple(each.read(value) for value in _checked(list)(data)),
+            # Not of a generator: that tuple is cut to its length, and CPython keeps up to 2,000
+            # such of each length when they are gone, for tuples that are made of their length.
+            lambda data: tuple([each.read(value) for value in _checked(list)(data)]),
         )
     plans = [plan_of(item) for item in items]
 
     def read(data: Any) -> Any:
         if type(data) is not list or len(data) != len(plans):
             raise ProtocolError(f"expected {len(plans)} values, got {data!r:.60}")
-        return tuple(plan.read(value) for plan, value in zip(plans, data, strict=True))
+        return tuple([plan.read(value) for plan, value in zip(plans, data, strict=True)])
 
     return Plan(lambda v: [p.write(x) for p, x in zip(plans, v, strict=True)], read)
 

@@ -1,5 +1,6 @@
 """Incarnation numbers never go back, and what is remembered for that does not grow (6.5)."""
 
+import tracemalloc
 from collections import deque
 
 from hypothesis import given
@@ -50,6 +51,23 @@ def test_children_under_ever_new_names_leave_nothing_behind() -> None:
         run_through(machine, StartChild(child(f"c{number}", Restart.TEMPORARY)))
     assert len(machine.state.numbers.last) == MOST
     assert not machine.state.children
+
+
+def test_the_last_of_many_children_take_no_more_memory_than_the_first() -> None:
+    """What the interpreter keeps for later counts, too: it is not collected here."""
+    machine = dynamic()
+
+    def come_and_go(first: int, count: int) -> None:
+        for number in range(first, first + count):
+            run_through(machine, StartChild(child(f"c{number}", Restart.TEMPORARY)))
+
+    tracemalloc.start()
+    come_and_go(0, 2 * MOST)
+    before = tracemalloc.get_traced_memory()[0]
+    come_and_go(2 * MOST, 2 * MOST)
+    grown = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert grown < 16 << 10
 
 
 def test_made_ids_are_new_ones_and_begin_with_one() -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import pickle
+import tracemalloc
 
 import msgspec
 import pytest
@@ -161,3 +162,23 @@ def test_data_is_a_record_or_a_protocol_error(data: object) -> None:
 def test_a_field_of_another_type_is_a_protocol_error(record: list[object]) -> None:
     with pytest.raises(ProtocolError):
         CODEC.decode(msgspec.msgpack.encode([0, record]))
+
+
+def test_events_that_were_read_leave_nothing_behind() -> None:
+    """CPython keeps up to 2,000 tuples of each length that had been made longer (6.5)."""
+    codec = RecordCodec(FromSupervisor)
+    event = ChildStarted(at=1.0, path="a", kind="worker", pid=5, incarnation=1)
+    bodies = [codec.encode(control.Publish((event,) * count)) for count in range(1, 8)]
+
+    def read(times: int) -> None:
+        for _ in range(times):
+            for body in bodies:
+                codec.decode(body)
+
+    tracemalloc.start()
+    read(10)
+    before = tracemalloc.get_traced_memory()[0]
+    read(1000)
+    grown = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert grown < 16 << 10

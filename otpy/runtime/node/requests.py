@@ -114,7 +114,7 @@ class RequestHandler:
         if isinstance(request, StartChild | StartCopy):
             return replace(ask, request=self._checked(path, request))
         if isinstance(request, StartMany):
-            requests = tuple(self._checked(path, each) for each in request.requests)
+            requests = tuple([self._checked(path, each) for each in request.requests])
             return replace(ask, request=StartMany(requests))
         return ask
 

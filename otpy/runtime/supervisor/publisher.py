@@ -84,7 +84,7 @@ class EventUplink:
         """Send what could not be sent before, if that can be done now."""
         while self._unsent and self._parent.has_room:
             # In groups: those of a long while are too many for one frame.
-            group = tuple(islice(self._unsent, _AT_ONCE))
+            group = (*islice(self._unsent, _AT_ONCE),)
             self._parent.send(Publish(group))
             for _ in group:
                 self._unsent.popleft()

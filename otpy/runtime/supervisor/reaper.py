@@ -311,7 +311,7 @@ class Reaper:
             return True
         if pid not in self._owners:
             named = (marked_process(word) for word in marks_of(pid))
-            self._owners[pid] = tuple(each for each in named if each is not None)
+            self._owners[pid] = tuple([each for each in named if each is not None])
         return self._has_living_owner(pid) if self._owners[pid] else self._is_older(pid)
 
     def _has_living_owner(self, pid: int) -> bool:

@@ -141,7 +141,7 @@ class Router:
         batch.open -= 1
         if not batch.open:
             answers = (batch.answers[token] for token in sorted(batch.answers))
-            results = Results(tuple(within_bounds(answers)))
+            results = Results((*within_bounds(answers),))
             self._send(batch.origin, Answered(batch.token, results, self._children.pids()))
 
     def forward_to_node(
@@ -240,7 +240,7 @@ class Router:
 
     def _several(self, count: int) -> SeveralInstances:
         children = (self._children.running(str(number)) for number in range(count))
-        loads = tuple(-1 if child is None else child.load for child in children)
+        loads = tuple([-1 if child is None else child.load for child in children])
         return SeveralInstances(self._supervisor.path, count, loads)
 
     def _serve_many(self, origin: MessageSocket, original: int, many: StartMany) -> None:
