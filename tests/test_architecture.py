@@ -134,6 +134,25 @@ def test_imports_between_rooms_go_one_way(package: str) -> None:
             assert allowed, f"{package}/{name} imports {module}"
 
 
+DECIDES_FOR_PROCESSES = ("supervisor", "router", "supervisor_view", "publisher", "wait_queue")
+"""Files of the supervisor's room that another `Runtime` would go on with."""
+
+HOW_PROCESSES_LIVE = {
+    *("os", "signal", "subprocess", "otpy.system.wait", "otpy.system.spawn"),
+    *(
+        f"otpy.runtime.supervisor.{name}"
+        for name in ("spawner", "prefork", "starts", "reaper", "deferred_exits", "owner_monitor")
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DECIDES_FOR_PROCESSES)
+def test_only_the_runtime_of_processes_starts_and_ends_them(name: str) -> None:
+    file = ROOT / "runtime" / "supervisor" / f"{name}.py"
+    known = {module for module in imported(file) if module.rpartition(".")[0] in HOW_PROCESSES_LIVE}
+    assert known | (set(imported(file)) & HOW_PROCESSES_LIVE) == set()
+
+
 PACKAGES = sorted(package for package in MAY_KNOW if (ROOT / package).is_dir())
 
 

@@ -16,6 +16,7 @@ from otpy.core.exits import (
     reason_of,
 )
 from otpy.core.spec import ChildSpec, kind_of, seconds_of
+from otpy.errors import OtpyError
 from otpy.events import ChildEnded, ChildStarted, ChildStarting, ChildStopping, Event
 from otpy.runtime.counters import CASTS, INFOS, SUSPENDED, TAKEN, busy_for, queued
 from otpy.runtime.supervisor.output import ChildOutput
@@ -24,7 +25,7 @@ from otpy.system.loop import Timer
 from otpy.system.message_socket import MessageSocket, SocketClosed, SocketFull
 from otpy.system.procfs import boot_time
 from otpy.system.python_end import CUT_SHORT
-from otpy.system.wait import Status, kill_group, send_signal
+from otpy.system.wait import Status, kill_group, send_signal, signal_name
 from otpy.system.warnings import warn
 from otpy.wire.control import Address, Down, Exit, Exiting, HaltNow, ShutDown
 from otpy.wire.gateway import Statistics
@@ -137,6 +138,13 @@ class Child:
     def _code_of_signal(self) -> int:
         """What a shell answers when the stop signal ended its program."""
         return 128 + self.stop_signal
+
+    def kill_with(self, number: int) -> OtpyError | None:
+        """Send it a signal, for whoever asked for that; return why that cannot be done."""
+        if send_signal(self.pidfd, number):
+            return None
+        why = "not permitted: its program is another user's (set-uid)"
+        return OtpyError(f"{self.path}: {signal_name(number)} was not sent, since that is {why}")
 
     def kill(self) -> None:
         """SIGKILL its whole process group: at once, or since its budget is over."""

@@ -28,6 +28,7 @@ from otpy.runtime.supervisor.child import Child
 from otpy.runtime.supervisor.children import Children
 from otpy.runtime.supervisor.deferred_exits import DeferredExits
 from otpy.runtime.supervisor.owner_monitor import OwnerMonitor
+from otpy.runtime.supervisor.prefork import BATCH
 from otpy.runtime.supervisor.reaper import Reaper
 from otpy.runtime.supervisor.reports import published, start_failed
 from otpy.runtime.supervisor.router import NOBODY, Router
@@ -68,8 +69,8 @@ class Decider(Protocol):
     def comes_back(self, id_: str) -> bool:
         """Return whether a child that is being stopped will be started again by itself."""
 
-    def starts_ahead(self) -> int:
-        """Return how many children will be started soon."""
+    def starts_ahead(self, limit: int) -> int:
+        """Return how many children will be started soon, at most `limit`."""
 
     def is_asked_to_start(self) -> bool:
         """Return whether the start in hand was asked for."""
@@ -233,7 +234,7 @@ class ProcessRuntime:
         path = self._supervisor.path_of(spec.id)
         if self._supervisor.is_worker(spec):
             child = self._spawner.spawn_worker(
-                spec, path, incarnation, self._supervisor.starts_ahead
+                spec, path, incarnation, partial(self._supervisor.starts_ahead, BATCH)
             )
         else:
             child = self._spawner.spawn_supervisor(spec, path, incarnation, self._numbers.of(path))

@@ -24,7 +24,6 @@ from otpy.runtime.supervisor.wait_queue import WaitQueue
 from otpy.runtime.supervisor_api import refusal, within_bounds
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.message_socket import MessageSocket, NotSent, SocketClosed, SocketFull
-from otpy.system.wait import send_signal, signal_name
 from otpy.wire.control import (
     Answered,
     Ask,
@@ -305,9 +304,8 @@ class Router:
         token = message.token
         match message.request:
             case SendSignal(number=number):
-                sent = send_signal(child.pidfd, number)
-                answer = Done(child.spec.id) if sent else _not_permitted(child, number)
-                self._send(origin, Answered(token, answer, {}))
+                error = child.kill_with(number)
+                self._send(origin, Answered(token, error or Done(child.spec.id), {}))
             case StopProcess() as order:
                 self._stop(origin, token, order, child)
             case SysRequest() as request if request.asks_supervisor:
@@ -406,8 +404,3 @@ def _asks_supervisor(message: OpenLink | Ask) -> bool:
 
 def _is(message: OpenLink | Ask, request: type | UnionType) -> bool:
     return isinstance(message, Ask) and isinstance(message.request, request)
-
-
-def _not_permitted(child: Child, number: int) -> OtpyError:
-    why = "not permitted: its program is another user's (set-uid)"
-    return OtpyError(f"{child.path}: {signal_name(number)} was not sent, since that is {why}")

@@ -26,7 +26,6 @@ from otpy.runtime.bootstrap import Bootstrap
 from otpy.runtime.stdout import Terminal
 from otpy.runtime.supervisor.child import Child
 from otpy.runtime.supervisor.children import Children
-from otpy.runtime.supervisor.prefork import BATCH
 from otpy.runtime.supervisor.process_runtime import ProcessRuntime
 from otpy.runtime.supervisor.publisher import Publisher
 from otpy.runtime.supervisor.reports import child_path, declared
@@ -137,9 +136,9 @@ class Supervisor(abc.ABC):
         """Tell whether a child that is being stopped will be started again by itself."""
         return comes_back(self._state, id_)
 
-    def starts_ahead(self) -> int:
-        """Return how many children will be started soon."""
-        return starts_ahead(self._state, BATCH)
+    def starts_ahead(self, limit: int) -> int:
+        """Return how many children will be started soon, at most `limit`."""
+        return starts_ahead(self._state, limit)
 
     def is_asked_to_start(self) -> bool:
         """Return whether the start in hand was asked for."""
