@@ -60,7 +60,7 @@ Job: TypeAlias = tuple[int, Ends]
 
 
 class ServerGone(Exception):
-    """The fork server has ended, or does not answer; it has been ended then."""
+    """The fork server, or the process in between, was killed or stopped; it has ended now."""
 
 
 class ForkServer:
@@ -134,7 +134,7 @@ class ForkServer:
             raise ServerGone
         code, *pids = Struct(f"{len(data) // _INT}i").unpack(data)
         if not pids:
-            raise OSError(code, os.strerror(code))
+            raise OSError(code, os.strerror(code)) if code else ServerGone
         return watch_children(pids)
 
     def _wait(self) -> None:
@@ -207,7 +207,10 @@ class ForkServer:
             if pid == 0:
                 self._fork_all(request, fds, answer)
             # Once it is reaped, what it forked is the parent's.
-            os.waitpid(pid, 0)
+            _, status = os.waitpid(pid, os.WUNTRACED)
+            if os.WIFSTOPPED(status):
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
         close_all(fds)
 
     def _fork_all(
@@ -222,7 +225,6 @@ class ForkServer:
         def forked(pid: int) -> None:
             answer[next(place)] = pid
 
-        answer[0] = errno.EAGAIN  # if it is killed before it has forked anything
         try:
             fork_children(mains, forked)
         except OSError as error:

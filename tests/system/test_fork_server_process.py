@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.processes import await_end
 
 _HEAD = """
@@ -197,6 +199,31 @@ else:
 pid = server.pid
 assert len(fork(server, 2)[0]) == 2
 assert server.pid == pid
+""")
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_an_end_of_the_process_in_between_is_told(number: int) -> None:
+    run(f"""
+real = fork_server.fork_children
+def fails():
+    def forks(mains, forked):
+        fork_server.fork_children = real  # in this process alone
+        real(mains[:wanted], forked) if wanted else None
+        os.kill(os.getpid(), {int(number)})
+    fork_server.fork_children = forks
+server = ForkServer(child, fails, lambda: ())
+wanted = 0
+try:
+    fork(server, 2)
+except ServerGone:
+    pass
+else:
+    raise AssertionError
+assert server.pid is not None
+server.end()
+wanted = 1
+assert len(fork(server, 2)[0]) == 1
 """)
 
 
