@@ -40,6 +40,8 @@ PAIRS: Final[Mapping[str, str]] = {
     "otpy/aio/server/task.py": "otpy/server/task.py",
     "otpy/aio/server/tasks.py": "otpy/server/tasks.py",
     "otpy/runtime/worker/async_peer_ops.py": "otpy/runtime/worker/peer_ops.py",
+    "tests/aio/test_call.py": "tests/client/test_call.py",
+    "tests/aio/test_death.py": "tests/client/test_death.py",
 }
 """What is written once, and what is generated from it."""
 
@@ -57,6 +59,8 @@ SEQUENCES: Final[Mapping[tuple[str, ...], str]] = {
     ("otpy", ".", "aio", "."): "otpy.",
     ("from", "otpy", ".", "aio", "import"): "from otpy import",
     ("import", "asyncio"): "import threading",
+    ("@", "on_a_loop"): "",
+    ("tests", ".", "aio", ".", "loops"): "tests.client.in_threads",
     ("asyncio", ".", "Lock"): "threading.Lock",
 }
 """Adjoining tokens of asyncio's world, and the text of the blocking one."""

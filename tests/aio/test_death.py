@@ -1,22 +1,14 @@
-"""Callers and dead workers: as tests/client/test_death."""
+"""Callers and dead workers: nobody hangs, nothing runs twice."""
 
-import asyncio
 import os
 import signal
-from typing import Any
 
 import pytest
 
-from otpy.aio import Node, Ref
+from otpy.aio import Node
 from otpy.errors import CallTimeout, NoProcess, ProcessDown, ProtocolError
-from tests.aio.loops import kept, on_a_loop, outcome
+from tests.aio.loops import Background, PipeProbe, on_a_loop, wait_for_kept
 from tests.client.fake_node import FakeNode, await_hang_up, wait_dead
-from tests.client.in_threads import PipeProbe
-
-
-def probe(ref: Ref) -> PipeProbe:
-    link: Any = ref._link
-    return PipeProbe(link)
 
 
 @on_a_loop
@@ -43,19 +35,24 @@ async def test_a_process_that_was_killed_is_not_reported_as_present(
     assert await node["counter"].pid != pid
 
 
-@on_a_loop
-async def test_a_worker_that_dies_of_a_request(fake: FakeNode, node: Node) -> None:
-    fake.add("counter")
-    for request, reason, traceback in (
+@pytest.mark.parametrize(
+    ("request_", "reason", "traceback"),
+    [
         ("die", "killed", ""),
         ("segfault", "signal: SIGSEGV", ""),
         ("crash", "error: ValueError: no", "Traceback: no"),
         ("hang up", "noconnection", ""),
-    ):
-        with pytest.raises(ProcessDown) as caught:
-            await node["counter"].call(request)
-        assert (caught.value.reason, caught.value.traceback) == (reason, traceback)
-        assert await node["counter"].call("get") == 0
+    ],
+)
+@on_a_loop
+async def test_a_worker_that_dies_of_a_request(
+    fake: FakeNode, node: Node, request_: str, reason: str, traceback: str
+) -> None:
+    fake.add("counter")
+    with pytest.raises(ProcessDown) as caught:
+        await node["counter"].call(request_)
+    assert (caught.value.reason, caught.value.traceback) == (reason, traceback)
+    assert await node["counter"].call("get") == 0
 
 
 @on_a_loop
@@ -81,44 +78,61 @@ async def test_a_process_that_holds_the_pipes_open_does_not_hide_a_death(
 
 
 @on_a_loop
-async def test_a_request_that_was_not_read_goes_to_the_next_incarnation(
+async def test_casts_go_to_the_next_incarnation_though_somebody_holds_the_old_pipes_open(
     fake: FakeNode, node: Node
 ) -> None:
     worker = fake.add("counter")
     counter = node["counter"]
-    for size in (1, 300_000):  # with 300,000 bytes it is half written
-        await counter.call("get")
-        incarnation = worker.incarnation
-        worker.kill(signal.SIGSTOP)
-        with probe(counter) as pipe:
-            call = asyncio.create_task(counter.call("echo", "x" * size))
-            await asyncio.sleep(0)
-            pipe.wait_for_bytes()
-            worker.kill()
-            assert await call == "x" * size
-        assert await counter.incarnation == incarnation + 1
+    await counter.call("fork", 30)
+    for _ in range(10):
+        await counter.cast("increment", 1)
+    worker.kill()
+    worker.wait(lambda: (worker.state, worker.incarnation) == ("running", 2))
+    await counter.cast("increment", 5)
+    await counter.cast_many([("increment", 5)] * 2)
+    assert await counter.call("get") == 15
+
+
+@pytest.mark.parametrize("size", [1, 300_000])
+@on_a_loop
+async def test_a_request_that_was_not_read_goes_to_the_next_incarnation(
+    fake: FakeNode, node: Node, size: int
+) -> None:
+    # With 300,000 bytes it is half written, since a pipe holds 65,536.
+    worker = fake.add("counter")
+    counter = node["counter"]
+    await counter.call("get")
+    worker.kill(signal.SIGSTOP)
+    with PipeProbe(counter._link) as pipe:
+        call = Background(lambda: counter.call("echo", "x" * size))
+        await pipe.wait_for_bytes()
+        worker.kill()
+        assert await call.result() == "x" * size
+    assert await counter.incarnation == 2
 
 
 @on_a_loop
 async def test_a_request_that_was_read_is_never_sent_again(fake: FakeNode, node: Node) -> None:
     fake.add("counter")
     counter = node["counter"]
-    calls = [asyncio.create_task(counter.call("keep")) for _ in range(2)]
-    await kept(counter, 2)
+    calls = [Background(lambda: counter.call("keep")) for _ in range(2)]
+    await wait_for_kept(counter, 2)
     with pytest.raises(ProcessDown):
         await counter.call("die")
     for call in calls:
-        with pytest.raises(ProcessDown, match="killed"):
-            await call
+        outcome = await call.result()
+        assert isinstance(outcome, ProcessDown)
+        assert outcome.reason == "killed"
     assert await counter.call("kept") == 0
     assert fake.times_asked("exit_info") == 1
 
 
 @on_a_loop
-async def test_a_gateway_that_does_not_know_the_fate_is_not_waited_for(
+async def test_a_gateway_that_does_not_know_the_exit_info_is_not_waited_for(
     fake: FakeNode, node: Node
 ) -> None:
     fake.add("counter")
+    await node["counter"].call("get")
     exit_info = fake.hold("exit_info")
     with pytest.raises(ProcessDown, match="killed"):
         await node["counter"].call("segfault")
@@ -126,26 +140,51 @@ async def test_a_gateway_that_does_not_know_the_fate_is_not_waited_for(
     exit_info.may_go.set()
 
 
+@pytest.mark.parametrize(
+    ("manners", "incarnation"),
+    [
+        (["die before hello", "die before hello", "well"], 3),
+        (["hang up once"], 1),
+        (["stranger once"], 1),
+    ],
+)
 @on_a_loop
-async def test_a_link_without_its_hello_does_not_count(fake: FakeNode, node: Node) -> None:
-    for name, manners, incarnation in (
-        ("a", ["die before hello", "die before hello", "well"], 3),
-        ("b", ["hang up once"], 1),
-        ("c", ["stranger once"], 1),
-    ):
-        worker = fake.add(name, *manners)
-        assert await node[name].call("increment", 1, timeout=None) == 1
-        assert worker.incarnation == incarnation
+async def test_a_link_without_its_hello_does_not_count(
+    fake: FakeNode, node: Node, manners: list[str], incarnation: int
+) -> None:
+    worker = fake.add("counter", *manners)
+    assert await node["counter"].call("increment", 1, timeout=None) == 1
+    assert worker.incarnation == incarnation
+
+
+@on_a_loop
+async def test_a_worker_that_is_never_the_one_named_is_an_error(fake: FakeNode, node: Node) -> None:
+    fake.add("counter", "stranger")
+    with pytest.raises(ProtocolError, match=r"says hello as incarnation 101, .* incarnation 1"):
+        await node["counter"].call("get")
 
 
 @on_a_loop
 async def test_a_worker_that_talks_nonsense_is_an_error(fake: FakeNode, node: Node) -> None:
-    fake.add("stranger", "stranger")
-    with pytest.raises(ProtocolError, match=r"says hello as incarnation 101, .* incarnation 1"):
-        await node["stranger"].call("get")
-    fake.add("nonsense", "talk nonsense")
+    fake.add("counter", "talk nonsense")
     with pytest.raises(ProtocolError, match="not a message of a worker"):
-        await node["nonsense"].call("get")
+        await node["counter"].call("get")
+
+
+@pytest.mark.parametrize(
+    ("manners", "incarnation"),
+    [(["die before hello", "die before hello", "well"], 3), (["hang up once"], 1)],
+)
+@on_a_loop
+async def test_a_request_that_did_not_wait_for_an_announced_hello_goes_to_the_next_link(
+    fake: FakeNode, node: Node, manners: list[str], incarnation: int
+) -> None:
+    worker = fake.add("counter", *manners)
+    worker.announced = True
+    assert await node["counter"].call("increment", 1, timeout=None) == 1
+    pending = await node["counter"].send_request("increment", 1)
+    assert await pending.result(None) == 2
+    assert worker.incarnation == incarnation
 
 
 @on_a_loop
@@ -156,7 +195,8 @@ async def test_a_worker_that_lives_and_hangs_up_is_not_asked_again_and_again(
     worker.announced = True
     for ask in (node["counter"].call, node["counter"].cast):
         before = worker.connects
-        await_hang_up((await node["counter"].open_link(None))._reader)
+        link = await node["counter"].open_link(None)
+        await_hang_up(link._reader)
         with pytest.raises(CallTimeout):
             await ask("get", timeout=0.1)
         assert worker.connects == before + 1
@@ -164,13 +204,29 @@ async def test_a_worker_that_lives_and_hangs_up_is_not_asked_again_and_again(
 
 @on_a_loop
 async def test_a_request_does_not_wait_for_an_announced_hello(fake: FakeNode, node: Node) -> None:
-    for name, manners in (("a", ["die before hello", "well"]), ("b", ["hang up once"])):
-        fake.add(name, *manners).announced = True
-        assert await node[name].call("increment", 1, timeout=None) == 1
-    for name, what in (("stranger", "as was announced"), ("talk nonsense", "not a message")):
-        fake.add(name, name).announced = True
-        with pytest.raises(ProtocolError, match=what):
-            await node[name].call("get")
+    worker = fake.add("counter")
+    worker.announced = True
+    worker.kill(signal.SIGSTOP)
+    pending = await node["counter"].send_request("increment", 1)
+    with PipeProbe(node["counter"]._link) as pipe:
+        await pipe.wait_for_bytes()
+        worker.kill()
+        assert await pending.result() == 1
+    assert await node["counter"].incarnation == 2
+
+
+@pytest.mark.parametrize(
+    ("manner", "what"),
+    [("stranger", "not .* as was announced"), ("talk nonsense", "not a message of a worker")],
+)
+@on_a_loop
+async def test_a_worker_whose_hello_is_not_the_announced_one_is_an_error(
+    fake: FakeNode, node: Node, manner: str, what: str
+) -> None:
+    worker = fake.add("counter", manner)
+    worker.announced = True
+    with pytest.raises(ProtocolError, match=what):
+        await node["counter"].call("get")
 
 
 @on_a_loop
@@ -184,10 +240,9 @@ async def test_a_call_waits_for_a_child_that_is_being_restarted(fake: FakeNode, 
     with pytest.raises(CallTimeout):
         await counter.call("get", timeout=0.05)
     await counter.cast("increment", 1)  # dropped: it is down
-    call = asyncio.create_task(counter.call("get", timeout=None))
-    await asyncio.sleep(0)
+    call = Background(lambda: counter.call("get", timeout=None))
     worker.may_start.set()
-    assert await call == 0
+    assert await call.result() == 0
 
 
 @on_a_loop
@@ -200,7 +255,7 @@ async def test_a_child_that_is_stopped_for_good(fake: FakeNode, node: Node) -> N
         await counter.call("get")
     await counter.cast("get")
     with pytest.raises(NoProcess):
-        await counter.pid
+        _ = await counter.pid
 
 
 @on_a_loop
@@ -213,36 +268,4 @@ async def test_a_busy_worker_can_be_named_and_cast_to(fake: FakeNode, node: Node
         await node["counter"].call("get", timeout=0.05)
     worker.kill(signal.SIGCONT)
     assert await node["counter"].call("get") == 2
-    assert worker.connects == 1
-
-
-@on_a_loop
-async def test_100_tasks_get_an_answer_or_an_error_while_the_worker_is_killed(
-    fake: FakeNode, node: Node
-) -> None:
-    worker = fake.add("counter")
-    counter = node["counter"]
-    stop = asyncio.Event()
-
-    async def ask() -> int:
-        answered = 0
-        while not stop.is_set():
-            result = await outcome(counter.call("increment", 1, timeout=None))
-            if isinstance(result, ProcessDown):
-                assert result.reason == "killed"
-            else:
-                assert isinstance(result, int), result
-                answered += 1
-        return answered
-
-    def started(incarnation: int) -> None:
-        worker.wait(lambda: worker.incarnation >= incarnation)
-
-    tasks = [asyncio.create_task(ask()) for _ in range(100)]
-    for incarnation in range(1, 6):
-        await asyncio.to_thread(started, incarnation)
-        await counter.call("get", timeout=None)
-        worker.kill()
-    await asyncio.to_thread(started, 6)
-    stop.set()
-    assert sum(await asyncio.gather(*tasks)) > 0
+    assert worker.connects == 1  # the link that had no hello yet was kept

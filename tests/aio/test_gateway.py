@@ -17,7 +17,7 @@ from otpy.errors import (
     SupervisorError,
 )
 from otpy.events import ChildRemoved, Event, NodeStopped
-from tests.aio.loops import kept, on_a_loop
+from tests.aio.loops import on_a_loop, wait_for_kept
 from tests.client.fake_node import WAIT_S, FakeNode, stranger_at
 from tests.client.test_events import removed
 
@@ -117,7 +117,7 @@ def test_a_node_that_is_gone(otpy_dir: Path) -> None:
         async with connect() as node:
             counter = node["counter"]
             call = asyncio.create_task(counter.call("keep", timeout=None))
-            await kept(counter, 1)
+            await wait_for_kept(counter, 1)
             fake.close()
             with pytest.raises(ProcessDown, match="killed"):
                 await call

@@ -8,8 +8,7 @@ import pytest
 
 from otpy.aio import Node
 from otpy.errors import CallTimeout, NoProcess, ProcessDown, Refused
-from tests.aio.loops import kept, on_a_loop
-from tests.aio.test_death import probe
+from tests.aio.loops import PipeProbe, on_a_loop, wait_for_kept
 from tests.client.fake_node import WAIT_S, FakeNode
 
 
@@ -70,10 +69,10 @@ async def test_a_frame_begun_is_finished_though_its_sender_was_cancelled(
     counter = node["counter"]
     await counter.call("get")
     worker.kill(signal.SIGSTOP)
-    with probe(counter) as pipe:
+    with PipeProbe(counter._link) as pipe:
         call = asyncio.create_task(counter.call("echo", "x" * 500_000, timeout=None))
         await asyncio.sleep(0)
-        pipe.wait_for_bytes()
+        await pipe.wait_for_bytes()
         call.cancel()
         await asyncio.wait([call])
         assert call.cancelled()
@@ -89,10 +88,10 @@ async def test_a_sender_at_a_full_pipe_learns_of_the_death(fake: FakeNode, node:
     counter = node["counter"]
     await counter.call("get")
     worker.kill(signal.SIGSTOP)
-    with probe(counter) as pipe:  # it holds the pipe open, so that no EPIPE helps
+    with PipeProbe(counter._link) as pipe:  # it holds the pipe open, so that no EPIPE helps
         casts = [asyncio.create_task(counter.cast("x" * 200_000, timeout=None)) for _ in range(5)]
         await asyncio.sleep(0)
-        pipe.wait_for_bytes()
+        await pipe.wait_for_bytes()
         worker.kill()
         assert await asyncio.gather(*casts) == [None] * 5
     assert await counter.call("get") == 0
@@ -103,7 +102,7 @@ async def test_closing_lets_calls_under_way_finish(fake: FakeNode, node: Node) -
     fake.add("counter")
     counter = node["counter"]
     call = asyncio.create_task(counter.call("keep", timeout=WAIT_S))
-    await kept(counter, 1)
+    await wait_for_kept(counter, 1)
     release = asyncio.create_task(counter.call("release", timeout=WAIT_S))
     await asyncio.sleep(0)
     await node.close()
@@ -117,10 +116,10 @@ async def test_closing_lets_a_cast_that_was_begun_be_sent(fake: FakeNode, node: 
     counter = node["counter"]
     await counter.call("get")
     worker.kill(signal.SIGSTOP)
-    with probe(counter) as pipe:
+    with PipeProbe(counter._link) as pipe:
         cast = asyncio.create_task(counter.cast(b"x" * 300_000, timeout=WAIT_S))
         await asyncio.sleep(0)
-        pipe.wait_for_bytes()
+        await pipe.wait_for_bytes()
         await node.close()
     worker.kill(signal.SIGCONT)
     await cast
@@ -155,7 +154,7 @@ async def test_a_result_may_be_asked_for_again(fake: FakeNode, node: Node) -> No
 async def test_a_pending_request_hears_of_the_death(fake: FakeNode, node: Node) -> None:
     worker = fake.add("counter")
     waits = await node["counter"].send_request("keep")
-    await kept(node["counter"], 1)
+    await wait_for_kept(node["counter"], 1)
     worker.kill()
     for _ in range(2):
         with pytest.raises(ProcessDown, match="killed"):

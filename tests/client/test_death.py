@@ -1,3 +1,5 @@
+# Generated from tests/aio/test_death.py by scripts/generate_blocking.py; do not edit.
+
 """Callers and dead workers: nobody hangs, nothing runs twice."""
 
 import os
@@ -105,18 +107,19 @@ def test_a_request_that_was_not_read_goes_to_the_next_incarnation(
 def test_a_request_that_was_read_is_never_sent_again(fake: FakeNode, node: Node) -> None:
     fake.add("counter")
     counter = node["counter"]
-    call = Background(lambda: counter.call("keep"))
-    other = Background(lambda: counter.call("keep"))
+    calls = [Background(lambda: counter.call("keep")) for _ in range(2)]
     wait_for_kept(counter, 2)
     with pytest.raises(ProcessDown):
         counter.call("die")
-    for outcome in (call.result(), other.result()):
+    for call in calls:
+        outcome = call.result()
         assert isinstance(outcome, ProcessDown)
         assert outcome.reason == "killed"
     assert counter.call("kept") == 0
+    assert fake.times_asked("exit_info") == 1
 
 
-def test_a_gateway_that_does_not_know_the_fate_is_not_waited_for(
+def test_a_gateway_that_does_not_know_the_exit_info_is_not_waited_for(
     fake: FakeNode, node: Node
 ) -> None:
     fake.add("counter")
@@ -166,32 +169,9 @@ def test_a_request_that_did_not_wait_for_an_announced_hello_goes_to_the_next_lin
     worker = fake.add("counter", *manners)
     worker.announced = True
     assert node["counter"].call("increment", 1, timeout=None) == 1
-    assert node["counter"].send_request("increment", 1).result(None) == 2
+    pending = node["counter"].send_request("increment", 1)
+    assert pending.result(None) == 2
     assert worker.incarnation == incarnation
-
-
-@pytest.mark.parametrize("size", [4000, 5000])
-def test_an_interrupted_send_makes_nobody_send_again_what_was_read(
-    fake: FakeNode, node: Node, monkeypatch: pytest.MonkeyPatch, size: int
-) -> None:
-    worker = fake.add("counter")
-    counter = node["counter"]
-    read = counter.send_request("keep")
-    wait_for_kept(counter, 1)
-    worker.kill(signal.SIGSTOP)
-
-    def interrupted(fd: int, data: bytes) -> int:
-        write(fd, data)
-        raise KeyboardInterrupt
-
-    write = os.write
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "write", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            counter.call("x" * size)
-    worker.kill()
-    with pytest.raises(ProcessDown):
-        read.result()
 
 
 def test_a_worker_that_lives_and_hangs_up_is_not_asked_again_and_again(
@@ -201,7 +181,8 @@ def test_a_worker_that_lives_and_hangs_up_is_not_asked_again_and_again(
     worker.announced = True
     for ask in (node["counter"].call, node["counter"].cast):
         before = worker.connects
-        await_hang_up(node["counter"].open_link(None).descriptors[0])
+        link = node["counter"].open_link(None)
+        await_hang_up(link._reader)
         with pytest.raises(CallTimeout):
             ask("get", timeout=0.1)
         assert worker.connects == before + 1

@@ -71,3 +71,9 @@ def test_an_unknown_event_is_a_protocol_error(fake: FakeNode, node: Node) -> Non
     fake.publish({"event": "Earthquake", "at": 1.0, "path": ""})
     with node.events() as events, pytest.raises(ProtocolError, match="not an event"):
         next(events)
+
+
+def test_events_of_a_closed_node_say_so(node: Node) -> None:
+    node.close()
+    with pytest.raises(ValueError, match="the connection to node 'fake' is closed"):
+        node.events()
