@@ -16,7 +16,7 @@ from typing import Final
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from scripts.benchlib.procs import family, pss_mib, switches
+from scripts.benchlib.procs import descendants, pss_mib, switches
 from scripts.benchlib.systems import Loop, LoopAhead, Otpy, Runit, Supervisord, System
 from scripts.benchlib.table import Row, paired, percentile, render
 
@@ -122,7 +122,7 @@ def _seconds_to_start(system: System) -> float:
 
 def _look_at(otpy: Otpy, effort: Effort, crowd: Crowd) -> None:
     crowd.pss = [pss_mib(worker.pid) for worker in otpy.workers]
-    pids = family(otpy.pid)
+    pids = descendants(otpy.pid)
     crowd.processes = len(pids)
     _say(f"{len(pids)} processes left alone for {effort.idle_s:g} s")
     before = [switches(pid) for pid in pids]

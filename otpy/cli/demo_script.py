@@ -197,7 +197,7 @@ class Story:
         self._node.shutdown(timeout=PATIENCE_S)
         self._run.show_until("has stopped")
         self._expect("the exit status of `otpy run`", self._run.wait(), 0)
-        self._show(f"psutil looks for all {len(self._run.family)} processes that there were:")
+        self._show(f"psutil looks for all {len(self._run.processes)} processes that there were:")
         self._expect("processes left", len(self._run.survivors()), 0)
 
     # ---- how they are told -------------------------------------------------------------------

@@ -39,7 +39,7 @@ class Terminal:
         self._lines: deque[str] = deque()
         self._rest = b""
         self.node = psutil.Process(process.pid)
-        self.family = {self.node}
+        self.processes = {self.node}
 
     def show_until(self, text: str) -> None:
         """Show the lines that it prints, up to the first one with `text` in it.
@@ -74,7 +74,7 @@ class Terminal:
     def note_family(self) -> None:
         """Remember every process that the node has just now."""
         with suppress(psutil.NoSuchProcess):  # it has ended, and with it whoever else
-            self.family.update(self.node.children(recursive=True))
+            self.processes.update(self.node.children(recursive=True))
 
     def gateway(self) -> psutil.Process:
         """Find the gateway by its title, as ``ps`` shows it."""
@@ -95,7 +95,7 @@ class Terminal:
 
     def survivors(self) -> list[psutil.Process]:
         """Tell which of the remembered processes are still there."""
-        return [process for process in self.family if process.is_running()]
+        return [process for process in self.processes if process.is_running()]
 
 
 @contextmanager

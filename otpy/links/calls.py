@@ -47,7 +47,7 @@ class Calls:
             request: Any value that MessagePack can carry.
             args: If there are any, ``(request, *args)`` is sent.
             key: If the process has `instances`: the same key goes to the same instance, and
-                without one (None) the least busy is picked. Others take no notice of it.
+                without one (None) the least busy is picked. Others ignore it.
             timeout: Seconds above zero, or None for ever.
 
         Raises:

@@ -99,7 +99,7 @@ class Pool(Generic[InstanceT]):
             self._next = best + 1  # else it is looked at first, and chosen once more
         return instance
 
-    def heard(self, loads: Sequence[int]) -> None:
+    def update_loads(self, loads: Sequence[int]) -> None:
         """Take in how many messages each instance has; -1 says that it is not up."""
         if len(loads) != len(self._refs):
             return

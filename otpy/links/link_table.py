@@ -3,7 +3,7 @@
 import threading
 from typing import Final, Generic, Protocol, TypeVar
 
-_FIRST_SWEEP: Final = 64
+_FIRST_PRUNE: Final = 64
 
 
 class SharedLink(Protocol):
@@ -34,7 +34,7 @@ class LinkTable(Generic[LinkT]):
         self._links: dict[str, LinkT] = {}
         self._changing = threading.Lock()
         self._closed = False
-        self._sweep_at = _FIRST_SWEEP
+        self._prune_at = _FIRST_PRUNE
 
     def share(self, link: LinkT) -> LinkT | None:
         """Give the link to use to that process: this one, or one that was there before.
@@ -49,20 +49,20 @@ class LinkTable(Generic[LinkT]):
                 if known is not None:
                     known.retire()
                 self._links[link.path] = known = link
-                self._sweep()
+                self._prune()
         if known is not link:
             link.retire()
         return known
 
-    def _sweep(self) -> None:
+    def _prune(self) -> None:
         """Let go of processes that died and were not talked to since, now and then."""
-        if len(self._links) < self._sweep_at:
+        if len(self._links) < self._prune_at:
             return
         for path, link in tuple(self._links.items()):
             if not link.open or link.has_died:
                 link.retire()
                 del self._links[path]
-        self._sweep_at = max(_FIRST_SWEEP, 2 * len(self._links))
+        self._prune_at = max(_FIRST_PRUNE, 2 * len(self._links))
 
     def close(self) -> None:
         """Close every link; requests that are under way finish first."""

@@ -1,6 +1,6 @@
 # Generated from otpy/aio/server/agent_calls.py by scripts/generate_blocking.py; do not edit.
 
-"""Talking to an agent: from a client by a `Ref`, from a worker of its tree by its name, too."""
+"""Calls and casts to an agent: by a `Ref`, or from a worker of its tree by its name."""
 
 from typing import Any
 

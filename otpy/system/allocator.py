@@ -25,7 +25,7 @@ def _makers() -> list[tuple[int, Callable[[], object]]]:
     ]
 
 
-def fill_pools() -> list[object]:
+def fill_partial_pools() -> list[object]:
     """Fill every pool that is partly free, with what is returned; to be kept until the forks.
 
     What a forked process makes comes to lie in the gaps between what it shares with its parent,

@@ -25,7 +25,7 @@ def switches(pid: int) -> int:
     return total
 
 
-def family(root: int) -> list[int]:
+def descendants(root: int) -> list[int]:
     """List `root` and all processes below it."""
     below = defaultdict(list)
     for entry in _PROC.iterdir():

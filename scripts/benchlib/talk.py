@@ -16,7 +16,7 @@ from typing import Any, Final, Self, TypeAlias
 
 import otpy
 
-from .procs import family
+from .procs import descendants
 
 Increment: TypeAlias = Callable[[], object]
 
@@ -155,7 +155,7 @@ class Otpy(Talker):
 
     def pids(self) -> list[int]:
         """List the processes of the node."""
-        return family(self._node.pid)
+        return descendants(self._node.pid)
 
     def connect(self, number: int) -> Increment:
         """Call by name, as users do: with the timeout that a call has unless told otherwise."""

@@ -145,7 +145,7 @@ async def test_a_gateway_that_does_not_know_the_exit_info_is_not_waited_for(
     [
         (["die before hello", "die before hello", "well"], 3),
         (["hang up once"], 1),
-        (["stranger once"], 1),
+        (["other incarnation once"], 1),
     ],
 )
 @on_a_loop
@@ -159,7 +159,7 @@ async def test_a_link_without_its_hello_does_not_count(
 
 @on_a_loop
 async def test_a_worker_that_is_never_the_one_named_is_an_error(fake: FakeNode, node: Node) -> None:
-    fake.add("counter", "stranger")
+    fake.add("counter", "other incarnation")
     with pytest.raises(ProtocolError, match=r"says hello as incarnation 101, .* incarnation 1"):
         await node["counter"].call("get")
 
@@ -217,7 +217,10 @@ async def test_a_request_does_not_wait_for_an_announced_hello(fake: FakeNode, no
 
 @pytest.mark.parametrize(
     ("manner", "what"),
-    [("stranger", "not .* as was announced"), ("talk nonsense", "not a message of a worker")],
+    [
+        ("other incarnation", "not .* as was announced"),
+        ("talk nonsense", "not a message of a worker"),
+    ],
 )
 @on_a_loop
 async def test_a_worker_whose_hello_is_not_the_announced_one_is_an_error(

@@ -18,7 +18,7 @@ from otpy.errors import (
 )
 from otpy.events import ChildRemoved, Event, NodeStopped
 from tests.aio.loops import on_a_loop, wait_for_kept
-from tests.client.fake_node import WAIT_S, FakeNode, stranger_at
+from tests.client.fake_node import WAIT_S, FakeNode, other_program_at
 from tests.client.test_events import removed
 
 
@@ -300,9 +300,9 @@ async def test_nothing_is_told_to_another_user(fake: FakeNode, node: Node) -> No
     """5.2."""
     fake.kill_gateway()
     words = "user 65534 listens there, expected user 0 or root; nothing was sent"
-    with stranger_at(fake.dir.control_sock) as stranger:
+    with other_program_at(fake.dir.control_sock) as other_program:
         for attempt in (node.tree, lambda: connect(fake.name), lambda: anext(node.events())):
             with pytest.raises(RuntimeDirError, match=words):
                 await attempt()
-            assert stranger.stdout is not None
-            assert stranger.stdout.readline() == "is told b''\n"
+            assert other_program.stdout is not None
+            assert other_program.stdout.readline() == "is told b''\n"

@@ -45,14 +45,14 @@ def test_a_demo_that_is_ended_early_leaves_nothing(number: int, status: int) -> 
         while "is up" not in demo.stdout.readline():
             pass
         demo.send_signal(signal.SIGSTOP)  # so that all that it has can be noted
-        family = psutil.Process(demo.pid).children(recursive=True)
-        assert len(family) >= 3
+        descendants = psutil.Process(demo.pid).children(recursive=True)
+        assert len(descendants) >= 3
         demo.send_signal(number)
         demo.send_signal(signal.SIGCONT)
         assert demo.wait() == status
         assert demo.stderr is not None
         assert demo.stderr.read() == ""
-    _, alive = psutil.wait_procs(family, timeout=20)
+    _, alive = psutil.wait_procs(descendants, timeout=20)
     assert alive == []
 
 

@@ -72,9 +72,9 @@ def test_every_error_of_the_family_is_one_line(capsys: pytest.CaptureFixture[str
         "SeveralInstances": ("pool", 4),
         "SpecError": (["one"],),
     }
-    family = [e for e in vars(errors).values() if isinstance(e, type) and issubclass(e, Exception)]
-    assert len(family) > 10
-    for kind in family:
+    kinds = [e for e in vars(errors).values() if isinstance(e, type) and issubclass(e, Exception)]
+    assert len(kinds) > 10
+    for kind in kinds:
         report(kind(*arguments.get(kind.__name__, ("text",))))
         assert capsys.readouterr().err.count("\n") == 1
 

@@ -169,7 +169,7 @@ def wait_dead_for_ever(pidfd: int) -> None:
     poll.poll()
 
 
-_STRANGER = """
+_OTHER_PROGRAM = """
 import os, socket, sys
 listener = socket.socket(fileno=int(sys.argv[1]))
 os.setgroups([])
@@ -184,13 +184,13 @@ while True:
 
 
 @contextlib.contextmanager
-def stranger_at(path: Path) -> Iterator["subprocess.Popen[str]"]:
+def other_program_at(path: Path) -> Iterator["subprocess.Popen[str]"]:
     """Have the user nobody listen at `path`, and print what he is told. Only root can do that."""
     path.unlink(missing_ok=True)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
         with subprocess.Popen(
-            [sys.executable, "-c", _STRANGER, str(listener.fileno())],
+            [sys.executable, "-c", _OTHER_PROGRAM, str(listener.fileno())],
             pass_fds=[listener.fileno()],
             stdout=subprocess.PIPE,
             text=True,

@@ -66,7 +66,7 @@ class Worker:
                 return
             case "talk nonsense":
                 os.write(writer, frame(b"\xc1"))
-            case "stranger":
+            case "other incarnation":
                 self.send_hello(new, self.incarnation + 100)
             case "small frames":
                 self.send_hello(new, self.incarnation, 1000)

@@ -17,7 +17,7 @@ from otpy.errors import (
     RuntimeDirError,
     SupervisorError,
 )
-from tests.client.fake_node import FakeNode, stranger_at
+from tests.client.fake_node import FakeNode, other_program_at
 from tests.client.in_threads import Background, wait_for_kept
 
 
@@ -224,15 +224,15 @@ def test_nothing_is_told_to_another_user(otpy_dir: Path, reconnects: bool) -> No
     fake = FakeNode()
     node = connect(fake.name) if reconnects else None
     fake.kill_gateway()
-    with stranger_at(fake.dir.control_sock) as stranger:
+    with other_program_at(fake.dir.control_sock) as other_program:
         words = "user 65534 listens there, expected user 0 or root; nothing was sent"
         with pytest.raises(RuntimeDirError, match=words):
             node.tree() if node is not None else connect(fake.name)
         if node is not None:
             with pytest.raises(RuntimeDirError, match=words):
                 node.events(follow=True)
-        assert stranger.stdout is not None
-        assert stranger.stdout.readline() == "is told b''\n"
+        assert other_program.stdout is not None
+        assert other_program.stdout.readline() == "is told b''\n"
     if node is not None:
         node.close()
     fake.close()

@@ -80,8 +80,8 @@ def test_callers_are_kept_in_a_set(nodes: Nodes) -> None:
           - {id: b, start: "tests.support.contract_workers:Waiting"}
         """)
     waiting = [node.client["a"].send_request("wait", [number]) for number in range(3)]
-    handed_on = node.client["a"].send_request("hand_on", "b")
+    forwarded = node.client["a"].send_request("forward", "b")
     assert node.call("a", "release", "done") == 3
     assert [each.result() for each in waiting] == ["done"] * 3
     assert node.call("b", "release", "by b") == 1
-    assert handed_on.result() == "by b"
+    assert forwarded.result() == "by b"

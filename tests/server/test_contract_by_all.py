@@ -74,7 +74,7 @@ def test_a_reply_may_come_later_from_another_handler(node: NodeUnderTest, who: A
 
 
 def test_a_reply_may_come_from_another_process(who: Asker) -> None:
-    assert who.call("l", "hand_on", "o") == "answered by deep/o"
+    assert who.call("l", "forward", "o") == "answered by deep/o"
     assert who.call("l", "echo", "next") == "next"
 
 

@@ -108,7 +108,7 @@ class Waiting(GenServer):
             case ("wait", *_):
                 self.waiting.add(caller)
                 return NoReply
-            case ("hand_on", str(name)):
+            case ("forward", str(name)):
                 call(name, "take", caller)
                 return NoReply
         return super().handle_call(request, caller)

@@ -32,7 +32,7 @@ def _steps_of(code: CodeType, attributes: frozenset[str]) -> frozenset[int]:
 
 
 class _Thread:
-    """One of the two: it runs as many steps as it is granted."""
+    """One of the two: it runs as many steps as it is allowed."""
 
     def __init__(self, body: Body, files: frozenset[str], attributes: frozenset[str]) -> None:
         self._body, self._files, self._attributes = body, files, attributes

@@ -191,7 +191,7 @@ class Listener(GenServer):
                 self.callers.append(caller)
                 note(self.log, "waits", self.name)
                 return NoReply
-            case ("hand_on", str(name)):
+            case ("forward", str(name)):
                 otpy.cast(name, "answer_for", caller)
                 return NoReply
             case "hang":

@@ -3,14 +3,14 @@
 import subprocess
 import sys
 
-from otpy.system.allocator import fill_pools
+from otpy.system.allocator import fill_partial_pools
 
 IN_A_MEMORY_FULL_OF_GAPS = """
-from otpy.system.allocator import fill_pools
+from otpy.system.allocator import fill_partial_pools
 there = [[bytes(size) for _ in range(300)] for size in (15, 100, 367)]
 for each in there:
     del each[::3]
-filling = fill_pools()
+filling = fill_partial_pools()
 for size in (15, 100, 367):
     at = [id(each) for each in [bytes(size) for _ in range(9)]]
     print(sum(after - before == (size + 33 + 15) // 16 * 16 for before, after in zip(at, at[1:])))
@@ -18,7 +18,7 @@ for size in (15, 100, 367):
 
 
 def test_what_fills_the_gaps_is_bounded() -> None:
-    filling = fill_pools()
+    filling = fill_partial_pools()
     sizes = {sys.getsizeof(each) for each in filling}
     assert min(sizes) == 16
     assert max(sizes) == 512

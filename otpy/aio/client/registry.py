@@ -21,14 +21,14 @@ class Entry(msgspec.Struct, array_like=True, frozen=True):
     pid: int
     value: bytes
 
-    def told(self) -> Registered:
+    def registered(self) -> Registered:
         """Tell it as clients see it."""
         return Registered(self.who[0], self.pid, unpack(self.value))
 
 
 async def lookup(node: Asker[Ref], key: object, timeout: float | None) -> list[Registered]:
     """Tell which processes are registered under `key`."""
-    return [entry.told() for entry in await _entries(node, key, timeout)]
+    return [entry.registered() for entry in await _entries(node, key, timeout)]
 
 
 async def dispatch(node: Asker[Ref], key: object, message: object, timeout: float | None) -> int:

@@ -191,7 +191,7 @@ class Ref(Calls, SystemCalls):
                 paths = (f"{several.path}/{number}" for number in range(several.count))
                 pool = Pool(several.path, [Ref(self.node, path) for path in paths])
                 self._pool = pool
-            pool.heard(several.loads)
+            pool.update_loads(several.loads)
             return await self._choose(pool, key, deadline)
         self._pool = None
         return self

@@ -1,4 +1,4 @@
-"""Talking to agents on an event loop."""
+"""Calls and casts to agents on an event loop."""
 
 from otpy.aio.server.agent_calls import AgentCalls
 

@@ -1,4 +1,4 @@
-"""Talking to an agent: from a client by a `Ref`, from a worker of its tree by its name, too."""
+"""Calls and casts to an agent: by a `Ref`, or from a worker of its tree by its name."""
 
 from typing import Any
 

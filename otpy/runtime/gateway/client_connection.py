@@ -89,7 +89,7 @@ class Client:
         return peer_of(self._socket)
 
     def handshake_ended(self) -> None:
-        """It said hello: larger requests are welcome."""
+        """It said hello: larger requests are allowed."""
         self.handshake_done = True
         self._decoder.max_frame = MAX_FRAME
 

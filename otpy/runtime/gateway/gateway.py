@@ -130,7 +130,7 @@ class Gateway:
 
     def run(self) -> int:
         """Serve until the node says otherwise or is gone; tell the exit status."""
-        self._node.attach(self._loop, self._heard, self._loop.stop)
+        self._node.attach(self._loop, self._on_message, self._loop.stop)
         self._loop.watch(self._listener, self._accept)
         self._node.send(Ready())
         self._loop.run()
@@ -189,7 +189,7 @@ class Gateway:
             raise ProtocolError(f"unexpected operation {request.operation!r:.40}")
         # What the node has said by now comes first: who asks for a process that he has just
         # read to be up must find it.
-        self._node.receive(self._heard)
+        self._node.receive(self._on_message)
         if client.closed:
             return
         try:
@@ -357,7 +357,7 @@ class Gateway:
 
     # ---- what the node says ------------------------------------------------------------------
 
-    def _heard(self, message: object, fds: tuple[Descriptor, ...]) -> None:
+    def _on_message(self, message: object, fds: tuple[Descriptor, ...]) -> None:
         match message:
             case Publish(events=events):
                 self._happened(events)

@@ -241,7 +241,7 @@ class Node(Supervisor):
         """There is nobody above."""
         raise AssertionError(message, fds)
 
-    def heard_else(self, child: Child, message: object, fds: tuple[Descriptor, ...]) -> None:
+    def handle_other(self, child: Child, message: object, fds: tuple[Descriptor, ...]) -> None:
         """Pass on what the gateway asks for."""
         match message:
             case OpenLink():

@@ -75,7 +75,7 @@ class Decider(Protocol):
     def is_asked_to_start(self) -> bool:
         """Return whether the start in hand was asked for."""
 
-    def heard(self, child: Child, message: object, fds: tuple[Descriptor, ...]) -> None:
+    def handle_message(self, child: Child, message: object, fds: tuple[Descriptor, ...]) -> None:
         """Take a message of a child that says nothing about its own life."""
 
     def publish(self, *events: PublishedEvent) -> None:
@@ -241,7 +241,7 @@ class ProcessRuntime:
         try:
             child.channel.attach(
                 self._loop,
-                lambda message, fds: self._heard(child, message, fds),
+                lambda message, fds: self._on_message(child, message, fds),
                 lambda: self._hung_up(child),
                 lambda error: self.garbled(child, error),
             )
@@ -262,7 +262,7 @@ class ProcessRuntime:
         child.channel.detach()
         child.end_for(Raised(f"ProtocolError: {error}"))
 
-    def _heard(self, child: Child, message: object, fds: tuple[Descriptor, ...]) -> None:
+    def _on_message(self, child: Child, message: object, fds: tuple[Descriptor, ...]) -> None:
         match message:
             case Ready() if child.ready:
                 pass
@@ -278,7 +278,7 @@ class ProcessRuntime:
                 self._numbers.note(events)
                 self._supervisor.publish(*events)
             case _:
-                self._supervisor.heard(child, message, fds)
+                self._supervisor.handle_message(child, message, fds)
 
     def _is_up(self, child: Child) -> None:
         child.ready = True
@@ -300,7 +300,9 @@ class ProcessRuntime:
         self.owners.unwatch(child)
         # Its last frames come first: a message that it sent before it died counts.
         try:
-            if not child.channel.receive(lambda message, fds: self._heard(child, message, fds)):
+            if not child.channel.receive(
+                lambda message, fds: self._on_message(child, message, fds)
+            ):
                 self._hung_up(child)
         except ProtocolError as error:
             self.garbled(child, error)

@@ -150,7 +150,7 @@ class Supervisor(abc.ABC):
 
     # ---- what children say -------------------------------------------------------------------
 
-    def heard(self, child: Child, message: object, fds: tuple[Descriptor, ...]) -> None:
+    def handle_message(self, child: Child, message: object, fds: tuple[Descriptor, ...]) -> None:
         """Take what a child sends that says nothing about its own life."""
         match message:
             case LinkOpened() | Answered():
@@ -164,7 +164,7 @@ class Supervisor(abc.ABC):
                     return
                 self.handle_node_request(child, message, fds)
             case _:
-                self.heard_else(child, message, fds)
+                self.handle_other(child, message, fds)
 
     @abc.abstractmethod
     def handle_node_request(
@@ -176,7 +176,7 @@ class Supervisor(abc.ABC):
     def send_up(self, message: object, fds: Sequence[Descriptor] = ()) -> bool:
         """Send a message, and the descriptors beside it, up; False if nobody has read for long."""
 
-    def heard_else(self, child: Child, message: object, fds: tuple[Descriptor, ...]) -> None:
+    def handle_other(self, child: Child, message: object, fds: tuple[Descriptor, ...]) -> None:
         """Take a message that only some supervisors expect."""
         raise AssertionError(child.path, message, fds)
 

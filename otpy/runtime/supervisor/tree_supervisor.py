@@ -53,7 +53,7 @@ class TreeSupervisor(Supervisor):
         super().__init__(bootstrap.path, spec, bootstrap.inherited_fds, bootstrap.numbers)
         self._parent: MessageSocket = end_of_child(bootstrap.control, SUPERVISOR)
         self._uplink = EventUplink(self._parent)
-        self._parent.attach(self.loop, self._heard_from_parent, self._orphaned)
+        self._parent.attach(self.loop, self._on_parent_message, self._orphaned)
 
     def run(self) -> ExitReason:
         """Supervise until it is over; tell why."""
@@ -113,7 +113,7 @@ class TreeSupervisor(Supervisor):
             return False  # it has ended, or is stopped and must not make us grow
         return True
 
-    def _heard_from_parent(self, message: object, fds: tuple[Descriptor, ...]) -> None:
+    def _on_parent_message(self, message: object, fds: tuple[Descriptor, ...]) -> None:
         match message:
             case ShutDown(for_good=for_good):
                 self.tell(StopAsked(for_good))

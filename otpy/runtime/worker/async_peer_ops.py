@@ -19,8 +19,8 @@ from otpy.runtime.worker.mailbox import WorkerMailbox
 from otpy.runtime.worker.peer_requests import (
     expect_reply,
     opened_link,
-    plainly,
     protocol_with,
+    request_to_builtins,
     running,
     started_task,
     stop_order,
@@ -156,7 +156,7 @@ class PeerOperations:
         self, name: str, request: SysRequest, deadline: float | None, shape: type[T]
     ) -> T:
         """Ask a server beside its messages."""
-        answer, _ = await self._ask(AskProcess(name, plainly(request)), deadline)
+        answer, _ = await self._ask(AskProcess(name, request_to_builtins(request)), deadline)
         return sys_reply(answer, shape)
 
     async def stop_process(self, name: str, reason: object, deadline: float | None) -> Stopped:

@@ -20,8 +20,8 @@ from otpy.runtime.worker.mailbox import WorkerMailbox
 from otpy.runtime.worker.peer_requests import (
     expect_reply,
     opened_link,
-    plainly,
     protocol_with,
+    request_to_builtins,
     running,
     started_task,
     stop_order,
@@ -155,7 +155,7 @@ class PeerOperations:
 
     def sys_call(self, name: str, request: SysRequest, deadline: float | None, shape: type[T]) -> T:
         """Ask a server beside its messages."""
-        answer, _ = self._ask(AskProcess(name, plainly(request)), deadline)
+        answer, _ = self._ask(AskProcess(name, request_to_builtins(request)), deadline)
         return sys_reply(answer, shape)
 
     def stop_process(self, name: str, reason: object, deadline: float | None) -> Stopped:

@@ -106,7 +106,7 @@ def running(row: TreeRow, me: Address) -> bool:
     return row.takes_casts
 
 
-def plainly(request: SysRequest) -> SysRequest:
+def request_to_builtins(request: SysRequest) -> SysRequest:
     """Keep values of the user's classes from the supervisors on the way.
 
     Raises:

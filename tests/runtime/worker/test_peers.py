@@ -114,7 +114,7 @@ def test_many_requests_are_under_way_and_answered_out_of_order(node: NodeUnderTe
 
 @pytest.mark.parametrize("other", ["c", "e"])
 def test_a_caller_can_be_answered_by_another_process(node: NodeUnderTest, other: str) -> None:
-    assert node.call("a", "call_other", "b", "hand_on", other) == [
+    assert node.call("a", "call_other", "b", "forward", other) == [
         "answer",
         f"answered by {'deep/c' if other == 'c' else 'deep/deeper/e'}",
     ]
@@ -122,7 +122,7 @@ def test_a_caller_can_be_answered_by_another_process(node: NodeUnderTest, other:
 
 
 def test_a_client_too_can_be_answered_by_another_process(node: NodeUnderTest) -> None:
-    assert node.call("b", "hand_on", "c") == "answered by deep/c"
+    assert node.call("b", "forward", "c") == "answered by deep/c"
     assert node.call("b", "echo", "next") == "next"
 
 

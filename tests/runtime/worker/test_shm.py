@@ -14,7 +14,7 @@ from tests.support.processes import descriptors
 from tests.support.shm_workers import KINDS, shm_maps
 
 TREE = """
-name: shelf
+name: shm
 max_restarts: 100000
 children:
   - {id: giver, start: "WORKERS:Giver"}
