@@ -33,6 +33,7 @@ MAY_KNOW = {
 
 EXCEPTIONS = {
     ("runtime/__init__.py", "otpy"),  # imports, before any fork, what workers import
+    ("wire/frames.py", "system"),  # the memory of large bodies is kept by the allocator
     ("cli/run.py", "runtime"),  # `otpy run` becomes the node
     ("config/imports.py", "otpy"),  # checks, in a process of its own, what is a GenServer
     ("config/imports.py", "server"),  # likewise

@@ -1,28 +1,40 @@
 """Large values between two workers lie in memory that both share; the pipe says where.
 
 Each end makes a ring when it sends something large for the second time, and offers it. The other
-end finds it by /proc, and says so in the memory itself; until it has, large values go by the pipe,
-as do those that are larger than the ring. The small frame that tells where a value lies keeps the
+end finds it by /proc, and says so in the memory itself; until it has, large values go by the pipe.
+The small frame that tells where a value lies keeps the
 order with all the others, and is written when the value is there as a whole: so whoever is killed
 in the middle leaves nothing that could be half read.
 """
 
+import contextlib
+import mmap
 import os
 import threading
 from typing import Final
 
 from otpy.errors import ProtocolError
+from otpy.system.allocator import raise_mmap_threshold
 from otpy.system.descriptor import Descriptor
 from otpy.system.shared_memory import identity, make_memory, open_memory
-from otpy.wire.frames import Frame, LargeFrame, join, raise_mmap_threshold
+from otpy.wire.frames import MAX_FRAME, Frame, LargeFrame, join
 from otpy.wire.peer import SHM_BODY, SHM_OFFER, peer_frame
 from otpy.wire.shm_ring import Ring, ShmBody, ShmOffer, end_of
 
-CAPACITY: Final = 8 << 20
+CAPACITY: Final = MAX_FRAME
 """Bytes of values that a ring holds; only what was used of it is really there."""
 
-_MANY_SMALL: Final = CAPACITY >> 5
+KEPT: Final = 8 << 20
+"""The first bytes, whose memory is kept for the next values; that beyond is given back each time.
+
+No memory that is at hand would be as slow as a pipe: the kernel makes it anew page by page.
+"""
+
+_MANY_SMALL: Final = 1 << 18
 """Of smaller values many lie there, and may be read at once: they need as much memory together."""
+
+_POPULATE_WRITE: Final = 23
+"""MADV_POPULATE_WRITE of Linux 5.14, which the module `mmap` does not name."""
 
 _WORDS_BYTES: Final = 4096
 _SIZE: Final = _WORDS_BYTES + CAPACITY
@@ -40,12 +52,33 @@ _FOUND: Final = 16
 class _Memory:
     """The positions and the bytes of a ring."""
 
-    __slots__ = ("_fence", "content", "words")
+    __slots__ = ("_fence", "_shared", "content", "words")
 
-    def __init__(self, shared: memoryview) -> None:
-        self.words = shared[:_WORDS_BYTES].cast("Q")
-        self.content = shared[_WORDS_BYTES:]
+    def __init__(self, shared: mmap.mmap) -> None:
+        self._shared = shared
+        view = memoryview(shared)
+        self.words = view[:_WORDS_BYTES].cast("Q")
+        self.content = view[_WORDS_BYTES:]
         self._fence = threading.Lock()
+
+    def populate(self, span: ShmBody) -> None:
+        """Make the pages of a body beyond `KEPT` at once, and not one by one as it is written."""
+        self._advise(_POPULATE_WRITE, span)
+
+    def give_back(self, span: ShmBody) -> None:
+        """Give the pages of a body beyond `KEPT` back to the kernel."""
+        self._advise(mmap.MADV_REMOVE, span)
+
+    def _advise(self, advice: int, span: ShmBody) -> None:
+        start = span.start % CAPACITY
+        end = start + end_of(span) - span.start
+        if end <= KEPT:
+            return
+        page = mmap.PAGESIZE  # of the kernel, which may have larger ones than ours
+        first = -(-(_WORDS_BYTES + max(start, KEPT)) // page) * page
+        last = (_WORDS_BYTES + end) // page * page
+        with contextlib.suppress(OSError):  # without it all is as right, but slower or larger
+            self._shared.madvise(advice, first, last - first)
 
     def settle(self) -> None:
         """Have all that this process did to the memory be done before what it does there next.
@@ -65,7 +98,7 @@ class RingWriter:
     _made: Descriptor | None = None
 
     def __init__(self) -> None:
-        self._ring = Ring(CAPACITY)
+        self._ring = Ring(CAPACITY, KEPT)
         self._memory: _Memory | None = None
         self._offer = b""
         self._failed_once = False
@@ -81,7 +114,7 @@ class RingWriter:
         interrupts does neither, and it is not known then what was sent: nothing more is written
         here, and large values go by the pipe.
         """
-        if data.body_size > CAPACITY or self._uncommitted or not (self._memory or self._make()):
+        if self._uncommitted or not (self._memory or self._make()):
             return data
         memory = self._memory
         assert memory is not None
@@ -94,6 +127,7 @@ class RingWriter:
         if span is None:
             return None
         self._uncommitted = True
+        memory.populate(span)
         at = span.start % CAPACITY
         for piece in data.pieces[1:]:
             memory.content[at : at + len(piece)] = piece
@@ -131,7 +165,7 @@ class RingWriter:
             return False
         offer = ShmOffer(os.getpid(), self._made.fileno(), *identity(self._made))
         self._offer = join(peer_frame(SHM_OFFER, 0, tuple(offer)))
-        self._memory = _Memory(memoryview(shared))  # at the end: what is there is offered
+        self._memory = _Memory(shared)  # at the end: what is there is offered
         return True
 
     def _close_offer(self) -> None:
@@ -156,7 +190,7 @@ class RingReader:
             shared = open_memory(*offer, _SIZE)
         except (OSError, ValueError):
             return
-        self._memory, self._found = _Memory(memoryview(shared)), offer
+        self._memory, self._found = _Memory(shared), offer
         self._memory.words[_FOUND] = 1
 
     def body(self, span: ShmBody) -> memoryview:
@@ -175,6 +209,7 @@ class RingReader:
         """Give the place of a body back; True if the other end is to be told that there is room."""
         assert self._memory is not None
         words = self._memory.words
+        self._memory.give_back(span)
         self._memory.settle()  # the other end may write there as soon as it is told
         words[_READ] = read = end_of(span)
         self._memory.settle()

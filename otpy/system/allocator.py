@@ -1,44 +1,25 @@
-"""Python's allocator, as a process that forks many others has to see it."""
+"""The C library's allocator, as a process that reads large bodies has to treat it."""
 
-from collections.abc import Callable
-from functools import partial
+import contextlib
 from typing import Final
 
-_POOL_BYTES: Final = 1 << 14
-_POOL_HEADER: Final = 48
-_BLOCK: Final = 16
-_LARGEST_BLOCK: Final = 512
-"""As in Objects/obmalloc.c: blocks of one size fill a pool, and the next pool after that."""
+_MOST: Final = 4 << 20
+"""The memory of larger bodies may go back to the kernel each time."""
 
-_MOST_BYTES: Final = 1 << 16
-"""Of blocks of one size; where there is another allocator no pool ever begins."""
-
-_BYTES_HEAD: Final = 33
+_raised = 0
 
 
-def _makers() -> list[tuple[int, Callable[[], object]]]:
-    larger = range(3 * _BLOCK, _LARGEST_BLOCK + 1, _BLOCK)
-    return [
-        (_BLOCK, object),
-        (2 * _BLOCK, partial(float, "1.5")),
-        *((size, partial(bytes, size - _BYTES_HEAD)) for size in larger),
-    ]
+def raise_mmap_threshold(size: int) -> None:
+    """Have the allocator keep the memory of bodies of `size` bytes for the next ones.
 
-
-def fill_partial_pools() -> list[object]:
-    """Fill every pool that is partly free, with what is returned; to be kept until the forks.
-
-    What a forked process makes comes to lie in the gaps between what it shares with its parent,
-    and each page that it so writes to is its own from then on. With no gaps left it begins new
-    pools, and packs them densely: that saves each of many workers a dozen pages and more.
+    glibc gives what is free at the end of its heap back to the kernel, unless it is less than twice
+    the largest block that has been freed before (mallopt(3), M_MMAP_THRESHOLD); and to get it anew,
+    page by page, takes longer than all else that is done with a body. So a block is freed, in which
+    there was never anything, large enough for a body, what is made of it, and as much again. To set
+    the threshold itself would end its growing by what else the process frees.
     """
-    filling: list[object] = []
-    for size, make in _makers():
-        first = 0
-        for _ in range(_MOST_BYTES // size):
-            filling.append(make())
-            at = id(filling[-1])
-            if first and at == first + size:
-                break  # a pool's first two blocks in turn: it is new, and there was no gap any more
-            first = at if at % _POOL_BYTES == _POOL_HEADER else 0
-    return filling
+    global _raised  # noqa: PLW0603  # the allocator is the process's
+    if _raised < size <= _MOST:
+        _raised = size
+        with contextlib.suppress(MemoryError):
+            bytes(4 * size)

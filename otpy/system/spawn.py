@@ -14,7 +14,6 @@ from importlib.machinery import PathFinder
 from multiprocessing import Pipe, context, process, util
 from typing import Final, NoReturn
 
-from otpy.system.allocator import fill_partial_pools
 from otpy.system.descriptor import Descriptor
 from otpy.system.prctl import die_with
 from otpy.system.proctitle import name_process
@@ -198,7 +197,6 @@ def fork_children(mains: Sequence[Callable[[], int]], forked: Callable[[int], ob
     # made before the first of them.
     children = [ChildProcess(target=partial(_run_and_leave, main)) for main in mains]
     util._flush_std_streams()  # type: ignore[attr-defined]  # noqa: SLF001
-    filling = fill_partial_pools() if len(mains) > 1 else []
     # The children need not collect what exists now: that would only unshare its pages. Frozen here,
     # it costs them no page either.
     gc.freeze()
@@ -214,7 +212,6 @@ def fork_children(mains: Sequence[Callable[[], int]], forked: Callable[[int], ob
     except OSError:
         if not count:
             raise
-    del filling  # theirs it stays
 
 
 def watch_children(pids: Sequence[int]) -> list[tuple[int, Descriptor]]:

@@ -1,11 +1,11 @@
 """The one frame format everywhere: a 4-byte big-endian length, then the body."""
 
-import contextlib
 import struct
 from collections.abc import Iterator, Sequence
 from typing import Final, TypeAlias
 
 from otpy.errors import FrameTooLarge
+from otpy.system.allocator import raise_mmap_threshold
 
 MAX_FRAME: Final = 64 << 20
 """Bytes that a body may have unless told otherwise."""
@@ -21,9 +21,6 @@ _LARGE: Final = 1 << 16
 _LEAST_BUFFER: Final = 1 << 12
 _AHEAD: Final = 3
 """How many times the bytes that came may come next, without memory being made for it again."""
-
-_KEPT_BODY: Final = 4 << 20
-"""The memory of larger bodies goes back to the kernel each time."""
 
 HEADER: Final = struct.Struct(">I")
 _SIZE: Final = HEADER.size
@@ -182,21 +179,3 @@ class FrameDecoder:
         grown[:come] = self._large
         self._large = grown
         self.buffer = memoryview(grown)[come:]
-
-
-_kept = 0
-
-
-def raise_mmap_threshold(size: int) -> None:
-    """Have the allocator keep the memory of bodies of `size` bytes for the next ones.
-
-    glibc gives what is free at the end of its heap back to the kernel, unless it is less than twice
-    the largest block that has been freed before (mallopt(3), M_MMAP_THRESHOLD); and to get it anew,
-    page by page, takes longer than all else that is done with a body. So a block is freed, in which
-    there was never anything, large enough for a body, what is made of it, and as much again.
-    """
-    global _kept  # noqa: PLW0603  # the allocator is the process's
-    if _kept < size <= _KEPT_BODY:
-        _kept = size
-        with contextlib.suppress(MemoryError):
-            bytes(4 * size)

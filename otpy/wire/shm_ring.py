@@ -8,14 +8,14 @@ reader tells, up to which it has read everything, says all that the writer has t
 
 from typing import Final, NamedTuple
 
-_LINE: Final = 64
-"""Bodies begin where the processor's cache lines do."""
+_PAGE: Final = 4096
+"""Bodies begin where pages do, so that each page is one body's and can be given back with it."""
 
 _AT_ONCE: Final = 3
 """So many bodies of a size lie in the ring, enough for two ends that are equally fast."""
 
 _LEAST: Final = 8
-"""The part of the ring that is used in any case: an eighth."""
+"""The part of what is usually used that is used in any case: an eighth."""
 
 
 class ShmOffer(NamedTuple):
@@ -36,23 +36,25 @@ class ShmBody(NamedTuple):
 
 def end_of(span: ShmBody) -> int:
     """Tell the position behind a body."""
-    return span.start + -(-span.size // _LINE) * _LINE
+    return span.start + -(-span.size // _PAGE) * _PAGE
 
 
 class Ring:
     """What the writer knows of its ring.
 
     Args:
-        capacity: Bytes, a multiple of 64.
+        capacity: Bytes, a multiple of 4096.
+        usual: So many of them are used, unless a single body has more.
 
     Attributes:
         head: The position behind what was written last.
     """
 
-    __slots__ = ("_before", "_oldest", "capacity", "head")
+    __slots__ = ("_before", "_oldest", "_usual", "capacity", "head")
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, usual: int) -> None:
         self.capacity = capacity
+        self._usual = usual
         self.head = 0
         self._oldest = 0
         self._before = (0, 0)
@@ -99,5 +101,5 @@ class Ring:
 
     def _turn(self, size: int) -> int:
         """Tell after how many bytes of the ring bodies of such a size begin anew."""
-        span = -(-size // _LINE) * _LINE
-        return min(self.capacity, max(_AT_ONCE * span, self.capacity // _LEAST))
+        span = -(-size // _PAGE) * _PAGE
+        return max(span, min(self._usual, max(_AT_ONCE * span, self._usual // _LEAST)))

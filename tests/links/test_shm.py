@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from otpy.errors import ProtocolError
-from otpy.links.shm import CAPACITY, RingReader, RingWriter
+from otpy.errors import FrameTooLarge, ProtocolError
+from otpy.links.shm import CAPACITY, KEPT, RingReader, RingWriter
 from otpy.system.descriptor import Descriptor, close_all, pipe
 from otpy.system.shared_memory import identity, make_memory
 from otpy.wire import peer
@@ -129,7 +129,38 @@ def test_what_is_made_of_a_value_may_be_changed(ends: Ends) -> None:
     assert read == b"x" * (1 << 17)
 
 
-def test_it_holds_what_it_holds_and_more_goes_by_the_pipe(ends: Ends) -> None:
+def shared_kib() -> int:
+    """Read how much of the memory that two ends share is really there."""
+    with open("/proc/self/smaps_rollup") as file:  # noqa: PTH123
+        return next(int(line.split()[1]) for line in file if line.startswith("Pss_Shmem:"))
+
+
+@pytest.mark.parametrize("kind", ["bytes", "buffer"])
+@pytest.mark.parametrize("size", [KEPT - 4096, KEPT, KEPT + 1, 9 << 20, 33 << 20])
+def test_around_what_is_kept_values_are_read_as_they_were_written(
+    ends: Ends, kind: str, size: int
+) -> None:
+    for _ in range(2):
+        value = values(size)[kind]
+        span = ends.write(value)
+        assert span is not None
+        assert ends.read(span) == value
+    small = ends.write(b"x" * (1 << 17))
+    assert small is not None
+    assert ends.read(small) == b"x" * (1 << 17)
+
+
+def test_the_memory_of_what_is_larger_is_given_back_once_it_is_read(ends: Ends) -> None:
+    before = shared_kib()
+    for size in (40 << 20, (12 << 20) + 5, 64 << 10, 63 << 20):
+        span = ends.write(bytes(size + 1))
+        assert span is not None
+        assert shared_kib() - before >= size >> 10
+        ends.read(span)
+        assert shared_kib() - before <= (KEPT >> 10) + 8
+
+
+def test_it_holds_the_largest_frame(ends: Ends) -> None:
     head = framed(bytes(CAPACITY >> 1)).body_size - (CAPACITY >> 1)
     whole = bytes(CAPACITY - head)
     for _ in range(2):
@@ -138,8 +169,8 @@ def test_it_holds_what_it_holds_and_more_goes_by_the_pipe(ends: Ends) -> None:
         assert span.size == CAPACITY
         assert ends.write(bytes(1 << 17)) is None
         assert ends.read(span) == whole
-    larger = framed(whole + b"x")
-    assert ends.ours.write(larger) is larger
+    with pytest.raises(FrameTooLarge):
+        framed(whole + b"x")
 
 
 def test_who_waits_for_room_is_told_once(ends: Ends) -> None:
