@@ -38,7 +38,7 @@ from otpy.links.supervisor import SupervisorRef
 from otpy.system.descriptor import close_all
 from otpy.system.nodedir import NodeDir, can_be_name
 from otpy.wire import link as wire_link
-from otpy.wire.gateway import Statistics, Stopped, TreeRow
+from otpy.wire.gateway import Statistics, StopResult, TreeRow
 from otpy.wire.sys_messages import SysRequest
 
 if TYPE_CHECKING:
@@ -291,10 +291,10 @@ class Node(ClientTaskStarter):
             request.operation, arguments, deadline, shape=shape, repeatable=request.repeatable
         )
 
-    def stop_process(self, name: str, reason: object, deadline: float | None) -> Stopped:
+    def stop_process(self, name: str, reason: object, deadline: float | None) -> StopResult:
         """Have a process end in order, and tell how it ended; raises `TooLate`."""
         row = self.ask_until("whereis", {"name": name}, deadline, shape=TreeRow)
-        return self.ask_until("stop", stop_order(row, reason), deadline, shape=Stopped)
+        return self.ask_until("stop", stop_order(row, reason), deadline, shape=StopResult)
 
     def trace(self, name: str, deadline: float | None) -> TraceStream:
         """Trace a process; raises `NoProcess`, `ProcessDown` and `TooLate`."""

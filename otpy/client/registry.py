@@ -13,7 +13,7 @@ from otpy.wire.codec import unpack
 from otpy.wire.keys import key_bytes
 
 
-class Entry(msgspec.Struct, array_like=True, frozen=True):
+class RegistryEntry(msgspec.Struct, array_like=True, frozen=True):
     """One registered process."""
 
     who: tuple[str, int]
@@ -37,8 +37,8 @@ def dispatch(node: Asker[Ref], key: object, message: object, timeout: float | No
     return sum([node[e.who[0]].post(e.who[1], data, timeout) for e in entries])
 
 
-def _entries(node: Asker[Ref], key: object, timeout: float | None) -> list[Entry]:
-    return node.ask("lookup", {"key": key_bytes(key)}, timeout, shape=list[Entry])
+def _entries(node: Asker[Ref], key: object, timeout: float | None) -> list[RegistryEntry]:
+    return node.ask("lookup", {"key": key_bytes(key)}, timeout, shape=list[RegistryEntry])
 
 
 class Monitor:

@@ -208,7 +208,7 @@ class Ignored:
 
 
 @dataclass(frozen=True, slots=True)
-class StartFailed:
+class StartFailure:
     """A child ended before its init returned; its process is gone."""
 
     child: str
@@ -235,7 +235,7 @@ class TimedOut:
 
 @dataclass(frozen=True, slots=True)
 class Requested:
-    """Somebody asks; the answer goes out as `Reply` with the same `token`."""
+    """Somebody asks; the answer goes out as `SendReply` with the same `token`."""
 
     token: int
     request: Request
@@ -262,7 +262,7 @@ Event: TypeAlias = (
     | HaltAsked
     | Started
     | Ignored
-    | StartFailed
+    | StartFailure
     | Exited
     | TimedOut
     | Requested
@@ -275,7 +275,7 @@ Event: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Start a child; answer with `Started`, `Ignored` or `StartFailed`."""
+    """Start a child; answer with `Started`, `Ignored` or `StartFailure`."""
 
     spec: ChildSpec
     incarnation: int
@@ -283,7 +283,7 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Ask a child to end; answer with `Exited` (or `StartFailed`, while it starts)."""
+    """Ask a child to end; answer with `Exited` (or `StartFailure`, while it starts)."""
 
     child: str
     incarnation: int
@@ -315,7 +315,7 @@ class SetTimer:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class SendReply:
     """Answer the `Requested` with this token."""
 
     token: int
@@ -345,7 +345,7 @@ class GiveUp:
     reason: ExitReason
 
 
-Action: TypeAlias = Start | Stop | Kill | Halt | SetTimer | Reply | Emit | Up | GiveUp
+Action: TypeAlias = Start | Stop | Kill | Halt | SetTimer | SendReply | Emit | Up | GiveUp
 
 # ---- reports: decisions worth telling --------------------------------------------------------
 

@@ -14,8 +14,8 @@ from otpy.core.messages import (
     GiveUp,
     Halt,
     Kill,
-    Reply,
     Report,
+    SendReply,
     SetTimer,
     Start,
     Stop,
@@ -32,10 +32,10 @@ class Runtime(Protocol):
     """
 
     def start(self, spec: ChildSpec, incarnation: int) -> None:
-        """Start a child; answered by `Started`, `Ignored` or `StartFailed`."""
+        """Start a child; answered by `Started`, `Ignored` or `StartFailure`."""
 
     def stop(self, child: str, incarnation: int) -> None:
-        """Ask a child to end; answered by `Exited`, or by `StartFailed` while it starts."""
+        """Ask a child to end; answered by `Exited`, or by `StartFailure` while it starts."""
 
     def kill(self, child: str, incarnation: int) -> None:
         """End a child and what it has started, at once; answered as `stop`."""
@@ -72,7 +72,7 @@ def perform(action: Action, runtime: Runtime) -> None:
             runtime.halt(child, incarnation)
         case SetTimer(child=child, incarnation=incarnation, seconds=seconds):
             runtime.set_timer(child, incarnation, seconds)
-        case Reply(token=token, answer=answer):
+        case SendReply(token=token, answer=answer):
             runtime.reply(token, answer)
         case Emit(report=report):
             runtime.emit(report)

@@ -24,7 +24,7 @@ from otpy.core.messages import (
     SetTimer,
     StartAgain,
     Started,
-    StartFailed,
+    StartFailure,
     StopAsked,
     TimedOut,
     TooManyRestarts,
@@ -79,7 +79,7 @@ def _take(transition: Transition, event: Event) -> None:
             _halt_asked(transition)
         case Requested() | TryAgain() | StartAgain():
             transition.mailbox = transition.mailbox.with_(event)
-        case Started() | Ignored() | StartFailed() | Exited() | TimedOut():
+        case Started() | Ignored() | StartFailure() | Exited() | TimedOut():
             child = transition.current(event.child, event.incarnation)
             if child is not None:
                 _heard_of(transition, child, event)
@@ -88,7 +88,9 @@ def _take(transition: Transition, event: Event) -> None:
 
 
 def _heard_of(
-    transition: Transition, child: Child, event: Started | Ignored | StartFailed | Exited | TimedOut
+    transition: Transition,
+    child: Child,
+    event: Started | Ignored | StartFailure | Exited | TimedOut,
 ) -> None:
     """Handle what happened to a child; what does not fit where it stands came too late."""
     match child.status, event:
@@ -98,7 +100,7 @@ def _heard_of(
         case Status.STARTING, Ignored():
             transition.settle(child)
             transition.start_is_settled()
-        case Status.STARTING, StartFailed(reason=reason) | Exited(reason=reason):
+        case Status.STARTING, StartFailure(reason=reason) | Exited(reason=reason):
             _start_failed(transition, child, reason)
         case Status.RUNNING, Exited():
             transition.mark(child, Status.ENDED)
@@ -107,7 +109,7 @@ def _heard_of(
             transition.actions.append(Kill(event.child, event.incarnation))
         case Status.RESTARTING, TimedOut():
             transition.mailbox = transition.mailbox.with_(StartAgain(child.spec.id))
-        case Status.STOPPING, Exited() | StartFailed() | Ignored():
+        case Status.STOPPING, Exited() | StartFailure() | Ignored():
             transition.settle(child)
             transition.advance()
 

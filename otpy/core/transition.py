@@ -13,9 +13,9 @@ from otpy.core.messages import (
     GiveUp,
     Kill,
     Removed,
-    Reply,
     Report,
     Results,
+    SendReply,
     SetTimer,
     Start,
     Stop,
@@ -76,7 +76,7 @@ class Transition:
 
     def reply(self, token: int, answer: Answer) -> None:
         """Answer a request."""
-        self.actions.append(Reply(token, answer))
+        self.actions.append(SendReply(token, answer))
 
     def emit(self, report: Report) -> None:
         """Publish a decision."""

@@ -7,13 +7,13 @@ from otpy.errors import ProtocolError
 from otpy.links.protocol import (
     ROOM,
     Beside,
-    Down,
     Failure,
     LinkAnswer,
     LinkHello,
     LinkProtocol,
     Message,
     Reply,
+    WorkerDown,
 )
 from otpy.links.shm_transport import ShmTransport
 from otpy.wire import peer
@@ -103,7 +103,7 @@ def _rarer(kind: int, number: int, value: object) -> Message:
         case peer.ERROR:
             return Failure(number, value[0], list(value[1]))
         case peer.DOWN:
-            return Down(*value)
+            return WorkerDown(*value)
         case peer.HELLO:
             return LinkHello(*value)
         case peer.SHM_BODY:

@@ -42,7 +42,7 @@ class Failure(msgspec.Struct, array_like=True, tag=link.ERROR, frozen=True):
     arguments: list[Any]
 
 
-class Down(msgspec.Struct, array_like=True, tag=link.DOWN, frozen=True):
+class WorkerDown(msgspec.Struct, array_like=True, tag=link.DOWN, frozen=True):
     """The worker's last word: why it ends."""
 
     reason: str
@@ -54,13 +54,13 @@ LinkAnswer: TypeAlias = Reply | Failure
 Beside: TypeAlias = ShmOffer | ShmBody
 """What tells of a large message that is not in the pipe."""
 
-Message: TypeAlias = LinkHello | Reply | Failure | Down | Beside
+Message: TypeAlias = LinkHello | Reply | Failure | WorkerDown | Beside
 
 ROOM: Final = -1
 """The number of an answer to nobody's call: there is room for a large message."""
 
 _decode: Final = msgspec.msgpack.Decoder(
-    LinkHello | Reply | Failure | Down, ext_hook=revived
+    LinkHello | Reply | Failure | WorkerDown, ext_hook=revived
 ).decode
 _NUMBERED: Final = {link.REPLY: 3, link.ERROR: 4}
 
@@ -80,7 +80,7 @@ class LinkProtocol(abc.ABC):
 
     def __init__(self) -> None:
         self.hello: LinkHello | None = None
-        self.down: Down | None = None
+        self.down: WorkerDown | None = None
         self.max_frame = MAX_FRAME
         self._frames = FrameDecoder()
 
@@ -145,7 +145,7 @@ class LinkProtocol(abc.ABC):
         match message:
             case Reply() | Failure():
                 return [message]
-            case Down():
+            case WorkerDown():
                 self.down = message
             case LinkHello():
                 self._receive_hello(message)
@@ -227,9 +227,9 @@ class ClientProtocol(LinkProtocol):
         """Return a message for `handle_info`."""
         return pack_request((link.INFO, message), self.max_frame)
 
-    def _decoded(self, body: Body) -> LinkHello | Reply | Failure | Down:
+    def _decoded(self, body: Body) -> LinkHello | Reply | Failure | WorkerDown:
         try:
-            message: LinkHello | Reply | Failure | Down = _decode(body)
+            message: LinkHello | Reply | Failure | WorkerDown = _decode(body)
         except Exception as error:  # noqa: BLE001  # whatever the value of an answer is
             return _unreadable(body, error)
         return message

@@ -5,7 +5,7 @@
 from typing import Any, Protocol, TypeVar
 
 from otpy.links.deadline import DEFAULT_TIMEOUT_S, within
-from otpy.wire.gateway import Statistics, Stopped
+from otpy.wire.gateway import Statistics, StopResult
 from otpy.wire.sys_messages import (
     CollectGarbage,
     DumpStacks,
@@ -26,7 +26,7 @@ class SysCaller(Protocol):
     def sys_call(self, name: str, request: SysRequest, deadline: float | None, shape: type[T]) -> T:
         """Ask a process, or the supervisor that watches it; raises `TooLate` and `NoProcess`."""
 
-    def stop_process(self, name: str, reason: object, deadline: float | None) -> Stopped:
+    def stop_process(self, name: str, reason: object, deadline: float | None) -> StopResult:
         """Have a process end in order, and tell how it ended; raises likewise."""
 
 

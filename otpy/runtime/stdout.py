@@ -16,7 +16,7 @@ _MESSAGE_BYTES: Final = 1 << 15
 _MAX_WAITING: Final = 1 << 18
 
 
-class Terminal:
+class NodeStdout:
     """The node's stdout as its processes write to it: without ever waiting for its reader.
 
     Stdout is a packet socket here, see `otpy.runtime.stdio`. What does not fit into it now waits;

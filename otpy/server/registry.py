@@ -13,12 +13,12 @@ from otpy.wire.codec import pack_value, unpack
 from otpy.wire.control import (
     MAX_REGISTERED,
     Entries,
-    Entry,
     Lookup,
     NodeAnswer,
     NodeOperation,
     Register,
     RegisterName,
+    RegistryEntry,
     Unregister,
 )
 from otpy.wire.keys import key_bytes
@@ -84,7 +84,7 @@ def dispatch(key: object, message: object, *, timeout: float | None = DEFAULT_TI
     return sum([others.send(each.who, message, timeout) for each in found])
 
 
-def _entries(key: object) -> tuple[Entry, ...]:
+def _entries(key: object) -> tuple[RegistryEntry, ...]:
     answer = _ask(Lookup(_checked(key_bytes(key))))
     assert isinstance(answer, Entries)
     return answer.entries

@@ -8,7 +8,7 @@ from otpy.system.descriptor import Descriptor
 from otpy.system.pipes import is_readable
 
 
-class Status(NamedTuple):
+class WaitStatus(NamedTuple):
     """How a process ended: by the signal named `signal`, or with exit status `code`."""
 
     signal: str
@@ -16,11 +16,11 @@ class Status(NamedTuple):
     peak_memory: int
 
 
-def reap(pid: int) -> Status:
+def reap(pid: int) -> WaitStatus:
     """Take the status of a child that has ended; its peak memory is in bytes."""
     _, wait_status, usage = os.wait4(pid, 0)
     code = os.waitstatus_to_exitcode(wait_status)
-    return Status(signal_name(-code) if code < 0 else "", max(code, 0), usage.ru_maxrss * 1024)
+    return WaitStatus(signal_name(-code) if code < 0 else "", max(code, 0), usage.ru_maxrss * 1024)
 
 
 def signal_name(number: int) -> str:

@@ -75,7 +75,7 @@ class OpenLink:
     peer: Address | None = None
 
 
-class Down(NamedTuple):
+class DownNotification(NamedTuple):
     """Process `who`, which the receiver monitors by `number`, has ended."""
 
     number: int
@@ -83,7 +83,7 @@ class Down(NamedTuple):
     reason: str
 
 
-class Exit(NamedTuple):
+class ExitNotification(NamedTuple):
     """Process `who`, which the receiver is linked to, has ended."""
 
     who: Address
@@ -95,7 +95,7 @@ class Notify(NamedTuple):
 
     path: Path
     incarnation: int
-    notification: Down | Exit
+    notification: DownNotification | ExitNotification
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +195,7 @@ class Answered:
     """The answer to an `Ask`, or why a link could not be opened. `pids` are the children's."""
 
     token: int
-    answer: "Answer | RawReply | OtpyError | Lost"
+    answer: "Answer | RawReply | OtpyError | LinkLost"
     pids: dict[str, int]
 
 
@@ -218,7 +218,7 @@ class RawReply:
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
+class LinkLost:
     """A supervisor on the way ended before it had passed the ends of the link on: try again."""
 
 
@@ -261,21 +261,21 @@ class AskProcess(NamedTuple):
     starting: bool = False
 
 
-class Monitor(NamedTuple):
-    """Send a `Down` with this number once process `name` has ended; at once if it has none."""
+class MonitorTo(NamedTuple):
+    """Notify the sender, with this number, once process `name` has ended, or is not there."""
 
     number: int
     name: str
 
 
 class Demonitor(NamedTuple):
-    """Send no `Down` with this number any more."""
+    """Undo the `MonitorTo` of this number."""
 
     number: int
 
 
 class LinkTo(NamedTuple):
-    """When the sender or process `name` ends, the other gets an `Exit`.
+    """When the sender or process `name` ends, the other gets an `ExitNotification`.
 
     If there is none, the sender gets one at once if it traps exits; else that is an error.
     """
@@ -319,7 +319,7 @@ class Lookup(NamedTuple):
     key: bytes
 
 
-class Entry(NamedTuple):
+class RegistryEntry(NamedTuple):
     """A process that is registered under a key, with a value in MessagePack."""
 
     who: Address
@@ -330,7 +330,7 @@ class Entry(NamedTuple):
 class Entries(NamedTuple):
     """Who is registered under a key, the first to register first."""
 
-    entries: tuple[Entry, ...]
+    entries: tuple[RegistryEntry, ...]
 
 
 NodeOperation: TypeAlias = (
@@ -338,7 +338,7 @@ NodeOperation: TypeAlias = (
     | Whereis
     | GetExitInfo
     | AskProcess
-    | Monitor
+    | MonitorTo
     | Demonitor
     | LinkTo
     | Unlink

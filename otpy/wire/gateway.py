@@ -109,7 +109,7 @@ class TreeRow(msgspec.Struct, frozen=True, kw_only=True):
         return self.state == "running" or (self.kind == "supervisor" and self.pid is not None)
 
 
-class Stopped(msgspec.Struct, frozen=True):
+class StopResult(msgspec.Struct, frozen=True):
     """How a process ended that was to be stopped, and with which reason it was to end."""
 
     reason: str

@@ -14,7 +14,7 @@ from otpy.core.messages import (
     Requested,
     SetTimer,
     Started,
-    StartFailed,
+    StartFailure,
     Stop,
     TimedOut,
 )
@@ -89,7 +89,7 @@ class Machine:
         return self.hear(Ignored(id_, self.incarnation(id_)))
 
     def failed(self, id_: str, reason: ExitReason = BROKEN) -> tuple[Action, ...]:
-        return self.hear(StartFailed(id_, self.incarnation(id_), reason))
+        return self.hear(StartFailure(id_, self.incarnation(id_), reason))
 
     def exited(self, id_: str, reason: ExitReason = Killed()) -> tuple[Action, ...]:  # noqa: B008
         return self.hear(Exited(id_, self.incarnation(id_), reason))

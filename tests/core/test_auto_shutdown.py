@@ -9,8 +9,8 @@ from otpy.core.messages import (
     Emit,
     GiveUp,
     Removed,
-    Reply,
     Restarting,
+    SendReply,
     Start,
     TerminateChild,
 )
@@ -53,7 +53,7 @@ def test_the_end_of_another_child_ends_nothing() -> None:
 def test_terminate_child_never_ends_the_supervisor() -> None:
     supervisor = running(A, S, auto_shutdown=ANY)
     supervisor.ask(1, TerminateChild("s"))
-    assert supervisor.exited("s", Normal()) == (Reply(1, Done("s")),)
+    assert supervisor.exited("s", Normal()) == (SendReply(1, Done("s")),)
 
 
 def test_all_significant_waits_for_the_last() -> None:
@@ -73,7 +73,7 @@ def test_all_significant_is_not_met_by_terminating_the_last() -> None:
     supervisor = running(S, S2, auto_shutdown=ALL)
     supervisor.exited("s", Normal())
     supervisor.ask(1, TerminateChild("s2"))
-    assert supervisor.exited("s2", Shutdown()) == (Reply(1, Done("s2")),)
+    assert supervisor.exited("s2", Shutdown()) == (SendReply(1, Done("s2")),)
 
 
 def test_all_significant_counts_a_child_between_two_tries_as_running() -> None:

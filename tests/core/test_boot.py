@@ -6,8 +6,8 @@ from otpy.core.messages import (
     Emit,
     GiveUp,
     Removed,
-    Reply,
     Restarting,
+    SendReply,
     Start,
     StopAsked,
     Up,
@@ -53,7 +53,7 @@ def test_a_child_that_ignores_its_start_is_kept_undefined() -> None:
     assert supervisor.ignored("a") == (Start(B, 1),)
     supervisor.started("b")
     assert supervisor.ask(1, WhichChildren()) == (
-        Reply(
+        SendReply(
             1,
             Children(
                 (ChildRow("b", "running", "worker", 1), ChildRow("a", "undefined", "worker", 1))
@@ -96,7 +96,7 @@ def test_requests_wait_until_the_boot_is_over() -> None:
     assert supervisor.ask(1, WhichChildren()) == ()
     assert supervisor.started("a") == (
         Up(),
-        Reply(1, Children((ChildRow("a", "running", "worker", 1),))),
+        SendReply(1, Children((ChildRow("a", "running", "worker", 1),))),
     )
 
 

@@ -19,10 +19,10 @@ from otpy.core.messages import (
     Kill,
     NotStarted,
     Removed,
-    Reply,
     RestartChild,
     Restarting,
     Results,
+    SendReply,
     SetTimer,
     Start,
     StartChild,
@@ -78,9 +78,9 @@ def dynamic(
 def test_it_boots_without_children_and_start_child_adds_them() -> None:
     supervisor = dynamic()
     assert supervisor.ask(1, StartChild(A)) == (Emit(Added(A)), Start(A, 1))
-    assert supervisor.started("a") == (Reply(1, Done("a", 1)),)
-    assert supervisor.ask(2, GetChildSpec("a")) == (Reply(2, A),)
-    assert supervisor.ask(3, CountChildren()) == (Reply(3, ChildCounts(1, 1, 0, 1)),)
+    assert supervisor.started("a") == (SendReply(1, Done("a", 1)),)
+    assert supervisor.ask(2, GetChildSpec("a")) == (SendReply(2, A),)
+    assert supervisor.ask(3, CountChildren()) == (SendReply(3, ChildCounts(1, 1, 0, 1)),)
 
 
 def test_only_the_child_that_ended_is_restarted() -> None:
@@ -93,15 +93,15 @@ def test_a_child_that_is_not_restarted_leaves_no_spec() -> None:
     supervisor = dynamic(TRANSIENT, child("t", Restart.TEMPORARY))
     assert supervisor.exited("a", Normal()) == (Emit(Removed("a")),)
     assert supervisor.exited("t", Killed()) == (Emit(Removed("t")),)
-    assert supervisor.ask(1, CountChildren()) == (Reply(1, ChildCounts(0, 0, 0, 0)),)
+    assert supervisor.ask(1, CountChildren()) == (SendReply(1, ChildCounts(0, 0, 0, 0)),)
     supervisor.ask(2, StartChild(TRANSIENT))
-    assert supervisor.started("a") == (Reply(2, Done("a", 2)),)
+    assert supervisor.started("a") == (SendReply(2, Done("a", 2)),)
 
 
 def test_a_child_that_ignores_its_start_is_not_kept() -> None:
     supervisor = dynamic()
     supervisor.ask(1, StartChild(A))
-    assert supervisor.ignored("a") == (Emit(Removed("a")), Reply(1, Done("a")))
+    assert supervisor.ignored("a") == (Emit(Removed("a")), SendReply(1, Done("a")))
 
 
 def test_a_child_that_ignores_its_restart_is_removed() -> None:
@@ -114,7 +114,7 @@ def test_a_child_that_ignores_its_restart_is_removed() -> None:
 def test_a_start_that_fails_is_private() -> None:
     supervisor = dynamic(A)
     supervisor.ask(1, StartChild(B))
-    assert supervisor.failed("b") == (Emit(Removed("b")), Reply(1, NotStarted(BROKEN)))
+    assert supervisor.failed("b") == (Emit(Removed("b")), SendReply(1, NotStarted(BROKEN)))
 
 
 def test_a_restart_that_fails_is_tried_again_until_there_were_too_many() -> None:
@@ -133,33 +133,33 @@ def test_a_restart_that_fails_is_tried_again_until_there_were_too_many() -> None
 def test_terminate_child_forgets_the_spec() -> None:
     supervisor = dynamic(A)
     assert supervisor.ask(1, TerminateChild("a")) == asked_to_stop("a")
-    assert supervisor.exited("a", Shutdown()) == (Emit(Removed("a")), Reply(1, Done("a")))
+    assert supervisor.exited("a", Shutdown()) == (Emit(Removed("a")), SendReply(1, Done("a")))
     for request in (TerminateChild("a"), RestartChild("a"), DeleteChild("a"), GetChildSpec("a")):
-        assert supervisor.ask(2, request) == (Reply(2, Denied("not_found")),)
+        assert supervisor.ask(2, request) == (SendReply(2, Denied("not_found")),)
 
 
 def test_a_child_that_is_there_runs_so_that_restart_and_delete_are_refused() -> None:
     supervisor = dynamic(A)
-    assert supervisor.ask(1, RestartChild("a")) == (Reply(1, Denied("running")),)
-    assert supervisor.ask(2, DeleteChild("a")) == (Reply(2, Denied("running")),)
+    assert supervisor.ask(1, RestartChild("a")) == (SendReply(1, Denied("running")),)
+    assert supervisor.ask(2, DeleteChild("a")) == (SendReply(2, Denied("running")),)
 
 
 def test_terminate_child_ends_the_retries_of_a_restart() -> None:
     supervisor = dynamic(A)
     supervisor.exited("a")
     supervisor.ask(1, TerminateChild("a"))
-    assert supervisor.failed("a") == (Emit(Removed("a")), Reply(1, Done("a")))
+    assert supervisor.failed("a") == (Emit(Removed("a")), SendReply(1, Done("a")))
 
 
 def test_an_id_is_unique() -> None:
     supervisor = dynamic(A)
-    assert supervisor.ask(1, StartChild(A)) == (Reply(1, Denied("already_started")),)
+    assert supervisor.ask(1, StartChild(A)) == (SendReply(1, Denied("already_started")),)
 
 
 def test_a_significant_child_is_refused() -> None:
     spec = child("s", Restart.TRANSIENT, significant=True)
     (answer,) = dynamic().ask(1, StartChild(spec))
-    assert isinstance(answer, Reply)
+    assert isinstance(answer, SendReply)
     assert isinstance(answer.answer, Denied)
     assert answer.answer.reason == "bad_combination"
 
@@ -167,7 +167,7 @@ def test_a_significant_child_is_refused() -> None:
 def test_max_children_is_the_limit() -> None:
     supervisor = dynamic(A, B, max_children=2)
     full = Denied("max_children", "2 of 2 children")
-    assert supervisor.ask(1, StartChild(C)) == (Reply(1, full),)
+    assert supervisor.ask(1, StartChild(C)) == (SendReply(1, full),)
     supervisor.ask(2, TerminateChild("a"))
     supervisor.exited("a", Shutdown())
     assert supervisor.ask(3, StartChild(C)) == (Emit(Added(C)), Start(C, 1))
@@ -175,14 +175,14 @@ def test_max_children_is_the_limit() -> None:
 
 def test_max_children_of_zero_allows_none() -> None:
     (answer,) = dynamic(max_children=0).ask(1, StartChild(A))
-    assert answer == Reply(1, Denied("max_children", "0 of 0 children"))
+    assert answer == SendReply(1, Denied("max_children", "0 of 0 children"))
 
 
 def test_max_children_counts_those_that_are_restarting() -> None:
     supervisor = dynamic(A, max_children=1)
     supervisor.exited("a")
     supervisor.ask(1, StartChild(B))
-    assert supervisor.started("a") == (Reply(1, Denied("max_children", "1 of 1 children")),)
+    assert supervisor.started("a") == (SendReply(1, Denied("max_children", "1 of 1 children")),)
 
 
 # ---- many at once ------------------------------------------------------------------------------
@@ -196,21 +196,21 @@ def test_many_are_terminated_at_once_and_answered_together() -> None:
     )
     assert supervisor.exited("a", Shutdown()) == (Emit(Removed("a")),)
     results = Results((Done("a"), Denied("not_found"), Done("c")))
-    assert supervisor.exited("c", Killed()) == (Emit(Removed("c")), Reply(1, results))
-    assert supervisor.ask(2, CountChildren()) == (Reply(2, ChildCounts(1, 1, 0, 1)),)
+    assert supervisor.exited("c", Killed()) == (Emit(Removed("c")), SendReply(1, results))
+    assert supervisor.ask(2, CountChildren()) == (SendReply(2, ChildCounts(1, 1, 0, 1)),)
 
 
 def test_one_that_is_named_twice_is_stopped_once() -> None:
     supervisor = dynamic(A)
     assert supervisor.ask(1, TerminateChildren(("a", "a"))) == asked_to_stop("a")
     results = Results((Done("a"), Done("a")))
-    assert supervisor.exited("a", Shutdown())[-1] == Reply(1, results)
+    assert supervisor.exited("a", Shutdown())[-1] == SendReply(1, results)
 
 
 def test_many_that_are_not_there_are_answered_at_once() -> None:
     nobody = Results((Denied("not_found"),))
-    assert dynamic(A).ask(1, TerminateChildren(("x",))) == (Reply(1, nobody),)
-    assert dynamic(A).ask(1, TerminateChildren(())) == (Reply(1, Results(())),)
+    assert dynamic(A).ask(1, TerminateChildren(("x",))) == (SendReply(1, nobody),)
+    assert dynamic(A).ask(1, TerminateChildren(())) == (SendReply(1, Results(())),)
 
 
 def test_a_stop_asks_the_rest_while_many_are_being_terminated() -> None:
@@ -295,7 +295,7 @@ def made(id_: str, *args: object) -> ChildSpec:
 
 def refusal(supervisor: Machine, request: StartChild | StartCopy) -> str:
     (reply,) = supervisor.ask(99, request)
-    assert isinstance(reply, Reply)
+    assert isinstance(reply, SendReply)
     assert isinstance(reply.answer, Denied)
     assert reply.answer.reason == "bad_combination"
     return reply.answer.detail
@@ -305,7 +305,7 @@ def test_arguments_are_added_to_those_of_the_template_and_kept_for_restarts() ->
     supervisor = dynamic(template=WORK)
     spec = made("worker-1", 1, 2, "x")
     assert supervisor.ask(1, StartCopy(args=(2, "x"))) == (Emit(Added(spec)), Start(spec, 1))
-    assert supervisor.started("worker-1") == (Reply(1, Done("worker-1", 1)),)
+    assert supervisor.started("worker-1") == (SendReply(1, Done("worker-1", 1)),)
     assert supervisor.exited("worker-1")[-1] == Start(spec, 2)
 
 
@@ -314,11 +314,11 @@ def test_ids_are_given_once_for_good() -> None:
     for number in (1, 2, 3):
         supervisor.ask(number, StartCopy())
         assert supervisor.started(f"worker-{number}") == (
-            Reply(number, Done(f"worker-{number}", 1)),
+            SendReply(number, Done(f"worker-{number}", 1)),
         )
     supervisor.exited("worker-3", Normal())
     supervisor.ask(4, StartCopy())
-    assert supervisor.started("worker-4") == (Reply(4, Done("worker-4", 1)),)
+    assert supervisor.started("worker-4") == (SendReply(4, Done("worker-4", 1)),)
 
 
 def test_ids_that_were_given_by_others_or_in_an_earlier_life_are_passed_over() -> None:
@@ -333,8 +333,8 @@ def test_ids_that_were_given_by_others_or_in_an_earlier_life_are_passed_over() -
 def test_an_id_may_be_told_and_is_unique() -> None:
     supervisor = dynamic(template=WORK)
     supervisor.ask(1, StartCopy("mine"))
-    assert supervisor.started("mine") == (Reply(1, Done("mine", 1)),)
-    assert supervisor.ask(2, StartCopy("mine")) == (Reply(2, Denied("already_started")),)
+    assert supervisor.started("mine") == (SendReply(1, Done("mine", 1)),)
+    assert supervisor.ask(2, StartCopy("mine")) == (SendReply(2, Denied("already_started")),)
 
 
 def test_keyword_arguments_go_beside_those_of_the_template() -> None:
@@ -366,7 +366,7 @@ def test_max_children_counts_copies() -> None:
     supervisor.ask(1, StartCopy())
     supervisor.started("worker-1")
     full = Denied("max_children", "1 of 1 children")
-    assert supervisor.ask(2, StartCopy()) == (Reply(2, full),)
+    assert supervisor.ask(2, StartCopy()) == (SendReply(2, full),)
 
 
 def test_nothing_is_remembered_of_an_id_that_is_given_once() -> None:

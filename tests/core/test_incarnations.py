@@ -15,7 +15,7 @@ from otpy.core.messages import (
     Start,
     StartChild,
     Started,
-    StartFailed,
+    StartFailure,
     TerminateChild,
     TimedOut,
 )
@@ -27,7 +27,7 @@ def news_of(id_: str, incarnation: int) -> list[Event]:
     return [
         Started(id_, incarnation),
         Ignored(id_, incarnation),
-        StartFailed(id_, incarnation, BROKEN),
+        StartFailure(id_, incarnation, BROKEN),
         Exited(id_, incarnation, Killed()),
         TimedOut(id_, incarnation),
     ]

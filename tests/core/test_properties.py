@@ -25,7 +25,7 @@ from otpy.core.messages import (
     StartChild,
     StartCopy,
     Started,
-    StartFailed,
+    StartFailure,
     StopAsked,
     TerminateChild,
     TerminateChildren,
@@ -137,7 +137,7 @@ class AnySupervisor(RuleBasedStateMachine):
         if outcome == "ignored":
             self.tell(Ignored(id_, incarnation))
         else:
-            self.tell(StartFailed(id_, incarnation, reason))
+            self.tell(StartFailure(id_, incarnation, reason))
 
     @precondition(lambda self: self.running)
     @rule(pick=picks, reason=reasons)
@@ -171,8 +171,8 @@ class AnySupervisor(RuleBasedStateMachine):
         self.tell_old(id_, last - back, kind(id_, last - back))
 
     @precondition(lambda self: self.last_number)
-    @rule(pick=picks, kind=st.sampled_from([Exited, StartFailed]), back=st.integers(0, 2))
-    def old_end_arrives(self, pick: int, kind: type[Exited | StartFailed], back: int) -> None:
+    @rule(pick=picks, kind=st.sampled_from([Exited, StartFailure]), back=st.integers(0, 2))
+    def old_end_arrives(self, pick: int, kind: type[Exited | StartFailure], back: int) -> None:
         id_, last = sorted(self.last_number.items())[pick % len(self.last_number)]
         self.tell_old(id_, last - back, kind(id_, last - back, Killed()))
 

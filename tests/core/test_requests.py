@@ -14,9 +14,9 @@ from otpy.core.messages import (
     GetChildSpec,
     NotStarted,
     Removed,
-    Reply,
     RestartChild,
     Results,
+    SendReply,
     Start,
     StartChild,
     StopAsked,
@@ -37,7 +37,7 @@ TEMPORARY = child("t", Restart.TEMPORARY)
 def test_start_child_adds_the_spec_at_the_end_and_answers_when_it_is_up() -> None:
     supervisor = running(A)
     assert supervisor.ask(1, StartChild(B)) == (Emit(Added(B)), Start(B, 1))
-    assert supervisor.started("b") == (Reply(1, Done("b", 1)),)
+    assert supervisor.started("b") == (SendReply(1, Done("b", 1)),)
     assert supervisor.hear(StopAsked()) == asked_to_stop("b")
 
 
@@ -45,15 +45,15 @@ def test_start_child_of_a_present_id_is_refused() -> None:
     supervisor = running(A, B)
     supervisor.ask(1, TerminateChild("b"))
     supervisor.exited("b", Shutdown())
-    assert supervisor.ask(2, StartChild(A)) == (Reply(2, Denied("already_started")),)
-    assert supervisor.ask(3, StartChild(B)) == (Reply(3, Denied("already_present")),)
+    assert supervisor.ask(2, StartChild(A)) == (SendReply(2, Denied("already_started")),)
+    assert supervisor.ask(3, StartChild(B)) == (SendReply(3, Denied("already_present")),)
 
 
 def test_start_child_that_fails_is_private() -> None:
     supervisor = running(A, strategy=Strategy.ONE_FOR_ALL, max_restarts=0)
     supervisor.ask(1, StartChild(B))
-    assert supervisor.failed("b") == (Emit(Removed("b")), Reply(1, NotStarted(BROKEN)))
-    assert supervisor.ask(2, GetChildSpec("b")) == (Reply(2, Denied("not_found")),)
+    assert supervisor.failed("b") == (Emit(Removed("b")), SendReply(1, NotStarted(BROKEN)))
+    assert supervisor.ask(2, GetChildSpec("b")) == (SendReply(2, Denied("not_found")),)
 
 
 def test_start_child_of_a_supervisor_that_fails_says_which_child_did() -> None:
@@ -62,35 +62,35 @@ def test_start_child_of_a_supervisor_that_fails_says_which_child_did() -> None:
     supervisor.ask(1, StartChild(POOL))
     assert supervisor.failed("pool", reason) == (
         Emit(Removed("pool")),
-        Reply(1, NotStarted(reason)),
+        SendReply(1, NotStarted(reason)),
     )
 
 
 def test_start_child_keeps_the_spec_of_a_child_that_ignores() -> None:
     supervisor = running()
     supervisor.ask(1, StartChild(A))
-    assert supervisor.ignored("a") == (Reply(1, Done("a")),)
-    assert supervisor.ask(2, GetChildSpec("a")) == (Reply(2, A),)
+    assert supervisor.ignored("a") == (SendReply(1, Done("a")),)
+    assert supervisor.ask(2, GetChildSpec("a")) == (SendReply(2, A),)
 
 
 def test_start_child_forgets_a_temporary_child_that_ignores() -> None:
     supervisor = running()
     supervisor.ask(1, StartChild(TEMPORARY))
-    assert supervisor.ignored("t") == (Emit(Removed("t")), Reply(1, Done("t")))
+    assert supervisor.ignored("t") == (Emit(Removed("t")), SendReply(1, Done("t")))
 
 
 def test_start_child_checks_that_significant_fits() -> None:
     significant = child("a", Restart.TRANSIENT, significant=True)
     permanent = child("a", significant=True)
     assert running().ask(1, StartChild(significant)) == (
-        Reply(
+        SendReply(
             1,
             Denied("bad_combination", "a significant child needs a supervisor with auto_shutdown"),
         ),
     )
     shutting = running(auto_shutdown=AutoShutdown.ANY_SIGNIFICANT)
     assert shutting.ask(1, StartChild(permanent)) == (
-        Reply(1, Denied("bad_combination", "a significant child may not be permanent")),
+        SendReply(1, Denied("bad_combination", "a significant child may not be permanent")),
     )
     assert shutting.ask(2, StartChild(significant)) == (
         Emit(Added(significant)),
@@ -104,30 +104,30 @@ def test_start_child_checks_that_significant_fits() -> None:
 def test_terminate_child_stops_it_and_keeps_its_spec() -> None:
     supervisor = running(A)
     assert supervisor.ask(1, TerminateChild("a")) == asked_to_stop("a")
-    assert supervisor.exited("a", Shutdown()) == (Reply(1, Done("a")),)
-    assert supervisor.ask(2, TerminateChild("a")) == (Reply(2, Done("a")),)
-    assert supervisor.ask(3, GetChildSpec("a")) == (Reply(3, A),)
+    assert supervisor.exited("a", Shutdown()) == (SendReply(1, Done("a")),)
+    assert supervisor.ask(2, TerminateChild("a")) == (SendReply(2, Done("a")),)
+    assert supervisor.ask(3, GetChildSpec("a")) == (SendReply(3, A),)
 
 
 def test_terminate_child_forgets_a_temporary_child() -> None:
     supervisor = running(TEMPORARY)
     supervisor.ask(1, TerminateChild("t"))
-    assert supervisor.exited("t", Shutdown()) == (Emit(Removed("t")), Reply(1, Done("t")))
+    assert supervisor.exited("t", Shutdown()) == (Emit(Removed("t")), SendReply(1, Done("t")))
 
 
 def test_restart_child_is_refused_while_it_runs() -> None:
-    assert running(A).ask(1, RestartChild("a")) == (Reply(1, Denied("running")),)
+    assert running(A).ask(1, RestartChild("a")) == (SendReply(1, Denied("running")),)
 
 
 def test_restart_child_that_fails_keeps_the_spec() -> None:
     supervisor = running(child("x", Restart.TRANSIENT), max_restarts=0)
     supervisor.exited("x", Normal())
     supervisor.ask(1, RestartChild("x"))
-    assert supervisor.failed("x") == (Reply(1, NotStarted(BROKEN)),)
+    assert supervisor.failed("x") == (SendReply(1, NotStarted(BROKEN)),)
     supervisor.ask(2, RestartChild("x"))
-    assert supervisor.ignored("x") == (Reply(2, Done("x")),)
+    assert supervisor.ignored("x") == (SendReply(2, Done("x")),)
     supervisor.ask(3, RestartChild("x"))
-    assert supervisor.started("x") == (Reply(3, Done("x", 4)),)
+    assert supervisor.started("x") == (SendReply(3, Done("x", 4)),)
 
 
 def test_restarts_by_hand_are_free() -> None:
@@ -136,16 +136,16 @@ def test_restarts_by_hand_are_free() -> None:
         supervisor.ask(1, TerminateChild("a"))
         supervisor.exited("a", Shutdown())
         assert supervisor.ask(2, RestartChild("a")) == (Start(A, life + 1),)
-        assert supervisor.started("a") == (Reply(2, Done("a", life + 1)),)
+        assert supervisor.started("a") == (SendReply(2, Done("a", life + 1)),)
 
 
 def test_delete_child_forgets_a_stopped_child_only() -> None:
     supervisor = running(A)
-    assert supervisor.ask(1, DeleteChild("a")) == (Reply(1, Denied("running")),)
+    assert supervisor.ask(1, DeleteChild("a")) == (SendReply(1, Denied("running")),)
     supervisor.ask(2, TerminateChild("a"))
     supervisor.exited("a", Shutdown())
-    assert supervisor.ask(3, DeleteChild("a")) == (Emit(Removed("a")), Reply(3, Done("a")))
-    assert supervisor.ask(4, DeleteChild("a")) == (Reply(4, Denied("not_found")),)
+    assert supervisor.ask(3, DeleteChild("a")) == (Emit(Removed("a")), SendReply(3, Done("a")))
+    assert supervisor.ask(4, DeleteChild("a")) == (SendReply(4, Denied("not_found")),)
 
 
 def test_restart_child_keeps_the_place_and_a_new_start_child_goes_to_the_end() -> None:
@@ -159,7 +159,7 @@ def test_restart_child_keeps_the_place_and_a_new_start_child_goes_to_the_end() -
     supervisor.ask(4, StartChild(A))
     supervisor.started("a")
     assert supervisor.ask(5, WhichChildren()) == (
-        Reply(
+        SendReply(
             5,
             Children(
                 (
@@ -180,7 +180,7 @@ def test_nothing_is_found_under_an_unknown_id() -> None:
         DeleteChild("z"),
         GetChildSpec("z"),
     ):
-        assert supervisor.ask(1, request) == (Reply(1, Denied("not_found")),)
+        assert supervisor.ask(1, request) == (SendReply(1, Denied("not_found")),)
 
 
 # ---- which_children, count_children ------------------------------------------------------------
@@ -191,7 +191,7 @@ def test_count_children_counts_supervisors_alive_or_not() -> None:
     supervisor.ask(1, TerminateChild("pool"))
     supervisor.exited("pool", Shutdown())
     assert supervisor.ask(2, CountChildren()) == (
-        Reply(2, ChildCounts(specs=2, active=1, supervisors=1, workers=1)),
+        SendReply(2, ChildCounts(specs=2, active=1, supervisors=1, workers=1)),
     )
 
 
@@ -206,16 +206,16 @@ def test_a_child_whose_end_waits_in_the_mailbox_is_listed_but_not_active() -> No
     supervisor.exited("a")
     actions = supervisor.exited("b", Shutdown())
     assert actions[:5] == (
-        Reply(1, Done("b")),
-        Reply(
+        SendReply(1, Done("b")),
+        SendReply(
             2,
             Children(
                 (ChildRow("b", "undefined", "worker", 1), ChildRow("a", "running", "worker", 1))
             ),
         ),
-        Reply(3, ChildCounts(specs=2, active=0, supervisors=0, workers=2)),
-        Reply(4, Denied("running")),
-        Reply(5, Denied("already_started")),
+        SendReply(3, ChildCounts(specs=2, active=0, supervisors=0, workers=2)),
+        SendReply(4, Denied("running")),
+        SendReply(5, Denied("already_started")),
     )
 
 
@@ -224,10 +224,10 @@ def test_requests_are_served_in_the_order_they_came() -> None:
     supervisor.ask(1, StartChild(A))
     supervisor.ask(2, StartChild(B))
     supervisor.ask(3, CountChildren())
-    assert supervisor.started("a") == (Reply(1, Done("a", 1)), Emit(Added(B)), Start(B, 1))
+    assert supervisor.started("a") == (SendReply(1, Done("a", 1)), Emit(Added(B)), Start(B, 1))
     assert supervisor.started("b") == (
-        Reply(2, Done("b", 1)),
-        Reply(3, ChildCounts(specs=2, active=2, supervisors=0, workers=2)),
+        SendReply(2, Done("b", 1)),
+        SendReply(3, ChildCounts(specs=2, active=2, supervisors=0, workers=2)),
     )
 
 
@@ -239,4 +239,4 @@ def test_terminate_children_stops_one_after_another_latest_first() -> None:
     assert supervisor.ask(1, TerminateChildren(("a", "c", "x"))) == asked_to_stop("c")
     assert supervisor.exited("c", Shutdown()) == asked_to_stop("a")
     results = Results((Done("a"), Done("c"), Denied("not_found")))
-    assert supervisor.exited("a", Shutdown()) == (Reply(1, results),)
+    assert supervisor.exited("a", Shutdown()) == (SendReply(1, results),)

@@ -11,10 +11,10 @@ from otpy.core.messages import (
     Done,
     Emit,
     GiveUp,
-    Reply,
     Request,
     RestartChild,
     Restarting,
+    SendReply,
     Start,
     StartChild,
     StopAsked,
@@ -74,16 +74,16 @@ def test_requests_that_came_during_a_try_are_answered_before_the_next() -> None:
     for token, request in enumerate(requests):
         assert supervisor.ask(token, request) == ()
     assert supervisor.failed("a") == (
-        Reply(
+        SendReply(
             0,
             Children(
                 (ChildRow("b", "running", "worker", 1), ChildRow("a", "restarting", "worker", 2))
             ),
         ),
-        Reply(1, ChildCounts(specs=2, active=1, supervisors=0, workers=2)),
-        Reply(2, Denied("restarting")),
-        Reply(3, Denied("restarting")),
-        Reply(4, Denied("already_present")),
+        SendReply(1, ChildCounts(specs=2, active=1, supervisors=0, workers=2)),
+        SendReply(2, Denied("restarting")),
+        SendReply(3, Denied("restarting")),
+        SendReply(4, Denied("already_present")),
         Emit(Restarting("a", BROKEN, 2)),
         Start(A, 3),
     )
@@ -93,7 +93,7 @@ def test_terminate_child_ends_the_tries() -> None:
     supervisor = running(A)
     supervisor.exited("a")
     supervisor.ask(1, TerminateChild("a"))
-    assert supervisor.failed("a") == (Reply(1, Done("a")),)
+    assert supervisor.failed("a") == (SendReply(1, Done("a")),)
     assert supervisor.ask(2, RestartChild("a")) == (Start(A, 3),)
 
 
@@ -102,10 +102,10 @@ def test_after_terminate_child_the_rest_of_the_group_stays_down() -> None:
     supervisor.exited("b")
     supervisor.exited("c", Shutdown())
     supervisor.ask(1, TerminateChild("b"))
-    assert supervisor.failed("b") == (Reply(1, Done("b")),)
+    assert supervisor.failed("b") == (SendReply(1, Done("b")),)
     assert supervisor.ask(2, RestartChild("b")) == (Start(B, 3),)
-    assert supervisor.started("b") == (Reply(2, Done("b", 3)),)
-    assert supervisor.ask(3, CountChildren()) == (Reply(3, ChildCounts(3, 2, 0, 3)),)
+    assert supervisor.started("b") == (SendReply(2, Done("b", 3)),)
+    assert supervisor.ask(3, CountChildren()) == (SendReply(3, ChildCounts(3, 2, 0, 3)),)
 
 
 def test_a_sibling_that_died_during_a_try_comes_up_before_the_next() -> None:

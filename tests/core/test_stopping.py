@@ -10,8 +10,8 @@ from otpy.core.messages import (
     Halt,
     HaltAsked,
     Kill,
-    Reply,
     Requested,
+    SendReply,
     SetTimer,
     Start,
     StartChild,
@@ -87,7 +87,7 @@ def test_terminate_child_of_one_that_died_meanwhile_is_done_at_once() -> None:
     supervisor.ask(1, TerminateChild("b"))
     supervisor.ask(2, TerminateChild("a"))
     supervisor.exited("a")
-    assert supervisor.exited("b", Shutdown()) == (Reply(1, Done("b")), Reply(2, Done("a")))
+    assert supervisor.exited("b", Shutdown()) == (SendReply(1, Done("b")), SendReply(2, Done("a")))
 
 
 def test_a_second_stop_changes_nothing() -> None:

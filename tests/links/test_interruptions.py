@@ -71,7 +71,7 @@ class Echo:
         me = os.getpid()
         fds = (*ours, Descriptor(os.pidfd_open(me)))
         self.link = Link(fds, "echo", me, 1, node_pid=0, protocol=protocol)
-        self._there = connections.Link(*theirs, lambda _link, _blocked: None)
+        self._there = connections.IncomingLink(*theirs, lambda _link, _blocked: None)
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()
         self._number = 0

@@ -29,7 +29,7 @@ from otpy.core.messages import (
     Request,
     Requested,
     Started,
-    StartFailed,
+    StartFailure,
     StopAsked,
     TimedOut,
 )
@@ -214,7 +214,7 @@ class World:
             case "ignore":
                 self.post(parent, Ignored(spec.id, incarnation))
             case _:
-                self.post(parent, StartFailed(spec.id, incarnation, Stopped("init_failed")))
+                self.post(parent, StartFailure(spec.id, incarnation, Stopped("init_failed")))
 
     def stop_process(self, process: Process) -> None:
         if isinstance(process, Supervisor):
@@ -264,7 +264,7 @@ class World:
         if process.parent is None:
             self.end = reason
         elif isinstance(process, Supervisor) and not process.is_up:
-            self.post(process.parent, StartFailed(process.id, process.incarnation, reason))
+            self.post(process.parent, StartFailure(process.id, process.incarnation, reason))
         else:
             self.post(process.parent, Exited(process.id, process.incarnation, reason))
 

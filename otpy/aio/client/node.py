@@ -32,7 +32,7 @@ from otpy.links.protocol import ClientProtocol, LinkProtocol
 from otpy.system.descriptor import close_all
 from otpy.system.nodedir import NodeDir, can_be_name
 from otpy.wire import link as wire_link
-from otpy.wire.gateway import Statistics, Stopped, TreeRow
+from otpy.wire.gateway import Statistics, StopResult, TreeRow
 from otpy.wire.sys_messages import SysRequest
 
 if TYPE_CHECKING:
@@ -294,10 +294,10 @@ class Node(ClientTaskStarter):
             request.operation, arguments, deadline, shape=shape, repeatable=request.repeatable
         )
 
-    async def stop_process(self, name: str, reason: object, deadline: float | None) -> Stopped:
+    async def stop_process(self, name: str, reason: object, deadline: float | None) -> StopResult:
         """Have a process end in order, and tell how it ended; raises `TooLate`."""
         row = await self.ask_until("whereis", {"name": name}, deadline, shape=TreeRow)
-        return await self.ask_until("stop", stop_order(row, reason), deadline, shape=Stopped)
+        return await self.ask_until("stop", stop_order(row, reason), deadline, shape=StopResult)
 
     async def trace(self, name: str, deadline: float | None) -> TraceStream:
         """Trace a process; raises `NoProcess`, `ProcessDown` and `TooLate`."""

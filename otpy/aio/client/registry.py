@@ -14,7 +14,7 @@ from otpy.wire.codec import unpack
 from otpy.wire.keys import key_bytes
 
 
-class Entry(msgspec.Struct, array_like=True, frozen=True):
+class RegistryEntry(msgspec.Struct, array_like=True, frozen=True):
     """One registered process."""
 
     who: tuple[str, int]
@@ -40,8 +40,8 @@ async def dispatch(node: Asker[Ref], key: object, message: object, timeout: floa
     )
 
 
-async def _entries(node: Asker[Ref], key: object, timeout: float | None) -> list[Entry]:
-    return await node.ask("lookup", {"key": key_bytes(key)}, timeout, shape=list[Entry])
+async def _entries(node: Asker[Ref], key: object, timeout: float | None) -> list[RegistryEntry]:
+    return await node.ask("lookup", {"key": key_bytes(key)}, timeout, shape=list[RegistryEntry])
 
 
 class Monitor:

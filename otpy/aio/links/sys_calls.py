@@ -4,7 +4,7 @@ from typing import Any, Protocol, TypeVar
 
 from otpy.aio.links.deadline import within
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
-from otpy.wire.gateway import Statistics, Stopped
+from otpy.wire.gateway import Statistics, StopResult
 from otpy.wire.sys_messages import (
     CollectGarbage,
     DumpStacks,
@@ -27,7 +27,7 @@ class SysCaller(Protocol):
     ) -> T:
         """Ask a process, or the supervisor that watches it; raises `TooLate` and `NoProcess`."""
 
-    async def stop_process(self, name: str, reason: object, deadline: float | None) -> Stopped:
+    async def stop_process(self, name: str, reason: object, deadline: float | None) -> StopResult:
         """Have a process end in order, and tell how it ended; raises likewise."""
 
 

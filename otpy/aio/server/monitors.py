@@ -7,7 +7,7 @@ from otpy.errors import NoProcess
 from otpy.links.deadline import DEFAULT_TIMEOUT_S
 from otpy.links.messages import Down, Exit
 from otpy.server.context import current, next_monitor
-from otpy.wire.control import Demonitor, LinkTo, Monitor, Unlink, Whereis
+from otpy.wire.control import Demonitor, LinkTo, MonitorTo, Unlink, Whereis
 from otpy.wire.gateway import TreeRow
 
 
@@ -24,7 +24,7 @@ async def monitor(name: str) -> int:
         TypeError: The name is no string.
         OtpyError: This process is not a worker of a tree.
     """
-    operation = Monitor(next_monitor(), name)
+    operation = MonitorTo(next_monitor(), name)
     await peers().ask_node(operation, DEFAULT_TIMEOUT_S)
     return operation.number
 

@@ -13,12 +13,12 @@ from otpy.wire.codec import pack_value, unpack
 from otpy.wire.control import (
     MAX_REGISTERED,
     Entries,
-    Entry,
     Lookup,
     NodeAnswer,
     NodeOperation,
     Register,
     RegisterName,
+    RegistryEntry,
     Unregister,
 )
 from otpy.wire.keys import key_bytes
@@ -86,7 +86,7 @@ async def dispatch(
     return sum(await asyncio.gather(*[others.send(each.who, message, timeout) for each in found]))
 
 
-async def _entries(key: object) -> tuple[Entry, ...]:
+async def _entries(key: object) -> tuple[RegistryEntry, ...]:
     answer = await _ask(Lookup(_checked(key_bytes(key))))
     assert isinstance(answer, Entries)
     return answer.entries

@@ -27,7 +27,7 @@ from otpy.runtime.gateway.client_connection import Client
 from otpy.runtime.gateway.pending_requests import PendingRequest, PendingRequests
 from otpy.runtime.gateway.subscriptions import Subscriptions
 from otpy.runtime.recent_events import RecentEvents
-from otpy.runtime.stdout import Terminal
+from otpy.runtime.stdout import NodeStdout
 from otpy.runtime.supervisor_api import core_request
 from otpy.runtime.task_specs import task_spec
 from otpy.system.credentials import peer_of
@@ -99,7 +99,7 @@ class Gateway:
     ) -> None:
         self._loop = Loop()
         self._loop.survive = warn_of_failure
-        self._terminal = Terminal(self._loop)
+        self._stdout = NodeStdout(self._loop)
         self._directory, self._facts = directory, facts
         self._recent = recent
         self._subscriptions = Subscriptions(recent)
@@ -166,7 +166,7 @@ class Gateway:
         self._loop.watch(self._listener, self._accept)
 
     def _log(self, line: str) -> None:
-        self._terminal.write(f"otpy: gateway: {line}\n".encode())
+        self._stdout.write(f"otpy: gateway: {line}\n".encode())
 
     def _make_room(self) -> None:
         """Out of descriptors: drop the connection that has been silent for longest."""

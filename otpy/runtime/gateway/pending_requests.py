@@ -22,9 +22,9 @@ from otpy.wire.control import (
     Ask,
     Entries,
     Forget,
+    LinkLost,
     LinkOpened,
     Lookup,
-    Lost,
     NodeReply,
     NodeRequest,
     OpenLink,
@@ -194,7 +194,7 @@ class PendingRequests:
             pending.then()
             return
         match message.answer:
-            case Lost():
+            case LinkLost():
                 self._try_again(pending)
             case OtpyError() as error:
                 self._fail(pending, error)

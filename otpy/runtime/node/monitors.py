@@ -12,7 +12,7 @@ from otpy.errors import NoProcess
 from otpy.runtime.directory import Directory, Ended
 from otpy.runtime.directory import Entry as Process
 from otpy.runtime.exit_watch import ExitWatchers
-from otpy.wire.control import Address, Down, Exit, ExitInfo
+from otpy.wire.control import Address, DownNotification, ExitInfo, ExitNotification
 
 NO_PROCESS: Final = "noproc"
 """The reason of what was dead before it was monitored or linked to."""
@@ -31,7 +31,7 @@ class MonitorTable:
         self,
         directory: Directory,
         exit_watchers: ExitWatchers,
-        notify: Callable[[Address, Down | Exit], None],
+        notify: Callable[[Address, DownNotification | ExitNotification], None],
     ) -> None:
         self._directory, self._exit_watchers, self._notify = directory, exit_watchers, notify
         self._monitors: dict[Address, dict[int, Address]] = defaultdict(dict)
@@ -41,14 +41,14 @@ class MonitorTable:
         """Have `watcher` told when process `name` ends; at once if it has no process."""
         process = self._living(name)
         if process is None:
-            self._notify(watcher, Down(number, Address(name, 0), NO_PROCESS))
+            self._notify(watcher, DownNotification(number, Address(name, 0), NO_PROCESS))
             return
         who = Address(process.path, process.incarnation)
         self._monitors[watcher][number] = who
 
         def tell(exit_info: ExitInfo) -> None:
             self._forget_monitor(watcher, number)
-            self._notify(watcher, Down(number, who, exit_info.reason))
+            self._notify(watcher, DownNotification(number, who, exit_info.reason))
 
         self._exit_watchers.watch(who, tell, key=(watcher, number))
 
@@ -66,7 +66,7 @@ class MonitorTable:
         return who
 
     def link(self, one: Address, name: str, *, trap_exit: bool) -> None:
-        """Link two processes; one that traps exits gets an `Exit` if the other has ended.
+        """Link two processes; one that traps exits is notified if the other has ended.
 
         Raises:
             NoProcess: The other has ended, and this one does not trap exits.
@@ -75,7 +75,7 @@ class MonitorTable:
         if process is None:
             if not trap_exit:
                 raise NoProcess(f"{name!r} is not running")
-            self._notify(one, Exit(Address(name, 0), NO_PROCESS))
+            self._notify(one, ExitNotification(Address(name, 0), NO_PROCESS))
             return
         other = Address(process.path, process.incarnation)
         if other != one:  # a link to oneself is none
@@ -97,7 +97,7 @@ class MonitorTable:
                 self._exit_watchers.unwatch(watched, (who, number))
             for other in self._links.pop(who, ()):
                 self._drop_link(other, who)
-                self._notify(other, Exit(who, exit_info.reason))
+                self._notify(other, ExitNotification(who, exit_info.reason))
 
     def _drop_link(self, one: Address, other: Address) -> None:
         linked = self._links.get(one, set())

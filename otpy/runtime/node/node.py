@@ -152,7 +152,7 @@ class Node(Supervisor):
         outcome = complaint or "in order"
         stopped = NodeStopped(at=time.time(), path="@node", node=self._name, reason=outcome)
         self.deliver((stopped,))
-        self.terminal.finish(_LAST_LINES_S)
+        self.stdout.finish(_LAST_LINES_S)
         return complaint and f"{self._name} {complaint}"
 
     # ---- signals -----------------------------------------------------------------------------
@@ -200,7 +200,7 @@ class Node(Supervisor):
 
     def _say(self, complaint: str) -> None:
         line = one_line(f"otpy: {self._name}: {complaint}")
-        self.terminal.write(f"{line}\n".encode(errors="replace"))
+        self.stdout.write(f"{line}\n".encode(errors="replace"))
 
     # ---- as a supervisor ---------------------------------------------------------------------
 
@@ -274,7 +274,7 @@ class Node(Supervisor):
         self._files.journal.write(events)
         lines = [_line(event) for event in events if not isinstance(event, _QUIET)]
         if lines:
-            self.terminal.write("".join(lines).encode(errors="replace"))
+            self.stdout.write("".join(lines).encode(errors="replace"))
 
     # ---- why it ended ------------------------------------------------------------------------
 

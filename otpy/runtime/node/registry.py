@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from otpy.runtime.directory import Directory, Ended
 from otpy.system.wait import is_alive
-from otpy.wire.control import Address, Entry
+from otpy.wire.control import Address, RegistryEntry
 
 
 class Registry:
@@ -32,14 +32,14 @@ class Registry:
             del self._keys[who]
         self._drop(who, key)
 
-    def lookup(self, key: bytes) -> tuple[Entry, ...]:
+    def lookup(self, key: bytes) -> tuple[RegistryEntry, ...]:
         """Tell who is registered, the first to register first."""
         found = []
         for who, value in self._values.get(key, {}).items():
             process = self._directory.find(who.path)
             # Its supervisor may not have told yet that it is dead: the kernel knows.
             if process is not None and process.pid is not None and is_alive(process.pid):
-                found.append(Entry(who, process.pid, value))
+                found.append(RegistryEntry(who, process.pid, value))
         return tuple(found)
 
     def ended(self, ended: Iterable[Ended]) -> None:

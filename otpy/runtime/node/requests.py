@@ -23,13 +23,13 @@ from otpy.wire.control import (
     AskProcess,
     Connect,
     Demonitor,
-    Down,
+    DownNotification,
     Entries,
-    Exit,
+    ExitNotification,
     GetExitInfo,
     LinkTo,
     Lookup,
-    Monitor,
+    MonitorTo,
     NodeOperation,
     NodeReply,
     NodeRequest,
@@ -128,7 +128,7 @@ class RequestHandler:
         match operation:
             case Whereis(name=name):
                 return self._directory.resolve(name).row()
-            case Monitor(number=number, name=name):
+            case MonitorTo(number=number, name=name):
                 self._monitors.monitor(sender, number, name)
             case Demonitor(number=number):
                 self._monitors.demonitor(sender, number)
@@ -163,7 +163,7 @@ class RequestHandler:
         path, incarnation = sender
         self._publish(NameTaken(at=time.time(), path=path, incarnation=incarnation, taken=name))
 
-    def _notify(self, who: Address, notification: Down | Exit) -> None:
+    def _notify(self, who: Address, notification: DownNotification | ExitNotification) -> None:
         process = self._directory.find(who.path)
         if process is not None and process.kind not in ("worker", "command"):
             return  # they trap exits, and ignore the exits of processes that they did not start

@@ -25,9 +25,16 @@ from otpy.system.loop import Timer
 from otpy.system.message_socket import MessageSocket, SocketClosed, SocketFull
 from otpy.system.procfs import boot_time
 from otpy.system.python_end import CUT_SHORT
-from otpy.system.wait import Status, kill_group, send_signal, signal_name
+from otpy.system.wait import WaitStatus, kill_group, send_signal, signal_name
 from otpy.system.warnings import warn
-from otpy.wire.control import Address, Down, Exit, Exiting, HaltNow, ShutDown
+from otpy.wire.control import (
+    Address,
+    DownNotification,
+    Exiting,
+    ExitNotification,
+    HaltNow,
+    ShutDown,
+)
 from otpy.wire.gateway import Statistics
 
 
@@ -113,12 +120,12 @@ class Child:
         # One that was stopped by SIGSTOP would neither read nor be signalled.
         send_signal(self.pidfd, signal.SIGCONT)
 
-    def pass_on(self, status: Status) -> None:
+    def pass_on(self, status: WaitStatus) -> None:
         """Signal the rest of its group, unless that is its own business or was done."""
         if not self.spec.stop_group and not self._handled_its_signal(status):
             self._signal_group()
 
-    def _handled_its_signal(self, status: Status) -> bool:
+    def _handled_its_signal(self, status: WaitStatus) -> bool:
         """Whether a handler of the program's own has ended it: it said what its group is to do."""
         if self.trap_exit or status.signal or status.code == self._code_of_signal:
             return False
@@ -164,14 +171,14 @@ class Child:
         else:
             self._kill()
 
-    def deliver(self, notification: Down | Exit) -> None:
+    def deliver(self, notification: DownNotification | ExitNotification) -> None:
         """Deliver the notification of another process's end to it.
 
         What it is linked to takes it along unless it traps exits: at once, whatever it is doing,
         and with the same reason; only ``normal`` does nothing (Erlang reference manual,
         "Receiving Exit Signals"). One that is not up yet traps: nobody knows better.
         """
-        if isinstance(notification, Down) or self.trap_exit or not self.ready:
+        if isinstance(notification, DownNotification) or self.trap_exit or not self.ready:
             self._tell(notification)
         elif not isinstance(reason := reason_of(notification.reason), Normal):
             self.end_for(reason)
@@ -199,7 +206,7 @@ class Child:
         except SocketClosed:
             pass  # it has just ended, or ends once its budget is over
 
-    def reason(self, status: Status) -> ExitReason:
+    def reason(self, status: WaitStatus) -> ExitReason:
         """Return its exit reason: by the signal, by its own message, or by the exit status."""
         if status.signal == "SIGKILL":
             return self.forced_exit or Killed()
@@ -224,7 +231,7 @@ class Child:
                 case _:
                     pass
 
-    def _is_cut_short(self, status: Status) -> bool:
+    def _is_cut_short(self, status: WaitStatus) -> bool:
         """Whether it had ended, but for what took longer than it may."""
         return self.exiting is not None and status.signal == CUT_SHORT
 
@@ -259,7 +266,7 @@ class Child:
             at=time.time(), path=self.path, pid=self.pid, incarnation=self.incarnation
         )
 
-    def post_mortem(self, reason: ExitReason, status: Status, output: str) -> ChildEnded:
+    def post_mortem(self, reason: ExitReason, status: WaitStatus, output: str) -> ChildEnded:
         """Write down how it ended."""
         return ChildEnded(
             at=time.time(),

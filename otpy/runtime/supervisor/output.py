@@ -4,7 +4,7 @@ import contextlib
 import os
 from typing import Final
 
-from otpy.runtime.stdout import Terminal
+from otpy.runtime.stdout import NodeStdout
 from otpy.system.descriptor import Descriptor
 from otpy.system.loop import READABLE, Loop
 from otpy.wire.safe_text import is_plain, output_line
@@ -16,8 +16,8 @@ _TAIL_BYTES: Final = 4096
 class ChildOutput:
     """One child's stdout and stderr, line by line."""
 
-    def __init__(self, end: Descriptor, name: str, terminal: Terminal, loop: Loop) -> None:
-        self._end, self._loop, self._terminal = end, loop, terminal
+    def __init__(self, end: Descriptor, name: str, stdout: NodeStdout, loop: Loop) -> None:
+        self._end, self._loop, self._stdout = end, loop, stdout
         self._prefix = name.encode() + b" | "
         self._partial = b""
         self._tail = b""
@@ -48,7 +48,7 @@ class ChildOutput:
         return True
 
     def _show(self, lines: list[bytes]) -> None:
-        self._terminal.write(b"".join(self._prefix + line + b"\n" for line in lines))
+        self._stdout.write(b"".join(self._prefix + line + b"\n" for line in lines))
 
     def finish(self) -> str:
         """Read what is left after the child's end, and close; return its last lines."""

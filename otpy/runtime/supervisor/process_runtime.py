@@ -13,7 +13,7 @@ from otpy.core.messages import (
     Report,
     Request,
     Started,
-    StartFailed,
+    StartFailure,
     TerminateChild,
     TimedOut,
 )
@@ -23,7 +23,7 @@ from otpy.errors import ProtocolError
 from otpy.events import ChildIgnored
 from otpy.events import Event as PublishedEvent
 from otpy.runtime.bootstrap import Bootstrap
-from otpy.runtime.stdout import Terminal
+from otpy.runtime.stdout import NodeStdout
 from otpy.runtime.supervisor.child import Child
 from otpy.runtime.supervisor.children import Children
 from otpy.runtime.supervisor.deferred_exits import DeferredExits
@@ -37,7 +37,7 @@ from otpy.runtime.supervisor.starts import Starts
 from otpy.runtime.supervisor.subtree_numbers import SubtreeNumbers
 from otpy.system.descriptor import Descriptor
 from otpy.system.loop import Loop
-from otpy.system.wait import Status, kill_group, left_in_group, reap
+from otpy.system.wait import WaitStatus, kill_group, left_in_group, reap
 from otpy.wire.control import Exiting, IgnoreStart, Publish, Ready
 
 
@@ -47,7 +47,7 @@ class Decider(Protocol):
     path: str
     spec: SupervisorSpec
     loop: Loop
-    terminal: Terminal
+    stdout: NodeStdout
     children: Children
     router: Router
 
@@ -116,9 +116,7 @@ class ProcessRuntime:
         self._supervisor, self._loop = supervisor, supervisor.loop
         self._children = supervisor.children
         self._numbers = SubtreeNumbers(numbers)
-        self._spawner = Spawner(
-            self._loop, supervisor.terminal, inherited_fds, supervisor.child_main
-        )
+        self._spawner = Spawner(self._loop, supervisor.stdout, inherited_fds, supervisor.child_main)
         self.stacks = self._spawner.stacks
         self._reaper = Reaper(
             self._loop, self._children.by_pid, self._ended, self._spawner, preexisting_children
@@ -226,7 +224,7 @@ class ProcessRuntime:
         self._supervisor.router.child_ended(child, str(reason))
         output = child.output.finish() if child.output is not None else ""
         self._children.reaped(child)
-        self._is_gone(child, Status("", 0, 0), output, reason)
+        self._is_gone(child, WaitStatus("", 0, 0), output, reason)
 
     # ---- starting ----------------------------------------------------------------------------
 
@@ -253,7 +251,7 @@ class ProcessRuntime:
 
     def _start_failed(self, id_: str, incarnation: int, reason: ExitReason) -> None:
         self._supervisor.publish(start_failed(self._supervisor.path_of(id_), incarnation, reason))
-        self._supervisor.tell(StartFailed(id_, incarnation, reason))
+        self._supervisor.tell(StartFailure(id_, incarnation, reason))
 
     # ---- what children say -------------------------------------------------------------------
 
@@ -318,14 +316,14 @@ class ProcessRuntime:
         else:
             self._group_ended(child, status)
 
-    def _group_ended(self, child: Child, status: Status) -> None:
+    def _group_ended(self, child: Child, status: WaitStatus) -> None:
         output = child.output.finish() if child.output is not None else ""
         self._children.reaped(child)
         gone = partial(self._is_gone, child, status, output)
         self._reaper.after(child, lambda: self.deferred_exits.defer(child, gone))
 
     def _is_gone(
-        self, child: Child, status: Status, output: str, why: ExitReason | None = None
+        self, child: Child, status: WaitStatus, output: str, why: ExitReason | None = None
     ) -> None:
         id_, incarnation = child.spec.id, child.incarnation
         reason = why or child.reason(status)

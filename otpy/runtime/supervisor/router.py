@@ -28,8 +28,8 @@ from otpy.wire.control import (
     Answered,
     Ask,
     Forget,
+    LinkLost,
     LinkOpened,
-    Lost,
     NodeReply,
     NodeRequest,
     Notify,
@@ -210,7 +210,7 @@ class Router:
         for token, forwarded in tuple(self._forwarded.items()):
             if forwarded.child is child:
                 del self._forwarded[token]
-                answer = Lost() if forwarded.opens_link else ProcessDown(reason)
+                answer = LinkLost() if forwarded.opens_link else ProcessDown(reason)
                 self._send(forwarded.origin, Answered(forwarded.token, answer, {}))
 
     def _serve(

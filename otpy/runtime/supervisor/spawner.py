@@ -12,7 +12,7 @@ from otpy.runtime.bootstrap import Bootstrap
 from otpy.runtime.child_pipes import Pipes, open_pipes
 from otpy.runtime.control_channel import GATEWAY, SUPERVISOR, WORKER, end_of_supervisor
 from otpy.runtime.counters import CounterPage
-from otpy.runtime.stdout import Terminal
+from otpy.runtime.stdout import NodeStdout
 from otpy.runtime.supervisor.child import Child, stop_signal_of
 from otpy.runtime.supervisor.output import ChildOutput
 from otpy.runtime.supervisor.prefork import PreforkPool
@@ -30,7 +30,7 @@ class Spawner:
 
     Args:
         loop: The supervisor's.
-        terminal: Where the workers' output goes.
+        stdout: Where the workers' output goes.
         inherited_fds: Descriptors that the supervisors and the gateway hold, the lock's first.
         run_other: Is a child that is no worker, in the forked process; tells its exit status.
 
@@ -41,11 +41,11 @@ class Spawner:
     def __init__(
         self,
         loop: Loop,
-        terminal: Terminal,
+        stdout: NodeStdout,
         inherited_fds: tuple[int, ...],
         run_other: Callable[[ChildSpec, Bootstrap], int],
     ) -> None:
-        self._loop, self._terminal = loop, terminal
+        self._loop, self._stdout = loop, stdout
         self._inherited_fds, self._run_other = inherited_fds, run_other
         self._pid = os.getpid()
         self._counter_page = CounterPage()
@@ -88,7 +88,7 @@ class Spawner:
         spare = self._prefork.take(self._workers, ahead)
         assert spare.pipes.output is not None
         try:
-            output = ChildOutput(spare.pipes.output, path, self._terminal, self._loop)
+            output = ChildOutput(spare.pipes.output, path, self._stdout, self._loop)
         except OSError:
             self._prefork.discard(spare)
             raise

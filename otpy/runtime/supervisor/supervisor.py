@@ -23,7 +23,7 @@ from otpy.core.supervisor import decide
 from otpy.errors import ProtocolError
 from otpy.events import Event
 from otpy.runtime.bootstrap import Bootstrap
-from otpy.runtime.stdout import Terminal
+from otpy.runtime.stdout import NodeStdout
 from otpy.runtime.supervisor.child import Child
 from otpy.runtime.supervisor.children import Children
 from otpy.runtime.supervisor.process_runtime import ProcessRuntime
@@ -60,7 +60,7 @@ class Supervisor(abc.ABC):
         self.path, self.spec = path, spec
         self.loop = Loop()
         self.loop.survive = warn_of_failure
-        self.terminal = Terminal(self.loop)
+        self.stdout = NodeStdout(self.loop)
         self.children = Children()
         self.router = Router(self, self.children)
         self._state = new_supervisor(spec, numbers_of_children(path, numbers))

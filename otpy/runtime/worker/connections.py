@@ -194,7 +194,7 @@ def _casts(requests: msgspec.Raw) -> Iterator[Cast]:
             complain(f"NotSendable: a cast: {unreadable(error)}\n")
 
 
-class Link:
+class IncomingLink:
     """The worker's end of the pipes to one client. Any thread may send; one receives.
 
     Args:
@@ -215,7 +215,7 @@ class Link:
         self,
         read: Descriptor,
         write: Descriptor,
-        blocked: Callable[["Link", bool], None],
+        blocked: Callable[["IncomingLink", bool], None],
         shm: ShmTransport | None = None,
     ) -> None:
         self.id = next(_ids)
@@ -324,7 +324,7 @@ class Link:
             close_all(self._owned)
 
 
-def flush_blocked(blocked: Mapping[int, Link], deadline: float | None) -> None:
+def flush_blocked(blocked: Mapping[int, IncomingLink], deadline: float | None) -> None:
     """Wait until whoever does not read has read, or has gone, or the deadline has passed.
 
     Args:

@@ -13,7 +13,14 @@ from typing import Final, TypeAlias
 
 from otpy.errors import NoProcess, NotSendable, ProtocolError
 from otpy.runtime.counters import ARRIVED, BUSY_SINCE, CASTS, INFOS, TAKEN, private_counters
-from otpy.runtime.worker.connections import READ_BYTES, Cast, Info, Link, LinkCall, flush_blocked
+from otpy.runtime.worker.connections import (
+    READ_BYTES,
+    Cast,
+    IncomingLink,
+    Info,
+    LinkCall,
+    flush_blocked,
+)
 from otpy.runtime.worker.handoff import HandoffAcceptor
 from otpy.runtime.worker.peer_connections import PeerLink
 from otpy.runtime.worker.receive import as_received, check_delay, check_timer, check_wait
@@ -26,7 +33,16 @@ from otpy.server.timer import TimerRef
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.pipes import unread_bytes
 from otpy.wire import link as wire_link
-from otpy.wire.control import Address, Ask, Assignment, Down, Exit, OpenLink, ShutDown, StopProcess
+from otpy.wire.control import (
+    Address,
+    Ask,
+    Assignment,
+    DownNotification,
+    ExitNotification,
+    OpenLink,
+    ShutDown,
+    StopProcess,
+)
 from otpy.wire.frames import MAX_FRAME
 from otpy.wire.peer import Unreadable
 
@@ -59,11 +75,11 @@ class WorkerMailbox:
         self._epoll = select.epoll()
         self._epoll.register(self._control_fd, select.EPOLLIN)
         self._control_poll: select.poll | None = None
-        self._links: dict[int, Link] = {}
-        self._blocked: dict[int, Link] = {}
+        self._links: dict[int, IncomingLink] = {}
+        self._blocked: dict[int, IncomingLink] = {}
         self._acceptor = HandoffAcceptor(self._epoll, self._accept_link)
         self._ready: deque[Message | StopMarker] = deque()
-        self._notifications: deque[Down | Exit] = deque()
+        self._notifications: deque[DownNotification | ExitNotification] = deque()
         self._heap: list[tuple[float, int, TimerRef]] = []
         self._made_timers: Timers | None = None
         self.on_ready: Callable[[], None] | None = None
@@ -314,7 +330,7 @@ class WorkerMailbox:
                 self._accept_link(fds[0], fds[1], True, message.peer)
                 for handoff in fds[_FDS_OF_A_LINK:]:
                     self._acceptor.add(handoff)
-            case Down() | Exit():
+            case DownNotification() | ExitNotification():
                 self._notifications.append(message)
                 self._wake()
             case _:
@@ -355,7 +371,9 @@ class WorkerMailbox:
     ) -> None:
         assert self._child is not None
         block = self._block
-        link = Link(read, write, block) if peer is None else PeerLink(read, write, block, peer)
+        link = (
+            IncomingLink(read, write, block) if peer is None else PeerLink(read, write, block, peer)
+        )
         if self.sys_messages.tracing is not None:
             link.sent = self.sys_messages.tracing.sent
         self._links[link.read] = link
@@ -365,7 +383,7 @@ class WorkerMailbox:
         if self._down is not None:
             link.send(self._down)
 
-    def _enqueue(self, notification: Down | Exit) -> None:
+    def _enqueue(self, notification: DownNotification | ExitNotification) -> None:
         """Put the notification of a process's end behind what it sent before."""
         for link in tuple(self._links.values()):
             while link.peer == notification.who and link.open and unread_bytes(link.read):
@@ -373,7 +391,7 @@ class WorkerMailbox:
         self._ready.append(Info(public_notification(notification)))
         self._count()
 
-    def _read(self, link: Link) -> None:
+    def _read(self, link: IncomingLink) -> None:
         try:
             if not link.receive(self._ready):
                 self._forget(link)
@@ -384,7 +402,7 @@ class WorkerMailbox:
             link.send((wire_link.DOWN, f"protocol error: {error}", ""))
             self._forget(link)
 
-    def _block(self, link: Link, blocked: bool) -> None:
+    def _block(self, link: IncomingLink, blocked: bool) -> None:
         """Read no more of a client's requests until it has read its answers."""
         if blocked:
             self._blocked[link.write] = link
@@ -395,7 +413,7 @@ class WorkerMailbox:
             self._epoll.unregister(link.write)
             self._epoll.modify(link.read, select.EPOLLIN)
 
-    def _forget(self, link: Link) -> None:
+    def _forget(self, link: IncomingLink) -> None:
         turn = link.outgoing.lock
         turn.acquire(None)  # another thread may be about to answer there
         try:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from otpy.errors import ProtocolError
 from otpy.links.shm_transport import ShmTransport
-from otpy.runtime.worker.connections import Cast, Info, Link, LinkCall, Queue
+from otpy.runtime.worker.connections import Cast, IncomingLink, Info, LinkCall, Queue
 from otpy.server.context import current
 from otpy.system.descriptor import Descriptor
 from otpy.system.std_streams import complain
@@ -17,13 +17,13 @@ from otpy.wire.frames import Content, Frame, join
 from otpy.wire.shm_ring import ShmBody, ShmOffer
 
 
-class PeerLink(Link):
+class PeerLink(IncomingLink):
     """The worker's end of the pipes to another worker of its tree, which sends any value.
 
     Args:
-        read: As a `Link`'s.
-        write: As a `Link`'s.
-        blocked: As a `Link`'s.
+        read: As an `IncomingLink`'s.
+        write: As an `IncomingLink`'s.
+        blocked: As an `IncomingLink`'s.
         peer: Who is at the other end.
     """
 
@@ -31,7 +31,7 @@ class PeerLink(Link):
         self,
         read: Descriptor,
         write: Descriptor,
-        blocked: Callable[[Link, bool], None],
+        blocked: Callable[[IncomingLink, bool], None],
         peer: Address,
     ) -> None:
         self._shm = ShmTransport()

@@ -45,7 +45,7 @@ from otpy.wire.control import (
     NodeReply,
     Whereis,
 )
-from otpy.wire.gateway import Stopped, TreeRow
+from otpy.wire.gateway import StopResult, TreeRow
 from otpy.wire.sys_messages import SysRequest
 
 T = TypeVar("T")
@@ -158,13 +158,13 @@ class PeerOperations:
         answer, _ = self._ask(AskProcess(name, request_to_builtins(request)), deadline)
         return sys_reply(answer, shape)
 
-    def stop_process(self, name: str, reason: object, deadline: float | None) -> Stopped:
+    def stop_process(self, name: str, reason: object, deadline: float | None) -> StopResult:
         """Have a process end in order, and tell how it ended."""
         who, order = stop_order(self._row(name, deadline), reason, self._me)
         with contextlib.suppress(NoProcess, ProcessDown):  # it has ended by itself meanwhile
             self._ask(AskProcess(who.path, order), deadline)
         answer, _ = self._ask(GetExitInfo(who), deadline)
-        return Stopped(*expect_reply(answer, ExitInfo), str(order.reason))
+        return StopResult(*expect_reply(answer, ExitInfo), str(order.reason))
 
     def down_error(self, link: Link, deadline: float | None) -> ProcessDown:
         """Tell why the process at the other end of `link` ended."""

@@ -20,8 +20,8 @@ from otpy.wire.control import (
     Answered,
     AskProcess,
     ExitInfo,
+    LinkLost,
     LinkOpened,
-    Lost,
     NodeReply,
     RawReply,
     StartTask,
@@ -52,7 +52,7 @@ def opened_link(
     if isinstance(answer, LinkOpened) and fds:
         return (*ours, fds[0]), answer
     close_all(ours)
-    if isinstance(answer, Answered) and isinstance(answer.answer, Lost):
+    if isinstance(answer, Answered) and isinstance(answer.answer, LinkLost):
         return None
     raise NoProcess("out of descriptors")
 
@@ -152,7 +152,7 @@ def supervised(answer: ControlAnswer, shape: type[T]) -> T:
     """Read what a supervisor answered, as a `shape`; raises what it refused."""
     assert isinstance(answer, Answered)
     told = answer.answer
-    assert not isinstance(told, OtpyError | Lost | RawReply)
+    assert not isinstance(told, OtpyError | LinkLost | RawReply)
     if (error := refusal(told)) is not None:
         raise error
     return msgspec.convert(to_builtins(told, answer.pids), shape)

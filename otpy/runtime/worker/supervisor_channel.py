@@ -25,9 +25,9 @@ from otpy.system.message_socket import MessageSocket, NotSent
 from otpy.wire.control import (
     Address,
     Answered,
-    Down,
-    Exit,
+    DownNotification,
     Exiting,
+    ExitNotification,
     Forget,
     LinkOpened,
     NodeOperation,
@@ -45,7 +45,9 @@ _awaited: Final[dict[int, "Awaited"]] = {}
 
 ControlAnswer: TypeAlias = Answered | LinkOpened | NodeReply
 
-_HANDLED_HERE: Final[frozenset[type]] = frozenset((Exit, Answered, LinkOpened, NodeReply))
+_HANDLED_HERE: Final[frozenset[type]] = frozenset(
+    (ExitNotification, Answered, LinkOpened, NodeReply)
+)
 """To look a class up writes to no page; to name it, as `isinstance` has it, writes to its own."""
 
 
@@ -178,7 +180,7 @@ class Control:
                 raise TooLate
             self.read()
 
-    def _exit_with_linked(self, request: Exit) -> None:
+    def _exit_with_linked(self, request: ExitNotification) -> None:
         """Go along with a linked process, since this one does not trap exits.
 
         Mostly the supervisor sees to that; but before this one is up, it does not know.
@@ -194,7 +196,7 @@ class Control:
         if type(message) not in _HANDLED_HERE:
             self._received(message, fds)
             return
-        if isinstance(message, Exit):
+        if isinstance(message, ExitNotification):
             if current().trap_exit:
                 self._received(message, fds)
             else:
@@ -209,10 +211,12 @@ class Control:
         os.eventfd_write(awaited.wake.fileno(), 1)
 
 
-def public_notification(notification: Down | Exit) -> messages.Down | messages.Exit:
+def public_notification(
+    notification: DownNotification | ExitNotification,
+) -> messages.Down | messages.Exit:
     """Tell of a process's end as users are told."""
     path, incarnation = notification.who
-    if isinstance(notification, Down):
+    if isinstance(notification, DownNotification):
         return messages.Down(notification.number, path, incarnation, notification.reason)
     return messages.Exit(path, incarnation, notification.reason)
 

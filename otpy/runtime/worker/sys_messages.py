@@ -10,7 +10,7 @@ from typing import Final
 
 from otpy.errors import NoProcess, OtpyError, UnknownRequest
 from otpy.runtime.counters import BUSY_SINCE, SUSPENDED
-from otpy.runtime.worker.connections import Link
+from otpy.runtime.worker.connections import IncomingLink
 from otpy.runtime.worker.stop_signals import StopSignals
 from otpy.runtime.worker.supervisor_channel import Control
 from otpy.runtime.worker.trace import Tracing
@@ -47,7 +47,7 @@ class SysMessages:
         control: Control,
         epoll: select.epoll,
         counters: memoryview,
-        links: Mapping[int, Link],
+        links: Mapping[int, IncomingLink],
     ) -> None:
         self._control, self._epoll = control, epoll
         self._counters, self._links = counters, links
