@@ -42,6 +42,9 @@ PAIRS: Final[Mapping[str, str]] = {
     "otpy/runtime/worker/async_peer_ops.py": "otpy/runtime/worker/peer_ops.py",
     "tests/aio/test_call.py": "tests/client/test_call.py",
     "tests/aio/test_death.py": "tests/client/test_death.py",
+    "tests/aio/test_events.py": "tests/client/test_events.py",
+    "tests/aio/test_gateway.py": "tests/client/test_gateway.py",
+    "tests/aio/test_pending.py": "tests/client/test_pending.py",
 }
 """What is written once, and what is generated from it."""
 
@@ -49,6 +52,7 @@ NAMES: Final[Mapping[str, str]] = {
     "__aenter__": "__enter__",
     "__aexit__": "__exit__",
     "aclose": "close",
+    "anext": "next",
     "AsyncIterator": "Iterator",
     "open_node": "connect",
     "asynccontextmanager": "contextmanager",

@@ -6,22 +6,25 @@
 import asyncio
 import gc
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from otpy.aio import Ref, connect
 from tests.client import in_threads
-from tests.client.fake_node import WAIT_S, FakeNode
+from tests.client.fake_node import WAIT_S, Held
+
+T = TypeVar("T")
 
 
 def on_a_loop(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
     """Make a test of a coroutine; whatever the loop complains of is a failure."""
-
-    def run(fake: FakeNode, **arguments: Any) -> None:
-        asyncio.run(_connected(fake, partial(test, **arguments)))
-
     signature = inspect.signature(test)
+
+    def run(**arguments: Any) -> None:
+        connects = _connected if "node" in signature.parameters else _run
+        asyncio.run(connects(partial(test, **arguments)))
+
     fixtures = [each for name, each in signature.parameters.items() if name != "node"]
     run.__signature__ = signature.replace(parameters=fixtures)  # type: ignore[attr-defined]
     run.__name__ = run.__qualname__ = test.__name__
@@ -29,11 +32,16 @@ def on_a_loop(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
     return run
 
 
-async def _connected(fake: FakeNode, test: Callable[..., Awaitable[None]]) -> None:
+async def _connected(test: "partial[Awaitable[None]]") -> None:
+    async with connect(test.keywords["fake"].name) as node:
+        await _run(partial(test, node=node))
+
+
+async def _run(test: Callable[[], Awaitable[None]]) -> None:
     complaints: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, what: complaints.append(what))
-    async with asyncio.timeout(WAIT_S), connect(fake.name) as node:
-        await test(fake=fake, node=node)
+    async with asyncio.timeout(WAIT_S):
+        await test()
     gc.collect()
     assert complaints == []
 
@@ -42,6 +50,11 @@ async def wait_for_kept(server: Ref, count: int) -> None:
     """Wait until the fake worker has that many calls that it does not answer."""
     while await server.call("kept", timeout=WAIT_S) < count:
         pass
+
+
+async def collected(events: AsyncIterator[T]) -> list[T]:
+    """Return all events up to the end."""
+    return [event async for event in events]
 
 
 async def outcome(awaitable: Awaitable[Any]) -> Any:
@@ -58,8 +71,17 @@ class Background:
     def __init__(self, function: Callable[[], Awaitable[Any]]) -> None:
         self._task = asyncio.ensure_future(outcome(function()))
 
+    async def begun(self) -> None:
+        """Let it run until it waits."""
+        await asyncio.sleep(0)
+
     async def result(self) -> Any:
         return await self._task
+
+
+async def arrived(held: Held) -> None:
+    """Wait until the gateway was asked what it holds back."""
+    assert await asyncio.to_thread(held.arrived.wait, WAIT_S)
 
 
 class PipeProbe(in_threads.PipeProbe):

@@ -1,13 +1,12 @@
 """Many tasks on one link: as tests/client/test_threads and test_pending."""
 
 import asyncio
-import os
 import signal
 
 import pytest
 
 from otpy.aio import Node
-from otpy.errors import CallTimeout, NoProcess, ProcessDown, Refused
+from otpy.errors import CallTimeout
 from tests.aio.loops import PipeProbe, on_a_loop, wait_for_kept
 from tests.client.fake_node import WAIT_S, FakeNode
 
@@ -123,81 +122,3 @@ async def test_closing_lets_a_cast_that_was_begun_be_sent(fake: FakeNode, node: 
         await node.close()
     worker.kill(signal.SIGCONT)
     await cast
-
-
-@on_a_loop
-async def test_many_are_under_way_on_one_link(fake: FakeNode, node: Node) -> None:
-    fake.add("counter")
-    counter = node["counter"]
-    pending = [await counter.send_request("increment", 1) for _ in range(300)]
-    assert await counter.call("get") == 300
-    assert [await each.result() for each in reversed(pending)] == list(range(300, 0, -1))
-
-
-@on_a_loop
-async def test_a_result_may_be_asked_for_again(fake: FakeNode, node: Node) -> None:
-    fake.add("counter")
-    counter = node["counter"]
-    waits, refused = await counter.send_request("keep"), await counter.send_request("refuse")
-    for _ in range(2):
-        with pytest.raises(CallTimeout, match="did not answer within"):
-            await waits.result(timeout=0.001)
-        with pytest.raises(Refused):
-            await refused.result()
-    assert (waits.done(), refused.done()) == (False, True)
-    await counter.call("release")
-    assert [await waits.result(), await waits.result()] == ["late", "late"]
-    assert waits.done()
-
-
-@on_a_loop
-async def test_a_pending_request_hears_of_the_death(fake: FakeNode, node: Node) -> None:
-    worker = fake.add("counter")
-    waits = await node["counter"].send_request("keep")
-    await wait_for_kept(node["counter"], 1)
-    worker.kill()
-    for _ in range(2):
-        with pytest.raises(ProcessDown, match="killed"):
-            await waits.result()
-    nobody = await node["nobody"].send_request("get")
-    assert nobody.done()
-    with pytest.raises(NoProcess):
-        await nobody.result()
-
-
-@on_a_loop
-async def test_a_pending_request_that_was_not_read_goes_to_the_next_incarnation(
-    fake: FakeNode, node: Node
-) -> None:
-    fake.add("counter")
-    counter = node["counter"]
-    pid = await counter.call("pid")
-    os.kill(pid, signal.SIGSTOP)
-    pending = [await counter.send_request("increment", 1) for _ in range(3)]
-    os.kill(pid, signal.SIGKILL)
-    assert [await each.result() for each in pending] == [1, 2, 3]
-
-
-@on_a_loop
-async def test_what_is_forgotten_is_dropped(fake: FakeNode, node: Node) -> None:
-    fake.add("counter")
-    for _ in range(20):
-        await node["counter"].send_request("increment", 1)
-    assert await node["counter"].call("get") == 20
-    link = node["counter"]._link
-    assert link is not None
-    assert link._waiters == {}
-
-
-@on_a_loop
-async def test_several_are_called_and_cast_to_at_the_same_time(fake: FakeNode, node: Node) -> None:
-    for name in ("a", "b", "stuck"):
-        fake.add(name)
-    os.kill(await node["stuck"].call("pid"), signal.SIGSTOP)
-    await node.abcast(["a", "nobody", "b", "a"], "increment", 5)
-    replies, bad = await node.multi_call(["a", "b", "nobody", "stuck"], "get", timeout=0.5)
-    assert replies == {"a": 5, "b": 5}
-    assert {name: type(error) for name, error in bad.items()} == {
-        "nobody": NoProcess,
-        "stuck": CallTimeout,
-    }

@@ -429,3 +429,8 @@ class Generation:
             case "get_childspec":
                 return {"id": arguments["child"], "start": "m:f"}
         return None
+
+
+def removed(path: str, at: float) -> dict[str, object]:
+    """Return an event as the gateway sends it."""
+    return {"event": "ChildRemoved", "at": at, "path": path}

@@ -4,12 +4,14 @@ import os
 import select
 import threading
 import time
-from collections.abc import Callable
-from typing import Any, Self
+from collections.abc import Callable, Iterator
+from typing import Any, Self, TypeVar
 
 from otpy import Ref
 from otpy.links.link import Link
-from tests.client.fake_node import WAIT_S
+from tests.client.fake_node import WAIT_S, Held
+
+T = TypeVar("T")
 
 
 class Background:
@@ -27,6 +29,9 @@ class Background:
         except BaseException as error:  # noqa: BLE001  # handed to the test
             self._outcome = error
 
+    def begun(self) -> None:
+        """Go on: a thread begins by itself."""
+
     def result(self) -> Any:
         self._thread.join(WAIT_S)
         assert not self._thread.is_alive(), "it hangs"
@@ -38,6 +43,16 @@ def wait_for_kept(server: Ref, count: int) -> None:
     deadline = time.monotonic() + WAIT_S
     while server.call("kept", timeout=WAIT_S) < count:
         assert time.monotonic() < deadline, "the calls never arrived"
+
+
+def arrived(held: Held) -> None:
+    """Wait until the gateway was asked what it holds back."""
+    assert held.arrived.wait(WAIT_S)
+
+
+def collected(events: Iterator[T]) -> list[T]:
+    """Return all events up to the end."""
+    return list(events)
 
 
 class PipeProbe:

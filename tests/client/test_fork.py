@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from otpy import Node
+from otpy.errors import ProcessDown
 from tests.client.fake_node import WAIT_S, FakeNode
 
 # In an interpreter of its own: the tests' own process has threads.
@@ -72,3 +74,19 @@ def test_parent_and_child_go_on_independently(fake: FakeNode) -> None:
         timeout=WAIT_S,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
     )
+
+
+def test_a_request_of_before_the_fork_is_the_parents(fake: FakeNode, node: Node) -> None:
+    fake.add("counter")
+    kept = node["counter"].send_request("keep")
+    child = os.fork()
+    if child == 0:
+        try:
+            kept.result()
+        except ProcessDown as error:
+            os._exit(0 if error.reason == "noconnection" else 1)
+        finally:
+            os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    node["counter"].call("release")
+    assert kept.result() == "late"

@@ -1,24 +1,15 @@
+# Generated from tests/aio/test_gateway.py by scripts/generate_blocking.py; do not edit.
+
 """The gateway may be killed and come back, and the node may go."""
 
-import errno
-import os
-import resource
-import socket
 from pathlib import Path
 
 import pytest
 
 from otpy import Node, connect
-from otpy.errors import (
-    CallTimeout,
-    NodeNotFound,
-    OtpyError,
-    ProcessDown,
-    RuntimeDirError,
-    SupervisorError,
-)
-from tests.client.fake_node import FakeNode, other_program_at
-from tests.client.in_threads import Background, wait_for_kept
+from otpy.errors import CallTimeout, NodeNotFound, OtpyError, ProcessDown, SupervisorError
+from tests.client.fake_node import FakeNode
+from tests.client.in_threads import Background, arrived, wait_for_kept
 
 
 def test_links_go_on_without_the_gateway(fake: FakeNode, node: Node) -> None:
@@ -36,16 +27,16 @@ def test_a_question_waits_for_the_next_gateway(fake: FakeNode, node: Node) -> No
     fake.kill_gateway()
     tree = Background(node.tree)
     call = Background(lambda: node["counter"].call("get"))
+    call.begun()
     fake.start_gateway()
     assert tree.result().path == ""
     assert call.result() == 0
 
 
 def test_a_question_that_a_killed_gateway_had_is_asked_again(fake: FakeNode, node: Node) -> None:
-    fake.add("counter")
     held = fake.hold("tree")
     tree = Background(node.tree)
-    assert held.arrived.wait(30)
+    arrived(held)
     fake.kill_gateway()
     fake.start_gateway()
     assert tree.result().path == ""
@@ -55,7 +46,7 @@ def test_a_question_that_a_killed_gateway_had_is_asked_again(fake: FakeNode, nod
 def test_an_order_that_a_killed_gateway_had_is_not_given_again(fake: FakeNode, node: Node) -> None:
     held = fake.hold("supervisor")
     order = Background(lambda: node.supervisor().start_child({"id": "w"}))
-    assert held.arrived.wait(30)
+    arrived(held)
     fake.kill_gateway()
     fake.start_gateway()
     outcome = order.result()
@@ -69,6 +60,7 @@ def test_an_order_that_was_not_given_yet_waits_for_the_next_gateway(
 ) -> None:
     fake.kill_gateway()
     order = Background(lambda: node.supervisor().start_child({"id": "w"}))
+    order.begun()
     fake.start_gateway()
     outcome = order.result()
     # It may have been written before the client saw that the gateway was gone.
@@ -103,29 +95,7 @@ def test_descriptors_that_come_too_late_are_closed(fake: FakeNode, node: Node) -
     held.may_go.set()
     del fake.held["connect"]
     assert node["counter"].call("get") == 0
-    assert node.tree().path == ""  # the late answers came before this one, or are closed with it
-
-
-def test_descriptors_for_which_there_is_no_room_are_an_error(fake: FakeNode, node: Node) -> None:
-    fake.add("counter")
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    fake.hold("connect")
-    call = Background(lambda: node["counter"].call("get"))
-    assert fake.held["connect"].arrived.wait(30)
-    # The fake makes the link's six descriptors in this process, too: let it, then fill up.
-    worker = fake.workers["counter"]
-    answer = worker.open_link(None)
-    worker.open_link = lambda timeout: answer  # type: ignore[method-assign]
-    first_free = socket.socket()
-    resource.setrlimit(resource.RLIMIT_NOFILE, (first_free.fileno() + 1, hard))
-    try:
-        fake.held.pop("connect").may_go.set()
-        outcome = call.result()
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        first_free.close()
-    assert isinstance(outcome, OSError)
-    assert outcome.errno == errno.EMFILE
+    assert node.tree().path == ""  # the late answers came before this one
 
 
 def test_a_node_that_is_gone(otpy_dir: Path) -> None:
@@ -133,8 +103,12 @@ def test_a_node_that_is_gone(otpy_dir: Path) -> None:
     fake.add("counter")
     with connect() as node:
         counter = node["counter"]
-        counter.call("get")
+        call = Background(lambda: counter.call("keep", timeout=None))
+        wait_for_kept(counter, 1)
         fake.close()
+        outcome = call.result()
+        assert isinstance(outcome, ProcessDown)
+        assert outcome.reason == "killed"
         with pytest.raises(NodeNotFound, match=r"node 'fake' is not running; start it with"):
             counter.call("get")
         counter.cast("get")
@@ -143,19 +117,7 @@ def test_a_node_that_is_gone(otpy_dir: Path) -> None:
         with pytest.raises(NodeNotFound):
             node.supervisor().start_child({"id": "w"})
         with pytest.raises(NodeNotFound):
-            node.events()
-
-
-def test_a_call_under_way_when_the_node_goes(otpy_dir: Path) -> None:
-    fake = FakeNode()
-    fake.add("counter")
-    with connect() as node:
-        call = Background(lambda: node["counter"].call("keep", timeout=None))
-        wait_for_kept(node["counter"], 1)
-        fake.close()
-        outcome = call.result()
-        assert isinstance(outcome, ProcessDown)
-        assert outcome.reason == "killed"
+            next(node.events())
 
 
 def test_shutdown_waits_until_the_node_is_gone(fake: FakeNode, node: Node) -> None:
@@ -215,24 +177,4 @@ def test_the_tree_is_drawn_and_walked(fake: FakeNode, node: Node) -> None:
         f"│  └─ w2: running pid {pids[1]}\n"
         f"└─ counter: running pid {pids[2]}"
     )
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can have another user listen")
-@pytest.mark.parametrize("reconnects", [False, True])
-def test_nothing_is_told_to_another_user(otpy_dir: Path, reconnects: bool) -> None:
-    """5.2: the directory was one's own when it was looked at; who listens there is not."""
-    fake = FakeNode()
-    node = connect(fake.name) if reconnects else None
-    fake.kill_gateway()
-    with other_program_at(fake.dir.control_sock) as other_program:
-        words = "user 65534 listens there, expected user 0 or root; nothing was sent"
-        with pytest.raises(RuntimeDirError, match=words):
-            node.tree() if node is not None else connect(fake.name)
-        if node is not None:
-            with pytest.raises(RuntimeDirError, match=words):
-                node.events(follow=True)
-        assert other_program.stdout is not None
-        assert other_program.stdout.readline() == "is told b''\n"
-    if node is not None:
-        node.close()
-    fake.close()
+    assert node["w1"].info().path == "pool/w1"

@@ -1,3 +1,5 @@
+# Generated from tests/aio/test_pending.py by scripts/generate_blocking.py; do not edit.
+
 """Requests that are under way while their sender goes on."""
 
 import os
@@ -48,6 +50,7 @@ def test_a_result_may_be_asked_for_again(fake: FakeNode, node: Node) -> None:
             kept.result(timeout=0.001)
         with pytest.raises(Refused):
             refused.result()
+    assert (kept.done(), refused.done()) == (False, True)
     counter.cast("release")
     counter.call("release")
     assert [kept.result(), kept.result()] == ["late", "late"]
@@ -57,7 +60,7 @@ def test_more_than_the_pipes_hold_may_be_under_way(fake: FakeNode, node: Node) -
     fake.add("counter")
     value = b"x" * 40_000
     pending = [node["counter"].send_request("echo", value) for _ in range(100)]
-    assert all(each.result() == value for each in pending)
+    assert [each.result() for each in pending] == [value] * 100
 
 
 def test_what_is_forgotten_is_dropped(fake: FakeNode, node: Node) -> None:
@@ -140,19 +143,3 @@ def test_a_cast_to_several(fake: FakeNode, node: Node) -> None:
     assert node.multi_call(["a", "b"], "get") == ({"a": 5, "b": 5}, {})
     with pytest.raises(NotSendable):
         node.abcast(["nobody"], object())
-
-
-def test_a_request_of_before_the_fork_is_the_parents(fake: FakeNode, node: Node) -> None:
-    fake.add("counter")
-    kept = node["counter"].send_request("keep")
-    child = os.fork()
-    if child == 0:
-        try:
-            kept.result()
-        except ProcessDown as error:
-            os._exit(0 if error.reason == "noconnection" else 1)
-        finally:
-            os._exit(2)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    node["counter"].call("release")
-    assert kept.result() == "late"
