@@ -65,7 +65,7 @@ def _mistake(detail: ErrorDetails, written: ScalarTexts, kind: str | None) -> Mi
                 at, f"got {show(detail['input'], written(at))}, expected {detail['msg']}"
             )
         case _:
-            return Mistake(at, _wrong(at, detail["input"], written(at)))
+            return Mistake(at, _wrong(at, detail, written(at)))
 
 
 def _without_kinds(loc: Loc, kind: str | None) -> tuple[Loc, str | None]:
@@ -82,10 +82,11 @@ def _without_kinds(loc: Loc, kind: str | None) -> tuple[Loc, str | None]:
     return tuple(at), kind
 
 
-def _wrong(at: Loc, got: object, written: str | None) -> str:
-    field = _field(at)
+def _wrong(at: Loc, detail: ErrorDetails, written: str | None) -> str:
+    field, got = _field(at), detail["input"]
+    expected = EXPECTED.get(field) or detail["msg"].removeprefix("Input should be ")
     help_ = quotes_help(got) if field in STRINGS else did_you_mean(got, CHOICES.get(field, ()))
-    return f"got {show(got, written)}, expected {EXPECTED[field]}{help_}"
+    return f"got {show(got, written)}, expected {expected}{help_}"
 
 
 def _field(at: Loc) -> str:

@@ -3,9 +3,12 @@
 from dataclasses import dataclass, fields
 
 import pytest
+from pydantic import ValidationError
 
 from otpy.config import child_from_data, child_to_data, data, specs
+from otpy.config.error_text import mistakes_of
 from otpy.config.keys import SPELLED_OUT, same_fields
+from otpy.config.mistakes import Mistake
 from otpy.config.model import (
     MODELS,
     CommandChild,
@@ -109,6 +112,19 @@ class PaintedChild(ServerChild):
     shades: tuple[str, ...] = ()
     opaque: Flag = False
     brush: Name | None = None
+
+
+class CountedChild(ServerChild):
+    """A key whose form is one that pydantic knows."""
+
+    coats: int = 1
+
+
+def test_what_is_wrong_with_a_new_key_is_told_in_plain_words() -> None:
+    with pytest.raises(ValidationError) as caught:
+        CountedChild.model_validate({"id": "a", "start": "m:f", "coats": "two"})
+    (mistake,) = mistakes_of(caught.value, lambda _: None, None)
+    assert mistake == Mistake(("coats",), "got 'two', expected a valid integer")
 
 
 def test_a_new_key_needs_a_field_and_its_form_alone(monkeypatch: pytest.MonkeyPatch) -> None:
