@@ -46,7 +46,8 @@ format: $(READY) ## format the code and mend what can be mended
 bench: $(READY) ## measure: medians, and ratios to a baseline in the same run
 	@set -e; for script in scripts/bench*.py; do \
 		echo "== $$script"; $(BIN)/python $$script; done
-	@echo "== scripts/chaos.py"; $(BIN)/python scripts/chaos.py --kills 4000 --seed 1
+	@echo "== scripts/chaos.py"; $(BIN)/python scripts/chaos.py --kills 10000 --seed 1
+	@echo "== scripts/chaos.py --many 80"; $(BIN)/python scripts/chaos.py --kills 1000 --seed 2 --many 80
 
 test-all: $(VERSIONS:%=test-%) ## run the tests on each Python of 3.11, 3.12 and 3.13 that is here
 

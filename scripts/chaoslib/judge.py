@@ -15,7 +15,16 @@ from scripts.chaoslib.tally import Tally
 WAIT_S: Final = 120.0
 _LOOK_S: Final = 0.02
 _MORE_FILES: Final = 4
+"""Descriptors: what happens to be under way when it is looked."""
+
 _MORE_KIB: Final = 512
+"""Anonymous memory: PSS and USS change with every fork and end of a process that shares pages.
+
+All that is bounded is full by then: 1,000 events, 1,024 ends, 1,000 numbers of children that are
+gone, what clients and links buffer. What remains is the allocator: pools of 16 KiB that one object
+keeps, a heap that is cut into other pieces. In a run of 10,000 kills the two medians are some
+3,300 kills apart: a leak of 160 bytes a kill is over the limit.
+"""
 
 
 @dataclass(frozen=True, slots=True)
