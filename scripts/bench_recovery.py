@@ -160,7 +160,7 @@ def measure_peers(effort: Effort) -> list[str]:
 
 
 def notes(crowd: Crowd, peers: Sequence[str], rows: Sequence[Row]) -> list[str]:
-    """Say what the table leaves out."""
+    """Return what the table leaves out."""
     missed = [row.measure for row in rows if row.missed]
     return [
         _EXPLAINED,

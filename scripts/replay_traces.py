@@ -31,7 +31,7 @@ def main() -> int:
 
 
 def told(scenario: Record, expected: Record, got: Record) -> Iterator[str]:
-    """Say in which entry a trace differs, and how."""
+    """Yield in which entry a trace differs, and how."""
     step = got.get("step", expected.get("step", 0))
     yield f"{scenario['id']}: {scenario.get('note', '')}"
     yield f"  step {step}: {json.dumps(scenario['steps'][step - 1]) if step else 'boot'}"

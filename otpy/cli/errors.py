@@ -53,7 +53,7 @@ def complain(*lines: str) -> None:
 
 
 def click_line(error: click.ClickException) -> str:
-    """Say what is wrong with a command line, and which help tells more."""
+    """Return what is wrong with a command line, and which help tells more."""
     message = " ".join(error.format_message().split()).rstrip(".")
     if isinstance(error, click.UsageError):
         command = error.ctx.command_path if error.ctx else "otpy"
@@ -62,7 +62,7 @@ def click_line(error: click.ClickException) -> str:
 
 
 def otpy_line(error: errors.OtpyError) -> str:
-    """Say what a node, a server or a supervisor answered, and what to do about it."""
+    """Return what a node, a server or a supervisor answered, and what to do about it."""
     text = " ".join(str(error).split())
     match error:
         case errors.ProcessDown():
@@ -80,7 +80,7 @@ def otpy_line(error: errors.OtpyError) -> str:
 
 
 def supervisor_line(error: errors.SupervisorError) -> str:
-    """Say why a supervisor refused, in OTP's word and in ours."""
+    """Return why a supervisor refused, in OTP's word and in ours."""
     advice = {
         "not_found": "it has no such child; see `otpy tree`",
         "running": "it runs; `otpy terminate` stops it, `otpy restart` starts it afresh",
@@ -113,7 +113,7 @@ def bug_line(error: Exception) -> str:
 
 
 def nobody_reads() -> bool:
-    """Tell whether stdout is a pipe whose reader has gone."""
+    """Return whether stdout is a pipe whose reader has gone."""
     stdout = select.poll()
     try:
         stdout.register(sys.stdout.fileno(), 0)

@@ -70,12 +70,12 @@ def short_names(rows: "Sequence[ProcessInfo]") -> list[str]:
 
 
 def shown(path: str) -> str:
-    """Give the name that stands for `path` in what commands print."""
+    """Return the name that stands for `path` in what commands print."""
     return path or ROOT
 
 
 def supervisor_of(node: "Node", row: "ProcessInfo") -> "tuple[SupervisorRef, str]":
-    """Give the supervisor of a child, and the child's id.
+    """Return the supervisor of a child, and the child's id.
 
     Raises:
         NoProcess: The row is the root supervisor's.

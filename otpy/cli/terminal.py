@@ -65,7 +65,7 @@ class Terminal:
         return bool(output.poll(max(deadline - time.monotonic(), 0) * 1000))
 
     def _read(self) -> bool:
-        """Take in what it has printed; tell whether there may be more."""
+        """Note what it has printed; tell whether there may be more."""
         data = os.read(self._output, 1 << 16)
         *lines, self._rest = (self._rest + data).split(b"\n")
         self._lines.extend(line.decode(errors="replace") for line in lines)
@@ -94,7 +94,7 @@ class Terminal:
             raise Failed(f"`otpy run` did not end in {PATIENCE_S:g} s") from None
 
     def survivors(self) -> list[psutil.Process]:
-        """Tell which of the remembered processes are still there."""
+        """Return which of the remembered processes are still there."""
         return [process for process in self.processes if process.is_running()]
 
 

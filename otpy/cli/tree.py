@@ -69,7 +69,7 @@ def _row(name: str, process: Process) -> tuple[str, ...]:
 
 
 def branches(paths: Sequence[str]) -> Iterator[str]:
-    """Give each path its branch of the drawing; `paths` are depth first.
+    """Return each path with its branch of the drawing; `paths` are depth first.
 
     >>> list(branches(["@gateway", "", "a", "a/b", "c"]))
     ['├─ @gateway', '└─ root', '   ├─ a', '   │  └─ b', '   └─ c']

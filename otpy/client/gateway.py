@@ -352,7 +352,7 @@ def _node_without_files(name: str) -> int | None:
 
 
 def only_node() -> str:
-    """Tell the name of the only node that runs.
+    """Return the name of the only node that runs.
 
     Raises:
         NodeNotFound: None runs, or more than one.

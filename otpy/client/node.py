@@ -167,7 +167,7 @@ class Node(ClientTaskStarter):
     def lookup(
         self, key: object, *, timeout: float | None = DEFAULT_TIMEOUT_S
     ) -> "list[Registered]":
-        """Tell which processes are registered under `key`, the first to register first."""
+        """Return which processes are registered under `key`, the first to register first."""
         from otpy.client import registry  # noqa: PLC0415 - few clients look anything up
 
         return registry.lookup(self, key, timeout)
@@ -210,7 +210,7 @@ class Node(ClientTaskStarter):
         return tree_of(rows)
 
     def statistics(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> dict[str, Statistics]:
-        """Tell by path what the workers do, as their supervisors see it; stuck ones included."""
+        """Return by path what the workers do, as their supervisors see it; stuck ones included."""
         return statistics_of(self, timeout)
 
     def supervisor(self, path: str = "") -> SupervisorRef:
@@ -304,7 +304,7 @@ class Node(ClientTaskStarter):
         return stream
 
     def is_running(self, name: str, deadline: float | None) -> bool:
-        """Tell whether the process runs at this moment; raises `NoProcess` and `TooLate`."""
+        """Return whether the process runs at this moment; raises `NoProcess` and `TooLate`."""
         row = self.ask_until("whereis", {"name": name}, deadline, shape=TreeRow)
         return row.takes_casts
 
@@ -325,7 +325,7 @@ class Node(ClientTaskStarter):
         return known
 
     def down_error(self, link: Link, deadline: float | None) -> ProcessDown:
-        """Tell why a worker ended: it said so, or its supervisor knows.
+        """Return why a worker ended: it said so, or its supervisor knows.
 
         Raises:
             ProtocolError: The worker did not speak the protocol.

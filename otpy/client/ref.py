@@ -40,7 +40,7 @@ class Ref(ref.Ref):
         return self._present()[1]
 
     def info(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> ProcessInfo:
-        """Tell what the node knows of the process at this moment; its `children` are left out.
+        """Return what the node knows of the process at this moment; its `children` are left out.
 
         Raises:
             NoProcess: There is no such process.

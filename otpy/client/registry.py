@@ -26,7 +26,7 @@ class RegistryEntry(msgspec.Struct, array_like=True, frozen=True):
 
 
 def lookup(node: Asker[Ref], key: object, timeout: float | None) -> list[Registered]:
-    """Tell which processes are registered under `key`."""
+    """Return which processes are registered under `key`."""
     return [entry.registered() for entry in _entries(node, key, timeout)]
 
 

@@ -24,7 +24,7 @@ class LinkReply(msgspec.Struct):
     hello: tuple[int, int, int] | None = None
 
     def begin(self, protocol: ProtocolT) -> ProtocolT:
-        """Tell the protocol of the link the hello of the process, if that is known."""
+        """Return `protocol`, which expects the hello of the process if that is known."""
         if self.hello is not None:
             protocol.expect(*self.hello)
         return protocol
@@ -36,7 +36,7 @@ def sys_arguments(name: str, request: SysRequest) -> dict[str, Any]:
 
 
 def stop_order(row: TreeRow, reason: object) -> dict[str, Any]:
-    """Say what the gateway is asked, so that it is for this very incarnation.
+    """Return what the gateway is asked, so that it is for this very incarnation.
 
     Raises:
         NoProcess: There is none.

@@ -42,7 +42,7 @@ def child_from_data(data: object, *, where: str = "child") -> ChildSpec:
 
 
 def is_copy(data: object) -> bool:
-    """Tell whether these are the fields of a child that is made from a template."""
+    """Return whether these are the fields of a child that is made from a template."""
     return isinstance(data, dict) and data.keys() <= {"id", "args"}
 
 
@@ -65,7 +65,7 @@ def copy_from_data(data: object, *, where: str = "child") -> StartCopy:
 
 
 def child_to_data(spec: ChildSpec) -> dict[str, object]:
-    """Give the fields that `spec` is written with in YAML, defaults filled in."""
+    """Return the fields that `spec` is written with in YAML, defaults filled in."""
     if isinstance(spec.start, SupervisorSpec) and spec.start.instances:
         return _instances_to_data(spec, spec.start)
     own = _same_to_data(spec, of_worker=not spec.is_supervisor)

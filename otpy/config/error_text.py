@@ -131,6 +131,6 @@ def _unknown_key(key: str, kind: str | None, *, in_template: bool) -> str:
 
 
 def _owners(key: str) -> list[str]:
-    """Tell which keys of a child allow this one; what `start` does, `instances` does not add."""
+    """Return which keys of a child allow this one; what `start` does, `instances` does not add."""
     owners = [k for k, fields in MODELS.items() if key in fields.model_fields]
     return [k for k in owners if k != "instances" or "start" not in owners]

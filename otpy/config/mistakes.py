@@ -98,7 +98,7 @@ def one_of(words: Iterable[str]) -> str:
 
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:
-    """Say which of `known` was probably meant; empty if none comes near."""
+    """Return which of `known` was probably meant; empty if none comes near."""
     if not isinstance(word, str):
         return ""
     near = difflib.get_close_matches(word[:SHOWN_CHARACTERS], list(known), n=1)
@@ -106,5 +106,5 @@ def did_you_mean(word: object, known: Iterable[str]) -> str:
 
 
 def quotes_help(value: object) -> str:
-    """Say how a scalar that YAML takes for something else becomes a string."""
+    """Return how a scalar that YAML takes for something else becomes a string."""
     return "; put it in quotes" if not isinstance(value, str | list | dict | None) else ""

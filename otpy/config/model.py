@@ -248,7 +248,7 @@ MODELS: Final[dict[str, type[ChildFields]]] = {**KINDS, "instances": InstancesCh
 
 
 def kind(child: object) -> str:
-    """Tell by which of its keys a child is read: the first that makes it a kind, else `start`.
+    """Return by which of its keys a child is read: the first that makes it a kind, else `start`.
 
     A dynamic supervisor needs no `children` to be known as a supervisor, and what has
     `instances` beside its `start` is a kind of its own.
@@ -269,7 +269,7 @@ Child: TypeAlias = Annotated[
 
 
 def template_kind(template: object) -> str:
-    """Tell by which of its keys a template is read."""
+    """Return by which of its keys a template is read."""
     return "command" if kind(template) == "command" else "start"
 
 

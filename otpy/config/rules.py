@@ -25,7 +25,7 @@ _ONLY_DYNAMIC: Final = {"max_children", "template"}
 
 
 def children(at: Loc, supervisor: Mapping) -> Iterator[tuple[Loc, Mapping]]:
-    """Give those children of one supervisor that are mappings, in order."""
+    """Yield those children of one supervisor that are mappings, in order."""
     listed = supervisor.get("children")
     for i, child in enumerate(listed if isinstance(listed, list) else ()):
         if isinstance(child, dict):
@@ -33,7 +33,7 @@ def children(at: Loc, supervisor: Mapping) -> Iterator[tuple[Loc, Mapping]]:
 
 
 def descendants(top: Mapping) -> Iterator[tuple[Loc, Mapping]]:
-    """Give every mapping of the tree with its place, the top first, a parent before its child."""
+    """Yield every mapping of the tree with its place, the top first, a parent before its child."""
     waiting: list[tuple[Loc, Mapping]] = [((), top)]
     while waiting:
         at, mapping = waiting.pop()
@@ -42,7 +42,7 @@ def descendants(top: Mapping) -> Iterator[tuple[Loc, Mapping]]:
 
 
 def templates(top: Mapping) -> Iterator[tuple[Loc, Mapping]]:
-    """Give every template of the tree with its place."""
+    """Yield every template of the tree with its place."""
     for at, mapping in descendants(top):
         if isinstance(template := mapping.get("template"), dict):
             yield (*at, "template"), template

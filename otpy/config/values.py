@@ -42,7 +42,7 @@ class Document:
         return key if on_key else node
 
     def written(self, at: Loc) -> str | None:
-        """Give the text of the plain scalar at a place."""
+        """Return the text of the plain scalar at a place."""
         node = self.node(at)
         return node.value if isinstance(node, ScalarNode) and not node.style else None
 
@@ -79,7 +79,7 @@ class Document:
         self._keep(node, value, pairs)
 
     def _merged(self, node: MappingNode) -> Iterator[Node]:
-        """Give what ``<<`` merges, the weakest first."""
+        """Yield what ``<<`` merges, the weakest first."""
         for key_node, value_node in node.value:
             if key_node.tag != MERGE:
                 continue
@@ -91,7 +91,7 @@ class Document:
                     self._scalars.wrong(source, "<<: expected a mapping or a list of mappings")
 
     def _own(self, node: MappingNode) -> Iterator[tuple[object, Pair]]:
-        """Give the pairs that stand in the mapping itself; of a key that comes twice the first."""
+        """Yield the pairs that stand in the mapping itself; of a key that comes twice the first."""
         seen: set[object] = set()
         for key_node, value_node in node.value:
             if not isinstance(key_node, ScalarNode):

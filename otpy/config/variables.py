@@ -38,6 +38,6 @@ def expand(text: str, variables: Mapping[str, str]) -> tuple[str, list[str]]:
 
 
 def is_reference(text: str) -> bool:
-    """Tell whether `text` is one reference and nothing else."""
+    """Return whether `text` is one reference and nothing else."""
     found = _REFERENCE.fullmatch(text)
     return bool(found and found["name"])

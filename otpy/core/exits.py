@@ -112,7 +112,7 @@ ExitReason: TypeAlias = (
 
 
 def is_clean(reason: ExitReason) -> bool:
-    """Tell whether a transient child that ended with `reason` stays down."""
+    """Return whether a transient child that ended with `reason` stays down."""
     return isinstance(reason, Normal | Shutdown)
 
 

@@ -22,5 +22,5 @@ class RestartLog:
         return RestartLog((*self.times[oldest:], now))
 
     def exceeds(self, limit: RestartIntensity) -> bool:
-        """Tell whether there were too many: `max_restarts` are allowed, one more is not."""
+        """Return whether there were too many: `max_restarts` are allowed, one more is not."""
         return len(self.times) > limit.max_restarts

@@ -202,7 +202,7 @@ def default_shutdown(start: Start) -> ShutdownBudget:
 
 
 def bad_combination(child: ChildSpec, auto_shutdown: AutoShutdown) -> str:
-    """Say why `child` cannot stand under a supervisor with `auto_shutdown`; empty if it can."""
+    """Return why `child` cannot stand under a supervisor with `auto_shutdown`; empty if it can."""
     if not child.significant:
         return ""
     if auto_shutdown is AutoShutdown.NEVER:

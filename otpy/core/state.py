@@ -204,7 +204,7 @@ def is_asked_to_start(state: SupervisorState) -> bool:
 
 
 def availability(state: SupervisorState, child_id: str) -> Availability:
-    """Tell whether a child runs, will run without anybody's doing, or will not.
+    """Return whether a child runs, will run without anybody's doing, or will not.
 
     While a supervisor ends, what has not been stopped yet is as much there as before.
     """
@@ -248,7 +248,7 @@ def _waits_to_be_restarted(state: SupervisorState, child: Child) -> bool:
 
 
 def _waits_for_another(state: SupervisorState, child: Child) -> bool:
-    """Tell whether the child's group is incomplete, and tried again with it."""
+    """Return whether the child's group is incomplete, and tried again with it."""
     return child.spec.restart is not Restart.TEMPORARY and any(
         other.status is Status.RESTARTING
         and child.spec.id in affected(state.spec.strategy, state.children, id_)
@@ -257,7 +257,7 @@ def _waits_for_another(state: SupervisorState, child: Child) -> bool:
 
 
 def starts_ahead(state: SupervisorState, limit: int) -> int:
-    """Tell how many workers will be started soon, if nothing goes wrong, after the present one.
+    """Return how many workers will be started soon, if nothing goes wrong, after the present one.
 
     Args:
         state: Of the supervisor.

@@ -7,7 +7,7 @@ from otpy.core.spec import Restart, Strategy
 
 
 def should_restart(policy: Restart, reason: ExitReason) -> bool:
-    """Tell whether a child that ended with `reason` is started again (``do_restart``)."""
+    """Return whether a child that ended with `reason` is started again (``do_restart``)."""
     match policy:
         case Restart.PERMANENT:
             return True

@@ -53,7 +53,7 @@ __all__ = ["decide", "should_restart"]
 def decide(
     state: SupervisorState, event: Event, now: float
 ) -> tuple[SupervisorState, tuple[Action, ...]]:
-    """Say what the supervisor does next.
+    """Return what the supervisor does next.
 
     Args:
         state: What it remembers; it is not changed.

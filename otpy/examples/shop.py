@@ -14,7 +14,7 @@ class Catalogue(GenServer):
 
     @call
     def available(self, item: str) -> int:
-        """Tell how many there are."""
+        """Return how many there are."""
         return self.stock.get(item, 0)
 
     @call

@@ -51,11 +51,11 @@ class Result(msgspec.Struct):
     arguments: list[Any] = []
 
     def value(self) -> ChildInfo | OtpyError:
-        """Tell the child, or why there is none."""
+        """Return the child, or why there is none."""
         return self.child if self.child is not None else error_of(self.error, self.arguments)
 
     def refusal(self) -> OtpyError | None:
-        """Tell why nothing was done; None if it was."""
+        """Return why nothing was done; None if it was."""
         return None if self.child is not None else error_of(self.error, self.arguments)
 
 

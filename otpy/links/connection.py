@@ -161,11 +161,11 @@ class Connection(abc.ABC, Generic[AnswerT]):
         """Close the descriptors."""
 
     def _delivered(self, end: int) -> bool:  # noqa: ARG002  # a link can tell
-        """Tell whether the other end may have read the first `end` bytes that were written."""
+        """Return whether the other end may have read the first `end` bytes that were written."""
         return True
 
     def _abandon(self, waiter: Waiter[AnswerT]) -> None:
-        """Take note that nobody will look at the answer of `waiter`."""
+        """Note that nobody will look at the answer of `waiter`."""
         waiter.abandoned = True
 
     def _deliver(self, number: int, answer: AnswerT) -> None:
@@ -394,7 +394,7 @@ class Connection(abc.ABC, Generic[AnswerT]):
         return False
 
     def _end(self) -> None:
-        """Take note that no more answers come, and tell everybody who waits."""
+        """Note that no more answers come, and tell everybody who waits."""
         self.open, self._ended = False, True
         for waiter in list(self._waiters.values()):
             waiter.wake()

@@ -91,19 +91,19 @@ def until_readable(descriptor: HasFileno, deadline: float | None) -> None:
 
 
 def seconds_left(deadline: float | None) -> float | None:
-    """Tell the seconds until `deadline`, at least zero; None is for ever."""
+    """Return the seconds until `deadline`, at least zero; None is for ever."""
     if deadline is None:
         return None
     return max(0.0, deadline - time.monotonic())
 
 
 def has_passed(deadline: float | None) -> bool:
-    """Tell whether there is no time left."""
+    """Return whether there is no time left."""
     return deadline is not None and time.monotonic() >= deadline
 
 
 def poll_ms(deadline: float | None) -> float | None:
-    """Tell what to give `select.poll.poll`; a poll that ends early is polled again."""
+    """Return what to give `select.poll.poll`; a poll that ends early is polled again."""
     if deadline is None:
         return None
     left = deadline - time.monotonic()
@@ -113,14 +113,14 @@ def poll_ms(deadline: float | None) -> float | None:
 
 
 def lock_timeout(deadline: float | None) -> float:
-    """Tell what to give `threading.Lock.acquire`."""
+    """Return what to give `threading.Lock.acquire`."""
     if deadline is None:
         return -1
     return min(max(0.0, deadline - time.monotonic()), _LONGEST_POLL_S)
 
 
 def earlier(deadline: float | None, seconds: float) -> float:
-    """Tell the deadline, or the point `seconds` from now if that comes first."""
+    """Return the deadline, or the point `seconds` from now if that comes first."""
     bound = time.monotonic() + seconds
     return bound if deadline is None else min(deadline, bound)
 
@@ -134,6 +134,6 @@ def exit_info_deadline(deadline: float | None) -> float:
 
 
 def share_of(deadline: float | None, shares: int) -> float | None:
-    """Tell how much of the time left is one of so many shares, as a timeout: above zero."""
+    """Return how much of the time left is one of so many shares, as a timeout: above zero."""
     left = seconds_left(deadline)
     return None if left is None else max(_LEAST_S, left / shares)

@@ -18,7 +18,7 @@ _encoder: Final = msgspec.msgpack.Encoder(order="deterministic")
 
 
 def instance_of(key: object, count: int) -> int:
-    """Tell which of `count` instances a key belongs to.
+    """Return which of `count` instances a key belongs to.
 
     The same for ever, in every process and with every version of Python: an integer by its
     remainder, as in Elixir's PartitionSupervisor, anything else by the CRC-32 of its
@@ -79,7 +79,7 @@ class Pool(Generic[InstanceT]):
         return len(self._refs)
 
     def choose(self, key: object) -> InstanceT:
-        """Give the instance that a key belongs to, or without one (None) the least busy.
+        """Return the instance that a key belongs to, or without one (None) the least busy.
 
         That is the one with the fewest messages, as their supervisor told lately, or with the
         fewest requests of this process under way, if those are more; of those with as many, the
@@ -100,7 +100,7 @@ class Pool(Generic[InstanceT]):
         return instance
 
     def update_loads(self, loads: Sequence[int]) -> None:
-        """Take in how many messages each instance has; -1 says that it is not up."""
+        """Note how many messages each instance has; -1 says that it is not up."""
         if len(loads) != len(self._refs):
             return
         now = time.monotonic()
@@ -108,11 +108,11 @@ class Pool(Generic[InstanceT]):
         self._down_until = {n: now + _DOWN_S for n, load in enumerate(loads) if load < 0}
 
     def has_to_ask(self, key: object) -> bool:
-        """Tell whether the loads have to be told anew before an instance is chosen."""
+        """Return whether the loads have to be told anew before an instance is chosen."""
         return key is None and time.monotonic() > self._loads_until
 
     def chose(self, instance: InstanceT, *, runs: bool) -> None:
-        """Take note whether the instance that was chosen runs."""
+        """Note whether the instance that was chosen runs."""
         number = self._refs.index(instance)
         if runs:
             self._next = number + 1

@@ -361,7 +361,7 @@ class Link(ProcessConnection[Reply | Failure]):
     def down_error(
         self, get_exit_info: "Callable[[Link, float | None], ProcessDown]", deadline: float | None
     ) -> ProcessDown:
-        """Tell why the link has ended: the worker said so, or else its supervisor knows.
+        """Return why the link has ended: the worker said so, or else its supervisor knows.
 
         Args:
             get_exit_info: Finds out what the supervisor knows; asked once a link.

@@ -37,7 +37,7 @@ class LinkTable(Generic[LinkT]):
         self._prune_at = _FIRST_PRUNE
 
     def share(self, link: LinkT) -> LinkT | None:
-        """Give the link to use to that process: this one, or one that was there before.
+        """Return the link to use to that process: this one, or one that was there before.
 
         The other of the two is retired. None if the table is closed.
         """

@@ -32,7 +32,7 @@ class PendingAnswer:
             self._link.forget(self._number)
 
     def done(self) -> bool:
-        """Tell whether `result` would return, or raise what went wrong, at once."""
+        """Return whether `result` would return, or raise what went wrong, at once."""
         try:
             lost = self._settle(_AT_ONCE)
         except TooLate:

@@ -127,7 +127,7 @@ class LinkProtocol(abc.ABC):
         return self._frames.buffer
 
     def filled(self, count: int) -> list[LinkAnswer]:
-        """Take note that `count` bytes were read into `room`; return as `receive`."""
+        """Note that `count` bytes were read into `room`; return as `receive`."""
         return self._answers(self._frames.buffer_updated(count))
 
     def _answers(self, bodies: Iterable[Body]) -> list[LinkAnswer]:

@@ -52,7 +52,7 @@ class SystemCalls:
     def replace_state(
         self, attributes: dict[str, Any], *, timeout: float | None = DEFAULT_TIMEOUT_S
     ) -> Any:
-        """Give attributes of the server's instance other values; return the state then.
+        """Replace attributes of the server's instance; return the state then.
 
         Raises:
             Refused: It has no such attribute, or setting one raised; the state is as it was.
@@ -81,7 +81,7 @@ class SystemCalls:
         self._sys_call(Resume(), timeout, Any)
 
     def statistics(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> Statistics:
-        """Tell what the process does. Its supervisor answers, however stuck it is itself.
+        """Return what the process does. Its supervisor answers, however stuck it is itself.
 
         Raises:
             NoProcess: There is no such process at this moment, or it is none that takes messages.

@@ -85,7 +85,7 @@ class Directory:
         self._exits = ExitLog()
 
     def expect(self, path: str, spec: SupervisorSpec) -> None:
-        """Take in what the tree declares below `path`: it is known before it has started."""
+        """Note what the tree declares below `path`: it is known before it has started."""
         self._declare(path, tuple((child.id, kind_of(child)) for child in spec.children))
         for child in spec.children:
             below = _join(path, child.id)
@@ -95,7 +95,7 @@ class Directory:
                 self._take_name(child.start.name, Address(below, 0))
 
     def apply(self, event: Event) -> list[Ended]:
-        """Take in what happened; tell which processes have ended by it."""
+        """Note what happened; tell which processes have ended by it."""
         match event:
             case ChildrenDeclared(children=children):
                 self._declare(event.path, children)
@@ -166,7 +166,7 @@ class Directory:
         return None if entry is None or entry.path == name or entry.state == "stopped" else entry
 
     def holder(self, name: str) -> Entry | None:
-        """Tell which running process is known by `name`: a path, a name it took, a unique id."""
+        """Return which running process is known by `name`: a path, a name it took, a unique id."""
         try:
             entry = self.resolve(name)
         except NoProcess:
@@ -227,7 +227,7 @@ class Directory:
         return [entry.row() for entry in (self._root, *_below(self._root), self._gateway)]
 
     def exit_info(self, path: str, incarnation: int) -> ExitInfo | None:
-        """Tell how an incarnation ended; None if it lives, or ended too long ago."""
+        """Return how an incarnation ended; None if it lives, or ended too long ago."""
         return self._exits.get(Address(path, incarnation))
 
     def _declare(self, path: str, children: tuple[tuple[str, str], ...]) -> None:
@@ -292,7 +292,7 @@ def _below(entry: Entry) -> Iterator[Entry]:
 
 
 def way_to(path: str) -> Path:
-    """Tell the ids from the node down to the process at `path`."""
+    """Return the ids from the node down to the process at `path`."""
     if path == GATEWAY:
         return ("gateway",)
     return ("tree", *path.split("/")) if path else ("tree",)

@@ -69,7 +69,7 @@ class Agent(AgentCalls, GenServer):
 
 
 def _found(function: object) -> Callable[..., Any]:
-    """Give the function that a request names.
+    """Return the function that a request names.
 
     Raises:
         UnknownRequest: There is none.

@@ -108,7 +108,7 @@ def leave() -> None:
 
 
 def current() -> Context:
-    """Tell who this process is.
+    """Return who this process is.
 
     Raises:
         OtpyError: It is not a worker of a tree.

@@ -19,7 +19,7 @@ _OWN: Final = frozenset(name for name in vars(GenServer) if not name.startswith(
 
 
 def wrong_class(server: type[GenServer]) -> str | None:
-    """Say what is wrong with a server's class; None if nothing is."""
+    """Return what is wrong with a server's class; None if nothing is."""
     what = server.__name__
     own = _own_definitions(server)
     for name in _SET:

@@ -74,7 +74,7 @@ def mark_of(value: object) -> Handles | None:
 
 
 def handles(function: object) -> str | None:
-    """Tell whether `function` is marked to handle ``call`` or ``cast``; None if it is not."""
+    """Return whether `function` is marked to handle ``call`` or ``cast``; None if it is not."""
     mark = mark_of(function)
     return None if mark is None else mark.kind
 

@@ -28,7 +28,7 @@ def resolve(target: str) -> Any:
 
 
 def is_target(value: object) -> bool:
-    """Tell whether a value is a string that names a function: ``module:function``."""
+    """Return whether a value is a string that names a function: ``module:function``."""
     if not isinstance(value, str):
         return False
     module, colon, names = value.partition(":")
@@ -36,7 +36,7 @@ def is_target(value: object) -> bool:
 
 
 def name_of(function: Callable[..., object]) -> str:
-    """Give the name by which another process can import a function.
+    """Return the name by which another process can import a function.
 
     Raises:
         NotSendable: It has none: it is a lambda, one inside another, or one of a script.
@@ -53,5 +53,5 @@ def name_of(function: Callable[..., object]) -> str:
 
 
 def by_name(function: Function) -> str:
-    """Give a function as clients send it; raises `NotSendable`."""
+    """Return a function as clients send it; raises `NotSendable`."""
     return name_of(function) if callable(function) else function

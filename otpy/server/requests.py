@@ -103,7 +103,7 @@ def abcast(
 
 
 def whereis(name: str, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> int | None:
-    """Tell the pid of a process of this tree; None if none of that name runs at this moment.
+    """Return the pid of a process of this tree; None if none of that name runs at this moment.
 
     Raises:
         CallTimeout: The node did not answer in time.

@@ -65,7 +65,7 @@ def stream(
 
 
 def concurrency(max_concurrency: int | None, timeout: float | None, on_error: str) -> int:
-    """Tell how many tasks may run at a time; raises ValueError for what is wrong of these."""
+    """Return how many tasks may run at a time; raises ValueError for what is wrong of these."""
     limit = len(os.sched_getaffinity(0)) if max_concurrency is None else max_concurrency
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
         raise ValueError(f"max_concurrency is an integer from 1 on, got {limit!r}")
@@ -111,7 +111,7 @@ class _Stream:
     done: dict[int, _Outcome] = field(default_factory=dict)
 
     def outcomes(self) -> Iterator[_Outcome]:
-        """Give what became of the tasks, as it is known or in their order."""
+        """Yield what became of the tasks, as it is known or in their order."""
         while True:
             self._fill()
             if (outcome := self._next_done()) is not None:

@@ -17,7 +17,7 @@ def get_state(name: str, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> Any:
 def replace_state(
     name: str, attributes: dict[str, Any], *, timeout: float | None = DEFAULT_TIMEOUT_S
 ) -> Any:
-    """Give attributes of another server other values; as `otpy.Ref.replace_state`."""
+    """Replace attributes of another server; as `otpy.Ref.replace_state`."""
     return peers()[name].replace_state(attributes, timeout=timeout)
 
 
@@ -32,5 +32,5 @@ def resume(name: str, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> None:
 
 
 def statistics(name: str, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> Statistics:
-    """Tell what a worker does, oneself included; as `otpy.Ref.statistics`."""
+    """Return what a worker does, oneself included; as `otpy.Ref.statistics`."""
     return peers()[name].statistics(timeout=timeout)

@@ -38,7 +38,7 @@ class Task(Waiting):
         return self._ref.pid
 
     def done(self) -> bool:
-        """Tell whether `await_` would return, or raise what went wrong, at once."""
+        """Return whether `await_` would return, or raise what went wrong, at once."""
         self._check_owner()
         return self._pending.done()
 

@@ -42,7 +42,7 @@ def by_supervisor(names: Iterable[str]) -> dict[str, list[str]]:
 
 
 def with_hint(error: NoProcess, supervisor: str) -> NoProcess:
-    """Say what to do, if it is the default supervisor that is missing."""
+    """Return what to do, if it is the default supervisor that is missing."""
     if supervisor != DEFAULT_SUPERVISOR:
         return error
     advice = f"tasks need a supervisor such as {{id: {supervisor}, strategy: dynamic}}"

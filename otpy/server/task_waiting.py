@@ -50,7 +50,7 @@ class Waiting:
         return self.result(EXIT_INFO_S)
 
     def has_ended(self) -> bool:
-        """Tell whether its process is dead; then its supervisor knows why."""
+        """Return whether its process is dead; then its supervisor knows why."""
         if not self._ref.only_link.open:
             return True
         ends = select.poll()
@@ -58,7 +58,7 @@ class Waiting:
         return bool(ends.poll(0))
 
     def descriptors(self) -> tuple[int, int]:
-        """Give what is readable when the task may be done: the link, and the process's pidfd."""
+        """Return what is readable when the task may be done: the link, and the process's pidfd."""
         return self._ref.only_link.descriptors
 
 
@@ -103,7 +103,7 @@ def _await_all(tasks: Iterable[Waiting], deadline: float | None, timeout: float 
 
 
 def _settled(task: Waiting) -> bool:
-    """Tell whether a task has its result; raises what it failed with."""
+    """Return whether a task has its result; raises what it failed with."""
     if not task.has_ended() and not task.done():
         return False
     task.result(EXIT_INFO_S)  # of one that has ended its supervisor is asked why

@@ -75,7 +75,7 @@ def is_own_directory(path: Path) -> bool:
 
 
 def socket_path_problem(name: str) -> str:
-    """Say why the control socket of node `name` cannot be bound; empty if it can."""
+    """Return why the control socket of node `name` cannot be bound; empty if it can."""
     path = _runtime_path() / name / _SOCKET
     length = len(os.fsencode(path))
     if length <= SOCKET_PATH_MAX:
@@ -139,7 +139,7 @@ def _refuse_unsafe(path: Path) -> None:
 
 
 def can_be_name(name: str) -> bool:
-    """Tell whether a node may be named so: it names a folder."""
+    """Return whether a node may be named so: it names a folder."""
     return bool(name) and name not in (".", "..") and "/" not in name and "\0" not in name
 
 
@@ -202,7 +202,7 @@ class NodeDir:
 
 
 def node_names() -> list[str]:
-    """Tell the names of the nodes that run now, sorted.
+    """Return the names of the nodes that run now, sorted.
 
     Raises:
         RuntimeDirError: The runtime directory is unsafe.

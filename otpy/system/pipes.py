@@ -20,7 +20,7 @@ LinkDescriptors: TypeAlias = tuple[Descriptor, Descriptor, Descriptor]
 
 
 def unread_bytes(end: int) -> int:
-    """Tell how many bytes are in a pipe; on Linux either end can be asked."""
+    """Return how many bytes are in a pipe; on Linux either end can be asked."""
     (count,) = _INT.unpack(fcntl.ioctl(end, termios.FIONREAD, bytes(_INT.size)))
     return int(count)
 

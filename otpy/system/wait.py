@@ -71,7 +71,7 @@ def may_signal(pid: int) -> bool:
 
 
 def left_in_group(leader: int) -> bool:
-    """Tell whether we have children, dead or alive, in the group of a child already reaped."""
+    """Return whether we have children, dead or alive, in the group of a child already reaped."""
     try:
         os.waitid(os.P_PGID, leader, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:
@@ -80,7 +80,7 @@ def left_in_group(leader: int) -> bool:
 
 
 def is_alive(pid: int) -> bool:
-    """Tell whether a process runs; one that waits to be reaped does not."""
+    """Return whether a process runs; one that waits to be reaped does not."""
     try:
         pidfd = Descriptor(os.pidfd_open(pid))
     except OSError:

@@ -80,7 +80,7 @@ def join(data: Frame) -> bytes:
 
 
 def remaining(pieces: Sequence[bytes | memoryview], sent: int) -> Iterator[memoryview]:
-    """Tell what follows the first `sent` bytes of a frame in pieces."""
+    """Yield what follows the first `sent` bytes of a frame in pieces."""
     for piece in pieces:
         yield memoryview(piece)[sent:]
         sent = max(0, sent - len(piece))

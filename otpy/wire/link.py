@@ -33,5 +33,5 @@ DOWN: Final = 3
 
 
 def request_value(value: object) -> object:
-    """Give a request that came as a MessagePack array the shape it was sent with."""
+    """Return a request in the shape it was sent with: it came as a MessagePack array."""
     return tuple(value) if type(value) is list else value

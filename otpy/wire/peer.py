@@ -87,7 +87,7 @@ def peer_frame(kind: int, number: int, value: object, max_frame: int = MAX_FRAME
 
 
 def _is_large(value: object) -> bool:
-    """Tell whether there is something large in a value: itself, or an argument of a request."""
+    """Return whether there is something large in a value: itself, or an argument of a request."""
     for part in value if type(value) is tuple else (value,):
         if type(part) in _SMALL:
             continue  # as nearly always
@@ -128,7 +128,7 @@ class _Pickler(pickle.Pickler):
     copied: tuple[pickle.PickleBuffer, ...] = ()
 
     def reducer_override(self, value: object) -> Any:
-        """Tell how to make an array again; of anything else pickle knows better."""
+        """Return how to make an array again; of anything else pickle knows better."""
         if type(value) is array:
             content = pickle.PickleBuffer(value)
             self.copied = (*self.copied, content)
@@ -172,7 +172,7 @@ class Unreadable(NamedTuple):
 
 
 def peer_message(body: Content) -> tuple[int, int, Any]:
-    """Tell the kind, the number and the value of a message, which may be `Unreadable`.
+    """Return the kind, the number and the value of a message, which may be `Unreadable`.
 
     Raises:
         struct.error: It is too short for a message.

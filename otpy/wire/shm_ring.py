@@ -35,7 +35,7 @@ class ShmBody(NamedTuple):
 
 
 def end_of(span: ShmBody) -> int:
-    """Tell the position behind a body."""
+    """Return the position behind a body."""
     return span.start + -(-span.size // _PAGE) * _PAGE
 
 
@@ -73,7 +73,7 @@ class Ring:
         return span if end_of(span) - oldest <= self.capacity else None
 
     def take(self, span: ShmBody, read: int) -> None:
-        """Take note that a body was written where `find` said, with the same `read`."""
+        """Note that a body was written where `find` said, with the same `read`."""
         self._before = (self.head, self._oldest)
         if read >= self.head:
             self._oldest = span.start
@@ -84,7 +84,7 @@ class Ring:
         self.head, self._oldest = self._before
 
     def awaited(self, size: int, read: int) -> int:
-        """Tell how far the reader has to be before there is room for a body.
+        """Return how far the reader has to be before there is room for a body.
 
         Rather farther than at once: to be woken up once is worth several bodies.
         """
@@ -100,6 +100,6 @@ class Ring:
         return self.head
 
     def _turn(self, size: int) -> int:
-        """Tell after how many bytes of the ring bodies of such a size begin anew."""
+        """Return after how many bytes of the ring bodies of such a size begin anew."""
         span = -(-size // _PAGE) * _PAGE
         return max(span, min(self._usual, max(_AT_ONCE * span, self._usual // _LEAST)))

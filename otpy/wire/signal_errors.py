@@ -15,7 +15,7 @@ _USUAL: Final = (
 
 
 def comes_from_a_signal(error: BaseException) -> bool:
-    """Tell whether a handler of a signal raised this: it is not of what it interrupted."""
+    """Return whether a handler of a signal raised this: it is not of what it interrupted."""
     if isinstance(error, KeyboardInterrupt):
         return True  # of Python's own handler, which has no frame
     codes = {getattr(signal.getsignal(number), "__code__", None) for number in _USUAL} - {None}

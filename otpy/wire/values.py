@@ -160,7 +160,7 @@ _SEQUENCES: Final[dict[type, int]] = {tuple: TUPLE, set: SET, frozenset: FROZENS
 
 
 def _zone(zone: tzinfo | None) -> Any:
-    """Say which time zone it is: a name, or what makes one of a fixed difference."""
+    """Return which time zone it is: a name, or what makes one of a fixed difference."""
     if zone is None:
         return None
     if type(zone) is timezone:
@@ -198,7 +198,7 @@ def _refuse(value: object) -> Any:
 
 
 def _advice(value: object) -> str:
-    """Say what to send in place of a value."""
+    """Return what to send in place of a value."""
     kind = type(value)
     if hasattr(kind, "_member_map_"):
         return "; send its value"

@@ -22,7 +22,7 @@ def questions(seed: int) -> list[tuple[int, int]]:
 
 
 def mistake(question: tuple[int, int], answer: Any) -> str:
-    """Say what is wrong with an answer, which may be an exception; nothing if nothing is."""
+    """Return what is wrong with an answer, which may be an exception; nothing if nothing is."""
     if isinstance(answer, otpy.OtpyError):
         return f"{question}: {type(answer).__name__}: {str(answer)[:100]}"
     return "" if answer == value(*question) else f"{question}: another value, of {len(answer)}"

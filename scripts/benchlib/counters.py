@@ -26,12 +26,12 @@ class Tally(otpy.GenServer):
 
     @otpy.call
     def get_count(self) -> int:
-        """Tell how far."""
+        """Return how far."""
         return self.count
 
     @otpy.call
     def measure(self, data: bytes) -> int:
-        """Tell how much it is."""
+        """Return how much it is."""
         return len(data)
 
     @otpy.cast

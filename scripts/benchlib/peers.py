@@ -31,7 +31,7 @@ class Peer(Talker):
 
     @classmethod
     def installed(cls) -> bool:
-        """Tell whether it can be measured."""
+        """Return whether it can be measured."""
         return importlib.util.find_spec(cls.module) is not None
 
 

@@ -7,7 +7,7 @@ _PROC = Path("/proc")
 
 
 def pss_mib(pid: int) -> float:
-    """Tell the proportional set size of a process: shared pages count by their share."""
+    """Return the proportional set size of a process: shared pages count by their share."""
     for line in (_PROC / str(pid) / "smaps_rollup").read_text().splitlines():
         if line.startswith("Pss:"):
             return int(line.split()[1]) / 1024
@@ -46,7 +46,7 @@ def _parent(entry: Path) -> int | None:
 
 
 def anonymous_kib(pid: int) -> int:
-    """Tell the anonymous memory of a process: it does not change because another one forks."""
+    """Return the anonymous memory of a process: it does not change because another one forks."""
     for line in (_PROC / str(pid) / "smaps_rollup").read_text().splitlines():
         if line.startswith("Anonymous:"):
             return int(line.split()[1])
@@ -54,7 +54,7 @@ def anonymous_kib(pid: int) -> int:
 
 
 def available_mib() -> float:
-    """Tell how much memory the system has for new processes, as the kernel estimates it."""
+    """Return how much memory the system has for new processes, as the kernel estimates it."""
     for line in (_PROC / "meminfo").read_text().splitlines():
         if line.startswith("MemAvailable:"):
             return int(line.split()[1]) / 1024

@@ -7,7 +7,7 @@ from statistics import median
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """Tell the value that `percent` of all are at or below."""
+    """Return the value that `percent` of all are at or below."""
     return sorted(values)[max(0, math.ceil(len(values) * percent / 100) - 1)]
 
 

@@ -53,7 +53,7 @@ class Growth:
 
     @property
     def what_and_when(self) -> str:
-        """Say what it is, and between which kills it was measured."""
+        """Return what it is, and between which kills it was measured."""
         return f"{self.process}: {self.what}, kills {self.from_kill} to {self.to_kill}"
 
     @property

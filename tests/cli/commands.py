@@ -48,7 +48,7 @@ Run: TypeAlias = Callable[..., Outcome]
 
 
 def title(process: psutil.Process) -> str:
-    """Tell a process's title, as ps shows it."""
+    """Return a process's title, as ps shows it."""
     return " ".join(process.cmdline()).rstrip()
 
 

@@ -36,7 +36,7 @@ def state(otpy: Run, name: str) -> str:
 
 
 def done(outcome: Outcome) -> str:
-    """Give what a command printed that did its work."""
+    """Return what a command printed that did its work."""
     assert (outcome.status, outcome.err) == (0, "")
     return outcome.out
 

@@ -12,7 +12,7 @@ class Echoing(GenServer):
 
     @call
     def get(self) -> int:
-        """Tell the count."""
+        """Return the count."""
         raise NotImplementedError
 
     @cast

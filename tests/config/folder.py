@@ -25,7 +25,7 @@ class Folder:
         return load("tree.yaml", check_imports=check_imports)
 
     def mistakes(self, text: str, *, check_imports: bool = False) -> list[str]:
-        """Give the lines without the file's name, or [] if all is well."""
+        """Return the lines without the file's name, or [] if all is well."""
         try:
             self.load(text, check_imports=check_imports)
         except SpecError as error:

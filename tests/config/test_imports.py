@@ -318,7 +318,7 @@ def test_what_a_module_prints_goes_to_stderr(
 
 
 def descriptors() -> set[str]:
-    """Give the open descriptors; the listing's own is closed again when they are looked at."""
+    """Return the open descriptors; the listing's own is closed again when they are looked at."""
     return {path.name for path in Path("/proc/self/fd").iterdir() if path.exists()}
 
 

@@ -39,7 +39,7 @@ VALUES: dict[str, Any] = {
 
 
 def failed(error: Exception) -> list[Any]:
-    """Say what went wrong, as plain data."""
+    """Return what went wrong, as plain data."""
     return ["error", type(error).__name__, [*error.args]]
 
 

@@ -75,7 +75,7 @@ class ForkServer:
             )
 
     def can_start(self, environment: Mapping[str, str]) -> bool:
-        """Tell whether a node of it would be as one that is executed from here now."""
+        """Return whether a node of it would be as one that is executed from here now."""
         return _fixed_at_the_start(environment) == self._fixed
 
     def start(self, environment: Mapping[str, str], tree: int, stdout: int, stderr: int) -> Forked:

@@ -203,7 +203,7 @@ class NodeUnderTest:
     # ---- what there is -----------------------------------------------------------------------
 
     def read_events(self) -> None:
-        """Take in what the node has written into its journal since."""
+        """Note what the node has written into its journal since."""
         if not self._journal.exists():
             return
         with self._journal.open("rb") as file:
@@ -237,7 +237,7 @@ class NodeUnderTest:
         return self.process.pid
 
     def pids(self) -> dict[str, int]:
-        """Tell the processes that run now by path: "" is the root, ``@gateway`` the gateway."""
+        """Return the processes that run now by path: "" is the root, ``@gateway`` the gateway."""
         self.read_events()
         pids: dict[str, int] = {}
         for event in self.events:
@@ -252,7 +252,7 @@ class NodeUnderTest:
         return pids
 
     def incarnations(self) -> dict[str, int]:
-        """Tell the number of the latest incarnation of each process."""
+        """Return the number of the latest incarnation of each process."""
         self.read_events()
         starts = [event for event in self.events if isinstance(event, ChildStarting)]
         return {event.path: event.incarnation for event in starts}
@@ -467,7 +467,7 @@ def private_nodes(monkeypatch: Any, failed: Callable[[], bool]) -> Iterator[Node
 
 
 def is_at_or_below(path: str, top: str) -> bool:
-    """Tell whether `path` is `top` or in its subtree; the gateway is beside the tree."""
+    """Return whether `path` is `top` or in its subtree; the gateway is beside the tree."""
     if path == top:
         return True
     return not path.startswith("@") and (not top or path.startswith(f"{top}/"))

@@ -41,7 +41,7 @@ class Point:
 
 
 def told(talk: Callable[[], Any]) -> list[Any]:
-    """Say what came of it, as plain data: an answer, or an error's name and text."""
+    """Return what came of it, as plain data: an answer, or an error's name and text."""
     try:
         return ["answer", talk()]
     except (otpy.OtpyError, TypeError) as error:

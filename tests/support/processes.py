@@ -36,7 +36,7 @@ def stat_of(pid: int) -> list[str] | None:
 
 
 def is_alive(pid: int) -> bool:
-    """Tell whether a process runs; a zombie does not."""
+    """Return whether a process runs; a zombie does not."""
     stat = stat_of(pid)
     return stat is not None and stat[0] not in "ZX"
 

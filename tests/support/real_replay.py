@@ -159,7 +159,7 @@ class _Replay:
                 return self._ask(step)
 
     def _path(self, id_: str) -> str:
-        """Tell the path of a process that was seen; an id is used in one place only."""
+        """Return the path of a process that was seen; an id is used in one place only."""
         if id_ == "root":
             return ""
         paths = [e.path for e in self._node.seen(ChildStarting) if _id(e.path) == id_]

@@ -246,7 +246,7 @@ class Giver(GenServer):
 
     @call
     def shelves_in_a_fork(self) -> list[str]:
-        """Tell what a forked process has of the memory."""
+        """Return what a forked process has of the memory."""
         read, write = os.pipe()
         pid = os.fork()
         if pid == 0:

@@ -44,7 +44,7 @@ def note(log: str, *entry: object) -> None:
 
 
 def count(log: str, name: str) -> int:
-    """Tell how often this was called before with these arguments, over all processes."""
+    """Return how often this was called before with these arguments, over all processes."""
     with contextlib.suppress(FileNotFoundError):
         before = Path(log).read_text().splitlines().count(f'["counted","{name}"]')
         note(log, "counted", name)

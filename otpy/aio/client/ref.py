@@ -39,7 +39,7 @@ class Ref(ref.Ref):
         return (await self._present())[1]
 
     async def info(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> ProcessInfo:
-        """Tell what the node knows of the process at this moment; its `children` are left out.
+        """Return what the node knows of the process at this moment; its `children` are left out.
 
         Raises:
             NoProcess: There is no such process.

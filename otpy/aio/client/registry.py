@@ -27,7 +27,7 @@ class RegistryEntry(msgspec.Struct, array_like=True, frozen=True):
 
 
 async def lookup(node: Asker[Ref], key: object, timeout: float | None) -> list[Registered]:
-    """Tell which processes are registered under `key`."""
+    """Return which processes are registered under `key`."""
     return [entry.registered() for entry in await _entries(node, key, timeout)]
 
 

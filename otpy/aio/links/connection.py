@@ -171,7 +171,7 @@ class Connection(abc.ABC, Generic[AnswerT]):
         self._loop.remove_writer(self._writer)
 
     def _delivered(self, end: int) -> bool:  # noqa: ARG002  # a link can tell
-        """Tell whether the other end may have read the first `end` bytes that were written."""
+        """Return whether the other end may have read the first `end` bytes that were written."""
         return True
 
     def _discard(self, outcome: AnswerT | NotDelivered | Lost) -> None:
@@ -186,7 +186,7 @@ class Connection(abc.ABC, Generic[AnswerT]):
         return True
 
     def _end(self) -> None:
-        """Take note that no more answers come, tell everybody who waits, and close."""
+        """Note that no more answers come, tell everybody who waits, and close."""
         self.open = False
         if self._released:
             return

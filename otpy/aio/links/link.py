@@ -121,7 +121,7 @@ class Link(Connection[Reply | Failure]):
     async def down_error(
         self, ask: Callable[["Link", float | None], Awaitable[ProcessDown]], deadline: float | None
     ) -> ProcessDown:
-        """Tell why the link has ended: the worker said so, or its supervisor knows.
+        """Return why the link has ended: the worker said so, or its supervisor knows.
 
         Args:
             ask: Asks whoever knows; only once for all who want to know.

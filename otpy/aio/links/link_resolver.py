@@ -30,7 +30,7 @@ class LinkResolver(SysCaller, Protocol):
         """
 
     async def is_running(self, name: str, deadline: float | None) -> bool:
-        """Tell whether the process runs at this moment; raises as `open_link`."""
+        """Return whether the process runs at this moment; raises as `open_link`."""
 
     async def down_error(self, link: Link, deadline: float | None) -> ProcessDown:
-        """Tell why the process at the other end of `link` ended."""
+        """Return why the process at the other end of `link` ended."""

@@ -20,7 +20,7 @@ class PendingAnswer:
             self._unlinked()
 
     def done(self) -> bool:
-        """Tell whether the answer is there, or that none will come."""
+        """Return whether the answer is there, or that none will come."""
         if self._answer is not None:
             return True
         if self._link is None or not self._waiter.outcome.done():

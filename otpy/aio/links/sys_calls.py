@@ -53,7 +53,7 @@ class SystemCalls:
     async def replace_state(
         self, attributes: dict[str, Any], *, timeout: float | None = DEFAULT_TIMEOUT_S
     ) -> Any:
-        """Give attributes of the server's instance other values; return the state then.
+        """Replace attributes of the server's instance; return the state then.
 
         Raises:
             Refused: It has no such attribute, or setting one raised; the state is as it was.
@@ -82,7 +82,7 @@ class SystemCalls:
         await self._sys_call(Resume(), timeout, Any)
 
     async def statistics(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> Statistics:
-        """Tell what the process does. Its supervisor answers, however stuck it is itself.
+        """Return what the process does. Its supervisor answers, however stuck it is itself.
 
         Raises:
             NoProcess: There is no such process at this moment, or it is none that takes messages.

@@ -62,7 +62,7 @@ async def unregister(key: object) -> None:
 
 
 async def lookup(key: object) -> list[Registered]:
-    """Tell which processes are registered under `key`, the first to register first."""
+    """Return which processes are registered under `key`, the first to register first."""
     return [Registered(each.who.path, each.pid, unpack(each.value)) for each in await _entries(key)]
 
 

@@ -15,7 +15,7 @@ async def get_state(name: str, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> 
 async def replace_state(
     name: str, attributes: dict[str, Any], *, timeout: float | None = DEFAULT_TIMEOUT_S
 ) -> Any:
-    """Give attributes of another server other values; as `otpy.Ref.replace_state`."""
+    """Replace attributes of another server; as `otpy.Ref.replace_state`."""
     return await peers()[name].replace_state(attributes, timeout=timeout)
 
 
@@ -30,5 +30,5 @@ async def resume(name: str, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> Non
 
 
 async def statistics(name: str, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> Statistics:
-    """Tell what a worker does, oneself included; as `otpy.Ref.statistics`."""
+    """Return what a worker does, oneself included; as `otpy.Ref.statistics`."""
     return await peers()[name].statistics(timeout=timeout)

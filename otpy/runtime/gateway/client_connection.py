@@ -238,7 +238,7 @@ class Client:
             self.drop(error)
 
     def request_ended(self) -> None:
-        """Take note that a request is not under way any more."""
+        """Note that a request is not under way any more."""
         self.under_way -= 1
         if self.under_way == self._most_under_way - 1 and not self.closed:
             self._ask_for_turn()

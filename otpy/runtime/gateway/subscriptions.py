@@ -84,7 +84,7 @@ class Subscriptions:
                 pass
 
     def _tell_next(self, subscription: Subscription) -> bool:
-        """Tell the next event, and return whether there may be more."""
+        """Return the next event, and whether there may be more."""
         client, number, recent = subscription.client, subscription.number, self._recent
         if subscription.until is not None and subscription.told >= subscription.until:
             del self._of[client][number]

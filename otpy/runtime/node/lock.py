@@ -125,7 +125,7 @@ def _is_free(take: Callable[[Descriptor, int], object], lock: Descriptor) -> boo
 
 
 def _living_node(directory: NodeDir) -> int | None:
-    """Tell the pid of the node that wrote ``node.json``, if it is still that process."""
+    """Return the pid of the node that wrote ``node.json``, if it is still that process."""
     facts = directory.read_node_json()
     pid, ticks = facts.get("pid"), facts.get("start_ticks")
     if not isinstance(pid, int) or ticks is None:

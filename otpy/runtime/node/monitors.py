@@ -91,7 +91,7 @@ class MonitorTable:
                 self._drop_link(other, one)
 
     def ended(self, ended: Iterable[Ended]) -> None:
-        """Take in which processes have ended, and tell those that are linked to them."""
+        """Note which processes have ended, and tell those that are linked to them."""
         for who, exit_info in ended:
             for number, watched in self._monitors.pop(who, {}).items():
                 self._exit_watchers.unwatch(watched, (who, number))

@@ -290,7 +290,7 @@ class Node(Supervisor):
                 pass
 
     def _complaint(self, result: ExitReason) -> str:
-        """Say why the node did not end well; empty if it did."""
+        """Return why the node did not end well; empty if it did."""
         if isinstance(result, FailedToStartChild):
             return f"could not start: {_innermost(result)}"
         if self._stops:

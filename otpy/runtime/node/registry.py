@@ -33,7 +33,7 @@ class Registry:
         self._drop(who, key)
 
     def lookup(self, key: bytes) -> tuple[RegistryEntry, ...]:
-        """Tell who is registered, the first to register first."""
+        """Return who is registered, the first to register first."""
         found = []
         for who, value in self._values.get(key, {}).items():
             process = self._directory.find(who.path)
@@ -43,7 +43,7 @@ class Registry:
         return tuple(found)
 
     def ended(self, ended: Iterable[Ended]) -> None:
-        """Take in which processes have ended."""
+        """Note which processes have ended."""
         for who, _ in ended:
             for key in self._keys.pop(who, ()):
                 self._drop(who, key)

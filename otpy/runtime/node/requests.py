@@ -69,7 +69,7 @@ class RequestHandler:
         self._registry = Registry(directory)
 
     def ended(self, ended: Sequence[Ended]) -> None:
-        """Take in which processes have ended."""
+        """Note which processes have ended."""
         self._exit_watchers.notify(ended)
         self._monitors.ended(ended)
         self._registry.ended(ended)

@@ -32,7 +32,7 @@ def child_path(supervisor: str, id_: str) -> str:
 
 
 def declared(path: str, spec: SupervisorSpec) -> Event:
-    """Say which children the supervisor at `path` is about to start."""
+    """Return which children the supervisor at `path` is about to start."""
     children = tuple([(child.id, kind_of(child)) for child in spec.children])
     return ChildrenDeclared(at=time.time(), path=path, children=children)
 

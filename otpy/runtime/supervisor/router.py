@@ -392,12 +392,12 @@ class Router:
 
 
 def _is_for(child: Child, message: OpenLink | Ask) -> bool:
-    """Tell whether the worker itself is to answer a message."""
+    """Return whether the worker itself is to answer a message."""
     return child.answers_sys and _is(message, SysRequest) and not _asks_supervisor(message)
 
 
 def _asks_supervisor(message: OpenLink | Ask) -> bool:
-    """Tell whether the supervisor of a process answers in its place, whatever state it is in."""
+    """Return whether the supervisor of a process answers in its place, whatever state it is in."""
     request = message.request if isinstance(message, Ask) else None
     return isinstance(request, SysRequest) and request.asks_supervisor
 

@@ -22,7 +22,7 @@ class SubtreeNumbers:
         self._present: dict[str, int] = {}
 
     def note(self, events: Iterable[Event]) -> None:
-        """Take note of what happened below a child."""
+        """Note of what happened below a child."""
         for event in events:
             match event:
                 case ChildStarting(path=path, incarnation=number):
@@ -37,7 +37,7 @@ class SubtreeNumbers:
                     pass
 
     def lose(self, path: str) -> None:
-        """Take note that the supervisor at `path` has ended, and all below it with it."""
+        """Note that the supervisor at `path` has ended, and all below it with it."""
         below = child_path(path, "")
         lost = {name: n for name, n in self._present.items() if name.startswith(below)}
         if lost:

@@ -90,7 +90,7 @@ class Supervisor(abc.ABC):
         """Be the child: runs in the forked process and tells its exit status."""
 
     def path_of(self, id_: str) -> str:
-        """Tell the path of a child."""
+        """Return the path of a child."""
         return child_path(self.path, id_)
 
     # ---- deciding and doing ------------------------------------------------------------------
@@ -133,7 +133,7 @@ class Supervisor(abc.ABC):
         return availability(self._state, id_)
 
     def comes_back(self, id_: str) -> bool:
-        """Tell whether a child that is being stopped will be started again by itself."""
+        """Return whether a child that is being stopped will be started again by itself."""
         return comes_back(self._state, id_)
 
     def starts_ahead(self, limit: int) -> int:

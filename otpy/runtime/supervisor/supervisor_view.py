@@ -22,7 +22,7 @@ class SupervisorView(Protocol):
         """What somebody who looks for this child may expect."""
 
     def comes_back(self, id_: str) -> bool:
-        """Tell whether a child that is being stopped will be started again by itself."""
+        """Return whether a child that is being stopped will be started again by itself."""
 
     def send_published(self) -> None:
         """Deliver the events that were published so far."""

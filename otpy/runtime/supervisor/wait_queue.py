@@ -50,7 +50,7 @@ class WaitQueue:
         return parked is not None
 
     def tokens_from(self, origin: MessageSocket) -> list[int]:
-        """Tell the tokens of the messages from there that are worth nothing without it."""
+        """Return the tokens of the messages from there that are worth nothing without it."""
         left = (
             parked for parked in self._parked.values() if parked.origin is origin and parked.fds
         )

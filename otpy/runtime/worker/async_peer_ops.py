@@ -149,7 +149,7 @@ class PeerOperations:
         return shared
 
     async def is_running(self, name: str, deadline: float | None) -> bool:
-        """Tell whether a process runs at this moment."""
+        """Return whether a process runs at this moment."""
         return running(await self._row(name, deadline), self._me)
 
     async def sys_call(
@@ -168,7 +168,7 @@ class PeerOperations:
         return StopResult(*expect_reply(answer, ExitInfo), str(order.reason))
 
     async def down_error(self, link: Link, deadline: float | None) -> ProcessDown:
-        """Tell why the process at the other end of `link` ended."""
+        """Return why the process at the other end of `link` ended."""
         return await link.down_error(self._exit_info, deadline)
 
     async def _row(self, name: str, deadline: float | None) -> TreeRow:

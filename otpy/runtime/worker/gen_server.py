@@ -79,7 +79,7 @@ class Serving:
         return self._end.reason if self._end else None
 
     def report(self, reason: ExitReason) -> tuple[ExitReason, str]:
-        """Tell why the server ended, and with which message in hand, shortened.
+        """Return why the server ended, and with which message in hand, shortened.
 
         After a clean end there is none: nothing went wrong with it.
 
@@ -175,7 +175,7 @@ class Serving:
             complain(f"{self._refusal(error)}\n")
 
     def _refusal(self, error: OtpyError) -> str:
-        """Say what nobody else is told; what `format_status` hides is not in it."""
+        """Return what nobody else is told; what `format_status` hides is not in it."""
         text = f"{type(error).__name__}: {printable(error, REASON_CHARS)}"
         if not hides(self._server):
             return text

@@ -62,7 +62,7 @@ HANDLERS: Final[Mapping[type[SysRequest], Callable[[GenServer, SysRequest], RawR
 
 
 def state_of(server: GenServer) -> dict[str, Any]:
-    """Give the attributes of a server's instance, those in slots included."""
+    """Return the attributes of a server's instance, those in slots included."""
     slots = {name: getattr(server, name) for name in _slots(server) if hasattr(server, name)}
     return {name: value for name, value in {**slots, **vars(server)}.items() if name not in _OURS}
 
@@ -74,7 +74,7 @@ def _slots(server: GenServer) -> Iterator[str]:
 
 
 def hides(server: GenServer) -> bool:
-    """Tell whether the server may have secrets, which its `format_status` hides."""
+    """Return whether the server may have secrets, which its `format_status` hides."""
     return type(server).format_status is not GenServer.format_status
 
 

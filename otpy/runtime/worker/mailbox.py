@@ -187,11 +187,11 @@ class WorkerMailbox:
             self._wait(self.seconds_until(deadline))
 
     def fileno(self) -> int:
-        """Tell the descriptor that is readable when `next` may find something."""
+        """Return the descriptor that is readable when `next` may find something."""
         return self._epoll.fileno()
 
     def seconds_until(self, deadline: float | None) -> float:
-        """Tell the seconds until `deadline` or the next timer; below zero if there is neither."""
+        """Return the seconds until `deadline` or the next timer; below zero if there is neither."""
         return self._timers.seconds_until(deadline, time.monotonic())
 
     def put(self, message: Cast | Info) -> None:

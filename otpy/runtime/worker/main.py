@@ -161,7 +161,7 @@ def _tell_end(mailbox: WorkerMailbox, reason: ExitReason, in_hand: str) -> int:
 
 
 def _seconds_left(child: Assignment, mailbox: WorkerMailbox, *, crashed: bool) -> float | None:
-    """Tell how long what is left of an event loop may take; None for as long as it likes."""
+    """Return how long what is left of an event loop may take; None for as long as it likes."""
     if (order := mailbox.shutdown) is not None:
         if order.until is None:
             return None

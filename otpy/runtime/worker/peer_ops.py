@@ -150,7 +150,7 @@ class PeerOperations:
         return shared
 
     def is_running(self, name: str, deadline: float | None) -> bool:
-        """Tell whether a process runs at this moment."""
+        """Return whether a process runs at this moment."""
         return running(self._row(name, deadline), self._me)
 
     def sys_call(self, name: str, request: SysRequest, deadline: float | None, shape: type[T]) -> T:
@@ -167,7 +167,7 @@ class PeerOperations:
         return StopResult(*expect_reply(answer, ExitInfo), str(order.reason))
 
     def down_error(self, link: Link, deadline: float | None) -> ProcessDown:
-        """Tell why the process at the other end of `link` ended."""
+        """Return why the process at the other end of `link` ended."""
         return link.down_error(self._exit_info, deadline)
 
     def _row(self, name: str, deadline: float | None) -> TreeRow:

@@ -100,7 +100,7 @@ def expect_reply(answer: ControlAnswer, kind: type[NodeReplyT]) -> NodeReplyT:
 
 
 def running(row: TreeRow, me: Address) -> bool:
-    """Tell whether another process takes casts; raises `CallingSelf` if it is this one."""
+    """Return whether another process takes casts; raises `CallingSelf` if it is this one."""
     if row.path == me.path:
         raise CallingSelf(row.path)
     return row.takes_casts
@@ -159,7 +159,7 @@ def supervised(answer: ControlAnswer, shape: type[T]) -> T:
 
 
 def stop_order(row: TreeRow, reason: object, me: Address) -> tuple[Address, StopProcess]:
-    """Say which incarnation is to stop, and how it is told.
+    """Return which incarnation is to stop, and how it is told.
 
     Raises:
         CallingSelf: It is this process.

@@ -57,7 +57,7 @@ class Peers(PeerOperations):
         self[server].post(incarnation, data, EXIT_INFO_S)
 
     def on_a_loop(self) -> "AsyncPeers":
-        """Give what reaches the others without blocking the event loop."""
+        """Return what reaches the others without blocking the event loop."""
         if self._on_a_loop is None:
             # Not above: only who has an event loop pays for asyncio.
             from otpy.runtime.worker.async_peers import AsyncPeers  # noqa: PLC0415

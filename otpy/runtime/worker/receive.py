@@ -24,7 +24,7 @@ def check_timer(timer: object) -> None:
 
 
 def as_received(message: Received | None, timeout: float | None) -> object:
-    """Give a message as a function worker sees it; raises TimeoutError if there is none."""
+    """Return a message as a function worker sees it; raises TimeoutError if there is none."""
     match message:
         case None:
             raise TimeoutError(f"no message within {timeout} s")

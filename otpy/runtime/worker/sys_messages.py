@@ -89,7 +89,7 @@ class SysMessages:
         return self._wakeup
 
     def handle(self, fd: int) -> None:
-        """Take note that `fd`, which may be one of these, is ready."""
+        """Note that `fd`, which may be one of these, is ready."""
         if self._wakeup is not None and fd == self._wakeup.fileno():
             os.eventfd_read(fd)
         elif self.tracing is not None and fd in self.tracing:

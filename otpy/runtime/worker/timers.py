@@ -60,7 +60,7 @@ class Timers:
             self._cancelled = 0
 
     def seconds_until(self, deadline: float | None, now: float) -> float:
-        """Tell the seconds until `deadline` or the next timer; below zero if there is neither."""
+        """Return the seconds until `deadline` or the next timer; below zero if there is neither."""
         with _lock:
             if self._heap:
                 due = self._heap[0][0]

@@ -13,7 +13,7 @@ from tests.support.processes import is_alive
 
 
 def ends(node: NodeUnderTest) -> list[tuple[str, str]]:
-    """Tell who ended for what reason, in order; the gateway left out."""
+    """Return who ended for what reason, in order; the gateway left out."""
     return [(e.path, e.reason) for e in node.seen(ChildEnded) if e.path != "@gateway"]
 
 

@@ -32,7 +32,7 @@ def node(nodes: Nodes) -> NodeUnderTest:
 
 
 def resident(pid: int) -> int:
-    """Tell the resident memory of a process, in bytes."""
+    """Return the resident memory of a process, in bytes."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) * 1024
