@@ -127,7 +127,11 @@ class Judge:
             except (OSError, KeyError):
                 continue  # killed meanwhile
             for what, figure in figures.items():
-                self._samples.setdefault((name, what), []).append((kills, figure))
+                self.note(kills, name, what, figure)
+
+    def note(self, kills: int, process: str, what: str, figure: int) -> None:
+        """Note a figure that was measured after so many kills."""
+        self._samples.setdefault((process, what), []).append((kills, figure))
 
     def growth(self) -> list[Growth]:
         """Return how what is measured grew while it was spared, after the first 1,000 kills.
