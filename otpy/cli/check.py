@@ -24,7 +24,7 @@ _PLACE: Final = re.compile(r"(\d+):(\d+): (.*)", re.DOTALL)
 @json_option
 @click.pass_context
 def check(ctx: click.Context, file: str, *, as_json: bool) -> None:
-    """Say everything that is wrong with the tree in FILE.
+    """Print everything that is wrong with the tree in FILE.
 
     Imports the modules that the tree names, in a process of their own, and starts nothing.
     Ends with 0 if all is well, else with 2 and one line a mistake on stderr; with --json a

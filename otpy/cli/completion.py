@@ -90,7 +90,7 @@ _CLASSES: Final[dict[str, type[ShellComplete]]] = {
 
 
 def add_shells() -> None:
-    """Have click know these scripts, too: it is asked for them by an environment variable."""
+    """Add these scripts to click, which is asked for them by an environment variable."""
     for shell in _CLASSES.values():
         add_completion_class(shell)
 

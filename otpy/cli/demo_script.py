@@ -51,7 +51,7 @@ def await_start(node: Node) -> None:
 
 @contextmanager
 def only_directory(private: Path) -> Iterator[None]:
-    """Have this process and its children know of no nodes but those in `private`."""
+    """Hide all nodes but those in `private` from this process and its children."""
     before = os.environ.get("OTPY_DIR")
     os.environ["OTPY_DIR"] = str(private)
     try:
@@ -118,7 +118,7 @@ class Story:
         self._expect("the count", self._counter.call("get_count"), 5)
 
     def crash_in_a_handler(self) -> None:
-        """Have an exception end the counter."""
+        """End the counter by an exception."""
         self._title("Raise an exception inside its handle_call: counter.call('divide', 0).")
         before = self._counter.pid
         try:

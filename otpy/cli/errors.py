@@ -25,7 +25,7 @@ class Failed(click.ClickException):
 
 
 def report(error: Exception) -> int:
-    """Say on stderr what went wrong, and return the exit status."""
+    """Print on stderr what went wrong, and return the exit status."""
     match error:
         case click.exceptions.Exit():
             return error.exit_code
@@ -123,6 +123,6 @@ def nobody_reads() -> bool:
 
 
 def write_no_more() -> None:
-    """Let the interpreter's last flush of stdout pass."""
+    """Ignore errors of the interpreter's last flush of stdout."""
     with Descriptor(os.open(os.devnull, os.O_WRONLY)) as nowhere:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())

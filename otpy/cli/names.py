@@ -49,7 +49,7 @@ def find(rows: "Sequence[ProcessInfo]", name: str) -> "ProcessInfo":
 
 @contextmanager
 def suggesting(node: "Node", name: str) -> Iterator[None]:
-    """Have a `NoProcess` of the node's say what may have been meant, or what to do."""
+    """Add to a `NoProcess` of the node's what may have been meant, or what to do."""
     try:
         yield
     except NoProcess as error:
@@ -60,7 +60,7 @@ def suggesting(node: "Node", name: str) -> Iterator[None]:
 
 
 def short_names(rows: "Sequence[ProcessInfo]") -> list[str]:
-    """Give for each process the shortest name that finds it."""
+    """Return for each process the shortest name that finds it."""
     ids = [row.path.rpartition("/")[2] for row in rows]
     times = Counter(ids)
     return [

@@ -26,7 +26,7 @@ def replace_state(
     timeout: float | None,
     as_json: bool,
 ) -> None:
-    """Give attributes of a server other values.
+    """Replace attributes of a server.
 
     Prints its state then. A value is JSON where it parses as JSON, else a string:
     "otpy replace-state counter count=5".

@@ -15,7 +15,7 @@ from otpy.cli.show import show
 @node_option
 @click.pass_context
 def resume(ctx: click.Context, name: str, *, timeout: float | None) -> None:
-    """Have a suspended server take messages again."""
+    """Resume a suspended server: it takes messages again."""
     node = connected(ctx)
     with suggesting(node, name):
         node[name].resume(timeout=timeout)

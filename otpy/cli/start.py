@@ -49,7 +49,7 @@ def start(ctx: click.Context, name: str, spec: str | None) -> None:
 
 
 def started(info: "ChildInfo") -> str:
-    """Say that a child was started, or that its init returned `Ignore`."""
+    """Return the line that says that a child was started, or that its init returned `Ignore`."""
     return "ignored its start" if info.pid is None else f"started, pid {info.pid}"
 
 

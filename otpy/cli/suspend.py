@@ -15,7 +15,7 @@ from otpy.cli.show import show
 @node_option
 @click.pass_context
 def suspend(ctx: click.Context, name: str, *, timeout: float | None) -> None:
-    """Have a server take no messages until "otpy resume".
+    """Suspend a server: it takes no messages until "otpy resume".
 
     Calls to it wait, and time out. Its supervisor can stop it as ever.
     """

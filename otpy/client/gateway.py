@@ -73,7 +73,7 @@ class GatewayConnection(Connection[Answered]):
         return answer.value, fds
 
     def _give_up(self, operation: str, number: int) -> None:
-        """Have the gateway forget a request whose answer may be long in coming, as far as it can.
+        """Ask the gateway to forget a request whose answer may be long in coming.
 
         What does not fit now is dropped: whoever has run out of time waits no longer.
         """
@@ -330,7 +330,7 @@ def is_starting(name: str) -> bool:
 
 
 def not_running(name: str) -> str:
-    """Say that node `name` does not run, and what to do about it."""
+    """Return the text that node `name` does not run, and what to do about it."""
     names = node_names()
     if name in names:
         return f"node {name!r} is starting or stopping; try again"

@@ -30,7 +30,7 @@ class ClientTaskStarter(LinkResolver, abc.ABC):
         """Return a reference to a supervisor; "" is the root."""
 
     def start_task(self, supervisor: str, shutdown: float, *, linked: bool) -> PidRef:
-        """Have a supervisor start a task, and get a reference to that very process."""
+        """Start a task at a supervisor, and return a reference to that very process."""
         arguments = {"supervisor": supervisor, "shutdown": shutdown, "linked": linked}
         # Repeated if the gateway is killed: a task that nobody has a link to ends by itself.
         answer = self._gateway.ask("start_task", arguments, None)

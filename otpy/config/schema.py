@@ -28,7 +28,7 @@ def _unite_with_nothing(field: dict[str, Any]) -> None:
 
 
 def _or_variable(field: dict[str, Any]) -> dict[str, Any]:
-    """Let ``${VAR}`` stand where the schema alone would ask for a number or one of a few words."""
+    """Allow ``${VAR}`` where the schema alone would ask for a number or one of a few words."""
     if field.get("type") in ("string", "array") or isinstance(field.get("type"), list):
         return field
     about = {key: field[key] for key in ("title", "description", "default") if key in field}

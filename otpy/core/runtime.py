@@ -53,14 +53,14 @@ class Runtime(Protocol):
         """Publish a decision."""
 
     def on_booted(self) -> None:
-        """Tell the parent that all children are started."""
+        """Report to the parent that all children are started."""
 
     def give_up(self, reason: ExitReason) -> None:
         """End this supervisor; all its children are gone."""
 
 
 def perform(action: Action, runtime: Runtime) -> None:
-    """Let `runtime` do what the core has decided."""
+    """Carry out in `runtime` what the core has decided."""
     match action:
         case Start(spec=spec, incarnation=incarnation):
             runtime.start(spec, incarnation)

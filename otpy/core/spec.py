@@ -197,7 +197,7 @@ def seconds_of(budget: ShutdownBudget) -> float | None:
 
 
 def default_shutdown(start: Start) -> ShutdownBudget:
-    """Tell OTP's default budget: infinity for a supervisor, 5 s for a worker."""
+    """Return OTP's default budget: infinity for a supervisor, 5 s for a worker."""
     return INFINITY if isinstance(start, SupervisorSpec) else DEFAULT_SHUTDOWN_S
 
 

@@ -220,7 +220,7 @@ def availability(state: SupervisorState, child_id: str) -> Availability:
 
 
 def comes_back(state: SupervisorState, child_id: str) -> bool:
-    """Tell whether a child that is being stopped will be started again without anybody's doing."""
+    """Return whether a child that is being stopped will be started again by itself."""
     if state.ending:
         return not state.ends_for_good
     child = state.children.get(child_id)
@@ -267,7 +267,7 @@ def starts_ahead(state: SupervisorState, limit: int) -> int:
 
 
 def _starts_of_workers(state: SupervisorState) -> Iterator[bool]:
-    """Say of each start to come, after the one in hand, whether it is a worker's."""
+    """Yield of each start to come, after the one in hand, whether it is a worker's."""
     if state.work is not None:
         for id_ in islice(state.work.start, 1, None):
             yield _is_worker(state.children.get(id_))

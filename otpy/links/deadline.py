@@ -41,7 +41,7 @@ def deadline_of(timeout: float | None) -> float | None:
 
 
 class within:  # noqa: N801  # as the context managers of `contextlib`
-    """Give what is in the block so many seconds, and tell it the deadline.
+    """Limit the block to so many seconds, and yield the deadline.
 
     Args:
         timeout: Seconds above zero, or None for ever.
@@ -126,7 +126,7 @@ def earlier(deadline: float | None, seconds: float) -> float:
 
 
 def exit_info_deadline(deadline: float | None) -> float:
-    """Tell until when to ask why a process died.
+    """Return until when to ask why a process died.
 
     It is dead, so that the caller gets an answer; a better one is worth a moment, even a late one.
     """

@@ -125,7 +125,7 @@ class Pool(Generic[InstanceT]):
         return self.choose(None)
 
     def _in_turn(self) -> Iterator[int]:
-        """Give the numbers of the instances, beginning with the next; those that are down last."""
+        """Return the numbers of the instances, beginning with the next; those down last."""
         first, count = self._next, len(self._refs)
         numbers = ((first + i) % count for i in range(count))
         if not self._down_until:

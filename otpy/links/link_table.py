@@ -55,7 +55,7 @@ class LinkTable(Generic[LinkT]):
         return known
 
     def _prune(self) -> None:
-        """Let go of processes that died and were not talked to since, now and then."""
+        """Drop links to processes that died and were not used since, now and then."""
         if len(self._links) < self._prune_at:
             return
         for path, link in tuple(self._links.items()):

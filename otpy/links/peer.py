@@ -72,7 +72,7 @@ class PeerProtocol(LinkProtocol):
         return self._shm.request_space(data)
 
     def close(self) -> None:
-        """Let go of the memory; what was written may still be taken back."""
+        """Release the memory; what was written may still be rolled back."""
         self._shm = ShmTransport()
 
     def _beside(self, message: Beside) -> list[LinkAnswer]:

@@ -38,7 +38,7 @@ class ProcessConnection(Connection[AnswerT], Generic[AnswerT]):
             raise
 
     def _await_end(self, deadline: float | None) -> None:
-        """Let who has hung up die before it is looked for again; one that lives hung up on all."""
+        """Wait until a process that hung up has died; one that lives hung up on all."""
         end = select.poll()
         end.register(self._pidfd, select.POLLIN)
         grace = time.monotonic() + EOF_GRACE_S

@@ -175,7 +175,7 @@ class LinkProtocol(abc.ABC):
         return False
 
     def close(self) -> None:  # noqa: B027  # likewise
-        """Let go of what belongs to the link beside its descriptors."""
+        """Release what belongs to the link beside its descriptors."""
 
     def sole_answer(self, data: bytes) -> LinkAnswer | None:
         """Return the answer that `data` is from its first byte to its last.

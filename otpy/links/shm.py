@@ -66,7 +66,7 @@ class _Memory:
         self._advise(_POPULATE_WRITE, span)
 
     def give_back(self, span: ShmBody) -> None:
-        """Give the pages of a body beyond `KEPT` back to the kernel."""
+        """Return the pages of a body beyond `KEPT` to the kernel."""
         self._advise(mmap.MADV_REMOVE, span)
 
     def _advise(self, advice: int, span: ShmBody) -> None:
@@ -81,7 +81,7 @@ class _Memory:
             self._shared.madvise(advice, first, last - first)
 
     def settle(self) -> None:
-        """Have all that this process did to the memory be done before what it does there next.
+        """Complete all that this process did to the memory before what it does there next.
 
         Two ends that each write a number and then read the other's would else both miss it. To
         take a lock is a full barrier on x86; elsewhere, to give it back and take it again is.
@@ -206,7 +206,7 @@ class RingReader:
         return self._memory.content[start : start + span.size]
 
     def free(self, span: ShmBody) -> bool:
-        """Give the place of a body back; True if the other end is to be told that there is room."""
+        """Free the place of a body; True if the other end is to be told that there is room."""
         assert self._memory is not None
         words = self._memory.words
         self._memory.give_back(span)

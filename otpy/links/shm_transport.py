@@ -72,6 +72,6 @@ class ShmTransport:
         return self._theirs.body(span)
 
     def free(self, span: ShmBody) -> bool:
-        """Give the place of a body back; True if the other end is to be told that there is room."""
+        """Free the place of a body; True if the other end is to be told that there is room."""
         assert self._theirs is not None
         return self._theirs.free(span)

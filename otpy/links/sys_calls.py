@@ -27,7 +27,7 @@ class SysCaller(Protocol):
         """Ask a process, or the supervisor that watches it; raises `TooLate` and `NoProcess`."""
 
     def stop_process(self, name: str, reason: object, deadline: float | None) -> StopResult:
-        """Have a process end in order, and tell how it ended; raises likewise."""
+        """Stop a process in order, and return how it ended; raises likewise."""
 
 
 class SystemCalls:
@@ -63,21 +63,21 @@ class SystemCalls:
         return self._sys_call(ReplaceState(attributes), timeout, Any)
 
     def garbage_collect(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> int:
-        """Have the server free objects that only refer to each other; return how many it found.
+        """Free objects of the server that only refer to each other; return how many there were.
 
         Python does so by itself, but an idle server may keep them for long.
         """
         return self._sys_call(CollectGarbage(), timeout, int)
 
     def suspend(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> None:
-        """Have the server take no messages until `resume`: calls wait, and time out.
+        """Suspend the server: it takes no messages until `resume`; calls wait, and time out.
 
         Its supervisor may stop it as ever; system messages are served.
         """
         self._sys_call(Suspend(), timeout, Any)
 
     def resume(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> None:
-        """Have the server take messages again."""
+        """Resume the server: it takes messages again."""
         self._sys_call(Resume(), timeout, Any)
 
     def statistics(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> Statistics:
@@ -103,7 +103,7 @@ class SystemCalls:
         return self._sys_call(DumpStacks(), timeout, str)
 
     def stop(self, reason: object = "normal", *, timeout: float | None = None) -> None:
-        """Have the process end with `reason`, and wait until it is gone.
+        """Stop the process with `reason`, and wait until it is gone.
 
         It handles what was sent to it before, then `terminate` runs. Its supervisor treats the
         end as one of the process's own doing: a permanent child comes back.

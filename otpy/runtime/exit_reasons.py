@@ -78,7 +78,7 @@ def _users_part(trace: TracebackType | None) -> TracebackType | None:
 
 
 def reworded(reason: ExitReason, text: object, trace: object) -> ExitReason:
-    """Give `reason` other words; it stays of its kind, since supervisors decide by that."""
+    """Return `reason` in other words; it stays of its kind, since supervisors decide by that."""
     said = printable(text, REASON_CHARS)
     match reason:
         case Raised():

@@ -34,7 +34,7 @@ class AgentCalls:
         key: object = None,
         timeout: float | None = DEFAULT_TIMEOUT_S,
     ) -> None:
-        """Make what ``function(state, *args)`` returns the state; raises as `Ref.call`."""
+        """Replace the state by what ``function(state, *args)`` returns; raises as `Ref.call`."""
         _ask(agent, ("update", function, *args), key, timeout)
 
     @staticmethod
@@ -46,7 +46,7 @@ class AgentCalls:
         key: object = None,
         timeout: float | None = DEFAULT_TIMEOUT_S,
     ) -> Any:
-        """Have ``function(state, *args)`` return ``(value, state)``; return that value.
+        """Call ``function(state, *args)``, which returns ``(value, state)``; return that value.
 
         Raises as `Ref.call`; a function that returns anything else ends the agent.
         """

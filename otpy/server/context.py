@@ -33,7 +33,7 @@ class Mailbox(Protocol):
         """Put `message` into this mailbox after `seconds`."""
 
     def cancel_timer(self, timer: TimerRef) -> float | None:
-        """Take such a message back, and tell the seconds left; None if it has been taken."""
+        """Cancel such a message, and return the seconds left; None if it has been taken."""
 
     def receive(self, timeout: float | None) -> object:
         """Take the next message; raises TimeoutError."""
@@ -45,7 +45,7 @@ class Mailbox(Protocol):
         """Wait until whoever was answered has read it, or has gone."""
 
     def when_deserted(self, do: Callable[[], object]) -> None:
-        """Have `do` called whenever the last process that had a link to this one has hung up."""
+        """Call `do` whenever the last process that had a link to this one has hung up."""
 
     def drop(self, unwanted: Callable[[object], bool]) -> None:
         """Take messages for `handle_info` back that have come and were not handled."""
@@ -97,12 +97,12 @@ _contexts: list[Context] = []
 
 
 def enter(context: Context) -> None:
-    """Say who this process is; called once, right after the fork."""
+    """Set who this process is; called once, right after the fork."""
     _contexts[:] = [context]
 
 
 def leave() -> None:
-    """Say that this process is no worker: one that a worker forked."""
+    """Mark this process as no worker: one that a worker forked."""
     if _contexts:
         _contexts.pop().abandon()
 

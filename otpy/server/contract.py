@@ -67,7 +67,7 @@ def _cannot_be_set(value: object) -> bool:
 
 
 def _hidden(server: type[GenServer]) -> str | None:
-    """Say which marked method an attribute of a subclass hides; a method, or None, is meant to."""
+    """Return which marked method an attribute of a subclass hides; a method, or None, may."""
     for owner in _own_classes(server)[1:]:
         for name, method in vars(owner).items():
             if (kind := handles(method)) is None:
@@ -93,7 +93,7 @@ def _needed(server: type[GenServer]) -> str:
 def useless_arguments(
     server: type[GenServer], args: Sequence[object], kwargs: Mapping[str, object]
 ) -> str | None:
-    """Say that there are arguments, and no `init` of the user's that would take them."""
+    """Return what is wrong if there are arguments and no `init` of the user's that takes them."""
     if not (args or kwargs) or server.init is not GenServer.init:
         return None
     name = server.__name__

@@ -184,7 +184,7 @@ def _find(server: object, methods: Methods, request: object) -> object:
 
 
 def _unknown(server: type, methods: Methods, request: object, name: object) -> str:
-    """Say that nothing handles a request, and what the method of its `name` takes."""
+    """Return the text that nothing handles a request, and what the method of its `name` takes."""
     text = f"{server.__name__} has no handler for {methods.kind} {short(request)}"
     if isinstance(name, str) and methods.find(server, name) is not None:
         text += f"; {name} takes {signature(server, name)}"

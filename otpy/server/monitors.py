@@ -13,7 +13,7 @@ from otpy.wire.gateway import TreeRow
 
 
 def monitor(name: str) -> int:
-    """Have a `Down` arrive in `handle_info` once the process has ended; at once if it has none.
+    """Monitor a process: a `Down` arrives in `handle_info` once it has ended; at once if it has.
 
     What it sent before its end arrives before. It is of the present incarnation: the next one is
     not monitored. Several monitors of one process are several `Down`.

@@ -15,7 +15,7 @@ class TaskStarter(Protocol):
     """Whoever gets tasks started."""
 
     def start_task(self, supervisor: str, shutdown: float, *, linked: bool) -> PidRef:
-        """Have a supervisor start a task, and get a reference to that very process.
+        """Start a task at a supervisor, and return a reference to that very process.
 
         With `linked` it is stopped when this process ends.
         """
@@ -40,7 +40,7 @@ class Peers(TaskStarter, SupervisorClient, Protocol):
         """Ask the node, which knows who is where; raises what it answers, and `CallTimeout`."""
 
     def send(self, who: "Address", message: object, timeout: float | None) -> bool:
-        """Have the `handle_info` of one incarnation called; False if that is gone."""
+        """Send a message to one incarnation's `handle_info`; False if that is gone."""
 
     def reply_for(
         self, server: str, incarnation: int, link: int, number: int, value: object

@@ -117,7 +117,7 @@ def whereis(name: str, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> int | No
 
 
 def stop(name: str, reason: object = "normal", *, timeout: float | None = None) -> None:
-    """Have another worker end with `reason`, and wait until it is gone (gen_server:stop).
+    """Stop another worker with `reason`, and wait until it is gone (gen_server:stop).
 
     It handles what was sent to it before, then `terminate` runs. Its supervisor treats the end
     as one of the process's own doing: a permanent child comes back.

@@ -22,12 +22,12 @@ def replace_state(
 
 
 def suspend(name: str, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> None:
-    """Have another server take no messages until `resume`; as `otpy.Ref.suspend`."""
+    """Suspend another server: it takes no messages until `resume`; as `otpy.Ref.suspend`."""
     peers()[name].suspend(timeout=timeout)
 
 
 def resume(name: str, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> None:
-    """Have another server take messages again."""
+    """Resume another server: it takes messages again."""
     peers()[name].resume(timeout=timeout)
 
 

@@ -111,5 +111,5 @@ def _settled(task: Waiting) -> bool:
 
 
 def start_task(starter: TaskStarter, supervisor: str, shutdown: float, *, linked: bool) -> PidRef:
-    """Have a process for a task."""
+    """Start a process for a task."""
     return starter.start_task(supervisor, shutdown, linked=linked)

@@ -146,7 +146,7 @@ def _terminate(starter: TaskStarter, names: list[str]) -> None:
 def _task_process(
     node: TaskStarter | None, supervisor: str, shutdown: float, *, linked: bool
 ) -> Iterator[tuple[TaskStarter, PidRef]]:
-    """Have a process that is told what to do; it is ended again if that fails."""
+    """Start a process for what the block sends it; end it if the block fails."""
     check_shutdown(shutdown)
     starter = peers() if node is None else node
     try:

@@ -57,7 +57,7 @@ class Claim:
         return True
 
     def release(self) -> None:
-        """Let others have it."""
+        """Release it."""
         for sock in self._held.values():
             sock.close()
         self._held.clear()

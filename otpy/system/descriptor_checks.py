@@ -110,7 +110,7 @@ def leave_unchecked() -> None:
 
 
 def complain(text: str, record: Record | None = None) -> None:
-    """Say what is wrong, where everybody sees it, and raise it."""
+    """Print what is wrong, where everybody sees it, and raise it."""
     history = "" if record is None else record.history
     now = _shown(_place())
     report = f"DescriptorError in process {os.getpid()}: {text}\nnow at:\n{now}{history}\n"

@@ -92,7 +92,7 @@ class ForkServer:
         return self._ordered
 
     def order(self, jobs: Sequence[Job]) -> None:
-        """Have a child forked for each of at most `MOST` jobs; `collect` returns them.
+        """Fork a child for each of at most `MOST` jobs; `collect` returns them.
 
         The descriptors stay open here.
 

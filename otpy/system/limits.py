@@ -8,7 +8,7 @@ MOST_MEMORY: Final = 1 << 30
 
 
 def limit_memory(most: int) -> None:
-    """Have allocations above `most` bytes fail, before the kernel ends the process for them."""
+    """Make allocations above `most` bytes fail, before the kernel ends the process for them."""
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
     if hard != resource.RLIM_INFINITY:
         most = min(most, hard)

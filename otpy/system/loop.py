@@ -113,7 +113,7 @@ class Loop:
             self._run_once()
 
     def close(self) -> None:
-        """Give the epoll descriptor back; watched descriptors stay open."""
+        """Close the epoll descriptor; watched descriptors stay open."""
         self._epoll.close()
 
     def _run_once(self) -> None:

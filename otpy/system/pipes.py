@@ -33,7 +33,7 @@ def is_readable(fd: int) -> bool:
 
 
 def widen(end: int) -> None:
-    """Let a pipe hold more, for large messages; how many may is limited (pipe(7)): then not."""
+    """Enlarge a pipe for large messages, unless too many are (pipe(7))."""
     with contextlib.suppress(OSError):
         fcntl.fcntl(end, fcntl.F_SETPIPE_SZ, _WIDE)
 

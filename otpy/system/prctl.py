@@ -19,7 +19,7 @@ def _unknown(option: int) -> OSError:
 
 
 def die_with(parent: int) -> None:
-    """Have the kernel SIGKILL this process when the thread that forked it ends.
+    """Ask the kernel to SIGKILL this process when the thread that forked it ends.
 
     Args:
         parent: The pid that forked this process. It may have died before the option was set,
@@ -33,6 +33,6 @@ def die_with(parent: int) -> None:
 
 
 def become_subreaper() -> None:
-    """Have orphaned descendants fall to this process instead of init."""
+    """Make this process, instead of init, the parent of orphaned descendants."""
     if _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
         raise _unknown(_PR_SET_CHILD_SUBREAPER)

@@ -27,7 +27,7 @@ _setproctitle = _extension()
 
 
 def name_process(title: str) -> None:
-    """Have ps and top show this process as `title`, as far as the memory of its arguments goes.
+    """Set this process's title in ps and top, as far as the memory of its arguments goes.
 
     The memory of its environment behind them is left alone: others read the mark there.
     """

@@ -40,7 +40,7 @@ def finish(*, asked: bool) -> None:
 
 
 def end_within(seconds: float) -> None:
-    """Have the kernel end this process after so many seconds, whatever it is at then."""
+    """Ask the kernel to end this process after so many seconds, whatever it does then."""
     _signal.signal(_ALARM, _DEFAULT)
     _signal.pthread_sigmask(_signal.SIG_UNBLOCK, (_ALARM,))
     # Zero would mean never.

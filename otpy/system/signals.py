@@ -49,7 +49,7 @@ def handled_signals() -> tuple[signal.Signals, ...]:
 
 
 def raise_when_stopped() -> None:
-    """Have the signals that stop a node raise `StoppedEarly` until it handles them.
+    """Raise `StoppedEarly` at the signals that stop a node, until it handles them.
 
     As process 1 of a container nothing else would: the kernel drops what has no handler there.
     """
@@ -59,7 +59,7 @@ def raise_when_stopped() -> None:
 
 @contextlib.contextmanager
 def raising_when_stopped() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP raise `StoppedEarly` for as long as this lasts."""
+    """Raise `StoppedEarly` at SIGTERM and SIGHUP for as long as this lasts."""
     numbers = [each for each in handled_signals() if each != signal.SIGINT]  # that raises already
     handlers = {number: signal.signal(number, _raise) for number in numbers}
     try:

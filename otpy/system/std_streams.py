@@ -13,7 +13,7 @@ _FULL_MS: Final = 10_000
 
 
 def open_standard_streams() -> None:
-    """Have descriptors 0 to 2, so that nothing else gets one of these numbers."""
+    """Open descriptors 0 to 2 if closed, so that nothing else gets one of these numbers."""
     while (fd := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
         os.set_inheritable(fd, True)
     os.close(fd)

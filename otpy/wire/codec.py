@@ -158,7 +158,7 @@ def printable(value: object, limit: int) -> str:
 
 
 def unreadable(error: BaseException) -> str:
-    """Say of a value that came why it cannot be read here."""
+    """Return why a value that came cannot be read here."""
     what = f"{type(error).__name__}: {printable(error, _TEXT_CHARS)}"
     return f"the receiver cannot read it: {what}"
 

@@ -295,7 +295,7 @@ class Node(ClientTaskStarter):
         )
 
     async def stop_process(self, name: str, reason: object, deadline: float | None) -> StopResult:
-        """Have a process end in order, and tell how it ended; raises `TooLate`."""
+        """Stop a process in order, and return how it ended; raises `TooLate`."""
         row = await self.ask_until("whereis", {"name": name}, deadline, shape=TreeRow)
         return await self.ask_until("stop", stop_order(row, reason), deadline, shape=StopResult)
 
@@ -361,12 +361,12 @@ _nodes: Final[weakref.WeakSet[Node]] = weakref.WeakSet()
 
 
 def _after_fork() -> None:
-    """Let go of what is the parent's: the child makes connections of its own."""
+    """Close what is the parent's: the child makes connections of its own."""
     for node in list(_nodes):
         node.abandon()
 
 
 @cache
 def _watch_forks() -> None:
-    """Have every process that is forked from now on let go; many a process connects to no node."""
+    """Close connections in every process that is forked from now on; many connect to no node."""
     os.register_at_fork(after_in_child=_after_fork)

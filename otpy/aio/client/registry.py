@@ -22,7 +22,7 @@ class RegistryEntry(msgspec.Struct, array_like=True, frozen=True):
     value: bytes
 
     def registered(self) -> Registered:
-        """Tell it as clients see it."""
+        """Return it as clients see it."""
         return Registered(self.who[0], self.pid, unpack(self.value))
 
 

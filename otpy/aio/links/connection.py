@@ -175,7 +175,7 @@ class Connection(abc.ABC, Generic[AnswerT]):
         return True
 
     def _discard(self, outcome: AnswerT | NotDelivered | Lost) -> None:
-        """Give back what an answer holds that nobody takes."""
+        """Close what an answer holds that nobody takes."""
 
     def _deliver(self, number: int, answer: AnswerT) -> bool:
         """Hand an answer to who waits for it; False if nobody does."""

@@ -12,7 +12,7 @@ from otpy.system.descriptor import HasFileno
 
 @contextlib.asynccontextmanager
 async def within(timeout: float | None, what: str) -> AsyncIterator[float | None]:
-    """Give what is in the block so many seconds, and tell it the deadline.
+    """Limit the block to so many seconds, and yield the deadline.
 
     Raises:
         ValueError: The timeout is not a number of seconds above zero, or None for ever.

@@ -28,7 +28,7 @@ class SysCaller(Protocol):
         """Ask a process, or the supervisor that watches it; raises `TooLate` and `NoProcess`."""
 
     async def stop_process(self, name: str, reason: object, deadline: float | None) -> StopResult:
-        """Have a process end in order, and tell how it ended; raises likewise."""
+        """Stop a process in order, and return how it ended; raises likewise."""
 
 
 class SystemCalls:
@@ -64,21 +64,21 @@ class SystemCalls:
         return await self._sys_call(ReplaceState(attributes), timeout, Any)
 
     async def garbage_collect(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> int:
-        """Have the server free objects that only refer to each other; return how many it found.
+        """Free objects of the server that only refer to each other; return how many there were.
 
         Python does so by itself, but an idle server may keep them for long.
         """
         return await self._sys_call(CollectGarbage(), timeout, int)
 
     async def suspend(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> None:
-        """Have the server take no messages until `resume`: calls wait, and time out.
+        """Suspend the server: it takes no messages until `resume`; calls wait, and time out.
 
         Its supervisor may stop it as ever; system messages are served.
         """
         await self._sys_call(Suspend(), timeout, Any)
 
     async def resume(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> None:
-        """Have the server take messages again."""
+        """Resume the server: it takes messages again."""
         await self._sys_call(Resume(), timeout, Any)
 
     async def statistics(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> Statistics:
@@ -104,7 +104,7 @@ class SystemCalls:
         return await self._sys_call(DumpStacks(), timeout, str)
 
     async def stop(self, reason: object = "normal", *, timeout: float | None = None) -> None:
-        """Have the process end with `reason`, and wait until it is gone.
+        """Stop the process with `reason`, and wait until it is gone.
 
         It handles what was sent to it before, then `terminate` runs. Its supervisor treats the
         end as one of the process's own doing: a permanent child comes back.

@@ -12,7 +12,7 @@ class TaskStarter(Protocol):
     """Whoever gets tasks started; as `otpy.server.peers.TaskStarter`."""
 
     async def start_task(self, supervisor: str, shutdown: float, *, linked: bool) -> PidRef:
-        """Have a supervisor start a task, and get a reference to that very process."""
+        """Start a task at a supervisor, and return a reference to that very process."""
 
     async def terminate_children(self, supervisor: str, ids: list[str]) -> None:
         """Stop children; those that have ended, with their supervisor or alone, are no mistake."""
@@ -28,7 +28,7 @@ class Peers(TaskStarter, SupervisorClient, Protocol):
         """Ask the node, which knows who is where; raises what it answers, and `CallTimeout`."""
 
     async def send(self, who: Address, message: object, timeout: float | None) -> bool:
-        """Have the `handle_info` of one incarnation called; False if that is gone."""
+        """Send a message to one incarnation's `handle_info`; False if that is gone."""
 
     async def receive(self, timeout: float | None) -> object:
         """Take the next message of a function worker's mailbox."""

@@ -25,7 +25,7 @@ from otpy.wire.keys import key_bytes
 
 
 async def register_name(name: str) -> None:
-    """Have this process alone known by `name`, beside its path, for as long as it lives.
+    """Register this process alone by `name`, beside its path, for as long as it lives.
 
     Raises:
         SupervisorError: Another process that lives has it: ``already_started``.
@@ -41,7 +41,7 @@ async def register_name(name: str) -> None:
 
 
 async def register(key: object, value: object = None) -> None:
-    """Have this process found under `key`, with others; once more changes its value.
+    """Register this process under `key`, with others; once more changes its value.
 
     Args:
         key: Any value that can be sent, and integers of any size. Equal ones are one key, in

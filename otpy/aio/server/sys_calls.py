@@ -20,12 +20,12 @@ async def replace_state(
 
 
 async def suspend(name: str, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> None:
-    """Have another server take no messages until `resume`; as `otpy.Ref.suspend`."""
+    """Suspend another server: it takes no messages until `resume`; as `otpy.Ref.suspend`."""
     await peers()[name].suspend(timeout=timeout)
 
 
 async def resume(name: str, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> None:
-    """Have another server take messages again."""
+    """Resume another server: it takes messages again."""
     await peers()[name].resume(timeout=timeout)
 
 

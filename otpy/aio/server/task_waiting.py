@@ -45,7 +45,7 @@ async def await_many(
 async def start_task(
     starter: TaskStarter, supervisor: str, shutdown: float, *, linked: bool
 ) -> PidRef:
-    """Have a process for a task; who is cancelled meanwhile leaves none behind."""
+    """Start a process for a task; a caller that is cancelled meanwhile leaves none behind."""
     starting = asyncio.ensure_future(starter.start_task(supervisor, shutdown, linked=linked))
     try:
         return await asyncio.shield(starting)

@@ -244,7 +244,7 @@ class Client:
             self._ask_for_turn()
 
     def _be_patient(self, unfinished: bool) -> None:
-        """Give a client that owes us something a while, and drop it then."""
+        """Drop a client that owes us something, after a while."""
         if self.closed or unfinished == (self._impatience is not None):
             return
         if self._impatience is None:

@@ -69,16 +69,16 @@ class Subscriptions:
         self._tell(client)
 
     def forget(self, client: Client) -> None:
-        """Tell a client nothing more; it is gone."""
+        """Forget a client: it is gone."""
         self._of.pop(client, None)
 
     def publish(self) -> None:
-        """Tell what was appended."""
+        """Send what was appended."""
         for client in tuple(self._of):
             self._tell(client)
 
     def _tell(self, client: Client) -> None:
-        """Tell a client as much as it reads."""
+        """Send a client as much as it reads."""
         for subscription in tuple(self._of.get(client, {}).values()):
             while client.has_room and self._tell_next(subscription):
                 pass

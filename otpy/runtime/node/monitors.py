@@ -38,7 +38,7 @@ class MonitorTable:
         self._links: dict[Address, set[Address]] = defaultdict(set)
 
     def monitor(self, watcher: Address, number: int, name: str) -> None:
-        """Have `watcher` told when process `name` ends; at once if it has no process."""
+        """Notify `watcher` when process `name` ends; at once if it has no process."""
         process = self._living(name)
         if process is None:
             self._notify(watcher, DownNotification(number, Address(name, 0), NO_PROCESS))

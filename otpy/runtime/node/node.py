@@ -158,7 +158,7 @@ class Node(Supervisor):
     # ---- signals -----------------------------------------------------------------------------
 
     def _handle_signals(self) -> None:
-        """Have signals wake the loop: a handler of Python's must exist, but does nothing."""
+        """Make signals wake the loop: a handler of Python's must exist, but does nothing."""
         self._signals, self._signalling = pipe(blocking=False)
         signal.set_wakeup_fd(self._signalling.fileno(), warn_on_full_buffer=False)
         for number in handled_signals():
@@ -205,7 +205,7 @@ class Node(Supervisor):
     # ---- as a supervisor ---------------------------------------------------------------------
 
     def on_booted(self) -> None:
-        """Say that everything runs."""
+        """Print and publish that everything runs."""
         self.publish(NodeStarted(at=time.time(), path="@node", node=self._name, pid=os.getpid()))
 
     def is_worker(self, spec: ChildSpec) -> bool:

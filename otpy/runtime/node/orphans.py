@@ -24,7 +24,7 @@ _NODE: Final = "node:"
 
 
 def mark(folder: Path) -> None:
-    """Have this process, and every one below it, carry the mark of the node of a folder."""
+    """Mark this process, and every one below it, as the node's of a folder."""
     mark_node(_word(folder))
 
 

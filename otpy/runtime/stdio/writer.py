@@ -72,7 +72,7 @@ def write_streams(node: str, streams: Sequence[Stream]) -> NoReturn:
 
 
 def _shed(streams: Sequence[Stream]) -> None:
-    """Give up what the fork copied: above all the writing ends, or there is no end-of-file."""
+    """Close what the fork copied: above all the writing ends, or there is no end-of-file."""
     signal.set_wakeup_fd(-1)
     for number in _IGNORED:
         signal.signal(number, signal.SIG_IGN)

@@ -241,7 +241,7 @@ class Child:
         return is_known_to_stop and name == self.stop_signal.name
 
     def starting(self) -> ChildStarting:
-        """Say that it was forked."""
+        """Return the event that it was forked."""
         return ChildStarting(
             at=time.time(),
             path=self.path,
@@ -251,7 +251,7 @@ class Child:
         )
 
     def started(self) -> ChildStarted:
-        """Say that it is up."""
+        """Return the event that it is up."""
         return ChildStarted(
             at=time.time(),
             path=self.path,
@@ -261,7 +261,7 @@ class Child:
         )
 
     def stopping(self) -> ChildStopping:
-        """Say that it is told to stop."""
+        """Return the event that it is told to stop."""
         return ChildStopping(
             at=time.time(), path=self.path, pid=self.pid, incarnation=self.incarnation
         )
@@ -310,7 +310,7 @@ class Child:
         return queued(self.counters) + (busy_for(self.counters) is not None)
 
     def close(self) -> None:
-        """Give back everything that its supervisor held for it."""
+        """Release everything that its supervisor holds for it."""
         if self.timer is not None:
             self.timer.cancel()
         self.channel.close()

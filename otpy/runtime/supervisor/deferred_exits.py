@@ -44,7 +44,7 @@ class DeferredExits:
         self._loop.call_later(seconds, partial(self._release, child))
 
     def release_soon(self, child: Child) -> None:
-        """Tell of the end of `child` if that is held back: its supervisor stops it."""
+        """Report the end of `child` if that is deferred: its supervisor stops it."""
         if self._deferred:
             self._loop.call_soon(partial(self._release, child))
 

@@ -152,7 +152,7 @@ class PreforkPool:
         return self._next() or self._fork(siblings, count_ahead())
 
     def refill(self, siblings: int, count_ahead: Callable[[], int]) -> None:
-        """Have the next spares forked while this process does something else, if there are many.
+        """Order the next spares, forked while this process does something else, if there are many.
 
         Args:
             siblings: How many workers there are now.
@@ -254,7 +254,7 @@ class PreforkPool:
         return batch.processes(forked)
 
     def _order_ahead(self, count: int) -> None:
-        """Have spares forked while this process does something else, if there is room for them."""
+        """Order spares, forked while this process does something else, if there is room."""
         if (count := min(count, _room())) > 0:
             with contextlib.suppress(OSError, ServerGone):
                 self._ordered = self._order(count)

@@ -79,7 +79,7 @@ class Decider(Protocol):
         """Take a message of a child that says nothing about its own life."""
 
     def publish(self, *events: PublishedEvent) -> None:
-        """Tell the parents, all the way up, what happened."""
+        """Report to the parents, all the way up, what happened."""
 
     def send_published(self) -> None:
         """Deliver the events that were published so far."""
@@ -173,7 +173,7 @@ class ProcessRuntime:
         supervisor.publish(published(report, supervisor.path, supervisor.spec, supervisor.path_of))
 
     def on_booted(self) -> None:
-        """Let the supervisor tell its parent."""
+        """Report to the supervisor, which tells its parent."""
         self._supervisor.on_booted()
 
     def give_up(self, reason: ExitReason) -> None:

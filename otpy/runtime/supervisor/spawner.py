@@ -117,7 +117,7 @@ class Spawner:
         self.release(child, "killed")
 
     def release(self, child: Child, reason: str) -> None:
-        """Give back what was held for a child that is gone, and why it went."""
+        """Release what was held for a child that is gone, for a reason."""
         self.stacks.forget(child, reason)
         child.close()
         if child.slot is not None:

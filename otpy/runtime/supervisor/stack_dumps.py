@@ -82,7 +82,7 @@ class StackDumps:
         self._calm = 0
 
     def prepare(self) -> Descriptor:
-        """Have the processes forked from now on be ready; tell the descriptor that they keep.
+        """Prepare the processes forked from now on; return the descriptor that they keep.
 
         Raises:
             OSError: There are too many open files.
@@ -94,7 +94,7 @@ class StackDumps:
         return self._fd
 
     def dump(self, child: Child, tell: Tell) -> None:
-        """Tell the stacks of a worker, or why they cannot be told."""
+        """Pass the stacks of a worker on, or why there are none."""
         if len(self._waiting) >= _MAX_WAITING:
             tell(NoProcess("too many stacks are asked for at once"))
             return

@@ -51,7 +51,7 @@ class Starts:
             self._reaper.clear(lambda: self._try(spec, incarnation))
 
     def cancel(self, id_: str) -> bool:
-        """Give up a start that has no process yet; return whether there was one."""
+        """Cancel a start that has no process yet; return whether there was one."""
         incarnation = self._pending.get(id_)
         if incarnation is None:
             return False

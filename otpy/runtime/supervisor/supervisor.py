@@ -82,7 +82,7 @@ class Supervisor(abc.ABC):
         """Take what was published here and below."""
 
     def is_worker(self, spec: ChildSpec) -> bool:
-        """Tell whether a child runs the user's code: it is forked ahead, and its output is read."""
+        """Return whether a child runs the user's code: forked ahead, its output read."""
         return not spec.is_supervisor
 
     @abc.abstractmethod
@@ -101,7 +101,7 @@ class Supervisor(abc.ABC):
         self.tell(BootAsked())
 
     def tell(self, event: CoreEvent) -> None:
-        """Let the core decide about an event, and do what it says."""
+        """Pass an event to the core, and carry out what it decides."""
         self._events.append(event)
         if len(self._events) > 1:
             return
@@ -145,7 +145,7 @@ class Supervisor(abc.ABC):
         return is_asked_to_start(self._state)
 
     def ask(self, token: int, request: Request) -> None:
-        """Have the core answer."""
+        """Pass a request to the core, which answers it."""
         self.tell(Requested(token, request))
 
     # ---- what children say -------------------------------------------------------------------
@@ -187,7 +187,7 @@ class Supervisor(abc.ABC):
     # ---- publishing --------------------------------------------------------------------------
 
     def publish(self, *events: Event) -> None:
-        """Tell the parents, all the way up, what happened."""
+        """Report to the parents, all the way up, what happened."""
         self._publisher.publish(events)
 
     def send_published(self) -> None:

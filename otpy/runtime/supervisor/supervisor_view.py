@@ -28,7 +28,7 @@ class SupervisorView(Protocol):
         """Deliver the events that were published so far."""
 
     def ask(self, token: int, request: Request) -> None:
-        """Have the core answer; `Router.answer` is called with the same token."""
+        """Pass a request to the core; `Router.answer` is called with the same token."""
 
     def watch_owner(self, child: Child, owner: Descriptor) -> None:
         """Stop a child when the process of this pidfd ends; the descriptor is taken."""

@@ -69,7 +69,7 @@ class TreeSupervisor(Supervisor):
         return self.result
 
     def on_booted(self) -> None:
-        """Tell the parent, which goes on with the next child."""
+        """Report to the parent, which goes on with the next child."""
         self.send_published()
         self.send_up(Ready())
 
@@ -152,7 +152,7 @@ def run_supervisor(spec: SupervisorSpec, bootstrap: Bootstrap) -> int:
 
 
 def _supervise(lock: int) -> None:
-    """Say that a supervisor runs in this process."""
+    """Lock the file for as long as a supervisor runs in this process."""
     try:
         fcntl.lockf(lock, fcntl.LOCK_SH)
     except OSError as error:  # too many locks in this system

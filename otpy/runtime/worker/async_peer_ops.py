@@ -93,7 +93,7 @@ class PeerOperations:
         shape: type[T],
         repeatable: bool = True,
     ) -> T:
-        """Have a supervisor answer; it is the only operation of a client's that comes this way."""
+        """Ask a supervisor; it is the only operation of a client's that comes this way."""
         del operation, repeatable
         asked = supervising(arguments)
         async with within(timeout, f"{asked.name or 'root'!r} did not answer") as deadline:
@@ -101,7 +101,7 @@ class PeerOperations:
         return supervised(answer, shape)
 
     async def send(self, who: Address, message: object, timeout: float | None) -> bool:
-        """Have the `handle_info` of one incarnation called; False if that is gone, or stuck."""
+        """Send a message to one incarnation's `handle_info`; False if that is gone, or stuck."""
         if who == self._me:
             self._mailbox.put(Info(message))
             return True
@@ -109,7 +109,7 @@ class PeerOperations:
         return await self[who.path].post(who.incarnation, data, timeout)
 
     async def start_task(self, supervisor: str, shutdown: float, *, linked: bool) -> PidRef:
-        """Have a supervisor start a task, and get a reference to that very process."""
+        """Start a task at a supervisor, and return a reference to that very process."""
         operation, ours, beside = task_request(self._me, supervisor, shutdown, linked=linked)
         try:
             answer, fds = await self._ask(operation, None, beside)
@@ -160,7 +160,7 @@ class PeerOperations:
         return sys_reply(answer, shape)
 
     async def stop_process(self, name: str, reason: object, deadline: float | None) -> StopResult:
-        """Have a process end in order, and tell how it ended."""
+        """Stop a process in order, and return how it ended."""
         who, order = stop_order(await self._row(name, deadline), reason, self._me)
         with contextlib.suppress(NoProcess, ProcessDown):  # it has ended by itself meanwhile
             await self._ask(AskProcess(who.path, order), deadline)

@@ -79,7 +79,7 @@ def hides(server: GenServer) -> bool:
 
 
 def formatted(server: GenServer, status: dict[str, Any]) -> dict[str, Any]:
-    """Have the server hide what is secret in `status`, beside its state.
+    """Let the server hide what is secret in `status`, beside its state.
 
     If its `format_status` fails, everything is hidden that it might have hidden.
     """
@@ -147,7 +147,7 @@ def _value(value: object, room: int) -> bytes:
 
 
 def _is_moderate(value: object, room: int) -> bool:
-    """Tell, at bounded cost, whether writing a value down would not take too much memory."""
+    """Return, at bounded cost, whether writing a value down would not take too much memory."""
     todo, items = [value], _ITEMS
     while todo:
         each = todo.pop()

@@ -201,7 +201,7 @@ class WorkerMailbox:
         self._something_comes()
 
     def when_deserted(self, do: Callable[[], object]) -> None:
-        """Have `do` called whenever the last process that had a link to this one has hung up."""
+        """Call `do` whenever the last process that had a link to this one has hung up."""
         self._deserted = do
 
     def drop(self, unwanted: Callable[[object], bool]) -> None:
@@ -238,7 +238,7 @@ class WorkerMailbox:
         return Info("timeout")
 
     def notify_exit(self, reason: str, traceback: str) -> None:
-        """Tell every client why the worker ends, and whoever comes later."""
+        """Send every client, and those that come later, why the worker ends."""
         self._acceptor.accept_all()
         self._acceptor.close()  # who comes now is to ask the supervisor
         self._down = (wire_link.DOWN, reason, traceback)
@@ -246,7 +246,7 @@ class WorkerMailbox:
             link.send(self._down)
 
     def tell_supervisor(self, message: object) -> None:
-        """Tell the supervisor something that it waits for, if it is there to be told."""
+        """Send the supervisor something that it waits for, if it is still there."""
         try:  # noqa: SIM105  # `suppress` is on pages that every worker would write to
             self.control.tell(message)
         except NoProcess:
@@ -357,7 +357,7 @@ class WorkerMailbox:
         self._ready.append(StopMarker(request.reason))
 
     def _wake(self) -> None:
-        """Have what was heard be done soon, whichever thread heard it."""
+        """Wake the main thread for a control message, whichever thread read it."""
         self._control_pending = True
         self._something_comes()
 

@@ -55,7 +55,7 @@ _watches_forks: Final[list[bool]] = []
 
 
 def watch_forks() -> None:
-    """Have what a worker forks know that it is none.
+    """Mark what a worker forks as no worker.
 
     Done once, in the node: each worker would write to pages that they can share.
     """
@@ -105,7 +105,7 @@ def _finish(child: Assignment, mailbox: WorkerMailbox, *, crashed: bool) -> None
 
 
 def _enter(child: Assignment, mailbox: WorkerMailbox) -> context.Context:
-    """Have what runs in this process know who it is."""
+    """Set the context of what runs in this process."""
     own = context.Context(
         child.path,
         child.incarnation,
@@ -145,7 +145,7 @@ def run_worker(child: Assignment, mailbox: WorkerMailbox) -> int:
 
 
 def _tell_end(mailbox: WorkerMailbox, reason: ExitReason, in_hand: str) -> int:
-    """Tell everybody why the worker ends, before it waits for anything; tell the exit status."""
+    """Send everybody why the worker ends, before it waits for anything; return the exit status."""
     trace = reason.traceback if isinstance(reason, Raised) else ""
     said = f"{reason.detail}\n" if isinstance(reason, ExitStatus) and reason.detail else trace
     for step in (

@@ -49,7 +49,7 @@ class StopSignals:
                 _handled.append(number)
 
     def raise_in_place(self) -> None:
-        """Let a stop signal raise `ShutdownRequested` wherever this process is: in a function."""
+        """Raise `ShutdownRequested` at a stop signal, wherever this process is: in a function."""
         self.in_place = _raise_shutdown
 
     def disarm(self) -> None:
@@ -66,7 +66,7 @@ class StopSignals:
             os.read(self.fileno(), _FEW_BYTES)
 
     def reset(self) -> None:
-        """Give everything back: this is a process that the worker forked."""
+        """Undo everything: this is a process that the worker forked."""
         for number in _handled:
             if _signal.getsignal(number) == self._received:
                 _signal.signal(number, _DEFAULT)
@@ -78,7 +78,7 @@ class StopSignals:
         after_fork()
 
     def _open_pipe(self) -> None:
-        """Have each signal write into a pipe that is waited for.
+        """Write into a pipe that is waited for at each signal.
 
         Without it one that comes just before the wait would be handled after it.
         """

@@ -214,7 +214,7 @@ class Control:
 def public_notification(
     notification: DownNotification | ExitNotification,
 ) -> messages.Down | messages.Exit:
-    """Tell of a process's end as users are told."""
+    """Return the message of a process's end as users get it."""
     path, incarnation = notification.who
     if isinstance(notification, DownNotification):
         return messages.Down(notification.number, path, incarnation, notification.reason)

@@ -59,7 +59,7 @@ class SysMessages:
         self.tracing: Tracing | None = None
 
     def ask(self, message: Ask, fds: tuple[Descriptor, ...]) -> None:
-        """Have a request served when there is time for it."""
+        """Queue a request until there is time for it."""
         self._requests.append((message, fds))
         self._wakeup_fd()  # now, since it may be the one to suspend
 
@@ -68,7 +68,7 @@ class SysMessages:
         self.answer_sys = _no_server
 
     def wake(self) -> bool:
-        """Have the wait end that a thread may be in; tell whether this is not the main one.
+        """Wake the thread that may be waiting; return whether this is not the main one.
 
         Mostly that is the main thread; a function may receive in another one. The main one is in
         it itself if this is called by a signal handler, or by a task while its loop waits.

@@ -33,7 +33,7 @@ class Timers:
         self._cancelled = 0
 
     def start(self, due: float, message: object) -> TimerRef:
-        """Have `message` at `due`."""
+        """Set a timer that delivers `message` at `due`."""
         timer = TimerRef(due, message)
         with _lock:
             heapq.heappush(self._heap, (due, next(_order), timer))
