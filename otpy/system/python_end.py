@@ -28,15 +28,20 @@ def finish(*, asked: bool) -> None:
         asked: Its supervisor has asked this process to end: the processes that `multiprocessing`
             started may finish then, as Python lets them, within its budget.
     """
-    # Registered long before anything of the user's, and so run last.
-    processes = util._exit_function if asked else util._run_finalizers  # type: ignore[attr-defined]  # noqa: SLF001
-    atexit.unregister(util._exit_function)  # type: ignore[attr-defined]  # noqa: SLF001
+    if not asked:
+        atexit.unregister(util._exit_function)  # type: ignore[attr-defined]  # noqa: SLF001
+    # That of `multiprocessing` was registered long before anything of the user's, and so runs last.
     # The garbage collector would close files in any order: what is in them is written before. What
     # it finalizes may write into others.
-    steps = (atexit._run_exitfuncs, processes, flush_files, gc.collect, flush_files)  # noqa: SLF001
+    steps = (atexit._run_exitfuncs, run_finalizers, flush_files, gc.collect, flush_files)  # noqa: SLF001
     for step in steps:
         with contextlib.suppress(BaseException):
             step()
+
+
+def run_finalizers() -> None:
+    """Run the finalizers of `multiprocessing` that have not run yet."""
+    util._run_finalizers()  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 def end_within(seconds: float) -> None:

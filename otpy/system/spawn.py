@@ -1,4 +1,4 @@
-"""Starting a child by `multiprocessing`, and what a fresh child does before anything else."""
+"""Forking a child, and what a fresh child does before anything else."""
 
 import _signal  # type: ignore[import-not-found]
 import gc
@@ -9,18 +9,18 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from importlib.machinery import PathFinder
-from multiprocessing import Pipe, context, process, util
+from multiprocessing import Pipe
 from typing import Final, NoReturn
 
 from otpy.system.descriptor import Descriptor
 from otpy.system.prctl import die_with
 from otpy.system.proctitle import name_process
 from otpy.system.programs import cannot_execute, check_env
+from otpy.system.python_end import run_finalizers
 from otpy.system.search_path import search_start_directory
 from otpy.system.signals import HANDLED
-from otpy.system.std_streams import complain
+from otpy.system.std_streams import complain, flush_std_streams
 
 _STDERR: Final = 2
 _LAST_FD: Final = 1 << 20
@@ -32,28 +32,6 @@ _HANDLED: Final = tuple(int(number) for number in HANDLED)
 
 _raised_limits: list[tuple[int, int]] = []
 """The limit of open files before it was raised; empty if it was not."""
-
-
-class ChildProcess(context.ForkProcess):
-    """A `multiprocessing` process whose end its supervisor watches by pidfd alone.
-
-    `BaseProcess.start` would also make a pipe whose end-of-file tells the end, which a
-    grandchild can hold open; poll every earlier child with waitpid, which is slow with a
-    thousand of them and reaps behind the supervisor's back; and have the children joined at
-    exit.
-    """
-
-    def begin(self) -> NoReturn:
-        """Be this process, which has just been forked."""
-        try:
-            # What `BaseProcess._bootstrap` does of this, and no more: its rest would write to
-            # pages that the children could share, and wait at the end for threads.
-            process._current_process = self  # type: ignore[attr-defined]  # noqa: SLF001
-            self.run()
-        except BaseException:  # noqa: BLE001  # it ends the process: why is told
-            complain(traceback.format_exc())
-        finally:
-            os._exit(1)
 
 
 def control_pipe() -> tuple[Descriptor, Descriptor]:
@@ -159,15 +137,15 @@ def exec_command(argv: Sequence[str]) -> None:
         raise cannot_execute(argv[0], error) from None
 
 
-def leave(code: int) -> None:
-    """End this process: flush, run `multiprocessing` finalizers, never wait for threads.
+def leave(code: int) -> NoReturn:
+    """End this process: finish with `multiprocessing`, flush, never wait for threads.
 
     A process of a tree ends when its supervision says so: a forgotten non-daemon thread or
     child must not hold it. What it forked is ended by its supervisor.
     """
     try:
-        util._run_finalizers()  # type: ignore[attr-defined]  # noqa: SLF001
-        util._flush_std_streams()  # type: ignore[attr-defined]  # noqa: SLF001
+        run_finalizers()
+        flush_std_streams()
     finally:
         os._exit(code)
 
@@ -193,20 +171,17 @@ def fork_children(mains: Sequence[Callable[[], int]], forked: Callable[[int], ob
         OSError: There are too many processes, or there is no memory, for the first of them; those
             after it are left out.
     """
-    # What a process writes between two forks is not shared by the children: so everything is
-    # made before the first of them.
-    children = [ChildProcess(target=partial(_run_and_leave, main)) for main in mains]
-    util._flush_std_streams()  # type: ignore[attr-defined]  # noqa: SLF001
+    flush_std_streams()
     # The children need not collect what exists now: that would only unshare its pages. Frozen here,
     # it costs them no page either.
     gc.freeze()
     fork = os.fork
     count = 0
     try:
-        for child in children:
+        for main in mains:
             # Here, and not in a function of its own: that would be on two pages more.
             if (pid := fork()) == 0:
-                child.begin()
+                _begin(main)
             forked(pid)
             count += 1
     except OSError:
@@ -232,5 +207,17 @@ def watch_children(pids: Sequence[int]) -> list[tuple[int, Descriptor]]:
     return watched
 
 
-def _run_and_leave(main: Callable[[], int]) -> None:
-    leave(main())
+def _begin(main: Callable[[], int]) -> NoReturn:
+    """Run `main`, in the process just forked, and exit with what it returns.
+
+    Not by `multiprocessing.Process`: that would also make a pipe whose end-of-file tells the end,
+    which a grandchild can hold open; poll every earlier child with waitpid, which is slow with a
+    thousand of them and reaps behind the supervisor's back; have the children joined at exit; and
+    write to pages that the children could share.
+    """
+    try:
+        leave(main())
+    except BaseException:  # noqa: BLE001  # it ends the process: why is told
+        complain(traceback.format_exc())
+    finally:
+        os._exit(1)

@@ -23,6 +23,13 @@ def open_standard_streams() -> None:
         sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115  # nor has this one
 
 
+def flush_std_streams() -> None:
+    """Write what stdout and stderr have in their buffers; never raises."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+
+
 def complain(text: str) -> None:
     """Write to stderr, behind what this process has printed so far; never raises.
 
@@ -31,9 +38,7 @@ def complain(text: str) -> None:
     """
     if not text:
         return
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(Exception):
-            stream.flush()
+    flush_std_streams()
     data = text.encode(errors="backslashreplace")
     try:
         _write(_STDERR, data)
