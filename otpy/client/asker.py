@@ -20,7 +20,7 @@ class Asker(LinkResolver, Protocol[RefT_co]):
     def __getitem__(self, name: str) -> RefT_co:
         """Return a reference to a process by its path."""
 
-    def ask(
+    def _ask(
         self,
         operation: str,
         arguments: dict[str, Any],
@@ -31,7 +31,7 @@ class Asker(LinkResolver, Protocol[RefT_co]):
     ) -> ShapeT:
         """Ask the gateway, and make the answer a `shape`; raises `CallTimeout`."""
 
-    def ask_until(
+    def _ask_until(
         self,
         operation: str,
         arguments: dict[str, Any],
@@ -45,5 +45,5 @@ class Asker(LinkResolver, Protocol[RefT_co]):
     def tree(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> ProcessInfo:
         """Return the root supervisor with everything below it."""
 
-    def trace(self, name: str, deadline: float | None) -> TraceStream:
+    def _trace(self, name: str, deadline: float | None) -> TraceStream:
         """Trace a process; raises `NoProcess`, `ProcessDown` and `TooLate`."""

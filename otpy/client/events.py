@@ -66,7 +66,7 @@ class EventStream:
             finally:
                 self._reading.release()
 
-    def abandon(self) -> None:
+    def _abandon(self) -> None:
         """Forget the subscription: to be called in the child after a fork.
 
         It is the parent's: no shutdown, which would end it for both.

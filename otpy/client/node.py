@@ -75,7 +75,7 @@ class Node(ClientTaskStarter):
     Get one by `connect`; close it, or use it as a context manager.
     """
 
-    protocol: type[LinkProtocol] = ClientProtocol
+    _protocol: type[LinkProtocol] = ClientProtocol
 
     def __init__(self, gateway: Gateway) -> None:
         super().__init__(gateway)
@@ -204,7 +204,7 @@ class Node(ClientTaskStarter):
 
     def tree(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> ProcessInfo:
         """Return the root supervisor with everything below it."""
-        rows = self.ask("tree", {}, timeout, shape=list[TreeRow])
+        rows = self._ask("tree", {}, timeout, shape=list[TreeRow])
         if not rows:
             raise ProtocolError("the gateway answered with a tree of nothing")
         return tree_of(rows)
@@ -230,7 +230,7 @@ class Node(ClientTaskStarter):
             NoProcess: There is no such process.
         """
         arguments = {"name": name, "number": int(signum)}
-        self.ask("signal", arguments, timeout, repeatable=False, shape=Any)
+        self._ask("signal", arguments, timeout, repeatable=False, shape=Any)
 
     def shutdown(self, *, timeout: float | None = None) -> None:
         """Stop the node in order, and wait until it is gone.
@@ -254,7 +254,7 @@ class Node(ClientTaskStarter):
 
     # --- for the rest of this package --------------------------------------------------------
 
-    def ask(
+    def _ask(
         self,
         operation: str,
         arguments: dict[str, Any],
@@ -265,11 +265,11 @@ class Node(ClientTaskStarter):
     ) -> ShapeT:
         """Ask the gateway, and make the answer a `shape`; raises `CallTimeout`."""
         with within(timeout, f"node {self.name!r} did not answer") as deadline:
-            return self.ask_until(
+            return self._ask_until(
                 operation, arguments, deadline, shape=shape, repeatable=repeatable
             )
 
-    def ask_until(
+    def _ask_until(
         self,
         operation: str,
         arguments: dict[str, Any],
@@ -282,33 +282,33 @@ class Node(ClientTaskStarter):
         answer = self._gateway.ask(operation, arguments, deadline, repeatable=repeatable)
         return converted(operation, answer, shape)
 
-    def sys_call(
+    def _sys_call(
         self, name: str, request: SysRequest, deadline: float | None, shape: type[ShapeT]
     ) -> ShapeT:
         """Ask a server beside its messages; raises `TooLate`."""
         arguments = sys_arguments(name, request)
-        return self.ask_until(
+        return self._ask_until(
             request.operation, arguments, deadline, shape=shape, repeatable=request.repeatable
         )
 
-    def stop_process(self, name: str, reason: object, deadline: float | None) -> StopResult:
+    def _stop_process(self, name: str, reason: object, deadline: float | None) -> StopResult:
         """Stop a process in order, and return how it ended; raises `TooLate`."""
-        row = self.ask_until("whereis", {"name": name}, deadline, shape=TreeRow)
-        return self.ask_until("stop", stop_order(row, reason), deadline, shape=StopResult)
+        row = self._ask_until("whereis", {"name": name}, deadline, shape=TreeRow)
+        return self._ask_until("stop", stop_order(row, reason), deadline, shape=StopResult)
 
-    def trace(self, name: str, deadline: float | None) -> TraceStream:
+    def _trace(self, name: str, deadline: float | None) -> TraceStream:
         """Trace a process; raises `NoProcess`, `ProcessDown` and `TooLate`."""
         _, fds = self._gateway.ask("trace", {"name": name}, deadline, repeatable=False)
         stream = TraceStream(*fds)
         self._streams.add(stream)
         return stream
 
-    def is_running(self, name: str, deadline: float | None) -> bool:
+    def _is_running(self, name: str, deadline: float | None) -> bool:
         """Return whether the process runs at this moment; raises `NoProcess` and `TooLate`."""
-        row = self.ask_until("whereis", {"name": name}, deadline, shape=TreeRow)
+        row = self._ask_until("whereis", {"name": name}, deadline, shape=TreeRow)
         return row.takes_casts
 
-    def open_link(self, name: str, deadline: float | None) -> Link:
+    def _open_link(self, name: str, deadline: float | None) -> Link:
         """Get a link to a process; waits for one that is being restarted.
 
         Two names of one process share a link, so that messages keep their order.
@@ -316,7 +316,7 @@ class Node(ClientTaskStarter):
         answer = self._gateway.ask(
             "connect", {"name": name, "version": wire_link.VERSION}, deadline
         )
-        who, ends, protocol = opened_link("connect", answer, self.protocol())
+        who, ends, protocol = opened_link("connect", answer, self._protocol())
         where = (who.path, who.pid, who.incarnation)
         link = Link(ends, *where, node_pid=self.pid, protocol=protocol)
         known = self._links.share(link)
@@ -324,7 +324,7 @@ class Node(ClientTaskStarter):
             raise ValueError(f"the connection to node {self.name!r} is closed")
         return known
 
-    def down_error(self, link: Link, deadline: float | None) -> ProcessDown:
+    def _down_error(self, link: Link, deadline: float | None) -> ProcessDown:
         """Return why a worker ended: it said so, or its supervisor knows.
 
         Raises:
@@ -336,22 +336,22 @@ class Node(ClientTaskStarter):
         who = {"path": link.path, "incarnation": link.incarnation}
         seconds = seconds_left(exit_info_deadline(deadline))
         try:
-            told = self.ask("exit_info", who, seconds, shape=dict[str, str])
+            told = self._ask("exit_info", who, seconds, shape=dict[str, str])
         except (OtpyError, OSError, ValueError):
             return ProcessDown("killed")
         if self.pid != link.node_pid:
             return ProcessDown("killed")  # another node's process of the same path
         return ProcessDown(told.get("reason") or "killed", told.get("traceback", ""))
 
-    def abandon(self) -> None:
+    def _abandon(self) -> None:
         """Forget every connection: to be called in the child after a fork."""
         self._gateway.abandon()
         self._links.abandon()
-        self.abandon_tasks()
+        self._abandon_tasks()
         for ref in self._refs.values():
-            ref.abandon()
+            ref._abandon()
         for stream in list(self._streams):
-            stream.abandon()
+            stream._abandon()
 
 
 _nodes: Final[weakref.WeakSet[Node]] = weakref.WeakSet()
@@ -360,7 +360,7 @@ _nodes: Final[weakref.WeakSet[Node]] = weakref.WeakSet()
 def _after_fork() -> None:
     """Close what is the parent's: the child makes connections of its own."""
     for node in list(_nodes):
-        node.abandon()
+        node._abandon()
 
 
 @cache

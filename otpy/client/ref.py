@@ -45,7 +45,7 @@ class Ref(ref.Ref):
         Raises:
             NoProcess: There is no such process.
         """
-        row = self.node.ask("whereis", {"name": self.name}, timeout, shape=TreeRow)
+        row = self.node._ask("whereis", {"name": self.name}, timeout, shape=TreeRow)
         return process_info(row)
 
     def trace(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> TraceStream:
@@ -54,7 +54,7 @@ class Ref(ref.Ref):
         The `timeout` is for its begin.
         """
         with within(timeout, f"{self.name!r} did not answer") as deadline:
-            return self.node.trace(self.name, deadline)
+            return self.node._trace(self.name, deadline)
 
     def monitor(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> "Monitor":
         """Watch the present incarnation: `Monitor.wait` tells why it ended.
@@ -64,7 +64,7 @@ class Ref(ref.Ref):
         from otpy.client.registry import Monitor  # noqa: PLC0415 - few clients watch a process
 
         try:
-            row = self.node.ask("whereis", {"name": self.name}, timeout, shape=TreeRow)
+            row = self.node._ask("whereis", {"name": self.name}, timeout, shape=TreeRow)
         except NoProcess:
             return Monitor(self.node, self.name, None)
         return Monitor(self.node, row.path, None if row.pid is None else row.incarnation)
@@ -78,11 +78,11 @@ class Ref(ref.Ref):
                         return info.pid, info.incarnation
                     # It was killed just now, or is being restarted: connecting waits for it.
                     try:
-                        link = self.open_link(deadline)
+                        link = self._open_link(deadline)
                     except SeveralInstances:
                         continue  # their supervisor said so: it is up
                     if is_alive(link.pid):
                         return link.pid, link.incarnation
-                    self.drop(link)
+                    self._drop(link)
         except CallTimeout:
             raise NoProcess(f"{self.name!r} has no process at present") from None

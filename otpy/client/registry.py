@@ -34,11 +34,11 @@ def dispatch(node: Asker[Ref], key: object, message: object, timeout: float | No
     """Send `message` to the `handle_info` of all registered under `key`; tell how many got it."""
     data = ClientProtocol().info(message)
     entries = _entries(node, key, timeout)
-    return sum([node[e.who[0]].post(e.who[1], data, timeout) for e in entries])
+    return sum([node[e.who[0]]._post(e.who[1], data, timeout) for e in entries])
 
 
 def _entries(node: Asker[Ref], key: object, timeout: float | None) -> list[RegistryEntry]:
-    return node.ask("lookup", {"key": key_bytes(key)}, timeout, shape=list[RegistryEntry])
+    return node._ask("lookup", {"key": key_bytes(key)}, timeout, shape=list[RegistryEntry])
 
 
 class Monitor:
@@ -61,6 +61,6 @@ class Monitor:
         if self._down is None:
             who = {"path": self._path, "incarnation": self._incarnation}
             with within(timeout, f"{self._path!r} has not ended") as deadline:
-                told = self._node.ask_until("exit_info", who, deadline, shape=dict[str, str])
+                told = self._node._ask_until("exit_info", who, deadline, shape=dict[str, str])
             self._down = Down(0, self._path, self._incarnation, told["reason"])
         return self._down

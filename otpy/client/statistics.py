@@ -22,7 +22,7 @@ def statistics_of(node: Asker[Ref], timeout: float | None) -> dict[str, Statisti
     def ask(number: int, path: str) -> list[Statistics]:
         share, arguments = share_of(deadline, len(asked) - number), {"name": path, "below": True}
         try:
-            return node.ask("statistics", arguments, share, shape=list[Statistics])
+            return node._ask("statistics", arguments, share, shape=list[Statistics])
         except (CallTimeout, NoProcess, ProcessDown):
             return []
 

@@ -29,24 +29,24 @@ class ClientTaskStarter(LinkResolver, abc.ABC):
     def supervisor(self, path: str = "") -> "SupervisorRef":
         """Return a reference to a supervisor; "" is the root."""
 
-    def start_task(self, supervisor: str, shutdown: float, *, linked: bool) -> PidRef:
+    def _start_task(self, supervisor: str, shutdown: float, *, linked: bool) -> PidRef:
         """Start a task at a supervisor, and return a reference to that very process."""
         arguments = {"supervisor": supervisor, "shutdown": shutdown, "linked": linked}
         # Repeated if the gateway is killed: a task that nobody has a link to ends by itself.
         answer = self._gateway.ask("start_task", arguments, None)
-        who, ends, protocol = opened_link("start_task", answer, self.protocol())
+        who, ends, protocol = opened_link("start_task", answer, self._protocol())
         where = (who.path, who.pid, who.incarnation)
         node_pid = self._gateway.hello.pid
         link = Link(ends, *where, node_pid=node_pid, protocol=protocol)
         self._task_links.add(link)
         return PidRef(self, link)
 
-    def terminate_children(self, supervisor: str, ids: list[str]) -> None:
+    def _terminate_children(self, supervisor: str, ids: list[str]) -> None:
         """Stop children; those that have ended, with their supervisor or alone, are no mistake."""
         with contextlib.suppress(NoProcess, ProcessDown):
             self.supervisor(supervisor).terminate_children(ids)
 
-    def abandon_tasks(self) -> None:
+    def _abandon_tasks(self) -> None:
         """Forget the links to tasks: to be called in the child after a fork."""
         for link in list(self._task_links):
             link.abandon()

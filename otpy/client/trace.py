@@ -107,7 +107,7 @@ class TraceStream:
         else:
             os.eventfd_write(self._closing.fileno(), 1)
 
-    def abandon(self) -> None:
+    def _abandon(self) -> None:
         """Forget the trace: to be called in the child after a fork."""
         self._feed.end()
         self._reading = threading.Lock()

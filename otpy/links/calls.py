@@ -23,11 +23,11 @@ class Calls:
 
     if TYPE_CHECKING:
 
-        def ready_link(self, deadline: float | None, key: object = None) -> Link:
-            """As `Ref.ready_link`."""
+        def _ready_link(self, deadline: float | None, key: object = None) -> Link:
+            """As `Ref._ready_link`."""
 
-        def drop(self, link: Link) -> None:
-            """As `Ref.drop`."""
+        def _drop(self, link: Link) -> None:
+            """As `Ref._drop`."""
 
         def _cast(self, what: Any, deadline: float | None, key: object, *, many: bool) -> None: ...
 
@@ -71,16 +71,16 @@ class Calls:
         try:
             while True:
                 if link is None or not link.open or not link.handshake_done:
-                    link = self.ready_link(deadline, key)
+                    link = self._ready_link(deadline, key)
                     wait_ms = poll_ms(deadline)
                 try:
                     answer = link.call(message, deadline, wait_ms)
                     break
                 except NotDelivered:
-                    self.drop(link)
+                    self._drop(link)
                 except Lost:
-                    self.drop(link)
-                    raise self.node.down_error(link, deadline) from None
+                    self._drop(link)
+                    raise self.node._down_error(link, deadline) from None
         except TooLate:
             raise CallTimeout(f"{self.name!r} did not answer within {timeout:g} s") from None
         if isinstance(answer, Reply):
@@ -118,7 +118,7 @@ class Calls:
                     if rest is not None:
                         link.cast_frame(rest, deadline_of(timeout))
                 except NotDelivered:
-                    self.drop(link)
+                    self._drop(link)
                 else:
                     return
             self._cast(message, deadline_of(timeout), key, many=False)

@@ -48,11 +48,11 @@ class Instance(Protocol):
     """A reference to an instance."""
 
     @property
-    def link(self) -> OpenOrNot | None:
+    def _present_link(self) -> OpenOrNot | None:
         """The link to it, if there is one; it may have ended."""
 
     @property
-    def under_way(self) -> int:
+    def _under_way(self) -> int:
         """How many requests of this process are under way there."""
 
 
@@ -89,13 +89,13 @@ class Pool(Generic[InstanceT]):
             return self._refs[instance_of(key, len(self._refs))]
         best, fewest = -1, -1
         for number in self._in_turn():
-            messages = max(self._refs[number].under_way, self._loads[number] if self._loads else 0)
+            messages = max(self._refs[number]._under_way, self._loads[number] if self._loads else 0)
             if best < 0 or messages < fewest:
                 best, fewest = number, messages
             if not fewest:
                 break
         instance = self._refs[best]
-        if instance.link is not None and instance.link.open:
+        if instance._present_link is not None and instance._present_link.open:
             self._next = best + 1  # else it is looked at first, and chosen once more
         return instance
 

@@ -17,13 +17,13 @@ class LinkResolver(SysCaller, Protocol):
         protocol: What is said on its links.
     """
 
-    protocol: type[LinkProtocol]
+    _protocol: type[LinkProtocol]
 
     @property
     def name(self) -> str:
         """The node's name."""
 
-    def open_link(self, name: str, deadline: float | None) -> Link:
+    def _open_link(self, name: str, deadline: float | None) -> Link:
         """Get a link to a process; wait for one that is being restarted.
 
         Raises:
@@ -31,8 +31,8 @@ class LinkResolver(SysCaller, Protocol):
             TooLate: The deadline has passed.
         """
 
-    def is_running(self, name: str, deadline: float | None) -> bool:
+    def _is_running(self, name: str, deadline: float | None) -> bool:
         """Return whether the process runs at this moment; raises as `open_link`."""
 
-    def down_error(self, link: Link, deadline: float | None) -> ProcessDown:
+    def _down_error(self, link: Link, deadline: float | None) -> ProcessDown:
         """Return why the process at the other end of `link` ended."""

@@ -24,10 +24,10 @@ class Target(Protocol):
     def node(self) -> LinkResolver:
         """What connects it."""
 
-    def ready_link(self, deadline: float | None, key: object = None) -> Link:
+    def _ready_link(self, deadline: float | None, key: object = None) -> Link:
         """Return a link that counts, since the worker has said hello on it."""
 
-    def drop(self, link: Link) -> None:
+    def _drop(self, link: Link) -> None:
         """Do not use a link any more."""
 
 
@@ -67,7 +67,7 @@ class Pending(PendingAnswer):
             raise answer
         return value_of(answer)
 
-    def send(self, timeout: float | None) -> None:
+    def _send(self, timeout: float | None) -> None:
         """Send it; what goes wrong with the process is told by `result`.
 
         Raises:
@@ -76,22 +76,22 @@ class Pending(PendingAnswer):
         """
         try:
             with within(timeout, "") as deadline:
-                self._send(deadline)
+                self._sent_link(deadline)
         except (NotSendable, FrameTooLarge):
             raise
         except OtpyError as error:
             # What cannot be sent is told in any case.
-            self._ref.node.protocol().call(0, self._message)
+            self._ref.node._protocol().call(0, self._message)
             if not isinstance(error, CallTimeout):  # then `result` tries again
                 self._answer = error
 
-    def _send(self, deadline: float | None) -> Link:
+    def _sent_link(self, deadline: float | None) -> Link:
         while True:
-            link = self._ref.ready_link(deadline, self._key)
+            link = self._ref._ready_link(deadline, self._key)
             try:
                 self._number, self._waiter = link.begin_call(self._message, deadline)
             except NotDelivered:
-                self._ref.drop(link)
+                self._ref._drop(link)
             else:
                 self._link = link
                 return link
@@ -102,14 +102,14 @@ class Pending(PendingAnswer):
             link = self._link
             try:
                 if link is None:
-                    link = self._send(deadline)
+                    link = self._sent_link(deadline)
                 self._answer = link.finish(self._waiter, deadline)
                 self._unlinked()
             except NotDelivered:
-                self._ref.drop(self._unlinked())
+                self._ref._drop(self._unlinked())
             except Lost:
                 link = self._unlinked()
-                self._ref.drop(link)
+                self._ref._drop(link)
                 return link
             except TooLate:
                 raise
@@ -120,6 +120,6 @@ class Pending(PendingAnswer):
     def _learn_why(self, lost: Link, deadline: float | None) -> None:
         """Note why there is no answer: a request that was read is never sent again."""
         try:
-            self._answer = self._ref.node.down_error(lost, deadline)
+            self._answer = self._ref.node._down_error(lost, deadline)
         except OtpyError as error:
             self._answer = error

@@ -51,12 +51,12 @@ class Ref(Calls, SystemCalls):
         return f"<Ref {self.name} of {self.node.name}>"
 
     @property
-    def link(self) -> Link | None:
+    def _present_link(self) -> Link | None:
         """The link to the process, if there is one; it may have ended."""
         return self._link
 
     @property
-    def under_way(self) -> int:
+    def _under_way(self) -> int:
         """How many requests of this process are under way there."""
         return 0 if self._link is None else self._link.under_way
 
@@ -85,7 +85,7 @@ class Ref(Calls, SystemCalls):
         """
         message = (request, *args) if args else request
         pending = Pending(self, message, key)
-        pending.send(timeout)
+        pending._send(timeout)
         return pending
 
     def cast_many(
@@ -124,7 +124,7 @@ class Ref(Calls, SystemCalls):
                 link = self._link_of_the_pool(key)
             if link is None or not link.open:
                 # What cannot be sent is told in any case.
-                protocol = self.node.protocol()
+                protocol = self.node._protocol()
                 protocol.casts(what) if many else protocol.cast(what)
                 link = self._open_link_if_up(deadline, key)
                 if link is None:
@@ -135,25 +135,25 @@ class Ref(Calls, SystemCalls):
                 else:
                     link.cast(what, deadline)
             except NotDelivered:
-                self.drop(link)
+                self._drop(link)
             else:
                 return
 
     # --- for the rest of this package --------------------------------------------------------
 
-    def abandon(self) -> None:
+    def _abandon(self) -> None:
         """Forget the link: to be called in the child after a fork."""
         self._resolving = threading.Lock()
         self._link = self._pool = None
 
-    def post(self, incarnation: int, data: Frame, timeout: float | None) -> bool:
+    def _post(self, incarnation: int, data: Frame, timeout: float | None) -> bool:
         """Send a frame to one incarnation of the process; False if that is gone, or takes none.
 
         The hello is not waited for: a busy worker says hello when it is done.
         """
         try:
             with within(timeout, f"{self.name!r} took no messages") as deadline:
-                link = self.open_link(deadline)
+                link = self._open_link(deadline)
                 if link.incarnation != incarnation:
                     return False
                 link.cast_frame(data, deadline)
@@ -161,7 +161,7 @@ class Ref(Calls, SystemCalls):
             return False
         return True
 
-    def ready_link(self, deadline: float | None, key: object = None) -> Link:
+    def _ready_link(self, deadline: float | None, key: object = None) -> Link:
         """Return a link that counts, since the worker has said hello on it."""
         known = self._link
         if known is None:
@@ -171,7 +171,7 @@ class Ref(Calls, SystemCalls):
         target = self._target(deadline, key)
         return target._connect_single(deadline)  # noqa: SLF001  # of this class
 
-    def drop(self, link: Link) -> None:
+    def _drop(self, link: Link) -> None:
         """Do not use a link any more."""
         link.retire()
         if self._link is link:
@@ -180,12 +180,12 @@ class Ref(Calls, SystemCalls):
     def _link_of_the_pool(self, key: object) -> Link | None:
         if self._pool is None or self._pool.has_to_ask(key):
             return None
-        return self._pool.choose(key).link
+        return self._pool.choose(key)._present_link
 
     def _target(self, deadline: float | None, key: object) -> "Ref":
         """Return the instance to send to, or this very reference if there are no instances."""
         try:
-            self.open_link(deadline)
+            self._open_link(deadline)
         except SeveralInstances as several:
             pool = self._pool
             if pool is None or (pool.path, len(pool)) != (several.path, several.count):
@@ -199,24 +199,24 @@ class Ref(Calls, SystemCalls):
 
     def _connect_single(self, deadline: float | None) -> Link:
         for _ in range(MAX_MISMATCHED_HELLOS):
-            link = self.open_link(deadline)
+            link = self._open_link(deadline)
             while not link.await_hello(deadline):
-                self.drop(link)
-                link = self.open_link(deadline)
+                self._drop(link)
+                link = self._open_link(deadline)
             if link.hello_from == link.incarnation:
                 return link
-            self.drop(link)
+            self._drop(link)
         raise ProtocolError(
             f"{self.name!r} says hello as incarnation {link.hello_from}, "
             f"but the gateway knows incarnation {link.incarnation}"
         )
 
-    def open_link(self, deadline: float | None) -> Link:
+    def _open_link(self, deadline: float | None) -> Link:
         """Return an open link; the worker may not have said hello yet."""
         with locked(self._resolving, deadline):
             link = self._link
             if link is None or not link.open:
-                self._link = link = self.node.open_link(self.name, deadline)
+                self._link = link = self.node._open_link(self.name, deadline)
             return link
 
     def _open_link_if_up(self, deadline: float | None, key: object = None) -> Link | None:
@@ -226,19 +226,19 @@ class Ref(Calls, SystemCalls):
         that dies with its link is a cast to a process that went down.
         """
         try:
-            if not self.node.is_running(self.name, deadline):
+            if not self.node._is_running(self.name, deadline):
                 return None
             target = self._target(deadline, key)
             if target is not self:
                 return target._open_link_if_up(deadline)  # noqa: SLF001  # of this class
-            return self.open_link(deadline)
+            return self._open_link(deadline)
         except (NoProcess, NodeNotFound, ProcessDown, CallTimeout, TooLate):
             return None
 
     def _choose(self, pool: "Pool[Ref]", key: object, deadline: float | None) -> "Ref":
         """Choose an instance that runs: who has no key need not wait for a restart.
 
-        Raises as `LinkResolver.is_running` does, but not `NoProcess`.
+        Raises as `LinkResolver._is_running` does, but not `NoProcess`.
         """
         if key is not None:
             return pool.choose(key)
@@ -255,6 +255,6 @@ class Ref(Calls, SystemCalls):
         if link is not None and link.open:
             return True
         try:
-            return self.node.is_running(self.name, deadline)
+            return self.node._is_running(self.name, deadline)
         except (NoProcess, CallingSelf):
             return False

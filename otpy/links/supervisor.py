@@ -19,7 +19,7 @@ class SupervisorClient(Protocol):
     def name(self) -> str:
         """The node's name."""
 
-    def ask(
+    def _ask(
         self,
         operation: str,
         arguments: dict[str, Any],
@@ -161,4 +161,4 @@ class SupervisorRef:
         repeatable: bool = False,
     ) -> ShapeT:
         request = {"path": self.path, "op": op, **arguments}
-        return self._node.ask("supervisor", request, timeout, shape=shape, repeatable=repeatable)
+        return self._node._ask("supervisor", request, timeout, shape=shape, repeatable=repeatable)

@@ -23,10 +23,12 @@ T = TypeVar("T")
 class SysCaller(Protocol):
     """Whoever takes such questions to processes, by their names."""
 
-    def sys_call(self, name: str, request: SysRequest, deadline: float | None, shape: type[T]) -> T:
+    def _sys_call(
+        self, name: str, request: SysRequest, deadline: float | None, shape: type[T]
+    ) -> T:
         """Ask a process, or the supervisor that watches it; raises `TooLate` and `NoProcess`."""
 
-    def stop_process(self, name: str, reason: object, deadline: float | None) -> StopResult:
+    def _stop_process(self, name: str, reason: object, deadline: float | None) -> StopResult:
         """Stop a process in order, and return how it ended; raises likewise."""
 
 
@@ -119,9 +121,9 @@ class SystemCalls:
             CallingSelf: It is this process.
         """
         with within(timeout, f"{self.name!r} did not end") as deadline:
-            told = self.node.stop_process(self.name, reason, deadline)
+            told = self.node._stop_process(self.name, reason, deadline)
         told.check()
 
     def _sys_call(self, request: SysRequest, timeout: float | None, shape: type[T]) -> T:
         with within(timeout, f"{self.name!r} did not answer") as deadline:
-            return self.node.sys_call(self.name, request, deadline, shape)
+            return self.node._sys_call(self.name, request, deadline, shape)

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 class TaskStarter(Protocol):
     """Whoever gets tasks started."""
 
-    def start_task(self, supervisor: str, shutdown: float, *, linked: bool) -> PidRef:
+    def _start_task(self, supervisor: str, shutdown: float, *, linked: bool) -> PidRef:
         """Start a task at a supervisor, and return a reference to that very process.
 
         With `linked` it is stopped when this process ends.
         """
 
-    def terminate_children(self, supervisor: str, ids: list[str]) -> None:
+    def _terminate_children(self, supervisor: str, ids: list[str]) -> None:
         """Stop children; those that have ended, with their supervisor or alone, are no mistake."""
 
 

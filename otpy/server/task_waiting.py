@@ -112,4 +112,4 @@ def _settled(task: Waiting) -> bool:
 
 def start_task(starter: TaskStarter, supervisor: str, shutdown: float, *, linked: bool) -> PidRef:
     """Start a process for a task."""
-    return starter.start_task(supervisor, shutdown, linked=linked)
+    return starter._start_task(supervisor, shutdown, linked=linked)

@@ -139,7 +139,7 @@ def end(tasks: Iterable[Task]) -> None:
 
 def _terminate(starter: TaskStarter, names: list[str]) -> None:
     for supervisor, ids in by_supervisor(names).items():
-        starter.terminate_children(supervisor, ids)
+        starter._terminate_children(supervisor, ids)
 
 
 @contextlib.contextmanager

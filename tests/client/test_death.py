@@ -181,7 +181,7 @@ def test_a_worker_that_lives_and_hangs_up_is_not_asked_again_and_again(
     worker.announced = True
     for ask in (node["counter"].call, node["counter"].cast):
         before = worker.connects
-        link = node["counter"].open_link(None)
+        link = node["counter"]._open_link(None)
         await_hang_up(link._reader)
         with pytest.raises(CallTimeout):
             ask("get", timeout=0.1)

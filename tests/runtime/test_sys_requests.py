@@ -47,14 +47,14 @@ def command(*words: str) -> str:
 
 def test_a_server_and_a_supervisor_answer(node: NodeUnderTest) -> None:
     def ask(name: str, request: Any) -> Any:
-        return node.client.sys_call(name, request, deadline_of(DEADLINE_S), Any)
+        return node.client._sys_call(name, request, deadline_of(DEADLINE_S), Any)
 
     assert ask("a", Repeat({"x": [1]}, 2)) == ["Remote", {"x": [1]}, {"x": [1]}]
     assert ask("a", Position()) == {"path": "a", "pid": node.pids()["a"]}
 
     async def asynchronously() -> Any:
         async with await otpy.aio.connect(node.name) as connected:
-            return await connected.sys_call("a", Repeat("y"), deadline_of(DEADLINE_S), Any)
+            return await connected._sys_call("a", Repeat("y"), deadline_of(DEADLINE_S), Any)
 
     assert asyncio.run(asynchronously()) == ["Remote", "y"]
 
@@ -71,7 +71,7 @@ def test_garbage_is_collected(node: NodeUnderTest) -> None:
 
 def test_what_is_wrong_with_it_is_said(node: NodeUnderTest) -> None:
     def ask(operation: str, arguments: dict[str, Any]) -> Any:
-        return node.client.ask(operation, arguments, DEADLINE_S, shape=Any)
+        return node.client._ask(operation, arguments, DEADLINE_S, shape=Any)
 
     with pytest.raises(otpy.NoProcess, match="'below' is a supervisor, not a server"):
         ask("test_repeat", {"name": "below", "value": 1, "times": 1})

@@ -451,7 +451,7 @@ def test_a_task_that_nobody_awaits_ends_though_it_refuses(nodes: Nodes) -> None:
 
 def test_nobody_takes_the_place_of_a_task_that_has_ended(nodes: Nodes) -> None:
     node = nodes.run(TREE)
-    ref = node.client.start_task("tasks", 5.0, linked=True)
+    ref = node.client._start_task("tasks", 5.0, linked=True)
     os.kill(node.pids()[ref.name], signal.SIGKILL)
     gone(node, ref.name)
     with pytest.raises(ProcessDown, match="killed"):
@@ -477,7 +477,7 @@ def test_what_a_client_sends_is_never_unpickled(nodes: Nodes) -> None:
     folder = nodes.work / "unpickled"
     evil = pickle.dumps(Evil(folder))
     for wrong in (evil, [evil], {"pickled": evil}, (evil,)):
-        ref = node.client.start_task("tasks", 5.0, linked=False)
+        ref = node.client._start_task("tasks", 5.0, linked=False)
         with pytest.raises(UnknownRequest):
             ref.call("run", wrong, timeout=60)
     assert not folder.exists()

@@ -18,7 +18,7 @@ class Asker(LinkResolver, Protocol[RefT_co]):
     def __getitem__(self, name: str) -> RefT_co:
         """Return a reference to a process by its path."""
 
-    async def ask(
+    async def _ask(
         self,
         operation: str,
         arguments: dict[str, Any],
@@ -29,7 +29,7 @@ class Asker(LinkResolver, Protocol[RefT_co]):
     ) -> ShapeT:
         """Ask the gateway, and make the answer a `shape`; raises `CallTimeout`."""
 
-    async def ask_until(
+    async def _ask_until(
         self,
         operation: str,
         arguments: dict[str, Any],
@@ -43,5 +43,5 @@ class Asker(LinkResolver, Protocol[RefT_co]):
     async def tree(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> ProcessInfo:
         """Return the root supervisor with everything below it."""
 
-    async def trace(self, name: str, deadline: float | None) -> TraceStream:
+    async def _trace(self, name: str, deadline: float | None) -> TraceStream:
         """Trace a process; raises `NoProcess`, `ProcessDown` and `TooLate`."""

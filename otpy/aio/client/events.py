@@ -47,7 +47,7 @@ class EventStream:
         await self.aclose()
 
     def __del__(self) -> None:
-        self.abandon()
+        self._abandon()
 
     async def __anext__(self) -> Event:
         while not self._closed:
@@ -74,7 +74,7 @@ class EventStream:
         elif self._sock is not None:
             self._sock.close()
 
-    def abandon(self) -> None:
+    def _abandon(self) -> None:
         """Forget the subscription: to be called in the child after a fork."""
         self._closed = True
         if (sock := getattr(self, "_sock", None)) is not None:

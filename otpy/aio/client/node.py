@@ -72,7 +72,7 @@ class Node(ClientTaskStarter):
     since, it is closed.
     """
 
-    protocol: type[LinkProtocol] = ClientProtocol
+    _protocol: type[LinkProtocol] = ClientProtocol
 
     def __init__(self, gateway: Gateway) -> None:
         super().__init__(gateway)
@@ -203,7 +203,7 @@ class Node(ClientTaskStarter):
 
     async def tree(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> ProcessInfo:
         """Return the root supervisor with everything below it."""
-        rows = await self.ask("tree", {}, timeout, shape=list[TreeRow])
+        rows = await self._ask("tree", {}, timeout, shape=list[TreeRow])
         if not rows:
             raise ProtocolError("the gateway answered with a tree of nothing")
         return tree_of(rows)
@@ -233,7 +233,7 @@ class Node(ClientTaskStarter):
             NoProcess: There is no such process.
         """
         arguments = {"name": name, "number": int(signum)}
-        await self.ask("signal", arguments, timeout, repeatable=False, shape=Any)
+        await self._ask("signal", arguments, timeout, repeatable=False, shape=Any)
 
     async def shutdown(self, *, timeout: float | None = None) -> None:
         """Stop the node in order, and wait until it is gone.
@@ -257,7 +257,7 @@ class Node(ClientTaskStarter):
 
     # --- for the rest of this package --------------------------------------------------------
 
-    async def ask(
+    async def _ask(
         self,
         operation: str,
         arguments: dict[str, Any],
@@ -268,11 +268,11 @@ class Node(ClientTaskStarter):
     ) -> ShapeT:
         """Ask the gateway, and make the answer a `shape`; raises `CallTimeout`."""
         async with within(timeout, f"node {self.name!r} did not answer") as deadline:
-            return await self.ask_until(
+            return await self._ask_until(
                 operation, arguments, deadline, shape=shape, repeatable=repeatable
             )
 
-    async def ask_until(
+    async def _ask_until(
         self,
         operation: str,
         arguments: dict[str, Any],
@@ -285,33 +285,33 @@ class Node(ClientTaskStarter):
         answer = await self._gateway.ask(operation, arguments, deadline, repeatable=repeatable)
         return converted(operation, answer, shape)
 
-    async def sys_call(
+    async def _sys_call(
         self, name: str, request: SysRequest, deadline: float | None, shape: type[ShapeT]
     ) -> ShapeT:
         """Ask a server beside its messages; raises `TooLate`."""
         arguments = sys_arguments(name, request)
-        return await self.ask_until(
+        return await self._ask_until(
             request.operation, arguments, deadline, shape=shape, repeatable=request.repeatable
         )
 
-    async def stop_process(self, name: str, reason: object, deadline: float | None) -> StopResult:
+    async def _stop_process(self, name: str, reason: object, deadline: float | None) -> StopResult:
         """Stop a process in order, and return how it ended; raises `TooLate`."""
-        row = await self.ask_until("whereis", {"name": name}, deadline, shape=TreeRow)
-        return await self.ask_until("stop", stop_order(row, reason), deadline, shape=StopResult)
+        row = await self._ask_until("whereis", {"name": name}, deadline, shape=TreeRow)
+        return await self._ask_until("stop", stop_order(row, reason), deadline, shape=StopResult)
 
-    async def trace(self, name: str, deadline: float | None) -> TraceStream:
+    async def _trace(self, name: str, deadline: float | None) -> TraceStream:
         """Trace a process; raises `NoProcess`, `ProcessDown` and `TooLate`."""
         _, fds = await self._gateway.ask("trace", {"name": name}, deadline, repeatable=False)
         stream = TraceStream(*fds)
         self._streams.add(stream)
         return stream
 
-    async def is_running(self, name: str, deadline: float | None) -> bool:
+    async def _is_running(self, name: str, deadline: float | None) -> bool:
         """Return whether the process runs at this moment; raises `NoProcess` and `TooLate`."""
-        row = await self.ask_until("whereis", {"name": name}, deadline, shape=TreeRow)
+        row = await self._ask_until("whereis", {"name": name}, deadline, shape=TreeRow)
         return row.takes_casts
 
-    async def open_link(self, name: str, deadline: float | None) -> Link:
+    async def _open_link(self, name: str, deadline: float | None) -> Link:
         """Get a link to a process; waits for one that is being restarted.
 
         Two names of one process share a link, so that messages keep their order.
@@ -319,7 +319,7 @@ class Node(ClientTaskStarter):
         answer = await self._gateway.ask(
             "connect", {"name": name, "version": wire_link.VERSION}, deadline
         )
-        who, ends, protocol = opened_link("connect", answer, self.protocol())
+        who, ends, protocol = opened_link("connect", answer, self._protocol())
         where = (who.path, who.pid, who.incarnation)
         link = Link(ends, *where, node_pid=self.pid, protocol=protocol)
         known = self._links.share(link)
@@ -327,7 +327,7 @@ class Node(ClientTaskStarter):
             raise ValueError(f"the connection to node {self.name!r} is closed")
         return known
 
-    async def down_error(self, link: Link, deadline: float | None) -> ProcessDown:
+    async def _down_error(self, link: Link, deadline: float | None) -> ProcessDown:
         """Return why a worker ended: it said so, or its supervisor knows.
 
         Raises:
@@ -339,22 +339,22 @@ class Node(ClientTaskStarter):
         who = {"path": link.path, "incarnation": link.incarnation}
         seconds = seconds_left(exit_info_deadline(deadline))
         try:
-            told = await self.ask("exit_info", who, seconds, shape=dict[str, str])
+            told = await self._ask("exit_info", who, seconds, shape=dict[str, str])
         except (OtpyError, OSError, ValueError):
             return ProcessDown("killed")
         if self.pid != link.node_pid:
             return ProcessDown("killed")  # another node's process of the same path
         return ProcessDown(told.get("reason") or "killed", told.get("traceback", ""))
 
-    def abandon(self) -> None:
+    def _abandon(self) -> None:
         """Forget every connection: to be called in the child after a fork."""
         self._gateway.abandon()
         self._links.abandon()
-        self.abandon_tasks()
+        self._abandon_tasks()
         for ref in self._refs.values():
-            ref.abandon()
+            ref._abandon()
         for stream in list(self._streams):
-            stream.abandon()
+            stream._abandon()
 
 
 _nodes: Final[weakref.WeakSet[Node]] = weakref.WeakSet()
@@ -363,7 +363,7 @@ _nodes: Final[weakref.WeakSet[Node]] = weakref.WeakSet()
 def _after_fork() -> None:
     """Close what is the parent's: the child makes connections of its own."""
     for node in list(_nodes):
-        node.abandon()
+        node._abandon()
 
 
 @cache

@@ -36,12 +36,12 @@ async def dispatch(node: Asker[Ref], key: object, message: object, timeout: floa
     data = ClientProtocol().info(message)
     entries = await _entries(node, key, timeout)
     return sum(
-        await asyncio.gather(*[node[e.who[0]].post(e.who[1], data, timeout) for e in entries])
+        await asyncio.gather(*[node[e.who[0]]._post(e.who[1], data, timeout) for e in entries])
     )
 
 
 async def _entries(node: Asker[Ref], key: object, timeout: float | None) -> list[RegistryEntry]:
-    return await node.ask("lookup", {"key": key_bytes(key)}, timeout, shape=list[RegistryEntry])
+    return await node._ask("lookup", {"key": key_bytes(key)}, timeout, shape=list[RegistryEntry])
 
 
 class Monitor:
@@ -64,6 +64,6 @@ class Monitor:
         if self._down is None:
             who = {"path": self._path, "incarnation": self._incarnation}
             async with within(timeout, f"{self._path!r} has not ended") as deadline:
-                told = await self._node.ask_until("exit_info", who, deadline, shape=dict[str, str])
+                told = await self._node._ask_until("exit_info", who, deadline, shape=dict[str, str])
             self._down = Down(0, self._path, self._incarnation, told["reason"])
         return self._down

@@ -23,7 +23,7 @@ async def statistics_of(node: Asker[Ref], timeout: float | None) -> dict[str, St
     async def ask(number: int, path: str) -> list[Statistics]:
         share, arguments = share_of(deadline, len(asked) - number), {"name": path, "below": True}
         try:
-            return await node.ask("statistics", arguments, share, shape=list[Statistics])
+            return await node._ask("statistics", arguments, share, shape=list[Statistics])
         except (CallTimeout, NoProcess, ProcessDown):
             return []
 

@@ -37,12 +37,12 @@ class TraceStream:
         await self.aclose()
 
     def __del__(self) -> None:
-        self.abandon()
+        self._abandon()
 
     async def __anext__(self) -> TraceEvent:
         while not self._feed.waiting:
             if self._feed.done:
-                self.abandon()
+                self._abandon()
                 raise StopAsyncIteration
             await self._receive()
         return self._feed.waiting.popleft()
@@ -53,9 +53,9 @@ class TraceStream:
         if not self._released:
             asyncio.get_running_loop().remove_reader(self._end.fileno())
         self._comes.set()
-        self.abandon()
+        self._abandon()
 
-    def abandon(self) -> None:
+    def _abandon(self) -> None:
         """Close the descriptor and no more: for the child after a fork."""
         if not getattr(self, "_released", True):
             self._feed.done = True

@@ -18,11 +18,11 @@ class Calls:
 
     if TYPE_CHECKING:
 
-        async def ready_link(self, deadline: float | None, key: object = None) -> Link:
-            """As `Ref.ready_link`."""
+        async def _ready_link(self, deadline: float | None, key: object = None) -> Link:
+            """As `Ref._ready_link`."""
 
-        def drop(self, link: Link) -> None:
-            """As `Ref.drop`."""
+        def _drop(self, link: Link) -> None:
+            """As `Ref._drop`."""
 
         async def _cast(
             self, what: Any, deadline: float | None, key: object, *, many: bool
@@ -43,16 +43,16 @@ class Calls:
         lost: Link
         async with within(timeout, f"{self.name!r} did not answer") as deadline:
             while True:
-                link = await self.ready_link(deadline, key)
+                link = await self._ready_link(deadline, key)
                 try:
                     return value_of(await link.call(message))
                 except NotDelivered:
-                    self.drop(link)
+                    self._drop(link)
                 except Lost:
-                    self.drop(link)
+                    self._drop(link)
                     lost = link
                     break
-        raise await self.node.down_error(lost, deadline)
+        raise await self.node._down_error(lost, deadline)
 
     async def cast(
         self,

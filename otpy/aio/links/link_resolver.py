@@ -15,13 +15,13 @@ class LinkResolver(SysCaller, Protocol):
         protocol: What is said on its links.
     """
 
-    protocol: type[LinkProtocol]
+    _protocol: type[LinkProtocol]
 
     @property
     def name(self) -> str:
         """The node's name."""
 
-    async def open_link(self, name: str, deadline: float | None) -> Link:
+    async def _open_link(self, name: str, deadline: float | None) -> Link:
         """Get a link to a process; wait for one that is being restarted.
 
         Raises:
@@ -29,8 +29,8 @@ class LinkResolver(SysCaller, Protocol):
             TooLate: The deadline has passed.
         """
 
-    async def is_running(self, name: str, deadline: float | None) -> bool:
+    async def _is_running(self, name: str, deadline: float | None) -> bool:
         """Return whether the process runs at this moment; raises as `open_link`."""
 
-    async def down_error(self, link: Link, deadline: float | None) -> ProcessDown:
+    async def _down_error(self, link: Link, deadline: float | None) -> ProcessDown:
         """Return why the process at the other end of `link` ended."""

@@ -23,10 +23,10 @@ class Target(Protocol):
     def node(self) -> LinkResolver:
         """What connects it."""
 
-    async def ready_link(self, deadline: float | None, key: object = None) -> Link:
+    async def _ready_link(self, deadline: float | None, key: object = None) -> Link:
         """Return a link that counts, since the worker has said hello on it."""
 
-    def drop(self, link: Link) -> None:
+    def _drop(self, link: Link) -> None:
         """Do not use a link any more."""
 
 
@@ -66,7 +66,7 @@ class Pending(PendingAnswer):
             raise answer
         return value_of(answer)
 
-    async def send(self, timeout: float | None) -> None:
+    async def _send(self, timeout: float | None) -> None:
         """Send it; what goes wrong with the process is told by `result`.
 
         Raises:
@@ -75,22 +75,22 @@ class Pending(PendingAnswer):
         """
         try:
             async with within(timeout, "") as deadline:
-                await self._send(deadline)
+                await self._sent_link(deadline)
         except (NotSendable, FrameTooLarge):
             raise
         except OtpyError as error:
             # What cannot be sent is told in any case.
-            self._ref.node.protocol().call(0, self._message)
+            self._ref.node._protocol().call(0, self._message)
             if not isinstance(error, CallTimeout):  # then `result` tries again
                 self._answer = error
 
-    async def _send(self, deadline: float | None) -> Link:
+    async def _sent_link(self, deadline: float | None) -> Link:
         while True:
-            link = await self._ref.ready_link(deadline, self._key)
+            link = await self._ref._ready_link(deadline, self._key)
             try:
                 self._number, self._waiter = await link.begin_call(self._message, deadline)
             except NotDelivered:
-                self._ref.drop(link)
+                self._ref._drop(link)
             else:
                 self._link = link
                 return link
@@ -101,14 +101,14 @@ class Pending(PendingAnswer):
             link = self._link
             try:
                 if link is None:
-                    link = await self._send(deadline)
+                    link = await self._sent_link(deadline)
                 self._answer = await link.finish(self._waiter, deadline)
                 self._unlinked()
             except NotDelivered:
-                self._ref.drop(self._unlinked())
+                self._ref._drop(self._unlinked())
             except Lost:
                 link = self._unlinked()
-                self._ref.drop(link)
+                self._ref._drop(link)
                 return link
             except TooLate:
                 raise
@@ -119,6 +119,6 @@ class Pending(PendingAnswer):
     async def _learn_why(self, lost: Link, deadline: float | None) -> None:
         """Note why there is no answer: a request that was read is never sent again."""
         try:
-            self._answer = await self._ref.node.down_error(lost, deadline)
+            self._answer = await self._ref.node._down_error(lost, deadline)
         except OtpyError as error:
             self._answer = error

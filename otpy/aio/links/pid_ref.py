@@ -17,17 +17,17 @@ class PidRef(Ref):
         """Its pid."""
         return self.only_link.pid
 
-    async def open_link(self, deadline: float | None) -> Link:
+    async def _open_link(self, deadline: float | None) -> Link:
         """Return the link; raise why the process has ended, if it has."""
         if self.only_link.open:
             return self.only_link
-        raise await self.node.down_error(self.only_link, deadline)
+        raise await self.node._down_error(self.only_link, deadline)
 
-    def drop(self, link: Link) -> None:
+    def _drop(self, link: Link) -> None:
         """Do not use the link any more, since the process has closed it: it ends just now."""
         if self._link is link:
             link.await_death()
-        super().drop(link)
+        super()._drop(link)
 
     def close(self) -> None:
         """Need it no more."""

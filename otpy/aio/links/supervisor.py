@@ -17,7 +17,7 @@ class SupervisorClient(Protocol):
     def name(self) -> str:
         """The node's name."""
 
-    async def ask(
+    async def _ask(
         self,
         operation: str,
         arguments: dict[str, Any],
@@ -163,6 +163,6 @@ class SupervisorRef:
         repeatable: bool = False,
     ) -> ShapeT:
         request = {"path": self.path, "op": op, **arguments}
-        return await self._node.ask(
+        return await self._node._ask(
             "supervisor", request, timeout, shape=shape, repeatable=repeatable
         )

@@ -22,12 +22,12 @@ T = TypeVar("T")
 class SysCaller(Protocol):
     """Whoever takes such questions to processes, by their names."""
 
-    async def sys_call(
+    async def _sys_call(
         self, name: str, request: SysRequest, deadline: float | None, shape: type[T]
     ) -> T:
         """Ask a process, or the supervisor that watches it; raises `TooLate` and `NoProcess`."""
 
-    async def stop_process(self, name: str, reason: object, deadline: float | None) -> StopResult:
+    async def _stop_process(self, name: str, reason: object, deadline: float | None) -> StopResult:
         """Stop a process in order, and return how it ended; raises likewise."""
 
 
@@ -120,9 +120,9 @@ class SystemCalls:
             CallingSelf: It is this process.
         """
         async with within(timeout, f"{self.name!r} did not end") as deadline:
-            told = await self.node.stop_process(self.name, reason, deadline)
+            told = await self.node._stop_process(self.name, reason, deadline)
         told.check()
 
     async def _sys_call(self, request: SysRequest, timeout: float | None, shape: type[T]) -> T:
         async with within(timeout, f"{self.name!r} did not answer") as deadline:
-            return await self.node.sys_call(self.name, request, deadline, shape)
+            return await self.node._sys_call(self.name, request, deadline, shape)

@@ -11,10 +11,10 @@ from otpy.wire.control import Address, NodeAnswer, NodeOperation
 class TaskStarter(Protocol):
     """Whoever gets tasks started; as `otpy.server.peers.TaskStarter`."""
 
-    async def start_task(self, supervisor: str, shutdown: float, *, linked: bool) -> PidRef:
+    async def _start_task(self, supervisor: str, shutdown: float, *, linked: bool) -> PidRef:
         """Start a task at a supervisor, and return a reference to that very process."""
 
-    async def terminate_children(self, supervisor: str, ids: list[str]) -> None:
+    async def _terminate_children(self, supervisor: str, ids: list[str]) -> None:
         """Stop children; those that have ended, with their supervisor or alone, are no mistake."""
 
 

@@ -46,7 +46,7 @@ async def start_task(
     starter: TaskStarter, supervisor: str, shutdown: float, *, linked: bool
 ) -> PidRef:
     """Start a process for a task; a caller that is cancelled meanwhile leaves none behind."""
-    starting = asyncio.ensure_future(starter.start_task(supervisor, shutdown, linked=linked))
+    starting = asyncio.ensure_future(starter._start_task(supervisor, shutdown, linked=linked))
     try:
         return await asyncio.shield(starting)
     except asyncio.CancelledError:
@@ -62,4 +62,4 @@ async def _terminate_late(starter: TaskStarter, starting: "asyncio.Future[PidRef
         ref = await starting
         ref.close()
         supervisor, _, id_ = ref.name.rpartition("/")
-        await starter.terminate_children(supervisor, [id_])
+        await starter._terminate_children(supervisor, [id_])

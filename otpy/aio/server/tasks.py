@@ -137,7 +137,7 @@ async def end(tasks: Iterable[Task]) -> None:
 
 async def _terminate(starter: TaskStarter, names: list[str]) -> None:
     for supervisor, ids in by_supervisor(names).items():
-        await starter.terminate_children(supervisor, ids)
+        await starter._terminate_children(supervisor, ids)
 
 
 @contextlib.asynccontextmanager

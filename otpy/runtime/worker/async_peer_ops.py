@@ -59,7 +59,7 @@ class PeerOperations:
     """
 
     name = "this tree"
-    protocol: type[LinkProtocol] = PeerProtocol
+    _protocol: type[LinkProtocol] = PeerProtocol
 
     def __init__(self, me: Address, mailbox: WorkerMailbox) -> None:
         self._me, self._mailbox, self._control = me, mailbox, mailbox.control
@@ -70,7 +70,7 @@ class PeerOperations:
 
         def __getitem__(self, name: str) -> Ref: ...
 
-        async def _ask(
+        async def _request(
             self,
             operation: NodeOperation,
             deadline: float | None,
@@ -80,11 +80,11 @@ class PeerOperations:
     async def ask_node(self, operation: NodeOperation, timeout: float | None) -> NodeAnswer:
         """Ask the node, which knows who is where; raises what it answers, and `CallTimeout`."""
         async with within(timeout, "the node did not answer") as deadline:
-            answer, _ = await self._ask(operation, deadline)
+            answer, _ = await self._request(operation, deadline)
         assert isinstance(answer, NodeReply)
         return answer.answer
 
-    async def ask(
+    async def _ask(
         self,
         operation: str,
         arguments: dict[str, Any],
@@ -97,7 +97,7 @@ class PeerOperations:
         del operation, repeatable
         asked = supervising(arguments)
         async with within(timeout, f"{asked.name or 'root'!r} did not answer") as deadline:
-            answer, _ = await self._ask(asked, deadline)
+            answer, _ = await self._request(asked, deadline)
         return supervised(answer, shape)
 
     async def send(self, who: Address, message: object, timeout: float | None) -> bool:
@@ -106,13 +106,13 @@ class PeerOperations:
             self._mailbox.put(Info(message))
             return True
         data = PeerProtocol().info(message)
-        return await self[who.path].post(who.incarnation, data, timeout)
+        return await self[who.path]._post(who.incarnation, data, timeout)
 
-    async def start_task(self, supervisor: str, shutdown: float, *, linked: bool) -> PidRef:
+    async def _start_task(self, supervisor: str, shutdown: float, *, linked: bool) -> PidRef:
         """Start a task at a supervisor, and return a reference to that very process."""
         operation, ours, beside = task_request(self._me, supervisor, shutdown, linked=linked)
         try:
-            answer, fds = await self._ask(operation, None, beside)
+            answer, fds = await self._request(operation, None, beside)
         except BaseException:
             close_all(ours)
             raise
@@ -120,10 +120,10 @@ class PeerOperations:
         self._task_links.add(link)
         return PidRef(self, link)
 
-    async def terminate_children(self, supervisor: str, ids: list[str]) -> None:
+    async def _terminate_children(self, supervisor: str, ids: list[str]) -> None:
         """Stop children; those that have ended, with their supervisor or alone, are no mistake."""
         with contextlib.suppress(NoProcess, ProcessDown):
-            await self._ask(AskProcess(supervisor, TerminateChildren(tuple(ids))), None)
+            await self._request(AskProcess(supervisor, TerminateChildren(tuple(ids))), None)
 
     def abandon(self) -> None:
         """Close every link: this is a process that the worker forked."""
@@ -133,12 +133,12 @@ class PeerOperations:
 
     # --- what a reference needs ---------------------------------------------------------------
 
-    async def open_link(self, name: str, deadline: float | None) -> Link:
+    async def _open_link(self, name: str, deadline: float | None) -> Link:
         """Get a link to a process; wait for one that is being restarted."""
         while True:
             ours, theirs = link_pipes()
             try:
-                answer, fds = await self._ask(Connect(name), deadline, theirs)
+                answer, fds = await self._request(Connect(name), deadline, theirs)
             except BaseException:
                 close_all(ours)
                 raise
@@ -148,38 +148,38 @@ class PeerOperations:
         assert shared is not None
         return shared
 
-    async def is_running(self, name: str, deadline: float | None) -> bool:
+    async def _is_running(self, name: str, deadline: float | None) -> bool:
         """Return whether a process runs at this moment."""
         return running(await self._row(name, deadline), self._me)
 
-    async def sys_call(
+    async def _sys_call(
         self, name: str, request: SysRequest, deadline: float | None, shape: type[T]
     ) -> T:
         """Ask a server beside its messages."""
-        answer, _ = await self._ask(AskProcess(name, request_to_builtins(request)), deadline)
+        answer, _ = await self._request(AskProcess(name, request_to_builtins(request)), deadline)
         return sys_reply(answer, shape)
 
-    async def stop_process(self, name: str, reason: object, deadline: float | None) -> StopResult:
+    async def _stop_process(self, name: str, reason: object, deadline: float | None) -> StopResult:
         """Stop a process in order, and return how it ended."""
         who, order = stop_order(await self._row(name, deadline), reason, self._me)
         with contextlib.suppress(NoProcess, ProcessDown):  # it has ended by itself meanwhile
-            await self._ask(AskProcess(who.path, order), deadline)
-        answer, _ = await self._ask(GetExitInfo(who), deadline)
+            await self._request(AskProcess(who.path, order), deadline)
+        answer, _ = await self._request(GetExitInfo(who), deadline)
         return StopResult(*expect_reply(answer, ExitInfo), str(order.reason))
 
-    async def down_error(self, link: Link, deadline: float | None) -> ProcessDown:
+    async def _down_error(self, link: Link, deadline: float | None) -> ProcessDown:
         """Return why the process at the other end of `link` ended."""
         return await link.down_error(self._exit_info, deadline)
 
     async def _row(self, name: str, deadline: float | None) -> TreeRow:
-        answer, _ = await self._ask(Whereis(name), deadline)
+        answer, _ = await self._request(Whereis(name), deadline)
         return expect_reply(answer, TreeRow)
 
     async def _exit_info(self, link: Link, deadline: float | None) -> ProcessDown:
         who = GetExitInfo(Address(link.path, link.incarnation))
         try:
             async with within(seconds_left(exit_info_deadline(deadline)), "") as until:
-                answer, _ = await self._ask(who, until)
+                answer, _ = await self._request(who, until)
         except (OtpyError, OSError):
             return ProcessDown("killed")
         return ProcessDown(*expect_reply(answer, ExitInfo))

@@ -50,7 +50,7 @@ class AsyncPeers(PeerOperations):
         super().abandon()
         self._refs.clear()
 
-    async def _ask(
+    async def _request(
         self,
         operation: NodeOperation,
         deadline: float | None,  # noqa: ARG002  # who awaits this gives up by itself

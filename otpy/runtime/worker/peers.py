@@ -54,7 +54,7 @@ class Peers(PeerOperations):
             return
         data = peer.reply_for(link, number, value)
         # If it has gone, whoever called it knows.
-        self[server].post(incarnation, data, EXIT_INFO_S)
+        self[server]._post(incarnation, data, EXIT_INFO_S)
 
     def on_a_loop(self) -> "AsyncPeers":
         """Return what reaches the others without blocking the event loop."""
@@ -72,7 +72,7 @@ class Peers(PeerOperations):
         if self._on_a_loop is not None:
             self._on_a_loop.abandon()
 
-    def _ask(
+    def _request(
         self, operation: NodeOperation, deadline: float | None, fds: tuple[Descriptor, ...] = ()
     ) -> tuple[ControlAnswer, tuple[Descriptor, ...]]:
         return self._control.ask(self._me, operation, deadline, fds)
