@@ -20,6 +20,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 
 PAIRS: Final[Mapping[str, str]] = {
     "otpy/aio/client/asker.py": "otpy/client/asker.py",
+    "otpy/aio/client/gateway.py": "otpy/client/gateway.py",
     "otpy/aio/client/node.py": "otpy/client/node.py",
     "otpy/aio/client/ref.py": "otpy/client/ref.py",
     "otpy/aio/client/registry.py": "otpy/client/registry.py",

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from otpy.client.event_feed import EventFeed
-from otpy.client.gateway import READ_BYTES
+from otpy.client.gateway_connection import READ_BYTES
 from otpy.errors import NodeNotFound
 from otpy.events import Event
 

@@ -10,9 +10,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 
 from otpy.client.events import EventStream
-from otpy.client.gateway import Gateway, not_running, only_node
+from otpy.client.gateway import Gateway
 from otpy.client.ref import Ref
 from otpy.client.replies import converted, opened_link, stop_order, sys_arguments
+from otpy.client.running_nodes import not_running, only_node
 from otpy.client.statistics import statistics_of
 from otpy.client.task_starter import ClientTaskStarter
 from otpy.client.trace import TraceStream

@@ -90,6 +90,10 @@ def until_readable(descriptor: HasFileno, deadline: float | None) -> None:
             raise TooLate
 
 
+pause: Final = time.sleep
+"""Do nothing for so many seconds."""
+
+
 def seconds_left(deadline: float | None) -> float | None:
     """Return the seconds until `deadline`, at least zero; None is for ever."""
     if deadline is None:

@@ -31,7 +31,7 @@ assert counter.call("increment", 1) == 1
 events = node.events(follow=True)
 assert next(events).path == "counter"
 mine = counter._link
-fds = [mine._reader, mine._writer, mine._pidfd, node._gateway._channel._reader]
+fds = [mine._reader, mine._writer, mine._pidfd, node._gateway._connection._reader]
 
 def in_the_child():
     assert list(events) == []

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from otpy.client.event_feed import EventFeed
-from otpy.client.gateway import READ_BYTES
+from otpy.client.gateway_connection import READ_BYTES
 from otpy.errors import NodeNotFound
 from otpy.events import Event
 
@@ -81,7 +81,7 @@ class EventStream:
             sock.close()
 
     async def _subscribe(self) -> None:
-        self._sock, protocol = await self._source.stream("events", self._feed.request)
+        self._sock, protocol = await self._source.stream("events", self._feed.request, None)
         self._feed.go_on(protocol)
 
     async def _receive(self) -> None:

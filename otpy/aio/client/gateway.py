@@ -1,90 +1,46 @@
-"""The connection to the gateway, on an event loop; the gateway may be killed and come back."""
+"""The client's connection to the gateway, which may be killed and come back.
+
+While the gateway is being restarted, the node keeps its socket open: a new connection waits
+there until the next gateway takes it. So nothing here polls, and a socket that refuses means that
+the node is gone.
+"""
 
 import asyncio
-import errno
+import contextlib
 import socket
 from pathlib import Path
 from typing import Any, Final
 
-from otpy.aio.links.connection import Connection
-from otpy.client.gateway import (
-    ATTEMPTS,
-    NO_ONE_LISTENS,
-    READ_BYTES,
-    STARTING_S,
-    Answered,
-    Hello,
-    is_starting,
-    not_running,
-    refuse_stranger,
+from otpy.aio.client.gateway_connection import (
+    GOES_ON_AFTER_FORK,
+    GatewayConnection,
+    open_socket,
+    send_all,
 )
+from otpy.aio.links.deadline import locked, pause
 from otpy.client.protocol import GatewayProtocol
-from otpy.errors import NodeNotFound, ProcessDown, ProtocolError, RuntimeDirError
-from otpy.links.deadline import seconds_left
-from otpy.links.protocol import error_of
+from otpy.client.running_nodes import is_starting, not_running
+from otpy.errors import NodeNotFound, ProcessDown, ProtocolError
+from otpy.links.deadline import TooLate, has_passed, seconds_left
 from otpy.links.waiter import Lost, NotDelivered
-from otpy.system.descriptor import Descriptor, close_all
-from otpy.system.fdpass import recv_fds
-from otpy.system.sockets import unconnected_socket
-from otpy.wire import gateway
+from otpy.system.descriptor import Descriptor
 
-_BACKLOG_S: Final = 0.01
+STARTING_S: Final = 0.02
+"""How long to wait before one looks again for the socket of a node that is just starting."""
+
+ATTEMPTS: Final = 100
+"""Gateways that may die on one request before it is taken personally."""
 
 
-class GatewayConnection(Connection[Answered]):
-    """One connection to one incarnation of the gateway; it owns the socket."""
+class Hello:
+    """What a gateway says of its node at the begin of each connection."""
 
-    def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
-        self._protocol = GatewayProtocol()
-        super().__init__(sock, sock)
-
-    async def ask(
-        self, operation: str, arguments: dict[str, Any]
-    ) -> tuple[Any, tuple[Descriptor, ...]]:
-        """Send a request; return the answer's value and descriptors, or raise its error.
-
-        Raises as `exchange`, too.
-        """
-        number, data = self._protocol.request(operation, arguments)
-        try:
-            answer, fds = await self.exchange(number, data)
-        except asyncio.CancelledError:
-            # The gateway is to forget a request whose answer may be long in coming.
-            message = self._protocol.forgetting(operation, number)
-            if message is not None:
-                self.post_soon(message[1])
-            raise
-        if answer.status == gateway.ERROR:
-            raise error_of(str(answer.value), answer.arguments)
-        return answer.value, fds
-
-    def _put(self, data: memoryview) -> int:
-        return self._sock.send(data, socket.MSG_NOSIGNAL)
-
-    def _readable(self) -> None:
-        try:
-            data, fds = recv_fds(self._sock, READ_BYTES)
-            if not data:
-                self._end()
-                return
-            for answer, own_fds in self._protocol.receive(data, fds):
-                if not self._deliver(answer.number, (answer, own_fds)):
-                    close_all(own_fds)
-        except BlockingIOError:
-            return
-        except (ProtocolError, OSError) as error:
-            if isinstance(error, ProtocolError) or error.errno == errno.EMFILE:
-                self.fault = error
-            self._end()
-
-    def _discard(self, outcome: Answered | NotDelivered | Lost) -> None:
-        if isinstance(outcome, tuple):
-            close_all(outcome[1])
-
-    def _close(self) -> None:
-        self._sock.close()
-        close_all(self._protocol.take_leftovers())
+    def __init__(self, value: Any) -> None:
+        if not isinstance(value, dict) or not isinstance(value.get("pid"), int):
+            raise ProtocolError(f"expected a node's name and pid, got {value!r:.100}")
+        self.node = str(value.get("node", ""))
+        self.pid = int(value["pid"])
+        self.config = str(value.get("config") or "")
 
 
 class Gateway:
@@ -92,6 +48,7 @@ class Gateway:
 
     Attributes:
         name: The node's name.
+        hello: What it said of itself when last connected to.
     """
 
     def __init__(self, name: str, path: Path) -> None:
@@ -117,90 +74,97 @@ class Gateway:
         self,
         operation: str,
         arguments: dict[str, Any],
-        deadline: float | None = None,
+        deadline: float | None,
         *,
         repeatable: bool = True,
     ) -> tuple[Any, tuple[Descriptor, ...]]:
         """Ask the gateway; return the answer's value and the descriptors that came with it.
 
+        `connect` is told the time left as its ``timeout``.
+
         Args:
             operation: One of `otpy.wire.gateway`.
             arguments: Its arguments.
-            deadline: What `connect` is told; whoever awaits this gives up by himself.
+            deadline: When to give up.
             repeatable: Whether it does no harm to ask the next gateway once more.
 
         Raises:
             NodeNotFound: The node is gone.
             ProcessDown: The gateway was killed meanwhile; the request may have been carried out.
+            TooLate: The deadline has passed.
             OtpyError: The error that the gateway answered.
         """
         for _ in range(ATTEMPTS):
-            connection = await self.connect()
+            connection = await self.connect(deadline)
             if operation == "connect":
                 arguments = {**arguments, "timeout": seconds_left(deadline)}
             try:
-                return await connection.ask(operation, arguments)
+                return await connection.ask(operation, arguments, deadline)
             except NotDelivered:
                 pass
             except Lost:
                 if connection.fault is not None:
                     raise connection.fault from None
                 if not repeatable:
-                    await self.connect()  # tells a node that is gone
+                    with contextlib.suppress(TooLate):
+                        await self.connect(deadline)  # tells a node that is gone
                     break
         raise ProcessDown("gateway: killed")
 
-    async def connect_first(self, deadline: float | None) -> None:  # noqa: ARG002  # the twin's
+    async def connect(self, deadline: float | None) -> GatewayConnection:
+        """Return the connection to the gateway, a new one if need be; raises as `ask`."""
+        known = self._connection
+        if known is not None and known.open:
+            return known
+        async with locked(self._connecting, deadline):
+            self.check_open()
+            known = self._connection
+            if known is None or not known.open:
+                if known is not None:
+                    known.retire()
+                self._connection = None
+                known, self._hello = await self._handshake(deadline)
+                self._connection = known
+                if self._closed:  # meanwhile
+                    known.retire()
+                    self.check_open()
+            return known
+
+    async def connect_first(self, deadline: float | None) -> None:
         """Connect to a node that may be just starting; raises as `ask`."""
         while True:
             try:
-                await self.connect()
+                await self.connect(deadline)
             except NodeNotFound:
-                if not is_starting(self.name):
+                if not is_starting(self.name) or has_passed(deadline):
                     raise
-                await asyncio.sleep(STARTING_S)
+                await pause(STARTING_S)
             else:
                 return
 
-    async def connect(self) -> GatewayConnection:
-        """Return the connection to the gateway, a new one if need be; raises as `ask`."""
-        if self._connection is not None and self._connection.open:
-            return self._connection
-        async with self._connecting:
-            self.check_open()
-            if self._connection is None or not self._connection.open:
-                if self._connection is not None:
-                    self._connection.retire()
-                self._connection = None
-                self._connection = await self._handshake()
-            return self._connection
-
-    async def _handshake(self) -> GatewayConnection:
+    async def _handshake(self, deadline: float | None) -> tuple[GatewayConnection, Hello]:
         for _ in range(ATTEMPTS):
-            connection = GatewayConnection(await self._open_socket())
+            connection = GatewayConnection(await open_socket(self.name, self._path, deadline))
             try:
-                value, _ = await connection.ask("hello", {})
-                self._hello = Hello(value)
-                self.check_open()
+                value, _ = await connection.ask("hello", {}, deadline)
+                return connection, Hello(value)
             except (NotDelivered, Lost):
                 connection.retire()  # killed before it answered: the next one will
             except BaseException:
                 connection.retire()
                 raise
-            else:
-                return connection
         raise ProcessDown("gateway: killed")
 
     async def stream(
-        self, operation: str, arguments: dict[str, Any]
+        self, operation: str, arguments: dict[str, Any], deadline: float | None
     ) -> tuple[socket.socket, GatewayProtocol]:
-        """Open a connection of its own, and ask something that has many answers there."""
+        """Open a connection of its own and ask something that has many answers there."""
         self.check_open()
+        sock = await open_socket(self.name, self._path, deadline)
         protocol = GatewayProtocol()
         hello, question = protocol.request("hello", {}), protocol.request(operation, arguments)
-        sock = await self._open_socket()
         try:
-            await asyncio.get_running_loop().sock_sendall(sock, hello[1] + question[1])
+            await send_all(sock, hello[1] + question[1])
         except OSError:
             pass  # its end shows when it is read
         except BaseException:
@@ -216,41 +180,14 @@ class Gateway:
     def close(self) -> None:
         """Close the connection once the requests under way are answered."""
         self._closed = True
-        if self._connection is not None:
-            self._connection.retire()
-            self._connection = None
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.retire()
 
     def abandon(self) -> None:
-        """Close the connection for good: the child after a fork has no event loop to use it in."""
-        self._closed = True
-        if self._connection is not None:
-            self._connection.abandon()
-
-    async def _open_socket(self) -> socket.socket:
-        """Connect to the control socket; it waits in the backlog if no gateway runs just now.
-
-        Raises:
-            NodeNotFound: Nobody listens there.
-            RuntimeDirError: We may not connect, or another user listens there.
-        """
-        sock = unconnected_socket(blocking=False)
-        try:
-            while True:
-                try:
-                    sock.connect(self._path)
-                except BlockingIOError:
-                    # The backlog is full, and nothing tells when it is not (unix(7), EAGAIN).
-                    await asyncio.sleep(_BACKLOG_S)
-                else:
-                    refuse_stranger(sock, self._path)
-                    return sock
-        except OSError as error:
-            sock.close()
-            if error.errno in NO_ONE_LISTENS:
-                raise NodeNotFound(not_running(self.name)) from None
-            raise RuntimeDirError(
-                f"{self._path}: cannot be connected to: {error.strerror}"
-            ) from None
-        except BaseException:
-            sock.close()
-            raise
+        """Forget the connection: to be called in the child after a fork."""
+        self._connecting = asyncio.Lock()
+        self._closed = self._closed or not GOES_ON_AFTER_FORK
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.abandon()

@@ -17,8 +17,8 @@ from otpy.aio.links.deadline import until_readable, within
 from otpy.aio.links.link import Link
 from otpy.aio.links.multi_call import abcast, multi_call
 from otpy.aio.links.supervisor import SupervisorRef
-from otpy.client.gateway import not_running, only_node
 from otpy.client.replies import converted, opened_link, stop_order, sys_arguments
+from otpy.client.running_nodes import not_running, only_node
 from otpy.client.tree import ProcessInfo, tree_of
 from otpy.errors import (
     NodeNotFound,

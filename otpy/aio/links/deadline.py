@@ -46,3 +46,8 @@ async def until_readable(descriptor: HasFileno, deadline: float | None) -> None:
         await comes.wait()
     finally:
         loop.remove_reader(descriptor.fileno())
+
+
+async def pause(seconds: float) -> None:
+    """Do nothing for so many seconds."""
+    await asyncio.sleep(seconds)
