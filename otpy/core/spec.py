@@ -135,7 +135,7 @@ class ChildSpec:
     Attributes:
         id: Unique among its siblings.
         start: What to run; a `SupervisorSpec` makes the child a supervisor.
-        shutdown: Budget for an orderly stop; build specs with `default_shutdown`.
+        shutdown: Budget for an orderly stop; the configuration gives a supervisor infinity.
         significant: Its end may end its supervisor, see `AutoShutdown`.
         retries: Given, the child is restarted without end, and its restarts do not count against
             its supervisor's limit.
@@ -194,11 +194,6 @@ def seconds_of(budget: ShutdownBudget) -> float | None:
     if budget is INFINITY:
         return None
     return 0.0 if budget is BRUTAL_KILL else float(budget)
-
-
-def default_shutdown(start: Start) -> ShutdownBudget:
-    """Return OTP's default budget: infinity for a supervisor, 5 s for a worker."""
-    return INFINITY if isinstance(start, SupervisorSpec) else DEFAULT_SHUTDOWN_S
 
 
 def bad_combination(child: ChildSpec, auto_shutdown: AutoShutdown) -> str:

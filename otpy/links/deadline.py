@@ -15,6 +15,9 @@ DEFAULT_TIMEOUT_S: Final = 5.0
 EXIT_INFO_S: Final = 1.0
 """How long to ask why a process died; what it was asked has waited long enough."""
 
+EOF_GRACE_S: Final = 3.0
+"""From the end-of-file of a dying process to its pidfd; after that it lives, and hung up."""
+
 _LEAST_S: Final = 1e-6
 
 _LONGEST_POLL_S: Final = 1_000_000.0

@@ -6,15 +6,15 @@ the pipe open. So whoever waits for a reply waits for the pidfd, too.
 
 import itertools
 import os
+import select
 import threading
 import time
 from collections.abc import Callable
-from select import PIPE_BUF
 from typing import Final
 
 from otpy.errors import ProcessDown
-from otpy.links.deadline import TooLate, has_passed, lock_timeout, poll_ms
-from otpy.links.process_connection import EOF_GRACE_S, ProcessConnection
+from otpy.links.connection import Connection
+from otpy.links.deadline import EOF_GRACE_S, TooLate, has_passed, lock_timeout, poll_ms
 from otpy.links.protocol import ROOM, Failure, LinkProtocol, Reply
 from otpy.links.waiter import Lost, NotDelivered, Waiter
 from otpy.system.descriptor import close_all
@@ -25,6 +25,9 @@ _READ_BYTES: Final = 1 << 16
 _FIRST_BYTES: Final = 479
 """What Python allocates by itself (512 bytes with the object's head): most answers are smaller."""
 
+_END_MS: Final = 1000
+"""How long a process may take to end once it has closed its links."""
+
 _HELLO: Final = 0
 """The waiter of whoever waits for the hello; calls count from 1."""
 
@@ -33,10 +36,11 @@ _TRUST_S: Final = 0.001
 """For how long casts go to a worker that was seen to live. To fork the next one takes longer."""
 
 
-class Link(ProcessConnection[Reply | Failure]):
+class Link(Connection[Reply | Failure]):
     """One link; it owns the three descriptors.
 
     Attributes:
+        dead: Whether the process is known to be dead.
         path: The worker's path in the tree.
         pid: The worker's pid.
         incarnation: The worker's incarnation, as the gateway said.
@@ -58,6 +62,8 @@ class Link(ProcessConnection[Reply | Failure]):
     ) -> None:
         self._owned = fds
         super().__init__(*fds)
+        self._pidfd: int = fds[2].fileno()
+        self.dead = False
         os.set_blocking(self._reader, False)
         os.set_blocking(self._writer, False)
         self._eof_at: float | None = None
@@ -88,10 +94,6 @@ class Link(ProcessConnection[Reply | Failure]):
         """How many requests were sent here, and nobody has taken the answer yet."""
         return len(self._waiters) + self._alone
 
-    def next_number(self) -> int:
-        """Return a number that no other request of this link has."""
-        return next(self._numbers)
-
     def call(
         self, request: object, deadline: float | None, wait_ms: float | None
     ) -> Reply | Failure:
@@ -101,7 +103,7 @@ class Link(ProcessConnection[Reply | Failure]):
         """
         number = next(self._numbers)
         data = self.protocol.call(number, request)
-        if type(data) is not bytes or len(data) > PIPE_BUF:
+        if type(data) is not bytes or len(data) > select.PIPE_BUF:
             return self.exchange(number, data, deadline)
         # A thread alone, as nearly always. Nobody else reads while it has the read lock, so
         # it needs no waiter.
@@ -137,7 +139,7 @@ class Link(ProcessConnection[Reply | Failure]):
         """Send a call; return its number, and the waiter to `finish` it. Raises as `begin`."""
         number = next(self._numbers)
         data = self.protocol.call(number, request)
-        if type(data) is not bytes or len(data) > PIPE_BUF:
+        if type(data) is not bytes or len(data) > select.PIPE_BUF:
             return number, self.begin(number, data, deadline)
         waiter: Waiter[Reply | Failure] = Waiter()
         self._waiters[number] = waiter
@@ -159,7 +161,7 @@ class Link(ProcessConnection[Reply | Failure]):
         data = self.protocol.cast(request)
         # To look whether the worker lives is a system call: not for each of many casts. What is
         # sent so shortly after its death that nobody can have seen the next one is dropped.
-        if type(data) is not bytes or len(data) > PIPE_BUF or _clock() > self._trusted_until:
+        if type(data) is not bytes or len(data) > select.PIPE_BUF or _clock() > self._trusted_until:
             return data
         if not self._put_at_once(data):
             return data
@@ -215,7 +217,7 @@ class Link(ProcessConnection[Reply | Failure]):
         try:
             if not self.open or self._rest is not None:
                 return 0
-            # As `_write`, but up to PIPE_BUF bytes go as a whole or not at all (pipe(7)).
+            # As `_write`, but up to select.PIPE_BUF bytes go as a whole or not at all (pipe(7)).
             end = self._written + os.write(self._writer, data)
             self._written = end
         except OSError:
@@ -384,3 +386,32 @@ class Link(ProcessConnection[Reply | Failure]):
     def _close(self) -> None:
         close_all(self._owned)
         self.protocol.close()
+
+    def _send(self, data: Frame, deadline: float | None, *, careful: bool = False) -> int:
+        try:
+            return super()._send(data, deadline, careful=careful)
+        except NotDelivered:
+            if not (self._ended or self._retired):
+                self._await_end(deadline)
+            raise
+
+    def _await_end(self, deadline: float | None) -> None:
+        """Wait until a process that hung up has died; one that lives hung up on all."""
+        end = select.poll()
+        end.register(self._pidfd, select.POLLIN)
+        grace = time.monotonic() + EOF_GRACE_S
+        ended = end.poll(poll_ms(grace if deadline is None else min(grace, deadline)))
+        if not ended and has_passed(deadline):
+            raise TooLate
+
+    def await_death(self) -> None:
+        """Wait a moment for a process that has closed the link to die."""
+        if not self.dead:
+            end = select.poll()
+            end.register(self._pidfd, select.POLLIN)
+            self.dead = bool(end.poll(_END_MS))
+
+    def _copied_fault(self) -> Exception:
+        # Every thread raises an exception of its own, since raising writes into it.
+        fault = self.fault or Lost()
+        return type(fault)(*fault.args)

@@ -21,7 +21,7 @@ from otpy.core.messages import (
     TimedOut,
     WhichChildren,
 )
-from otpy.core.spec import BRUTAL_KILL, INFINITY, Strategy, SupervisorSpec, default_shutdown
+from otpy.core.spec import BRUTAL_KILL, INFINITY, Strategy
 from tests.core.machine import BROKEN, A, B, C, Machine, asked_to_stop, child, running
 
 
@@ -54,11 +54,6 @@ def test_brutal_kill_does_not_ask() -> None:
     supervisor = running(child("a", shutdown=BRUTAL_KILL))
     assert supervisor.hear(StopAsked()) == (Kill("a", 1),)
     assert supervisor.exited("a", Killed()) == (GiveUp(Shutdown()),)
-
-
-def test_a_supervisor_child_is_given_all_the_time_it_needs() -> None:
-    assert default_shutdown(SupervisorSpec()) == INFINITY
-    assert default_shutdown(A.start) == 5.0
 
 
 def test_a_timer_of_a_child_that_has_ended_does_nothing() -> None:

@@ -8,7 +8,7 @@ from typing import Final
 
 from otpy.aio.links.connection import Connection, Waiter
 from otpy.errors import ProcessDown, ProtocolError
-from otpy.links.process_connection import EOF_GRACE_S
+from otpy.links.deadline import EOF_GRACE_S
 from otpy.links.protocol import Failure, LinkProtocol, Reply
 from otpy.links.waiter import NotDelivered
 from otpy.system.descriptor import close_all
