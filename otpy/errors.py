@@ -94,7 +94,7 @@ class NoProcess(OtpyError):
 class SeveralInstances(NoProcess):
     """The name is that of `count` instances, whose paths are ``path/0``, ``path/1`` ...
 
-    Who sends messages to it picks one of them; nobody else has to know of this error. `loads`
+    A sender picks one of them; nobody else has to know of this error. `loads`
     tells how many messages each has, as its supervisor sees it; -1 of one that is not up.
     """
 

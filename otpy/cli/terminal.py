@@ -73,7 +73,7 @@ class Terminal:
 
     def note_family(self) -> None:
         """Remember every process that the node has just now."""
-        with suppress(psutil.NoSuchProcess):  # it has ended, and with it whoever else
+        with suppress(psutil.NoSuchProcess):  # it has ended, and with it all the others
             self.processes.update(self.node.children(recursive=True))
 
     def gateway(self) -> psutil.Process:

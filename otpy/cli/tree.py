@@ -50,7 +50,7 @@ def look_at(node: "Node") -> list[Process]:
 
 
 def draw(processes: Sequence[Process]) -> str:
-    """Lay out a table whose first column shows who is whose child; the node comes first."""
+    """Lay out a table whose first column draws the tree; the node comes first."""
     node, *others = processes
     names = [node.name, *branches([process.path or "" for process in others])]
     return table(COLUMNS, [_row(*pair) for pair in zip(names, processes, strict=True)])

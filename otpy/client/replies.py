@@ -65,15 +65,15 @@ def converted(
 def opened_link(
     operation: str, answer: tuple[Any, tuple[Descriptor, ...]], protocol: ProtocolT
 ) -> tuple[LinkReply, LinkDescriptors, ProtocolT]:
-    """Read an answer that brings a link: whom it leads to, its descriptors, and its protocol.
+    """Read an answer that brings a link: its process, its descriptors, and its protocol.
 
     Raises:
         ProtocolError: It is something else. The descriptors that came with it are closed.
     """
-    who = converted(operation, answer, LinkReply)
+    address = converted(operation, answer, LinkReply)
     try:
         reader, writer, pidfd = answer[1]
-        return who, (reader, writer, pidfd), who.begin(protocol)
+        return address, (reader, writer, pidfd), address.begin(protocol)
     except BaseException:
         close_all(answer[1])
         raise

@@ -32,7 +32,7 @@ def child_from_data(data: object, *, where: str = "child") -> ChildSpec:
     Raises:
         SpecError: With a line for each mistake: ``child.restart: got 'always', expected ...``.
     """
-    # Only who reads fields pays for pydantic: 90 ms and 18 MB.
+    # Only a program that reads fields pays for pydantic: 90 ms and 18 MB.
     from otpy.config.reading import read_child  # noqa: PLC0415
 
     child, mistakes = read_child(data, where)

@@ -7,7 +7,7 @@ VARIABLE = {"type": "string", "pattern": r"^\$\{.+\}$"}
 
 def json_schema() -> dict[str, object]:
     """Make the JSON Schema of a tree's file."""
-    # Only who reads fields pays for pydantic.
+    # Only a program that reads fields pays for pydantic.
     from otpy.config.model import Tree  # noqa: PLC0415
 
     schema: dict[str, Any] = Tree.model_json_schema()

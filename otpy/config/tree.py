@@ -34,7 +34,7 @@ def load(path: str | os.PathLike[str], *, check_imports: bool = True) -> TreeCon
         SpecError: With a line for each mistake, ``file:line:column: what is wrong``, in the
             order of the file.
     """
-    # Only who reads a file pays for PyYAML and pydantic.
+    # Only a program that reads a file pays for PyYAML and pydantic.
     from otpy.config.file import read_file  # noqa: PLC0415
 
     given = os.fspath(path)

@@ -18,7 +18,7 @@ class StartChild:
     """Add `spec` at the end and start it.
 
     With `once` its id is never given again, so that nothing of it has to be remembered. `taken`
-    tells who has a name that is this child's path; then it is refused.
+    tells which process has a name that is this child's path; then it is refused.
     """
 
     spec: ChildSpec

@@ -121,7 +121,7 @@ class SupervisorSpec:
 
     @property
     def is_dynamic(self) -> bool:
-        """Whether its children come and go: who does not run has no place in its list."""
+        """Whether its children come and go: one that does not run has no place in its list."""
         return self.strategy is Strategy.DYNAMIC
 
 

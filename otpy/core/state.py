@@ -121,7 +121,7 @@ class Work:
 
 
 class Availability(Enum):
-    """What somebody who looks for a child may expect.
+    """What a caller that looks for a child may expect.
 
     `ENDING`: it will be known once the child, or its supervisor, has ended.
     """

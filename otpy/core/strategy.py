@@ -1,4 +1,4 @@
-"""Who is started again, whom a restart takes along, and in which order groups stop and start."""
+"""Which children a restart starts again and includes, and in which order groups stop and start."""
 
 from collections.abc import Iterable
 

@@ -1,7 +1,7 @@
 """Requests and answers of many threads over one connection, without a thread of its own.
 
-Whoever waits for an answer reads. The thread that holds the *read lock* reads for all: it hands
-each answer to the thread that waits for it, and the lock on when its own has come. A thread
+A thread that waits for an answer reads. The thread that holds the *read lock* reads for all: it
+hands each answer to the thread that waits for it, and the lock on when its own has come. A thread
 alone takes the lock without a word to anybody, so that a call is one write, one poll, one read.
 """
 
@@ -43,7 +43,7 @@ class Connection(abc.ABC, Generic[AnswerT]):
     ) -> None:
         self.open = True
         self.fault: ProtocolError | OSError | None = None
-        # Numbers, since each message needs them; whoever closes the owners ends their use.
+        # Numbers, since each message needs them; closing the owners ends their use.
         self._reader, self._writer = reader.fileno(), writer.fileno()
         self._pidfd = None if pidfd is None else pidfd.fileno()
         self._ended = self._retired = False
@@ -184,8 +184,8 @@ class Connection(abc.ABC, Generic[AnswerT]):
     def _release_if_idle(self) -> None:
         """Close the descriptors of a retired connection, unless somebody uses them.
 
-        Called by `retire`, and by everybody who stops using them. Who has no waiter there holds one
-        of the locks, and looks at `open` only after he took it.
+        Called by `retire`, and by every thread that stops using them. One without a waiter there
+        holds one of the locks, and looks at `open` only after it took it.
         """
         if not (self._waiters or self._read_lock.locked or self._sending.locked):
             self._release()
@@ -200,8 +200,8 @@ class Connection(abc.ABC, Generic[AnswerT]):
     def _send(self, data: Frame, deadline: float | None, *, careful: bool = False) -> int:
         """Write a whole frame; return how many bytes were written in all, it included.
 
-        A `careful` sender looks first whether the other end lives. Who waits for an answer
-        need not: he learns it then, and that the request was not delivered.
+        A `careful` sender looks first whether the other end lives. One that waits for an answer
+        need not: it learns it then, and that the request was not delivered.
         """
         if not self._sending.acquire(deadline):
             raise TooLate
@@ -358,7 +358,7 @@ class Connection(abc.ABC, Generic[AnswerT]):
     def _promote_follower(self) -> None:
         """Wake up one that waits, if nobody reads.
 
-        Called by everybody who leaves, for the read lock may have been meant for it.
+        Called by every thread that leaves, for the read lock may have been meant for it.
         """
         if self._read_lock.locked:
             return
@@ -394,7 +394,7 @@ class Connection(abc.ABC, Generic[AnswerT]):
         return False
 
     def _end(self) -> None:
-        """Note that no more answers come, and tell everybody who waits."""
+        """Note that no more answers come, and wake every waiter."""
         self.open, self._ended = False, True
         for waiter in list(self._waiters.values()):
             waiter.wake()

@@ -21,7 +21,7 @@ EOF_GRACE_S: Final = 3.0
 _LEAST_S: Final = 1e-6
 
 _LONGEST_POLL_S: Final = 1_000_000.0
-"""poll(2) takes a C int of milliseconds; who waits longer polls again."""
+"""poll(2) takes a C int of milliseconds; a longer wait polls again."""
 
 
 class TooLate(OtpyError):

@@ -120,7 +120,7 @@ class Pool(Generic[InstanceT]):
             self._down_until[number] = time.monotonic() + _DOWN_S
 
     def choose_whatever(self) -> InstanceT:
-        """Choose though none was seen to run: who comes back first is not known."""
+        """Choose though none was seen to run: which comes back first is not known."""
         self._down_until.clear()
         return self.choose(None)
 

@@ -1,7 +1,7 @@
 """The link to one incarnation of a worker: two one-way pipes, and the worker's pidfd.
 
 End-of-file alone does not tell that a worker is dead, since a process that it forked may hold
-the pipe open. So whoever waits for a reply waits for the pidfd, too.
+the pipe open. So a wait for a reply waits for the pidfd, too.
 """
 
 import itertools
@@ -29,7 +29,7 @@ _END_MS: Final = 1000
 """How long a process may take to end once it has closed its links."""
 
 _HELLO: Final = 0
-"""The waiter of whoever waits for the hello; calls count from 1."""
+"""The waiter of the thread that waits for the hello; calls count from 1."""
 
 _clock: Final = time.monotonic
 _TRUST_S: Final = 0.001
@@ -279,7 +279,7 @@ class Link(Connection[Reply | Failure]):
             raise
 
     def _await_room(self, data: LargeFrame, deadline: float | None) -> None:
-        """Wait as for an answer: read for all, or leave that to who does."""
+        """Wait as for an answer: read for all, or leave that to the thread that does."""
         waiter = self._waiters[ROOM] = Waiter()  # registered before it is asked, as in `exchange`
         try:
             if self.protocol.request_space(data):
@@ -351,7 +351,7 @@ class Link(Connection[Reply | Failure]):
         # Nobody reads this pipe any more: what is still in it was never read. A frame that was
         # not read to its end was never run. Senders count in their turn, and leave at once.
         if self.fault is not None:
-            return True  # of who talks nonsense one cannot tell
+            return True  # of a process that sends nonsense one cannot tell
         if not self._sending.acquire(time.monotonic() + EOF_GRACE_S):
             return True
         try:
@@ -367,7 +367,7 @@ class Link(Connection[Reply | Failure]):
 
         Args:
             get_exit_info: Finds out what the supervisor knows; asked once a link.
-            deadline: Of whoever wants to know.
+            deadline: Of the caller.
 
         Raises:
             ProtocolError: The worker did not speak the protocol.

@@ -1,6 +1,6 @@
 # Generated from otpy/aio/links/link_resolver.py by scripts/generate_blocking.py; do not edit.
 
-"""Who connects references to processes: the node of a client, or the peers of a worker."""
+"""What connects references to processes: the node of a client, or the peers of a worker."""
 
 from typing import Protocol
 
@@ -11,7 +11,7 @@ from otpy.links.sys_calls import SysCaller
 
 
 class LinkResolver(SysCaller, Protocol):
-    """Whoever gets links to processes by their names.
+    """Opens links to processes by their names.
 
     Attributes:
         protocol: What is said on its links.

@@ -7,7 +7,7 @@ _FIRST_PRUNE: Final = 64
 
 
 class SharedLink(Protocol):
-    """A link to one incarnation of a process, for who blocks or for who awaits."""
+    """A link to one incarnation of a process, for callers that block or that await."""
 
     path: str
     incarnation: int

@@ -1,11 +1,11 @@
 """The sending end of a pipe that many threads send on: one writer at a time, frame after frame.
 
-A thread that sends takes the lock and writes. While somebody else has the lock, or when the pipe
-is full, a frame is queued, and whoever has the lock, or sees that there is room again, writes what
-is queued. Nobody else touches the descriptor, and a frame that was begun is finished before
+A thread that sends takes the lock and writes. While somebody else has the lock, or when the pipe is
+full, a frame is queued, and the thread that has the lock, or sees that there is room again, writes
+what is queued. Nobody else touches the descriptor, and a frame that was begun is finished before
 anything else is written; so no two frames are ever mixed, whichever threads send, however little
-the pipe takes at once, and whatever a signal interrupts. Nobody who sends waits, so that a signal
-handler may send while the thread that it interrupted does.
+the pipe takes at once, and whatever a signal interrupts. No sender waits, so that a signal handler
+may send while the thread that it interrupted does.
 """
 
 import os
@@ -58,7 +58,7 @@ class Outgoing:
         shm: Where large frames are written; None if they go by the pipe.
 
     Attributes:
-        lock: To be held by who closes the pipe.
+        lock: To be held to close the pipe.
     """
 
     __slots__ = ("_blocked", "_open", "_pipe", "_queue", "_shm", "_waits", "lock")
@@ -73,7 +73,7 @@ class Outgoing:
         self.lock = FastLock()
 
     def send(self, data: Frame) -> None:
-        """Write a frame, or queue it; one to who has gone is dropped."""
+        """Write a frame, or queue it; one to a process that has gone is dropped."""
         lock = self.lock
         try:
             del lock.free[0]
@@ -131,8 +131,8 @@ class Outgoing:
     def _write_queued(self) -> None:
         """Write what is queued, unless the pipe is full, or somebody else does.
 
-        Who queues looks at the lock after that, and who has it looks at the queue after giving it
-        back; likewise with the pipe that was full. So one of them sees the other.
+        A thread that queues looks at the lock after that, and the one that has it at the queue
+        after giving it back; likewise with the pipe that was full. So one of them sees the other.
         """
         while self._queue and not self._waits and self.lock.try_acquire():
             try:
@@ -192,7 +192,7 @@ class Outgoing:
         try:
             self._blocked(True)
         except BaseException:
-            self._waits = False  # then the next who sends writes it
+            self._waits = False  # then the next sender writes it
             raise
 
 

@@ -1,6 +1,6 @@
 # Generated from otpy/aio/links/pid_ref.py by scripts/generate_blocking.py; do not edit.
 
-"""A reference to one very process, which was started for whoever has it."""
+"""A reference to one very process, which was started for its holder."""
 
 from otpy.links.link import Link
 from otpy.links.link_resolver import LinkResolver

@@ -1,6 +1,6 @@
 """What is said on a link, by the end that calls: bytes in, values out; no I/O, no clock.
 
-Whoever owns the descriptors feeds it what was read, and writes what it returns.
+The owner of the descriptors feeds it what was read, and writes what it returns.
 """
 
 import abc
@@ -85,7 +85,7 @@ class LinkProtocol(abc.ABC):
         self._frames = FrameDecoder()
 
     def expect(self, version: int, incarnation: int, max_frame: int) -> None:
-        """Take a hello on trust: whoever made the link says that it is on its way.
+        """Take a hello on trust: the gateway says that it is on its way.
 
         Requests need not wait for it then. One of another version is waited for all the same.
         """

@@ -2,9 +2,9 @@
 
 Each end makes a ring when it sends something large for the second time, and offers it. The other
 end finds it by /proc, and says so in the memory itself; until it has, large values go by the pipe.
-The small frame that tells where a value lies keeps the
-order with all the others, and is written when the value is there as a whole: so whoever is killed
-in the middle leaves nothing that could be half read.
+The small frame that tells where a value lies keeps the order with all the others, and is written
+when the value is there as a whole: so a process that is killed in the middle leaves nothing that
+could be half read.
 """
 
 import contextlib

@@ -26,7 +26,7 @@ class ShmTransport:
     def write(self, data: LargeFrame) -> Frame | None:
         """Return the frame to send in place of `data`; None if there is no room for it yet."""
         if not self._again:
-            self._again = True  # who sends a single large value need not make anything
+            self._again = True  # for a single large value nothing is made
             return data
         if self._ours is None:
             try:

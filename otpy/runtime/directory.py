@@ -1,4 +1,4 @@
-"""Who is where in the tree, as the published events tell it: a view, never the authority."""
+"""The processes of the tree, as the published events tell it: a view, never the authority."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -70,7 +70,7 @@ class Entry:
 class Ended(NamedTuple):
     """An incarnation ended, and why."""
 
-    who: Address
+    address: Address
     exit_info: ExitInfo
 
 
@@ -128,7 +128,7 @@ class Directory:
                     ended.append(Ended(Address(below.path, below.incarnation), _WITH_SUPERVISOR))
                     below.ended(_WITH_SUPERVISOR.reason)
         for each in ended:
-            self._exits.add(each.who, each.exit_info)
+            self._exits.add(each.address, each.exit_info)
         return ended
 
     def _update(self, entry: Entry, event: Event) -> None:
@@ -181,7 +181,7 @@ class Directory:
         return entry if entry.pid is not None and is_alive(entry.pid) else None
 
     def _named(self, name: str) -> Entry | None:
-        """Find who took a name; between two incarnations the next one is expected to take it."""
+        """Find the process that took a name; between two incarnations the next is to take it."""
         if (taken := self._names.get(name)) is None:
             return None
         entry = self.find(taken.path)
@@ -260,9 +260,9 @@ class Directory:
             for each in (gone, *_below(gone)) if gone is not None else ():
                 self._forget_names(each.path, 0)
 
-    def _take_name(self, name: str, who: Address) -> None:
-        self._names[name] = who
-        self._taken.setdefault(who.path, set()).add(name)
+    def _take_name(self, name: str, address: Address) -> None:
+        self._names[name] = address
+        self._taken.setdefault(address.path, set()).add(name)
 
     def _forget_names(self, path: str, incarnation: int) -> None:
         """Forget the names that other incarnations took, and this one has not taken."""

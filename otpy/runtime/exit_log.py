@@ -17,21 +17,21 @@ class ExitLog:
         self._exits: OrderedDict[Address, ExitInfo] = OrderedDict()
         self._chars = 0
 
-    def add(self, who: Address, how: ExitInfo) -> None:
+    def add(self, address: Address, how: ExitInfo) -> None:
         """Note how an incarnation ended; the oldest are forgotten if there is no room."""
-        self.forget(who)
-        self._exits[who] = how
+        self.forget(address)
+        self._exits[address] = how
         self._chars += _size(how)
         while len(self._exits) > 1 and (len(self._exits) > MAX_EXITS or self._chars > MAX_CHARS):
             self.forget(next(iter(self._exits)))
 
-    def get(self, who: Address) -> ExitInfo | None:
+    def get(self, address: Address) -> ExitInfo | None:
         """Return how an incarnation ended; None if that is not known, or not any more."""
-        return self._exits.get(who)
+        return self._exits.get(address)
 
-    def forget(self, who: Address) -> None:
+    def forget(self, address: Address) -> None:
         """Forget how an incarnation ended."""
-        if (how := self._exits.pop(who, None)) is not None:
+        if (how := self._exits.pop(address, None)) is not None:
             self._chars -= _size(how)
 
 

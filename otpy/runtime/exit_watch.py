@@ -21,18 +21,18 @@ class ExitWatchers:
         self._directory = directory
         self._waiting: dict[Address, dict[object, OnExit]] = {}
 
-    def watch(self, who: Address, on_exit: OnExit, key: object = None) -> None:
+    def watch(self, address: Address, on_exit: OnExit, key: object = None) -> None:
         """Call `on_exit` once the process has ended; at once if it has already.
 
         Args:
-            who: The incarnation.
+            address: The incarnation.
             on_exit: Takes how it ended.
             key: What `unwatch` is given, should that be wanted.
 
         Raises:
             NoProcess: There is no such incarnation, or it ended too long ago.
         """
-        path, incarnation = who
+        path, incarnation = address
         exit_info = self._directory.exit_info(path, incarnation)
         if exit_info is not None:
             on_exit(exit_info)
@@ -40,17 +40,17 @@ class ExitWatchers:
         entry = self._directory.find(path)
         if entry is None or entry.incarnation != incarnation or entry.pid is None:
             raise NoProcess(f"nothing is known of incarnation {incarnation} of {path!r}")
-        self._waiting.setdefault(who, {})[key or object()] = on_exit
+        self._waiting.setdefault(address, {})[key or object()] = on_exit
 
-    def unwatch(self, who: Address, key: object) -> None:
+    def unwatch(self, address: Address, key: object) -> None:
         """Undo `watch`: do not call what was given with `key`."""
-        waiting = self._waiting.get(who, {})
+        waiting = self._waiting.get(address, {})
         waiting.pop(key, None)
         if not waiting:
-            self._waiting.pop(who, None)
+            self._waiting.pop(address, None)
 
     def notify(self, ended: Iterable[Ended]) -> None:
         """Call back for the processes that have ended."""
-        for who, exit_info in ended:
-            for on_exit in self._waiting.pop(who, {}).values():
+        for address, exit_info in ended:
+            for on_exit in self._waiting.pop(address, {}).values():
                 on_exit(exit_info)

@@ -78,7 +78,7 @@ def _passes_on(name: str, function: object) -> bool:
 
 def _chain(value: object) -> Iterator[object]:
     """Yield a function, and what is wrapped in it."""
-    seen: set[int] = set()  # who wraps itself is no reason to hang
+    seen: set[int] = set()  # one that wraps itself is no reason to hang
     while value is not None and id(value) not in seen:
         seen.add(id(value))
         yield value

@@ -1,10 +1,10 @@
-"""Who made a call, as a server sees it."""
+"""The caller of a server, as it sees it."""
 
 from typing import Protocol
 
 
 class Caller(Protocol):
-    """Who made a call; good for one reply, from any handler.
+    """The caller; good for one reply, from any handler.
 
     A value: it may be kept in sets and as a key, and is equal to what stands for the same call
     alone, handed to another process, too, and whatever the request is.

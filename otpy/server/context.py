@@ -42,7 +42,7 @@ class Mailbox(Protocol):
         """Answer a call that came on a link of this process's."""
 
     def flush(self) -> None:
-        """Wait until whoever was answered has read it, or has gone."""
+        """Wait until every answered caller has read it, or has gone."""
 
     def when_deserted(self, do: Callable[[], object]) -> None:
         """Call `do` whenever the last process that had a link to this one has hung up."""
@@ -55,7 +55,7 @@ class Mailbox(Protocol):
 
 
 class Context:
-    """Who this worker is.
+    """What is known of this worker.
 
     Args:
         name: Its path.
@@ -97,7 +97,7 @@ _contexts: list[Context] = []
 
 
 def enter(context: Context) -> None:
-    """Set who this process is; called once, right after the fork."""
+    """Set which worker this process is; called once, right after the fork."""
     _contexts[:] = [context]
 
 
@@ -108,7 +108,7 @@ def leave() -> None:
 
 
 def current() -> Context:
-    """Return who this process is.
+    """Return which worker this process is.
 
     Raises:
         OtpyError: It is not a worker of a tree.

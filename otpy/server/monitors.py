@@ -57,7 +57,7 @@ def link(name: str) -> None:
 def unlink(name: str) -> None:
     """Undo `link`: no `Exit` of it arrives any more, not even one that is here already."""
     others, path = peers(), name
-    # Who is gone for good has no name any more; an `Exit` of it may be here.
+    # A process that is gone for good has no name any more; an `Exit` of it may be here.
     with contextlib.suppress(NoProcess):
         there = others.ask_node(Whereis(name), DEFAULT_TIMEOUT_S)
         assert isinstance(there, TreeRow)

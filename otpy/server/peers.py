@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class TaskStarter(Protocol):
-    """Whoever gets tasks started."""
+    """Starts tasks."""
 
     def _start_task(self, supervisor: str, shutdown: float, *, linked: bool) -> PidRef:
         """Start a task at a supervisor, and return a reference to that very process.
@@ -37,9 +37,9 @@ class Peers(TaskStarter, SupervisorClient, Protocol):
         """Send a request that has no answer, to oneself, too."""
 
     def ask_node(self, operation: "NodeOperation", timeout: float | None) -> "NodeAnswer":
-        """Ask the node, which knows who is where; raises what it answers, and `CallTimeout`."""
+        """Ask the node, which knows all processes; raises what it answers, and `CallTimeout`."""
 
-    def send(self, who: "Address", message: object, timeout: float | None) -> bool:
+    def send(self, address: "Address", message: object, timeout: float | None) -> bool:
         """Send a message to one incarnation's `handle_info`; False if that is gone."""
 
     def reply_for(

@@ -63,7 +63,7 @@ def unregister(key: object) -> None:
 
 def lookup(key: object) -> list[Registered]:
     """Return which processes are registered under `key`, the first to register first."""
-    return [Registered(each.who.path, each.pid, unpack(each.value)) for each in _entries(key)]
+    return [Registered(each.address.path, each.pid, unpack(each.value)) for each in _entries(key)]
 
 
 def dispatch(key: object, message: object, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> int:
@@ -81,7 +81,7 @@ def dispatch(key: object, message: object, *, timeout: float | None = DEFAULT_TI
         NotSendable: Pickle cannot carry the message.
     """
     others, found = peers(), _entries(key)
-    return sum([others.send(each.who, message, timeout) for each in found])
+    return sum([others.send(each.address, message, timeout) for each in found])
 
 
 def _entries(key: object) -> tuple[RegistryEntry, ...]:

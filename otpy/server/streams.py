@@ -36,7 +36,7 @@ def stream(
 ) -> Iterator[Any]:
     """Run ``function(item)`` for each item in a task of its own, and yield the results.
 
-    Items are taken as there is room. Whoever stops iterating ends what still runs.
+    Items are taken as there is room. Leaving the loop ends what still runs.
 
     Args:
         function: As for `async_`.

@@ -1,4 +1,4 @@
-"""What a task is begun with, and by whom: for who blocks and for who awaits."""
+"""What a task is begun with: for callers that block and that await."""
 
 import math
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""How a task is waited for by who blocks, or has an event loop beside."""
+"""How a task is waited for by callers that block, or have an event loop beside."""
 
 import select
 from collections.abc import Generator, Iterable
@@ -34,7 +34,7 @@ class Waiting:
         return self._awaited().__await__()
 
     async def _awaited(self) -> Any:
-        import asyncio  # noqa: PLC0415  # who awaits has it
+        import asyncio  # noqa: PLC0415  # a caller that awaits has it
 
         self._check_owner()
         loop = asyncio.get_running_loop()

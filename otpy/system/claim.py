@@ -26,9 +26,9 @@ _BACKLOG: Final = 128
 class Claim:
     """The right to be the one node of a name.
 
-    It has two sockets: one that the node alone holds, so that whoever connects to it has found a
-    living node; and one that its supervisors and its gateway hold, too, so that it is free when
-    none of them is left.
+    It has two sockets: one that the node alone holds, so that a process that connects to it has
+    found a living node; and one that its supervisors and its gateway hold, too, so that it is free
+    when none of them is left.
 
     Args:
         directory: Of the node.
@@ -122,7 +122,7 @@ def _bind(address: bytes) -> Socket:
     sock = unbound_socket()
     try:
         sock.bind(address)
-        # Who connects is told the credentials that the listener has at this moment.
+        # A process that connects is told the credentials that the listener has at this moment.
         sock.listen(_BACKLOG)
     except BaseException:
         sock.close()

@@ -1,7 +1,7 @@
 """A file descriptor has one owner, an object: it closes once, and no loop waits for it after that.
 
 The number alone says nothing: once it is closed, the kernel gives it to whatever is opened next,
-and who closes, watches or writes to it by then hits what is somebody else's.
+and what closes, watches or writes to it by then hits what is somebody else's.
 
 With ``OTPY_CHECK_DESCRIPTORS`` in the environment every mistake with an owner is an error; see
 `otpy.system.descriptor_checks`. Without it that costs nothing.
@@ -124,7 +124,7 @@ def close_number(fd: int) -> None:
         os.close(fd)
     except OSError:
         # On Linux it is closed all the same (close(2)): what could not be written to a full disk
-        # or a lost server is not to end who closes.
+        # or a lost server is not to end what closes.
         return
 
 

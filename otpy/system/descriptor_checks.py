@@ -2,8 +2,8 @@
 
 With ``OTPY_CHECK_DESCRIPTORS=FILE`` in the environment a second close, a use after the close, two
 owners of one number, a close behind the owner's back and an owner that is dropped without being
-closed are errors. Each is raised, and told on stderr and at the end of FILE, since whoever catches
-the exception, or ends by it, may be any process of a node.
+closed are errors. Each is raised, and told on stderr and at the end of FILE, since code that
+catches the exception, or ends by it, may be any process of a node.
 """
 
 import os

@@ -155,7 +155,7 @@ class MessageSocket:
             if error.errno in _SHORTAGES and self._loop is not None:
                 self._loop.call_later(_SEND_AGAIN_S, self.flush)
                 return
-            # It is gone; whoever watches its pidfd or the end-of-file will say so.
+            # It is gone; the watch of its pidfd or the end-of-file will say so.
             self._broken = True
             self._drop_queue()
         if self._loop is not None and self._waits_to_write != bool(self._out):

@@ -66,7 +66,7 @@ def _is_root() -> bool:
 
 
 def is_own_directory(path: Path) -> bool:
-    """Return whether there is a directory of this user's, or a link of his to one."""
+    """Return whether there is a directory of this user's, or a link of theirs to one."""
     user = os.geteuid()
     try:
         return path.is_dir() and path.lstat().st_uid == user and path.stat().st_uid == user
@@ -97,7 +97,7 @@ def _make_private(path: Path) -> None:
             # Not Path.mkdir(parents=True): that takes no mode, and the umask may be 0.
             if not parent.exists():
                 parent.mkdir(mode=0o755, exist_ok=True)
-        # Two nodes may start at once; whoever comes second finds it made.
+        # Two nodes may start at once; the second finds it made.
         path.mkdir(mode=0o700, exist_ok=True)
     except FileExistsError:
         return  # not a directory: `_refuse_unsafe` says so
@@ -186,7 +186,7 @@ class NodeDir:
             return False
         with lock:
             try:
-                # A shared lock: two who look at once do not take each other for the node.
+                # A shared lock: two that look at once do not take each other for the node.
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except OSError as error:
                 return error.errno == errno.EWOULDBLOCK

@@ -1,6 +1,6 @@
 """Whether somebody else could put another directory in the place of one's own.
 
-Who may write into a directory may rename what is in it, whoever that belongs to; unless it is
+A user that may write into a directory may rename what is in it, whatever its owner; unless it is
 sticky, as /tmp is (unlink(2), EPERM).
 """
 
@@ -38,7 +38,7 @@ def _refuse(entry: Path, path: Path) -> None:
     try:
         directory = entry.parent.stat()
     except OSError:
-        return  # not there yet, or not to be read: whoever uses it says so
+        return  # not there yet, or not to be read: its use says so
     if not _others_may_write(directory):
         return
     if not directory.st_mode & stat.S_ISVTX:

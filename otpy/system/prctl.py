@@ -23,8 +23,8 @@ def die_with(parent: int) -> None:
 
     Args:
         parent: The pid that forked this process. It may have died before the option was set,
-            and the kernel does not fire late; whoever adopted us may be any process, not only
-            pid 1, so the pids are compared.
+            and the kernel does not fire late; the process that adopted us may be any process, not
+            only pid 1, so the pids are compared.
     """
     if _libc.prctl(_PR_SET_PDEATHSIG, _KILL, 0, 0, 0) != 0:
         raise _unknown(_PR_SET_PDEATHSIG)

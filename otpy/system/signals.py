@@ -10,7 +10,7 @@ HANDLED: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """The signals that a node handles and supervisors ignore; workers have the kernel's defaults."""
 
 _PYTHONS_OWN: Final = frozenset({signal.SIGPIPE, signal.SIGXFSZ})
-"""Ignored by every Python, whoever started it."""
+"""Ignored by every Python, whatever started it."""
 
 
 class StoppedEarly(BaseException):
@@ -26,7 +26,7 @@ class StoppedEarly(BaseException):
 
 
 def restore_signals(numbers: Collection[int] | None = None) -> None:
-    """Undo what whoever started this process had blocked or ignored.
+    """Undo what the starter of this process had blocked or ignored.
 
     Some shells, services and thread libraries leave that to their children, for whom a blocked
     SIGTERM or an ignored SIGCHLD means that they cannot be stopped, or cannot know how a child

@@ -63,7 +63,7 @@ class Address(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class OpenLink:
-    """Talk to whoever holds the other ends of the two pipes beside this: read end, write end.
+    """Serve the process that holds the other ends of the two pipes beside this: read, write.
 
     `peer` is a worker of the same tree, which speaks `otpy.wire.peer`; without one it is a
     client, which speaks `otpy.wire.link`. A third descriptor is a hand-off socket: a packet
@@ -76,17 +76,17 @@ class OpenLink:
 
 
 class DownNotification(NamedTuple):
-    """Process `who`, which the receiver monitors by `number`, has ended."""
+    """The process at `address`, which the receiver monitors by `number`, has ended."""
 
     number: int
-    who: Address
+    address: Address
     reason: str
 
 
 class ExitNotification(NamedTuple):
-    """Process `who`, which the receiver is linked to, has ended."""
+    """The process at `address`, which the receiver is linked to, has ended."""
 
-    who: Address
+    address: Address
     reason: str
 
 
@@ -109,7 +109,7 @@ class SendSignal:
 class StartTask:
     """Start `spec`, whose id is never given again, and connect the sender to it.
 
-    Beside it are the ends of a link; and the pidfd of who asks if the child is to end when
+    Beside it are the ends of a link; and the pidfd of the sender if the child is to end when
     that does. Answered by `LinkOpened`, or by `Answered` with what is wrong.
     """
 
@@ -240,7 +240,7 @@ class Whereis(NamedTuple):
 class GetExitInfo(NamedTuple):
     """Say why an incarnation ended, by an `ExitInfo`, as soon as that is known."""
 
-    who: Address
+    address: Address
 
 
 class ExitInfo(NamedTuple):
@@ -314,7 +314,7 @@ class Unregister(NamedTuple):
 
 
 class Lookup(NamedTuple):
-    """Say who is registered under `key`: answered with `Entries`."""
+    """Answer which processes are registered under `key`, with `Entries`."""
 
     key: bytes
 
@@ -322,13 +322,13 @@ class Lookup(NamedTuple):
 class RegistryEntry(NamedTuple):
     """A process that is registered under a key, with a value in MessagePack."""
 
-    who: Address
+    address: Address
     pid: int
     value: bytes
 
 
 class Entries(NamedTuple):
-    """Who is registered under a key, the first to register first."""
+    """The processes that are registered under a key, the first to register first."""
 
     entries: tuple[RegistryEntry, ...]
 
@@ -350,7 +350,7 @@ NodeOperation: TypeAlias = (
 
 
 class NodeRequest(NamedTuple):
-    """From a worker, by way of its supervisors, to the node, which knows who is where."""
+    """From a worker, by way of its supervisors, to the node, which knows all processes."""
 
     token: int
     sender: Address

@@ -169,13 +169,13 @@ class FrameDecoder:
     def _grow_buffer(self) -> None:
         """Make room for several times as much as has come, up to what was announced.
 
-        So memory follows the bytes that arrived: whoever only announces a body gets none for it.
+        So memory follows the bytes that arrived: one that only announces a body gets none for it.
         """
         come = len(self._large)
         size = min(self._announced, come + max(_LEAST_BUFFER, _AHEAD * come))
         if size == self._announced:
             raise_mmap_threshold(size)
-        grown = bytearray(size)  # a new one: whoever reads may still hold the room in the old one
+        grown = bytearray(size)  # a new one: the reader may still hold the room in the old one
         grown[:come] = self._large
         self._large = grown
         self.buffer = memoryview(grown)[come:]

@@ -32,10 +32,10 @@ Descriptors travel beside the first byte of the frame that they belong to. Opera
     forget      {number}                  no answer: nobody waits any more for the answer to the
                                           request of that number, which brings no descriptors
     events      {follow, after, node}     EVENT for each, then OK if not follow. All that is kept;
-                                          with `after` only what comes after that position, if
-                                          the node's pid is still `node`. Who does not read is sent
-                                          nothing more, and an `EventsLost` for what it misses
-    lookup      {key}                     who is registered under a key, which is MessagePack
+                                          with `after` only what comes after that position, if the
+                                          node's pid is still `node`. A client that does not read is
+                                          sent nothing more, and an `EventsLost` for what it misses
+    lookup      {key}                     the processes registered under a key, which is MessagePack
                                           itself: [[path, incarnation], pid, value], ... as bytes
     shutdown    {}                        None and the node's pidfd, as the node begins to stop
 

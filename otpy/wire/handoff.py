@@ -4,4 +4,4 @@ from typing import Final
 
 WITH_HELLO: Final = b"\0"
 NO_HELLO: Final = b"\1"
-"""Whoever holds the other ends has been told what the hello would be, and awaits none."""
+"""The holder of the other ends knows what the hello would be, and awaits none."""

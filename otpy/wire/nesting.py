@@ -12,7 +12,7 @@ MAX_NESTING: Final = 200
 def check_nesting(value: object) -> None:
     """Refuse a value that is nested too deep.
 
-    Whoever decodes a value at the top of its stack may, at another depth, fail to encode it.
+    A process that decodes a value at the top of its stack may, at another depth, fail to encode it.
 
     Raises:
         ProtocolError: There are more than `MAX_NESTING` containers within each other.

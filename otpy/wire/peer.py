@@ -55,7 +55,7 @@ _WITH_BUFFERS: Final = 0x80
 """Flag of a kind: before the pickle stand a count and the sizes of it and of what follows it."""
 
 _COPIED: Final = 1 << 63
-"""Flag of the size of what follows a pickle: who reads it copies it in any case."""
+"""Flag of the size of what follows a pickle: its reader copies it in any case."""
 
 _LARGE: Final = 1 << 16
 _SMALL: Final = frozenset({str, int, float, bool, type(None), list, dict})

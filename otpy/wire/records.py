@@ -2,7 +2,7 @@
 
 A record is a dataclass, a named tuple, an array-like struct of msgspec's or an error of
 `otpy.errors`. It is written as an array: its class's name, then its fields. What is read is checked
-against the declared types, field by field, so that whoever wrote it can make the reader build a
+against the declared types, field by field, so that its writer can make the reader build a
 wrong value of no kind. Values whose type is declared as `object` are the user's: they arrive as
 what they are; see `otpy.wire.values`.
 """

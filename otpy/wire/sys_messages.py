@@ -20,7 +20,7 @@ class SysRequest(msgspec.Struct, frozen=True, array_like=True):
         asks_supervisor: The supervisor of the process answers, at once, and whatever the process
             does. Else the server itself does it, between two messages, once it is up.
         repeatable: It may be sent again when the gateway was killed before it answered.
-        expected: What is said to whom names a process that is none such.
+        expected: What is answered where a process is named that is none such.
         command: What the command of that name does, if otpy has one that has no module.
         kinds: All of them, by `operation`.
     """

@@ -143,7 +143,7 @@ class _Carrying:
         return _extension(code, [self.carry(each, depth) for each in tuple(values)])
 
     def _rarer(self, value: Any) -> Any:
-        # Who sends one of these has imported its module; who does not need not import it.
+        # A sender of one of these has imported its module; others need not import it.
         name = f"{type(value).__module__}.{type(value).__qualname__}"
         if name == "decimal.Decimal":
             return _extension(DECIMAL, str(value))

@@ -68,7 +68,7 @@ class EventStream:
         self._closed = True
         self._feed.end()
         if self._sock is not None and self._reading:
-            # Not closed while the loop watches it: whoever reads is told of its end, and closes.
+            # Not closed while the loop watches it: the reader learns of its end, and closes.
             with contextlib.suppress(OSError):
                 self._sock.shutdown(socket.SHUT_RDWR)
         elif self._sock is not None:

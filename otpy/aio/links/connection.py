@@ -48,7 +48,7 @@ class Connection(abc.ABC, Generic[AnswerT]):
         self.open = True
         self.fault: ProtocolError | OSError | None = None
         self._loop = asyncio.get_running_loop()
-        # Numbers, since each message needs them; whoever closes the owners ends their use.
+        # Numbers, since each message needs them; closing the owners ends their use.
         self._reader, self._writer = reader.fileno(), writer.fileno()
         self._waiters: dict[int, Waiter[AnswerT]] = {}
         self._send_lock = asyncio.Lock()
@@ -99,10 +99,10 @@ class Connection(abc.ABC, Generic[AnswerT]):
     async def finish(
         self,
         waiter: Waiter[AnswerT],
-        deadline: float | None,  # noqa: ARG002  # whoever awaits this gives up by itself
+        deadline: float | None,  # noqa: ARG002  # the task that awaits it gives up by itself
     ) -> AnswerT:
         """Wait for the answer to a request that was begun; raises as `exchange`."""
-        # Shielded: who is cancelled does not take the answer away from who asks again.
+        # Shielded: a cancelled task does not take the answer from one that asks again.
         return _taken(await asyncio.shield(waiter.outcome))
 
     async def post(self, data: Frame) -> None:
@@ -178,7 +178,7 @@ class Connection(abc.ABC, Generic[AnswerT]):
         """Close what an answer holds that nobody takes."""
 
     def _deliver(self, number: int, answer: AnswerT) -> bool:
-        """Hand an answer to who waits for it; False if nobody does."""
+        """Hand an answer to its waiter; False if there is none."""
         waiter = self._waiters.get(number)
         if waiter is None or waiter.outcome.done():
             return False
@@ -186,7 +186,7 @@ class Connection(abc.ABC, Generic[AnswerT]):
         return True
 
     def _end(self) -> None:
-        """Note that no more answers come, tell everybody who waits, and close."""
+        """Note that no more answers come, wake every waiter, and close."""
         self.open = False
         if self._released:
             return

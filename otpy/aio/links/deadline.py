@@ -34,12 +34,12 @@ def share_of(deadline: float | None, shares: int) -> float | None:  # noqa: ARG0
 
 
 def locked(lock: asyncio.Lock, deadline: float | None) -> asyncio.Lock:  # noqa: ARG001  # the twin's
-    """Return what holds a lock in a block: whoever awaits it gives up by itself."""
+    """Return what holds a lock in a block: the task that awaits it gives up by itself."""
     return lock
 
 
 async def until_readable(descriptor: HasFileno, deadline: float | None) -> None:  # noqa: ARG001
-    """Wait until there is something to read, or the end; whoever awaits it gives up by itself."""
+    """Wait until there is something to read, or the end."""
     loop, comes = asyncio.get_running_loop(), asyncio.Event()
     loop.add_reader(descriptor.fileno(), comes.set)
     try:

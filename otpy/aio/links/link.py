@@ -90,7 +90,7 @@ class Link(Connection[Reply | Failure]):
         number = self._next_number()
         return number, await self.begin(number, self.protocol.call(number, request))
 
-    # Whoever awaits these gives up by itself: the deadlines are for the blocking twin.
+    # A task that awaits these gives up by itself: the deadlines are for the blocking twin.
 
     async def cast(self, request: object, deadline: float | None) -> None:
         """Send a cast; raises as `post` and `LinkProtocol.cast`."""
@@ -124,7 +124,7 @@ class Link(Connection[Reply | Failure]):
         """Return why the link has ended: the worker said so, or its supervisor knows.
 
         Args:
-            ask: Asks whoever knows; only once for all who want to know.
+            ask: Asks the supervisor; only once for all callers.
             deadline: What it is told.
 
         Raises:
@@ -151,8 +151,8 @@ class Link(Connection[Reply | Failure]):
             await super()._send(data, waiter)
         except NotDelivered:
             if not self._retired:
-                # Let who has hung up die before it is looked for again; one that lives hung up
-                # on all. Its end-of-file is seen, too.
+                # Let a process that hung up die before it is looked for again; one that lives hung
+                # up on all. Its end-of-file is seen, too.
                 await self._over.wait()
             raise
 
@@ -207,7 +207,7 @@ class Link(Connection[Reply | Failure]):
 
     def _delivered(self, end: int) -> bool:
         # Nobody reads this pipe any more: what is still in it was never read. A frame that was
-        # not read to its end was never run. Of who talks nonsense one cannot tell.
+        # not read to its end was never run. Of a process that sends nonsense one cannot tell.
         return self.fault is not None or self._written - unread_bytes(self._writer) >= end
 
     def _end(self) -> None:

@@ -1,4 +1,4 @@
-"""Who connects references to processes: the node of a client, or the peers of a worker."""
+"""What connects references to processes: the node of a client, or the peers of a worker."""
 
 from typing import Protocol
 
@@ -9,7 +9,7 @@ from otpy.links.protocol import LinkProtocol
 
 
 class LinkResolver(SysCaller, Protocol):
-    """Whoever gets links to processes by their names.
+    """Opens links to processes by their names.
 
     Attributes:
         protocol: What is said on its links.

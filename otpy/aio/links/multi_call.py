@@ -47,7 +47,7 @@ async def multi_call(
 
 
 async def abcast(refs: Sequence[Ref], request: tuple[object, ...], timeout: float | None) -> None:
-    """Cast to all; arguments and errors as `multi_call`'s. Who takes no messages gets none."""
+    """Cast to all; arguments and errors as `multi_call`."""
     deadline = deadline_of(timeout)
 
     async def cast_to(number: int, ref: Ref) -> bool:

@@ -1,4 +1,4 @@
-"""A reference to one very process, which was started for whoever has it."""
+"""A reference to one very process, which was started for its holder."""
 
 from otpy.aio.links.link import Link
 from otpy.aio.links.link_resolver import LinkResolver

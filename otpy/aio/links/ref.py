@@ -235,7 +235,7 @@ class Ref(Calls, SystemCalls):
             return None
 
     async def _choose(self, pool: "Pool[Ref]", key: object, deadline: float | None) -> "Ref":
-        """Choose an instance that runs: who has no key need not wait for a restart.
+        """Choose an instance that runs: without a key no restart is waited for.
 
         Raises as `LinkResolver._is_running` does, but not `NoProcess`.
         """

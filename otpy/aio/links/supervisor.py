@@ -11,7 +11,7 @@ ShapeT = TypeVar("ShapeT")
 
 
 class SupervisorClient(Protocol):
-    """Whoever has supervisors asked: a client's node, or a worker's peers."""
+    """What asks supervisors: a client's node, or a worker's peers."""
 
     @property
     def name(self) -> str:
@@ -35,7 +35,7 @@ class SupervisorRef:
     Operations that change something wait as long as they take unless given a `timeout`, as OTP's
     do; once sent, they are never sent twice. All raise `NoProcess` if there is no such
     supervisor, `NodeNotFound` if the node is gone, `CallTimeout` if the answer did not come in
-    time, and `ProcessDown` if whoever should have answered was killed meanwhile.
+    time, and `ProcessDown` if the process that should have answered was killed meanwhile.
     """
 
     def __init__(self, node: SupervisorClient, path: str) -> None:

@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class SysCaller(Protocol):
-    """Whoever takes such questions to processes, by their names."""
+    """Sends system requests to processes, by their names."""
 
     async def _sys_call(
         self, name: str, request: SysRequest, deadline: float | None, shape: type[T]

@@ -9,7 +9,7 @@ from otpy.wire.control import Address, NodeAnswer, NodeOperation
 
 
 class TaskStarter(Protocol):
-    """Whoever gets tasks started; as `otpy.server.peers.TaskStarter`."""
+    """Starts tasks; as `otpy.server.peers.TaskStarter`."""
 
     async def _start_task(self, supervisor: str, shutdown: float, *, linked: bool) -> PidRef:
         """Start a task at a supervisor, and return a reference to that very process."""
@@ -25,9 +25,9 @@ class Peers(TaskStarter, SupervisorClient, Protocol):
         """Return the reference to a process by its name."""
 
     async def ask_node(self, operation: NodeOperation, timeout: float | None) -> NodeAnswer:
-        """Ask the node, which knows who is where; raises what it answers, and `CallTimeout`."""
+        """Ask the node, which knows all processes; raises what it answers, and `CallTimeout`."""
 
-    async def send(self, who: Address, message: object, timeout: float | None) -> bool:
+    async def send(self, address: Address, message: object, timeout: float | None) -> bool:
         """Send a message to one incarnation's `handle_info`; False if that is gone."""
 
     async def receive(self, timeout: float | None) -> object:

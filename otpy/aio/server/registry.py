@@ -63,7 +63,9 @@ async def unregister(key: object) -> None:
 
 async def lookup(key: object) -> list[Registered]:
     """Return which processes are registered under `key`, the first to register first."""
-    return [Registered(each.who.path, each.pid, unpack(each.value)) for each in await _entries(key)]
+    return [
+        Registered(each.address.path, each.pid, unpack(each.value)) for each in await _entries(key)
+    ]
 
 
 async def dispatch(
@@ -83,7 +85,9 @@ async def dispatch(
         NotSendable: Pickle cannot carry the message.
     """
     others, found = peers(), await _entries(key)
-    return sum(await asyncio.gather(*[others.send(each.who, message, timeout) for each in found]))
+    return sum(
+        await asyncio.gather(*[others.send(each.address, message, timeout) for each in found])
+    )
 
 
 async def _entries(key: object) -> tuple[RegistryEntry, ...]:

@@ -79,7 +79,7 @@ async def abcast(
     *args: object,
     timeout: float | None = DEFAULT_TIMEOUT_S,
 ) -> None:
-    """Cast to several workers of the tree; who takes no messages within the time gets none.
+    """Cast to several workers of the tree; one that takes no messages within the time gets none.
 
     Args:
         names: Of the processes; this one's, too.

@@ -38,7 +38,7 @@ def stream(
     """Run ``function(item)`` for each item in a task of its own, and yield the results.
 
     As `otpy.tasks.stream`, for ``async for``; the items may come from an async iterable, too.
-    Whoever leaves the loop before its end ends what still runs once the iterator is gone, or at
+    Leaving the loop before its end ends what still runs once the iterator is gone, or at
     once by its ``aclose()``, as `contextlib.aclosing` does.
     """
     limit = concurrency(max_concurrency, timeout, on_error)
@@ -81,7 +81,7 @@ class _Outcome:
 
 @dataclass(slots=True)
 class _Stream:
-    """The tasks of one stream, and who waits for each of them."""
+    """The tasks of one stream, and what waits for each of them."""
 
     begin: Callable[[Any], Awaitable[Task]]
     items: AsyncIterator[Any]

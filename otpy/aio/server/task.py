@@ -16,7 +16,7 @@ class Task(Waiting):
 
     Attributes:
         name: The path of that process.
-        starter: Who had it started: what a worker reaches others by, or a client's node.
+        starter: What started it: a worker's peers, or a client's node.
     """
 
     def __init__(self, starter: TaskStarter, ref: PidRef, pending: Pending) -> None:

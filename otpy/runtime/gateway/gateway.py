@@ -187,8 +187,8 @@ class Gateway:
         operation = self._operations.get(request.operation)
         if operation is None or (not client.handshake_done and request.operation != "hello"):
             raise ProtocolError(f"unexpected operation {request.operation!r:.40}")
-        # What the node has said by now comes first: who asks for a process that he has just
-        # read to be up must find it.
+        # What the node has said by now comes first: a client that asks for a process that it has
+        # just read to be up must find it.
         self._node.receive(self._on_message)
         if client.closed:
             return
@@ -222,13 +222,13 @@ class Gateway:
         client.reply(number, self._directory.rows())
 
     def _exit_info(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
-        who = Address(str(arguments["path"]), int(arguments["incarnation"]))
+        address = Address(str(arguments["path"]), int(arguments["incarnation"]))
         self._watch(
-            client, number, who, lambda exit_info: client.reply(number, exit_info._asdict())
+            client, number, address, lambda exit_info: client.reply(number, exit_info._asdict())
         )
 
     def _watch(
-        self, client: Client, number: int, who: Address, answer: Callable[[ExitInfo], None]
+        self, client: Client, number: int, address: Address, answer: Callable[[ExitInfo], None]
     ) -> None:
         """Answer a request of a client's once a process has ended, unless it is forgotten."""
 
@@ -237,16 +237,16 @@ class Gateway:
             answer(exit_info)
 
         self._unwatch(client, number)
-        client.watched[number] = who
+        client.watched[number] = address
         try:
-            self._exit_watchers.watch(who, ended, key=(client, number))
+            self._exit_watchers.watch(address, ended, key=(client, number))
         except NoProcess:
             del client.watched[number]
             raise
 
     def _unwatch(self, client: Client, number: int) -> None:
-        if (who := client.watched.pop(number, None)) is not None:
-            self._exit_watchers.unwatch(who, (client, number))
+        if (address := client.watched.pop(number, None)) is not None:
+            self._exit_watchers.unwatch(address, (client, number))
 
     def _forget(self, client: Client, _number: int, arguments: dict[str, Any]) -> None:
         number = int(arguments["number"])
@@ -317,19 +317,19 @@ class Gateway:
     def _stop(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
         name = str(arguments["name"])
         entry = self._directory.resolve_as("worker", name, "; it takes no messages")
-        who = Address(entry.path, int(arguments["incarnation"]))
+        address = Address(entry.path, int(arguments["incarnation"]))
         reason = exit_reason(request_value(arguments["reason"]))
         pending = PendingRequest(client, number, entry.path, way_to(entry.path))
-        pending.then = partial(self._watch_stopped, client, number, who, str(reason))
-        self._pending.ask(pending, StopProcess(who.incarnation, reason))
+        pending.then = partial(self._watch_stopped, client, number, address, str(reason))
+        self._pending.ask(pending, StopProcess(address.incarnation, reason))
 
-    def _watch_stopped(self, client: Client, number: int, who: Address, asked: str) -> None:
+    def _watch_stopped(self, client: Client, number: int, address: Address, asked: str) -> None:
         try:
             told = {"asked": asked}
             self._watch(
                 client,
                 number,
-                who,
+                address,
                 lambda exit_info: client.reply(number, exit_info._asdict() | told),
             )
         except NoProcess as error:

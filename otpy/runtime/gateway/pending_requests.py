@@ -46,7 +46,7 @@ class PendingRequest:
     """One request of a client.
 
     Attributes:
-        client: Who wants it.
+        client: What sent it.
         number: Of its request.
         name: Path of the process that it is about, as the client is told.
         way: Ids from the node down to that process.
@@ -111,7 +111,7 @@ class PendingRequests:
         self._send(pending, lambda token: Ask(token, pending.way, request))
 
     def look_up(self, pending: PendingRequest, key: bytes) -> None:
-        """Get the client to know who is registered under a key."""
+        """Answer the client which processes are registered under a key."""
         self._send(pending, lambda token: NodeRequest(token, Address(GATEWAY, 0), Lookup(key)))
 
     def settle(
@@ -182,11 +182,11 @@ class PendingRequests:
             self._fail(pending, NoProcess("out of descriptors"))
             return
         (read, write, *handoff), pending.fds = pending.fds, ()
-        who = message.path, message.pid, message.incarnation
+        address = message.path, message.pid, message.incarnation
         if handoff:
-            self._handoff.add(*who, handoff[0], fds[0])
+            self._handoff.add(*address, handoff[0], fds[0])
         self._close(pending)
-        pending.client.reply(pending.number, _link_reply(*who), (read, write, *fds))
+        pending.client.reply(pending.number, _link_reply(*address), (read, write, *fds))
 
     def _answered(self, pending: PendingRequest, message: Answered) -> None:
         if pending.then is not None:

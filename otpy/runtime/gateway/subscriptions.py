@@ -1,4 +1,4 @@
-"""Who is told events: each as fast as it reads, so that nobody's events wait in memory."""
+"""Sends events to subscribers: each as fast as it reads, so that none wait in memory."""
 
 import time
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class Subscriptions:
     many these are.
 
     Args:
-        recent: Where the events are; whoever appends to it calls `publish`.
+        recent: Where the events are; after an append `publish` is called.
     """
 
     def __init__(self, recent: RecentEvents) -> None:

@@ -14,7 +14,7 @@ from otpy.system.inotify import Inotify
 from otpy.system.loop import Loop, Timer
 
 _QUIET_S: Final = 0.25
-"""Who removes a whole folder is to finish: what is put back meanwhile would make that fail."""
+"""The removal of a whole folder is to finish: what is put back meanwhile would make it fail."""
 
 _LONGEST_WAIT_S: Final = 5.0
 _FIRST_RETRY_S: Final = 1.0

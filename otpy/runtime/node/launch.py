@@ -125,5 +125,5 @@ def _read_nothing() -> None:
     """Read no terminal: a child that did would stop the others' output (SIGTTIN)."""
     with Descriptor(os.open(os.devnull, os.O_RDONLY)) as null:
         os.dup2(null.fileno(), 0)
-    # Made here, once, for every process of the node: it is at its end for whoever reads it.
+    # Made here, once, for every process of the node: it is at its end for every reader.
     sys.stdin = sys.__stdin__ = open(0, closefd=False)  # type: ignore[misc]  # noqa: SIM115

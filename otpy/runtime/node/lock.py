@@ -1,10 +1,10 @@
 """One node of a name at a time: the lock file, and what the node says of itself.
 
 There are two locks on that file. The one of flock(2) is held by the node, the gateway and every
-supervisor, since they inherit it: it is free when none of them is left. The one of fcntl(2) is
-held by the node and each supervisor for itself, since no child inherits it: it is free when
-nobody is left who would stop the others. Workers and programs hold neither, so that nothing that
-they do to their descriptors hides the node; what is left of them is found by its mark.
+supervisor, since they inherit it: it is free when none of them is left. The one of fcntl(2) is held
+by the node and each supervisor for itself, since no child inherits it: it is free when no process
+is left that would stop the others. Workers and programs hold neither, so that nothing that they do
+to their descriptors hides the node; what is left of them is found by its mark.
 """
 
 import errno

@@ -19,10 +19,10 @@ NO_PROCESS: Final = "noproc"
 
 
 class MonitorTable:
-    """Who is to be told when a process ends.
+    """The processes that are notified when another ends.
 
     Args:
-        directory: Who is where.
+        directory: The processes of the tree.
         exit_watchers: Call back when a process has exited.
         notify: Takes a message to one incarnation of a process.
     """
@@ -43,27 +43,27 @@ class MonitorTable:
         if process is None:
             self._notify(watcher, DownNotification(number, Address(name, 0), NO_PROCESS))
             return
-        who = Address(process.path, process.incarnation)
-        self._monitors[watcher][number] = who
+        address = Address(process.path, process.incarnation)
+        self._monitors[watcher][number] = address
 
         def tell(exit_info: ExitInfo) -> None:
             self._forget_monitor(watcher, number)
-            self._notify(watcher, DownNotification(number, who, exit_info.reason))
+            self._notify(watcher, DownNotification(number, address, exit_info.reason))
 
-        self._exit_watchers.watch(who, tell, key=(watcher, number))
+        self._exit_watchers.watch(address, tell, key=(watcher, number))
 
     def demonitor(self, watcher: Address, number: int) -> None:
         """Undo `monitor`; nothing happens if it has been told already."""
-        who = self._forget_monitor(watcher, number)
-        if who is not None:
-            self._exit_watchers.unwatch(who, (watcher, number))
+        address = self._forget_monitor(watcher, number)
+        if address is not None:
+            self._exit_watchers.unwatch(address, (watcher, number))
 
     def _forget_monitor(self, watcher: Address, number: int) -> Address | None:
         monitors = self._monitors.get(watcher, {})
-        who = monitors.pop(number, None)
+        address = monitors.pop(number, None)
         if not monitors:
             self._monitors.pop(watcher, None)
-        return who
+        return address
 
     def link(self, one: Address, name: str, *, trap_exit: bool) -> None:
         """Link two processes; one that traps exits is notified if the other has ended.
@@ -92,12 +92,12 @@ class MonitorTable:
 
     def ended(self, ended: Iterable[Ended]) -> None:
         """Note which processes have ended, and tell those that are linked to them."""
-        for who, exit_info in ended:
-            for number, watched in self._monitors.pop(who, {}).items():
-                self._exit_watchers.unwatch(watched, (who, number))
-            for other in self._links.pop(who, ()):
-                self._drop_link(other, who)
-                self._notify(other, ExitNotification(who, exit_info.reason))
+        for address, exit_info in ended:
+            for number, watched in self._monitors.pop(address, {}).items():
+                self._exit_watchers.unwatch(watched, (address, number))
+            for other in self._links.pop(address, ()):
+                self._drop_link(other, address)
+                self._notify(other, ExitNotification(address, exit_info.reason))
 
     def _drop_link(self, one: Address, other: Address) -> None:
         linked = self._links.get(one, set())

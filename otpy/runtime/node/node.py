@@ -185,7 +185,7 @@ class Node(Supervisor):
     # ---- files -------------------------------------------------------------------------------
 
     def _keep_files(self) -> None:
-        """Put back what somebody removes, and answer who asks whether the node lives."""
+        """Put back what somebody removes, and answer whether the node lives."""
         self._files.journal.complain = lambda why: self._say(f"cannot write events: {why}")
         FileWatch(self._files, self.loop, self._restored, self._say).start()
         if (claim := self._files.claim.listener) is not None:
@@ -270,7 +270,7 @@ class Node(Supervisor):
                 gateway.kill()
             except SocketClosed:
                 pass  # it has just ended
-        # Last: who has read that a process is up finds it when he asks the gateway.
+        # Last: a client that has read that a process is up finds it at the gateway.
         self._files.journal.write(events)
         lines = [_line(event) for event in events if not isinstance(event, _QUIET)]
         if lines:

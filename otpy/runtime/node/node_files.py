@@ -214,7 +214,7 @@ class NodeFiles:
         return listener
 
     def _hold_directories(self) -> None:
-        """Lock both directories, as systemd-tmpfiles asks of who is not to be cleaned."""
+        """Lock both directories, as systemd-tmpfiles asks of what is not to be cleaned."""
         close_all(self._held)
         self._held.clear()
         for path in (self._directory.path.parent, self._directory.path):

@@ -1,4 +1,4 @@
-"""Who is registered under which key, as the node keeps it: Elixir's Registry, duplicate keys."""
+"""The processes registered under keys, as the node keeps it: Elixir's Registry, duplicate keys."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ class Registry:
     """Processes by key. An entry goes with its process, before anybody can see it dangle.
 
     Args:
-        directory: Who is where.
+        directory: The processes of the tree.
     """
 
     def __init__(self, directory: Directory) -> None:
@@ -20,36 +20,36 @@ class Registry:
         self._values: dict[bytes, dict[Address, bytes]] = defaultdict(dict)
         self._keys: dict[Address, set[bytes]] = defaultdict(set)
 
-    def register(self, who: Address, key: bytes, value: bytes) -> None:
+    def register(self, address: Address, key: bytes, value: bytes) -> None:
         """Register a process; once more under the same key changes its value."""
-        self._values[key][who] = value
-        self._keys[who].add(key)
+        self._values[key][address] = value
+        self._keys[address].add(key)
 
-    def unregister(self, who: Address, key: bytes) -> None:
+    def unregister(self, address: Address, key: bytes) -> None:
         """Undo `register`."""
-        self._keys[who].discard(key)
-        if not self._keys[who]:
-            del self._keys[who]
-        self._drop(who, key)
+        self._keys[address].discard(key)
+        if not self._keys[address]:
+            del self._keys[address]
+        self._drop(address, key)
 
     def lookup(self, key: bytes) -> tuple[RegistryEntry, ...]:
-        """Return who is registered, the first to register first."""
+        """Return the processes that are registered, the first to register first."""
         found = []
-        for who, value in self._values.get(key, {}).items():
-            process = self._directory.find(who.path)
+        for address, value in self._values.get(key, {}).items():
+            process = self._directory.find(address.path)
             # Its supervisor may not have told yet that it is dead: the kernel knows.
             if process is not None and process.pid is not None and is_alive(process.pid):
-                found.append(RegistryEntry(who, process.pid, value))
+                found.append(RegistryEntry(address, process.pid, value))
         return tuple(found)
 
     def ended(self, ended: Iterable[Ended]) -> None:
         """Note which processes have ended."""
-        for who, _ in ended:
-            for key in self._keys.pop(who, ()):
-                self._drop(who, key)
+        for address, _ in ended:
+            for key in self._keys.pop(address, ()):
+                self._drop(address, key)
 
-    def _drop(self, who: Address, key: bytes) -> None:
+    def _drop(self, address: Address, key: bytes) -> None:
         holders = self._values[key]
-        holders.pop(who, None)
+        holders.pop(address, None)
         if not holders:
             del self._values[key]

@@ -1,4 +1,4 @@
-"""What workers ask the node, which knows who is where."""
+"""What workers ask the node, which knows all processes."""
 
 import contextlib
 import time
@@ -50,7 +50,7 @@ class RequestHandler:
     """Answers the requests of workers.
 
     Args:
-        directory: Who is where.
+        directory: The processes of the tree.
         exit_watchers: Call back when a process has exited.
         router: The way down the tree.
         publish: Tells everybody that a name has a new holder.
@@ -95,9 +95,9 @@ class RequestHandler:
                 entry = self._addressee(asked.sender, operation)
                 ask = Ask(asked.token, way_to(entry.path), request, asked.sender)
                 self._router.route(origin, self.checked(ask), fds)
-            case GetExitInfo(who=who):
+            case GetExitInfo(address=address):
                 self._exit_watchers.watch(
-                    who, lambda exit_info: _send(origin, NodeReply(asked.token, exit_info))
+                    address, lambda exit_info: _send(origin, NodeReply(asked.token, exit_info))
                 )
             case operation:
                 answer = self._perform(asked.sender, operation)
@@ -163,11 +163,11 @@ class RequestHandler:
         path, incarnation = sender
         self._publish(NameTaken(at=time.time(), path=path, incarnation=incarnation, taken=name))
 
-    def _notify(self, who: Address, notification: DownNotification | ExitNotification) -> None:
-        process = self._directory.find(who.path)
+    def _notify(self, address: Address, notification: DownNotification | ExitNotification) -> None:
+        process = self._directory.find(address.path)
         if process is not None and process.kind not in ("worker", "command"):
             return  # they trap exits, and ignore the exits of processes that they did not start
-        self._router.notify(Notify(way_to(who.path), who.incarnation, notification))
+        self._router.notify(Notify(way_to(address.path), address.incarnation, notification))
 
     def _addressee(self, sender: Address, operation: AskProcess) -> Entry:
         name, request, starting = operation
@@ -193,6 +193,6 @@ def _held(name: str, holder: Entry) -> str:
 
 
 def _send(origin: MessageSocket, message: object) -> None:
-    # Who does not read its answers runs into its timeout.
+    # A process that does not read its answers runs into its timeout.
     with contextlib.suppress(NotSent):
         origin.send(message)

@@ -56,7 +56,7 @@ class Stream:
 
 
 def write_streams(node: str, streams: Sequence[Stream]) -> NoReturn:
-    """Be that process, just forked from the node: write until nobody is left who could say more."""
+    """Be that process, just forked from the node: write until no process is left that could."""
     status = 1
     try:
         _shed(streams)

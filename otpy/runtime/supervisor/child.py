@@ -147,7 +147,7 @@ class Child:
         return 128 + self.stop_signal
 
     def kill_with(self, number: int) -> OtpyError | None:
-        """Send it a signal, for whoever asked for that; return why that cannot be done."""
+        """Send it a signal that was asked for; return why that cannot be done."""
         if send_signal(self.pidfd, number):
             return None
         why = "not permitted: its program is another user's (set-uid)"

@@ -19,7 +19,7 @@ class Publisher:
     """Gathers events and delivers them together.
 
     At rest that is as soon as what is ready has been handled. While a child starts it is a
-    little later: who reads along would compete with the recovery for the processors.
+    little later: a reader would compete with the recovery for the processors.
 
     Args:
         loop: Where it is waited.

@@ -4,7 +4,7 @@ A supervisor is a subreaper (PR_SET_CHILD_SUBREAPER): what a child's end orphans
 or session it is, falls to it in the moment of that end, before the end can be seen. So what a
 child left behind is among the supervisor's own children, and "nothing is left" is a fact.
 
-- What is dead is reaped at once, whoever it was.
+- What is dead is reaped at once, whatever it was.
 - Of a dead worker, the process group is waited for before its end is reported; all else that it
   left is ended before anything is started again.
 - Of a dead supervisor, its workers die with it (PR_SET_PDEATHSIG), and the supervisors below it
@@ -48,7 +48,7 @@ class Spares(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Wait:
-    """Somebody who waits until something is gone."""
+    """What waits until something is gone."""
 
     is_over: Callable[[], bool]
     then: Callable[[], None]
@@ -115,7 +115,7 @@ class Reaper:
             self.after_group(child.pid, then)
 
     def _subtree_ended(self, child: Child, then: Callable[[], None]) -> None:
-        # Whoever gets one of these pids from now on is no supervisor of ours.
+        # A process that gets one of these pids from now on is no supervisor of ours.
         self._subtrees.difference_update(child.supervisors.values())
         then()
 

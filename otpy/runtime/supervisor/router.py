@@ -1,6 +1,6 @@
 """Requests and new links on their way down the tree, and their answers on the way back.
 
-Whoever looks for a child that is being restarted waits for it; one that is stopped for good is
+A request for a child that is being restarted waits for it; one that is stopped for good is
 refused. What was passed on to a supervisor below is remembered until it answers: should it end
 before, a link is handed back to be tried again, and a request is answered with its
 death, since nobody knows whether it was done.
@@ -107,7 +107,7 @@ class Router:
                 self.route(parked.origin, parked.message, parked.fds)
 
     def forget(self, origin: MessageSocket, token: int) -> None:
-        """Drop a message that whoever sent it does not wait for any more, here or further on."""
+        """Drop a message whose sender does not wait for it any more, here or further on."""
         if self._waiting.withdraw(origin, token):
             return
         for onward, forwarded in self._forwarded.items():
@@ -173,7 +173,7 @@ class Router:
         id_, *rest = message.path
         child = self._children.present(id_)
         if child is None:
-            return  # whoever is to be told has ended itself
+            return  # the process to notify has ended itself
         if rest:
             with contextlib.suppress(NotSent):
                 child.channel.send(message._replace(path=tuple(rest)))
@@ -384,9 +384,9 @@ class Router:
         self._send(origin, Answered(message.token, error, {}))
 
     def _send(self, origin: MessageSocket, message: object, fds: Sequence[Descriptor] = ()) -> None:
-        # Whoever is told that something was done must find it in the directory.
+        # What is answered as done must be found in the directory.
         self._supervisor.send_published()
-        # Whoever asked does not read answers: it will run into its own timeout.
+        # A sender that does not read answers will run into its own timeout.
         with contextlib.suppress(NotSent):
             origin.send(message, fds)
 

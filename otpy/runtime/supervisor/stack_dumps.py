@@ -1,8 +1,8 @@
 """The Python stacks of workers, however stuck they are: in a handler, or in C code.
 
 Before it forks, a supervisor has `faulthandler` write the stacks of all threads into a file in
-memory when a certain signal comes. Workers inherit both, and pay nothing for it. Who is sent the
-signal writes; nobody says that it has finished, but the kernel tells: the signal is no longer
+memory when a certain signal comes. Workers inherit both, and pay nothing for it. A worker that gets
+the signal writes; nobody says that it has finished, but the kernel tells: the signal is no longer
 pending, nor blocked, as it is while its handler runs.
 """
 
@@ -125,7 +125,7 @@ class StackDumps:
             return
         assert self._fd is not None
         os.ftruncate(self._fd.fileno(), 0)
-        os.lseek(self._fd.fileno(), 0, os.SEEK_SET)  # of all who share it
+        os.lseek(self._fd.fileno(), 0, os.SEEK_SET)  # of all that share it
         send_signal(child.pidfd, SIGNAL)
         self._looks = self._calm = 0
         self._look_again(wanted, _FIRST_LOOK_S)

@@ -18,8 +18,8 @@ class Starts:
     """Starts children when nothing of those before them is left.
 
     What the system refuses, for want of processes, descriptors or memory, is tried again, later
-    and later: it is no failure of the child's, which is not to cost it its restarts. But whoever
-    waits for a first start, or for one that was asked for, is told.
+    and later: it is no failure of the child's, which is not to cost it its restarts. But a
+    caller that waits for a first start, or for one that it asked for, is told.
 
     Args:
         loop: The supervisor's: its other events are served between two tries.

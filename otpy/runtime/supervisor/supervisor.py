@@ -129,7 +129,7 @@ class Supervisor(abc.ABC):
     # ---- what the core knows -----------------------------------------------------------------
 
     def availability(self, id_: str) -> Availability:
-        """What somebody who looks for this child may expect."""
+        """What a caller that looks for this child may expect."""
         return availability(self._state, id_)
 
     def comes_back(self, id_: str) -> bool:

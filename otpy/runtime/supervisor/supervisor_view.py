@@ -19,7 +19,7 @@ class SupervisorView(Protocol):
     stacks: StackDumps
 
     def availability(self, id_: str) -> Availability:
-        """What somebody who looks for this child may expect."""
+        """What a caller that looks for this child may expect."""
 
     def comes_back(self, id_: str) -> bool:
         """Return whether a child that is being stopped will be started again by itself."""

@@ -92,7 +92,7 @@ class TreeSupervisor(Supervisor):
     ) -> None:
         """Connect a worker to a child that it names by its path; else pass the request on.
 
-        The node knows who is where. But a path comes before every other name, and of whose child
+        The node knows all processes. But a path comes before every other name, and of whose child
         it is the path, knows best whether that is up.
         """
         operation = message.operation

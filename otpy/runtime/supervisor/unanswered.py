@@ -21,7 +21,7 @@ class Forwarded:
 
 @dataclass(frozen=True, slots=True)
 class TaskStart:
-    """A child that is being started for somebody who is to be opened to it."""
+    """A child that is being started for a caller that gets a link to it."""
 
     origin: MessageSocket
     message: Ask

@@ -53,7 +53,7 @@ class AsyncPeers(PeerOperations):
     async def _request(
         self,
         operation: NodeOperation,
-        deadline: float | None,  # noqa: ARG002  # who awaits this gives up by itself
+        deadline: float | None,  # noqa: ARG002  # the task that awaits it gives up by itself
         fds: tuple[Descriptor, ...] = (),
     ) -> tuple[ControlAnswer, tuple[Descriptor, ...]]:
         loop = asyncio.get_running_loop()

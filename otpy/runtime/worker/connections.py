@@ -62,7 +62,7 @@ else:
 class LinkCall(
     msgspec.Struct, array_like=True, tag=wire_link.CALL, forbid_unknown_fields=True, eq=False
 ):
-    """A call that came over a link, and who made it.
+    """A call that came over a link, and its caller.
 
     It is what the decoder makes, so that a call is one object; nobody can send more than nil for
     what comes behind the request. As the caller it is a value: equal to what stands for the same
@@ -119,7 +119,7 @@ class LinkCall(
 
 @dataclass(slots=True, eq=False)
 class RemoteCaller:
-    """Who made a call to another process, which handed it on; a value, as `LinkCall`."""
+    """The caller of another process, which forwarded the call; a value, as `LinkCall`."""
 
     server: str
     incarnation: int
@@ -325,7 +325,7 @@ class IncomingLink:
 
 
 def flush_blocked(blocked: Mapping[int, IncomingLink], deadline: float | None) -> None:
-    """Wait until whoever does not read has read, or has gone, or the deadline has passed.
+    """Wait until every slow reader has read, or has gone, or the deadline has passed.
 
     Args:
         blocked: Those links, by their write ends; each leaves when it has been read.

@@ -42,7 +42,7 @@ class HandoffAcceptor:
         except BlockingIOError:
             return False
         except OSError:
-            return True  # too many open files: whoever it was sees that it was closed
+            return True  # too many open files: the client sees that it was closed
         if not flag:
             self._epoll.unregister(fd)
             self._sockets.pop(fd).close()

@@ -63,7 +63,7 @@ class WorkerMailbox:
     Attributes:
         sys_messages: What the supervisor asks beside the messages.
         on_ready: Called when `next` may find something though its descriptor tells nothing: it was
-            put there by who waits outside of `next`, on an event loop.
+            put there by a wait outside of `next`, on an event loop.
     """
 
     def __init__(self, control: Descriptor, counters: memoryview) -> None:
@@ -226,7 +226,7 @@ class WorkerMailbox:
                 LinkCall(number, None, each).reply(value)
 
     def flush(self, seconds: float | None = None) -> None:
-        """Wait until whoever was answered has read it, or has gone, or so many seconds."""
+        """Wait until every answered caller has read it, or has gone, or so many seconds."""
         deadline = None if seconds is None else time.monotonic() + seconds
         for link in tuple(self._links.values()):
             link.outgoing.settle(deadline)
@@ -240,7 +240,7 @@ class WorkerMailbox:
     def notify_exit(self, reason: str, traceback: str) -> None:
         """Send every client, and those that come later, why the worker ends."""
         self._acceptor.accept_all()
-        self._acceptor.close()  # who comes now is to ask the supervisor
+        self._acceptor.close()  # a client that comes now is to ask the supervisor
         self._down = (wire_link.DOWN, reason, traceback)
         for link in tuple(self._links.values()):
             link.send(self._down)
@@ -255,7 +255,8 @@ class WorkerMailbox:
     def close_all(self) -> None:
         """Close every link and the supervisor's pipe: this is a process that the worker forked.
 
-        Held open there, they would hide the worker's death from whoever waits for end-of-file.
+        Held open there, they would hide the worker's death from a reader that waits for
+        end-of-file.
         """
         self._counters = private_counters()
         self.stop_signals.reset()
@@ -347,7 +348,7 @@ class WorkerMailbox:
             raise ShutdownRequested
         if self.sys_messages.suspended:
             raise StopRequested(request.reason)
-        # What who asks has sent before is in the pipes by now, and comes first.
+        # What the caller has sent before is in the pipes by now, and comes first.
         self._stop_request = None
         self._acceptor.accept_all()
         for link in tuple(self._links.values()):
@@ -386,7 +387,7 @@ class WorkerMailbox:
     def _enqueue(self, notification: DownNotification | ExitNotification) -> None:
         """Put the notification of a process's end behind what it sent before."""
         for link in tuple(self._links.values()):
-            while link.peer == notification.who and link.open and unread_bytes(link.read):
+            while link.peer == notification.address and link.open and unread_bytes(link.read):
                 self._read(link)
         self._ready.append(Info(public_notification(notification)))
         self._count()

@@ -94,7 +94,7 @@ def run_spare(
 
 
 def _finish(child: Assignment, mailbox: WorkerMailbox, *, crashed: bool) -> None:
-    """Do what Python does at its end; who was not asked to end has a limit of its own for it."""
+    """Do what Python does at its end; one that was not asked to end has a limit of its own."""
     if mailbox.stop_signals.received:
         _limit(child)
     elif mailbox.shutdown is None:

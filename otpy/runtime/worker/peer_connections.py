@@ -24,7 +24,7 @@ class PeerLink(IncomingLink):
         read: As an `IncomingLink`'s.
         write: As an `IncomingLink`'s.
         blocked: As an `IncomingLink`'s.
-        peer: Who is at the other end.
+        peer: The worker at the other end.
     """
 
     def __init__(

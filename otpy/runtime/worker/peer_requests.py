@@ -41,7 +41,7 @@ NodeReplyT = TypeVar("NodeReplyT", TreeRow, ExitInfo)
 def opened_link(
     answer: ControlAnswer, fds: tuple[Descriptor, ...], ours: LinkEnds
 ) -> tuple[LinkDescriptors, LinkOpened] | None:
-    """Read the answer to a `Connect`: a link's three descriptors, and whom it leads to.
+    """Read the answer to a `Connect`: a link's three descriptors, and the process it leads to.
 
     None if a supervisor on the way was lost: connect again. Unless there is a link, its ends on
     this side, `ours`, are closed.
@@ -57,10 +57,10 @@ def opened_link(
     raise NoProcess("out of descriptors")
 
 
-def protocol_with(who: LinkOpened) -> PeerProtocol:
+def protocol_with(address: LinkOpened) -> PeerProtocol:
     """Begin what is said on a link to a worker: its hello is known, since it runs this code."""
     protocol = PeerProtocol()
-    protocol.expect(VERSION, who.incarnation, MAX_FRAME)
+    protocol.expect(VERSION, address.incarnation, MAX_FRAME)
     return protocol
 
 

@@ -13,7 +13,7 @@ class ShutdownRequested(BaseException):
 
 
 class StopRequested(ShutdownRequested):
-    """Somebody else asked it to, by `Ref.stop`; what he had sent before was handled."""
+    """Somebody else asked it to, by `Ref.stop`; what it had sent before was handled."""
 
     def __init__(self, reason: ExitReason) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
 """The worker's end of the pipe to its supervisor: what it hears there, and what it asks.
 
-Any thread of the worker's may ask and wait. Whoever reads the pipe, the mailbox or a thread that
-waits, hands every answer to the one who waits for it.
+Any thread of the worker's may ask and wait. The reader of the pipe, the mailbox or a thread that
+waits, hands every answer to the thread that waits for it.
 """
 
 import contextlib
@@ -129,7 +129,7 @@ class Control:
     def begin(
         self, sender: Address, operation: NodeOperation, fds: Sequence[Descriptor] = ()
     ) -> Awaited:
-        """Ask the node; whoever begins has to `end` it."""
+        """Ask the node; the caller has to `end` it."""
         try:
             operation, wake = _plain(operation), Descriptor(os.eventfd(0))
         except BaseException:
@@ -157,7 +157,7 @@ class Control:
 
     def end(self, awaited: Awaited) -> None:
         """Wait no more; the descriptors of an answer that nobody took are closed."""
-        with _lock:  # who is just handing the answer over is not to find it closed
+        with _lock:  # a thread that hands the answer over is not to find it closed
             del _awaited[awaited.token]
             if awaited.gave and awaited.message is None:
                 with contextlib.suppress(NotSent):
@@ -215,14 +215,14 @@ def public_notification(
     notification: DownNotification | ExitNotification,
 ) -> messages.Down | messages.Exit:
     """Return the message of a process's end as users get it."""
-    path, incarnation = notification.who
+    path, incarnation = notification.address
     if isinstance(notification, DownNotification):
         return messages.Down(notification.number, path, incarnation, notification.reason)
     return messages.Exit(path, incarnation, notification.reason)
 
 
 def _plain(operation: NodeOperation) -> NodeOperation:
-    """Keep what is no name, or is of a class of the user's, from those who do not know it."""
+    """Keep what is no name, or is of a class of the user's, from processes that do not know it."""
     name = getattr(operation, "name", "")
     if type(name) is str:
         return operation

@@ -1,4 +1,4 @@
-"""The process of a task: it runs one function, gives its result to who began it, and ends."""
+"""The process of a task: it runs one function, gives its result to its starter, and ends."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar, Final
@@ -12,7 +12,7 @@ from otpy.server.job import Job
 from otpy.server.results import Stop
 
 _UNASKED_S: Final = 60.0
-"""How long to wait for whoever wanted the task: he may have died meanwhile."""
+"""How long to wait for the caller of the task, which may have died meanwhile."""
 
 
 class TaskServer(GenServer):
@@ -26,7 +26,7 @@ class TaskServer(GenServer):
     def init(self) -> None:
         """Wait for the job, whatever else may be asked meanwhile."""
         self.send_after(_UNASKED_S, "nobody came")
-        # Whoever wanted the task may die with the link to it: then there will be no job. One that
+        # The caller of the task may die with the link to it: then there will be no job. One that
         # was sent before is in the mailbox, before this message.
         current().mailbox.when_deserted(lambda: self.send_after(0.0, "nobody is left"))
 
