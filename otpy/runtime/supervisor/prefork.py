@@ -54,10 +54,9 @@ class SpareProcess:
 
     @property
     def alive(self) -> bool:
-        """Whether nobody has killed it."""
-        return (
-            os.waitid(os.P_PIDFD, self.pidfd.fileno(), os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
-        )
+        """Whether nobody has killed it, or stopped it by a signal."""
+        looked_for = os.WEXITED | os.WSTOPPED | os.WNOHANG | os.WNOWAIT
+        return os.waitid(os.P_PIDFD, self.pidfd.fileno(), looked_for) is None
 
     def end(self) -> None:
         """Kill it, and give everything back."""

@@ -34,3 +34,31 @@ def test_what_is_given_back_closes_nothing_of_anybody_else() -> None:
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "['0', '1', '2', '3']\n"  # the last is the folder that is listed
+
+
+_STOPPED = """
+import os, signal
+from otpy.runtime.counters import CounterPage
+from otpy.runtime.supervisor.prefork import PreforkPool
+from otpy.system.fork_server import ForkServer
+
+main = lambda slot, ends: signal.pause() or 0
+pool = PreforkPool(main, CounterPage(), ForkServer(main, lambda: None, lambda: ()))
+first = pool.take(0, lambda: 1)
+(waits,) = pool.pids
+os.kill(waits, signal.SIGSTOP)
+os.waitid(os.P_PID, waits, os.WSTOPPED | os.WNOWAIT)
+second = pool.take(1, lambda: 0)
+print(second.pid != waits, os.path.exists(f"/proc/{waits}"))
+second.end()
+first.end()
+"""
+
+
+def test_one_that_was_stopped_is_no_worker() -> None:
+    """7.1: forked ahead at rest, too, it may have been stopped, and would never start."""
+    root = Path(__file__).parents[3]
+    command = [sys.executable, "-c", _STOPPED]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "True False\n"
