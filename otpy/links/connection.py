@@ -55,8 +55,9 @@ class Connection(abc.ABC, Generic[AnswerT]):
         self._written = 0
         self._rest: memoryview | None = None
         self._reads = select.poll()
-        for end in filter(None, (reader, pidfd)):
-            self._reads.register(end, select.POLLIN)
+        self._reads.register(self._reader, select.POLLIN)
+        if self._pidfd is not None:
+            self._reads.register(self._pidfd, select.POLLIN)
 
     def exchange(self, number: int, data: Frame, deadline: float | None) -> AnswerT:
         """Send a request and wait for the answer with its number.

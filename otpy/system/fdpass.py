@@ -4,6 +4,7 @@ import array
 import errno
 import socket
 from collections.abc import Sequence
+from functools import cache
 from typing import Final
 
 from otpy.system.descriptor import Descriptor, close_all
@@ -18,6 +19,11 @@ _FD_BYTES: Final = array.array("i").itemsize
 _CLOEXEC: Final = int(socket.MSG_CMSG_CLOEXEC)
 _TRUNCATED: Final = int(socket.MSG_CTRUNC)
 _RIGHTS: Final = (int(socket.SOL_SOCKET), int(socket.SCM_RIGHTS))
+
+
+@cache
+def _space(most: int) -> int:
+    return socket.CMSG_SPACE(most * _FD_BYTES)
 
 
 def send_fds(
@@ -54,9 +60,7 @@ def recv_fds(
         OSError: As `socket.recvmsg`; or EMFILE, since this process has too many open files for
             what came. The descriptors that did come are closed then.
     """
-    data, ancillary, message_flags, _ = sock.recvmsg(
-        size, socket.CMSG_SPACE(most * _FD_BYTES), flags | _CLOEXEC
-    )
+    data, ancillary, message_flags, _ = sock.recvmsg(size, _space(most), flags | _CLOEXEC)
     if not ancillary and not message_flags & _TRUNCATED:
         return data, ()
     numbers = array.array("i")

@@ -7,6 +7,7 @@ that the node has.
 
 import contextlib
 import os
+import select
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -104,6 +105,8 @@ class Gateway:
         self._recent = recent
         self._subscriptions = Subscriptions(recent)
         self._node = end_of_child(bootstrap.control, OWN_RECORDS)
+        self._node_poll = select.poll()
+        self._node_poll.register(self._node, select.POLLIN)
         self._node_pidfd = Descriptor(os.pidfd_open(bootstrap.parent))
         self._listener = listener
         self._pending = PendingRequests(self._node, self._loop)
@@ -189,7 +192,8 @@ class Gateway:
             raise ProtocolError(f"unexpected operation {request.operation!r:.40}")
         # What the node has said by now comes first: a client that asks for a process that it has
         # just read to be up must find it.
-        self._node.receive(self._on_message)
+        if self._node_poll.poll(0):  # mostly not; to read in vain raises, which takes longer
+            self._node.receive(self._on_message)
         if client.closed:
             return
         try:
