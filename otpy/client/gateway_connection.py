@@ -67,7 +67,7 @@ class GatewayConnection(Connection[Answered]):
     def _give_up(self, operation: str, number: int) -> None:
         """Ask the gateway to forget a request whose answer may be long in coming.
 
-        What does not fit now is dropped: whoever has run out of time waits no longer.
+        What does not fit now is dropped: a caller that has run out of time waits no longer.
         """
         message = self._protocol.forgetting(operation, number)
         if message is not None:
@@ -91,7 +91,7 @@ class GatewayConnection(Connection[Answered]):
         return True
 
     def _deliver(self, number: int, answer: Answered) -> None:
-        # Whoever runs out of time just now must not leave descriptors behind.
+        # A caller that runs out of time just now must not leave descriptors behind.
         with self._handing_over:
             waiter = self._waiters.get(number)
             if waiter is None or waiter.abandoned:

@@ -157,7 +157,7 @@ class Node(ClientTaskStarter):
         *args: object,
         timeout: float | None = DEFAULT_TIMEOUT_S,
     ) -> None:
-        """Cast to several processes; who takes no messages within the time gets none.
+        """Cast to several processes; one that takes no messages within the time gets none.
 
         Raises:
             NotSendable: MessagePack cannot carry the request.
@@ -317,8 +317,8 @@ class Node(ClientTaskStarter):
         answer = self._gateway.ask(
             "connect", {"name": name, "version": wire_link.VERSION}, deadline
         )
-        who, ends, protocol = opened_link("connect", answer, self._protocol())
-        where = (who.path, who.pid, who.incarnation)
+        address, ends, protocol = opened_link("connect", answer, self._protocol())
+        where = (address.path, address.pid, address.incarnation)
         link = Link(ends, *where, node_pid=self.pid, protocol=protocol)
         known = self._links.share(link)
         if known is None:
@@ -334,10 +334,10 @@ class Node(ClientTaskStarter):
         return link.down_error(self._exit_info, deadline)
 
     def _exit_info(self, link: Link, deadline: float | None) -> ProcessDown:
-        who = {"path": link.path, "incarnation": link.incarnation}
+        address = {"path": link.path, "incarnation": link.incarnation}
         seconds = seconds_left(exit_info_deadline(deadline))
         try:
-            told = self._ask("exit_info", who, seconds, shape=dict[str, str])
+            told = self._ask("exit_info", address, seconds, shape=dict[str, str])
         except (OtpyError, OSError, ValueError):
             return ProcessDown("killed")
         if self.pid != link.node_pid:

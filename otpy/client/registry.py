@@ -16,13 +16,13 @@ from otpy.wire.keys import key_bytes
 class RegistryEntry(msgspec.Struct, array_like=True, frozen=True):
     """One registered process."""
 
-    who: tuple[str, int]
+    address: tuple[str, int]
     pid: int
     value: bytes
 
     def registered(self) -> Registered:
         """Return it as clients see it."""
-        return Registered(self.who[0], self.pid, unpack(self.value))
+        return Registered(self.address[0], self.pid, unpack(self.value))
 
 
 def lookup(node: Asker[Ref], key: object, timeout: float | None) -> list[Registered]:
@@ -34,7 +34,7 @@ def dispatch(node: Asker[Ref], key: object, message: object, timeout: float | No
     """Send `message` to the `handle_info` of all registered under `key`; tell how many got it."""
     data = ClientProtocol().info(message)
     entries = _entries(node, key, timeout)
-    return sum([node[e.who[0]]._post(e.who[1], data, timeout) for e in entries])
+    return sum([node[e.address[0]]._post(e.address[1], data, timeout) for e in entries])
 
 
 def _entries(node: Asker[Ref], key: object, timeout: float | None) -> list[RegistryEntry]:
@@ -59,8 +59,8 @@ class Monitor:
             NodeNotFound: The node is gone.
         """
         if self._down is None:
-            who = {"path": self._path, "incarnation": self._incarnation}
+            address = {"path": self._path, "incarnation": self._incarnation}
             with within(timeout, f"{self._path!r} has not ended") as deadline:
-                told = self._node._ask_until("exit_info", who, deadline, shape=dict[str, str])
+                told = self._node._ask_until("exit_info", address, deadline, shape=dict[str, str])
             self._down = Down(0, self._path, self._incarnation, told["reason"])
         return self._down

@@ -39,7 +39,7 @@ def interrupt(_number: int, _frame: FrameType | None) -> None:
 
 
 @pytest.fixture(autouse=True)
-def interruptions() -> Iterator[None]:
+def interrupting_signals() -> Iterator[None]:
     before = signal.signal(signal.SIGALRM, interrupt)
     gc.disable()  # what a handler raises in a callback of the collector's interrupts nobody
     yield

@@ -36,7 +36,7 @@ class GatewayConnection(Connection[Answered]):
         self,
         operation: str,
         arguments: dict[str, Any],
-        deadline: float | None,  # noqa: ARG002  # whoever awaits this gives up by itself
+        deadline: float | None,  # noqa: ARG002  # the task that awaits it gives up by itself
     ) -> tuple[Any, tuple[Descriptor, ...]]:
         """Send a request; return the answer's value and descriptors, or raise its error.
 

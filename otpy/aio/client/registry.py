@@ -17,13 +17,13 @@ from otpy.wire.keys import key_bytes
 class RegistryEntry(msgspec.Struct, array_like=True, frozen=True):
     """One registered process."""
 
-    who: tuple[str, int]
+    address: tuple[str, int]
     pid: int
     value: bytes
 
     def registered(self) -> Registered:
         """Return it as clients see it."""
-        return Registered(self.who[0], self.pid, unpack(self.value))
+        return Registered(self.address[0], self.pid, unpack(self.value))
 
 
 async def lookup(node: Asker[Ref], key: object, timeout: float | None) -> list[Registered]:
@@ -36,7 +36,9 @@ async def dispatch(node: Asker[Ref], key: object, message: object, timeout: floa
     data = ClientProtocol().info(message)
     entries = await _entries(node, key, timeout)
     return sum(
-        await asyncio.gather(*[node[e.who[0]]._post(e.who[1], data, timeout) for e in entries])
+        await asyncio.gather(
+            *[node[e.address[0]]._post(e.address[1], data, timeout) for e in entries]
+        )
     )
 
 
@@ -62,8 +64,10 @@ class Monitor:
             NodeNotFound: The node is gone.
         """
         if self._down is None:
-            who = {"path": self._path, "incarnation": self._incarnation}
+            address = {"path": self._path, "incarnation": self._incarnation}
             async with within(timeout, f"{self._path!r} has not ended") as deadline:
-                told = await self._node._ask_until("exit_info", who, deadline, shape=dict[str, str])
+                told = await self._node._ask_until(
+                    "exit_info", address, deadline, shape=dict[str, str]
+                )
             self._down = Down(0, self._path, self._incarnation, told["reason"])
         return self._down

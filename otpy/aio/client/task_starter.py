@@ -32,8 +32,8 @@ class ClientTaskStarter(LinkResolver, abc.ABC):
         arguments = {"supervisor": supervisor, "shutdown": shutdown, "linked": linked}
         # Repeated if the gateway is killed: a task that nobody has a link to ends by itself.
         answer = await self._gateway.ask("start_task", arguments, None)
-        who, ends, protocol = opened_link("start_task", answer, self._protocol())
-        where = (who.path, who.pid, who.incarnation)
+        address, ends, protocol = opened_link("start_task", answer, self._protocol())
+        where = (address.path, address.pid, address.incarnation)
         node_pid = self._gateway.hello.pid
         link = Link(ends, *where, node_pid=node_pid, protocol=protocol)
         self._task_links.add(link)

@@ -79,7 +79,7 @@ class PeerOperations:
         ) -> tuple[ControlAnswer, tuple[Descriptor, ...]]: ...
 
     def ask_node(self, operation: NodeOperation, timeout: float | None) -> NodeAnswer:
-        """Ask the node, which knows who is where; raises what it answers, and `CallTimeout`."""
+        """Ask the node, which knows all processes; raises what it answers, and `CallTimeout`."""
         with within(timeout, "the node did not answer") as deadline:
             answer, _ = self._request(operation, deadline)
         assert isinstance(answer, NodeReply)
@@ -101,13 +101,13 @@ class PeerOperations:
             answer, _ = self._request(asked, deadline)
         return supervised(answer, shape)
 
-    def send(self, who: Address, message: object, timeout: float | None) -> bool:
+    def send(self, address: Address, message: object, timeout: float | None) -> bool:
         """Send a message to one incarnation's `handle_info`; False if that is gone, or stuck."""
-        if who == self._me:
+        if address == self._me:
             self._mailbox.put(Info(message))
             return True
         data = PeerProtocol().info(message)
-        return self[who.path]._post(who.incarnation, data, timeout)
+        return self[address.path]._post(address.incarnation, data, timeout)
 
     def _start_task(self, supervisor: str, shutdown: float, *, linked: bool) -> PidRef:
         """Start a task at a supervisor, and return a reference to that very process."""
@@ -162,10 +162,10 @@ class PeerOperations:
 
     def _stop_process(self, name: str, reason: object, deadline: float | None) -> StopResult:
         """Stop a process in order, and return how it ended."""
-        who, order = stop_order(self._row(name, deadline), reason, self._me)
+        address, order = stop_order(self._row(name, deadline), reason, self._me)
         with contextlib.suppress(NoProcess, ProcessDown):  # it has ended by itself meanwhile
-            self._request(AskProcess(who.path, order), deadline)
-        answer, _ = self._request(GetExitInfo(who), deadline)
+            self._request(AskProcess(address.path, order), deadline)
+        answer, _ = self._request(GetExitInfo(address), deadline)
         return StopResult(*expect_reply(answer, ExitInfo), str(order.reason))
 
     def _down_error(self, link: Link, deadline: float | None) -> ProcessDown:
@@ -177,15 +177,15 @@ class PeerOperations:
         return expect_reply(answer, TreeRow)
 
     def _exit_info(self, link: Link, deadline: float | None) -> ProcessDown:
-        who = GetExitInfo(Address(link.path, link.incarnation))
+        address = GetExitInfo(Address(link.path, link.incarnation))
         try:
             with within(seconds_left(exit_info_deadline(deadline)), "") as until:
-                answer, _ = self._request(who, until)
+                answer, _ = self._request(address, until)
         except (OtpyError, OSError):
             return ProcessDown("killed")
         return ProcessDown(*expect_reply(answer, ExitInfo))
 
 
-def _link(ends: LinkDescriptors, who: LinkOpened) -> Link:
-    where = (who.path, who.pid, who.incarnation)
-    return Link(ends, *where, node_pid=0, protocol=protocol_with(who))
+def _link(ends: LinkDescriptors, address: LinkOpened) -> Link:
+    where = (address.path, address.pid, address.incarnation)
+    return Link(ends, *where, node_pid=0, protocol=protocol_with(address))

@@ -53,13 +53,13 @@ class Peers(PeerOperations):
             self._mailbox.reply(link, number, value)
             return
         data = peer.reply_for(link, number, value)
-        # If it has gone, whoever called it knows.
+        # If it has gone, its caller knows.
         self[server]._post(incarnation, data, EXIT_INFO_S)
 
     def on_a_loop(self) -> "AsyncPeers":
         """Return what reaches the others without blocking the event loop."""
         if self._on_a_loop is None:
-            # Not above: only who has an event loop pays for asyncio.
+            # Not above: only a worker with an event loop pays for asyncio.
             from otpy.runtime.worker.async_peers import AsyncPeers  # noqa: PLC0415
 
             self._on_a_loop = AsyncPeers(self._me, self._mailbox)
