@@ -33,7 +33,7 @@ _NOT_NEEDED: Final = ExitInfo("normal", "")
 
 
 @dataclass(slots=True)
-class Entry:
+class ProcessEntry:
     """What is known of one process."""
 
     path: str
@@ -46,7 +46,7 @@ class Entry:
     reason: str = ""
     stale: bool = False
     was_up: bool = False
-    children: "dict[str, Entry]" = field(default_factory=dict)
+    children: "dict[str, ProcessEntry]" = field(default_factory=dict)
 
     def ended(self, reason: str) -> None:
         """It has no process any more."""
@@ -78,8 +78,8 @@ class Directory:
     """The tree's processes by path, and how those ended that did so lately."""
 
     def __init__(self) -> None:
-        self._root = Entry("", "supervisor")
-        self._gateway = Entry(GATEWAY, "gateway")
+        self._root = ProcessEntry("", "supervisor")
+        self._gateway = ProcessEntry(GATEWAY, "gateway")
         self._names: dict[str, Address] = {}
         self._taken: dict[str, set[str]] = {}
         self._exits = ExitLog()
@@ -131,7 +131,7 @@ class Directory:
             self._exits.add(each.address, each.exit_info)
         return ended
 
-    def _update(self, entry: Entry, event: Event) -> None:
+    def _update(self, entry: ProcessEntry, event: Event) -> None:
         match event:
             case ChildStarting(pid=pid, incarnation=incarnation, at=at):
                 entry.state, entry.pid = "starting", pid
@@ -149,23 +149,23 @@ class Directory:
             case _:
                 pass
 
-    def find(self, path: str) -> Entry | None:
+    def find(self, path: str) -> ProcessEntry | None:
         """Find a process by its path."""
         if path == "":
             return self._root
         if path == GATEWAY:
             return self._gateway
-        entry: Entry | None = self._root
+        entry: ProcessEntry | None = self._root
         for id_ in path.split("/"):
             entry = entry.children.get(id_) if entry is not None else None
         return entry
 
-    def registered(self, name: str) -> Entry | None:
+    def registered(self, name: str) -> ProcessEntry | None:
         """Return the process that took this name, which is not its path, or is about to again."""
         entry = self._named(name)
         return None if entry is None or entry.path == name or entry.state == "stopped" else entry
 
-    def holder(self, name: str) -> Entry | None:
+    def holder(self, name: str) -> ProcessEntry | None:
         """Return which running process is known by `name`: a path, a name it took, a unique id."""
         try:
             entry = self.resolve(name)
@@ -180,7 +180,7 @@ class Directory:
             return None  # its successor has not taken it
         return entry if entry.pid is not None and is_alive(entry.pid) else None
 
-    def _named(self, name: str) -> Entry | None:
+    def _named(self, name: str) -> ProcessEntry | None:
         """Find the process that took a name; between two incarnations the next is to take it."""
         if (taken := self._names.get(name)) is None:
             return None
@@ -190,7 +190,7 @@ class Directory:
             return None
         return entry
 
-    def resolve(self, name: str) -> Entry:
+    def resolve(self, name: str) -> ProcessEntry:
         """Find a process by its path, a name that it took, or its id if that is unique in the tree.
 
         Raises:
@@ -210,14 +210,14 @@ class Directory:
             return self._root
         raise NoProcess(f"no process is named {name!r}")
 
-    def resolve_as(self, kind: str, name: str, otherwise: str) -> Entry:
+    def resolve_as(self, kind: str, name: str, otherwise: str) -> ProcessEntry:
         """Find a process as `resolve` does; one of another kind is `NoProcess`, and `otherwise`."""
         entry = self.resolve(name)
         if entry.kind != kind:
             raise NoProcess(f"{entry.path or 'root'!r} is a {entry.kind}{otherwise}")
         return entry
 
-    def resolve_target(self, name: str) -> Entry:
+    def resolve_target(self, name: str) -> ProcessEntry:
         """Find what a message may go to: a worker, or a supervisor, of instances maybe."""
         kind = "supervisor" if (entry := self.resolve(name)).kind == "supervisor" else "worker"
         return self.resolve_as(kind, entry.path, "; it takes no messages")
@@ -239,7 +239,7 @@ class Directory:
         for id_, kind in children:
             known = old.pop(id_, None)
             same = known is not None and known.kind == kind
-            child = known if known is not None and same else Entry(_join(path, id_), kind)
+            child = known if known is not None and same else ProcessEntry(_join(path, id_), kind)
             child.stale = False
             entry.children[id_] = child
         # Names from before stay known until the supervisor is up: until then nobody can say
@@ -251,7 +251,7 @@ class Directory:
     def _add(self, path: str, kind: str) -> None:
         parent, _, id_ = path.rpartition("/")
         if (entry := self.find(parent)) is not None:
-            entry.children[id_] = Entry(path, kind)
+            entry.children[id_] = ProcessEntry(path, kind)
 
     def _remove(self, path: str) -> None:
         parent, _, id_ = path.rpartition("/")
@@ -277,7 +277,7 @@ class Directory:
             del self._taken[path]
 
 
-def _drop_stale(entry: Entry) -> None:
+def _drop_stale(entry: ProcessEntry) -> None:
     entry.children = {id_: child for id_, child in entry.children.items() if not child.stale}
 
 
@@ -285,7 +285,7 @@ def _join(path: str, id_: str) -> str:
     return f"{path}/{id_}" if path else id_
 
 
-def _below(entry: Entry) -> Iterator[Entry]:
+def _below(entry: ProcessEntry) -> Iterator[ProcessEntry]:
     for child in entry.children.values():
         yield child
         yield from _below(child)

@@ -20,7 +20,7 @@ from otpy.events import Event
 from otpy.runtime.bootstrap import Bootstrap
 from otpy.runtime.control_channel import GATEWAY as OWN_RECORDS
 from otpy.runtime.control_channel import end_of_child
-from otpy.runtime.directory import GATEWAY, Directory, Entry, way_to
+from otpy.runtime.directory import GATEWAY, Directory, ProcessEntry, way_to
 from otpy.runtime.exit_reasons import exit_reason
 from otpy.runtime.exit_watch import ExitWatchers
 from otpy.runtime.gateway.arguments import seconds, signal_number, sys_request
@@ -79,7 +79,7 @@ _BAD_ARGUMENTS: Final = (LookupError, TypeError, ValueError, ArithmeticError, Re
 """What arguments raise that are not what an operation expects."""
 
 
-class Gateway:
+class GatewayProcess:
     """Serves the clients.
 
     Args:
@@ -294,7 +294,7 @@ class Gateway:
             PendingRequest(client, number, entry.path, way_to(entry.path)), task, owner
         )
 
-    def _supervisor_at(self, path: str) -> Entry:
+    def _supervisor_at(self, path: str) -> ProcessEntry:
         return self._directory.resolve_as("supervisor", path, ", not a supervisor")
 
     def _signal(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
@@ -389,4 +389,4 @@ def run_gateway(
     become_worker(bootstrap.parent)
     raise_descriptor_limit()
     limit_memory(MOST_MEMORY)
-    return Gateway(bootstrap, listener, directory, recent, facts).run()
+    return GatewayProcess(bootstrap, listener, directory, recent, facts).run()

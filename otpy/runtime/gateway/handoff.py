@@ -11,7 +11,7 @@ import socket
 from dataclasses import dataclass
 from typing import Final
 
-from otpy.runtime.directory import Entry
+from otpy.runtime.directory import ProcessEntry
 from otpy.system.descriptor import Descriptor
 from otpy.system.fdpass import send_fds
 from otpy.system.loop import Loop
@@ -54,7 +54,7 @@ class HandoffSockets:
         self._most = min(_MOST, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // _SHARE)
         self._sockets: dict[str, _HandoffSocket] = {}
 
-    def reaches(self, entry: Entry) -> bool:
+    def reaches(self, entry: ProcessEntry) -> bool:
         """Return whether there is a hand-off socket to the incarnation that the directory knows."""
         handoff = self._sockets.get(entry.path)
         return handoff is not None and handoff.incarnation == entry.incarnation
@@ -80,7 +80,7 @@ class HandoffSockets:
         )
         self._loop.watch(own, lambda _events: self._ended(path, handoff))
 
-    def offer(self, entry: Entry, ends: LinkEnds, how: bytes) -> Descriptor | None:
+    def offer(self, entry: ProcessEntry, ends: LinkEnds, how: bytes) -> Descriptor | None:
         """Send a worker the ends of a link; return its pidfd, a descriptor of the caller's.
 
         None if there is no hand-off socket, no process behind it, or too many links wait there:

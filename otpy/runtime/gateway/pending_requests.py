@@ -8,7 +8,7 @@ from functools import partial
 
 from otpy.core.messages import Request, StartMany
 from otpy.errors import CallTimeout, NoProcess, OtpyError
-from otpy.runtime.directory import GATEWAY, Entry, way_to
+from otpy.runtime.directory import GATEWAY, ProcessEntry, way_to
 from otpy.runtime.gateway.client_connection import Client
 from otpy.runtime.gateway.handoff import HandoffSockets, open_handoff
 from otpy.runtime.supervisor_api import refusal, to_builtins
@@ -60,7 +60,7 @@ class PendingRequest:
     name: str
     way: Path
     fds: tuple[Descriptor, ...] = ()
-    entry: Entry | None = None
+    entry: ProcessEntry | None = None
     timer: Timer | None = None
     then: Callable[[], None] | None = None
 
@@ -85,7 +85,13 @@ class PendingRequests:
         self._open: dict[int, PendingRequest] = {}
 
     def open_link(
-        self, client: Client, number: int, entry: Entry, timeout: float | None, *, send_hello: bool
+        self,
+        client: Client,
+        number: int,
+        entry: ProcessEntry,
+        timeout: float | None,
+        *,
+        send_hello: bool,
     ) -> None:
         """Get the client a link to the process, within `timeout` seconds.
 
@@ -226,7 +232,7 @@ class PendingRequests:
             pending.fds, theirs = (*pending.fds, *ours), (*theirs, *its)
         self._send(pending, lambda token: OpenLink(token, pending.way), theirs)
 
-    def _offer(self, client: Client, number: int, entry: Entry, send_hello: bool) -> bool:
+    def _offer(self, client: Client, number: int, entry: ProcessEntry, send_hello: bool) -> bool:
         """Offer a link at the worker's own hand-off socket; False if there is none."""
         if not self._handoff.reaches(entry):
             return False

@@ -14,7 +14,7 @@ from typing import Final, NoReturn
 from otpy.config import TreeConfig
 from otpy.errors import OtpyError
 from otpy.runtime.node.lock import acquire
-from otpy.runtime.node.node import Node, NodeTree
+from otpy.runtime.node.node import NodeProcess, NodeTree
 from otpy.runtime.node.node_files import NodeFiles
 from otpy.runtime.node.warm_up import warm_up
 from otpy.runtime.stdio.stdio import Stdio
@@ -96,7 +96,7 @@ def _run_node(tree: NodeTree) -> str:
         return node.run()
 
 
-def _prepare(tree: NodeTree, stack: contextlib.ExitStack) -> Node:
+def _prepare(tree: NodeTree, stack: contextlib.ExitStack) -> NodeProcess:
     directory = NodeDir(tree.name)
     claim = Claim(directory)
     lock = acquire(directory, claim)
@@ -112,7 +112,7 @@ def _prepare(tree: NodeTree, stack: contextlib.ExitStack) -> Node:
     _read_nothing()
     files = NodeFiles(directory, tree.config, claim, lock, group)
     stack.callback(files.close)
-    node = Node(tree, files, preexisting_children)
+    node = NodeProcess(tree, files, preexisting_children)
     stdio.watch(node.loop)
     warm_up()
     # What exists now is never garbage: collecting would only unshare its pages.

@@ -10,7 +10,7 @@ from typing import Final
 
 from otpy.errors import NoProcess
 from otpy.runtime.directory import Directory, Ended
-from otpy.runtime.directory import Entry as Process
+from otpy.runtime.directory import ProcessEntry as Process
 from otpy.runtime.exit_watch import ExitWatchers
 from otpy.wire.control import Address, DownNotification, ExitInfo, ExitNotification
 

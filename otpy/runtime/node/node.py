@@ -106,7 +106,7 @@ class NodeTree:
     spec: SupervisorSpec
 
 
-class Node(Supervisor):
+class NodeProcess(Supervisor):
     """Runs a tree until it is told to stop or the tree gives up.
 
     Args:

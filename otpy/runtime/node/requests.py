@@ -8,7 +8,7 @@ from dataclasses import replace
 from otpy.core.messages import StartChild, StartCopy, StartMany
 from otpy.errors import CallingSelf, OtpyError, SupervisorError
 from otpy.events import Event, NameTaken
-from otpy.runtime.directory import Directory, Ended, Entry, way_to
+from otpy.runtime.directory import Directory, Ended, ProcessEntry, way_to
 from otpy.runtime.exit_watch import ExitWatchers
 from otpy.runtime.node.monitors import MonitorTable
 from otpy.runtime.node.registry import Registry
@@ -169,7 +169,7 @@ class RequestHandler:
             return  # they trap exits, and ignore the exits of processes that they did not start
         self._router.notify(Notify(way_to(address.path), address.incarnation, notification))
 
-    def _addressee(self, sender: Address, operation: AskProcess) -> Entry:
+    def _addressee(self, sender: Address, operation: AskProcess) -> ProcessEntry:
         name, request, starting = operation
         if not isinstance(request, StopProcess | SysRequest):
             entry = self._directory.resolve_as("supervisor", name, ", not a supervisor")
@@ -181,14 +181,14 @@ class RequestHandler:
             raise CallingSelf(f"{name!r} would wait for itself")
         return entry
 
-    def _other(self, asked: NodeRequest, name: str) -> Entry:
+    def _other(self, asked: NodeRequest, name: str) -> ProcessEntry:
         entry = self._directory.resolve_target(name)
         if entry.path == asked.sender.path:
             raise CallingSelf(f"{name!r} would wait for itself")
         return entry
 
 
-def _held(name: str, holder: Entry) -> str:
+def _held(name: str, holder: ProcessEntry) -> str:
     return f"{name!r} is {holder.path!r}, pid {holder.pid}"
 
 
