@@ -46,6 +46,8 @@ PAIRS: Final[Mapping[str, str]] = {
     "tests/aio/test_events.py": "tests/client/test_events.py",
     "tests/aio/test_gateway.py": "tests/client/test_gateway.py",
     "tests/aio/test_pending.py": "tests/client/test_pending.py",
+    "tests/support/async_kin_calls.py": "tests/support/kin_calls.py",
+    "tests/support/async_task_calls.py": "tests/support/task_calls.py",
 }
 """What is written once, and what is generated from it."""
 
@@ -64,6 +66,7 @@ SEQUENCES: Final[Mapping[tuple[str, ...], str]] = {
     ("otpy", ".", "aio", "."): "otpy.",
     ("from", "otpy", ".", "aio", "import"): "from otpy import",
     ("import", "asyncio"): "import threading",
+    ("import", "otpy", ".", "aio"): "import otpy",
     ("@", "on_a_loop"): "",
     ("tests", ".", "aio", ".", "loops"): "tests.client.in_threads",
     ("asyncio", ".", "Lock"): "threading.Lock",

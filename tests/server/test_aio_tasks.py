@@ -49,7 +49,7 @@ CLIENTS_TREE = test_tasks.TREE
 
 @pytest.fixture(autouse=True)
 def asynchronous(monkeypatch: pytest.MonkeyPatch) -> None:
-    tree = CLIENTS_TREE.replace("task_workers:Owner", "async_task_workers:Owner")
+    tree = CLIENTS_TREE.replace("task_owners:Owner", "async_task_owners:Owner")
     monkeypatch.setattr(test_tasks, "TREE", tree)
 
 

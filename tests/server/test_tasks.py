@@ -33,7 +33,7 @@ TREE = """
     max_restarts: 20
     children:
       - {id: tasks, strategy: dynamic, max_restarts: 0}
-      - {id: owner, start: "tests.support.task_workers:Owner", args: [WORK/log]}
+      - {id: owner, start: "tests.support.task_owners:Owner", args: [WORK/log]}
     """
 
 
@@ -197,7 +197,7 @@ def test_a_task_that_nobody_awaits(nodes: Nodes) -> None:
 @pytest.mark.parametrize(
     ("what", "kind", "text"),
     [
-        ("lambda", "NotSendable", "cannot send <function Owner.wrong"),
+        ("lambda", "NotSendable", "cannot send <function TaskCalls.wrong"),
         ("argument", "NotSendable", "not this one"),
         ("no function", "TypeError", "a task is a function, got 5"),
         ("no supervisor", "NoProcess", "no process is named 'nowhere'"),
@@ -232,7 +232,7 @@ def test_a_fork_holds_nothing_of_its_parents_tasks(nodes: Nodes) -> None:
 
 def test_without_a_supervisor_of_tasks_and_with_a_full_one(nodes: Nodes) -> None:
     node = nodes.run("""
-        {name: none, children: [{id: owner, start: "tests.support.task_workers:Owner", args: [x]}]}
+        {name: none, children: [{id: owner, start: "tests.support.task_owners:Owner", args: [x]}]}
         """)
     assert node.call("owner", "run", "add", 1) == [
         "NoProcess",

@@ -3,22 +3,15 @@
 import os
 import signal
 import threading
-from collections.abc import Callable
-from enum import StrEnum
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import otpy
 from otpy import Down, Exit, GenServer, call
+from tests.support.kin_calls import KinCalls
 from tests.support.workers import note
 
 
-class Name(StrEnum):
-    """Names as constants of the user's own class."""
-
-    B = "b"
-
-
-class Kin(GenServer):
+class Kin(KinCalls, GenServer):
     """Watches others as it is told, and notes what it hears."""
 
     def init(self, log: str, name: str = "", key: str = "") -> None:
@@ -42,58 +35,6 @@ class Kin(GenServer):
     def terminate(self, reason: str) -> None:
         note(self.log, "terminate", self.name, reason)
 
-    @call
-    def monitor(self, name: str) -> None:
-        self.refs.append(otpy.monitor(name))
-
-    @call
-    def misname(self) -> list[str]:
-        """Name processes by what is no name, and tell what came of each."""
-        told = []
-        names: list[Any] = [42, None, b"b", ["b"]]
-        asked: list[Callable[[Any], Any]] = [
-            otpy.monitor,
-            otpy.link,
-            otpy.unlink,
-            otpy.register_name,
-            lambda name: otpy.demonitor([name]),  # type: ignore[arg-type]
-        ]
-        for name in names:
-            for ask in asked:
-                try:
-                    ask(name)
-                except (TypeError, otpy.OtpyError) as error:
-                    told.append(type(error).__name__)
-        try:
-            otpy.register_name("\ud800")
-        except ValueError:
-            told.append("ValueError")
-        return told
-
-    @call
-    def name_by_constant(self) -> list[Any]:
-        self.refs.append(otpy.monitor(Name.B))
-        otpy.link(Name.B)
-        otpy.unlink(Name.B)
-        otpy.cast(Name.B, "hello")
-        return [otpy.whereis(Name.B), otpy.call(Name.B, "sync")]
-
-    @call
-    def demonitor(self) -> None:
-        otpy.demonitor(self.refs.pop())
-
-    @call
-    def link(self, name: str) -> str:
-        try:
-            otpy.link(name)
-        except otpy.OtpyError as error:
-            return type(error).__name__
-        return "linked"
-
-    @call
-    def unlink(self, name: str) -> None:
-        otpy.unlink(name)
-
     def handle_call(self, request: object, caller: otpy.Caller) -> object:
         match request:
             case ("end", reason):
@@ -114,38 +55,6 @@ class Kin(GenServer):
             return otpy.Stop(request[1])
         note(self.log, "cast", self.name, request)
         return None
-
-    @call
-    def register_name(self, name: str) -> str:
-        try:
-            otpy.register_name(name)
-        except otpy.SupervisorError as error:
-            return error.reason
-        return "registered"
-
-    @call
-    def register(self, key: Any, value: Any) -> None:
-        otpy.register(key, value)
-
-    @call
-    def register_large(self) -> str:
-        try:
-            otpy.register("large", "x" * 100_000)
-        except otpy.OtpyError as error:
-            return type(error).__name__
-        return "registered"
-
-    @call
-    def unregister(self, key: Any) -> None:
-        otpy.unregister(key)
-
-    @call
-    def lookup(self, key: Any) -> list[list[Any]]:
-        return [[each.path, each.pid, each.value] for each in otpy.lookup(key)]
-
-    @call
-    def dispatch(self, key: Any, message: Any) -> int:
-        return otpy.dispatch(key, message)
 
     @call
     def sync(self) -> None:
