@@ -25,6 +25,7 @@ from otpy.errors import NodeNotFound, ProcessDown, ProtocolError
 from otpy.links.deadline import TooLate, has_passed, locked, pause, seconds_left
 from otpy.links.waiter import Lost, NotDelivered
 from otpy.system.descriptor import Descriptor
+from otpy.wire.gateway import VERSION
 
 STARTING_S: Final = 0.02
 """How long to wait before one looks again for the socket of a node that is just starting."""
@@ -39,6 +40,11 @@ class Hello:
     def __init__(self, value: Any) -> None:
         if not isinstance(value, dict) or not isinstance(value.get("pid"), int):
             raise ProtocolError(f"expected a node's name and pid, got {value!r:.100}")
+        if (version := value.get("version")) != VERSION:
+            raise ProtocolError(
+                f"the node speaks version {version!r:.20} of the gateway protocol, "
+                f"this client version {VERSION}; both need the same otpy"
+            )
         self.node = str(value.get("node", ""))
         self.pid = int(value["pid"])
         self.config = str(value.get("config") or "")

@@ -57,7 +57,8 @@ import msgspec
 from otpy.errors import ProcessDown
 from otpy.wire.frames import MAX_FRAME
 
-VERSION: Final = 1
+VERSION: Final = 2
+"""Of this protocol. In version 1 some operations and arguments had other names."""
 
 OK: Final = 0
 ERROR: Final = 1

@@ -5,7 +5,14 @@ from pathlib import Path
 import pytest
 
 from otpy.aio import Node, connect
-from otpy.errors import CallTimeout, NodeNotFound, OtpyError, ProcessDown, SupervisorError
+from otpy.errors import (
+    CallTimeout,
+    NodeNotFound,
+    OtpyError,
+    ProcessDown,
+    ProtocolError,
+    SupervisorError,
+)
 from tests.aio.loops import Background, arrived, on_a_loop, wait_for_kept
 from tests.client.fake_node import FakeNode
 
@@ -72,6 +79,13 @@ async def test_an_order_that_was_not_given_yet_waits_for_the_next_gateway(
     outcome = await order.result()
     # It may have been written before the client saw that the gateway was gone.
     assert outcome.id == "w" if not isinstance(outcome, OtpyError) else outcome.args
+
+
+@on_a_loop
+async def test_a_node_of_another_version_is_named(fake: FakeNode) -> None:
+    fake.version = 1
+    with pytest.raises(ProtocolError, match=r"speaks version 1 .*, this client version 2; both"):
+        await connect("fake")
 
 
 @on_a_loop

@@ -212,6 +212,7 @@ class FakeNode:
         self.dir = NodeDir(name)
         self.dir.create()
         self.name = name
+        self.version = gateway.VERSION
         self.workers: dict[str, FakeWorker] = {}
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.events: list[dict[str, Any]] = []
@@ -396,7 +397,8 @@ class Generation:
         told: Any = None
         match operation:
             case "hello":
-                told = {"node": node.name, "pid": node.pid, "config": "f.yaml", "version": 1}
+                told = {"node": node.name, "pid": node.pid, "config": "f.yaml"}
+                told["version"] = node.version
             case "whereis":
                 told = node.find(arguments["name"]).row()
             case "tree":

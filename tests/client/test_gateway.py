@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 from otpy import Node, connect
-from otpy.errors import CallTimeout, NodeNotFound, OtpyError, ProcessDown, SupervisorError
+from otpy.errors import (
+    CallTimeout,
+    NodeNotFound,
+    OtpyError,
+    ProcessDown,
+    ProtocolError,
+    SupervisorError,
+)
 from tests.client.fake_node import FakeNode
 from tests.client.in_threads import Background, arrived, wait_for_kept
 
@@ -65,6 +72,12 @@ def test_an_order_that_was_not_given_yet_waits_for_the_next_gateway(
     outcome = order.result()
     # It may have been written before the client saw that the gateway was gone.
     assert outcome.id == "w" if not isinstance(outcome, OtpyError) else outcome.args
+
+
+def test_a_node_of_another_version_is_named(fake: FakeNode) -> None:
+    fake.version = 1
+    with pytest.raises(ProtocolError, match=r"speaks version 1 .*, this client version 2; both"):
+        connect("fake")
 
 
 def test_a_question_has_a_timeout(fake: FakeNode, node: Node) -> None:

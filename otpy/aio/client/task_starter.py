@@ -39,6 +39,10 @@ class ClientTaskStarter(LinkResolver, abc.ABC):
         self._task_links.add(link)
         return PidRef(self, link)
 
+    async def hire(self, supervisor: str, shutdown: float, *, tied: bool) -> PidRef:
+        """Start a task process, by its former name; `otpy.tasks` is what to use (deprecated)."""
+        return await self._start_task(supervisor, shutdown, linked=tied)
+
     async def _terminate_children(self, supervisor: str, ids: list[str]) -> None:
         """Stop children; those that have ended, with their supervisor or alone, are no mistake."""
         with contextlib.suppress(NoProcess, ProcessDown):
