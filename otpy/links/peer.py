@@ -80,12 +80,9 @@ class PeerProtocol(LinkProtocol):
         if isinstance(message, ShmOffer):
             shm.accept_offer(message)
             return []
-        body = shm.body(message)
-        try:
-            span = self._decoded(body)
-        finally:
-            shm.free(message)
-        return self._noted(span)
+        with shm.body(message, _nobody_waits) as body:
+            answer = self._decoded(body)
+        return self._noted(answer)
 
     def _decoded(self, body: Content) -> Message:
         try:
@@ -95,6 +92,10 @@ class PeerProtocol(LinkProtocol):
             return Reply(number, value) if kind == _REPLY else _rarer(kind, number, value)
         except (struct.error, TypeError, ValueError, AssertionError) as error:
             raise ProtocolError(f"not a message of a worker: {error}") from None
+
+
+def _nobody_waits() -> None:
+    """A server never waits for room: then its answer goes by the pipe."""
 
 
 def _rarer(kind: int, number: int, value: object) -> Message:

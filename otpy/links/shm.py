@@ -11,6 +11,7 @@ import contextlib
 import mmap
 import os
 import threading
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from otpy.errors import ProtocolError
@@ -193,8 +194,13 @@ class RingReader:
         self._memory, self._found = _Memory(shared), offer
         self._memory.words[_FOUND] = 1
 
-    def body(self, span: ShmBody) -> memoryview:
-        """Return a body where it lies. It is gone once it was given back by `free`.
+    @contextlib.contextmanager
+    def body(self, span: ShmBody, on_space: Callable[[], object]) -> Iterator[memoryview]:
+        """Lend a body where it lies; after the block its place is free.
+
+        Args:
+            span: Where it lies.
+            on_space: Called after the block if the other end waits for so much room.
 
         Raises:
             ProtocolError: Nothing can lie there.
@@ -203,16 +209,19 @@ class RingReader:
         if self._memory is None or not 0 <= span.size <= CAPACITY - start:
             raise ProtocolError(f"nothing lies at {span}")
         raise_mmap_threshold(max(span.size, _MANY_SMALL))
-        return self._memory.content[start : start + span.size]
+        try:
+            yield self._memory.content[start : start + span.size]
+        finally:
+            if self._free(self._memory, span):
+                on_space()
 
-    def free(self, span: ShmBody) -> bool:
-        """Free the place of a body; True if the other end is to be told that there is room."""
-        assert self._memory is not None
-        words = self._memory.words
-        self._memory.give_back(span)
-        self._memory.settle()  # the other end may write there as soon as it is told
+    def _free(self, memory: _Memory, span: ShmBody) -> bool:
+        """Free the place of a body; return whether the other end waits for so much room."""
+        words = memory.words
+        memory.give_back(span)
+        memory.settle()  # the other end may write there as soon as it is told
         words[_READ] = read = end_of(span)
-        self._memory.settle()
+        memory.settle()
         wanted = words[_WANTED]
         if not wanted or read < wanted:
             return False

@@ -3,6 +3,8 @@
 Most workers never send anything large: what it takes is imported by those that do.
 """
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from otpy.errors import ProtocolError
@@ -61,17 +63,14 @@ class ShmTransport:
             self._theirs = RingReader()
         self._theirs.accept_offer(offer)
 
-    def body(self, span: ShmBody) -> memoryview:
-        """Return a body where it lies, until it is given back by `free`.
+    def body(
+        self, span: ShmBody, on_space: Callable[[], object]
+    ) -> AbstractContextManager[memoryview]:
+        """Lend a body where it lies, for the time of a block; as `RingReader.body`.
 
         Raises:
             ProtocolError: Nothing can lie there.
         """
         if self._theirs is None:
             raise ProtocolError("something was written where nothing was offered")
-        return self._theirs.body(span)
-
-    def free(self, span: ShmBody) -> bool:
-        """Free the place of a body; True if the other end is to be told that there is room."""
-        assert self._theirs is not None
-        return self._theirs.free(span)
+        return self._theirs.body(span, on_space)

@@ -40,7 +40,12 @@ class Ends:
 
     def __init__(self) -> None:
         self.ours, self.theirs = RingWriter(), RingReader()
+        self.spaces = 0
         self.theirs.accept_offer(self.offer())
+
+    def has_space(self) -> None:
+        """Count how often this end is told that there is room."""
+        self.spaces += 1
 
     def offer(self) -> ShmOffer:
         """Send what is large until there is an offer with it."""
@@ -65,10 +70,8 @@ class Ends:
 
     def read(self, span: ShmBody) -> Any:
         """Read a value and give its place back."""
-        try:
-            return value_of(self.theirs.body(span))
-        finally:
-            self.theirs.free(span)
+        with self.theirs.body(span, self.has_space) as body:
+            return value_of(body)
 
 
 @pytest.fixture
@@ -180,8 +183,9 @@ def test_who_waits_for_room_is_told_once(ends: Ends) -> None:
         span.append(one)
     assert len(span) == 3
     assert ends.ours.request_space(framed(value))
-    ends.theirs.body(span[0])
-    assert [ends.theirs.free(one) for one in span].count(True) == 1
+    for one in span:
+        ends.read(one)
+    assert ends.spaces == 1
     assert not ends.ours.request_space(framed(value))
     assert ends.write(value) is not None
 
@@ -223,14 +227,15 @@ def _refuse() -> None:
     "span", [ShmBody(-1, 10), ShmBody(0, CAPACITY + 1), ShmBody(CAPACITY - 64, 65), ShmBody(0, -1)]
 )
 def test_nothing_is_read_outside(ends: Ends, span: ShmBody) -> None:
-    assert len(ends.theirs.body(ShmBody(0, CAPACITY))) == CAPACITY
+    with ends.theirs.body(ShmBody(0, CAPACITY), ends.has_space) as body:
+        assert len(body) == CAPACITY
     with pytest.raises(ProtocolError, match="nothing lies"):
-        ends.theirs.body(span)
+        ends.read(span)
 
 
 def test_nothing_is_read_before_an_offer() -> None:
     with pytest.raises(ProtocolError, match="nothing lies"):
-        RingReader().body(ShmBody(0, 10))
+        RingReader().body(ShmBody(0, 10), print).__enter__()
 
 
 def test_an_offer_is_made_until_it_is_taken_up_and_taken_up_once() -> None:
@@ -246,7 +251,8 @@ def test_an_offer_is_made_until_it_is_taken_up_and_taken_up_once() -> None:
     assert isinstance(frame, bytes)
     theirs.accept_offer(ShmOffer(*told(first)))  # the descriptor has gone by now
     span = ShmBody(*told(frame))
-    assert value_of(theirs.body(span)) == bytes(1 << 17)
+    with theirs.body(span, print) as body:
+        assert value_of(body) == bytes(1 << 17)
 
 
 @pytest.mark.parametrize("wrong", ["pid", "descriptor", "inode", "pipe", "unsealed"])
@@ -279,7 +285,7 @@ def test_an_offer_that_cannot_be_taken_up_is_not(wrong: str) -> None:
     again = ours.write(some)
     assert isinstance(again, LargeFrame)  # by the pipe, as before
     with pytest.raises(ProtocolError):
-        theirs.body(ShmBody(0, 10))
+        theirs.body(ShmBody(0, 10), print).__enter__()
 
 
 def test_the_memory_cannot_be_cut_off() -> None:

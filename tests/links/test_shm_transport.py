@@ -60,8 +60,9 @@ class OtherEnd:
                 self._ring.accept_offer(ShmOffer(*value))
             if kind == peer.SHM_BODY:
                 span = ShmBody(*value)
-                yield kind, peer.peer_message(self._ring.body(span))[2]
-                self._ring.free(span)
+                with self._ring.body(span, bool) as content:
+                    value = peer.peer_message(content)[2]
+                yield kind, value
             else:
                 yield kind, value
 

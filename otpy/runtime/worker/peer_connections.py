@@ -77,12 +77,11 @@ class PeerLink(IncomingLink):
                 raise ProtocolError(f"not a message of a worker: kind {kind}")
 
     def _read_shm(self, shm: ShmTransport, span: ShmBody, ready: Queue) -> None:
-        body = shm.body(span)
-        try:
+        with shm.body(span, self._announce_space) as body:
             self._take(body, ready)
-        finally:
-            if shm.free(span):
-                self.outgoing.send(_ROOM)
+
+    def _announce_space(self) -> None:
+        self.outgoing.send(_ROOM)
 
 
 def _peer_framed(message: tuple[Any, ...]) -> Frame:
