@@ -108,7 +108,7 @@ class GatewayConnection(Connection[Answered]):
 
     def _close(self) -> None:
         self._sock.close()
-        close_all(self._protocol.take_leftovers())
+        close_all(self._protocol.take_unread_fds())
 
 
 def open_socket(name: str, path: str, deadline: float | None) -> socket.socket:
@@ -127,7 +127,7 @@ def open_socket(name: str, path: str, deadline: float | None) -> socket.socket:
             timeval = _TIMEVAL.pack(int(seconds), int(fraction * 1e6))
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)
         sock.connect(path)
-        refuse_stranger(sock, path)
+        refuse_other_program(sock, path)
     except OSError as error:
         sock.close()
         if error.errno in NO_ONE_LISTENS:
@@ -141,7 +141,7 @@ def open_socket(name: str, path: str, deadline: float | None) -> socket.socket:
     return sock
 
 
-def refuse_stranger(sock: socket.socket, path: str) -> None:
+def refuse_other_program(sock: socket.socket, path: str) -> None:
     """Refuse to talk to another user's process.
 
     The directory was looked at before; somebody may have put another in its place since.

@@ -88,7 +88,7 @@ class GatewayProtocol:
             raise ProtocolError(f"an answer came with {len(self._fds)} descriptors, not {count}")
         return tuple([self._fds.popleft() for _ in range(count)])
 
-    def take_leftovers(self) -> tuple[Descriptor, ...]:
+    def take_unread_fds(self) -> tuple[Descriptor, ...]:
         """Hand over the descriptors of answers that never came whole, to be closed."""
         unread = tuple(self._fds)
         self._fds.clear()

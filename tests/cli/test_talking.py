@@ -59,16 +59,18 @@ def test_a_crash_is_told_with_its_reason(otpy: Run) -> None:
 
 
 @pytest.fixture
-def stopped_door(otpy: Run) -> Iterator[psutil.Process]:
+def stopped_mailroom(otpy: Run) -> Iterator[psutil.Process]:
     """A server that does nothing any more, but is there."""
-    door = psutil.Process(int(otpy("pid", "mailroom").out))
+    mailroom = psutil.Process(int(otpy("pid", "mailroom").out))
     otpy("kill", "mailroom", "STOP")
-    yield door
-    door.send_signal(signal.SIGCONT)
+    yield mailroom
+    mailroom.send_signal(signal.SIGCONT)
 
 
-def test_no_answer_in_time_is_told_with_what_to_do(otpy: Run, stopped_door: psutil.Process) -> None:
-    assert stopped_door.is_running()
+def test_no_answer_in_time_is_told_with_what_to_do(
+    otpy: Run, stopped_mailroom: psutil.Process
+) -> None:
+    assert stopped_mailroom.is_running()
     assert otpy("call", "mailroom", "sent", "--timeout", "0.2").complaint == (
         "'mailroom' did not answer within 0.2 s; "
         "nobody knows whether it ran; --timeout gives it longer"

@@ -245,7 +245,7 @@ class Giver(GenServer):
         return told(lambda: otpy.call(name, "echo", [bytes(size), Unpicklable()]))
 
     @call
-    def shelves_in_a_fork(self) -> list[str]:
+    def shm_in_a_fork(self) -> list[str]:
         """Return what a forked process has of the memory."""
         read, write = os.pipe()
         pid = os.fork()

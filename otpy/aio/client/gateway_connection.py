@@ -6,7 +6,12 @@ import socket
 from typing import Any, Final
 
 from otpy.aio.links.connection import Connection
-from otpy.client.gateway_connection import NO_ONE_LISTENS, READ_BYTES, Answered, refuse_stranger
+from otpy.client.gateway_connection import (
+    NO_ONE_LISTENS,
+    READ_BYTES,
+    Answered,
+    refuse_other_program,
+)
 from otpy.client.protocol import GatewayProtocol
 from otpy.client.running_nodes import not_running
 from otpy.errors import NodeNotFound, ProtocolError, RuntimeDirError
@@ -80,7 +85,7 @@ class GatewayConnection(Connection[Answered]):
 
     def _close(self) -> None:
         self._sock.close()
-        close_all(self._protocol.take_leftovers())
+        close_all(self._protocol.take_unread_fds())
 
 
 async def open_socket(name: str, path: str, deadline: float | None) -> socket.socket:  # noqa: ARG001  # the twin's
@@ -99,7 +104,7 @@ async def open_socket(name: str, path: str, deadline: float | None) -> socket.so
                 # The backlog is full, and nothing tells when it is not (unix(7), EAGAIN).
                 await asyncio.sleep(_BACKLOG_S)
             else:
-                refuse_stranger(sock, path)
+                refuse_other_program(sock, path)
                 return sock
     except OSError as error:
         sock.close()

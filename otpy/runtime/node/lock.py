@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Final
 
 from otpy.errors import NodeAlreadyRunning
-from otpy.runtime.node.orphans import end_orphans, mark
+from otpy.runtime.node.orphans import end_orphans, tag_environment
 from otpy.system.claim import Claim
 from otpy.system.descriptor import Descriptor
 from otpy.system.nodedir import NodeDir
@@ -52,7 +52,7 @@ def acquire(directory: NodeDir, claim: Claim) -> Descriptor:
             if not _is_there(lock, directory):
                 lock.close()
                 lock = _open(directory)
-        mark(directory.path)
+        tag_environment(directory.path)
     except BaseException:
         if not lock.closed:
             lock.close()

@@ -23,7 +23,7 @@ _ALL_S: Final = 10.0
 _NODE: Final = "node:"
 
 
-def mark(folder: Path) -> None:
+def tag_environment(folder: Path) -> None:
     """Mark this process, and every one below it, as the node's of a folder."""
     mark_node(_word(folder))
 

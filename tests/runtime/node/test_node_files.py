@@ -108,7 +108,7 @@ def node(nodes: Nodes) -> NodeUnderTest:
 
 
 @pytest.fixture(autouse=True)
-def no_leftovers(nodes: Nodes) -> Iterator[None]:
+def nothing_left(nodes: Nodes) -> Iterator[None]:
     """Remove what a test has moved out of the way."""
     yield
     others = [path for path in nodes.place.iterdir() if path.name != "app"]

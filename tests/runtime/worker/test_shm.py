@@ -34,7 +34,7 @@ def node(nodes: Nodes) -> NodeUnderTest:
     return nodes.run(TREE)
 
 
-def open_shelves(node: NodeUnderTest) -> None:
+def open_shm(node: NodeUnderTest) -> None:
     """Have the giver and the taker use the memory from here on."""
     assert node.call("giver", "pass_each", "taker", "bytes", MIB, 3) == 3
     assert len(shm_maps(node.pids()["giver"])) == 2
@@ -59,7 +59,7 @@ def test_every_kind_of_value_comes_back_as_it_was(node: NodeUnderTest, kind: str
 
 @pytest.mark.parametrize("size", LIMITS)
 def test_values_around_the_limits_come_back_as_they_were(node: NodeUnderTest, size: int) -> None:
-    open_shelves(node)
+    open_shm(node)
     for kind in ("bytes", "mixture"):
         assert node.call("giver", "pass_each", "taker", kind, size, 3) == 3
 
@@ -117,7 +117,7 @@ def test_many_tasks_send_what_is_large(node: NodeUnderTest) -> None:
 def test_a_sender_waits_for_room_within_its_timeout(
     node: NodeUnderTest, size: int, most: int
 ) -> None:
-    open_shelves(node)
+    open_shm(node)
     fifo = hold(node)
     assert node.call("giver", "fill", "taker", size, 0.2) == most
     for _ in range(3):
@@ -133,7 +133,7 @@ def test_a_sender_waits_for_room_within_its_timeout(
 
 
 def test_who_waits_for_room_may_be_interrupted(node: NodeUnderTest) -> None:
-    open_shelves(node)
+    open_shm(node)
     fifo = hold(node)
     assert node.call("giver", "fill", "taker", MIB, 0.1) == 3
     for _ in range(3):
@@ -147,7 +147,7 @@ def test_who_waits_for_room_may_be_interrupted(node: NodeUnderTest) -> None:
 
 @pytest.mark.parametrize("size", [MIB, 5 * MIB])
 def test_who_waits_for_room_hears_of_the_takers_death(node: NodeUnderTest, size: int) -> None:
-    open_shelves(node)
+    open_shm(node)
     hold(node)
     node.call("giver", "fill", "taker", size, 0.1)
     waits = ask(node, "giver", "call_one", "taker", size, None)
@@ -179,7 +179,7 @@ def test_whoever_is_killed_in_the_middle_of_a_stream_harms_nobody(
 
 
 def test_what_cannot_be_read_is_an_error_and_takes_no_room(node: NodeUnderTest) -> None:
-    open_shelves(node)
+    open_shm(node)
     for _ in range(20):
         name, text = node.call("giver", "unreadable", "taker", MIB)
         assert (name, "Local" in text) == ("NotSendable", True)
@@ -199,7 +199,7 @@ def test_who_sends_nothing_large_or_only_once_has_none(node: NodeUnderTest) -> N
 
 
 def test_memory_and_descriptors_are_bounded_and_go_with_the_link(node: NodeUnderTest) -> None:
-    open_shelves(node)
+    open_shm(node)
     giver, taker = node.pids()["giver"], node.pids()["taker"]
     assert node.call("giver", "stream", "taker", [MIB], 50) is True
     memory, fds = {pid: resident(pid) for pid in (giver, taker)}, len(descriptors(giver))
@@ -209,13 +209,13 @@ def test_memory_and_descriptors_are_bounded_and_go_with_the_link(node: NodeUnder
         assert len(shm_maps(pid)) == 2
     for _ in range(5):
         node.recover("taker")
-        open_shelves(node)
+        open_shm(node)
     assert len(descriptors(giver)) <= fds
 
 
 def test_a_forked_process_has_none(node: NodeUnderTest) -> None:
-    open_shelves(node)
-    assert node.call("giver", "shelves_in_a_fork") == ["0", "2"]
+    open_shm(node)
+    assert node.call("giver", "shm_in_a_fork") == ["0", "2"]
     assert node.call("giver", "pass_each", "taker", "bytes", MIB, 5) == 5
 
 
