@@ -10,6 +10,7 @@ exit; what that orphans falls to the nearest ancestor that is a subreaper (PR_SE
 which the parent has to be. It is told their pids once they are its children.
 """
 
+import contextlib
 import errno
 import os
 import resource
@@ -188,14 +189,16 @@ class ForkServer:
         die_with(self._parent)
         # Shared with the process in between, so that what it forked is known even if it is killed.
         answer = memoryview(mmap(-1, _BYTES)).cast("i")
-        with Socket(requests, MESSAGES) as socket:
+        # A parent that has gone with an answer unread resets the connection.
+        with Socket(requests, MESSAGES) as socket, contextlib.suppress(ConnectionError):
             socket.setblocking(True)
             while True:
                 request, fds = recv_fds(socket, _BYTES, most=_FDS * MOST)
                 if not request:
-                    return 0  # the parent has gone
+                    break
                 self._serve(request, fds, answer)
                 socket.send(answer[: 1 + _count(answer)])
+        return 0
 
     def _serve(self, request: bytes, fds: tuple[Descriptor, ...], answer: memoryview) -> None:
         answer[:] = memoryview(bytes(_BYTES)).cast("i")

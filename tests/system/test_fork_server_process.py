@@ -12,7 +12,7 @@ import pytest
 from tests.support.processes import await_end
 
 _HEAD = """
-import os, resource, signal, sys, time
+import os, resource, select, signal, sys, time
 from otpy.system import fork_server
 from otpy.system.descriptor import close_all, pipe
 from otpy.system.fork_server import ForkServer, ServerGone
@@ -84,6 +84,7 @@ def run(script: str) -> str:
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
+    assert not done.stderr
     return done.stdout
 
 
@@ -225,6 +226,19 @@ server.end()
 wanted = 1
 assert len(fork(server, 2)[0]) == 1
 """)
+
+
+def test_a_parent_that_goes_in_the_midst_is_no_fault() -> None:
+    out = run("""
+fork(server, 1)
+kept.append(order(server, 1))
+wait = select.poll()
+wait.register(server._socket, select.POLLIN)
+wait.poll()
+print(server.pid, flush=True)
+os._exit(0)  # without a look at the answer
+""")
+    assert await_end(int(out))
 
 
 def test_it_does_not_outlive_its_parent() -> None:
