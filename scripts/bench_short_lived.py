@@ -153,7 +153,7 @@ def measure(children: int) -> list[Row]:
             f"{name}, after {comings.count} children",
             "MiB",
             last[name] / 1024,
-            1 + _AT_MOST_MORE_KIB / first[name],
+            round(1 + _AT_MOST_MORE_KIB / first[name], 2),
             first[name] / 1024,
         )
         for name in first
