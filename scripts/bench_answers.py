@@ -56,7 +56,7 @@ def running() -> Iterator[None]:
 
 
 def worker(seed: int) -> list[str]:
-    """Have a worker ask."""
+    """Ask by a worker."""
     with otpy.connect(_NAME) as node:
         mistakes: list[str] = node["asker"].call("ask", seed, timeout=_TIMEOUT_S)
     return mistakes

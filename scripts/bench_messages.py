@@ -130,7 +130,7 @@ def measure_one_client(effort: Effort, node: Otpy, where: str) -> Figures:
 
 
 def measure_crowd(effort: Effort, node: Otpy, where: str) -> Figures:
-    """Let several processes call at the same time."""
+    """Call from several processes at the same time."""
     with BarePipe(_CLIENTS) as pipe, ExitStack() as stack:
         crowds = []
         for talker, connect in (

@@ -25,7 +25,7 @@ CRASH: Final = "error: ZeroDivisionError"
 
 
 def demonstrate(file: Path, private: Path, say: Say) -> None:
-    """Run the tree in `file` with its sockets in the directory `private`, and tell the story.
+    """Run the tree in `file` with its sockets in the directory `private`, and return the story.
 
     Raises:
         Failed: A step does not hold.
@@ -77,7 +77,7 @@ class Story:
         self._number = 1
 
     def tell(self) -> None:
-        """Tell all of it.
+        """Print all of it.
 
         Raises:
             Failed: A step does not hold.

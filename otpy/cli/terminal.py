@@ -65,7 +65,7 @@ class Terminal:
         return bool(output.poll(max(deadline - time.monotonic(), 0) * 1000))
 
     def _read(self) -> bool:
-        """Note what it has printed; tell whether there may be more."""
+        """Note what it has printed; return whether there may be more."""
         data = os.read(self._output, 1 << 16)
         *lines, self._rest = (self._rest + data).split(b"\n")
         self._lines.extend(line.decode(errors="replace") for line in lines)

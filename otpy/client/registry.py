@@ -31,7 +31,7 @@ def lookup(node: Asker[Ref], key: object, timeout: float | None) -> list[Registe
 
 
 def dispatch(node: Asker[Ref], key: object, message: object, timeout: float | None) -> int:
-    """Send `message` to the `handle_info` of all registered under `key`; tell how many got it."""
+    """Send `message` to the `handle_info` of all registered under `key`; return how many got it."""
     data = ClientProtocol().info(message)
     entries = _entries(node, key, timeout)
     return sum([node[e.address[0]]._post(e.address[1], data, timeout) for e in entries])

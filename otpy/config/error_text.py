@@ -69,7 +69,7 @@ def _mistake(detail: ErrorDetails, written: ScalarTexts, kind: str | None) -> Mi
 
 
 def _without_kinds(loc: Loc, kind: str | None) -> tuple[Loc, str | None]:
-    """Take out the kind that pydantic puts after a child's index, and tell the last of them."""
+    """Take out the kind that pydantic puts after a child's index, and return the last of them."""
     if kind:
         loc = loc[1:]
     at: list[object] = []

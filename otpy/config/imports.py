@@ -37,7 +37,7 @@ class _Use:
 
 
 def check(tree: rules.Mapping) -> Iterator[Mistake]:
-    """Import each module that `tree` names once, in its order, and tell what is wrong."""
+    """Import each module that `tree` names once, in its order, and return what is wrong."""
     modules: dict[str, list[_Use]] = {}
     for use in _uses(tree):
         modules.setdefault(use.module, []).append(use)

@@ -140,7 +140,7 @@ def _read_some(descriptor: int) -> bytes | None:
 
 
 def _end(process: "subprocess.Popen[bytes]") -> ExitReason:
-    """End the process and its group, and tell how it ended."""
+    """End the process and its group, and return how it ended."""
     for kill in (os.killpg, os.kill):
         with contextlib.suppress(ProcessLookupError):  # it has no group yet
             kill(process.pid, signal.SIGKILL)

@@ -19,7 +19,7 @@ class Catalogue(GenServer):
 
     @call
     def take(self, item: str, amount: int = 1) -> int:
-        """Take some out, and tell how many are left."""
+        """Take some out, and return how many are left."""
         if self.stock.get(item, 0) < amount:
             raise Refused(f"only {self.stock.get(item, 0)} {item} left")
         self.stock[item] -= amount

@@ -95,7 +95,7 @@ class Directory:
                 self._take_name(child.start.name, Address(below, 0))
 
     def apply(self, event: Event) -> list[Ended]:
-        """Note what happened; tell which processes have ended by it."""
+        """Note what happened; return which processes have ended by it."""
         match event:
             case ChildrenDeclared(children=children):
                 self._declare(event.path, children)

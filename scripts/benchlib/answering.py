@@ -45,7 +45,7 @@ class Asker(otpy.GenServer):
 
     @otpy.call
     def ask(self, seed: int) -> list[str]:
-        """Ask a batch of questions; tell what is wrong with the answers."""
+        """Ask a batch of questions; return what is wrong with the answers."""
         asked = questions(seed)
         pending = [otpy.send_request("answerer", ("give", *each), timeout=None) for each in asked]
         return [mistake(*both) for both in zip(asked, map(_outcome, pending), strict=True)]

@@ -20,7 +20,7 @@ class Tally(otpy.GenServer):
 
     @otpy.call
     def increment(self, amount: int) -> int:
-        """Count, and tell how far."""
+        """Count, and return how far."""
         self.count += amount
         return self.count
 
@@ -41,7 +41,7 @@ class Tally(otpy.GenServer):
 
     @otpy.cast
     def take(self, value: object) -> None:
-        """Have a large value."""
+        """Build a large value."""
 
 
 class Customer(otpy.GenServer):

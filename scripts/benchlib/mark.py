@@ -12,7 +12,7 @@ import time
 
 
 def mark(fifo: str) -> None:
-    """Say in `fifo` that this process runs now: the first line of a worker's init."""
+    """Write into `fifo` that this process runs now: the first line of a worker's init."""
     now = time.monotonic_ns()
     fd = os.open(fifo, os.O_WRONLY)
     os.write(fd, b"%d %d\n" % (os.getpid(), now))

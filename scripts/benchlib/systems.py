@@ -37,7 +37,7 @@ class System:
 
     @abstractmethod
     def prepare(self, folder: Path) -> Sequence[str | Path]:
-        """Write what it needs into `folder`; tell the command that starts it."""
+        """Write what it needs into `folder`; return the command that starts it."""
 
     @property
     def pid(self) -> int:
@@ -78,7 +78,7 @@ class System:
         return environment
 
     def kill_all(self) -> float:
-        """SIGKILL all workers at once; tell the milliseconds until the last is back."""
+        """SIGKILL all workers at once; return the milliseconds until the last is back."""
         began = time.monotonic_ns()
         for worker in self.workers:
             os.kill(worker.pid, signal.SIGKILL)
@@ -118,7 +118,7 @@ class System:
         shutil.rmtree(self._folder)
 
     def stop(self, process: "subprocess.Popen[bytes]") -> None:
-        """Have it end."""
+        """End it."""
         process.terminate()
         try:
             process.wait(_STOP_S)

@@ -199,7 +199,7 @@ class Crowd:
         self.pids = [talker.pid, *(process.pid or 0 for process in self._processes)]
 
     def rate(self, calls: int) -> float:
-        """Have every client do `calls` calls; tell how many there were per second together."""
+        """Make every client do `calls` calls; return how many there were per second together."""
         for pipe in self._pipes:
             pipe.send(calls)
         times: list[tuple[float, float]] = [pipe.recv() for pipe in self._pipes]

@@ -145,7 +145,7 @@ class Clients:
         ]
 
     def start(self) -> None:
-        """Let them begin."""
+        """Start them."""
         for thread in self._threads:
             thread.start()
 

@@ -30,7 +30,7 @@ class Process:
 
 
 def become_subreaper() -> None:
-    """Have what a killed node leaves behind fall to this process, where it can be seen."""
+    """Become the parent of what a killed node leaves behind, so that it can be seen."""
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 

@@ -62,7 +62,7 @@ class Progress:
         self._tally, self._next = tally, _TELL_EVERY
 
     def tell(self, kills: int) -> None:
-        """Say it if it is time to."""
+        """Print it if it is time to."""
         if kills >= self._next:
             self._next = kills - kills % _TELL_EVERY + _TELL_EVERY
             sys.stderr.write(f"... {kills} kills, {len(self._tally.violations)} violations\n")

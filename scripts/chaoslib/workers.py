@@ -102,7 +102,7 @@ class Relay(Server):
 
     @call
     def work_out(self, one: int, two: int) -> list[Any]:
-        """Have a task done, and return its result."""
+        """Run a task, and return its result."""
         return _told(lambda: tasks.await_(tasks.async_(add, one, two), timeout=20.0))
 
 

@@ -72,7 +72,7 @@ class Background:
         self._task = asyncio.ensure_future(outcome(function()))
 
     async def begun(self) -> None:
-        """Let it run until it waits."""
+        """Run it until it waits."""
         await asyncio.sleep(0)
 
     async def result(self) -> Any:

@@ -54,7 +54,7 @@ def title(process: psutil.Process) -> str:
 
 @contextmanager
 def private_directory() -> Iterator[Path]:
-    """Have a directory for sockets that nobody else knows of; short, as their paths must be."""
+    """Make a directory for sockets of this test alone; its path is short, as theirs must be."""
     with (
         tempfile.TemporaryDirectory(prefix="otpy-", dir="/tmp") as path,
         only_directory(Path(path)),

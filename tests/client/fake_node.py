@@ -185,7 +185,7 @@ while True:
 
 @contextlib.contextmanager
 def other_program_at(path: Path) -> Iterator["subprocess.Popen[str]"]:
-    """Have the user nobody listen at `path`, and print what he is told. Only root can do that."""
+    """Listen at `path` as the user nobody, and print what arrives. Only root can do that."""
     path.unlink(missing_ok=True)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
@@ -242,7 +242,7 @@ class FakeNode:
         self._generation = None
 
     def hold(self, operation: str) -> "Held":
-        """Let requests of this operation arrive, and answer none until told to."""
+        """Accept requests of this operation, and answer none until told to."""
         self.held[operation] = held = Held()
         return held
 

@@ -21,7 +21,7 @@ def dynamic(template: ChildSpec | None = None) -> Machine:
 
 
 def run_through(machine: Machine, request: StartChild | StartCopy) -> tuple[str, int]:
-    """Start a child that ends at once; tell its id and number."""
+    """Start a child that ends at once; return its id and number."""
     start = machine.ask(1, request)[-1]
     assert isinstance(start, Start)
     machine.started(start.spec.id)

@@ -334,7 +334,7 @@ class AnySupervisor(RuleBasedStateMachine):
             assert not self.state.ending or seen is not Availability.STARTING
 
     def teardown(self) -> None:
-        """Let the world answer all that is outstanding: then it comes to rest."""
+        """Answer all that is outstanding: then it comes to rest."""
         for _ in range(200):
             if self.starting:
                 self.start_is_settled("up", Normal())

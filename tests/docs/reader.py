@@ -144,7 +144,7 @@ class Reader:
         self._forget_modules()
 
     def _forget_modules(self) -> None:
-        """Have the page's own modules imported anew."""
+        """Forget the page's own modules, to be imported anew."""
         for name in set(sys.modules) - self._known:
             file = getattr(sys.modules[name], "__file__", None)
             if file is not None and Path(file).is_relative_to(self._folder):

@@ -67,7 +67,7 @@ class OtherEnd:
                 yield kind, value
 
     def values(self) -> list[Any]:
-        """Read all that was sent, and tell what was to be told."""
+        """Read all that was sent, and return what was to be told."""
         return [value for kind, value in self.messages() if kind != peer.SHM_OFFER]
 
 

@@ -62,7 +62,7 @@ class Faulty:
         self.pids = self.node.pids()
 
     def refuse(self, path: str, call: str, code: str) -> None:
-        """Have a call fail from now on, in the process at a path."""
+        """Make a call fail from now on, in the process at a path."""
         self.hits.unlink(missing_ok=True)
         pid = self.node.pid if path == "@node" else self.node.pids()[path]
         _replace(self.file, f"{pid} {call} {code}\n")
@@ -75,7 +75,7 @@ class Faulty:
         return self.hits.read_text().splitlines() if self.hits.exists() else []
 
     def permit(self) -> None:
-        """Have all calls succeed again."""
+        """Make all calls succeed again."""
         _replace(self.file, "")
 
 

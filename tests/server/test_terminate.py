@@ -22,7 +22,7 @@ def contract(nodes: Nodes, server: str) -> NodeUnderTest:
 
 
 def ended(node: NodeUnderTest) -> str:
-    """Wait for the end; tell the reason."""
+    """Wait for the end; return the reason."""
     return node.next(ChildEnded, path="a").reason
 
 

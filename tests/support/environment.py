@@ -11,7 +11,7 @@ ROOT: Final = Path(__file__).parents[2]
 
 
 def use_this_checkout() -> None:
-    """Let every process that the tests start import the otpy of this checkout.
+    """Make every process that the tests start import the otpy of this checkout.
 
     pytest puts the checkout first for the tests themselves; without this a node would import the
     otpy that is installed.
@@ -22,7 +22,7 @@ def use_this_checkout() -> None:
 
 
 def compile_once() -> None:
-    """Let Python keep what it compiles, whatever the environment asks for.
+    """Make Python keep what it compiles, whatever the environment asks for.
 
     Hundreds of processes import the same files, and compiling them would be most of their work.
     """

@@ -43,7 +43,7 @@ class Tangled(GenServer):
 
 
 def add_handlers() -> None:
-    """Have the supervisors and the workers of this process serve them."""
+    """Add them to what supervisors and workers of this process serve."""
     from otpy.runtime.supervisor import sys_requests
     from otpy.runtime.supervisor.child import Child
     from otpy.runtime.worker import introspection

@@ -46,7 +46,7 @@ class _Thread:
         self._thread.start()
 
     def advance(self, steps: int) -> int:
-        """Let it run so many steps; return how many it did not need."""
+        """Run so many steps of it; return how many it did not need."""
         if self.over:
             return steps
         self._granted = steps

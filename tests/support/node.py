@@ -227,7 +227,7 @@ class NodeUnderTest:
         return self._err.read_text(errors="replace")
 
     def story(self) -> str:
-        """Tell everything that is known, for a failure's text."""
+        """Return everything that is known, for a failure's text."""
         self.read_events()
         events = "\n".join(f"  {event}" for event in self.events[-60:])
         return f"events:\n{events}\nstdout:\n{self.output[-4000:]}\nstderr:\n{self.errors[-4000:]}"
@@ -285,7 +285,7 @@ class NodeUnderTest:
         return self
 
     def kill(self, path: str, number: int = signal.SIGKILL) -> int:
-        """Signal the process at `path`, wherever it is; tell its pid."""
+        """Signal the process at `path`, wherever it is; return its pid."""
         pid = self.pid if path == "@node" else self.pids()[path]
         os.kill(pid, number)
         return pid
@@ -301,7 +301,7 @@ class NodeUnderTest:
         self.process.send_signal(number)
 
     def wait(self) -> int:
-        """Wait until the node has ended; tell its exit status."""
+        """Wait until the node has ended; return its exit status."""
         if not await_end(self.pid):
             raise AssertionError(f"the node did not end\n{self.story()}")
         self.disconnect()
@@ -309,7 +309,7 @@ class NodeUnderTest:
         return self.process.wait()
 
     def stop(self) -> int:
-        """Stop the node in order; tell its exit status."""
+        """Stop the node in order; return its exit status."""
         self.send(signal.SIGTERM)
         return self.wait()
 
@@ -320,7 +320,7 @@ class NodeUnderTest:
             self._client = None
 
     def close(self) -> None:
-        """Give back what the test process held for it."""
+        """Release what the test process held for it."""
         self.disconnect()
         self.changes.close()
         os.close(self._pidfd)
@@ -364,7 +364,7 @@ class Nodes:
 
     @contextlib.contextmanager
     def command(self, tree: str | Path) -> Iterator[tuple[str, list[str], int]]:
-        """Give a node's name, what starts it, and the descriptor that is to be passed on."""
+        """Return a node's name, what starts it, and the descriptor that is to be passed on."""
         path = tree if isinstance(tree, Path) else self.write(tree)
         config = load(path, check_imports=False)
         fd = os.memfd_create("otpy-tree")
@@ -434,7 +434,7 @@ class Nodes:
             assert not left, f"{folder} still holds {left}"
 
     def stories(self) -> str:
-        """Tell everything that is known of all nodes, for a failure's text."""
+        """Return everything that is known of all nodes, for a failure's text."""
         return "\n".join(f"{node.name}: {node.story()}" for node in self.all)
 
     def destroy(self) -> None:
@@ -455,7 +455,7 @@ class Nodes:
 
 @contextlib.contextmanager
 def private_nodes(monkeypatch: Any, failed: Callable[[], bool]) -> Iterator[Nodes]:
-    """Give a test its nodes; afterwards nothing may be left of them, unless it failed anyway."""
+    """Yield a test's nodes; afterwards nothing may be left of them, unless it failed anyway."""
     nodes = Nodes(monkeypatch)
     try:
         with reported("nodes", nodes.stories):

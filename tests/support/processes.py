@@ -20,7 +20,7 @@ _PR_SET_CHILD_SUBREAPER: Final = 36
 
 
 def become_subreaper() -> None:
-    """Have what a killed node leaves behind fall to this process, where it can be seen."""
+    """Become the parent of what a killed node leaves behind, so that it can be seen."""
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
@@ -97,7 +97,7 @@ def reap_adopted(known: Iterable[int]) -> list[int]:
 
 
 def await_end(pid: int, deadline: float | None = None) -> bool:
-    """Wait until a process has ended; tell whether it did by `deadline`, a monotonic time."""
+    """Wait until a process has ended; return whether it did by `deadline`, a monotonic time."""
     until = time.monotonic() + DEADLINE_S if deadline is None else deadline
     try:
         pidfd = os.pidfd_open(pid)

@@ -107,7 +107,7 @@ class RawLink:
             os.close(fd)
 
     def send(self, data: bytes) -> bool:
-        """Send bytes as they are; tell whether the other end was there for all of them."""
+        """Send bytes as they are; return whether the other end was there for all of them."""
         try:
             while data:
                 data = data[os.write(self.write, data) :]

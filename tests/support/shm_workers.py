@@ -42,7 +42,7 @@ def value_of(kind: str, size: int, seed: int = 0) -> Any:
 
 
 def checksum(value: Any) -> int:
-    """Tell two values apart."""
+    """Return a checksum that differs for two values."""
     return zlib.crc32(value if isinstance(value, bytes) else pickle.dumps(value, 5))
 
 
@@ -110,7 +110,7 @@ class Giver(GenServer):
 
     @call
     def pass_each(self, name: str, kind: str, size: int, times: int) -> int:
-        """Have a value come back so often; tell how often it was the same."""
+        """Send a value to and fro so often; return how often it was the same."""
         same = 0
         for seed in range(times):
             value = value_of(kind, size, seed)
@@ -120,7 +120,7 @@ class Giver(GenServer):
 
     @call
     def have_kept(self, name: str, kind: str, size: int, times: int) -> bool:
-        """Have different values kept; tell whether they still are what they were at the end."""
+        """Keep different values; return whether they still are what they were at the end."""
         values = [value_of(kind, size, seed) for seed in range(times)]
         for value in values:
             otpy.call(name, "keep_as_it_is", value, timeout=None)
@@ -128,7 +128,7 @@ class Giver(GenServer):
 
     @call
     def stream(self, name: str, sizes: list[int], times: int) -> bool:
-        """Cast values of all these sizes in turn; tell whether they came as they were sent."""
+        """Cast values of all these sizes in turn; return whether they came as they were sent."""
         sent = []
         for number in range(times):
             value = value_of("bytes", sizes[number % len(sizes)], number)
@@ -138,7 +138,7 @@ class Giver(GenServer):
 
     @call
     def fill(self, name: str, size: int, seconds: float) -> int:
-        """Cast until no more is taken; tell how many were."""
+        """Cast until no more is taken; return how many were."""
         for number in range(1000):
             try:
                 otpy.cast(name, "take", number, value_of("bytes", size, number), timeout=seconds)
@@ -175,7 +175,7 @@ class Giver(GenServer):
 
     @call
     def ask_for_all(self, name: str, size: int, times: int) -> list[bool]:
-        """Have many large answers come before the first is looked at."""
+        """Request many large answers before the first is looked at."""
         pending = [
             otpy.send_request(name, "give", "bytes", size, seed, timeout=None)
             for seed in range(times)
@@ -200,7 +200,7 @@ class Giver(GenServer):
 
     @call
     def ask_threads(self, name: str, sizes: list[int], times: int) -> list[bool]:
-        """Have many threads of the server answer at the same time."""
+        """Answer by many threads of the server at the same time."""
         asked = [(sizes[seed % len(sizes)], seed) for seed in range(times)]
         pending = [
             otpy.send_request(name, "give by a thread", *each, timeout=None) for each in asked
@@ -212,7 +212,7 @@ class Giver(GenServer):
 
     @call
     def in_threads(self, name: str, sizes: list[int], threads: int, times: int) -> list[Any]:
-        """Call from many threads at the same time; tell what was wrong."""
+        """Call from many threads at the same time; return what was wrong."""
         wrong: list[Any] = []
 
         def run(number: int) -> None:
@@ -260,7 +260,7 @@ class Giver(GenServer):
 
     @call
     def use_up_descriptors(self, left: int) -> None:
-        """Have so many left, and no more."""
+        """Leave so many, and no more."""
         resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
         used = []
         with contextlib.suppress(OSError):
@@ -301,7 +301,7 @@ class AsyncGiver(GenServer):
 
     @call
     async def cancelled(self, name: str, size: int, times: int) -> int:
-        """Begin calls that are cancelled at once; tell what a later one says."""
+        """Begin calls that are cancelled at once; return what a later one says."""
         for seed in range(times):
             call_ = asyncio.create_task(aio.call(name, "echo", value_of("bytes", size, seed)))
             for _ in range(seed % 5):

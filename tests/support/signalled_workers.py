@@ -23,7 +23,7 @@ class Plain(GenServer):
 
     @call
     def forks(self) -> int:
-        """Fork a process that has no handler of its own; tell the signal that ends it."""
+        """Fork a process that has no handler of its own; return the signal that ends it."""
         pid = os.fork()
         if pid == 0:
             time.sleep(1000)

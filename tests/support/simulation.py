@@ -139,7 +139,7 @@ class World:
         self.settle()
 
     def end_worker(self, worker: Worker, word: str, reason: ExitReason) -> None:
-        """Let a worker end by itself: its terminate callback runs, trapping or not."""
+        """End a worker by itself: its terminate callback runs, trapping or not."""
         if not worker.stuck:
             self._terminate(worker, word)
             worker.stuck = worker.script.hangs
@@ -156,7 +156,7 @@ class World:
     # ---- time ----------------------------------------------------------------------------------
 
     def settle(self) -> None:
-        """Let everything happen until the tree is at rest; time passes only while it waits."""
+        """Run everything until the tree is at rest; time passes only while it waits."""
         while self._step():
             pass
 
@@ -269,7 +269,7 @@ class World:
             self.post(process.parent, Exited(process.id, process.incarnation, reason))
 
     def _abandon(self, supervisor: Supervisor) -> list[Entry]:
-        """Let all below a killed supervisor end: workers at once, supervisors in order."""
+        """End all below a killed supervisor: workers at once, supervisors in order."""
         with self._logged_apart() as log:
             for process in self._below(supervisor):
                 if isinstance(process, Supervisor):

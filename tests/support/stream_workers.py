@@ -35,7 +35,7 @@ STREAMS: dict[str, Callable[[], Any]] = {
 
 
 def break_streams(how: str) -> None:
-    """Have standard streams of no use."""
+    """Break the standard streams."""
     if how == "no descriptor":
         os.close(2)
     else:

@@ -44,7 +44,7 @@ def kill_itself(number: int = signal.SIGKILL) -> None:
 
 
 def hang(log: str, name: str = "task", how: str = "python") -> None:
-    """Say so, and never end."""
+    """Write so, and never end."""
     note(log, "hangs", name, os.getpid())
     if how == "c":
         sleep_in_c()

@@ -243,7 +243,7 @@ class Remote(GenServer):
 
 
 def fork(how: str) -> int:
-    """Start a process that never ends; tell its pid.
+    """Start a process that never ends; return its pid.
 
     ``plain`` forks one that holds every descriptor, ``setsid`` one in a session of its own,
     ``daemon`` one that nobody is the parent of, ``stubborn`` a daemon that ignores signals,

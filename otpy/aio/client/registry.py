@@ -32,7 +32,7 @@ async def lookup(node: Asker[Ref], key: object, timeout: float | None) -> list[R
 
 
 async def dispatch(node: Asker[Ref], key: object, message: object, timeout: float | None) -> int:
-    """Send `message` to the `handle_info` of all registered under `key`; tell how many got it."""
+    """Send `message` to the `handle_info` of all registered under `key`; return how many got it."""
     data = ClientProtocol().info(message)
     entries = await _entries(node, key, timeout)
     return sum(

@@ -132,7 +132,7 @@ class GatewayProcess:
         }
 
     def run(self) -> int:
-        """Serve until the node says otherwise or is gone; tell the exit status."""
+        """Serve until the node says otherwise or is gone; return the exit status."""
         self._node.attach(self._loop, self._on_message, self._loop.stop)
         self._loop.watch(self._listener, self._accept)
         self._node.send(Ready())
@@ -382,7 +382,7 @@ def run_gateway(
     recent: RecentEvents,
     facts: NodeFacts,
 ) -> int:
-    """Be the gateway, in the process just forked; tell its exit status."""
+    """Be the gateway, in the process just forked; return its exit status."""
     keep = (bootstrap.control.fileno(), listener.fileno(), *bootstrap.inherited_fds)
     become_child("otpy: gateway", keep)
     ignore_signals()

@@ -300,7 +300,7 @@ class Router:
             self._open_link(origin, message, fds, child)
 
     def _do_to(self, child: Child, origin: MessageSocket, message: Ask) -> bool:
-        """Do what can be done to a child without asking it; tell whether that was it."""
+        """Do what can be done to a child without asking it; return whether that was it."""
         token = message.token
         match message.request:
             case SendSignal(number=number):

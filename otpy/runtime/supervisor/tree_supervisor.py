@@ -56,7 +56,7 @@ class TreeSupervisor(Supervisor):
         self._parent.attach(self.loop, self._on_parent_message, self._orphaned)
 
     def run(self) -> ExitReason:
-        """Supervise until it is over; tell why."""
+        """Supervise until it is over; return why."""
         signal.signal(
             signal.SIGTERM, lambda _number, _frame: self.processes.deferred_exits.signalled()
         )
@@ -138,7 +138,7 @@ class TreeSupervisor(Supervisor):
 
 
 def run_supervisor(spec: SupervisorSpec, bootstrap: Bootstrap) -> int:
-    """Be a supervisor, in the process just forked; tell its exit status."""
+    """Be a supervisor, in the process just forked; return its exit status."""
     title = f"otpy: {bootstrap.path or 'root'}"
     become_child(title, keep=(bootstrap.control.fileno(), *bootstrap.inherited_fds))
     ignore_signals()

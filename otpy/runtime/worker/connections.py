@@ -313,7 +313,7 @@ class IncomingLink:
         self.outgoing.send(data)
 
     def flush(self) -> bool:
-        """Send what is queued; tell whether all of it was sent."""
+        """Send what is queued; return whether all of it was sent."""
         return self.outgoing.flush()
 
     def close(self) -> None:

@@ -70,7 +70,7 @@ def run_spare(
     kept: tuple[int, ...],
     supervisor: int,
 ) -> int:
-    """Be a worker, in the process just forked; tell its exit status.
+    """Be a worker, in the process just forked; return its exit status.
 
     Args:
         ends: Of the pipe to its supervisor, and of the one that takes what it prints.
@@ -117,7 +117,7 @@ def _enter(child: Assignment, mailbox: WorkerMailbox) -> context.Context:
 
 
 def run_worker(child: Assignment, mailbox: WorkerMailbox) -> int:
-    """Be `child` from its first moment to its last; tell the exit status."""
+    """Be `child` from its first moment to its last; return the exit status."""
     own = _enter(child, mailbox)
     loops: list[EventLoop] = []
     try:

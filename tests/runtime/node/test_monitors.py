@@ -25,7 +25,7 @@ def node(nodes: Nodes) -> NodeUnderTest:
 
 
 def end(node: NodeUnderTest, path: str, how: str) -> str:
-    """End a process, and tell the reason that others are to hear."""
+    """End a process, and return the reason that others are to hear."""
     match how:
         case "crash":
             asked = ask(node, path, "crash")

@@ -19,7 +19,7 @@ POOL = """
 
 
 def add(node: NodeUnderTest, id_: str, terminate: str = "note", **fields: object) -> int:
-    """Start a child with a log of its own; tell its pid."""
+    """Start a child with a log of its own; return its pid."""
     args = [str(node.work / f"{id_}.log"), [], terminate]
     spec = {"id": id_, "start": "tests.support.workers:Remote", "args": args, **fields}
     pid = node.client.supervisor("pool").start_child(spec).pid

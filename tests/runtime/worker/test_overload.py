@@ -40,7 +40,7 @@ def resident(pid: int) -> int:
 
 
 def fill(node: NodeUnderTest, name: str) -> int:
-    """Cast a MiB at a time until no more is taken; tell how many were."""
+    """Cast a MiB at a time until no more is taken; return how many were."""
     payload = b"x" * MIB
     for count in range(1000):
         try:

@@ -35,14 +35,14 @@ def node(nodes: Nodes) -> NodeUnderTest:
 
 
 def open_shm(node: NodeUnderTest) -> None:
-    """Have the giver and the taker use the memory from here on."""
+    """Make the giver and the taker use the memory from here on."""
     assert node.call("giver", "pass_each", "taker", "bytes", MIB, 3) == 3
     assert len(shm_maps(node.pids()["giver"])) == 2
     assert len(shm_maps(node.pids()["taker"])) == 2
 
 
 def hold(node: NodeUnderTest) -> Path:
-    """Have the taker take nothing; return the pipe to open so that it goes on."""
+    """Keep the taker from taking anything; return the pipe to open so that it goes on."""
     fifo = node.work / "log.fifo"
     os.mkfifo(fifo)
     node.client["taker"].cast("hold")

@@ -263,7 +263,7 @@ def test_a_server_that_crashes_before_it_answers_is_told_with_its_reason(nodes: 
 
 @contextlib.contextmanager
 def flooding(node: NodeUnderTest, clients: int) -> Iterator[None]:
-    """Have several clients cast as fast as they can."""
+    """Cast from several clients as fast as they can."""
     stop = threading.Event()
 
     def flood() -> None:
