@@ -32,7 +32,7 @@ MAY_KNOW = {
 """Beside itself. The exceptions are in `EXCEPTIONS`."""
 
 EXCEPTIONS = {
-    ("runtime/__init__.py", "otpy"),  # imports, before any fork, what workers import
+    ("runtime/preload.py", "otpy"),  # imports, before any fork, what workers import
     ("wire/frames.py", "system"),  # the memory of large bodies is kept by the allocator
     ("cli/run.py", "runtime"),  # `otpy run` becomes the node
     ("config/imports.py", "otpy"),  # checks, in a process of its own, what is a GenServer

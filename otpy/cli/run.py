@@ -15,7 +15,7 @@ def run(file: str) -> NoReturn:
     2 if FILE has mistakes.
     """
     from otpy.config import load  # noqa: PLC0415 - slow to import
-    from otpy.runtime.node.launch import exec_node  # noqa: PLC0415 - the node alone needs it
+    from otpy.runtime.node.command import exec_node  # noqa: PLC0415 - the node alone needs it
     from otpy.system.signals import raising_when_stopped  # noqa: PLC0415 - as above
     from otpy.system.std_streams import open_standard_streams  # noqa: PLC0415 - the node alone needs it
 

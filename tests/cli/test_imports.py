@@ -92,6 +92,12 @@ def test_a_call_imports_nothing_that_it_does_not_need(
     assert not commands & {"otpy.cli.tree", "otpy.cli.processes", "otpy.cli.check"}
 
 
+def test_what_becomes_the_node_does_without_the_nodes_code(bare: set[str]) -> None:
+    imported = imported_by("import otpy.runtime.node.command")
+    inside = {"otpy.client", "otpy.links", "otpy.server", "otpy.wire", "otpy.runtime.supervisor"}
+    assert unwanted(imported, bare, inside | {"multiprocessing", "asyncio"}) == set()
+
+
 def test_the_help_imports_no_client_and_no_library(bare: set[str]) -> None:
     imported = imported_by_command("--help")
     assert "otpy.cli.tree" in imported

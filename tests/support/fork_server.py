@@ -16,7 +16,7 @@ import sys
 from collections.abc import Mapping
 from typing import Final
 
-from otpy.runtime.node.launch import TITLE_BYTES, node_command
+from otpy.runtime.node.command import TITLE_BYTES, node_command
 from otpy.system.marks import with_room
 
 _OURS: Final = ("tests.support.fork_server", "tests.support", "tests")

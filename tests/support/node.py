@@ -35,8 +35,7 @@ from otpy.events import (
     NodeStarted,
     event_from_data,
 )
-from otpy.runtime.node.launch import node_command
-from otpy.runtime.node.node import NodeTree
+from otpy.runtime.node.command import NodeTree, node_command
 from otpy.system.marks import with_room
 from tests.support.environment import ROOT
 from tests.support.fork_server import Forked, ForkServer

@@ -1,20 +1,16 @@
-"""From a checked tree to a running node: a fresh, small interpreter takes this one's place.
-
-Every process of the tree is forked from the node, and pays for each module that it has
-imported: so the node is not the process that read the YAML, but one exec'ed by it.
-"""
+"""The node in the interpreter that was executed for it: what it prepares, and its exit status."""
 
 import contextlib
 import gc
 import os
 import pickle
 import sys
-from typing import Final, NoReturn
 
-from otpy.config import TreeConfig
+import otpy.runtime.preload  # noqa: F401  # before all that is forked, and first
 from otpy.errors import OtpyError
+from otpy.runtime.node.command import NodeTree
 from otpy.runtime.node.lock import acquire
-from otpy.runtime.node.node import NodeProcess, NodeTree
+from otpy.runtime.node.node import NodeProcess
 from otpy.runtime.node.node_files import NodeFiles
 from otpy.runtime.node.warm_up import warm_up
 from otpy.runtime.stdio.stdio import Stdio
@@ -22,43 +18,18 @@ from otpy.system import cgroup
 from otpy.system.children import ChildList
 from otpy.system.claim import Claim
 from otpy.system.descriptor import Descriptor
-from otpy.system.marks import with_room
 from otpy.system.nodedir import NodeDir
 from otpy.system.prctl import become_subreaper
 from otpy.system.proctitle import prepare_titles
 from otpy.system.search_path import remember_start_directory
 from otpy.system.signals import (
     StoppedEarly,
-    block_until_handled,
     end_by,
     raise_when_stopped,
     restore_signals,
 )
 from otpy.system.spawn import raise_descriptor_limit
 from otpy.wire.safe_text import one_line
-
-TITLE_BYTES: Final = 200
-
-
-def exec_node(config: TreeConfig) -> NoReturn:
-    """Become the node that runs `config`, in place of this process."""
-    with Descriptor(os.memfd_create("otpy-tree")) as given:
-        fd = given.fileno()
-        os.write(fd, pickle.dumps(NodeTree(config.name, config.path, config.spec), protocol=5))
-        os.lseek(fd, 0, os.SEEK_SET)
-        os.set_inheritable(fd, True)
-        sys.stdout.flush()
-        sys.stderr.flush()
-        block_until_handled()
-        argv = node_command(fd)
-        os.execve(argv[0], argv, with_room(os.environ))  # noqa: S606  # a program of ours
-
-
-def node_command(fd: int) -> list[str]:
-    """Return the command of a node whose tree is in `fd`."""
-    # -P: a module of the user's that is named like one of Python's must not be taken for it.
-    # The spaces at the end are where titles are written to, in every process of the node.
-    return [sys.executable, "-P", "-m", "otpy.runtime", str(fd), " " * TITLE_BYTES]
 
 
 def main(fd: int) -> int:

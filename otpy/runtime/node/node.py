@@ -10,7 +10,6 @@ import signal
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from otpy.core.exits import ExitReason, FailedToStartChild
@@ -46,6 +45,7 @@ from otpy.runtime.bootstrap import Bootstrap
 from otpy.runtime.directory import GATEWAY, Directory
 from otpy.runtime.exit_watch import ExitWatchers
 from otpy.runtime.gateway.gateway import NodeFacts, run_gateway
+from otpy.runtime.node.command import NodeTree
 from otpy.runtime.node.file_watch import FileWatch
 from otpy.runtime.node.node_files import NodeFiles
 from otpy.runtime.node.requests import RequestHandler
@@ -89,21 +89,6 @@ def node_spec(tree: SupervisorSpec) -> SupervisorSpec:
         auto_shutdown=AutoShutdown.ANY_SIGNIFICANT,
         children=(gateway, root),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class NodeTree:
-    """What a node runs.
-
-    Attributes:
-        name: The node's.
-        config: Path of the file that describes the tree.
-        spec: The root supervisor.
-    """
-
-    name: str
-    config: str
-    spec: SupervisorSpec
 
 
 class NodeProcess(Supervisor):
