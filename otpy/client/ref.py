@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Ref(ref.Ref):
     """A process, by its name. Any number of threads may use it."""
 
-    node: "Asker[Ref]"
+    _node: "Asker[Ref]"
 
     def __init__(self, node: "Asker[Ref]", name: str) -> None:
         super().__init__(node, name)
@@ -45,7 +45,7 @@ class Ref(ref.Ref):
         Raises:
             NoProcess: There is no such process.
         """
-        row = self.node._ask("whereis", {"name": self.name}, timeout, shape=TreeRow)
+        row = self._node._ask("whereis", {"name": self.name}, timeout, shape=TreeRow)
         return process_info(row)
 
     def trace(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> TraceStream:
@@ -54,7 +54,7 @@ class Ref(ref.Ref):
         The `timeout` is for its begin.
         """
         with within(timeout, f"{self.name!r} did not answer") as deadline:
-            return self.node._trace(self.name, deadline)
+            return self._node._trace(self.name, deadline)
 
     def monitor(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> "Monitor":
         """Watch the present incarnation: `Monitor.wait` tells why it ended.
@@ -64,10 +64,10 @@ class Ref(ref.Ref):
         from otpy.client.registry import Monitor  # noqa: PLC0415 - few clients watch a process
 
         try:
-            row = self.node._ask("whereis", {"name": self.name}, timeout, shape=TreeRow)
+            row = self._node._ask("whereis", {"name": self.name}, timeout, shape=TreeRow)
         except NoProcess:
-            return Monitor(self.node, self.name, None)
-        return Monitor(self.node, row.path, None if row.pid is None else row.incarnation)
+            return Monitor(self._node, self.name, None)
+        return Monitor(self._node, row.path, None if row.pid is None else row.incarnation)
 
     def _present(self) -> tuple[int, int]:
         try:

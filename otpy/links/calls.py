@@ -18,7 +18,7 @@ class Calls:
     """The part of a reference that calls and casts; `Ref` has the rest."""
 
     name: str
-    node: LinkResolver
+    _node: LinkResolver
     _link: Link | None
 
     if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Calls:
                     self._drop(link)
                 except Lost:
                     self._drop(link)
-                    raise self.node._down_error(link, deadline) from None
+                    raise self._node._down_error(link, deadline) from None
         except TooLate:
             raise CallTimeout(f"{self.name!r} did not answer within {timeout:g} s") from None
         if isinstance(answer, Reply):

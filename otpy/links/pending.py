@@ -21,7 +21,7 @@ class Target(Protocol):
         """The name of the process."""
 
     @property
-    def node(self) -> LinkResolver:
+    def _node(self) -> LinkResolver:
         """What connects it."""
 
     def _ready_link(self, deadline: float | None, key: object = None) -> Link:
@@ -81,7 +81,7 @@ class Pending(PendingAnswer):
             raise
         except OtpyError as error:
             # What cannot be sent is told in any case.
-            self._ref.node._protocol().call(0, self._message)
+            self._ref._node._protocol().call(0, self._message)
             if not isinstance(error, CallTimeout):  # then `result` tries again
                 self._answer = error
 
@@ -120,6 +120,6 @@ class Pending(PendingAnswer):
     def _learn_why(self, lost: Link, deadline: float | None) -> None:
         """Note why there is no answer: a request that was read is never sent again."""
         try:
-            self._answer = self._ref.node._down_error(lost, deadline)
+            self._answer = self._ref._node._down_error(lost, deadline)
         except OtpyError as error:
             self._answer = error

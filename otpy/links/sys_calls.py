@@ -42,7 +42,7 @@ class SystemCalls:
     """
 
     name: str
-    node: SysCaller
+    _node: SysCaller
 
     def get_state(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> Any:
         """Return the attributes of the server's instance, as its `format_status` shows them.
@@ -121,9 +121,9 @@ class SystemCalls:
             CallingSelf: It is this process.
         """
         with within(timeout, f"{self.name!r} did not end") as deadline:
-            told = self.node._stop_process(self.name, reason, deadline)
+            told = self._node._stop_process(self.name, reason, deadline)
         told.check()
 
     def _sys_call(self, request: SysRequest, timeout: float | None, shape: type[T]) -> T:
         with within(timeout, f"{self.name!r} did not answer") as deadline:
-            return self.node._sys_call(self.name, request, deadline, shape)
+            return self._node._sys_call(self.name, request, deadline, shape)

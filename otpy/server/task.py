@@ -18,11 +18,10 @@ class Task(Waiting):
 
     Attributes:
         name: The path of that process.
-        starter: What started it: a worker's peers, or a client's node.
     """
 
     def __init__(self, starter: TaskStarter, ref: PidRef, pending: Pending) -> None:
-        self.starter, self.name = starter, ref.name
+        self._starter, self.name = starter, ref.name
         self._ref, self._pending = ref, pending
         self._owner = os.getpid()
 

@@ -132,7 +132,7 @@ def end(tasks: Iterable[Task]) -> None:
     """Stop tasks that run, all at once; those that have ended already are no mistake."""
     names: dict[TaskStarter, list[str]] = {}
     for task in tasks:
-        names.setdefault(task.starter, []).append(task.name)
+        names.setdefault(task._starter, []).append(task.name)
     for starter, theirs in names.items():
         _terminate(starter, theirs)
 

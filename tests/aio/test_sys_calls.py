@@ -93,7 +93,7 @@ def test_a_trace_ends_with_its_process_and_when_it_is_closed(nodes: Nodes) -> No
 
 def test_nobody_of_that_name(nodes: Nodes) -> None:
     async def test(_node: NodeUnderTest, a: otpy.aio.Ref) -> None:
-        nobody = a.node["nobody"]
+        nobody = a._node["nobody"]
         for ask in (nobody.get_state, nobody.suspend, nobody.trace, nobody.stack):
             with pytest.raises(NoProcess):
                 await ask()

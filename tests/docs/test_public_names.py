@@ -4,10 +4,11 @@ import importlib
 import inspect
 import re
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
+import otpy.aio
 from scripts.docs_hook import MODULES
 from tests.docs.pages import DOCS
 
@@ -49,3 +50,10 @@ def test_a_class_shows_what_is_documented(name: str) -> None:
     documented = listed | set(_ATTRIBUTE.findall(cls.__doc__ or ""))
     assert _shown(cls) - inherited - documented == set()
     assert listed <= _shown(cls)
+
+
+def test_a_reference_shows_no_attribute_of_its_own_beside_its_name() -> None:
+    """What `__init__` sets is in completion, too."""
+    node: Any = None
+    for ref in (otpy.Ref(node, "counter"), otpy.aio.Ref(node, "counter")):
+        assert [name for name in vars(ref) if not name.startswith("_")] == ["name"]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Ref(ref.Ref):
     """A process, by its name. Any number of tasks of one event loop may use it."""
 
-    node: "Asker[Ref]"
+    _node: "Asker[Ref]"
 
     def __init__(self, node: "Asker[Ref]", name: str) -> None:
         super().__init__(node, name)
@@ -44,7 +44,7 @@ class Ref(ref.Ref):
         Raises:
             NoProcess: There is no such process.
         """
-        row = await self.node._ask("whereis", {"name": self.name}, timeout, shape=TreeRow)
+        row = await self._node._ask("whereis", {"name": self.name}, timeout, shape=TreeRow)
         return process_info(row)
 
     async def trace(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> TraceStream:
@@ -53,7 +53,7 @@ class Ref(ref.Ref):
         The `timeout` is for its begin.
         """
         async with within(timeout, f"{self.name!r} did not answer") as deadline:
-            return await self.node._trace(self.name, deadline)
+            return await self._node._trace(self.name, deadline)
 
     async def monitor(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> "Monitor":
         """Watch the present incarnation: `Monitor.wait` tells why it ended.
@@ -63,10 +63,10 @@ class Ref(ref.Ref):
         from otpy.aio.client.registry import Monitor  # noqa: PLC0415 - few clients watch a process
 
         try:
-            row = await self.node._ask("whereis", {"name": self.name}, timeout, shape=TreeRow)
+            row = await self._node._ask("whereis", {"name": self.name}, timeout, shape=TreeRow)
         except NoProcess:
-            return Monitor(self.node, self.name, None)
-        return Monitor(self.node, row.path, None if row.pid is None else row.incarnation)
+            return Monitor(self._node, self.name, None)
+        return Monitor(self._node, row.path, None if row.pid is None else row.incarnation)
 
     async def _present(self) -> tuple[int, int]:
         try:

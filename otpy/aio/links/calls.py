@@ -14,7 +14,7 @@ class Calls:
     """The part of a reference that calls and casts; `Ref` has the rest."""
 
     name: str
-    node: LinkResolver
+    _node: LinkResolver
 
     if TYPE_CHECKING:
 
@@ -52,7 +52,7 @@ class Calls:
                     self._drop(link)
                     lost = link
                     break
-        raise await self.node._down_error(lost, deadline)
+        raise await self._node._down_error(lost, deadline)
 
     async def cast(
         self,

@@ -21,7 +21,7 @@ class PidRef(Ref):
         """Return the link; raise why the process has ended, if it has."""
         if self.only_link.open:
             return self.only_link
-        raise await self.node._down_error(self.only_link, deadline)
+        raise await self._node._down_error(self.only_link, deadline)
 
     def _drop(self, link: Link) -> None:
         """Do not use the link any more, since the process has closed it: it ends just now."""

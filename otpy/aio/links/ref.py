@@ -41,13 +41,13 @@ class Ref(Calls, SystemCalls):
 
     def __init__(self, node: LinkResolver, name: str) -> None:
         self.name = name
-        self.node: LinkResolver = node
+        self._node: LinkResolver = node
         self._link: Link | None = None
         self._pool: Pool[Ref] | None = None
         self._resolving = asyncio.Lock()
 
     def __repr__(self) -> str:
-        return f"<Ref {self.name} of {self.node.name}>"
+        return f"<Ref {self.name} of {self._node.name}>"
 
     @property
     def _present_link(self) -> Link | None:
@@ -123,7 +123,7 @@ class Ref(Calls, SystemCalls):
                 link = self._link_of_the_pool(key)
             if link is None or not link.open:
                 # What cannot be sent is told in any case.
-                protocol = self.node._protocol()
+                protocol = self._node._protocol()
                 protocol.casts(what) if many else protocol.cast(what)
                 link = await self._open_link_if_up(deadline, key)
                 if link is None:
@@ -189,7 +189,7 @@ class Ref(Calls, SystemCalls):
             pool = self._pool
             if pool is None or (pool.path, len(pool)) != (several.path, several.count):
                 paths = (f"{several.path}/{number}" for number in range(several.count))
-                pool = Pool(several.path, [Ref(self.node, path) for path in paths])
+                pool = Pool(several.path, [Ref(self._node, path) for path in paths])
                 self._pool = pool
             pool.update_loads(several.loads)
             return await self._choose(pool, key, deadline)
@@ -215,7 +215,7 @@ class Ref(Calls, SystemCalls):
         async with locked(self._resolving, deadline):
             link = self._link
             if link is None or not link.open:
-                self._link = link = await self.node._open_link(self.name, deadline)
+                self._link = link = await self._node._open_link(self.name, deadline)
             return link
 
     async def _open_link_if_up(self, deadline: float | None, key: object = None) -> Link | None:
@@ -225,7 +225,7 @@ class Ref(Calls, SystemCalls):
         that dies with its link is a cast to a process that went down.
         """
         try:
-            if not await self.node._is_running(self.name, deadline):
+            if not await self._node._is_running(self.name, deadline):
                 return None
             target = await self._target(deadline, key)
             if target is not self:
@@ -254,6 +254,6 @@ class Ref(Calls, SystemCalls):
         if link is not None and link.open:
             return True
         try:
-            return await self.node._is_running(self.name, deadline)
+            return await self._node._is_running(self.name, deadline)
         except (NoProcess, CallingSelf):
             return False

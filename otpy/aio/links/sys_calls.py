@@ -41,7 +41,7 @@ class SystemCalls:
     """
 
     name: str
-    node: SysCaller
+    _node: SysCaller
 
     async def get_state(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> Any:
         """Return the attributes of the server's instance, as its `format_status` shows them.
@@ -120,9 +120,9 @@ class SystemCalls:
             CallingSelf: It is this process.
         """
         async with within(timeout, f"{self.name!r} did not end") as deadline:
-            told = await self.node._stop_process(self.name, reason, deadline)
+            told = await self._node._stop_process(self.name, reason, deadline)
         told.check()
 
     async def _sys_call(self, request: SysRequest, timeout: float | None, shape: type[T]) -> T:
         async with within(timeout, f"{self.name!r} did not answer") as deadline:
-            return await self.node._sys_call(self.name, request, deadline, shape)
+            return await self._node._sys_call(self.name, request, deadline, shape)
