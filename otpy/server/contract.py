@@ -150,7 +150,12 @@ def make(
     Raises:
         TypeError: What is wrong with its class or its arguments.
     """
-    if args or kwargs or type(server.name) is not str or server.instance is not None:
+    has_no_init = server.init is GenServer.init
+    if (
+        (has_no_init and (args or kwargs))
+        or type(server.name) is not str
+        or server.instance is not None
+    ):
         check_start(server, args, kwargs)
     try:
         return server()

@@ -131,7 +131,8 @@ class MessageSocket:
             SocketFull: Too much is queued. Nothing was sent; the descriptors are closed.
             SocketClosed: There is no other end any more. The descriptors are closed.
         """
-        if not self.has_room:
+        # As `has_room`: a call less is two pages less of every worker's own.
+        if len(self._out) >= self._max_queued or self.closed or self._broken:
             close_all(fds)
             raise SocketClosed if self.closed or self._broken else SocketFull
         try:
