@@ -1,15 +1,34 @@
 """The answer to a request that is under way, written by hand: it is on the hot path."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from otpy.errors import OtpyError
-from otpy.links.deadline import TooLate
+from otpy.errors import FrameTooLarge, NotSendable, OtpyError
+from otpy.links.deadline import TooLate, deadline_of
 from otpy.links.link import Link
+from otpy.links.link_resolver import LinkResolver
 from otpy.links.protocol import Failure, Reply
 from otpy.links.waiter import Waiter
 
 _AT_ONCE = 0.0
 """A deadline that has passed."""
+
+
+class Target(Protocol):
+    """The reference that a request was sent by."""
+
+    @property
+    def name(self) -> str:
+        """The name of the process."""
+
+    @property
+    def _node(self) -> LinkResolver:
+        """What connects it."""
+
+    def _ready_link(self, deadline: float | None, key: object = None) -> Link:
+        """Return a link that counts, since the worker has said hello on it."""
+
+    def _drop(self, link: Link) -> None:
+        """Do not use a link any more."""
 
 
 class PendingAnswer:
@@ -19,8 +38,13 @@ class PendingAnswer:
     _waiter: Waiter[Reply | Failure]
     _answer: Reply | Failure | OtpyError | None = None
     _number = 0
+    _ref: Target
+    _message: object
 
     if TYPE_CHECKING:
+
+        def _sent_link(self, deadline: float | None) -> Link:
+            """As `Pending._sent_link`."""
 
         def _settle(self, deadline: float | None) -> Link | None:
             """As `Pending._settle`."""
@@ -40,6 +64,24 @@ class PendingAnswer:
         if lost is not None:
             self._learn_why(lost, _AT_ONCE)
         return True
+
+    def _send(self, timeout: float | None) -> None:
+        """Send it; what goes wrong with the process is told by `result`.
+
+        Raises:
+            NotSendable: MessagePack cannot carry the request.
+            FrameTooLarge: It is over `max_frame`.
+        """
+        deadline = deadline_of(timeout)
+        try:
+            self._sent_link(deadline)
+        except (NotSendable, FrameTooLarge):
+            raise
+        except OtpyError as error:
+            # What cannot be sent is told in any case.
+            self._ref._node._protocol().call(0, self._message)
+            if not isinstance(error, TooLate):  # then `result` tries again
+                self._answer = error
 
     def _has_come(self) -> bool:
         if self._link is not None and self._waiter.answer is not None:

@@ -135,6 +135,7 @@ async def test_who_does_not_answer_in_time_holds_up_nobody(fake: FakeNode, node:
     fake.add("stuck")
     fake.add("dies")
     fake.add("b")
+    assert await node["b"].call("get") == 0  # its link is there
     os.kill(await node["stuck"].call("pid"), signal.SIGSTOP)
     replies, bad = await node.multi_call(["stuck", "b"], "increment", 5, timeout=0.2)
     assert replies == {"b": 5}

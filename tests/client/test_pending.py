@@ -126,6 +126,7 @@ def test_who_does_not_answer_in_time_holds_up_nobody(fake: FakeNode, node: Node)
     fake.add("stuck")
     fake.add("dies")
     fake.add("b")
+    assert node["b"].call("get") == 0  # its link is there
     os.kill(node["stuck"].call("pid"), signal.SIGSTOP)
     replies, bad = node.multi_call(["stuck", "b"], "increment", 5, timeout=0.2)
     assert replies == {"b": 5}

@@ -1,33 +1,14 @@
 """A request that is under way."""
 
-from typing import Any, Protocol
+from typing import Any
 
 from otpy.aio.links.deadline import within
 from otpy.aio.links.link import Link
-from otpy.aio.links.link_resolver import LinkResolver
-from otpy.aio.links.pending_answer import PendingAnswer
-from otpy.errors import CallTimeout, FrameTooLarge, NotSendable, OtpyError
+from otpy.aio.links.pending_answer import PendingAnswer, Target
+from otpy.errors import OtpyError
 from otpy.links.deadline import DEFAULT_TIMEOUT_S, TooLate, deadline_of
 from otpy.links.protocol import value_of
 from otpy.links.waiter import Lost, NotDelivered
-
-
-class Target(Protocol):
-    """The reference that a request was sent by."""
-
-    @property
-    def name(self) -> str:
-        """The name of the process."""
-
-    @property
-    def _node(self) -> LinkResolver:
-        """What connects it."""
-
-    async def _ready_link(self, deadline: float | None, key: object = None) -> Link:
-        """Return a link that counts, since the worker has said hello on it."""
-
-    def _drop(self, link: Link) -> None:
-        """Do not use a link any more."""
 
 
 class Pending(PendingAnswer):
@@ -65,24 +46,6 @@ class Pending(PendingAnswer):
         if isinstance(answer, OtpyError):
             raise answer
         return value_of(answer)
-
-    async def _send(self, timeout: float | None) -> None:
-        """Send it; what goes wrong with the process is told by `result`.
-
-        Raises:
-            NotSendable: MessagePack cannot carry the request.
-            FrameTooLarge: It is over `max_frame`.
-        """
-        try:
-            async with within(timeout, "") as deadline:
-                await self._sent_link(deadline)
-        except (NotSendable, FrameTooLarge):
-            raise
-        except OtpyError as error:
-            # What cannot be sent is told in any case.
-            self._ref._node._protocol().call(0, self._message)
-            if not isinstance(error, CallTimeout):  # then `result` tries again
-                self._answer = error
 
     async def _sent_link(self, deadline: float | None) -> Link:
         while True:
