@@ -4,6 +4,7 @@ import gc
 from collections.abc import Generator, Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.support import logs
 from tests.support.checked import clean_up, take_mistakes
@@ -18,6 +19,9 @@ from tests.support.node import Nodes, fork_server, private_nodes
 compile_once()
 use_this_checkout()
 forget_the_developers_nodes()
+# On a busy machine an example takes as long as it takes.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 _failed = pytest.StashKey[bool]()
 

@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from otpy.config import child_from_data, child_to_data, copy_from_data
@@ -181,7 +181,6 @@ def supervisors(below: st.SearchStrategy[Start]) -> st.SearchStrategy[Start]:
     )
 
 
-@settings(deadline=None)
 @given(children(st.recursive(servers | commands, supervisors, max_leaves=8)))
 def test_a_spec_comes_back_from_its_data(spec: ChildSpec) -> None:
     assert child_from_data(child_to_data(spec)) == spec

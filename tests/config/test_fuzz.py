@@ -5,7 +5,7 @@ import re
 import tempfile
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from otpy.config import child_from_data, load
@@ -36,13 +36,11 @@ def check(data: bytes) -> None:
     assert [line for line in mistakes(data) if not LINE.fullmatch(line)] == []
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_bytes(data: bytes) -> None:
     check(data)
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(MARKS) | st.text(max_size=3), max_size=20))
 def test_text(parts: list[str]) -> None:
     check("".join(parts).encode("utf-8", "replace"))
@@ -52,7 +50,6 @@ places = st.integers(0, len(EVERYTHING))
 edits = st.tuples(places, st.integers(0, 8), st.sampled_from(MARKS) | st.text(max_size=3))
 
 
-@settings(deadline=None)
 @given(st.lists(edits, min_size=1, max_size=4))
 def test_a_good_file_with_errors(changes: list[tuple[int, int, str]]) -> None:
     text = EVERYTHING
@@ -85,7 +82,6 @@ values = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(values | st.dictionaries(keys, values))
 def test_data(data: object) -> None:
     with contextlib.suppress(SpecError):

@@ -347,6 +347,4 @@ class AnySupervisor(RuleBasedStateMachine):
 
 
 TestAnySupervisor = AnySupervisor.TestCase
-TestAnySupervisor.settings = settings(
-    max_examples=300, stateful_step_count=40, deadline=None, derandomize=True
-)
+TestAnySupervisor.settings = settings(max_examples=300, stateful_step_count=40, derandomize=True)

@@ -127,12 +127,12 @@ def test_whatever_a_client_sends_ends_that_client_alone(node: NodeUnderTest) -> 
     """5.1: raw bytes, broken frames, and every operation with arguments of any shape."""
     gateway = node.pids()["@gateway"]
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(body=st.binary(max_size=60), cut=st.integers(0, 60), framed=st.booleans())
     def raw(body: bytes, cut: int, framed: bool) -> None:
         _answers_or_closes(node, frame(body)[: cut or None] if framed else body)
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(
         number=st.integers(-5, 2**40),
         operation=st.sampled_from(OPERATIONS) | st.text(),
@@ -144,7 +144,7 @@ def test_whatever_a_client_sends_ends_that_client_alone(node: NodeUnderTest) -> 
         if operation != "stop":
             _answers_or_closes(node, frame(pack([number, operation, arguments])))
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=100)
     @given(
         data=st.builds(
             lambda body, at, byte: (

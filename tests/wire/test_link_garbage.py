@@ -163,7 +163,7 @@ def test_whatever_a_client_says_on_a_link_ends_that_link_alone(node: NodeUnderTe
         max_leaves=8,
     )
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=100)
     @given(
         body=st.binary(max_size=60)
         | st.lists(values | st.integers(0, 9), max_size=4).map(pack)
