@@ -44,7 +44,7 @@ def test_its_methods_are_calls_and_casts(fake: FakeNode, node: Node) -> None:
     assert proxy.echo({"a": [1]}) == {"a": [1]}
     assert proxy.echo(value="v") == "v"
     assert repr(proxy) == "<Proxy of Echoing counter>"
-    assert proxy.get.__doc__ == "Tell the count."
+    assert proxy.get.__doc__ == "Return the count."
 
 
 def test_what_is_not_marked_is_not_there(fake: FakeNode, node: Node) -> None:
