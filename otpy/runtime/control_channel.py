@@ -9,6 +9,7 @@ import pickle
 from functools import partial
 from typing import Final
 
+from otpy.runtime.record_fields import dumps
 from otpy.system.descriptor import Descriptor
 from otpy.system.message_socket import MessageSocket
 from otpy.system.sockets import Socket
@@ -52,4 +53,4 @@ def end_of_child(end: Descriptor, own: RecordCodec) -> MessageSocket:
 
 
 def _write_pickle(message: object, count: int) -> bytes:
-    return _framed(pickle.dumps((count, message), protocol=5))
+    return _framed(dumps((count, message)))

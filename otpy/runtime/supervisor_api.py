@@ -1,7 +1,6 @@
 """The supervisor API between plain data, as clients speak it, and the core's types."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict
 from typing import Any, Final
 
 from otpy.core.exits import Raised
@@ -28,6 +27,7 @@ from otpy.core.messages import (
 )
 from otpy.core.spec import ChildSpec
 from otpy.errors import OtpyError, ProtocolError, StartFailed, SupervisorError
+from otpy.runtime.record_fields import as_dict
 from otpy.wire.nesting import check_nesting
 
 _BATCH_CHARS: Final = 1 << 20
@@ -127,7 +127,7 @@ def to_builtins(answer: Answer, pids: Mapping[str, int]) -> object:
         case Results(answers=answers):
             return [_plain_result(each, pids) for each in answers]
         case ChildCounts():
-            return asdict(answer)
+            return as_dict(answer)
         case ChildSpec():
             from otpy.config import child_to_data  # noqa: PLC0415
 
@@ -144,7 +144,7 @@ def _plain_result(answer: Answer, pids: Mapping[str, int]) -> dict[str, object]:
 
 def _plain_row(row: ChildRow, pids: Mapping[str, int]) -> dict[str, object]:
     pid = pids.get(row.id) if row.state == "running" else None
-    return {**asdict(row), "pid": pid}
+    return {**as_dict(row), "pid": pid}
 
 
 def within_bounds(answers: Iterable[Answer]) -> Iterator[Answer]:

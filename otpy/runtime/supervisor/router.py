@@ -151,7 +151,7 @@ class Router:
         self._forwarded[token] = Forwarded(origin, message.token, None, opens_link=bool(fds))
         # The node is to know what happened here before it is asked about it.
         self._supervisor.send_published()
-        if not self._supervisor.send_up(message._replace(token=token), fds):
+        if not self._supervisor.send_up(NodeRequest(token, message.sender, message.operation), fds):
             del self._forwarded[token]
             self._refuse_node_request(origin, message.token, opens_link=bool(fds))
 
@@ -176,7 +176,7 @@ class Router:
             return  # the process to notify has ended itself
         if rest:
             with contextlib.suppress(NotSent):
-                child.channel.send(message._replace(path=tuple(rest)))
+                child.channel.send(Notify(tuple(rest), message.incarnation, message.notification))
         elif child.incarnation == message.incarnation:
             child.deliver(message.notification)
 

@@ -3,7 +3,6 @@
 import os
 import signal
 from collections.abc import Callable, Container
-from dataclasses import fields
 from functools import partial
 
 from otpy.core.numbers import Numbers
@@ -12,6 +11,7 @@ from otpy.runtime.bootstrap import Bootstrap
 from otpy.runtime.child_pipes import Pipes, open_pipes
 from otpy.runtime.control_channel import GATEWAY, SUPERVISOR, WORKER, end_of_supervisor
 from otpy.runtime.counters import CounterPage
+from otpy.runtime.record_fields import as_dict
 from otpy.runtime.stdout import NodeStdout
 from otpy.runtime.supervisor.child import Child, stop_signal_of
 from otpy.runtime.supervisor.output import ChildOutput
@@ -184,7 +184,7 @@ def _assignment(spec: ChildSpec, path: str, incarnation: int) -> Assignment:
     return Assignment(
         path,
         incarnation,
-        **{each.name: getattr(spec.start, each.name) for each in fields(spec.start)},
+        **as_dict(spec.start),
         shutdown=seconds_of(spec.shutdown),
         stop_signal=int(stop_signal_of(spec)),  # the enum is on pages of its own
     )
