@@ -15,9 +15,9 @@ from otpy.cli.show import show
 @node_option
 @click.pass_context
 def suspend(ctx: click.Context, name: str, *, timeout: float | None) -> None:
-    """Suspend a server: it takes no messages until "otpy resume".
+    """Suspend a server until "otpy resume".
 
-    Calls to it wait, and time out. Its supervisor can stop it as ever.
+    It handles no messages: calls to it wait, and time out. Its supervisor can stop it as ever.
     """
     node = connected(ctx)
     with suggesting(node, name):
