@@ -234,7 +234,7 @@ class FilesRestored(_Event, frozen=True, kw_only=True):
 
 
 class EventsLost(_Event, frozen=True, kw_only=True):
-    """So many events before this one could not be written into the journal."""
+    """So many events before this one could not be written into `events.jsonl`."""
 
     count: int
     reason: str

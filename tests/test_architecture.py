@@ -142,7 +142,14 @@ HOW_PROCESSES_LIVE = {
     *("os", "signal", "subprocess", "otpy.system.wait", "otpy.system.spawn"),
     *(
         f"otpy.runtime.supervisor.{name}"
-        for name in ("spawner", "prefork", "starts", "reaper", "deferred_exits", "owner_monitor")
+        for name in (
+            "spawner",
+            "prefork",
+            "pending_starts",
+            "reaper",
+            "deferred_exits",
+            "owner_monitor",
+        )
     ),
 }
 

@@ -11,7 +11,7 @@ from otpy.cli.complete import child_names
 from otpy.cli.errors import Failed
 from otpy.cli.names import find, rows_of
 from otpy.cli.options import json_option, node_option
-from otpy.cli.past import chosen, is_about, journal_of, refuse_unknown
+from otpy.cli.past import chosen, event_file_of, is_about, refuse_unknown
 from otpy.cli.render import local_time, to_json
 from otpy.cli.session import Session, connected
 from otpy.cli.show import show
@@ -58,16 +58,16 @@ def events(
     try:
         node = connected(ctx)
     except NodeNotFound as error:
-        journal = journal_of(ctx.ensure_object(Session).node, error)
+        file = event_file_of(ctx.ensure_object(Session).node, error)
     else:
         print_from(node, write, name, since, last, follow=follow)
         return
-    past = history(journal)
+    past = history(file)
     if name is not None:
         refuse_unknown(past, name)
     for event in chosen(past, name, since, last):
         show(write(event))
-    place = f"{journal.parent.name} does not run; its events are in {journal}"
+    place = f"{file.parent.name} does not run; its events are in {file}"
     if follow:
         raise Failed(f"{place}; there is nothing to follow")
     show(f"otpy: {place}", err=True)
@@ -108,11 +108,11 @@ def past_of(node: "Node", *, with_file: bool) -> "list[Event]":
     return sorted(told, key=lambda event: event.at)
 
 
-def history(journal: Path) -> "list[Event]":
+def history(file: Path) -> "list[Event]":
     """Read a node's file."""
     from otpy.client.history import read_history  # noqa: PLC0415 - most commands need no events
 
-    return read_history(journal)
+    return read_history(file)
 
 
 def as_line(event: "Event") -> str:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from otpy.events import Event
 
 
-def journal_of(name: str | None, why: NodeNotFound) -> Path:
+def event_file_of(name: str | None, why: NodeNotFound) -> Path:
     """Return the file of a node that does not run.
 
     Args:
@@ -30,10 +30,10 @@ def journal_of(name: str | None, why: NodeNotFound) -> Path:
         name = _only_one()
     if not can_be_name(name):
         raise why
-    journal = NodeDir(name).events
-    if not journal.exists():
-        raise NodeNotFound(f"{why}; it has left no {journal}")
-    return journal
+    file = NodeDir(name).events
+    if not file.exists():
+        raise NodeNotFound(f"{why}; it has left no {file}")
+    return file
 
 
 def _only_one() -> str:

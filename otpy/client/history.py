@@ -10,21 +10,21 @@ from otpy.events import Event
 _decoder = msgspec.json.Decoder(Event)
 
 
-def read_history(journal: Path) -> list[Event]:
+def read_history(file: Path) -> list[Event]:
     """Read the events of ``events.jsonl`` and of the file before it, in order of time.
 
     A line that is no event (half of one, after a crash of the machine) is left out.
 
     Args:
-        journal: The newer file.
+        file: The newer file.
 
     Raises:
         OSError: It cannot be read.
     """
     # The newer one first: should it become the older one meanwhile, that is missed, not read twice.
-    newer = journal.read_bytes()
+    newer = file.read_bytes()
     try:
-        older = journal.with_suffix(".jsonl.1").read_bytes()
+        older = file.with_suffix(".jsonl.1").read_bytes()
     except FileNotFoundError:
         older = b""
     # What happened in one moment stays in the order in which it was written.

@@ -1,6 +1,6 @@
 """Whether what a tree starts can be imported, is a GenServer or a function, and takes its args.
 
-The user's code runs in a probe process only, see `probe`.
+The user's code runs in a process of its own only, see `isolated`.
 """
 
 import functools
@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from pydantic_core import PydanticCustomError
 
-from otpy.config import parsers, probe, rules
+from otpy.config import isolated, parsers, rules
 from otpy.config.mistakes import Loc, Mistake, did_you_mean, show
 from otpy.system.search_path import searches_start_directory
 
@@ -42,8 +42,8 @@ def check(tree: rules.Mapping) -> Iterator[Mistake]:
     for use in _uses(tree):
         modules.setdefault(use.module, []).append(use)
     tasks = [functools.partial(_inspect, *item) for item in modules.items()]
-    for uses, outcome in zip(modules.values(), probe.run(tasks), strict=True):
-        if isinstance(outcome, probe.Died):
+    for uses, outcome in zip(modules.values(), isolated.run(tasks), strict=True):
+        if isinstance(outcome, isolated.Died):
             text = f"importing {uses[0].module!r} ended the process: {outcome.reason}"
             yield from (Mistake((*use.at, "start"), text) for use in uses)
             continue
@@ -74,7 +74,7 @@ def _arguments(child: rules.Mapping) -> list[object] | dict[str, object] | None:
         return None
 
 
-# All that follows runs in the probe.
+# All that follows runs in that process.
 
 
 def _inspect(name: str, uses: list[_Use]) -> list[Finding | None]:
@@ -118,7 +118,7 @@ def _wrong_use(module: ModuleType, use: _Use) -> Finding | None:
 
 
 def _wrong_target(target: object, use: _Use) -> Finding | None:
-    from otpy import GenServer  # noqa: PLC0415 - only the probe needs it
+    from otpy import GenServer  # noqa: PLC0415 - only that process needs it
 
     written = show(f"{use.module}:{use.attribute}")
     if not callable(target):

@@ -14,8 +14,8 @@ from otpy.errors import OtpyError, ProtocolError
 from otpy.wire import link
 from otpy.wire.codec import pack_request, pack_requests, unreadable
 from otpy.wire.frames import HEADER, MAX_FRAME, Body, Frame, FrameDecoder, LargeFrame
-from otpy.wire.heads import head_of
 from otpy.wire.shm_ring import ShmBody, ShmOffer
+from otpy.wire.unreadable_values import head_of
 from otpy.wire.values import revived
 
 

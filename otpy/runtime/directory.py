@@ -20,7 +20,7 @@ from otpy.events import (
     Event,
     NameTaken,
 )
-from otpy.runtime.exit_log import ExitLog
+from otpy.runtime.recent_exits import RecentExits
 from otpy.system.wait import is_alive
 from otpy.wire.control import Address, ExitInfo, Path
 from otpy.wire.gateway import TreeRow
@@ -82,7 +82,7 @@ class Directory:
         self._gateway = ProcessEntry(GATEWAY, "gateway")
         self._names: dict[str, Address] = {}
         self._taken: dict[str, set[str]] = {}
-        self._exits = ExitLog()
+        self._exits = RecentExits()
 
     def expect(self, path: str, spec: SupervisorSpec) -> None:
         """Note what the tree declares below `path`: it is known before it has started."""

@@ -21,8 +21,8 @@ from otpy.links.protocol import ClientProtocol, Failure, Reply
 from otpy.wire import link
 from otpy.wire.codec import pack_frame, pack_request, pack_requests, pack_value, unpack
 from otpy.wire.frames import HEADER, frame
-from otpy.wire.heads import head_of
 from otpy.wire.keys import key_bytes
+from otpy.wire.unreadable_values import head_of
 
 BERLIN: Final[tzinfo] = (
     ZoneInfo("Europe/Berlin")

@@ -23,9 +23,9 @@ from otpy.runtime.control_channel import end_of_child
 from otpy.runtime.directory import GATEWAY, Directory, ProcessEntry, way_to
 from otpy.runtime.exit_reasons import exit_reason
 from otpy.runtime.exit_watch import ExitWatchers
-from otpy.runtime.gateway.arguments import seconds, signal_number, sys_request
 from otpy.runtime.gateway.client_connection import Client
 from otpy.runtime.gateway.pending_requests import PendingRequest, PendingRequests
+from otpy.runtime.gateway.request_arguments import seconds, signal_number, sys_request
 from otpy.runtime.gateway.subscriptions import Subscriptions
 from otpy.runtime.recent_events import RecentEvents
 from otpy.runtime.stdout import NodeStdout

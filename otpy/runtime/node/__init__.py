@@ -1,1 +1,1 @@
-"""The node's process: its lock and files, its workers' requests, names, monitors, the journal."""
+"""The node's process: its lock and files, workers' requests, names, monitors, `events.jsonl`."""

@@ -48,7 +48,7 @@ from otpy.runtime.gateway.gateway import NodeFacts, run_gateway
 from otpy.runtime.node.command import NodeTree
 from otpy.runtime.node.file_watch import FileWatch
 from otpy.runtime.node.node_files import NodeFiles
-from otpy.runtime.node.requests import RequestHandler
+from otpy.runtime.node.worker_requests import RequestHandler
 from otpy.runtime.recent_events import RecentEvents
 from otpy.runtime.supervisor.child import Child
 from otpy.runtime.supervisor.supervisor import Supervisor
@@ -171,7 +171,7 @@ class NodeProcess(Supervisor):
 
     def _keep_files(self) -> None:
         """Put back what somebody removes, and answer whether the node lives."""
-        self._files.journal.complain = lambda why: self._say(f"cannot write events: {why}")
+        self._files.event_file.complain = lambda why: self._say(f"cannot write events: {why}")
         FileWatch(self._files, self.loop, self._restored, self._say).start()
         if (claim := self._files.claim.listener) is not None:
             self.loop.watch(claim, lambda _events: _accept_and_close(claim))
@@ -256,7 +256,7 @@ class NodeProcess(Supervisor):
             except SocketClosed:
                 pass  # it has just ended
         # Last: a client that has read that a process is up finds it at the gateway.
-        self._files.journal.write(events)
+        self._files.event_file.write(events)
         lines = [_line(event) for event in events if not isinstance(event, _QUIET)]
         if lines:
             self.stdout.write("".join(lines).encode(errors="replace"))

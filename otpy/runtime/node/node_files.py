@@ -16,7 +16,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from otpy.errors import RuntimeDirError
-from otpy.runtime.node.journal import Journal
+from otpy.runtime.node.event_file import EventFile
 from otpy.runtime.node.lock import take_both
 from otpy.system import inotify
 from otpy.system.claim import Claim
@@ -39,7 +39,7 @@ Identity: TypeAlias = tuple[int, int] | None
 
 
 class NodeFiles:
-    """What a node has in its folder: the lock, node.json, the control socket and the journal.
+    """The files of a node in its folder: its lock, node.json, control socket and events.jsonl.
 
     Args:
         directory: Of the node.
@@ -52,7 +52,7 @@ class NodeFiles:
         lock: As given.
         claim: As given.
         listener: The listening control socket; another one once that was lost.
-        journal: Of the node's events.
+        event_file: `events.jsonl`.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class NodeFiles:
         self._socket_at: Identity = None
         self._held: list[Descriptor] = []
         self._write_facts()
-        self.journal = Journal(directory.events)
+        self.event_file = EventFile(directory.events)
         self.listener = self._listen()
         self._hold_directories()
 
@@ -81,7 +81,7 @@ class NodeFiles:
             if own is not None and _at(path) == own:
                 path.unlink(missing_ok=True)
         self.listener.close()
-        self.journal.close()
+        self.event_file.close()
         close_all(self._held)
         if self._facts_file is not None:
             self._facts_file.close()
@@ -126,7 +126,7 @@ class NodeFiles:
             before.close()
         else:
             socket_path.chmod(_SOCKET_MODE)
-        self.journal.reopen()
+        self.event_file.reopen()
         self._hold_directories()
 
     def watched(self) -> list[tuple[Path, int]]:

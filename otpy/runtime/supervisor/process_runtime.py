@@ -26,14 +26,14 @@ from otpy.runtime.bootstrap import Bootstrap
 from otpy.runtime.stdout import NodeStdout
 from otpy.runtime.supervisor.child import Child
 from otpy.runtime.supervisor.children import Children
+from otpy.runtime.supervisor.core_events import published, start_failed
 from otpy.runtime.supervisor.deferred_exits import DeferredExits
 from otpy.runtime.supervisor.owner_monitor import OwnerMonitor
+from otpy.runtime.supervisor.pending_starts import PendingStarts
 from otpy.runtime.supervisor.prefork import BATCH
 from otpy.runtime.supervisor.reaper import Reaper
-from otpy.runtime.supervisor.reports import published, start_failed
 from otpy.runtime.supervisor.router import NOBODY, Router
 from otpy.runtime.supervisor.spawner import Spawner
-from otpy.runtime.supervisor.starts import Starts
 from otpy.runtime.supervisor.subtree_numbers import SubtreeNumbers
 from otpy.system.descriptor import Descriptor
 from otpy.system.loop import Loop
@@ -121,7 +121,7 @@ class ProcessRuntime:
         self._reaper = Reaper(
             self._loop, self._children.by_pid, self._ended, self._spawner, preexisting_children
         )
-        self._starts_under_way = Starts(
+        self._pending_starts = PendingStarts(
             self._loop,
             self._reaper,
             self._start,
@@ -137,7 +137,7 @@ class ProcessRuntime:
 
     def start(self, spec: ChildSpec, incarnation: int) -> None:
         """Start a child once nothing is left of those before it."""
-        self._starts_under_way.begin(spec, incarnation)
+        self._pending_starts.begin(spec, incarnation)
 
     def stop(self, child: str, incarnation: int) -> None:
         """Ask a child to end, or give up its start."""
@@ -191,7 +191,7 @@ class ProcessRuntime:
 
     def _to_be_ended(self, id_: str, incarnation: int) -> Child | None:
         """Return the process that is to end; None if it had none yet, and will have none."""
-        if self._starts_under_way.cancel(id_):
+        if self._pending_starts.cancel(id_):
             return None
         child = self._children.get(id_)
         assert child is not None

@@ -26,9 +26,9 @@ from otpy.runtime.bootstrap import Bootstrap
 from otpy.runtime.stdout import NodeStdout
 from otpy.runtime.supervisor.child import Child
 from otpy.runtime.supervisor.children import Children
+from otpy.runtime.supervisor.core_events import child_path, declared
 from otpy.runtime.supervisor.process_runtime import ProcessRuntime
 from otpy.runtime.supervisor.publisher import Publisher
-from otpy.runtime.supervisor.reports import child_path, declared
 from otpy.runtime.supervisor.router import Router
 from otpy.runtime.supervisor.subtree_numbers import numbers_of_children
 from otpy.system.descriptor import Descriptor, close_all

@@ -12,8 +12,8 @@ from otpy.events import Event
 from otpy.runtime.bootstrap import Bootstrap
 from otpy.runtime.control_channel import SUPERVISOR, end_of_child
 from otpy.runtime.supervisor.child import Child
+from otpy.runtime.supervisor.core_events import child_path
 from otpy.runtime.supervisor.publisher import EventUplink
-from otpy.runtime.supervisor.reports import child_path
 from otpy.runtime.supervisor.supervisor import Supervisor
 from otpy.system.descriptor import Descriptor
 from otpy.system.message_socket import MessageSocket, NotSent

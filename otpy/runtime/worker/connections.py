@@ -25,7 +25,7 @@ from otpy.wire import link as wire_link
 from otpy.wire.codec import pack_frame, printable, unreadable
 from otpy.wire.control import Address
 from otpy.wire.frames import HEADER, Body, Frame, FrameDecoder
-from otpy.wire.heads import head_of
+from otpy.wire.unreadable_values import head_of
 from otpy.wire.values import revived
 
 _FIRST_BYTES: Final = 479

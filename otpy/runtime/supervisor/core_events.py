@@ -1,4 +1,4 @@
-"""The core's reports as published events: they get a path, a time and the limits."""
+"""Convert what the core reports to published events, with a path, a time and the limits."""
 
 import time
 from collections.abc import Callable

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from otpy.events import ChildRemoved, Event
-from otpy.runtime.node import journal
-from otpy.runtime.node.journal import Journal
+from otpy.runtime.node import event_file
+from otpy.runtime.node.event_file import EventFile
 
 
 def event(number: int, size: int = 0) -> Event:
@@ -25,8 +25,8 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def log(path: Path) -> Iterator[Journal]:
-    log = Journal(path)
+def log(path: Path) -> Iterator[EventFile]:
+    log = EventFile(path)
     yield log
     log.close()
 
@@ -37,7 +37,7 @@ def read(path: Path) -> list[Any]:
     return [f"lost {line['count']}" if "count" in line else int(line["at"]) for line in lines]
 
 
-def test_a_removed_file_is_followed_by_a_new_one(log: Journal, path: Path) -> None:
+def test_a_removed_file_is_followed_by_a_new_one(log: EventFile, path: Path) -> None:
     """2.3: they went to the deleted file for ever."""
     log.write([event(1)])
     path.unlink()
@@ -46,7 +46,7 @@ def test_a_removed_file_is_followed_by_a_new_one(log: Journal, path: Path) -> No
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_renamed_file_is_followed_by_a_new_one(log: Journal, path: Path) -> None:
+def test_a_renamed_file_is_followed_by_a_new_one(log: EventFile, path: Path) -> None:
     """As logrotate does it."""
     log.write([event(1)])
     path.rename(path.with_suffix(".old"))
@@ -54,7 +54,7 @@ def test_a_renamed_file_is_followed_by_a_new_one(log: Journal, path: Path) -> No
     assert (read(path.with_suffix(".old")), read(path)) == ([1], [2])
 
 
-def test_a_file_put_in_its_place_is_gone_on_with(log: Journal, path: Path) -> None:
+def test_a_file_put_in_its_place_is_gone_on_with(log: EventFile, path: Path) -> None:
     log.write([event(1)])
     path.with_suffix(".new").write_text('{"at": 7')
     path.with_suffix(".new").replace(path)
@@ -64,7 +64,7 @@ def test_a_file_put_in_its_place_is_gone_on_with(log: Journal, path: Path) -> No
     assert json.loads(second)["at"] == 2
 
 
-def test_a_truncated_file_is_gone_on_with(log: Journal, path: Path) -> None:
+def test_a_truncated_file_is_gone_on_with(log: EventFile, path: Path) -> None:
     """As logrotate's copytruncate does it: no gap of zeros."""
     log.write([event(1)])
     os.truncate(path, 0)
@@ -74,13 +74,13 @@ def test_a_truncated_file_is_gone_on_with(log: Journal, path: Path) -> None:
 
 def test_half_a_line_of_a_crashed_machine_is_ended(path: Path) -> None:
     path.write_text('{"event": "Chi')
-    log = Journal(path)
+    log = EventFile(path)
     log.write([event(2)])
     log.close()
     assert json.loads(path.read_bytes().splitlines()[1])["at"] == 2
 
 
-def test_a_lost_folder_costs_no_event(log: Journal, path: Path, tmp_path: Path) -> None:
+def test_a_lost_folder_costs_no_event(log: EventFile, path: Path, tmp_path: Path) -> None:
     complaints: list[str] = []
     log.complain = complaints.append
     shutil.rmtree(tmp_path)
@@ -109,7 +109,7 @@ class Disk:
 
 
 def test_a_full_disk_never_joins_two_records(
-    log: Journal, path: Path, monkeypatch: pytest.MonkeyPatch
+    log: EventFile, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """2.3: a write that was cut ran into the next one."""
     log.write([event(1)])
@@ -127,9 +127,9 @@ def test_a_full_disk_never_joins_two_records(
 
 
 def test_what_was_lost_is_counted(
-    log: Journal, path: Path, monkeypatch: pytest.MonkeyPatch
+    log: EventFile, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journal, "MAX_WAITING", 1000)
+    monkeypatch.setattr(event_file, "MAX_WAITING", 1000)
     disk = Disk(monkeypatch)
     log.write(event(number) for number in range(100))
     log.write([event(100)])
@@ -143,18 +143,20 @@ def test_what_was_lost_is_counted(
     assert "No space left on device" in path.read_text()
 
 
-def test_a_full_file_makes_room(log: Journal, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal, "MAX_BYTES", 1000)
+def test_a_full_file_makes_room(
+    log: EventFile, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_file, "MAX_BYTES", 1000)
     for number in range(5):
         log.write([event(number, 400)])
     assert (read(path.with_suffix(".jsonl.1")), read(path)) == ([2, 3], [4])
 
 
 def test_a_failed_reopening_leaves_no_number_behind(
-    log: Journal, path: Path, monkeypatch: pytest.MonkeyPatch
+    log: EventFile, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """2.3: the journal wrote to whatever had its closed descriptor's number next."""
-    monkeypatch.setattr(journal, "MAX_BYTES", 100)
+    """2.3: the event file wrote to whatever had its closed descriptor's number next."""
+    monkeypatch.setattr(event_file, "MAX_BYTES", 100)
     log.write([event(1, 90)])
 
     def refuse(*_args: object) -> int:
@@ -171,7 +173,7 @@ def test_a_failed_reopening_leaves_no_number_behind(
     assert (read(path.with_suffix(".jsonl.1")), read(path)) == ([1], [2, 3, 4])
 
 
-def test_a_pipe_in_its_place_does_not_block(log: Journal, path: Path) -> None:
+def test_a_pipe_in_its_place_does_not_block(log: EventFile, path: Path) -> None:
     path.unlink()
     os.mkfifo(path)
     for number in range(2000):

@@ -1,4 +1,4 @@
-"""What a client may give as an argument of a request: anything else is its mistake."""
+"""Check the arguments of a client's request; a wrong one is the client's mistake."""
 
 import math
 import signal

@@ -1,4 +1,4 @@
-"""Why processes ended lately, bounded by their number and by their bytes."""
+"""The latest exit reasons, bounded in number and bytes."""
 
 from collections import OrderedDict
 from typing import Final
@@ -10,7 +10,7 @@ MAX_CHARS: Final = 1 << 20
 """Of reasons and tracebacks together: a character has up to 4 bytes."""
 
 
-class ExitLog:
+class RecentExits:
     """The exit reason and traceback of each incarnation that ended, the latest of them."""
 
     def __init__(self) -> None:

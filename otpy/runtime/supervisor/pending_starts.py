@@ -1,4 +1,4 @@
-"""Starts that the core has decided on, until there is a process: when to try, and when again."""
+"""Starts that the core has decided on and that have no process yet: try, and try again."""
 
 from collections.abc import Callable
 from typing import Final
@@ -14,19 +14,19 @@ _LONGEST_PAUSE_S: Final = 1.0
 _TOPIC: Final = "starting children"
 
 
-class Starts:
+class PendingStarts:
     """Starts children when nothing of those before them is left.
 
     What the system refuses, for want of processes, descriptors or memory, is tried again, later
     and later: it is no failure of the child's, which is not to cost it its restarts. But a
-    caller that waits for a first start, or for one that it asked for, is told.
+    caller that waits for a first start, or for one that it asked for, gets the failure.
 
     Args:
         loop: The supervisor's: its other events are served between two tries.
         reaper: Ends what dead children have left behind.
-        start: Starts a child, given its spec and its incarnation; raises what the system says.
+        start: Starts a child, given its spec and its incarnation; raises the system's error.
         failed: Takes the id, the incarnation and the reason of a start that came to no process.
-        is_asked: Returns whether the start in hand was asked for.
+        is_asked: Returns whether the present start was requested.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""A process of its own for code that may print, hang, exit or crash: only its results come back."""
+"""Run code in a process of its own, since it may print, hang, exit or crash."""
 
 import contextlib
 import json
@@ -69,7 +69,7 @@ def _run_until_death(tasks: Sequence[Task]) -> tuple[list[Any], ExitReason]:
 def _start(tasks: Sequence[Task], writing: Descriptor) -> "subprocess.Popen[bytes]":
     sys.stdout.flush()
     sys.stderr.flush()
-    with Descriptor(os.memfd_create("otpy-probe")) as given:
+    with Descriptor(os.memfd_create("otpy-isolated")) as given:
         os.write(given.fileno(), pickle.dumps(list(tasks)))
         os.lseek(given.fileno(), 0, os.SEEK_SET)
         inherited = (given.fileno(), writing.fileno())
@@ -84,7 +84,7 @@ def _start(tasks: Sequence[Task], writing: Descriptor) -> "subprocess.Popen[byte
 
 
 def main(parent: int, given: int, writing: int) -> NoReturn:
-    """Be the probe; nothing but the tasks may run in it."""
+    """Run the tasks in the process started for them; nothing else may run in it."""
     try:
         die_with(parent)
         me = os.getpid()

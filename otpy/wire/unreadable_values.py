@@ -1,6 +1,6 @@
-"""What a message is about whose value cannot be read: so that it is refused alone.
+"""Read the kind and number of a message whose value cannot be read, to refuse that message alone.
 
-A frame bounds it, so that what comes behind it is read as if nothing was wrong.
+A frame bounds it, so that the messages behind it are read as usual.
 """
 
 from typing import Final, NamedTuple

@@ -2,14 +2,14 @@
 
 import pytest
 
-from otpy.runtime import exit_log
-from otpy.runtime.exit_log import ExitLog
+from otpy.runtime import recent_exits
+from otpy.runtime.recent_exits import RecentExits
 from otpy.wire.control import Address, ExitInfo
 
 
 def test_the_oldest_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exit_log, "MAX_EXITS", 3)
-    log = ExitLog()
+    monkeypatch.setattr(recent_exits, "MAX_EXITS", 3)
+    log = RecentExits()
     for number in range(5):
         log.add(Address("a", number), ExitInfo("killed", ""))
     assert [log.get(Address("a", number)) is not None for number in range(5)] == [
@@ -19,8 +19,8 @@ def test_the_oldest_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_is_large_makes_room_for_less(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tracebacks of 200 kB took 155 MiB in the node, and in the gateway."""
-    monkeypatch.setattr(exit_log, "MAX_CHARS", 1000)
-    log = ExitLog()
+    monkeypatch.setattr(recent_exits, "MAX_CHARS", 1000)
+    log = RecentExits()
     for number in range(5):
         log.add(Address("a", number), ExitInfo("error", "x" * 300))
     assert [log.get(Address("a", number)) is not None for number in range(5)] == [

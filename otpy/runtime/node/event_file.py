@@ -22,7 +22,7 @@ MAX_WAITING: Final = 1 << 20
 _FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK
 
 
-class Journal:
+class EventFile:
     """Appends events to the file of a path, whatever becomes of that file.
 
     One that was removed or renamed is followed by a new one; one that was truncated is gone on
