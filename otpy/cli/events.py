@@ -12,12 +12,12 @@ from otpy.cli.errors import Failed
 from otpy.cli.names import find, rows_of
 from otpy.cli.options import json_option, node_option
 from otpy.cli.past import chosen, event_file_of, is_about, refuse_unknown
-from otpy.cli.render import local_time, to_json
+from otpy.cli.render import to_json
 from otpy.cli.session import Session, connected
 from otpy.cli.show import show
 from otpy.errors import NodeNotFound
 from otpy.system.nodedir import NodeDir
-from otpy.wire.safe_text import one_line
+from otpy.wire.log_lines import dated_line
 
 if TYPE_CHECKING:
     from otpy import Node
@@ -54,7 +54,7 @@ def events(
     times are local time. --json prints one JSON object a line. Of a node that does not run the
     events are read from its file, and stderr says from which.
     """
-    write = as_data if as_json else as_line
+    write = as_data if as_json else dated_line
     try:
         node = connected(ctx)
     except NodeNotFound as error:
@@ -113,11 +113,6 @@ def history(file: Path) -> "list[Event]":
     from otpy.client.history import read_history  # noqa: PLC0415 - most commands need no events
 
     return read_history(file)
-
-
-def as_line(event: "Event") -> str:
-    """Write an event as a line."""
-    return f"{local_time(event.at)}  {one_line(' '.join(str(event).split()))}"
 
 
 def as_data(event: "Event") -> str:

@@ -6,11 +6,12 @@ import click
 
 from otpy.cli.arguments import SignalType, signal_name
 from otpy.cli.complete import child_names
-from otpy.cli.names import GATEWAY, suggesting
+from otpy.cli.names import suggesting
 from otpy.cli.options import node_option
 from otpy.cli.session import connected
 from otpy.cli.show import show
 from otpy.errors import ProcessDown
+from otpy.wire.paths import GATEWAY
 
 
 @click.command()

@@ -6,15 +6,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from otpy.errors import NoProcess
+from otpy.wire.paths import GATEWAY
 
 if TYPE_CHECKING:
     from otpy import Node, ProcessInfo, SupervisorRef
 
 ROOT: Final = "root"
 """What the root supervisor, whose path is empty, is called on the command line."""
-
-GATEWAY: Final = "@gateway"
-"""The path of the gateway, which stands beside the tree."""
 
 
 def rows_of(node: "Node") -> "list[ProcessInfo]":

@@ -1,7 +1,7 @@
 """Results as text: tables, durations, sizes, JSON."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import date, time, timedelta
 from decimal import Decimal
 from typing import Any, Final, NamedTuple, TypeVar
 from uuid import UUID
@@ -66,11 +66,6 @@ def record(fields: Mapping[str, str]) -> str:
 def or_dash(value: T | None, write: Callable[[T], str] = str) -> str:
     """Write a value, or a dash if there is none."""
     return "-" if value is None else write(value)
-
-
-def local_time(at: float) -> str:
-    """Write a Unix time as date and time of day, to the millisecond."""
-    return datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
 
 
 def duration(seconds: float) -> str:

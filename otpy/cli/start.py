@@ -7,10 +7,11 @@ import click
 
 from otpy.cli.complete import child_names
 from otpy.cli.errors import Failed
-from otpy.cli.names import GATEWAY, ROOT, find, rows_of, supervisor_of
+from otpy.cli.names import ROOT, find, rows_of, supervisor_of
 from otpy.cli.options import node_option
 from otpy.cli.session import connected
 from otpy.cli.show import show
+from otpy.wire.paths import GATEWAY
 
 if TYPE_CHECKING:
     from otpy import ChildInfo

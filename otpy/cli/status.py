@@ -15,7 +15,6 @@ from otpy.cli.render import (
     Column,
     duration,
     elapsed,
-    local_time,
     or_dash,
     record,
     size,
@@ -25,6 +24,7 @@ from otpy.cli.render import (
 from otpy.cli.session import connected
 from otpy.cli.show import show_styled
 from otpy.errors import NoProcess
+from otpy.wire.log_lines import local_time
 
 if TYPE_CHECKING:
     from otpy import Node, ProcessInfo, Statistics

@@ -13,7 +13,6 @@ from otpy.cli.options import json_option, node_option
 from otpy.cli.render import (
     Column,
     elapsed,
-    local_time,
     or_dash,
     size,
     table,
@@ -23,6 +22,7 @@ from otpy.cli.render import (
 from otpy.cli.session import connected
 from otpy.cli.show import show, show_screen, show_styled
 from otpy.cli.statistics_view import ORDERS, Load, Meter, ordered
+from otpy.wire.log_lines import local_time
 
 COLUMNS: Final = (
     Column("NAME"),

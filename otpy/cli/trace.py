@@ -8,9 +8,10 @@ import msgspec
 from otpy.cli.complete import child_names
 from otpy.cli.names import suggesting
 from otpy.cli.options import json_option, node_option, timeout_option
-from otpy.cli.render import counted, local_time, to_json
+from otpy.cli.render import counted, to_json
 from otpy.cli.session import connected
 from otpy.cli.show import show
+from otpy.wire.log_lines import local_time
 from otpy.wire.safe_text import one_line
 
 if TYPE_CHECKING:

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from otpy.cli.names import GATEWAY, ROOT, rows_of
+from otpy.cli.names import ROOT, rows_of
 from otpy.cli.options import json_option, node_option
 from otpy.cli.processes import Process, measured, measured_node
 from otpy.cli.render import Column, duration, or_dash, size, table, to_pretty_json
 from otpy.cli.session import connected
 from otpy.cli.show import show_styled
+from otpy.wire.paths import GATEWAY
 
 if TYPE_CHECKING:
     from otpy import Node

@@ -24,9 +24,7 @@ from otpy.runtime.recent_exits import RecentExits
 from otpy.system.wait import is_alive
 from otpy.wire.control import Address, ExitInfo, Path
 from otpy.wire.gateway import TreeRow
-
-GATEWAY: Final = "@gateway"
-"""The path of the gateway, which is beside the tree; no id begins with "@"."""
+from otpy.wire.paths import GATEWAY, child_path
 
 _WITH_SUPERVISOR: Final = ExitInfo("killed", "")
 _NOT_NEEDED: Final = ExitInfo("normal", "")
@@ -88,7 +86,7 @@ class Directory:
         """Note what the tree declares below `path`: it is known before it has started."""
         self._declare(path, tuple((child.id, kind_of(child)) for child in spec.children))
         for child in spec.children:
-            below = _join(path, child.id)
+            below = child_path(path, child.id)
             if isinstance(child.start, SupervisorSpec):
                 self.expect(below, child.start)
             elif isinstance(child.start, ServerStart) and child.start.name:
@@ -237,9 +235,9 @@ class Directory:
         old = entry.children
         entry.children = {}
         for id_, kind in children:
-            known = old.pop(id_, None)
-            same = known is not None and known.kind == kind
-            child = known if known is not None and same else ProcessEntry(_join(path, id_), kind)
+            child = old.pop(id_, None)
+            if child is None or child.kind != kind:
+                child = ProcessEntry(child_path(path, id_), kind)
             child.stale = False
             entry.children[id_] = child
         # Names from before stay known until the supervisor is up: until then nobody can say
@@ -279,10 +277,6 @@ class Directory:
 
 def _drop_stale(entry: ProcessEntry) -> None:
     entry.children = {id_: child for id_, child in entry.children.items() if not child.stale}
-
-
-def _join(path: str, id_: str) -> str:
-    return f"{path}/{id_}" if path else id_
 
 
 def _below(entry: ProcessEntry) -> Iterator[ProcessEntry]:

@@ -8,7 +8,6 @@ from otpy.cli.render import (
     Column,
     counted,
     duration,
-    local_time,
     or_dash,
     plain,
     record,
@@ -96,7 +95,3 @@ def test_small_words() -> None:
     assert or_dash(0) == "0"
     assert counted(1, "worker") == "1 worker"
     assert counted(0, "worker") == "0 workers"
-
-
-def test_local_time_is_to_the_millisecond(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert local_time(1_700_000_000.9876).endswith(".987")

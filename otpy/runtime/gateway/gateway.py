@@ -20,7 +20,7 @@ from otpy.events import Event
 from otpy.runtime.bootstrap import Bootstrap
 from otpy.runtime.control_channel import GATEWAY as OWN_RECORDS
 from otpy.runtime.control_channel import end_of_child
-from otpy.runtime.directory import GATEWAY, Directory, ProcessEntry, way_to
+from otpy.runtime.directory import Directory, ProcessEntry, way_to
 from otpy.runtime.exit_reasons import exit_reason
 from otpy.runtime.exit_watch import ExitWatchers
 from otpy.runtime.gateway.client_connection import Client
@@ -63,6 +63,8 @@ from otpy.wire.control import (
 )
 from otpy.wire.gateway import VERSION, GatewayRequest
 from otpy.wire.link import request_value
+from otpy.wire.log_lines import complaint_line
+from otpy.wire.paths import GATEWAY
 from otpy.wire.sys_messages import ReadCounters, SysRequest, Trace
 
 
@@ -169,7 +171,7 @@ class GatewayProcess:
         self._loop.watch(self._listener, self._accept)
 
     def _log(self, line: str) -> None:
-        self._stdout.write(f"otpy: gateway: {line}\n".encode())
+        self._stdout.write(f"{complaint_line('gateway', line)}\n".encode(errors="replace"))
 
     def _make_room(self) -> None:
         """Out of descriptors: drop the connection that has been silent for longest."""

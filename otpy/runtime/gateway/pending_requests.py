@@ -8,7 +8,7 @@ from functools import partial
 
 from otpy.core.messages import Request, StartMany
 from otpy.errors import CallTimeout, NoProcess, OtpyError
-from otpy.runtime.directory import GATEWAY, ProcessEntry, way_to
+from otpy.runtime.directory import ProcessEntry, way_to
 from otpy.runtime.gateway.client_connection import Client
 from otpy.runtime.gateway.handoff import HandoffSockets, open_handoff
 from otpy.runtime.supervisor_api import refusal, to_builtins
@@ -37,6 +37,7 @@ from otpy.wire.control import (
 from otpy.wire.frames import MAX_FRAME
 from otpy.wire.handoff import NO_HELLO, WITH_HELLO
 from otpy.wire.link import VERSION
+from otpy.wire.paths import GATEWAY
 from otpy.wire.sys_messages import SysRequest, Trace
 from otpy.wire.values import carried
 

@@ -8,6 +8,7 @@ from otpy.errors import OtpyError
 from otpy.events import EventsLost, event_to_data
 from otpy.runtime.gateway.client_connection import Client
 from otpy.runtime.recent_events import RecentEvents
+from otpy.wire.paths import NODE
 
 _MOST: Final = 64
 """Subscriptions on one connection."""
@@ -93,7 +94,7 @@ class Subscriptions:
         if subscription.told >= recent.last:
             return False
         if (lost := recent.first - 1 - subscription.told) > 0:
-            gap = EventsLost(at=time.time(), path="@node", count=lost, reason=_TOO_SLOW)
+            gap = EventsLost(at=time.time(), path=NODE, count=lost, reason=_TOO_SLOW)
             subscription.told = recent.first - 1
             client.event(number, event_to_data(gap), subscription.told)
         else:

@@ -11,6 +11,7 @@ import msgspec
 
 from otpy.events import Event, EventsLost, event_to_data
 from otpy.system.descriptor import Descriptor
+from otpy.wire.paths import NODE
 
 MAX_BYTES: Final = 16 << 20
 """Of the file; a full one becomes ``events.jsonl.1``, in place of the one before it."""
@@ -80,7 +81,7 @@ class EventFile:
     def _lines_of_the_lost(self) -> list[bytes]:
         if not self._lost:
             return []
-        lost = EventsLost(at=time.time(), path="@node", count=self._lost, reason=self._reason)
+        lost = EventsLost(at=time.time(), path=NODE, count=self._lost, reason=self._reason)
         return [_line(lost)]
 
     def _written(self, lines: int) -> None:

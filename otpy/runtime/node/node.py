@@ -42,7 +42,7 @@ from otpy.events import (
     NodeStopping,
 )
 from otpy.runtime.bootstrap import Bootstrap
-from otpy.runtime.directory import GATEWAY, Directory
+from otpy.runtime.directory import Directory
 from otpy.runtime.exit_watch import ExitWatchers
 from otpy.runtime.gateway.gateway import NodeFacts, run_gateway
 from otpy.runtime.node.command import NodeTree
@@ -60,7 +60,8 @@ from otpy.system.signals import handled_signals
 from otpy.system.sockets import Socket, accepted
 from otpy.system.wait import signal_name
 from otpy.wire.control import Ask, Listen, NodeRequest, OpenLink, Publish, StopNode
-from otpy.wire.safe_text import one_line
+from otpy.wire.log_lines import complaint_line, log_line
+from otpy.wire.paths import GATEWAY, NODE
 
 _MIN_RESTARTS: Final = 10
 _GATEWAY_RETRIES: Final = Retries(RestartIntensity(10, 10.0), delay=1.0)
@@ -107,9 +108,7 @@ class NodeProcess(Supervisor):
         preexisting_children: set[int] | None = None,
     ) -> None:
         inherited_fds = (files.lock.fileno(), *files.claim.for_the_tree)
-        super().__init__(
-            "@node", node_spec(tree.spec), inherited_fds, Numbers(), preexisting_children
-        )
+        super().__init__(NODE, node_spec(tree.spec), inherited_fds, Numbers(), preexisting_children)
         self._name, self._files = tree.name, files
         self._facts = NodeFacts(tree.name, os.getpid(), tree.config)
         self._directory = Directory()
@@ -135,7 +134,7 @@ class NodeProcess(Supervisor):
         assert self.result is not None
         complaint = self._complaint(self.result)
         outcome = complaint or "in order"
-        stopped = NodeStopped(at=time.time(), path="@node", node=self._name, reason=outcome)
+        stopped = NodeStopped(at=time.time(), path=NODE, node=self._name, reason=outcome)
         self.deliver((stopped,))
         self.stdout.finish(_LAST_LINES_S)
         return complaint and f"{self._name} {complaint}"
@@ -160,11 +159,11 @@ class NodeProcess(Supervisor):
     def _stop(self, why: str) -> None:
         self._stops += 1
         if self._stops == 1:
-            self.publish(NodeStopping(at=time.time(), path="@node", node=self._name, why=why))
+            self.publish(NodeStopping(at=time.time(), path=NODE, node=self._name, why=why))
             self.tell(StopAsked(for_good=True))
         else:
             why = f"{why} again: killing what is left"
-            self.publish(NodeStopping(at=time.time(), path="@node", node=self._name, why=why))
+            self.publish(NodeStopping(at=time.time(), path=NODE, node=self._name, why=why))
             self.tell(HaltAsked())
 
     # ---- files -------------------------------------------------------------------------------
@@ -181,17 +180,17 @@ class NodeProcess(Supervisor):
             listener = Descriptor(os.dup(self._files.listener.fileno()))
             gateway.channel.send(Listen(), (listener,))
         at = time.time()
-        self.publish(FilesRestored(at=at, path="@node", node=self._name, files=files))
+        self.publish(FilesRestored(at=at, path=NODE, node=self._name, files=files))
 
     def _say(self, complaint: str) -> None:
-        line = one_line(f"otpy: {self._name}: {complaint}")
+        line = complaint_line(self._name, complaint)
         self.stdout.write(f"{line}\n".encode(errors="replace"))
 
     # ---- as a supervisor ---------------------------------------------------------------------
 
     def on_booted(self) -> None:
         """Print and publish that everything runs."""
-        self.publish(NodeStarted(at=time.time(), path="@node", node=self._name, pid=os.getpid()))
+        self.publish(NodeStarted(at=time.time(), path=NODE, node=self._name, pid=os.getpid()))
 
     def is_worker(self, spec: ChildSpec) -> bool:
         """Neither child runs the user's code."""
@@ -257,7 +256,7 @@ class NodeProcess(Supervisor):
                 pass  # it has just ended
         # Last: a client that has read that a process is up finds it at the gateway.
         self._files.event_file.write(events)
-        lines = [_line(event) for event in events if not isinstance(event, _QUIET)]
+        lines = [f"{log_line(event)}\n" for event in events if not isinstance(event, _QUIET)]
         if lines:
             self.stdout.write("".join(lines).encode(errors="replace"))
 
@@ -280,7 +279,7 @@ class NodeProcess(Supervisor):
             return f"could not start: {_innermost(result)}"
         if self._stops:
             return ""
-        if (why := self._gave_up.get("@node") or self._gave_up.get("")) is not None:
+        if (why := self._gave_up.get(NODE) or self._gave_up.get("")) is not None:
             return f"gave up: {self._explain(why)}"
         if (end := self._ended_by) is not None and not end.clean:
             return f"ended with its significant child {end.path!r}: {end.reason}"
@@ -291,7 +290,7 @@ class NodeProcess(Supervisor):
         text = (
             f"{why.child!r} ended {why.restarts} times, the last time with {why.reason} ({limit})"
         )
-        path = f"{why.path}/{why.child}" if why.path not in ("", "@node") else why.child
+        path = f"{why.path}/{why.child}" if why.path not in ("", NODE) else why.child
         below = self._gave_up.get(path)
         return f"{text}; {below.name}: {self._explain(below)}" if below is not None else text
 
@@ -318,9 +317,3 @@ def _accept_and_close(listener: Socket) -> None:
     """That there was somebody to accept it is all that a second `otpy run` wants to know."""
     with contextlib.suppress(OSError):
         accepted(listener).close()
-
-
-def _line(event: Event) -> str:
-    moment = time.strftime("%H:%M:%S", time.localtime(event.at))
-    text = one_line(f"{moment}.{int(event.at * 1000) % 1000:03d} otpy | {event}")
-    return f"{text}\n"

@@ -12,7 +12,6 @@ from otpy.runtime.directory import Directory, Ended, ProcessEntry, way_to
 from otpy.runtime.exit_watch import ExitWatchers
 from otpy.runtime.node.monitors import MonitorTable
 from otpy.runtime.node.registry import Registry
-from otpy.runtime.supervisor.core_events import child_path
 from otpy.runtime.supervisor.router import Router
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.message_socket import MessageSocket, NotSent
@@ -43,6 +42,7 @@ from otpy.wire.control import (
     Whereis,
 )
 from otpy.wire.gateway import TreeRow
+from otpy.wire.paths import child_path
 from otpy.wire.sys_messages import SysRequest
 
 

@@ -36,6 +36,7 @@ from otpy.wire.control import (
     ShutDown,
 )
 from otpy.wire.gateway import Statistics
+from otpy.wire.paths import GATEWAY
 
 
 @dataclass(slots=True)
@@ -192,7 +193,7 @@ class Child:
         """Return whether a message of this child may come from `sender`: itself, or below it."""
         if self.is_supervisor:
             return not self.path or sender.path.startswith(f"{self.path}/")
-        if self.path == "@gateway":  # it names itself without its incarnation
+        if self.path == GATEWAY:  # it names itself without its incarnation
             return sender == (self.path, 0)
         return sender == (self.path, self.incarnation)
 

@@ -26,11 +26,6 @@ from otpy.events import (
 )
 
 
-def child_path(supervisor: str, id_: str) -> str:
-    """Join a supervisor's path and a child's id."""
-    return f"{supervisor}/{id_}" if supervisor else id_
-
-
 def declared(path: str, spec: SupervisorSpec) -> Event:
     """Return which children the supervisor at `path` is about to start."""
     children = tuple([(child.id, kind_of(child)) for child in spec.children])

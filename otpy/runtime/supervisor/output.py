@@ -7,6 +7,7 @@ from typing import Final
 from otpy.runtime.stdout import NodeStdout
 from otpy.system.descriptor import Descriptor
 from otpy.system.loop import READABLE, Loop
+from otpy.wire.log_lines import output_prefix
 from otpy.wire.safe_text import is_plain, output_line
 
 _READ_BYTES: Final = 1 << 16
@@ -18,7 +19,7 @@ class ChildOutput:
 
     def __init__(self, end: Descriptor, name: str, stdout: NodeStdout, loop: Loop) -> None:
         self._end, self._loop, self._stdout = end, loop, stdout
-        self._prefix = name.encode() + b" | "
+        self._prefix = output_prefix(name)
         self._partial = b""
         self._tail = b""
         os.set_blocking(end.fileno(), False)

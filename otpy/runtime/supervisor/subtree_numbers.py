@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from otpy.core.numbers import Numbers
 from otpy.events import ChildEnded, ChildRemoved, ChildStarting, Event
-from otpy.runtime.supervisor.core_events import child_path
+from otpy.wire.paths import child_path
 
 
 class SubtreeNumbers:

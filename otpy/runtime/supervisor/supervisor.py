@@ -26,7 +26,7 @@ from otpy.runtime.bootstrap import Bootstrap
 from otpy.runtime.stdout import NodeStdout
 from otpy.runtime.supervisor.child import Child
 from otpy.runtime.supervisor.children import Children
-from otpy.runtime.supervisor.core_events import child_path, declared
+from otpy.runtime.supervisor.core_events import declared
 from otpy.runtime.supervisor.process_runtime import ProcessRuntime
 from otpy.runtime.supervisor.publisher import Publisher
 from otpy.runtime.supervisor.router import Router
@@ -35,6 +35,7 @@ from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.loop import Loop
 from otpy.system.warnings import warn_of_failure
 from otpy.wire.control import Answered, Forget, LinkOpened, NodeRequest
+from otpy.wire.paths import child_path
 
 
 class Supervisor(abc.ABC):

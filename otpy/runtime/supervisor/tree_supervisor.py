@@ -12,7 +12,6 @@ from otpy.events import Event
 from otpy.runtime.bootstrap import Bootstrap
 from otpy.runtime.control_channel import SUPERVISOR, end_of_child
 from otpy.runtime.supervisor.child import Child
-from otpy.runtime.supervisor.core_events import child_path
 from otpy.runtime.supervisor.publisher import EventUplink
 from otpy.runtime.supervisor.supervisor import Supervisor
 from otpy.system.descriptor import Descriptor
@@ -41,6 +40,7 @@ from otpy.wire.control import (
     Ready,
     ShutDown,
 )
+from otpy.wire.paths import child_path
 
 _AT_THE_START: Final = 8
 """Descriptors that a supervisor needs before it starts anything."""

@@ -1,0 +1,45 @@
+"""The lines in which a node logs: of ``otpy run`` and of ``otpy events``.
+
+The text of an event is its `str`, see `otpy.events`. All of it is escaped, so that a line is one
+line and controls no terminal (`otpy.wire.safe_text`).
+"""
+
+import time
+from typing import TYPE_CHECKING, Final
+
+from otpy.wire.safe_text import one_line
+
+if TYPE_CHECKING:
+    from otpy.events import Event
+
+_CLOCK: Final = "%H:%M:%S"
+_DATE: Final = "%Y-%m-%d"
+
+
+def log_line(event: "Event") -> str:
+    """Return an event as ``otpy run`` prints it: local time of day, ``otpy |``, text."""
+    return one_line(f"{_local(event.at, _CLOCK)} otpy | {event}")
+
+
+def dated_line(event: "Event") -> str:
+    """Return an event as ``otpy events`` prints it: local date and time, text."""
+    return one_line(f"{local_time(event.at)}  {event}")
+
+
+def complaint_line(who: str, text: str) -> str:
+    """Return what a process of otpy reports that is no event: ``otpy: shop: cannot write ...``."""
+    return one_line(f"otpy: {who}: {text}")
+
+
+def output_prefix(path: str) -> bytes:
+    """Return what precedes each line that the child at `path` prints."""
+    return path.encode() + b" | "
+
+
+def local_time(at: float) -> str:
+    """Return a Unix time as local date and time of day, to the millisecond."""
+    return _local(at, f"{_DATE} {_CLOCK}")
+
+
+def _local(at: float, form: str) -> str:
+    return f"{time.strftime(form, time.localtime(at))}.{int(at * 1000) % 1000:03d}"

@@ -1,0 +1,14 @@
+"""The paths of processes: the ids from the root down, joined by "/"; "" is the root supervisor."""
+
+from typing import Final
+
+GATEWAY: Final = "@gateway"
+"""The path of the gateway, which is beside the tree; no id begins with "@"."""
+
+NODE: Final = "@node"
+"""The path of the node itself."""
+
+
+def child_path(supervisor: str, id_: str) -> str:
+    """Join a supervisor's path and a child's id."""
+    return f"{supervisor}/{id_}" if supervisor else id_
