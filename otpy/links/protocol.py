@@ -12,11 +12,19 @@ import msgspec
 from otpy import errors
 from otpy.errors import OtpyError, ProtocolError
 from otpy.wire import link
-from otpy.wire.codec import pack_request, pack_requests, unreadable
+from otpy.wire.codec import (
+    HEADERS,
+    SMALL,
+    UNSENDABLE,
+    encode,
+    pack_request,
+    pack_requests,
+    unreadable,
+)
 from otpy.wire.frames import HEADER, MAX_FRAME, Body, Frame, FrameDecoder, LargeFrame
 from otpy.wire.shm_ring import ShmBody, ShmOffer
 from otpy.wire.unreadable_values import head_of
-from otpy.wire.values import revived
+from otpy.wire.values import SCALARS, revived
 
 
 class LinkHello(msgspec.Struct, array_like=True, tag=link.HELLO, frozen=True):
@@ -65,6 +73,14 @@ _decode: Final = msgspec.msgpack.Decoder(
 _NUMBERED: Final = {link.REPLY: 3, link.ERROR: 4}
 
 _CALL: Final = link.CALL
+_WITH_ONE_ARGUMENT: Final = 2
+_BEFORE_REQUEST: Final = encode((link.CAST, None))[:-1]
+"""What a cast begins with."""
+
+_CAST_HEADS: Final = tuple(header + _BEFORE_REQUEST for header in HEADERS[len(_BEFORE_REQUEST) :])
+"""That with the header, by the size of the request."""
+
+_SMALL_REQUEST: Final = len(_CAST_HEADS)
 _HEAD: Final = HEADER.size
 _length: Final = HEADER.unpack_from
 
@@ -213,10 +229,29 @@ class ClientProtocol(LinkProtocol):
 
     def call(self, number: int, request: object) -> bytes:
         """Return a call."""
+        # Most have a name and one argument: these in the fewest steps.
+        if type(request) is tuple and len(request) == _WITH_ONE_ARGUMENT:
+            name, argument = request
+            if type(name) is str and type(argument) in SCALARS:
+                try:
+                    body = encode((_CALL, number, request))
+                    if (size := len(body)) < SMALL <= self.max_frame:
+                        return HEADERS[size] + body
+                except UNSENDABLE:
+                    pass  # it is told below
         return pack_request((_CALL, number, request), self.max_frame)
 
     def cast(self, request: object) -> bytes:
         """Return a cast."""
+        if type(request) is tuple and len(request) == _WITH_ONE_ARGUMENT:  # as in `call`
+            name, argument = request
+            if type(name) is str and type(argument) in SCALARS:
+                try:
+                    body = encode(request)
+                    if (size := len(body)) < _SMALL_REQUEST and self.max_frame >= SMALL:
+                        return _CAST_HEADS[size] + body
+                except UNSENDABLE:
+                    pass  # it is told below
         return pack_request((link.CAST, request), self.max_frame)
 
     def casts(self, requests: list[object]) -> bytes:

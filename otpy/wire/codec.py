@@ -9,18 +9,19 @@ from otpy.errors import FrameTooLarge, NotSendable, ProtocolError
 from otpy.wire.frames import HEADER, MAX_FRAME, Body
 from otpy.wire.values import SCALARS, extended, is_plain, revived
 
-_encode: Final = msgspec.msgpack.Encoder().encode
+encode: Final = msgspec.msgpack.Encoder().encode
+"""Encodes what MessagePack carries as it is; what it does not, see `UNSENDABLE`."""
+
 _decode: Final = msgspec.msgpack.Decoder(ext_hook=revived).decode
 _header: Final = HEADER.pack
 
-_SMALL: Final = 128
-_HEADERS: Final = tuple(map(_header, range(_SMALL)))
+SMALL: Final = 128
+HEADERS: Final = tuple(map(_header, range(SMALL)))
 """The headers of small frames: to look one up takes a fraction of what it takes to make it."""
 
 _TEXT_CHARS: Final = 500
-_UNSENDABLE: Final = (TypeError, ValueError, OverflowError, RecursionError)
+UNSENDABLE: Final = (TypeError, ValueError, OverflowError, RecursionError)
 
-_WITH_ONE_ARGUMENT: Final = 2
 _SEQUENCES: Final = frozenset({tuple, list})
 _are_scalars: Final = SCALARS.issuperset
 _refers_to: Final = gc.get_referents
@@ -33,8 +34,8 @@ def pack(value: object) -> bytes:
         NotSendable: It holds something that MessagePack cannot carry.
     """
     try:
-        return _encode(value)
-    except _UNSENDABLE as error:
+        return encode(value)
+    except UNSENDABLE as error:
         raise _not_sendable(value, error) from None
 
 
@@ -54,17 +55,17 @@ def pack_frame(message: tuple[object, ...], max_frame: int = MAX_FRAME) -> bytes
         NotSendable: The value cannot be carried.
         FrameTooLarge: The message has more than `max_frame` bytes.
     """
-    # Each answer comes this way, as each request does below: so nothing is called that need not be.
+    # Each answer comes this way: so nothing is called that need not be.
     value = message[-1]
     if type(value) not in SCALARS and (ready := _carried(value)) is not value:
         message = (*message[:-1], ready)
     try:
-        body = _encode(message)
-    except _UNSENDABLE as error:
+        body = encode(message)
+    except UNSENDABLE as error:
         raise _not_sendable(message[-1], error) from None
     size = len(body)
-    if size < _SMALL and size <= max_frame:
-        return _HEADERS[size] + body
+    if size < SMALL and size <= max_frame:
+        return HEADERS[size] + body
     return _header_of(size, max_frame) + body
 
 
@@ -77,30 +78,22 @@ def pack_request(message: tuple[object, ...], max_frame: int = MAX_FRAME) -> byt
         NotSendable: The request cannot be carried.
         FrameTooLarge: The message has more than `max_frame` bytes.
     """
-    # Each call and each cast comes this way, most of them with a name and one argument.
     request = message[-1]
-    if type(request) is tuple and len(request) == _WITH_ONE_ARGUMENT:
-        plain = type(request[0]) is str and type(request[1]) in SCALARS
-    else:
-        plain = type(request) in SCALARS
-    if not plain and (ready := _request(request)) is not request:
+    if (ready := _request(request)) is not request:
         message = (*message[:-1], ready)
     try:
-        body = _encode(message)
-    except _UNSENDABLE as error:
+        body = encode(message)
+    except UNSENDABLE as error:
         raise _not_sendable(message[-1], error) from None
-    size = len(body)
-    if size < _SMALL and size <= max_frame:
-        return _HEADERS[size] + body
-    return _header_of(size, max_frame) + body
+    return _header_of(len(body), max_frame) + body
 
 
 def pack_requests(kind: int, requests: list[object], max_frame: int = MAX_FRAME) -> bytes:
     """Encode several requests as a frame of such a kind; raises as `pack_request`."""
     ready = requests if _is_plain(requests) else [*map(_request, requests)]
     try:
-        body = _encode((kind, ready))
-    except _UNSENDABLE as error:
+        body = encode((kind, ready))
+    except UNSENDABLE as error:
         raise _not_sendable(ready, error) from None
     return _header_of(len(body), max_frame) + body
 
@@ -127,7 +120,7 @@ def _carried(value: object, whole: object = None) -> Any:
         return value
     try:
         return extended(value)
-    except (NotSendable, *_UNSENDABLE) as error:
+    except (NotSendable, *UNSENDABLE) as error:
         raise _not_sendable(value if whole is None else whole, error) from None
 
 
