@@ -1,4 +1,4 @@
-"""What can go wrong, as exceptions: one class per different reaction of the caller.
+"""The exceptions of otpy: one class for each way a caller can react.
 
     OtpyError
     ├── NodeNotFound        no such node runs; start it, or name another
@@ -88,7 +88,7 @@ class NotSendable(OtpyError):
 
 
 class NoProcess(OtpyError):
-    """Nobody runs under that name, or it is stopped for good."""
+    """No process has that name, or it is stopped for good."""
 
 
 class SeveralInstances(NoProcess):

@@ -96,20 +96,20 @@ def print_from(
 
 
 def past_of(node: "Node", *, with_file: bool) -> "list[Event]":
-    """Collect what a node tells of the past, and what it has written down of it before."""
+    """Collect the past events from the gateway, and from `events.jsonl`."""
     told = list(node.events())
     if with_file:
         try:
             written = history(NodeDir(node.name).events)
         except OSError:
-            written = []  # what it tells has to do
+            written = []  # those of the gateway must do
         known = set(written)
         told = [*written, *(event for event in told if event not in known)]
     return sorted(told, key=lambda event: event.at)
 
 
 def history(file: Path) -> "list[Event]":
-    """Read a node's file."""
+    """Read a node's `events.jsonl`."""
     from otpy.client.history import read_history  # noqa: PLC0415 - most commands need no events
 
     return read_history(file)

@@ -14,7 +14,7 @@ from otpy.cli.show import show
 @node_option
 @click.pass_context
 def terminate(ctx: click.Context, name: str) -> None:
-    """Stop a child in order.
+    """Stop a child gracefully.
 
     It stays down until "otpy start NAME". A temporary child, or one of a dynamic supervisor, is
     forgotten once it is stopped.

@@ -12,17 +12,17 @@ from otpy.links.protocol import error_of
 from otpy.wire import gateway
 
 _HELLO = 1
-"""Number of the first request, of hello."""
+"""Number of the first request, the hello."""
 
 
 class EventFeed:
-    """What one subscriber was told, by one gateway after the other.
+    """The events that one subscriber received, from one gateway after the other.
 
     Args:
-        follow: Whether it is to be told events to come.
+        follow: Whether events to come are wanted, too.
 
     Attributes:
-        waiting: Events that nobody has taken yet, oldest first.
+        waiting: Events that have not been read yet, oldest first.
         done: No more will come.
         node_has_stopped: The last event was that of the node's end.
     """
@@ -36,26 +36,26 @@ class EventFeed:
         self._protocol = GatewayProtocol()
 
     def end(self) -> None:
-        """Want no more."""
+        """End the subscription."""
         self.done = True
         self.waiting.clear()
 
     @property
     def request(self) -> dict[str, Any]:
-        """The arguments of a request for what has not been told yet."""
+        """The arguments that request the events not yet received."""
         if self._position is None:
             return {"follow": self._follow}
         return {"follow": self._follow, "after": self._position, "node": self._node}
 
-    def go_on(self, protocol: GatewayProtocol) -> None:
-        """Read what the gateway says that was asked with this protocol."""
+    def resume_with(self, protocol: GatewayProtocol) -> None:
+        """Continue on a new connection."""
         self._protocol = protocol
 
     def receive(self, data: bytes) -> None:
-        """Take bytes that the gateway sent.
+        """Read bytes that the gateway sent.
 
         Raises:
-            ProtocolError: They are not what a gateway says.
+            ProtocolError: They are no answers of a gateway.
             OtpyError: The error that the gateway answered.
         """
         for answer, _ in self._protocol.receive(data):
@@ -65,12 +65,12 @@ class EventFeed:
                 self.done = True
                 raise error_of(str(answer.value), answer.arguments)
             elif answer.number == _HELLO:
-                self._meet(answer.value)
+                self._check_node(answer.value)
             else:
                 self.done = True
 
-    def _meet(self, hello: object) -> None:
-        """Begin anew if it is another node, whose positions are others."""
+    def _check_node(self, hello: object) -> None:
+        """Forget the position if the node is a new one."""
         node = hello.get("pid") if isinstance(hello, dict) else None
         if node != self._node:
             self._node, self._position = node, None

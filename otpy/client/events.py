@@ -77,7 +77,7 @@ class EventStream:
 
     def _subscribe(self) -> socket.socket:
         sock, protocol = self._source.stream("events", self._feed.request, None)
-        self._feed.go_on(protocol)
+        self._feed.resume_with(protocol)
         return sock
 
     def _receive(self) -> None:

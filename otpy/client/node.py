@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 from otpy.client.events import EventStream
 from otpy.client.gateway import Gateway
 from otpy.client.ref import Ref
-from otpy.client.replies import converted, opened_link, stop_order, sys_arguments
+from otpy.client.replies import converted, opened_link, stop_arguments, sys_arguments
 from otpy.client.running_nodes import not_running, only_node
 from otpy.client.statistics import statistics_of
 from otpy.client.task_starter import ClientTaskStarter
@@ -295,7 +295,7 @@ class Node(ClientTaskStarter):
     def _stop_process(self, name: str, reason: object, deadline: float | None) -> StopResult:
         """Stop a process in order, and return how it ended; raises `TooLate`."""
         row = self._ask_until("whereis", {"name": name}, deadline, shape=TreeRow)
-        return self._ask_until("stop", stop_order(row, reason), deadline, shape=StopResult)
+        return self._ask_until("stop", stop_arguments(row, reason), deadline, shape=StopResult)
 
     def _trace(self, name: str, deadline: float | None) -> TraceStream:
         """Trace a process; raises `NoProcess`, `ProcessDown` and `TooLate`."""

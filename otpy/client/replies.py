@@ -1,4 +1,4 @@
-"""What the gateway answers, as typed values."""
+"""Convert the gateway's answers to typed values."""
 
 from typing import Any, TypeVar
 
@@ -16,7 +16,7 @@ ProtocolT = TypeVar("ProtocolT", bound=LinkProtocol)
 
 
 class LinkReply(msgspec.Struct):
-    """Whose link the descriptors beside this are."""
+    """The process that a new link leads to."""
 
     path: str
     pid: int
@@ -35,8 +35,8 @@ def sys_arguments(name: str, request: SysRequest) -> dict[str, Any]:
     return {"name": name, **{key: getattr(request, key) for key in request.__struct_fields__}}
 
 
-def stop_order(row: TreeRow, reason: object) -> dict[str, Any]:
-    """Return what the gateway is asked, so that it is for this very incarnation.
+def stop_arguments(row: TreeRow, reason: object) -> dict[str, Any]:
+    """Return the arguments of `stop` for this incarnation.
 
     Raises:
         NoProcess: There is none.
@@ -49,7 +49,7 @@ def stop_order(row: TreeRow, reason: object) -> dict[str, Any]:
 def converted(
     operation: str, answer: tuple[Any, tuple[Descriptor, ...]], shape: type[ShapeT]
 ) -> ShapeT:
-    """Make the value of an answer a `shape`.
+    """Convert an answer's value to the type `shape`.
 
     Raises:
         ProtocolError: It is something else. The descriptors that came with it are closed.

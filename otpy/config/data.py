@@ -47,7 +47,7 @@ def is_copy(data: object) -> bool:
 
 
 def copy_from_data(data: object, *, where: str = "child") -> StartCopy:
-    """Read what a child has of its own that is made from its supervisor's template.
+    """Read the fields of a child made from a template.
 
     Args:
         data: A mapping such as ``{"args": [5]}``; an ``id`` may be in it.

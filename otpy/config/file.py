@@ -32,7 +32,7 @@ def read_file(path: str, *, check_imports: bool) -> tuple[str, SupervisorSpec]:
 
 
 def read_data(path: str) -> object:
-    """Read the plain values of a file, with all the care that a tree's file gets.
+    """Read the plain values of a file, with the same checks as a tree's file.
 
     Raises:
         SpecError: With a line for each mistake.
@@ -110,7 +110,7 @@ def _missing_programs(data: rules.Mapping) -> Iterator[Mistake]:
 
 
 def _located(document: Document, mistakes: list[Mistake]) -> list[Located]:
-    """Add the lines and columns, and leave out what only follows from a wrong text."""
+    """Add the lines and columns, and drop mistakes that follow from a syntax error."""
     spoiled = {(bad.line, bad.column) for bad in document.mistakes}
     found = []
     for mistake in mistakes:

@@ -48,17 +48,17 @@ def dotted(at: Loc, start: str = "") -> str:
 
 
 def field_of(at: Loc) -> Loc:
-    """Keep of a place its last key and what follows: ``command[1]``."""
+    """Return the last key of a path and what follows: ``command[1]``."""
     keys = [i for i, step in enumerate(at) if isinstance(step, str)]
     return at[keys[-1] :] if keys else at
 
 
 def show(value: object, written: str | None = None) -> str:
-    """Show what came, in YAML's words.
+    """Format the wrong value as YAML.
 
     Args:
-        value: What came.
-        written: Its text, if it stood in a file; told where YAML reads it as something else.
+        value: The wrong value.
+        written: Its text, if it is from a file; shown where YAML reads it as another value.
     """
     shown = _in_yaml(value)
     if written and isinstance(value, bool | int | float) and written != shown:

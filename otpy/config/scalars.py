@@ -1,4 +1,4 @@
-"""A scalar's node -> its value as `safe_load` reads it, variables expanded."""
+"""Convert scalar nodes to values, as `safe_load` does, and expand variables."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -109,7 +109,7 @@ class Link(Connection[Reply | Failure]):
 
     @property
     def under_way(self) -> int:
-        """How many requests were sent here, and nobody has taken the answer yet."""
+        """Number of requests whose answer no thread has taken."""
         return len(self._waiters) + self._alone
 
     def call(
@@ -251,7 +251,7 @@ class Link(Connection[Reply | Failure]):
         return end
 
     def _first_answer(self, number: int) -> Reply | Failure | None:
-        """Read; None if what came is not that answer alone: then `_take` is to look at it."""
+        """Read; return the answer if exactly that arrived, else None: `_take` handles the data then."""
         try:
             data = os.read(self._reader, _FIRST_BYTES)
             answer = self.protocol.sole_answer(data)
@@ -297,7 +297,7 @@ class Link(Connection[Reply | Failure]):
             raise
 
     def _await_room(self, data: LargeFrame, deadline: float | None) -> None:
-        """Wait as for an answer: read for all, or leave that to the thread that does."""
+        """Wait for room in the pipe; meanwhile read answers, unless another thread reads."""
         waiter = self._waiters[ROOM] = Waiter()  # registered before it is asked, as in `exchange`
         try:
             if self.protocol.request_space(data):
@@ -411,7 +411,7 @@ class Link(Connection[Reply | Failure]):
             raise
 
     def _await_end(self, deadline: float | None) -> None:
-        """Wait until a process that hung up has died; one that lives hung up on all."""
+        """Wait until a process that closed its link has ended; if it lives, it closed them all."""
         end = select.poll()
         end.register(self._pidfd, select.POLLIN)
         grace = time.monotonic() + EOF_GRACE_S

@@ -1,6 +1,6 @@
 # Generated from otpy/aio/links/pending.py by scripts/generate_blocking.py; do not edit.
 
-"""A request that is under way."""
+"""A request whose reply may still come."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ class Pending(PendingAnswer):
         return f"<Pending request to {self._ref.name}>"
 
     def result(self, timeout: float | None = DEFAULT_TIMEOUT_S) -> Any:
-        """Wait for the reply; once it is there, every time the same.
+        """Wait for the reply and return it; later calls return it again.
 
         Args:
             timeout: Seconds above zero, or None for ever.
@@ -36,7 +36,7 @@ class Pending(PendingAnswer):
             OtpyError: Whatever else `Ref.call` raises.
         """
         if timeout is not DEFAULT_TIMEOUT_S:
-            deadline_of(timeout)  # a wrong one is told in any case
+            deadline_of(timeout)  # a wrong one is an error in any case
         if not self._has_come():
             with within(timeout, f"{self._ref.name!r} did not answer") as deadline:
                 lost = self._settle(deadline)

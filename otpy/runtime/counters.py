@@ -1,7 +1,7 @@
-"""What every worker is doing, in memory that its supervisor reads at any moment.
+"""Counters of each worker, in memory shared with its supervisor.
 
-It costs a worker no message and no descriptor, and tells of one that is stuck as well as of one
-that is idle. Each number is written by one process and read by another, eight aligned bytes at
+They cost a worker no message and no descriptor, and can be read of one that is stuck as well as of
+one that is idle. Each number is written by one process and read by another, eight aligned bytes at
 once; the counters of a worker may be of two moments.
 """
 

@@ -1,4 +1,4 @@
-"""Exit reasons: of what a server returned, and of what was raised, whatever that is."""
+"""Make exit reasons from `Stop` and from exceptions."""
 
 import traceback
 from pathlib import Path
@@ -26,7 +26,7 @@ def exit_reason(reason: object) -> ExitReason:
 
 
 def raised(error: BaseException) -> ExitReason:
-    """Turn an exception that nobody caught into an exit reason; never raises."""
+    """Return the exit reason of an exception that was not caught; never raises."""
     try:
         return _reason(error)
     except BaseException:  # noqa: BLE001  # its class is the user's as well
@@ -45,7 +45,7 @@ def _reason(error: BaseException) -> ExitReason:
 
 
 def _exited(error: BaseException) -> ExitReason:
-    """Read ``sys.exit(code)`` as Python does: a text is told, and the status is 1."""
+    """Read ``sys.exit(code)`` as Python does: with a text, which is shown, the status is 1."""
     code = getattr(error, "code", None)
     if code is None or isinstance(code, int):
         status = int(code or 0) & 0xFF

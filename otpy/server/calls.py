@@ -1,4 +1,4 @@
-"""Calls and casts to the other workers of the tree; and the marks of what is answered.
+"""Calls and casts to the other workers of the tree, and the decorators `@call` and `@cast`.
 
 ``@call`` on a method has it answer calls; ``otpy.call("counter", "get_count")`` makes one. Every
 value that pickle carries passes between two workers.

@@ -1,6 +1,6 @@
-"""What is wrong with a server's class, or with the arguments of what is started.
+"""Check a server's class and its arguments.
 
-It is told by ``otpy check``, and again at the start: not every tree was checked.
+``otpy check`` does, and the start does again, since not every tree was checked.
 """
 
 import inspect
@@ -52,7 +52,7 @@ def _own_classes(server: type) -> list[type]:
 
 
 def _own_definitions(server: type) -> dict[str, object]:
-    """Return what stands in these classes; of what several define, what counts."""
+    """Return the attributes that these classes define, overrides applied."""
     definitions: dict[str, object] = {}
     for owner in reversed(_own_classes(server)):
         definitions.update(vars(owner))
@@ -60,7 +60,7 @@ def _own_definitions(server: type) -> dict[str, object]:
 
 
 def _cannot_be_set(value: object) -> bool:
-    """Whether an attribute of that name, once an instance has it, breaks or hides this."""
+    """Return whether an instance's attribute of the same name would fail, or hide `value`."""
     if isinstance(value, property):
         return value.fset is None
     return hasattr(type(value), "__get__") and not hasattr(type(value), "__set__")

@@ -23,7 +23,7 @@ class Peer(NamedTuple):
 
     @property
     def is_trusted(self) -> bool:
-        """Whether it is this user's, or root's."""
+        """Whether the peer runs as this user or root."""
         return self.uid in (os.geteuid(), 0)
 
 

@@ -36,7 +36,7 @@ def make_memory(name: str, size: int) -> tuple[Descriptor, mmap]:
 
 
 def identity(descriptor: Descriptor) -> tuple[int, int]:
-    """Return what no other memory or file has: device and inode."""
+    """Return the device and inode that identify the memory."""
     status = os.fstat(descriptor.fileno())
     return status.st_dev, status.st_ino
 

@@ -1,4 +1,4 @@
-"""The end of a process: waiting for it, reaping it, reading its status. Once, at the edge."""
+"""The end of a process: waiting for it, reaping it, reading its status."""
 
 import os
 import signal
@@ -17,7 +17,7 @@ class WaitStatus(NamedTuple):
 
 
 def reap(pid: int) -> WaitStatus:
-    """Take the status of a child that has ended; its peak memory is in bytes."""
+    """Return the status of a child that has ended, and remove it; its peak memory is in bytes."""
     _, wait_status, usage = os.wait4(pid, 0)
     code = os.waitstatus_to_exitcode(wait_status)
     return WaitStatus(signal_name(-code) if code < 0 else "", max(code, 0), usage.ru_maxrss * 1024)

@@ -99,13 +99,13 @@ def pack_requests(kind: int, requests: list[object], max_frame: int = MAX_FRAME)
 
 
 def _is_plain(requests: list[Any]) -> bool:
-    """Return whether all have arguments, and those need no look behind their types."""
+    """Return whether all have arguments, of types that need no conversion."""
     # All that a tuple or a list refers to are its elements.
     return {*map(type, requests)} <= _SEQUENCES and _are_scalars(map(type, _refers_to(*requests)))
 
 
 def _request(request: object) -> object:
-    """Return what an encoder is to be given for a request."""
+    """Return the request in a form that MessagePack can encode."""
     if type(request) is not tuple and type(request) is not list:
         return request if type(request) in SCALARS else _carried(request)
     for part in request:

@@ -82,7 +82,7 @@ class EventStream:
 
     async def _subscribe(self) -> None:
         self._sock, protocol = await self._source.stream("events", self._feed.request, None)
-        self._feed.go_on(protocol)
+        self._feed.resume_with(protocol)
 
     async def _receive(self) -> None:
         assert self._sock is not None

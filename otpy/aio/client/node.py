@@ -17,7 +17,7 @@ from otpy.aio.links.deadline import until_readable, within
 from otpy.aio.links.link import Link
 from otpy.aio.links.multi_call import abcast, multi_call
 from otpy.aio.links.supervisor import SupervisorRef
-from otpy.client.replies import converted, opened_link, stop_order, sys_arguments
+from otpy.client.replies import converted, opened_link, stop_arguments, sys_arguments
 from otpy.client.running_nodes import not_running, only_node
 from otpy.client.tree import ProcessInfo, tree_of
 from otpy.errors import (
@@ -297,7 +297,9 @@ class Node(ClientTaskStarter):
     async def _stop_process(self, name: str, reason: object, deadline: float | None) -> StopResult:
         """Stop a process in order, and return how it ended; raises `TooLate`."""
         row = await self._ask_until("whereis", {"name": name}, deadline, shape=TreeRow)
-        return await self._ask_until("stop", stop_order(row, reason), deadline, shape=StopResult)
+        return await self._ask_until(
+            "stop", stop_arguments(row, reason), deadline, shape=StopResult
+        )
 
     async def _trace(self, name: str, deadline: float | None) -> TraceStream:
         """Trace a process; raises `NoProcess`, `ProcessDown` and `TooLate`."""

@@ -1,4 +1,4 @@
-"""What connects references to processes: the node of a client, or the peers of a worker."""
+"""Protocol of objects that open links by name: the node of a client, or the peers of a worker."""
 
 from typing import Protocol
 
@@ -12,7 +12,7 @@ class LinkResolver(SysCaller, Protocol):
     """Opens links to processes by their names.
 
     Attributes:
-        protocol: What is said on its links.
+        _protocol: The protocol of its links.
     """
 
     _protocol: type[LinkProtocol]
@@ -22,7 +22,7 @@ class LinkResolver(SysCaller, Protocol):
         """The node's name."""
 
     async def _open_link(self, name: str, deadline: float | None) -> Link:
-        """Get a link to a process; wait for one that is being restarted.
+        """Return a link to a process; wait for one that is being restarted.
 
         Raises:
             NoProcess: There is no such process, or it is stopped for good.
@@ -30,7 +30,7 @@ class LinkResolver(SysCaller, Protocol):
         """
 
     async def _is_running(self, name: str, deadline: float | None) -> bool:
-        """Return whether the process runs at this moment; raises as `open_link`."""
+        """Return whether the process runs at this moment; raises as `_open_link`."""
 
     async def _down_error(self, link: Link, deadline: float | None) -> ProcessDown:
         """Return why the process at the other end of `link` ended."""

@@ -1,4 +1,4 @@
-"""A request that is under way."""
+"""A request whose reply may still come."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ class Pending(PendingAnswer):
         return f"<Pending request to {self._ref.name}>"
 
     async def result(self, timeout: float | None = DEFAULT_TIMEOUT_S) -> Any:
-        """Wait for the reply; once it is there, every time the same.
+        """Wait for the reply and return it; later calls return it again.
 
         Args:
             timeout: Seconds above zero, or None for ever.
@@ -35,7 +35,7 @@ class Pending(PendingAnswer):
             OtpyError: Whatever else `Ref.call` raises.
         """
         if timeout is not DEFAULT_TIMEOUT_S:
-            deadline_of(timeout)  # a wrong one is told in any case
+            deadline_of(timeout)  # a wrong one is an error in any case
         if not self._has_come():
             async with within(timeout, f"{self._ref.name!r} did not answer") as deadline:
                 lost = await self._settle(deadline)

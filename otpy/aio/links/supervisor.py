@@ -11,7 +11,7 @@ ShapeT = TypeVar("ShapeT")
 
 
 class SupervisorClient(Protocol):
-    """What asks supervisors: a client's node, or a worker's peers."""
+    """Protocol of objects that send requests to supervisors: a client's node, a worker's peers."""
 
     @property
     def name(self) -> str:
@@ -26,7 +26,7 @@ class SupervisorClient(Protocol):
         shape: type[ShapeT],
         repeatable: bool = True,
     ) -> ShapeT:
-        """Ask, and make the answer a `shape`: see ``supervisor`` in `otpy.wire.gateway`."""
+        """Send a request; convert the answer to `shape`: ``supervisor`` in `otpy.wire.gateway`."""
 
 
 class SupervisorRef:

@@ -1,10 +1,13 @@
-"""The worker that an ``async def`` handler runs in; by hand, as its blocking twin."""
+"""The worker that an ``async def`` handler runs in.
+
+Written by hand; the blocking version is otpy/server/context.py.
+"""
 
 from otpy.aio.server.peers import Peers
 from otpy.server.context import current
 
 
 def peers() -> Peers:
-    """Return what reaches the other workers; raises OtpyError in a process that is none."""
+    """Return the worker's `Peers`; raise OtpyError outside a worker."""
     found: Peers = current().peers.on_a_loop()
     return found

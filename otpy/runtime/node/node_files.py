@@ -1,8 +1,8 @@
-"""The files of a running node, which come back when somebody removes them.
+"""The files of a running node, restored when removed.
 
 Cleaners of temporary files, the end of a login session, ``rm -rf``: a node whose socket is gone
-runs on, and nobody reaches it. It is told of every such change by the kernel, and puts back what
-is missing; a lock on the directories keeps the cleaner of systemd away (tmpfiles.d(5)).
+runs on, but no client reaches it. The kernel notifies it of every such change, and it puts back
+what is missing; a lock on the directories keeps the cleaner of systemd away (tmpfiles.d(5)).
 """
 
 import contextlib
@@ -145,7 +145,7 @@ class NodeFiles:
     # ---- one by one --------------------------------------------------------------------------
 
     def _make_folders(self) -> None:
-        """Make both directories again; what lies in the folder's place and is none is put aside."""
+        """Create both directories again; rename anything else at the folder's path."""
         path = self._directory.path
         if is_own_directory(path.parent):
             path.parent.chmod(_PRIVATE)
@@ -255,7 +255,7 @@ def _mode(path: Path) -> int:
 
 
 def _is_private(path: Path) -> bool:
-    """Return whether there is a directory that its user, and nobody else, can use."""
+    """Return whether there is a directory that its user, and no other, can use."""
     return is_own_directory(path) and stat.S_IMODE(path.stat().st_mode) & 0o777 == _PRIVATE
 
 

@@ -6,22 +6,22 @@ from otpy.server.results import Continue, Stop
 
 
 class WarmUpServer(GenServer):
-    """Ends when it is told to."""
+    """Answers one call, and ends at `finish`."""
 
     def init(self) -> Continue:
-        """Go on."""
+        """Continue, so that `handle_continue` runs, too."""
         return Continue()
 
     def handle_continue(self, argument: object) -> None:
-        """Go on to the messages."""
+        """Do nothing."""
         del argument
 
     @call
     def echo(self, number: int = 0) -> int:
-        """Answer a call."""
+        """Return the number."""
         return number
 
     @cast
     def finish(self) -> Stop:
-        """End."""
+        """Stop."""
         return Stop()

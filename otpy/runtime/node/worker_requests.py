@@ -1,4 +1,4 @@
-"""What workers ask the node, which knows all processes."""
+"""Serve the requests that workers send to the node, which knows all processes."""
 
 import contextlib
 import time
@@ -47,13 +47,13 @@ from otpy.wire.sys_messages import SysRequest
 
 
 class RequestHandler:
-    """Answers the requests of workers.
+    """Serves the requests of workers.
 
     Args:
         directory: The processes of the tree.
         exit_watchers: Call back when a process has exited.
         router: The way down the tree.
-        publish: Tells everybody that a name has a new holder.
+        publish: Publishes the event that a name has a new holder.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class RequestHandler:
         self._registry.ended(ended)
 
     def handle(self, origin: MessageSocket, asked: NodeRequest, fds: Sequence[Descriptor]) -> None:
-        """Answer a request to where it came from, now or later."""
+        """Serve a request and answer its sender, now or later."""
         try:
             self._handle(origin, asked, fds)
         except OtpyError as error:
@@ -104,7 +104,7 @@ class RequestHandler:
                 _send(origin, NodeReply(asked.token, answer))
 
     def checked(self, ask: Ask) -> Ask:
-        """Return a request with what has to be known of names to serve it.
+        """Return the request with its names resolved.
 
         A child's path comes before any name: under a path that is a name, it would be taken for
         the process that has that name.

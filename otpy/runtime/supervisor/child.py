@@ -101,12 +101,12 @@ class Child:
         return self.spec.is_supervisor
 
     def stop(self, *, for_good: bool) -> None:
-        """Ask it to end: by a message where somebody reads it, else by its stop signal.
+        """Ask it to end: by a message if it reads messages, else by its stop signal.
 
         The signal goes to the program itself, or to its whole group if the tree says so.
 
         Args:
-            for_good: Nobody is to be started in its place.
+            for_good: It will not be restarted.
         """
         self.stop_requested = self.orderly = True
         if told := self.is_supervisor or self.trap_exit:
@@ -127,7 +127,7 @@ class Child:
             self._signal_group()
 
     def _handled_its_signal(self, status: WaitStatus) -> bool:
-        """Whether a handler of the program's own has ended it: it said what its group is to do."""
+        """Return whether the program handled its stop signal itself, and so sees to its group."""
         if self.trap_exit or status.signal or status.code == self._code_of_signal:
             return False
         return self.exiting is None or not isinstance(self.exiting.reason, Shutdown)
@@ -139,12 +139,12 @@ class Child:
 
     @property
     def stop_signal(self) -> signal.Signals:
-        """What asks it to stop."""
+        """The signal that asks it to stop."""
         return stop_signal_of(self.spec)
 
     @property
     def _code_of_signal(self) -> int:
-        """What a shell answers when the stop signal ended its program."""
+        """The exit status of a shell whose program the stop signal ended."""
         return 128 + self.stop_signal
 
     def kill_with(self, number: int) -> OtpyError | None:
@@ -177,7 +177,7 @@ class Child:
 
         What it is linked to takes it along unless it traps exits: at once, whatever it is doing,
         and with the same reason; only ``normal`` does nothing (Erlang reference manual,
-        "Receiving Exit Signals"). One that is not up yet traps: nobody knows better.
+        "Receiving Exit Signals"). One that is not up yet traps, since its choice is not known yet.
         """
         if isinstance(notification, DownNotification) or self.trap_exit or not self.ready:
             self._tell(notification)
@@ -185,12 +185,12 @@ class Child:
             self.end_for(reason)
 
     def end_for(self, reason: ExitReason) -> None:
-        """SIGKILL it for a reason that is its exit reason, too; the first such reason counts."""
+        """Kill it with SIGKILL; `reason` becomes its exit reason, unless an earlier one has."""
         self.forced_exit = self.forced_exit or reason
         self._kill()
 
-    def may_speak_for(self, sender: Address) -> bool:
-        """Return whether a message of this child may come from `sender`: itself, or below it."""
+    def may_send_as(self, sender: Address) -> bool:
+        """Return whether this child may send messages of `sender`: itself, or a process below."""
         if self.is_supervisor:
             return not self.path or sender.path.startswith(f"{self.path}/")
         if self.path == GATEWAY:  # it names itself without its incarnation
@@ -222,7 +222,7 @@ class Child:
         return ExitStatus(status.code)
 
     def note(self, events: Iterable[Event]) -> None:
-        """Remember what has to be known about a subtree should its supervisor die."""
+        """Note the supervisors below, for the case that this one dies."""
         for event in events:
             match event:
                 case ChildStarting(path=path, kind="supervisor", pid=pid):
@@ -233,11 +233,11 @@ class Child:
                     pass
 
     def _is_cut_short(self, status: WaitStatus) -> bool:
-        """Whether it had ended, but for what took longer than it may."""
+        """Return whether it had ended but for a finalizer that exceeded its limit."""
         return self.exiting is not None and status.signal == CUT_SHORT
 
     def _is_stopped_by(self, name: str) -> bool:
-        """Whether the signal that ended it asks it to stop; a worker anybody may ask."""
+        """Return whether its stop signal ended it; any process may send that to a worker."""
         is_known_to_stop = self.stop_requested or (self.kind == "worker" and self.ready)
         return is_known_to_stop and name == self.stop_signal.name
 

@@ -48,7 +48,7 @@ class Children:
         return child.pid in self.by_pid
 
     def readings(self) -> RawReply:
-        """Return what the workers do at this moment."""
+        """Return the counters of the workers at this moment."""
         all_ = (child.statistics() for child in self._by_id.values())
         return RawReply([msgspec.to_builtins(each) for each in all_ if each is not None])
 

@@ -1,4 +1,4 @@
-"""What children print: kept for the post-mortem, and passed on with their names before it."""
+"""Read the output of children: keep the last for the post-mortem, write all with their paths."""
 
 import contextlib
 import os

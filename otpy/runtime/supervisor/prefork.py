@@ -54,12 +54,12 @@ class SpareProcess:
 
     @property
     def alive(self) -> bool:
-        """Whether nobody has killed it, or stopped it by a signal."""
+        """Whether it has neither ended nor been stopped by a signal."""
         looked_for = os.WEXITED | os.WSTOPPED | os.WNOHANG | os.WNOWAIT
         return os.waitid(os.P_PIDFD, self.pidfd.fileno(), looked_for) is None
 
     def end(self) -> None:
-        """Kill it, and give everything back."""
+        """Kill it, and release its resources."""
         send_signal(self.pidfd, 9)
         reap(self.pid)
         self.pidfd.close()
@@ -67,7 +67,7 @@ class SpareProcess:
 
 
 class _Batch:
-    """What several spares need before there is a process.
+    """The pipes and counters of several spare processes before they are forked.
 
     Raises:
         OSError: There are too many open files for the first, or there is no memory. With too many
@@ -90,11 +90,11 @@ class _Batch:
 
     @property
     def jobs(self) -> list[Job]:
-        """What each is told, and its ends of the pipes."""
+        """The counter slot of each, and its ends of the pipes."""
         return [(slot, _ends(pipes)) for pipes, slot in self._own]
 
     def close_theirs(self) -> None:
-        """After the fork: the ends are the spares' alone."""
+        """Close the spares' ends after the fork."""
         for pipes, _ in self._own:
             pipes.close_theirs()
 
@@ -139,7 +139,7 @@ class PreforkPool:
         return self._pids if self._server.pid is None else self._pids | {self._server.pid}
 
     def take(self, siblings: int, count_ahead: Callable[[], int]) -> SpareProcess:
-        """Take a spare.
+        """Return a spare process, forked now if there is none.
 
         Args:
             siblings: How many workers there are already.
@@ -163,7 +163,7 @@ class PreforkPool:
                 self._order_ahead(max(1, min(ahead, BATCH)))
 
     def ended(self, pid: int) -> bool:
-        """Reap a spare or the fork server, which somebody has killed; return whether it was one."""
+        """Reap a spare or the fork server, which was killed; return whether `pid` was one."""
         if pid == self._server.pid:
             self._collect()
             self._server.end()
@@ -176,7 +176,7 @@ class PreforkPool:
         return dead is not None
 
     def on_idle(self) -> None:
-        """End the spares that nobody needs soon."""
+        """End the spares that are not needed soon."""
         self._kill_spares_but(0 if self._server.pid is None else 1)
 
     def kill_spares(self) -> None:
@@ -271,7 +271,7 @@ class PreforkPool:
         return batch
 
     def _collect(self) -> None:
-        """Take what was ordered; if it cannot be had, it is forked when it is needed."""
+        """Collect the spares that were ordered; if that fails, they are forked when needed."""
         if (batch := self._ordered) is None:
             return
         self._ordered = None

@@ -58,7 +58,7 @@ class Decider(Protocol):
         """Return whether a child runs the user's code."""
 
     def child_main(self, spec: ChildSpec, bootstrap: Bootstrap) -> int:
-        """Be a child that is no worker, in the forked process; return its exit status."""
+        """Run a child that is no worker, in the forked process; return its exit status."""
 
     def tell(self, event: Event) -> None:
         """Decide about an event, and have the actions carried out."""
@@ -76,7 +76,7 @@ class Decider(Protocol):
         """Return whether the start in hand was asked for."""
 
     def handle_message(self, child: Child, message: object, fds: tuple[Descriptor, ...]) -> None:
-        """Take a message of a child that says nothing about its own life."""
+        """Handle a child's message that is not about its start or end."""
 
     def publish(self, *events: PublishedEvent) -> None:
         """Report to the parents, all the way up, what happened."""
@@ -145,13 +145,13 @@ class ProcessRuntime:
             process.stop(for_good=not self._supervisor.comes_back(child))
 
     def kill(self, child: str, incarnation: int) -> None:
-        """Kill a child, or what is left of one that has ended and is waited for."""
+        """Kill a child, or the processes left of one that has ended and is waited for."""
         if (process := self._to_be_ended(child, incarnation)) is not None:
             process.kill()
             self._kill_rest(process)
 
     def halt(self, child: str, incarnation: int) -> None:
-        """Kill a worker, and tell a supervisor to do so with everything below it."""
+        """Kill a worker; have a supervisor kill everything below it."""
         if (process := self._to_be_ended(child, incarnation)) is not None:
             process.halt()
             self._kill_rest(process)
@@ -164,7 +164,7 @@ class ProcessRuntime:
             process.timer = timer
 
     def reply(self, token: int, answer: Answer) -> None:
-        """Send an answer to where the question came from."""
+        """Send an answer to the requester."""
         self._supervisor.router.answer(token, answer)
 
     def emit(self, report: Report) -> None:
@@ -213,7 +213,7 @@ class ProcessRuntime:
             self._reaper.kill_stopping()
 
     def _leave_alone(self, child: Child) -> None:
-        """Go on without a child that may not be killed, as if it had ended."""
+        """Give up a child that may not be killed, as if it had ended."""
         if child.reaped or not self._children.is_unreaped(child):
             return  # it has ended in this moment
         self.owners.unwatch(child)
@@ -256,7 +256,7 @@ class ProcessRuntime:
     # ---- what children say -------------------------------------------------------------------
 
     def garbled(self, child: Child, error: ProtocolError) -> None:
-        """End a child that sends what is no message: nothing that it sends later can be read."""
+        """End a child that sent no valid message: nothing that it sends later can be read."""
         child.channel.detach()
         child.end_for(Raised(f"ProtocolError: {error}"))
 

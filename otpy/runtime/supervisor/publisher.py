@@ -1,4 +1,4 @@
-"""Events on their way up: gathered, and sent when that slows nobody down."""
+"""Send events to the parent in batches, when that delays no child."""
 
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -37,7 +37,7 @@ class Publisher:
         self._unsent: list[Event] = []
 
     def publish(self, events: Iterable[Event]) -> None:
-        """Take events."""
+        """Queue events."""
         if not self._unsent:
             self._loop.call_soon(self._flush_unless_busy)
         self._unsent.extend(events)

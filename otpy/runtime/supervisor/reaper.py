@@ -43,12 +43,12 @@ class Spares(Protocol):
         """Their pids."""
 
     def spare_ended(self, pid: int) -> bool:
-        """Reap one, and give back what was held for it; return whether it was one."""
+        """Reap one and release its resources; return whether `pid` was one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Wait:
-    """What waits until something is gone."""
+    """An action that waits for the end of some processes."""
 
     is_over: Callable[[], bool]
     then: Callable[[], None]
@@ -206,7 +206,7 @@ class Reaper:
         return self._trackers[pid] is not None
 
     def _kill_tracker(self, pid: int) -> None:
-        """Kill a resource tracker that somebody else's open descriptor keeps from its work."""
+        """Kill a resource tracker that waits for a descriptor that another process holds."""
         self._trackers[pid] = None
         os.kill(pid, signal.SIGKILL)
 
@@ -270,7 +270,7 @@ class Reaper:
     # ---- what is left ------------------------------------------------------------------------
 
     def _scan(self) -> None:
-        """End every child that is nobody's any more."""
+        """End the adopted processes that belong to no living child."""
         self._may_be_left = False
         spares = self._spares.spare_pids  # before the list: some may be reaped as these are counted
         try:

@@ -1,9 +1,9 @@
 """Requests and new links on their way down the tree, and their answers on the way back.
 
 A request for a child that is being restarted waits for it; one that is stopped for good is
-refused. What was passed on to a supervisor below is remembered until it answers: should it end
-before, a link is handed back to be tried again, and a request is answered with its
-death, since nobody knows whether it was done.
+refused. A request that was forwarded to a supervisor below is kept until that answers. If it ends
+before, a link is handed back to be tried again, and a request is answered with its death, since it
+is unknown whether it was carried out.
 """
 
 import contextlib
@@ -41,7 +41,7 @@ from otpy.wire.control import (
 from otpy.wire.sys_messages import ReadCounters, SysRequest
 
 NOBODY: Final = 0
-"""The token of a question whose answer nobody waits for."""
+"""The token of a request whose answer no process waits for."""
 
 _FDS_OF_A_LINK = 2
 
@@ -120,7 +120,7 @@ class Router:
                 return
 
     def answer(self, token: int, answer: Answer) -> None:
-        """Send what the core answered to where the question came from."""
+        """Send the core's answer to the requester."""
         if token == NOBODY:
             return
         if (batch := self._batches.pop(token, None)) is not None:
@@ -156,7 +156,7 @@ class Router:
             self._refuse_node_request(origin, message.token, opens_link=bool(fds))
 
     def parent_ended(self) -> None:
-        """Answer for the node above, which what is on its way up does not reach any more."""
+        """Refuse every request that was forwarded to the parent, which has ended."""
         for token, forwarded in tuple(self._forwarded.items()):
             if forwarded.child is None:
                 del self._forwarded[token]
@@ -186,7 +186,7 @@ class Router:
         fds: Sequence[Descriptor],
         child: Child | None,
     ) -> None:
-        """Send on what `child`, or with None the node above, answered to what it was sent."""
+        """Forward an answer from a child (None: from the parent) to the requester."""
         forwarded = self._forwarded.get(message.token)
         if forwarded is None or forwarded.child is not child:
             close_all(fds)
@@ -202,7 +202,7 @@ class Router:
                 self._send(forwarded.origin, Answered(forwarded.token, answer, pids))
 
     def child_ended(self, child: Child, reason: str) -> None:
-        """Answer for a supervisor below that cannot any more, and forget what a child wanted."""
+        """Fail the requests that wait for a child that has ended, and drop those that it sent."""
         origin = child.channel
         wanted = [f.token for f in self._forwarded.values() if f.opens_link and f.origin is origin]
         for token in (*wanted, *self._waiting.tokens_from(origin)):
@@ -283,7 +283,7 @@ class Router:
         child: Child,
     ) -> None:
         rest = message.path[1:]
-        if not rest and isinstance(message, Ask) and self._do_to(child, origin, message):
+        if not rest and isinstance(message, Ask) and self._serve_for_child(child, origin, message):
             return
         if child.is_supervisor or (not rest and _is_for(child, message)):
             self._forward(origin, message, rest, fds, child)
@@ -299,8 +299,8 @@ class Router:
         else:
             self._open_link(origin, message, fds, child)
 
-    def _do_to(self, child: Child, origin: MessageSocket, message: Ask) -> bool:
-        """Do what can be done to a child without asking it; return whether that was it."""
+    def _serve_for_child(self, child: Child, origin: MessageSocket, message: Ask) -> bool:
+        """Serve a request about a child without asking the child; return whether it was served."""
         token = message.token
         match message.request:
             case SendSignal(number=number):

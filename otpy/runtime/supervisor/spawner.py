@@ -1,4 +1,4 @@
-"""A child's first moments: its pipes, its process, and what the process becomes."""
+"""Start the processes of children."""
 
 import os
 import signal
@@ -26,13 +26,13 @@ from otpy.wire.control import Assignment
 
 
 class Spawner:
-    """Makes the processes of a supervisor's children.
+    """Starts the processes of a supervisor's children.
 
     Args:
         loop: The supervisor's.
         stdout: Where the workers' output goes.
         inherited_fds: Descriptors that the supervisors and the gateway hold, the lock's first.
-        run_other: Is a child that is no worker, in the forked process; tells its exit status.
+        run_other: Runs a child that is no worker, in the forked process; returns its exit status.
 
     Attributes:
         stacks: Of the workers.
@@ -58,22 +58,19 @@ class Spawner:
 
     @property
     def spare_pids(self) -> Container[int]:
-        """Of what was forked ahead, and of what forks it."""
+        """Pids of the preforked processes and of the fork server."""
         return self._prefork.pids
 
     def spare_ended(self, pid: int) -> bool:
-        """Reap one of them, which has been killed, and give back what was held for it.
-
-        Return whether it was one of them.
-        """
+        """Reap a preforked process or the fork server; return whether `pid` was one of them."""
         return self._prefork.ended(pid)
 
     def on_idle(self) -> None:
-        """End what was forked ahead and is not needed soon."""
+        """End preforked processes that are not needed soon."""
         self._prefork.on_idle()
 
     def close(self) -> None:
-        """End what was forked ahead, and what forks it."""
+        """End the preforked processes and the fork server."""
         self._prefork.close()
 
     def spawn_worker(
@@ -109,7 +106,7 @@ class Spawner:
         return child
 
     def discard(self, child: Child) -> None:
-        """End a process that cannot be supervised, and give back what was held for it."""
+        """End a process that cannot be supervised, and release the child's resources."""
         send_signal(child.pidfd, signal.SIGKILL)
         reap(child.pid)
         if child.output is not None:
@@ -117,7 +114,7 @@ class Spawner:
         self.release(child, "killed")
 
     def release(self, child: Child, reason: str) -> None:
-        """Release what was held for a child that is gone, for a reason."""
+        """Release the resources of a child that has ended for `reason`."""
         self.stacks.forget(child, reason)
         child.close()
         if child.slot is not None:
@@ -134,7 +131,7 @@ class Spawner:
             spec: Of the child.
             path: Of the child.
             incarnation: Of the child.
-            numbers: The last incarnation numbers of what was below an earlier one, by path.
+            numbers: The last incarnation numbers below its earlier incarnations, by path.
 
         Raises:
             OSError: As `spawn_worker`.
@@ -164,7 +161,7 @@ class Spawner:
         except OSError:
             if not self.spare_pids:
                 raise
-            self._prefork.kill_spares()  # what was forked ahead has the descriptors that this needs
+            self._prefork.kill_spares()  # they hold the descriptors that this needs
             return open_pipes(output=False)
 
     def _run_spare_of_ours(self, slot: int, ends: Ends) -> int:

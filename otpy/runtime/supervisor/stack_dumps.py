@@ -2,8 +2,8 @@
 
 Before it forks, a supervisor has `faulthandler` write the stacks of all threads into a file in
 memory when a certain signal comes. Workers inherit both, and pay nothing for it. A worker that gets
-the signal writes; nobody says that it has finished, but the kernel tells: the signal is no longer
-pending, nor blocked, as it is while its handler runs.
+the signal writes. No message says that it has finished, but the kernel shows it: the signal is no
+longer pending, nor blocked, as it is while its handler runs.
 """
 
 import faulthandler
@@ -42,7 +42,7 @@ Tell = Callable[[RawReply | OtpyError], None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Wanted:
-    """A stack that somebody waits for."""
+    """A request for the stacks of a worker."""
 
     child: Child
     tell: Tell
@@ -67,10 +67,10 @@ def _of_the_worker(text: str) -> str:
 
 
 class StackDumps:
-    """Has workers write down their stacks, one at a time.
+    """Reads the stacks of workers, one worker at a time.
 
     Args:
-        loop: The supervisor's; nothing is waited for while nobody wants a stack.
+        loop: The supervisor's; nothing is waited for while there is no request.
     """
 
     def __init__(self, loop: Loop) -> None:
@@ -94,15 +94,15 @@ class StackDumps:
         return self._fd
 
     def dump(self, child: Child, tell: Tell) -> None:
-        """Pass the stacks of a worker on, or why there are none."""
+        """Call `tell` with the stacks of a worker, or with why there are none."""
         if len(self._waiting) >= _MAX_WAITING:
             tell(NoProcess("too many stacks are asked for at once"))
             return
         self._waiting.append(_Wanted(child, tell))
-        self._go_on()
+        self._begin_next()
 
     def forget(self, child: Child, reason: str) -> None:
-        """A child has ended."""
+        """Fail the requests for the stacks of a child that has ended."""
         for wanted in tuple(self._waiting):
             if wanted.child is child:
                 self._waiting.remove(wanted)
@@ -110,7 +110,7 @@ class StackDumps:
         if self._current is not None and self._current.child is child:
             self._finish(self._current, ProcessDown(reason))
 
-    def _go_on(self) -> None:
+    def _begin_next(self) -> None:
         if self._current is None and self._waiting:
             self._current = self._waiting.popleft()
             self._begin(self._current)
@@ -161,4 +161,4 @@ class StackDumps:
     def _finish(self, wanted: _Wanted, answer: RawReply | OtpyError) -> None:
         self._current = None
         wanted.tell(answer)
-        self._loop.call_soon(self._go_on)
+        self._loop.call_soon(self._begin_next)

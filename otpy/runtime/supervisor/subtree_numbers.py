@@ -8,10 +8,10 @@ from otpy.wire.paths import child_path
 
 
 class SubtreeNumbers:
-    """What the next incarnation of a child that is a supervisor has to know of the one before.
+    """The incarnation numbers below a supervisor, for its next incarnation.
 
     Children that were added by `start_child` are lost with their supervisor, but not their
-    numbers: somebody may still wait for one of them, and one of that name may come again.
+    numbers: a caller may still wait for one of them, and one of that name may come again.
 
     Args:
         gone: The numbers, by path, of what has gone before.

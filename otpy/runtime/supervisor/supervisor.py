@@ -80,7 +80,7 @@ class Supervisor(abc.ABC):
 
     @abc.abstractmethod
     def deliver(self, events: tuple[Event, ...]) -> None:
-        """Take what was published here and below."""
+        """Handle the events published here and below."""
 
     def is_worker(self, spec: ChildSpec) -> bool:
         """Return whether a child runs the user's code: forked ahead, its output read."""
@@ -88,7 +88,7 @@ class Supervisor(abc.ABC):
 
     @abc.abstractmethod
     def child_main(self, spec: ChildSpec, bootstrap: Bootstrap) -> int:
-        """Be the child: runs in the forked process and tells its exit status."""
+        """Run the child, in the forked process; return its exit status."""
 
     def path_of(self, id_: str) -> str:
         """Return the path of a child."""
@@ -130,7 +130,7 @@ class Supervisor(abc.ABC):
     # ---- what the core knows -----------------------------------------------------------------
 
     def availability(self, id_: str) -> Availability:
-        """What a caller that looks for this child may expect."""
+        """Return whether the child runs, will run, or is gone for good."""
         return availability(self._state, id_)
 
     def comes_back(self, id_: str) -> bool:
@@ -152,14 +152,14 @@ class Supervisor(abc.ABC):
     # ---- what children say -------------------------------------------------------------------
 
     def handle_message(self, child: Child, message: object, fds: tuple[Descriptor, ...]) -> None:
-        """Take what a child sends that says nothing about its own life."""
+        """Handle a child's message that is not about its start or end."""
         match message:
             case LinkOpened() | Answered():
                 self.router.answered(message, fds, child)
             case Forget(token=token):
                 self.router.forget(child.channel, token)
             case NodeRequest():
-                if not child.may_speak_for(message.sender):
+                if not child.may_send_as(message.sender):
                     close_all(fds)
                     self.processes.garbled(child, ProtocolError("a request in another's name"))
                     return
@@ -171,14 +171,14 @@ class Supervisor(abc.ABC):
     def handle_node_request(
         self, child: Child, message: NodeRequest, fds: tuple[Descriptor, ...]
     ) -> None:
-        """Take what a worker below asks the node."""
+        """Handle a request of a worker below to the node."""
 
     @abc.abstractmethod
     def send_up(self, message: object, fds: Sequence[Descriptor] = ()) -> bool:
-        """Send a message, and the descriptors beside it, up; False if nobody has read for long."""
+        """Send a message and descriptors to the parent; False if it has not read for long."""
 
     def handle_other(self, child: Child, message: object, fds: tuple[Descriptor, ...]) -> None:
-        """Take a message that only some supervisors expect."""
+        """Handle a message that only some supervisors expect."""
         raise AssertionError(child.path, message, fds)
 
     def watch_owner(self, child: Child, owner: Descriptor) -> None:

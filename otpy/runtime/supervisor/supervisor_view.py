@@ -1,4 +1,4 @@
-"""What the router needs to know of the supervisor that it serves."""
+"""Protocol of the supervisor that a router serves."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -19,7 +19,7 @@ class SupervisorView(Protocol):
     stacks: StackDumps
 
     def availability(self, id_: str) -> Availability:
-        """What a caller that looks for this child may expect."""
+        """Return whether the child runs, will run, or is gone for good."""
 
     def comes_back(self, id_: str) -> bool:
         """Return whether a child that is being stopped will be started again by itself."""
@@ -34,4 +34,4 @@ class SupervisorView(Protocol):
         """Stop a child when the process of this pidfd ends; the descriptor is taken."""
 
     def send_up(self, message: object, fds: Sequence[Descriptor] = ()) -> bool:
-        """Send a message, and the descriptors beside it, up; False if nobody has read for long."""
+        """Send a message and descriptors to the parent; False if it has not read for long."""

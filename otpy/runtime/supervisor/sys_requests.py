@@ -1,4 +1,4 @@
-"""What a supervisor answers about a worker in its place, however stuck that is."""
+"""Serve requests about a worker in its place, however stuck that is."""
 
 from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
@@ -14,13 +14,13 @@ from otpy.wire.sys_messages import DumpStacks, ReadCounters, SysRequest
 Reply: TypeAlias = Callable[[RawReply | OtpyError], None]
 
 Handler: TypeAlias = Callable[[SysRequest, Child, SupervisorView, Reply], bool]
-"""Calls the reply, now or later; returns False if the child is none that it is about."""
+"""Calls the reply, now or later; returns False if the request does not fit the child."""
 
 
 def serve_sys_request(
     request: SysRequest, child: Child, supervisor: SupervisorView, reply: Reply
 ) -> bool:
-    """Answer a request about a child; return False if it is about no such child."""
+    """Serve a request about a child; return False if the request does not fit the child."""
     return HANDLERS[type(request)](request, child, supervisor, reply)
 
 

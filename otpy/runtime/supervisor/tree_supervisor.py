@@ -83,7 +83,7 @@ class TreeSupervisor(Supervisor):
         self._uplink.flush()
 
     def child_main(self, spec: ChildSpec, bootstrap: Bootstrap) -> int:
-        """Be a nested supervisor."""
+        """Run a nested supervisor."""
         assert isinstance(spec.start, SupervisorSpec)
         return run_supervisor(spec.start, bootstrap)
 
@@ -131,14 +131,14 @@ class TreeSupervisor(Supervisor):
                 raise AssertionError(message)
 
     def _orphaned(self) -> None:
-        """The parent is gone: nobody may outlive its supervisor."""
+        """Kill everything below: no process may outlive its supervisor."""
         self._parent.close()
         self.router.parent_ended()
         self.tell(StopAsked())
 
 
 def run_supervisor(spec: SupervisorSpec, bootstrap: Bootstrap) -> int:
-    """Be a supervisor, in the process just forked; return its exit status."""
+    """Run a supervisor, in the process just forked; return its exit status."""
     title = f"otpy: {bootstrap.path or 'root'}"
     become_child(title, keep=(bootstrap.control.fileno(), *bootstrap.inherited_fds))
     ignore_signals()

@@ -1,4 +1,4 @@
-"""What a supervisor's router has passed on or asked, and has no answer to yet."""
+"""The requests that a supervisor's router has forwarded and that have no answer yet."""
 
 from dataclasses import dataclass
 

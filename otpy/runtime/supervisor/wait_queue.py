@@ -31,7 +31,7 @@ class WaitQueue:
     def park(
         self, origin: MessageSocket, message: OpenLink | Ask, fds: tuple[Descriptor, ...]
     ) -> bool:
-        """Take a message; False if too many wait, and it was not taken."""
+        """Queue a message; return False if too many wait already."""
         if len(self._parked) >= _MOST:
             return False
         self._parked[origin, message.token] = ParkedRequest(origin, message, fds)
@@ -43,7 +43,7 @@ class WaitQueue:
         return list(parked.values())
 
     def withdraw(self, origin: MessageSocket, token: int) -> bool:
-        """Drop a message that nobody waits for any more; False if it is not here."""
+        """Drop a message whose sender waits no more; return False if it is not here."""
         parked = self._parked.pop((origin, token), None)
         if parked is not None:
             close_all(parked.fds)

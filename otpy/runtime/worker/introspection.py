@@ -1,4 +1,7 @@
-"""What a server answers between two messages, however many wait: its state (sys.erl)."""
+"""System messages that a server serves: get state, replace state, collect garbage (sys.erl).
+
+They are served between two messages, however many wait.
+"""
 
 import gc
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +19,7 @@ from otpy.wire.sys_messages import CollectGarbage, GetState, ReplaceState, SysRe
 from otpy.wire.values import carried
 
 _ITEMS: Final = 200_000
-"""What may be in an attribute that is shown in full, containers within it included."""
+"""Most items of an attribute that is shown in full, those of containers in it included."""
 
 _BYTES: Final = 4 << 20
 """How large a state may be that is shown in full."""
@@ -123,7 +126,7 @@ def _said(error: BaseException) -> str:
 
 
 def _shown(state: object) -> msgspec.Raw:
-    """Write the state down, attribute by attribute; what does not fit by its text."""
+    """Encode the state attribute by attribute, those that do not fit as text."""
     if not isinstance(state, dict):
         return msgspec.Raw(_value(state, _BYTES))
     room = _BYTES
