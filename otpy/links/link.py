@@ -251,7 +251,7 @@ class Link(Connection[Reply | Failure]):
         return end
 
     def _first_answer(self, number: int) -> Reply | Failure | None:
-        """Read; return the answer if exactly that arrived, else None: `_take` handles the data then."""
+        """Read; return the answer if exactly that arrived; if not, None, and `_take` goes on."""
         try:
             data = os.read(self._reader, _FIRST_BYTES)
             answer = self.protocol.sole_answer(data)

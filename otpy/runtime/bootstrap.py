@@ -1,4 +1,4 @@
-"""What a supervisor or the gateway is given at the fork."""
+"""The argument of a forked supervisor or gateway."""
 
 from dataclasses import dataclass, field
 
@@ -8,7 +8,7 @@ from otpy.system.descriptor import Descriptor
 
 @dataclass(frozen=True, slots=True)
 class Bootstrap:
-    """What a supervisor or the gateway inherits at the fork.
+    """The values that a supervisor or the gateway inherits at the fork.
 
     Attributes:
         path: From the root; "" is the root supervisor.

@@ -35,7 +35,7 @@ class Pipes:
 
 
 def open_pipes(*, output: bool) -> Pipes:
-    """Make the pipes for a child.
+    """Create the pipes for a child.
 
     Raises:
         OSError: There are too many open files; none is left open.

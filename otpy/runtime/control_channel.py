@@ -37,12 +37,12 @@ _READY: Final = {
 
 
 def end_of_supervisor(end: Descriptor, child: RecordCodec) -> MessageSocket:
-    """Make the channel to a child, which sends the records of `child`."""
+    """Return the channel to a child, which sends the records of `child`."""
     return MessageSocket(Socket(end), FrameDecoder(MAX_FRAME).feed, _write_pickle, child.decode)
 
 
 def end_of_child(end: Descriptor, own: RecordCodec) -> MessageSocket:
-    """Make the channel to the supervisor, which is sent the records of `own`."""
+    """Return the channel to the supervisor, to which the records of `own` are sent."""
 
     def write(message: object, count: int) -> bytes:
         if type(message) is Ready and not count:

@@ -20,9 +20,9 @@ SUSPENDED: Final = 3
 """1 while it takes no messages on purpose."""
 
 CASTS: Final = 4
-"""How many of the messages taken were casts."""
+"""Number of casts among the messages taken."""
 INFOS: Final = 5
-"""How many were neither casts nor calls."""
+"""Number of messages taken that were neither casts nor calls."""
 
 _SLOT_BYTES: Final = 64
 """A cache line, so that two workers never write to the same."""

@@ -1,4 +1,4 @@
-"""The processes of the tree, as the published events tell it: a view, never the authority."""
+"""The processes of the tree, built from the published events: a view, never the authority."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ _NOT_NEEDED: Final = ExitInfo("normal", "")
 
 @dataclass(slots=True)
 class ProcessEntry:
-    """What is known of one process."""
+    """The state of one process, as far as it is known."""
 
     path: str
     kind: str

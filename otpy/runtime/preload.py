@@ -1,4 +1,4 @@
-"""What the modules of workers import, imported before anything is forked.
+"""Import what the modules of workers import, before anything is forked.
 
 What a worker imports itself lies on pages of its own. The node imports this first of all: what
 belongs together then lies together.

@@ -24,7 +24,7 @@ class _FieldNames(dict[type, tuple[str, ...]]):
 
 
 class _Reducers(dict[type, Callable[[Any], Any]]):
-    """What pickles the instances of each class: those of others, as `pickle` does it."""
+    """The function that pickles the instances of each class; `pickle`'s own for most."""
 
     def __missing__(self, kind: type) -> Callable[[Any], Any]:
         ordinary = copyreg.dispatch_table.get(kind, _reduced_by_itself)

@@ -20,8 +20,8 @@ class NodeStdout:
     """The node's stdout as its processes write to it: without ever waiting for its reader.
 
     Stdout is a packet socket here, see `otpy.runtime.stdio`. What does not fit into it now waits;
-    what does not fit into `_MAX_WAITING` bytes either is dropped, and the number of lines is told
-    once there is room again.
+    what does not fit into `_MAX_WAITING` bytes either is dropped, and the number of lines is
+    reported once there is room again.
     """
 
     def __init__(self, loop: Loop) -> None:

@@ -98,7 +98,7 @@ def _start_child(spec: object, where: str) -> StartChild | StartCopy:
 
 
 def refusal(answer: Answer) -> OtpyError | None:
-    """Return the error that an answer is; None if it tells what was done."""
+    """Return the error that an answer stands for; None if the request succeeded."""
     match answer:
         case Denied(reason=reason, detail=detail):
             return SupervisorError(reason, detail)

@@ -12,13 +12,13 @@ _numbers: Final = itertools.count(1)
 
 
 def task_spec(id_: str, shutdown: ShutdownBudget) -> ChildSpec:
-    """Make the spec of a task's process."""
+    """Return the spec of a task's process."""
     start = ServerStart(_TASK)
     return ChildSpec(id_, start, Restart.TEMPORARY, shutdown)
 
 
 def new_id(owner: Address) -> str:
-    """Make an id that no task of this tree has had: the owner's name, its life, a number."""
+    """Return an id new in this tree: the owner's name, its incarnation, a number."""
     name = owner.path.replace("/", ".")
     if "." in owner.path or len(name) > _NAME_CHARS:  # else two names might become one
         import zlib  # noqa: PLC0415  # a library of its own, which most workers never need

@@ -29,7 +29,7 @@ _PAGE: Final = 1 << 16
 
 _MAX_HELLO: Final = 1 << 12
 PATIENCE_S: Final = 10.0
-"""How long a client may take to say hello, and to finish a frame that it began."""
+"""Most seconds a client may take for its hello, and for a frame that it began."""
 
 _TURN_S: Final = 0.002
 """How long the requests of one client are served before it is another's turn."""
@@ -89,7 +89,7 @@ class Client:
         return peer_of(self._socket)
 
     def handshake_ended(self) -> None:
-        """It said hello: larger requests are allowed."""
+        """Allow larger requests: the client has sent its hello."""
         self.handshake_done = True
         self._decoder.max_frame = MAX_FRAME
 
@@ -107,11 +107,11 @@ class Client:
 
     @property
     def has_room(self) -> bool:
-        """Whether it has read what was sent, or almost; `on_room` says when it has."""
+        """Whether the client has read nearly all that was sent; else `on_room` is called then."""
         return not self.closed and self._unread < _PAGE
 
     def drop(self, error: Exception) -> None:
-        """End the connection because of what came on it, and say so to the client and the log.
+        """Close the connection for a wrong message, and report that to the client and the log.
 
         Whatever exception a client's bytes raise, they end that client's connection alone.
         """

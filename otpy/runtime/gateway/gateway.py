@@ -70,7 +70,7 @@ from otpy.wire.sys_messages import ReadCounters, SysRequest, Trace
 
 @dataclass(frozen=True, slots=True)
 class NodeFacts:
-    """What a client is told of the node in the answer to its hello."""
+    """The facts of the node in the answer to a client's hello."""
 
     node: str
     pid: int
@@ -78,7 +78,7 @@ class NodeFacts:
 
 
 _BAD_ARGUMENTS: Final = (LookupError, TypeError, ValueError, ArithmeticError, RecursionError)
-"""What arguments raise that are not what an operation expects."""
+"""The exceptions of arguments that an operation does not expect."""
 
 
 class GatewayProcess:
@@ -134,7 +134,7 @@ class GatewayProcess:
         }
 
     def run(self) -> int:
-        """Serve until the node says otherwise or is gone; return the exit status."""
+        """Serve until the node ends this process or has ended itself; return the exit status."""
         self._node.attach(self._loop, self._on_message, self._loop.stop)
         self._loop.watch(self._listener, self._accept)
         self._node.send(Ready())
@@ -384,7 +384,7 @@ def run_gateway(
     recent: RecentEvents,
     facts: NodeFacts,
 ) -> int:
-    """Be the gateway, in the process just forked; return its exit status."""
+    """Run the gateway, in the process just forked; return its exit status."""
     keep = (bootstrap.control.fileno(), listener.fileno(), *bootstrap.inherited_fds)
     become_child("otpy: gateway", keep)
     ignore_signals()

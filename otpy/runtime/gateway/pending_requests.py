@@ -1,4 +1,4 @@
-"""What clients want from the tree, and the tree has not answered yet."""
+"""Requests of clients that the gateway has forwarded to the tree, until they are answered."""
 
 import contextlib
 import itertools
@@ -94,7 +94,7 @@ class PendingRequests:
         *,
         send_hello: bool,
     ) -> None:
-        """Get the client a link to the process, within `timeout` seconds.
+        """Open a link to the process for the client, within `timeout` seconds.
 
         Unless it is to `send_hello`, the process may leave out the hello, which is announced.
 
@@ -114,7 +114,7 @@ class PendingRequests:
         pending: PendingRequest,
         request: Request | StartMany | SendSignal | StopProcess | SysRequest,
     ) -> None:
-        """Get the client an answer."""
+        """Forward a request and answer the client."""
         self._send(pending, lambda token: Ask(token, pending.way, request))
 
     def look_up(self, pending: PendingRequest, key: bytes) -> None:
@@ -152,7 +152,7 @@ class PendingRequests:
     def start_task(
         self, pending: PendingRequest, task: StartTask, owner: Descriptor | None
     ) -> None:
-        """Get the client a process of its own; it ends with that of the pidfd `owner`.
+        """Start a task for the client; it ends with the process of the pidfd `owner`.
 
         Raises:
             OSError: There are too many open files.
@@ -166,7 +166,7 @@ class PendingRequests:
         self._send(pending, lambda token: Ask(token, pending.way, task), (*theirs, *beside))
 
     def trace(self, pending: PendingRequest) -> None:
-        """Get the client the read end of a pipe that a worker writes its trace into.
+        """Send the client the read end of a pipe into which a worker writes its trace.
 
         Raises:
             OSError: There are too many open files.

@@ -34,7 +34,7 @@ class Subscription:
 
 
 class Subscriptions:
-    """Tells every subscriber the events that it has not been told, while it reads.
+    """Sends every subscriber the events that it has not received, as fast as it reads.
 
     Events that are no longer kept when a subscriber gets to them are lost for it: it is told how
     many these are.
@@ -48,7 +48,7 @@ class Subscriptions:
         self._of: dict[Client, dict[int, Subscription]] = {}
 
     def add(self, client: Client, number: int, after: int | None, *, follow: bool) -> None:
-        """Begin to tell a client events.
+        """Begin to send events to a client.
 
         Args:
             client: The client.
@@ -74,7 +74,7 @@ class Subscriptions:
         self._of.pop(client, None)
 
     def publish(self) -> None:
-        """Send what was appended."""
+        """Send the events that were appended."""
         for client in tuple(self._of):
             self._tell(client)
 

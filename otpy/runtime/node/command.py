@@ -23,7 +23,7 @@ TITLE_BYTES: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class NodeTree:
-    """What a node runs.
+    """The tree that a node runs.
 
     Attributes:
         name: The node's.

@@ -19,7 +19,7 @@ MAX_BYTES: Final = 16 << 20
 MAX_WAITING: Final = 1 << 20
 """Bytes of events that wait in memory while the file cannot be written."""
 
-# A pipe that somebody has put there must not block the node, neither now nor when it is full.
+# A pipe at that path must not block the node, neither now nor when it is full.
 _FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK
 
 
@@ -51,7 +51,7 @@ class EventFile:
         self.flush()
 
     def flush(self) -> None:
-        """Append what waits."""
+        """Append the events that wait."""
         if not self._waiting:
             return
         lines = [*self._lines_of_the_lost(), *self._waiting]
@@ -64,7 +64,7 @@ class EventFile:
         self._failed(error)
 
     def reopen(self) -> None:
-        """Make the file again if it is not there any more, and append what waits.
+        """Create the file again if it was removed, and append the events that wait.
 
         Raises:
             OSError: It cannot be made.
@@ -115,7 +115,7 @@ class EventFile:
         return file
 
     def _open(self) -> Descriptor:
-        """Open the file; the one before is closed only then: its number is nobody else's."""
+        """Open the file; close the one before only then, so that its number is not reused."""
         file = Descriptor(os.open(self._path, _FLAGS, 0o600))
         self.close()
         self._file = file

@@ -1,4 +1,4 @@
-"""Noticing that files of the node are gone: the kernel tells, and nothing polls."""
+"""Watch the node's files: the kernel notifies of changes, and nothing polls."""
 
 import contextlib
 import os
@@ -26,7 +26,7 @@ _MOUNTS: Final = "/proc/self/mountinfo"
 
 
 class FileWatch:
-    """Has a node's files put back when somebody removed or replaced them.
+    """Restores a node's files when they were removed or replaced.
 
     Args:
         files: Of the node.
@@ -123,7 +123,7 @@ class FileWatch:
             self._look()
 
     def _retry_later(self) -> None:
-        """Try again after a while: nothing tells of room on a disk."""
+        """Try again after a while: there is no notification of room on a disk."""
         self._noticed = time.monotonic() + self._retry_s
         self._timer = self._loop.call_later(self._retry_s, self._restore)
         self._retry_s = min(2 * self._retry_s, _LONGEST_RETRY_S)

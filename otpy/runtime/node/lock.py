@@ -1,4 +1,4 @@
-"""One node of a name at a time: the lock file, and what the node says of itself.
+"""The lock of a node's name: one node of a name at a time.
 
 There are two locks on that file. The one of flock(2) is held by the node, the gateway and every
 supervisor, since they inherit it: it is free when none of them is left. The one of fcntl(2) is held
@@ -26,7 +26,7 @@ _LOOK_EVERY_S: Final = 0.05
 
 
 def acquire(directory: NodeDir, claim: Claim) -> Descriptor:
-    """Make the node's folder, take its lock, and return the descriptor that holds it.
+    """Create the node's folder, lock it, and return the descriptor that holds the lock.
 
     When a node was killed, its supervisors still hold the lock while they stop: they are waited
     for, within their own shutdown budgets. What no supervisor looks after any more is killed.
@@ -86,7 +86,7 @@ def _is_there(lock: Descriptor, directory: NodeDir) -> bool:
 
 def _take_all(lock: Descriptor, directory: NodeDir, claim: Claim) -> bool:
     """Try once to take the lock and the name; only one run at a time gets beyond the first line."""
-    if not _is_free(fcntl.lockf, lock):
+    if not _try_lock(fcntl.lockf, lock):
         return False
     # The name first: whose lock file was removed holds that alone, and is to stop in order.
     taken = claim.take() and _take(lock, directory) and _is_there(lock, directory)
@@ -98,23 +98,23 @@ def _take_all(lock: Descriptor, directory: NodeDir, claim: Claim) -> bool:
 
 
 def take_both(lock: Descriptor) -> bool:
-    """Take both locks for a node that runs, if nobody has either."""
-    if not (_is_free(fcntl.lockf, lock) and _is_free(fcntl.flock, lock)):
+    """Acquire both locks for a node that runs, if both are free."""
+    if not (_try_lock(fcntl.lockf, lock) and _try_lock(fcntl.flock, lock)):
         return False
     fcntl.lockf(lock, fcntl.LOCK_SH)
     return True
 
 
 def _take(lock: Descriptor, directory: NodeDir) -> bool:
-    """Take the lock that is left, if it is free, and end what no supervisor looks after."""
-    taken = _is_free(fcntl.flock, lock)
-    # Whatever files are left: somebody may have removed them since.
+    """Acquire the other lock, if it is free, and end the processes without a supervisor."""
+    taken = _try_lock(fcntl.flock, lock)
+    # Whatever files are left: they may have been removed since.
     end_orphans(directory.path, directory.read_node_json().get("cgroup"))
     return taken
 
 
-def _is_free(take: Callable[[Descriptor, int], object], lock: Descriptor) -> bool:
-    """Take one of the two locks, if nobody has it."""
+def _try_lock(take: Callable[[Descriptor, int], object], lock: Descriptor) -> bool:
+    """Acquire one of the two locks, if it is free; return whether it was."""
     try:
         take(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

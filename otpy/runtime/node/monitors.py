@@ -53,7 +53,7 @@ class MonitorTable:
         self._exit_watchers.watch(address, tell, key=(watcher, number))
 
     def demonitor(self, watcher: Address, number: int) -> None:
-        """Undo `monitor`; nothing happens if it has been told already."""
+        """Undo `monitor`; do nothing if its notification has been sent."""
         address = self._forget_monitor(watcher, number)
         if address is not None:
             self._exit_watchers.unwatch(address, (watcher, number))
@@ -91,7 +91,7 @@ class MonitorTable:
                 self._drop_link(other, one)
 
     def ended(self, ended: Iterable[Ended]) -> None:
-        """Note which processes have ended, and tell those that are linked to them."""
+        """Note which processes have ended, and notify those that are linked to them."""
         for address, exit_info in ended:
             for number, watched in self._monitors.pop(address, {}).items():
                 self._exit_watchers.unwatch(watched, (address, number))

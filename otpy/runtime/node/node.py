@@ -93,7 +93,7 @@ def node_spec(tree: SupervisorSpec) -> SupervisorSpec:
 
 
 class NodeProcess(Supervisor):
-    """Runs a tree until it is told to stop or the tree gives up.
+    """Runs a tree until it is asked to stop or the tree gives up.
 
     Args:
         tree: What it runs.
@@ -142,7 +142,7 @@ class NodeProcess(Supervisor):
     # ---- signals -----------------------------------------------------------------------------
 
     def _handle_signals(self) -> None:
-        """Make signals wake the loop: a handler of Python's must exist, but does nothing."""
+        """Have signals wake the loop: a Python handler must exist, but does nothing."""
         self._signals, self._signalling = pipe(blocking=False)
         signal.set_wakeup_fd(self._signalling.fileno(), warn_on_full_buffer=False)
         for number in handled_signals():
@@ -169,7 +169,7 @@ class NodeProcess(Supervisor):
     # ---- files -------------------------------------------------------------------------------
 
     def _keep_files(self) -> None:
-        """Put back what somebody removes, and answer whether the node lives."""
+        """Restore files that are removed, and accept those who ask whether the node lives."""
         self._files.event_file.complain = lambda why: self._say(f"cannot write events: {why}")
         FileWatch(self._files, self.loop, self._restored, self._say).start()
         if (claim := self._files.claim.listener) is not None:
@@ -198,11 +198,11 @@ class NodeProcess(Supervisor):
         return False
 
     def path_of(self, id_: str) -> str:
-        """The tree's path is empty, the gateway's stands beside it."""
+        """Return the path of the tree, which is empty, or of the gateway."""
         return "" if id_ == "tree" else GATEWAY
 
     def child_main(self, spec: ChildSpec, bootstrap: Bootstrap) -> int:
-        """Be the gateway or the root supervisor."""
+        """Run the gateway or the root supervisor."""
         if spec.id == "gateway":
             return run_gateway(
                 bootstrap, self._files.listener, self._directory, self._recent, self._facts
@@ -213,7 +213,7 @@ class NodeProcess(Supervisor):
     def handle_node_request(
         self, child: Child, message: NodeRequest, fds: tuple[Descriptor, ...]
     ) -> None:
-        """Answer what a worker asks."""
+        """Serve a worker's request."""
         self.send_published()
         self._requests.handle(child.channel, message, fds)
 
@@ -222,11 +222,11 @@ class NodeProcess(Supervisor):
         self.send_published()
 
     def send_up(self, message: object, fds: Sequence[Descriptor] = ()) -> bool:
-        """There is nobody above."""
+        """Raise: the node has no parent."""
         raise AssertionError(message, fds)
 
     def handle_other(self, child: Child, message: object, fds: tuple[Descriptor, ...]) -> None:
-        """Pass on what the gateway asks for."""
+        """Serve the gateway's requests."""
         match message:
             case OpenLink():
                 self.router.route(child.channel, message, fds)
@@ -239,7 +239,7 @@ class NodeProcess(Supervisor):
                 raise AssertionError(message)
 
     def deliver(self, events: tuple[Event, ...]) -> None:
-        """Note, write, print and pass on what happened."""
+        """Note events, write them to the file, print them and send them to the gateway."""
         for event in events:
             if ended := self._directory.apply(event):
                 self._requests.ended(ended)
@@ -314,6 +314,6 @@ def _innermost(reason: FailedToStartChild) -> str:
 
 
 def _accept_and_close(listener: Socket) -> None:
-    """That there was somebody to accept it is all that a second `otpy run` wants to know."""
+    """Accept a connection and close it: a second `otpy run` asks only whether this one lives."""
     with contextlib.suppress(OSError):
         accepted(listener).close()

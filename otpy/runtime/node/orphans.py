@@ -1,7 +1,7 @@
-"""What outlived its node and every supervisor: found by its control group or mark, and ended.
+"""Find the processes that outlived their node and supervisors, by control group or mark; end them.
 
 A tree whose node is killed stops itself. But when its supervisors are killed in the same
-moment, nobody is left to end what their workers had forked: it falls to init. The next run of
+moment, no process is left to end what their workers had forked: init adopts it. The next run of
 the node finds it, and ends it.
 """
 

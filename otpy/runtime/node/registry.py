@@ -9,7 +9,7 @@ from otpy.wire.control import Address, RegistryEntry
 
 
 class Registry:
-    """Processes by key. An entry goes with its process, before anybody can see it dangle.
+    """Processes by key. An entry is removed with its process, before it can be looked up.
 
     Args:
         directory: The processes of the tree.

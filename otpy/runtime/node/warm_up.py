@@ -34,7 +34,7 @@ _ROUNDS: Final = 20
 
 
 _rounds: Final = iter(range(_ROUNDS))
-"""Those that this process, or the one that it was forked from, has not run yet."""
+"""The warm-ups that neither this process nor its parent before the fork has run yet."""
 
 
 def warm_up() -> None:

@@ -96,7 +96,7 @@ class Stdio:
 
 
 def _redirect(number: int) -> Stream:
-    """Make `number` the writing end of a socket pair; keep what it was."""
+    """Replace descriptor `number` by the writing end of a socket pair; keep the original."""
     reader, writer = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     real = Descriptor(os.dup(number))
     with writer:

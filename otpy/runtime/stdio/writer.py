@@ -1,4 +1,4 @@
-"""The process that writes what all others of its node say to the real stdout and stderr.
+"""The process that writes the output of all others of its node to the real stdout and stderr.
 
 It ignores the signals that a terminal or systemd sends to all processes at once, since the others
 have something to say while they stop; it ends when the last of them has ended.
@@ -22,7 +22,7 @@ from otpy.wire.safe_text import is_plain, output_line
 _STDERR: Final = 2
 _LARGEST_MESSAGE: Final = 1 << 20
 _AT_ONCE: Final = select.PIPE_BUF
-"""poll(2) says of a pipe that it has room for so many bytes (pipe(7))."""
+"""A pipe that is ready for poll(2) has room for so many bytes (pipe(7))."""
 _PATIENCE_MS: Final = 1000
 
 _IGNORED: Final = (
@@ -56,7 +56,7 @@ class Stream:
 
 
 def write_streams(node: str, streams: Sequence[Stream]) -> NoReturn:
-    """Be that process, just forked from the node: write until no process is left that could."""
+    """Run the process, just forked from the node: write until no writer is left."""
     status = 1
     try:
         _shed(streams)
@@ -128,7 +128,7 @@ def write_message(stream: Stream, lines: bytes) -> None:
 
 
 def _mention(stream: Stream) -> bytes:
-    """Return what is said of the lines dropped so far, on a line of its own."""
+    """Return a line that reports the number of lines dropped so far."""
     if not stream.dropped:
         return b""
     text = b"otpy: %d lines dropped: they could not be written\n" % stream.dropped

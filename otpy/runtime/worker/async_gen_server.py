@@ -39,7 +39,7 @@ class AsyncServing(Serving):
 
     @classmethod
     def after(cls, serving: Serving, begun: Coroutine[Any, Any, object]) -> "AsyncServing":
-        """Go on for a server that turned out to need a loop, with what it began."""
+        """Return the serving of a server that needs a loop, with the coroutine that it began."""
         # ruff: noqa: SLF001  # it is of the same class
         server = cls(serving._server, serving._mailbox)
         server._continues, server._idle_s = serving._continues, serving._idle_s
@@ -62,7 +62,7 @@ class AsyncServing(Serving):
         self._carry_out("init", result)
 
     def serve(self) -> ExitReason:
-        """Serve until the server stops, crashes or is told to; `terminate` has run then."""
+        """Serve until the server stops, crashes or is asked to stop; `terminate` has run then."""
         try:
             end = self.loop.run(self._serve())
         except BaseException as error:  # noqa: BLE001  # a task's, or a signal handler's

@@ -7,7 +7,7 @@ from typing import Final
 from otpy.runtime.worker.mailbox import Message, WorkerMailbox
 
 _OTHERS_EVERY_S: Final = 0.001
-"""How long messages may be served without a look at what else the event loop has to do."""
+"""Seconds that messages may be served before the event loop runs other tasks."""
 
 
 class Waiting:
@@ -22,7 +22,7 @@ class Waiting:
         self._others_at = 0.0
 
     async def next(self, timeout: float | None) -> Message | None:
-        """Take the next message; None after `timeout` seconds without one, as `mailbox.next`."""
+        """Return the next message; None after `timeout` seconds without one, as `mailbox.next`."""
         await self._let_others_run()
         deadline = None if timeout is None else time.monotonic() + timeout
         served = self._mailbox.sys_messages.served

@@ -1,4 +1,4 @@
-"""What a worker asks of the node and the supervisors to reach the other workers of its tree."""
+"""Requests of a worker to the node and to supervisors, about the other workers of its tree."""
 
 import contextlib
 import weakref
@@ -23,7 +23,7 @@ from otpy.runtime.worker.peer_requests import (
     request_to_builtins,
     running,
     started_task,
-    stop_order,
+    stop_request,
     supervised,
     supervising,
     sys_reply,
@@ -134,7 +134,7 @@ class PeerOperations:
     # --- what a reference needs ---------------------------------------------------------------
 
     async def _open_link(self, name: str, deadline: float | None) -> Link:
-        """Get a link to a process; wait for one that is being restarted."""
+        """Return a link to a process; wait for one that is being restarted."""
         while True:
             ours, theirs = link_pipes()
             try:
@@ -161,7 +161,7 @@ class PeerOperations:
 
     async def _stop_process(self, name: str, reason: object, deadline: float | None) -> StopResult:
         """Stop a process in order, and return how it ended."""
-        address, order = stop_order(await self._row(name, deadline), reason, self._me)
+        address, order = stop_request(await self._row(name, deadline), reason, self._me)
         with contextlib.suppress(NoProcess, ProcessDown):  # it has ended by itself meanwhile
             await self._request(AskProcess(address.path, order), deadline)
         answer, _ = await self._request(GetExitInfo(address), deadline)

@@ -41,7 +41,7 @@ class AsyncPeers(PeerOperations):
         return ref
 
     async def receive(self, timeout: float | None) -> object:
-        """Take the next message of a function worker's mailbox."""
+        """Return the next message of a function worker's mailbox."""
         check_wait(timeout)
         return as_received(await Waiting(self._mailbox).next(timeout), timeout)
 
@@ -72,7 +72,7 @@ class AsyncPeers(PeerOperations):
             self._control.end(awaited)
 
     def _listen(self, more: int) -> None:
-        """Read what the supervisor says as long as somebody waits for it: a handler may await."""
+        """Read the supervisor's messages while a handler awaits one."""
         self._asking += more
         loop = asyncio.get_running_loop()
         if self._asking:

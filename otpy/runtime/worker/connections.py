@@ -29,7 +29,7 @@ from otpy.wire.unreadable_values import head_of
 from otpy.wire.values import revived
 
 _FIRST_BYTES: Final = 479
-"""What Python allocates by itself (512 bytes with the object's head): most reads bring less."""
+"""Python's own allocator serves so many (512 bytes with the header); most reads bring less."""
 
 READ_BYTES: Final = 1 << 16
 _HEAD: Final = HEADER.size
@@ -42,7 +42,7 @@ _ids: Final = itertools.count(1)
 class Cast(
     msgspec.Struct, array_like=True, tag=wire_link.CAST, forbid_unknown_fields=True, gc=False
 ):
-    """A request that nobody waits for."""
+    """A request without an answer."""
 
     request: Any
 
@@ -87,7 +87,7 @@ class LinkCall(
         return RemoteCaller, self._address()
 
     def handed_on(self) -> "RemoteCaller":
-        """Return what stands for this caller in other processes."""
+        """Return the caller in a form that can be sent to other processes."""
         return RemoteCaller(*self._address())
 
     def _address(self) -> tuple[str, int, int, int]:
@@ -205,7 +205,7 @@ class IncomingLink:
         shm: Where large answers are written; None if they go by the pipe.
 
     Attributes:
-        sent: Told what is sent, if somebody traces it.
+        sent: Called with each answer while the worker is traced.
         outgoing: What is sent; its lock is held by what closes the link while others may send.
     """
 
@@ -313,7 +313,7 @@ class IncomingLink:
         self.outgoing.send(data)
 
     def flush(self) -> bool:
-        """Send what is queued; return whether all of it was sent."""
+        """Send the queued frames; return whether all were sent."""
         return self.outgoing.flush()
 
     def close(self) -> None:

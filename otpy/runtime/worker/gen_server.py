@@ -20,10 +20,10 @@ from otpy.wire.codec import printable
 from otpy.wire.safe_repr import MESSAGE_CHARS, REASON_CHARS, short
 
 _RESULTS: Final = (Reply, Stop, Continue, Timeout)
-"""What a `handle_call` may return that is not the reply, right or wrong."""
+"""The types that a `handle_call` may return, rightly or not, that are no reply."""
 
 _PLAIN: Final = frozenset({int, str, bool, float, bytes, tuple, list, dict, type(None)})
-"""What it returns mostly: surely the reply."""
+"""The most common types of a reply."""
 
 
 class NotNeeded(Exception):
@@ -48,7 +48,7 @@ class End:
 
 
 def ending(error: BaseException) -> ExitReason:
-    """Return why a server ends: it was told to, or an exception that nobody caught."""
+    """Return why a server ends: it was asked to, or an exception was not caught."""
     return error.reason if isinstance(error, ShutdownRequested) else raised(error)
 
 
@@ -110,7 +110,7 @@ class Serving:
                 return "", None
 
     def serve(self) -> ExitReason:
-        """Serve until the server stops, crashes or is told to; `terminate` has run then.
+        """Serve until the server stops, crashes or is asked to stop; `terminate` has run then.
 
         Raises:
             NeedsLoop: A callback returned a coroutine. The message is in hand.
@@ -175,7 +175,7 @@ class Serving:
             complain(f"{self._refusal(error)}\n")
 
     def _refusal(self, error: OtpyError) -> str:
-        """Return what nobody else is told; what `format_status` hides is not in it."""
+        """Return the text of an error that no caller gets, without what `format_status` hides."""
         text = f"{type(error).__name__}: {printable(error, REASON_CHARS)}"
         if not hides(self._server):
             return text

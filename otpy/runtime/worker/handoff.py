@@ -59,7 +59,7 @@ class HandoffAcceptor:
                 pass
 
     def close(self) -> None:
-        """Close them: the worker lets nobody in any more, or this is a process that it forked."""
+        """Close them: the worker accepts no more links, or this is a process that it forked."""
         for handoff in self._sockets.values():
             handoff.close()
         self._sockets.clear()

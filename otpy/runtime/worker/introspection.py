@@ -82,7 +82,7 @@ def hides(server: GenServer) -> bool:
 
 
 def formatted(server: GenServer, status: dict[str, Any]) -> dict[str, Any]:
-    """Let the server hide what is secret in `status`, beside its state.
+    """Return `status` as the server's `format_status` shows it: with its secrets hidden.
 
     If its `format_status` fails, everything is hidden that it might have hidden.
     """

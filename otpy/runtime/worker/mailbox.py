@@ -95,7 +95,7 @@ class WorkerMailbox:
         return self._stop_request if isinstance(self._stop_request, ShutDown) else None
 
     def assigned(self) -> Assignment:
-        """Wait for the supervisor to say which child this process is."""
+        """Wait for the supervisor's message which child this process is; return it."""
         while self._child is None:
             self._epoll.poll()
             self.control.read()
@@ -116,7 +116,7 @@ class WorkerMailbox:
         return timer
 
     def cancel_timer(self, timer: TimerRef) -> float | None:
-        """Take a message back that was to come later; None if it has been handed out."""
+        """Cancel a timer; return the seconds that were left, None if its message was handed out."""
         check_timer(timer)
         if self._timers.cancel(timer):
             return max(0.0, timer.due - time.monotonic())
@@ -127,15 +127,15 @@ class WorkerMailbox:
         return None
 
     def receive(self, timeout: float | None) -> object:
-        """Take the next message, as a function worker sees it; raises TimeoutError."""
+        """Return the next message, as a function worker sees it; raises TimeoutError."""
         check_wait(timeout)
         return as_received(self.next(timeout), timeout)
 
     def next(self, timeout: float | None = None) -> Message | None:
-        """Take the next message; None after `timeout` seconds without one.
+        """Return the next message; None after `timeout` seconds without one.
 
         Raises:
-            ShutdownRequested: The worker is to end, since its supervisor or somebody else wants it.
+            ShutdownRequested: The worker is to end: its supervisor or another process asked it to.
         """
         # All messages come this way: few steps for each.
         if self._control_pending:
@@ -205,7 +205,7 @@ class WorkerMailbox:
         self._deserted = do
 
     def drop(self, unwanted: Callable[[object], bool]) -> None:
-        """Take messages out of the mailbox that arrived, and were not asked to be handled yet."""
+        """Remove the unwanted of the messages that wait to be handled."""
         for notification in [
             notification
             for notification in tuple(self._notifications)
@@ -218,7 +218,7 @@ class WorkerMailbox:
         self._count()
 
     def reply(self, link: int, number: int, value: object) -> None:
-        """Answer a call that came on a link; nobody may be there any more."""
+        """Answer a call that came on a link; its caller may have gone."""
         for each in tuple(self._links.values()):
             if each.id == link and type(value) is Unreadable:
                 LinkCall(number, None, each).refuse(NotSendable(f"the reply: {value.error}"))
@@ -233,7 +233,7 @@ class WorkerMailbox:
         flush_blocked(self._blocked, deadline)
 
     def timed_out(self) -> Info:
-        """Make the message of a server's timeout, which is in hand now."""
+        """Return the message of a server's timeout, which is being handled now."""
         self._counters[BUSY_SINCE] = time.monotonic_ns()
         return Info("timeout")
 

@@ -38,14 +38,14 @@ _TERMINATE: Final = 15
 """SIGTERM, without the enums of the module `signal`."""
 
 _LAST_ANSWERS_S: Final = 1.0
-"""How long a worker that ends waits for those that have not read its last answers."""
+"""Seconds that a worker that ends waits for callers that have not read its last answers."""
 
 _AFTER_CRASH_S: Final = 1.0
-"""How long tasks and threads of a worker that crashed may go on; then another takes its place."""
+"""Seconds that tasks and threads of a worker that crashed may run before it is replaced."""
 
 _SPARE: Final = 0.2
 _SPARE_S: Final = 0.5
-"""What of its budget, and how much of that at most, a worker keeps to end by itself."""
+"""The part of its budget, and the most seconds of it, that a worker keeps to end by itself."""
 
 
 _READY: Final = {trap_exit: Ready(trap_exit=trap_exit) for trap_exit in (False, True)}
@@ -70,11 +70,11 @@ def run_spare(
     kept: tuple[int, ...],
     supervisor: int,
 ) -> int:
-    """Be a worker, in the process just forked; return its exit status.
+    """Run a worker, in the process just forked; return its exit status.
 
     Args:
         ends: Of the pipe to its supervisor, and of the one that takes what it prints.
-        counters: Where it shows the supervisor what it does.
+        counters: Its counters, which the supervisor reads.
         kept: Descriptors that stay open.
         supervisor: Its pid.
     """
@@ -117,7 +117,7 @@ def _enter(child: Assignment, mailbox: WorkerMailbox) -> context.Context:
 
 
 def run_worker(child: Assignment, mailbox: WorkerMailbox) -> int:
-    """Be `child` from its first moment to its last; return the exit status."""
+    """Run `child` from its start to its end; return the exit status."""
     own = _enter(child, mailbox)
     loops: list[EventLoop] = []
     try:
@@ -145,7 +145,7 @@ def run_worker(child: Assignment, mailbox: WorkerMailbox) -> int:
 
 
 def _tell_end(mailbox: WorkerMailbox, reason: ExitReason, in_hand: str) -> int:
-    """Send everybody why the worker ends, before it waits for anything; return the exit status."""
+    """Send every caller the reason of the end, before any wait; return the exit status."""
     trace = reason.traceback if isinstance(reason, Raised) else ""
     said = f"{reason.detail}\n" if isinstance(reason, ExitStatus) and reason.detail else trace
     for step in (

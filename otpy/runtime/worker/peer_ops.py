@@ -1,6 +1,6 @@
 # Generated from otpy/runtime/worker/async_peer_ops.py by scripts/generate_blocking.py; do not edit.
 
-"""What a worker asks of the node and the supervisors to reach the other workers of its tree."""
+"""Requests of a worker to the node and to supervisors, about the other workers of its tree."""
 
 import contextlib
 import weakref
@@ -24,7 +24,7 @@ from otpy.runtime.worker.peer_requests import (
     request_to_builtins,
     running,
     started_task,
-    stop_order,
+    stop_request,
     supervised,
     supervising,
     sys_reply,
@@ -135,7 +135,7 @@ class PeerOperations:
     # --- what a reference needs ---------------------------------------------------------------
 
     def _open_link(self, name: str, deadline: float | None) -> Link:
-        """Get a link to a process; wait for one that is being restarted."""
+        """Return a link to a process; wait for one that is being restarted."""
         while True:
             ours, theirs = link_pipes()
             try:
@@ -162,7 +162,7 @@ class PeerOperations:
 
     def _stop_process(self, name: str, reason: object, deadline: float | None) -> StopResult:
         """Stop a process in order, and return how it ended."""
-        address, order = stop_order(self._row(name, deadline), reason, self._me)
+        address, order = stop_request(self._row(name, deadline), reason, self._me)
         with contextlib.suppress(NoProcess, ProcessDown):  # it has ended by itself meanwhile
             self._request(AskProcess(address.path, order), deadline)
         answer, _ = self._request(GetExitInfo(address), deadline)

@@ -1,4 +1,4 @@
-"""What a worker asks the node, and what it reads of the answers: with and without an event loop."""
+"""Requests of a worker to the node and their answers: with and without an event loop."""
 
 import os
 from typing import Any, TypeVar, cast
@@ -58,7 +58,7 @@ def opened_link(
 
 
 def protocol_with(address: LinkOpened) -> PeerProtocol:
-    """Begin what is said on a link to a worker: its hello is known, since it runs this code."""
+    """Return the protocol of a link to a worker, whose hello is known: it runs this code."""
     protocol = PeerProtocol()
     protocol.expect(VERSION, address.incarnation, MAX_FRAME)
     return protocol
@@ -93,7 +93,7 @@ def started_task(
 
 
 def expect_reply(answer: ControlAnswer, kind: type[NodeReplyT]) -> NodeReplyT:
-    """Return what the node replied."""
+    """Return the node's reply."""
     assert isinstance(answer, NodeReply)
     assert isinstance(answer.answer, kind)
     return answer.answer
@@ -158,8 +158,8 @@ def supervised(answer: ControlAnswer, shape: type[T]) -> T:
     return msgspec.convert(to_builtins(told, answer.pids), shape)
 
 
-def stop_order(row: TreeRow, reason: object, me: Address) -> tuple[Address, StopProcess]:
-    """Return which incarnation is to stop, and how it is told.
+def stop_request(row: TreeRow, reason: object, me: Address) -> tuple[Address, StopProcess]:
+    """Return the address of the incarnation to stop, and the request to it.
 
     Raises:
         CallingSelf: It is this process.

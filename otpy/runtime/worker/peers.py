@@ -57,7 +57,7 @@ class Peers(PeerOperations):
         self[server]._post(incarnation, data, EXIT_INFO_S)
 
     def on_a_loop(self) -> "AsyncPeers":
-        """Return what reaches the others without blocking the event loop."""
+        """Return the `Peers` that do not block the event loop."""
         if self._on_a_loop is None:
             # Not above: only a worker with an event loop pays for asyncio.
             from otpy.runtime.worker.async_peers import AsyncPeers  # noqa: PLC0415

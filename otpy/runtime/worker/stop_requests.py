@@ -1,4 +1,4 @@
-"""How a worker is told to end: between two messages, or in its turn among them."""
+"""The two requests to end a worker: between two messages, or in its turn among them."""
 
 from dataclasses import dataclass
 from typing import final
@@ -13,7 +13,7 @@ class ShutdownRequested(BaseException):
 
 
 class StopRequested(ShutdownRequested):
-    """Somebody else asked it to, by `Ref.stop`; what it had sent before was handled."""
+    """Another process asked it to, by `Ref.stop`; the messages sent before were handled."""
 
     def __init__(self, reason: ExitReason) -> None:
         super().__init__()
@@ -23,6 +23,6 @@ class StopRequested(ShutdownRequested):
 @final
 @dataclass(frozen=True, slots=True)
 class StopMarker:
-    """The place in the queue at which somebody asked this process to stop."""
+    """The place in the queue of a request to stop this process."""
 
     reason: ExitReason

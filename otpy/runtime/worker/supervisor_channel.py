@@ -53,7 +53,7 @@ _HANDLED_HERE: Final[frozenset[type]] = frozenset(
 
 @dataclass(slots=True)
 class Awaited:
-    """An answer that somebody waits for; `wake` is an eventfd, readable when it is there.
+    """An answer that a thread waits for; `wake` is an eventfd, readable when it is there.
 
     `gave`: there were descriptors beside the question.
     """
@@ -84,7 +84,7 @@ class Control:
         return self._channel.fileno()
 
     def read(self) -> None:
-        """Take what there is to read."""
+        """Read the messages that have arrived."""
         with _lock:
             alive = self._channel.receive(self._handle)
         if not alive:
@@ -145,7 +145,7 @@ class Control:
         return awaited
 
     def take(self, awaited: Awaited) -> tuple[ControlAnswer, tuple[Descriptor, ...]]:
-        """Take an answer that is there; raises what the node answered."""
+        """Return an answer that has arrived; raise the error that it is."""
         assert awaited.message is not None
         if not isinstance(awaited.message, LinkOpened) and isinstance(
             awaited.message.answer, OtpyError
@@ -156,7 +156,7 @@ class Control:
         return awaited.message, fds
 
     def end(self, awaited: Awaited) -> None:
-        """Wait no more; the descriptors of an answer that nobody took are closed."""
+        """End the wait; close the descriptors of an answer that was not taken."""
         with _lock:  # a thread that hands the answer over is not to find it closed
             del _awaited[awaited.token]
             if awaited.gave and awaited.message is None:

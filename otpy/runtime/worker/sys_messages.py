@@ -27,19 +27,19 @@ def _no_server(_request: object) -> OtpyError:
 
 
 class SysMessages:
-    """What was asked and not served yet, and what came of it.
+    """System messages that were not served yet, and the state that they change.
 
     Args:
         control: The pipe to the supervisor.
-        epoll: What the worker waits with.
-        counters: Where the supervisor sees what the worker does.
+        epoll: The epoll in which the worker waits.
+        counters: The worker's counters, which the supervisor reads.
         links: All links of the worker, which a trace listens to.
 
     Attributes:
-        answer_sys: Answers what is asked about the server's state.
-        suspended: No messages are to be served.
+        answer_sys: Serves the requests about the server's state.
+        suspended: Messages are not served at present.
         served: How many were served so far; each restarts a server's timeout.
-        tracing: Those who trace the worker's messages, if anybody does.
+        tracing: The traces of the worker's messages, None without one.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class SysMessages:
                 self._control.tell(answer)
 
     def wait_while_suspended(self, signals: StopSignals) -> None:
-        """Wait until the supervisor or a stop signal has said something, and for nobody else."""
+        """Wait for a message of the supervisor or a stop signal, and for nothing else."""
         self._counters[BUSY_SINCE] = 0
         assert self._wakeup is not None
         poll = select.poll()
@@ -123,7 +123,7 @@ class SysMessages:
                 self._control.read()
 
     def close(self) -> None:
-        """End all traces: this is a process that the worker forked."""
+        """Close all traces: this is a process that the worker forked."""
         if self.tracing is not None:
             self.tracing.close()
 

@@ -12,7 +12,7 @@ from otpy.server.job import Job
 from otpy.server.results import Stop
 
 _UNASKED_S: Final = 60.0
-"""How long to wait for the caller of the task, which may have died meanwhile."""
+"""Seconds to wait for the caller of the task, which may have died meanwhile."""
 
 
 class TaskServer(GenServer):
@@ -44,7 +44,7 @@ class TaskServer(GenServer):
         return Stop()
 
     def handle_cast(self, request: object) -> object:
-        """Run the job; nobody wants the result."""
+        """Run the job; its result is not wanted."""
         job = self._job(request)
         try:
             job()
@@ -54,7 +54,7 @@ class TaskServer(GenServer):
         return Stop()
 
     def handle_info(self, message: object) -> object:
-        """End: it is over, or nobody came."""
+        """Stop: the task is over, or its caller never came."""
         del message
         return Stop()
 

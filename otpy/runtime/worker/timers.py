@@ -50,7 +50,7 @@ class Timers:
 
     def _drop_cancelled(self) -> None:
         # To take one out of the middle is to look at all: so they go together, and at most half
-        # of the heap is waste. But nobody shall wake up for the first.
+        # of the heap is waste. But no process shall wake up for the first.
         while self._heap and not self._heap[0][2].set:
             heapq.heappop(self._heap)
             self._cancelled -= 1
@@ -68,7 +68,7 @@ class Timers:
         return -1.0 if deadline is None else min(_LONGEST_WAIT_S, max(0.0, deadline - now))
 
     def take_due(self, now: float) -> list[Any]:
-        """Take the messages whose time has come, in order of their times."""
+        """Return and remove the messages that are due, in order of their times."""
         due: list[Any] = []
         with _lock:
             while self._heap and self._heap[0][0] <= now:

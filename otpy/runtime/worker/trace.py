@@ -39,7 +39,7 @@ class Tracing:
         return bool(self._dropped)
 
     def remove(self, fd: int) -> None:
-        """Nobody reads it any more."""
+        """Close a pipe that is no longer read."""
         del self._dropped[fd]
         self._ends.pop(fd).close()
 
