@@ -1,4 +1,4 @@
-"""What workers may ask each other beside their messages (OTP's sys); clients ask a `Ref`."""
+"""System messages between workers (OTP's sys); clients use the methods of `Ref`."""
 
 from otpy.server.sys_calls import get_state, replace_state, resume, statistics, suspend
 

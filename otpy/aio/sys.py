@@ -1,4 +1,4 @@
-"""What ``async def`` handlers may ask other workers beside their messages; as `otpy.sys`."""
+"""System messages of ``async def`` handlers to other workers; as `otpy.sys`."""
 
 from otpy.aio.server.sys_calls import get_state, replace_state, resume, statistics, suspend
 

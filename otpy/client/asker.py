@@ -1,6 +1,6 @@
 # Generated from otpy/aio/client/asker.py by scripts/generate_blocking.py; do not edit.
 
-"""What references, monitors and statistics need of the node that they belong to."""
+"""Protocol of the node that references, monitors and statistics belong to."""
 
 from typing import Any, Protocol, TypeVar
 

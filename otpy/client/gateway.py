@@ -28,14 +28,14 @@ from otpy.system.descriptor import Descriptor
 from otpy.wire.gateway import VERSION
 
 STARTING_S: Final = 0.02
-"""How long to wait before one looks again for the socket of a node that is just starting."""
+"""Seconds until the socket of a node that is just starting is looked for again."""
 
 ATTEMPTS: Final = 100
 """Gateways that may die on one request before it is taken personally."""
 
 
 class Hello:
-    """What a gateway says of its node at the begin of each connection."""
+    """The facts of its node that a gateway sends at the start of each connection."""
 
     def __init__(self, value: Any) -> None:
         if not isinstance(value, dict) or not isinstance(value.get("pid"), int):
@@ -68,7 +68,7 @@ class Gateway:
 
     @property
     def hello(self) -> Hello:
-        """What the node said of itself last.
+        """The facts of the node, as last received.
 
         Raises:
             NodeNotFound: It never did.

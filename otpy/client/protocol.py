@@ -1,4 +1,4 @@
-"""What a client and the gateway say, by the client's end: bytes in, values out; no I/O."""
+"""The protocol between client and gateway, the client's end: bytes in, values out; no I/O."""
 
 import itertools
 from collections import deque
@@ -15,7 +15,7 @@ from otpy.wire.values import revived
 
 
 class GatewayAnswer(msgspec.Struct, array_like=True, frozen=True):
-    """One frame of the gateway's: `status` says whether `value` is a value or an error's name."""
+    """One frame of the gateway's; by `status`, `value` is a value or an error's name."""
 
     number: int
     status: int
@@ -26,7 +26,7 @@ class GatewayAnswer(msgspec.Struct, array_like=True, frozen=True):
 _gateway_decoder: Final = msgspec.msgpack.Decoder(GatewayAnswer, ext_hook=revived)
 
 _DESCRIPTORS: Final = {"connect": 3, "start_task": 3, "shutdown": 1, "trace": 1}
-"""How many descriptors come with the OK of an operation."""
+"""The number of descriptors that come with the OK of an operation."""
 
 
 class GatewayProtocol:
@@ -61,7 +61,7 @@ class GatewayProtocol:
     def receive(
         self, data: bytes, fds: tuple[Descriptor, ...] = ()
     ) -> list[tuple[GatewayAnswer, tuple[Descriptor, ...]]]:
-        """Take bytes and descriptors that arrived; return whole answers, each with its own.
+        """Read bytes and descriptors; return whole answers, each with its own.
 
         An answer that nobody waits for any more has its descriptors, too: close them.
 

@@ -1,11 +1,11 @@
-"""The nodes that run, by their names, and what to say of one that does not."""
+"""Find the nodes that run by their names, or explain why there is none."""
 
 from otpy.errors import NodeNotFound
 from otpy.system.nodedir import NodeDir, can_be_name, node_names, runtime_dir
 
 
 def is_starting(name: str) -> bool:
-    """Return whether a node holds its lock that nobody can connect to: soon one can, or it ends."""
+    """Return whether a node holds its lock but accepts no client yet: it starts, or ends."""
     return name in node_names()
 
 

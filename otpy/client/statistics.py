@@ -1,6 +1,6 @@
 # Generated from otpy/aio/client/statistics.py by scripts/generate_blocking.py; do not edit.
 
-"""What all the workers of a node do."""
+"""The statistics of all workers of a node."""
 
 from otpy.client.asker import Asker
 from otpy.client.tree import ProcessInfo
@@ -11,7 +11,7 @@ from otpy.wire.gateway import Statistics
 
 
 def statistics_of(node: Asker[Ref], timeout: float | None) -> dict[str, Statistics]:
-    """Ask every supervisor what its workers do; tell it by path.
+    """Ask every supervisor for the statistics of its workers; return them by path.
 
     The workers of a supervisor that does not answer are left out.
     """

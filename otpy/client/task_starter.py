@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class ClientTaskStarter(LinkResolver, abc.ABC):
-    """What a node does for `otpy.tasks`, which is what to use."""
+    """Starts tasks for `otpy.tasks`, which is the API to use."""
 
     def __init__(self, gateway: "Gateway") -> None:
         self._gateway = gateway

@@ -19,7 +19,7 @@ _decode: Final = msgspec.msgpack.Decoder(TraceEvent).decode
 
 
 class TraceFeed:
-    """What came of a trace: bytes in, events out; no I/O.
+    """The received part of a trace: bytes in, events out; no I/O.
 
     Attributes:
         waiting: Events that nobody has taken yet, oldest first.
@@ -37,7 +37,7 @@ class TraceFeed:
         self.waiting.clear()
 
     def receive(self, data: bytes) -> None:
-        """Take bytes that the process sent; none are its end.
+        """Read bytes that the process sent; none are its end.
 
         Raises:
             ProtocolError: They are not a trace.

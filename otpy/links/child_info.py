@@ -1,4 +1,4 @@
-"""What a supervisor says of its children, and what it is given to start one."""
+"""The values of the supervisor API: a supervisor's children, and the spec to start one."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -28,7 +28,7 @@ class ChildInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChildCounts(msgspec.Struct, frozen=True, kw_only=True):
-    """How many children a supervisor has.
+    """The numbers of a supervisor's children.
 
     Attributes:
         specs: All of them, running or not.
@@ -44,7 +44,7 @@ class ChildCounts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Result(msgspec.Struct):
-    """What became of one child of many."""
+    """The result for one child of many."""
 
     child: ChildInfo | None = None
     error: str = ""

@@ -166,7 +166,7 @@ class Connection(abc.ABC, Generic[AnswerT]):
         return True
 
     def _abandon(self, waiter: Waiter[AnswerT]) -> None:
-        """Note that nobody will look at the answer of `waiter`."""
+        """Note that the answer of `waiter` will not be read."""
         waiter.abandoned = True
 
     def _deliver(self, number: int, answer: AnswerT) -> None:
@@ -183,7 +183,7 @@ class Connection(abc.ABC, Generic[AnswerT]):
             self._release_if_idle()
 
     def _release_if_idle(self) -> None:
-        """Close the descriptors of a retired connection, unless somebody uses them.
+        """Close the descriptors of a retired connection, unless a thread uses them.
 
         Called by `retire`, and by every thread that stops using them. One without a waiter there
         holds one of the locks, and looks at `open` only after it took it.
@@ -270,7 +270,7 @@ class Connection(abc.ABC, Generic[AnswerT]):
 
     @property
     def has_died(self) -> bool:
-        """Whether the process at the other end is dead at this moment."""
+        """Return whether the process at the other end has ended by now."""
         return self._pidfd is not None and is_readable(self._pidfd)
 
     def _push(self, deadline: float | None) -> None:
@@ -357,7 +357,7 @@ class Connection(abc.ABC, Generic[AnswerT]):
             self._promote_follower()
 
     def _promote_follower(self) -> None:
-        """Wake up one that waits, if nobody reads.
+        """Wake one thread that waits, if none reads.
 
         Called by every thread that leaves, for the read lock may have been meant for it.
         """

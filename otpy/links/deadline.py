@@ -10,10 +10,10 @@ from otpy.errors import CallTimeout, OtpyError
 from otpy.system.descriptor import HasFileno
 
 DEFAULT_TIMEOUT_S: Final = 5.0
-"""How long a call waits unless told otherwise, as in OTP."""
+"""Seconds that a call waits by default, as in OTP."""
 
 EXIT_INFO_S: Final = 1.0
-"""How long to ask why a process died; what it was asked has waited long enough."""
+"""Seconds to ask why a process ended; its caller has waited long enough."""
 
 EOF_GRACE_S: Final = 3.0
 """From the end-of-file of a dying process to its pidfd; after that it lives, and hung up."""
@@ -110,7 +110,7 @@ def has_passed(deadline: float | None) -> bool:
 
 
 def poll_ms(deadline: float | None) -> float | None:
-    """Return what to give `select.poll.poll`; a poll that ends early is polled again."""
+    """Return the argument of `select.poll.poll`; a poll that ends early is polled again."""
     if deadline is None:
         return None
     left = deadline - time.monotonic()
@@ -120,7 +120,7 @@ def poll_ms(deadline: float | None) -> float | None:
 
 
 def lock_timeout(deadline: float | None) -> float:
-    """Return what to give `threading.Lock.acquire`."""
+    """Return the argument of `threading.Lock.acquire`."""
     if deadline is None:
         return -1
     return min(max(0.0, deadline - time.monotonic()), _LONGEST_POLL_S)

@@ -35,7 +35,7 @@ class FastLock:
         return not self.free
 
     def try_acquire(self) -> bool:
-        """Take the lock, unless another thread has it; return whether that was so."""
+        """Acquire the lock, unless another thread has it; return whether it was acquired."""
         try:
             del self.free[0]
         except IndexError:
@@ -43,7 +43,7 @@ class FastLock:
         return True
 
     def acquire(self, deadline: float | None) -> bool:
-        """Take the lock once it is free; False if it was not by the deadline."""
+        """Acquire the lock once it is free; return False if it was not by the deadline."""
         try:
             while not self.try_acquire():
                 if has_passed(deadline):
@@ -55,7 +55,7 @@ class FastLock:
         return True
 
     def release(self) -> None:
-        """Give the lock back, and wake the first thread that waits for it."""
+        """Release the lock, and wake the first thread that waits for it."""
         self.free.append(None)
         if self.waiting:
             self.wake()

@@ -9,10 +9,10 @@ import msgspec
 from otpy.wire.keys import key_bytes
 
 _DOWN_S: Final = 1.0
-"""How long an instance that was seen to be down is passed over."""
+"""Seconds that an instance which was seen to be down is passed over."""
 
 _LOADS_S: Final = 0.1
-"""For how long the loads that their supervisor told are believed."""
+"""Seconds that the loads from the supervisor are used."""
 
 _encoder: Final = msgspec.msgpack.Encoder(order="deterministic")
 
@@ -53,7 +53,7 @@ class Instance(Protocol):
 
     @property
     def _under_way(self) -> int:
-        """How many requests of this process are under way there."""
+        """Return how many requests of this process are under way there."""
 
 
 InstanceT = TypeVar("InstanceT", bound=Instance)
@@ -100,7 +100,7 @@ class Pool(Generic[InstanceT]):
         return instance
 
     def update_loads(self, loads: Sequence[int]) -> None:
-        """Note how many messages each instance has; -1 says that it is not up."""
+        """Note the number of messages of each instance; -1: it is not up."""
         if len(loads) != len(self._refs):
             return
         now = time.monotonic()
@@ -108,7 +108,7 @@ class Pool(Generic[InstanceT]):
         self._down_until = {n: now + _DOWN_S for n, load in enumerate(loads) if load < 0}
 
     def has_to_ask(self, key: object) -> bool:
-        """Return whether the loads have to be told anew before an instance is chosen."""
+        """Return whether new loads are needed before an instance is chosen."""
         return key is None and time.monotonic() > self._loads_until
 
     def chose(self, instance: InstanceT, *, runs: bool) -> None:

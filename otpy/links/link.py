@@ -24,10 +24,10 @@ from otpy.wire.frames import Frame, LargeFrame
 
 _READ_BYTES: Final = 1 << 16
 _FIRST_BYTES: Final = 479
-"""What Python allocates by itself (512 bytes with the object's head): most answers are smaller."""
+"""Python's own allocator serves so many (512 bytes with the header); most answers are smaller."""
 
 _END_MS: Final = 1000
-"""How long a process may take to end once it has closed its links."""
+"""Seconds that a process may take to end once it has closed its links."""
 
 _HELLO: Final = 0
 """The waiter of the thread that waits for the hello; calls count from 1."""
@@ -38,7 +38,7 @@ _TRUST_S: Final = 0.001
 
 
 class _ExitInfo:
-    """Why a process has ended, as its supervisor knows, which is asked once."""
+    """The exit reason of a process, which its supervisor is asked for once."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -65,7 +65,7 @@ class Link(Connection[Reply | Failure]):
         incarnation: The worker's incarnation, as the gateway said.
         node_pid: The node that connected us, so that its successor is not asked why.
         protocol: What was said.
-        handshake_done: Whether the worker has said hello, or is known to be about to: before, a
+        handshake_done: Whether the worker's hello has arrived, or is certain to: before, a
             link does not count.
     """
 
@@ -98,7 +98,7 @@ class Link(Connection[Reply | Failure]):
 
     @property
     def hello_from(self) -> int | None:
-        """The incarnation that said hello; None until one has."""
+        """The incarnation whose hello has arrived; None before."""
         hello = self.protocol.hello
         return None if hello is None else hello.incarnation
 
@@ -381,7 +381,7 @@ class Link(Connection[Reply | Failure]):
     def down_error(
         self, get_exit_info: "Callable[[Link, float | None], ProcessDown]", deadline: float | None
     ) -> ProcessDown:
-        """Return why the link has ended: the worker said so, or else its supervisor knows.
+        """Return why the link has ended: as the worker sent, or else as its supervisor knows.
 
         Args:
             get_exit_info: Finds out what the supervisor knows; asked once a link.

@@ -1,4 +1,4 @@
-"""What is told of other processes: that they have ended, that they are registered."""
+"""Messages about other processes: that they have ended, that they are registered."""
 
 from dataclasses import dataclass
 from typing import Any

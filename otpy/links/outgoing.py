@@ -38,7 +38,7 @@ class _Queued:
         self.sent: list[int] = []
 
     def rest(self) -> list[memoryview]:
-        """Return what was not written yet; nothing if all was."""
+        """Return the part that was not written yet; empty if all was."""
         self.sent[:] = [sum(self.sent)]
         return [piece for piece in remaining(self.pieces, self.sent[0]) if piece]
 
@@ -129,7 +129,7 @@ class Outgoing:
             self._write_queued()
 
     def _write_queued(self) -> None:
-        """Write what is queued, unless the pipe is full, or somebody else does.
+        """Write the queued frames, unless the pipe is full or another thread does.
 
         A thread that queues looks at the lock after that, and the one that has it at the queue
         after giving it back; likewise with the pipe that was full. So one of them sees the other.
@@ -197,4 +197,4 @@ class Outgoing:
 
 
 def _nobody(blocked: bool) -> None:
-    """Nobody is to be told."""
+    """Do nothing: there is no callback."""

@@ -1,4 +1,4 @@
-"""What is said on a link between two workers, by the end that calls."""
+"""The protocol of a link between two workers, the caller's end."""
 
 import struct
 from typing import Final
@@ -68,7 +68,7 @@ class PeerProtocol(LinkProtocol):
         self._shm.rollback()
 
     def request_space(self, data: LargeFrame) -> bool:
-        """Ask the worker to say when there is room for a message."""
+        """Ask the worker to report when there is room for a message."""
         return self._shm.request_space(data)
 
     def close(self) -> None:

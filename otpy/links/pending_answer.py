@@ -22,10 +22,10 @@ class Target(Protocol):
 
     @property
     def _node(self) -> LinkResolver:
-        """What connects it."""
+        """The object that opens its links."""
 
     def _ready_link(self, deadline: float | None, key: object = None) -> Link:
-        """Return a link that counts, since the worker has said hello on it."""
+        """Return a link on which the worker's hello has arrived."""
 
     def _drop(self, link: Link) -> None:
         """Do not use a link any more."""
@@ -66,7 +66,7 @@ class PendingAnswer:
         return True
 
     def _send(self, timeout: float | None) -> None:
-        """Send it; what goes wrong with the process is told by `result`.
+        """Send it; errors of the process are raised by `result`.
 
         Raises:
             NotSendable: MessagePack cannot carry the request.

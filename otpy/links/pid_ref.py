@@ -8,7 +8,7 @@ from otpy.links.ref import Ref
 
 
 class PidRef(Ref):
-    """A process that was started for this one; nobody takes its place when it has ended."""
+    """A process that was started for this one, and is not restarted when it has ended."""
 
     def __init__(self, node: LinkResolver, link: Link) -> None:
         super().__init__(node, link.path)

@@ -1,4 +1,4 @@
-"""What is said on a link, by the end that calls: bytes in, values out; no I/O, no clock.
+"""The protocol of a link, the caller's end: bytes in, values out; no I/O, no clock.
 
 The owner of the descriptors feeds it what was read, and writes what it returns.
 """
@@ -36,7 +36,7 @@ class LinkHello(msgspec.Struct, array_like=True, tag=link.HELLO, frozen=True):
 
 
 class Reply(msgspec.Struct, array_like=True, tag=link.REPLY, frozen=True):
-    """What the server returned for call `number`."""
+    """The server's reply to call `number`."""
 
     number: int
     value: Any
@@ -60,12 +60,12 @@ class WorkerDown(msgspec.Struct, array_like=True, tag=link.DOWN, frozen=True):
 LinkAnswer: TypeAlias = Reply | Failure
 
 Beside: TypeAlias = ShmOffer | ShmBody
-"""What tells of a large message that is not in the pipe."""
+"""The answers that announce a large message that is not in the pipe."""
 
 Message: TypeAlias = LinkHello | Reply | Failure | WorkerDown | Beside
 
 ROOM: Final = -1
-"""The number of an answer to nobody's call: there is room for a large message."""
+"""The number of an answer to no call: there is room for a large message."""
 
 _decode: Final = msgspec.msgpack.Decoder(
     LinkHello | Reply | Failure | WorkerDown, ext_hook=revived
@@ -75,10 +75,10 @@ _NUMBERED: Final = {link.REPLY: 3, link.ERROR: 4}
 _CALL: Final = link.CALL
 _WITH_ONE_ARGUMENT: Final = 2
 _BEFORE_REQUEST: Final = encode((link.CAST, None))[:-1]
-"""What a cast begins with."""
+"""The first bytes of a cast."""
 
 _CAST_HEADS: Final = tuple(header + _BEFORE_REQUEST for header in HEADERS[len(_BEFORE_REQUEST) :])
-"""That with the header, by the size of the request."""
+"""Those with the header, by the size of the request."""
 
 _SMALL_REQUEST: Final = len(_CAST_HEADS)
 _HEAD: Final = HEADER.size
@@ -101,7 +101,7 @@ class LinkProtocol(abc.ABC):
         self._frames = FrameDecoder()
 
     def expect(self, version: int, incarnation: int, max_frame: int) -> None:
-        """Take a hello on trust: the gateway says that it is on its way.
+        """Assume a hello whose content the gateway has sent already.
 
         Requests need not wait for it then. One of another version is waited for all the same.
         """
@@ -130,7 +130,7 @@ class LinkProtocol(abc.ABC):
         """Return a message for `handle_info`; raises as `call` does."""
 
     def receive(self, data: bytes) -> list[LinkAnswer]:
-        """Take bytes that the worker sent; return the answers to calls among them.
+        """Read bytes that the worker sent; return the answers to calls among them.
 
         Raises:
             ProtocolError: They are not what a worker says. Nothing after them can be read.
@@ -139,7 +139,7 @@ class LinkProtocol(abc.ABC):
 
     @property
     def room(self) -> memoryview | None:
-        """Where the rest of a large answer may be read to, and told by `filled`."""
+        """The buffer for the rest of a large answer; `filled` reports what was read into it."""
         return self._frames.buffer
 
     def filled(self, count: int) -> list[LinkAnswer]:
@@ -157,7 +157,7 @@ class LinkProtocol(abc.ABC):
         return answers
 
     def _noted(self, message: Message) -> list[LinkAnswer]:
-        """Take a message of any kind; return the answer that it is, if it is one."""
+        """Handle a message of any kind; return its answer, if it is one."""
         match message:
             case Reply() | Failure():
                 return [message]
@@ -170,7 +170,7 @@ class LinkProtocol(abc.ABC):
         return []
 
     def _beside(self, message: Beside) -> list[LinkAnswer]:
-        """Take what is not in the bytes themselves; return the answer that it is, if any."""
+        """Handle a message about shared memory; return its answer, if it is one."""
         raise ProtocolError(f"not for this link: {message}")
 
     def write(self, data: LargeFrame) -> Frame | None:
@@ -271,7 +271,7 @@ class ClientProtocol(LinkProtocol):
 
 
 def _unreadable(body: Body, error: Exception) -> Failure:
-    """Return what an answer is whose value cannot be read here: that call alone fails.
+    """Return a failure for an answer whose value cannot be read here: that call alone fails.
 
     Raises:
         ProtocolError: It is no answer.
@@ -300,7 +300,7 @@ def _error_of(name: str, arguments: list[Any]) -> OtpyError:
 
 
 def value_of(answer: LinkAnswer) -> Any:
-    """Return what the server replied, or raise the error that it answered."""
+    """Return the server's reply, or raise the error that it answered."""
     if isinstance(answer, Reply):
         return answer.value
     raise error_of(answer.error, answer.arguments)

@@ -57,7 +57,7 @@ class Ref(Calls, SystemCalls):
 
     @property
     def _under_way(self) -> int:
-        """How many requests of this process are under way there."""
+        """Return how many requests of this process are under way there."""
         return 0 if self._link is None else self._link.under_way
 
     def send_request(
@@ -162,7 +162,7 @@ class Ref(Calls, SystemCalls):
         return True
 
     def _ready_link(self, deadline: float | None, key: object = None) -> Link:
-        """Return a link that counts, since the worker has said hello on it."""
+        """Return a link on which the worker's hello has arrived."""
         known = self._link
         if known is None:
             known = self._link_of_the_pool(key)
@@ -212,7 +212,7 @@ class Ref(Calls, SystemCalls):
         )
 
     def _open_link(self, deadline: float | None) -> Link:
-        """Return an open link; the worker may not have said hello yet."""
+        """Return an open link; the worker's hello may not have arrived yet."""
         with locked(self._resolving, deadline):
             link = self._link
             if link is None or not link.open:

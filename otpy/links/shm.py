@@ -1,4 +1,4 @@
-"""Large values between two workers lie in memory that both share; the pipe says where.
+"""Large values between two workers, in shared memory; the pipe has their positions.
 
 Each end makes a ring when it sends something large for the second time, and offers it. The other
 end finds it by /proc, and says so in the memory itself; until it has, large values go by the pipe.
@@ -63,7 +63,7 @@ class _Memory:
         self._fence = threading.Lock()
 
     def populate(self, span: ShmBody) -> None:
-        """Make the pages of a body beyond `KEPT` at once, and not one by one as it is written."""
+        """Populate the pages of a body beyond `KEPT` at once, not one by one as it is written."""
         self._advise(_POPULATE_WRITE, span)
 
     def give_back(self, span: ShmBody) -> None:
@@ -94,7 +94,7 @@ class _Memory:
 
 
 class RingWriter:
-    """Where this end of a link lays what is large. One thread at a time uses it."""
+    """The ring into which this end of a link writes large values. For one thread at a time."""
 
     _made: Descriptor | None = None
 
@@ -147,7 +147,7 @@ class RingWriter:
             self._uncommitted = False
 
     def request_space(self, data: LargeFrame) -> bool:
-        """Ask the other end to say when there is room; False if there is by now."""
+        """Ask the other end to report when there is room; return False if there is by now."""
         assert self._memory is not None
         words = self._memory.words
         awaited = self._ring.awaited(data.body_size, words[_READ])
@@ -177,7 +177,7 @@ class RingWriter:
 
 
 class RingReader:
-    """Where the other end of a link lays what is large. One thread at a time uses it."""
+    """The ring into which the other end of a link writes large values. For one thread at a time."""
 
     def __init__(self) -> None:
         self._memory: _Memory | None = None

@@ -49,7 +49,7 @@ class ShmTransport:
             self._ours.rollback()
 
     def request_space(self, data: LargeFrame) -> bool:
-        """Ask the other end to say when there is room; False if there is by now."""
+        """Ask the other end to report when there is room; return False if there is by now."""
         assert self._ours is not None
         return self._ours.request_space(data)
 

@@ -1,6 +1,6 @@
 # Generated from otpy/aio/links/sys_calls.py by scripts/generate_blocking.py; do not edit.
 
-"""What one may ask a process beside its messages (OTP's sys), and how it is stopped in order."""
+"""System messages to a process (OTP's sys), and its orderly stop."""
 
 from typing import Any, Protocol, TypeVar
 
@@ -83,7 +83,7 @@ class SystemCalls:
         self._sys_call(Resume(), timeout, Any)
 
     def statistics(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> Statistics:
-        """Return what the process does. Its supervisor answers, however stuck it is itself.
+        """Return the statistics of the process. Its supervisor answers, however stuck it is itself.
 
         Raises:
             NoProcess: There is no such process at this moment, or it is none that takes messages.

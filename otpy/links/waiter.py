@@ -1,4 +1,4 @@
-"""Where a thread waits for an answer, and what may become of its request."""
+"""The wait of a thread for an answer, and the ways in which its request may fail."""
 
 import threading
 from typing import Generic, TypeVar
@@ -13,16 +13,16 @@ class NotDelivered(OtpyError):
 
 
 class Lost(OtpyError):
-    """The connection ended after the request was sent: nobody knows whether it ran."""
+    """The connection ended after the request was sent: it is unknown whether it ran."""
 
 
 class Waiter(Generic[AnswerT]):
-    """Where an answer is waited for.
+    """The wait for an answer.
 
     Attributes:
         answer: It, once it is there.
         end: How many bytes were written with the request, and all before.
-        abandoned: Nobody will look at the answer.
+        abandoned: The answer will not be read.
         wakeup: Set while the thread that waits sleeps.
     """
 

@@ -1,6 +1,6 @@
 # Generated from otpy/aio/server/requests.py by scripts/generate_blocking.py; do not edit.
 
-"""What a worker asks the other processes of its tree by their names, beside calls and casts."""
+"""Requests of a worker to other processes of its tree by their names, beside calls and casts."""
 
 import contextlib
 from collections.abc import Iterable

@@ -1,6 +1,6 @@
 # Generated from otpy/aio/server/sys_calls.py by scripts/generate_blocking.py; do not edit.
 
-"""What a worker may ask another one beside its messages (OTP's sys)."""
+"""System messages of a worker to another one (OTP's sys)."""
 
 from typing import Any
 
@@ -32,5 +32,5 @@ def resume(name: str, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> None:
 
 
 def statistics(name: str, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> Statistics:
-    """Return what a worker does, oneself included; as `otpy.Ref.statistics`."""
+    """Return the statistics of a worker, oneself included; as `otpy.Ref.statistics`."""
     return peers()[name].statistics(timeout=timeout)

@@ -83,7 +83,7 @@ def start(
     shutdown: float = DEFAULT_SHUTDOWN_S,
     node: TaskStarter | None = None,
 ) -> str:
-    """Begin a task that nobody awaits, for its effects; return its path. Raises as `async_`.
+    """Start a task for its effects, without awaiting it; return its path. Raises as `async_`.
 
     What it raises is in the log, and in its post-mortem; `Refused`, too.
     """

@@ -1,4 +1,4 @@
-"""What references, monitors and statistics need of the node that they belong to."""
+"""Protocol of the node that references, monitors and statistics belong to."""
 
 from typing import Any, Protocol, TypeVar
 

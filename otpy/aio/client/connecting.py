@@ -17,7 +17,7 @@ def connect(node: str | None = None, *, timeout: float | None = DEFAULT_TIMEOUT_
 
 
 class Connecting:
-    """What `connect` returns: to be awaited, or entered."""
+    """The result of `connect`: to be awaited, or entered."""
 
     def __init__(self, name: str | None, timeout: float | None) -> None:
         self._name, self._timeout = name, timeout

@@ -314,7 +314,7 @@ class Node(ClientTaskStarter):
         return row.takes_casts
 
     async def _open_link(self, name: str, deadline: float | None) -> Link:
-        """Get a link to a process; waits for one that is being restarted.
+        """Return a link to a process; wait for one that is being restarted.
 
         Two names of one process share a link, so that messages keep their order.
         """
@@ -330,7 +330,7 @@ class Node(ClientTaskStarter):
         return known
 
     async def _down_error(self, link: Link, deadline: float | None) -> ProcessDown:
-        """Return why a worker ended: it said so, or its supervisor knows.
+        """Return why a worker ended: as it sent, or as its supervisor knows.
 
         Raises:
             ProtocolError: The worker did not speak the protocol.

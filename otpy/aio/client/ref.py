@@ -35,11 +35,11 @@ class Ref(ref.Ref):
 
     @property
     async def incarnation(self) -> int:
-        """How often the process was started; waits and raises as `pid` does."""
+        """The number of times the process was started; waits and raises as `pid` does."""
         return (await self._present())[1]
 
     async def info(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> ProcessInfo:
-        """Return what the node knows of the process at this moment; its `children` are left out.
+        """Return the process's row of the tree at this moment; its `children` are left out.
 
         Raises:
             NoProcess: There is no such process.
@@ -56,7 +56,7 @@ class Ref(ref.Ref):
             return await self._node._trace(self.name, deadline)
 
     async def monitor(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> "Monitor":
-        """Watch the present incarnation: `Monitor.wait` tells why it ended.
+        """Monitor the present incarnation: `Monitor.wait` returns why it ended.
 
         One that has no process at the moment has ended already, with ``noproc``.
         """

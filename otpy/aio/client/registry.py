@@ -47,7 +47,7 @@ async def _entries(node: Asker[Ref], key: object, timeout: float | None) -> list
 
 
 class Monitor:
-    """Tells of the end of one incarnation of a process; made by `Ref.monitor`."""
+    """Waits for the end of one incarnation of a process; made by `Ref.monitor`."""
 
     def __init__(self, node: Asker[Ref], path: str, incarnation: int | None) -> None:
         self._node, self._path, self._incarnation = node, path, incarnation or 0

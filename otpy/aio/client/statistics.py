@@ -1,4 +1,4 @@
-"""What all the workers of a node do."""
+"""The statistics of all workers of a node."""
 
 import asyncio
 
@@ -12,7 +12,7 @@ from otpy.wire.gateway import Statistics
 
 
 async def statistics_of(node: Asker[Ref], timeout: float | None) -> dict[str, Statistics]:
-    """Ask every supervisor what its workers do; tell it by path.
+    """Ask every supervisor for the statistics of its workers; return them by path.
 
     The workers of a supervisor that does not answer are left out.
     """

@@ -12,11 +12,11 @@ from otpy.wire.frames import Frame, join
 AnswerT = TypeVar("AnswerT")
 
 _TURN_S: Final = 0.05
-"""How long to wait for one's turn where nobody awaits it."""
+"""Seconds to wait for one's turn in a call that nothing awaits."""
 
 
 class Waiter(Generic[AnswerT]):
-    """Where an answer is waited for.
+    """A future answer.
 
     Attributes:
         outcome: The answer, or why there is none: as a value, since a future complains of an
@@ -66,7 +66,7 @@ class Connection(abc.ABC, Generic[AnswerT]):
 
     @property
     def under_way(self) -> int:
-        """How many requests wait for their answers."""
+        """Number of requests that wait for their answers."""
         return len(self._waiters)
 
     async def exchange(self, number: int, data: Frame) -> AnswerT:
@@ -175,7 +175,7 @@ class Connection(abc.ABC, Generic[AnswerT]):
         return True
 
     def _discard(self, outcome: AnswerT | NotDelivered | Lost) -> None:
-        """Close what an answer holds that nobody takes."""
+        """Close the descriptors of an answer that is not taken."""
 
     def _deliver(self, number: int, answer: AnswerT) -> bool:
         """Hand an answer to its waiter; False if there is none."""

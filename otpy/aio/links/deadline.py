@@ -34,7 +34,7 @@ def share_of(deadline: float | None, shares: int) -> float | None:  # noqa: ARG0
 
 
 def locked(lock: asyncio.Lock, deadline: float | None) -> asyncio.Lock:  # noqa: ARG001  # the twin's
-    """Return what holds a lock in a block: the task that awaits it gives up by itself."""
+    """Return a context manager that holds a lock: the task that awaits it gives up by itself."""
     return lock
 
 

@@ -58,18 +58,18 @@ class Link(Connection[Reply | Failure]):
 
     @property
     def hello_from(self) -> int | None:
-        """The incarnation that said hello; None until one has: before, a link does not count."""
+        """The incarnation whose hello has arrived; None before: such a link does not count."""
         hello = self.protocol.hello
         return None if hello is None else hello.incarnation
 
     @property
     def handshake_done(self) -> bool:
-        """Whether the worker has said hello: before, a link does not count."""
+        """Whether the worker's hello has arrived: before, a link does not count."""
         return self.protocol.hello is not None
 
     @property
     def has_died(self) -> bool:
-        """Whether the worker is dead."""
+        """Whether the worker has ended."""
         return self.dead or (not self._released and is_readable(self._pidfd))
 
     def await_death(self) -> None:
@@ -121,7 +121,7 @@ class Link(Connection[Reply | Failure]):
     async def down_error(
         self, ask: Callable[["Link", float | None], Awaitable[ProcessDown]], deadline: float | None
     ) -> ProcessDown:
-        """Return why the link has ended: the worker said so, or its supervisor knows.
+        """Return why the link has ended: as the worker sent, or as its supervisor knows.
 
         Args:
             ask: Asks the supervisor; only once for all callers.

@@ -12,7 +12,7 @@ from otpy.links.waiter import Lost, NotDelivered
 
 
 class Pending(PendingAnswer):
-    """What `Ref.send_request` returns: a request whose reply may still come.
+    """A request whose reply may still come; returned by `Ref.send_request`.
 
     Its request is sent once. Only if the process ended before it had read it, it goes to the
     next incarnation, when `result` is asked. For one task at a time.

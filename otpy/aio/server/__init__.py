@@ -1,1 +1,1 @@
-"""What ``async def`` handlers ask of their tree: the twin of `otpy.server`."""
+"""Requests of ``async def`` handlers to their tree: the twin of `otpy.server`."""

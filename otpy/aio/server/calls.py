@@ -39,7 +39,7 @@ async def cast(
 
 
 async def receive(timeout: float | None = None) -> object:
-    """Take the next message of a function worker's mailbox; as `otpy.receive`.
+    """Return the next message of a function worker's mailbox; as `otpy.receive`.
 
     Meanwhile the tasks of this process run. One task of it receives.
     """

@@ -31,4 +31,4 @@ class Peers(TaskStarter, SupervisorClient, Protocol):
         """Send a message to one incarnation's `handle_info`; False if that is gone."""
 
     async def receive(self, timeout: float | None) -> object:
-        """Take the next message of a function worker's mailbox."""
+        """Return the next message of a function worker's mailbox."""

@@ -1,4 +1,4 @@
-"""What a worker asks the other processes of its tree by their names, beside calls and casts."""
+"""Requests of a worker to other processes of its tree by their names, beside calls and casts."""
 
 import asyncio
 import contextlib

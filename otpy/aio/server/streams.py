@@ -96,7 +96,7 @@ class _Stream:
     done: dict[int, _Outcome] = field(default_factory=dict)
 
     async def next(self) -> _Outcome | None:
-        """Return what became of a task, as it is known or in their order; None at the end."""
+        """Return the outcome of a task, as it is known or in their order; None at the end."""
         while True:
             if self.beginning is None and self._has_room():
                 self.beginning = asyncio.create_task(self._begin_one())

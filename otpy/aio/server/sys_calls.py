@@ -1,4 +1,4 @@
-"""What a worker may ask another one beside its messages (OTP's sys)."""
+"""System messages of a worker to another one (OTP's sys)."""
 
 from typing import Any
 
@@ -30,5 +30,5 @@ async def resume(name: str, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> Non
 
 
 async def statistics(name: str, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> Statistics:
-    """Return what a worker does, oneself included; as `otpy.Ref.statistics`."""
+    """Return the statistics of a worker, oneself included; as `otpy.Ref.statistics`."""
     return await peers()[name].statistics(timeout=timeout)

@@ -1,4 +1,4 @@
-"""How a task is waited for on an event loop; by hand, as its blocking twin."""
+"""Wait for a task on an event loop; the blocking twin is written by hand, too."""
 
 import asyncio
 import contextlib
@@ -14,7 +14,7 @@ _late: Final[set["asyncio.Future[None]"]] = set()
 
 
 class Waiting:
-    """What is awaited."""
+    """The awaitable end of a task."""
 
     if TYPE_CHECKING:
 
@@ -57,7 +57,7 @@ async def start_task(
 
 
 async def _terminate_late(starter: TaskStarter, starting: "asyncio.Future[PidRef]") -> None:
-    """End a task's process that nobody wants any more, once it is there."""
+    """End the process of a task that is not wanted any more, once it has started."""
     with contextlib.suppress(OtpyError):
         ref = await starting
         ref.close()
