@@ -131,7 +131,7 @@ class ProcessDown(OtpyError):
 
 
 class Refused(OtpyError):
-    """The server understood the request and said no; it goes on, its state intact."""
+    """The server understood the request and refused it; it goes on, its state intact."""
 
 
 class UnknownRequest(OtpyError):

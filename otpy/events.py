@@ -1,4 +1,4 @@
-"""What happens in a node, as frozen, printable records.
+"""The events of a node, as frozen, printable records.
 
 The same stream feeds the lines of ``otpy run``, ``events.jsonl``, ``otpy events`` and the
 tests. Every event has `at`, the Unix time in seconds at which it was published, and `path`,
@@ -41,7 +41,7 @@ class ChildAdded(_Event, frozen=True, kw_only=True):
 class ChildRemoved(_Event, frozen=True, kw_only=True):
     """A child's spec is gone: a temporary child ended, or ``delete_child``.
 
-    With `once` the id is never given again: nobody needs its incarnation number any more.
+    With `once` the id is never given again: its incarnation number is not needed any more.
     """
 
     once: bool = False
@@ -204,7 +204,7 @@ class NodeStarted(_Event, frozen=True, kw_only=True):
 
 
 class NodeStopping(_Event, frozen=True, kw_only=True):
-    """The node stops in order; `why` says on whose account."""
+    """The node stops in order; `why` is the cause."""
 
     node: str
     why: str

@@ -1,4 +1,4 @@
-"""Names that a package exports and imports only when somebody asks for them (PEP 562)."""
+"""Names that a package exports and imports only when they are used (PEP 562)."""
 
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module

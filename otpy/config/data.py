@@ -20,7 +20,7 @@ from otpy.errors import SpecError
 
 
 def child_from_data(data: object, *, where: str = "child") -> ChildSpec:
-    """Make a spec of the fields that a child has in YAML.
+    """Return the spec of a child from its fields in YAML.
 
     Nothing is imported. Whether the child may be `significant` depends on the supervisor that
     it is for, which decides it; below it that is checked here.

@@ -1,4 +1,4 @@
-"""What pydantic found, in otpy's words and without pydantic's own steps in the path."""
+"""Reword pydantic's errors, without pydantic's own steps in the path."""
 
 from collections.abc import Callable
 from typing import Final, TypeAlias
@@ -69,7 +69,7 @@ def _mistake(detail: ErrorDetails, written: ScalarTexts, kind: str | None) -> Mi
 
 
 def _without_kinds(loc: Loc, kind: str | None) -> tuple[Loc, str | None]:
-    """Take out the kind that pydantic puts after a child's index, and return the last of them."""
+    """Remove the kind that pydantic puts after a child's index, and return the last of them."""
     if kind:
         loc = loc[1:]
     at: list[object] = []

@@ -1,4 +1,4 @@
-"""Whether what a tree starts can be imported, is a GenServer or a function, and takes its args.
+"""Check that a tree's targets can be imported, are GenServers or functions, and take their args.
 
 The user's code runs in a process of its own only, see `isolated`.
 """

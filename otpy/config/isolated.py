@@ -18,7 +18,7 @@ from otpy.system.prctl import die_with
 from otpy.system.search_path import search_start_directory
 
 Task: TypeAlias = Callable[[], object]
-"""What it returns must be JSON."""
+"""Its result must be JSON."""
 
 _STDERR: Final = 2
 

@@ -125,7 +125,7 @@ class Fields(BaseModel):
 
 
 class SupervisorFields(Fields):
-    """What every supervisor has, the one at the top included."""
+    """The keys of every supervisor, the one at the top included."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(json_schema_extra=_CHILDREN_OR_DYNAMIC)
 
@@ -151,7 +151,7 @@ class SupervisorFields(Fields):
 
 
 class ChildFields(Fields):
-    """What every child has."""
+    """The keys of every child."""
 
     id: Name = Field(description="Unique among its siblings; the process is registered under it.")
     restart: Annotated[Restart, Field(strict=False)] = Field(
@@ -163,7 +163,7 @@ class ChildFields(Fields):
 
 
 class WorkerFields(ChildFields):
-    """What a child without children has."""
+    """The keys of a child without children."""
 
     shutdown: Budget = Field(
         DEFAULT_SHUTDOWN_S,
@@ -178,7 +178,7 @@ class WorkerFields(ChildFields):
 
 
 class ServerFields(WorkerFields):
-    """What a GenServer or a function has, however many there are of it."""
+    """The keys of a GenServer or a function, however many instances it has."""
 
     start: Target = Field(description="module:attribute of a GenServer subclass or a function.")
     args: Arguments = Field(
@@ -222,7 +222,7 @@ class CommandTemplate(CommandChild):
 
 
 class Copy(Fields):
-    """What is one child's own of those that are made from a template."""
+    """The keys that a child made from a template has of its own."""
 
     id: Name | None = Field(None, description="Unique among its siblings.")
     args: Arguments = Field((), description="Arguments that come after the template's.")

@@ -121,7 +121,7 @@ def _syntax_words(error: yaml.MarkedYAMLError, character: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Size:
-    """How much a node is once its aliases stand for what they name."""
+    """The size of a node with its aliases expanded."""
 
     values: int
     depth: int

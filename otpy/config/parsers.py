@@ -1,4 +1,4 @@
-"""What a field can hold that pydantic has no type for: names, durations, targets, commands.
+"""Parse the fields that pydantic has no type for: names, durations, targets, commands.
 
 Each parser returns the value or raises `PydanticCustomError` saying what was expected.
 """
@@ -34,7 +34,7 @@ A_TARGET = "module:attribute, such as shop.cart:Cart"
 
 
 def wanted(expected: str) -> PydanticCustomError:
-    """Make the error of a value that is not what was `expected`."""
+    """Return the error of a value that is not the `expected` one."""
     return PydanticCustomError("wanted", "{expected}", {"expected": expected})
 
 

@@ -1,4 +1,4 @@
-"""What no single field can tell: depth, keys, ids among siblings, significance.
+"""Check what concerns several fields: depth, keys, ids among siblings, significance.
 
 They are checked on the plain data, so that they are told beside the mistakes of single fields.
 """

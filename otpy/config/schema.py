@@ -6,7 +6,7 @@ VARIABLE = {"type": "string", "pattern": r"^\$\{.+\}$"}
 
 
 def json_schema() -> dict[str, object]:
-    """Make the JSON Schema of a tree's file."""
+    """Return the JSON Schema of a tree's file."""
     # Only a program that reads fields pays for pydantic.
     from otpy.config.model import Tree  # noqa: PLC0415
 
@@ -21,7 +21,7 @@ def json_schema() -> dict[str, object]:
 
 
 def _unite_with_nothing(field: dict[str, Any]) -> None:
-    """Take out the null that stands for: not given."""
+    """Remove the null that stands for: not given."""
     del field["default"]
     (kinds,) = (kind for kind in field.pop("anyOf") if kind.get("type") != "null")
     field.update(kinds)

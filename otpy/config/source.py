@@ -19,7 +19,7 @@ MAX_BYTES: Final = 4 << 20
 
 
 class BadText(Exception):
-    """The text is no YAML that could be read on; its argument is the one mistake told."""
+    """The text is no YAML that can be read to its end; its argument is the mistake reported."""
 
     def __init__(self, mistake: Located) -> None:
         super().__init__(mistake)

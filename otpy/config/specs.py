@@ -1,4 +1,4 @@
-"""From checked fields to specs."""
+"""Convert checked fields to specs."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ from otpy.core.spec import (
 
 
 def supervisor_spec(fields: SupervisorFields) -> SupervisorSpec:
-    """Make the spec of a supervisor and of all below it."""
+    """Return the spec of a supervisor and of all below it."""
     return SupervisorSpec(
         **_same(SupervisorSpec, fields),
         intensity=_intensity(fields),
@@ -37,11 +37,11 @@ def supervisor_spec(fields: SupervisorFields) -> SupervisorSpec:
 
 
 def child_spec(fields: Child | Template) -> ChildSpec:
-    """Make the spec of a child and of all below it."""
+    """Return the spec of a child and of all below it."""
     spec = ChildSpec(start=_start(fields), **_same(ChildSpec, fields))
     if not isinstance(fields, InstancesChild):
         return spec
-    # What is said of restart and of stopping is said of each instance.
+    # The keys about restart and stopping apply to each instance.
     pool = supervisor_of_instances(spec, fields.instances, _intensity(fields))
     return ChildSpec(fields.id, pool, shutdown=INFINITY, significant=fields.significant)
 
@@ -68,7 +68,7 @@ def _intensity(fields: SupervisorFields | InstancesChild) -> RestartIntensity:
 
 
 def _same(record: type, fields: Fields) -> dict[str, Any]:
-    """Return what a class of `otpy.core.spec` takes from `fields` by the same names."""
+    """Return the fields that have the same names in a class of `otpy.core.spec`."""
     keys = type(fields).model_fields
     names = (each.name for each in same_fields(record))
     return {name: getattr(fields, name) for name in names if name in keys}

@@ -9,7 +9,7 @@ from otpy.core.spec import SupervisorSpec
 
 @dataclass(frozen=True, slots=True)
 class TreeConfig:
-    """What a file says.
+    """The content of a tree's file.
 
     Attributes:
         name: The node's name.

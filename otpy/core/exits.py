@@ -1,4 +1,4 @@
-"""Why a process ended, and which ends are clean.
+"""The exit reasons, and which of them are clean.
 
 The words are those of docs/reference/exit-reasons.md. OTP's rule (supervisor.erl,
 ``do_restart``): `normal`, `shutdown` and `{shutdown, Detail}` are clean, everything else is

@@ -1,4 +1,4 @@
-"""What a supervisor is told, what it is asked, and what it has done: closed unions.
+"""The events, requests and actions of a supervisor: closed unions.
 
 A child is named by its id; its incarnation says which of its lives is meant, so that a late
 message about an earlier one is never mistaken for the present one's.
@@ -28,7 +28,7 @@ class StartChild:
 
 @dataclass(frozen=True, slots=True)
 class StartCopy:
-    """Make a child from the supervisor's template and start it.
+    """Create a child from the supervisor's template and start it.
 
     `args` and `kwargs` are added to the template's; without an `id` the child gets one. `taken`
     as in `StartChild`.
@@ -161,7 +161,7 @@ class ChildCounts:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """What became of each part of a request about many children, in their order."""
+    """The results of the parts of a request about many children, in their order."""
 
     answers: "tuple[Answer, ...]"
 
@@ -235,7 +235,7 @@ class TimedOut:
 
 @dataclass(frozen=True, slots=True)
 class Requested:
-    """Somebody asks; the answer goes out as `SendReply` with the same `token`."""
+    """A request has arrived; the answer goes out as `SendReply` with the same `token`."""
 
     token: int
     request: Request
@@ -331,7 +331,7 @@ class Emit:
 
 @dataclass(frozen=True, slots=True)
 class Up:
-    """All children are started: tell the parent."""
+    """Report to the parent that all children are started."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What a supervisor answers to start_child and its siblings (supervisor.erl, ``handle_call``)."""
+"""Serve start_child and the other requests of supervisors (supervisor.erl, ``handle_call``)."""
 
 from typing import assert_never
 

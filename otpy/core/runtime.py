@@ -1,4 +1,4 @@
-"""What carries out the decisions of a supervisor: with processes, in a simulation, elsewhere.
+"""Carry out the decisions of a supervisor: with processes, in a simulation, elsewhere.
 
 `decide` returns actions; a `Runtime` does them, and lets the supervisor know by events what came
 of each. Nothing in the core depends on what a child is.
@@ -41,7 +41,7 @@ class Runtime(Protocol):
         """End a child and what it has started, at once; answered as `stop`."""
 
     def halt(self, child: str, incarnation: int) -> None:
-        """End a worker as `kill` does; tell a supervisor `HaltAsked`."""
+        """End a worker as `kill` does; send a supervisor `HaltAsked`."""
 
     def set_timer(self, child: str, incarnation: int, seconds: float) -> None:
         """Answer with `TimedOut` after `seconds`, unless the child has ended before."""

@@ -1,4 +1,4 @@
-"""What a supervision tree is made of: specs, with OTP's names, meanings and defaults.
+"""The specs of a supervision tree, with OTP's names, meanings and defaults.
 
 Source: supervisor.erl (``default_flags``, ``do_check_childspec``); the defaults of
 `max_restarts` and `max_seconds` are Elixir's.
@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 
 
 class Strategy(StrEnum):
-    """Whom a child's restart takes along.
+    """Which siblings restart with a child.
 
     `DYNAMIC` is one_for_one for children that are only ever added by `start_child`, as
     Elixir's DynamicSupervisor has them.
@@ -57,7 +57,7 @@ DEFAULT_SHUTDOWN_S: Final = 5.0
 DEFAULT_STOP_SIGNAL: Final = "TERM"
 
 WORKERS_ONLY: Final[Mapping[str, object]] = {"workers_only": True}
-"""Metadata of the fields of a `ChildSpec` that say nothing about a supervisor."""
+"""Metadata of the fields of a `ChildSpec` that do not concern a supervisor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ Start: TypeAlias = ServerStart | CommandStart | SupervisorSpec
 
 @dataclass(frozen=True, slots=True)
 class ChildSpec:
-    """How a supervisor starts, restarts and stops one child.
+    """The way in which a supervisor starts, restarts and stops one child.
 
     Attributes:
         id: Unique among its siblings.
@@ -179,7 +179,7 @@ def kind_of(child: ChildSpec) -> str:
 def supervisor_of_instances(
     child: ChildSpec, count: int, intensity: RestartIntensity
 ) -> SupervisorSpec:
-    """Make the supervisor of `count` instances of `child`; their ids are their numbers."""
+    """Return the supervisor of `count` instances of `child`; their ids are their numbers."""
     start = child.start
     assert isinstance(start, ServerStart)
     instances = (

@@ -1,4 +1,4 @@
-"""What a supervisor remembers between two events."""
+"""The state of a supervisor between two events."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ _DIGITS = 19
 
 
 class Status(Enum):
-    """Where a child stands; OTP's `undefined` and `restarting` are pids there.
+    """The status of a child; OTP's `undefined` and `restarting` are pids there.
 
     `ENDED` is a child whose end waits in the mailbox: its process is gone, but the supervisor
     has not come to it yet.
@@ -42,7 +42,7 @@ class Status(Enum):
 
 
 ALIVE = frozenset({Status.STARTING, Status.RUNNING, Status.STOPPING})
-"""With one of these a child has a process, as far as the supervisor has been told."""
+"""The statuses of a child that has a process, as far as its supervisor knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ Purpose: TypeAlias = Booting | Recovering | StartingOne | StoppingOne | Stopping
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What the supervisor is in the middle of.
+    """The work that the supervisor has begun and not finished.
 
     A supervisor is one sequential process: while it waits for the child at the head of `stop`
     to end, or, when that list is empty, for the one at the head of `start` to come up,
@@ -121,7 +121,7 @@ class Work:
 
 
 class Availability(Enum):
-    """What a caller that looks for a child may expect.
+    """Whether a child runs, will run, or is gone, for a caller that waits for it.
 
     `ENDING`: it will be known once the child, or its supervisor, has ended.
     """
@@ -165,13 +165,13 @@ class SupervisorState:
 
     @property
     def ends_for_good(self) -> bool:
-        """Whether it is about to end, and none will take its place."""
+        """Whether it is about to end, and will not be restarted."""
         purpose = self.work.purpose if self.work is not None else None
         return isinstance(purpose, Ending) and purpose.for_good
 
 
 def new_supervisor(spec: SupervisorSpec, numbers: Numbers | None = None) -> SupervisorState:
-    """Make a supervisor that has not booted.
+    """Return the state of a supervisor that has not booted.
 
     Args:
         spec: Its flags and children.
@@ -185,7 +185,7 @@ def new_supervisor(spec: SupervisorSpec, numbers: Numbers | None = None) -> Supe
 
 
 def numbers_after(state: SupervisorState) -> Numbers:
-    """Return what the next incarnation of this supervisor has to know."""
+    """Return the incarnation numbers for the next incarnation of this supervisor."""
     started = {id_: one.incarnation for id_, one in state.children.items() if one.incarnation}
     return state.numbers.with_gone(started)
 
@@ -199,12 +199,12 @@ def made_number(template: ChildSpec | None, id_: str) -> int:
 
 
 def is_asked_to_start(state: SupervisorState) -> bool:
-    """Return whether the start in hand was asked for: somebody waits to hear how it went."""
+    """Return whether the present start was requested: a caller waits for its result."""
     return state.work is not None and isinstance(state.work.purpose, StartingOne)
 
 
 def availability(state: SupervisorState, child_id: str) -> Availability:
-    """Return whether a child runs, will run without anybody's doing, or will not.
+    """Return whether a child runs, will run without a request, or will not.
 
     While a supervisor ends, what has not been stopped yet is as much there as before.
     """

@@ -53,10 +53,10 @@ __all__ = ["decide", "should_restart"]
 def decide(
     state: SupervisorState, event: Event, now: float
 ) -> tuple[SupervisorState, tuple[Action, ...]]:
-    """Return what the supervisor does next.
+    """Return the next state of the supervisor and its actions.
 
     Args:
-        state: What it remembers; it is not changed.
+        state: Its state, which is not changed.
         event: What happened.
         now: Monotonic time in seconds, for the restart window.
     """

@@ -7,7 +7,7 @@ from otpy.core.spec import ChildSpec, CommandStart, ServerStart, SupervisorSpec
 
 
 def copy_of(template: ChildSpec, id_: str, request: StartCopy) -> ChildSpec | Denied:
-    """Make the spec of one child: the template's, with the arguments of `request` added.
+    """Return the spec of one child: the template's, with the arguments of `request` added.
 
     Positional arguments come after the template's, keyword arguments beside them; both at once
     are refused, since a tree's file has no words for them.

@@ -90,11 +90,11 @@ class Transition:
         return child if child is not None and child.incarnation == incarnation else None
 
     def put(self, child: Child) -> None:
-        """Note how a child fares now."""
+        """Replace the record of a child."""
         self.children = self.children.put(child.spec.id, child)
 
     def mark(self, child: Child, status: Status) -> None:
-        """Note where a child stands."""
+        """Set the status of a child."""
         self.put(replace(child, status=status))
 
     def settle(self, child: Child) -> None:
@@ -121,7 +121,7 @@ class Transition:
     def begin(
         self, purpose: Purpose, *, stop: tuple[str, ...] = (), start: tuple[str, ...] = ()
     ) -> None:
-        """Take a piece of work in hand, in place of any other."""
+        """Begin a piece of work, in place of any other."""
         self.work = Work(purpose, Queue(stop), Queue(start))
         self.advance()
 
@@ -146,7 +146,7 @@ class Transition:
         self._begin_stops(StoppingSome(token, ids, known), order)
 
     def advance(self) -> None:
-        """Go on with the work until a child has to be waited for, or it is finished."""
+        """Continue the work until a child has to be waited for, or it is finished."""
         work = self.work
         if work is None:
             return
@@ -161,7 +161,7 @@ class Transition:
         self._finish(work.purpose)
 
     def start_is_settled(self) -> None:
-        """Go on behind the child at the head of `start`: it is up, or ignored its start."""
+        """Continue after the child at the head of `start`: it is up, or ignored its start."""
         if self.work is not None:
             self.work = replace(self.work, start=self.work.start.rest)
         self.advance()
@@ -169,7 +169,7 @@ class Transition:
     def _begin_stops(self, purpose: Purpose, order: tuple[str, ...]) -> None:
         """Stop children in this order; of a dynamic supervisor all at once.
 
-        Those do not use each other, so that nobody has to wait for a sibling: all are asked
+        Those do not use each other, so that none has to wait for a sibling: all are asked
         before any is waited for, each within its own budget (dynamic_supervisor.ex,
         ``terminate_children``).
         """

@@ -27,7 +27,7 @@ class Agent(AgentCalls, GenServer):
     """
 
     def init(self, *start: Any, state: Any = None) -> None:
-        """Make the state.
+        """Initialize the state.
 
         Args:
             start: ``module:function`` and its arguments, or one value that is the state.

@@ -13,10 +13,10 @@ from otpy.server.genserver import GenServer
 CALLBACKS: Final = frozenset(
     ("init", "handle_call", "handle_cast", "handle_info", "handle_continue", "terminate")
 )
-"""Those that may be ``async def``."""
+"""The callbacks that may be ``async def``."""
 
 _RUN_A_LOOP: Final = frozenset(("run", "run_until_complete", "run_coroutine_threadsafe"))
-"""What a function calls that runs a coroutine by itself: ``asyncio.run`` and its like."""
+"""Functions that run a coroutine by themselves: ``asyncio.run`` and its like."""
 
 
 def is_async(server: type[GenServer]) -> bool:

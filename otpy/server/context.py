@@ -27,7 +27,7 @@ class Call:
 
 
 class Mailbox(Protocol):
-    """Where a worker's messages arrive."""
+    """Protocol of a worker's mailbox."""
 
     def send_after(self, seconds: float, message: object) -> TimerRef:
         """Put `message` into this mailbox after `seconds`."""
@@ -36,7 +36,7 @@ class Mailbox(Protocol):
         """Cancel such a message, and return the seconds left; None if it has been taken."""
 
     def receive(self, timeout: float | None) -> object:
-        """Take the next message; raises TimeoutError."""
+        """Return the next message; raises TimeoutError."""
 
     def reply(self, link: int, number: int, value: object) -> None:
         """Answer a call that came on a link of this process's."""
@@ -48,14 +48,14 @@ class Mailbox(Protocol):
         """Call `do` whenever the last process that had a link to this one has hung up."""
 
     def drop(self, unwanted: Callable[[object], bool]) -> None:
-        """Take messages for `handle_info` back that have come and were not handled."""
+        """Remove messages for `handle_info` that have arrived and were not handled."""
 
     def close_all(self) -> None:
         """Close everything: this is a process that the worker forked."""
 
 
 class Context:
-    """What is known of this worker.
+    """The facts of this worker.
 
     Args:
         name: Its path.
@@ -119,7 +119,7 @@ def current() -> Context:
 
 
 def receive(timeout: float | None = None) -> object:
-    """Take the next message of a function worker's mailbox, oldest first.
+    """Return the next message of a function worker's mailbox, oldest first.
 
     Args:
         timeout: Longest wait in seconds; None waits for ever.
@@ -135,7 +135,7 @@ def receive(timeout: float | None = None) -> object:
 
 
 def peers() -> "Peers":
-    """Return what reaches the other workers; raises as `current`."""
+    """Return the worker's `Peers`; raises as `current`."""
     return current().peers
 
 

@@ -19,7 +19,7 @@ _OWN: Final = frozenset(name for name in vars(GenServer) if not name.startswith(
 
 
 def wrong_class(server: type[GenServer]) -> str | None:
-    """Return what is wrong with a server's class; None if nothing is."""
+    """Return a server class's mistake; None if there is none."""
     what = server.__name__
     own = _own_definitions(server)
     for name in _SET:
@@ -93,7 +93,7 @@ def _needed(server: type[GenServer]) -> str:
 def useless_arguments(
     server: type[GenServer], args: Sequence[object], kwargs: Mapping[str, object]
 ) -> str | None:
-    """Return what is wrong if there are arguments and no `init` of the user's that takes them."""
+    """Return a mistake if there are arguments and no `init` of the user's that takes them."""
     if not (args or kwargs) or server.init is not GenServer.init:
         return None
     name = server.__name__
@@ -105,7 +105,7 @@ def useless_arguments(
 def parameters(
     target: Callable[..., object], *, as_called: bool = False
 ) -> inspect.Signature | None:
-    """Return what a function takes, or a server's `init`; None if nobody knows.
+    """Return the parameters of a function or a server's `init`; None if they are unknown.
 
     Args:
         target: A function, or a server's class.
@@ -142,7 +142,7 @@ def check_start(target: Any, args: Sequence[object], kwargs: Mapping[str, object
 def make(
     server: type[GenServer], args: Sequence[object], kwargs: Mapping[str, object]
 ) -> GenServer:
-    """Make the instance of a server that is started with these arguments.
+    """Return an instance of a server for these arguments.
 
     Every worker does this as it starts: what is seldom wrong is looked at if something else tells
     that it may be.

@@ -19,7 +19,7 @@ _VARIABLE: Final = 0x04
 
 @dataclass(frozen=True, slots=True)
 class Handles:
-    """What a marked method takes.
+    """The parameters of a marked method.
 
     Attributes:
         kind: ``call`` or ``cast``.
@@ -80,7 +80,7 @@ def handles(function: object) -> str | None:
 
 
 def definition(server: type, name: str) -> object:
-    """Return what stands under `name` in a class or its bases, not bound to anything."""
+    """Return the attribute `name` of a class or its bases, unbound."""
     for owner in server.__mro__:
         if name in owner.__dict__:
             return owner.__dict__[name]
@@ -88,7 +88,7 @@ def definition(server: type, name: str) -> object:
 
 
 def signature(server: type, name: str) -> inspect.Signature:
-    """Return what a method takes, without the server and without annotations.
+    """Return the parameters of a method, without the server and without annotations.
 
     Raises:
         TypeError: It is no function, or one whose parameters are not known.

@@ -83,7 +83,7 @@ class GenServer:
         raise UnknownRequest(f"{type(self).__name__} has no handler for message {short(message)}")
 
     def handle_continue(self, argument: object) -> object:
-        """Go on after a callback that returned ``Continue(argument)``.
+        """Handle the ``Continue(argument)`` that a callback returned, before any other message.
 
         Returns:
             As `handle_cast`.
@@ -119,7 +119,7 @@ class GenServer:
         return current().mailbox.send_after(seconds, message)
 
     def cancel_timer(self, timer: TimerRef) -> float | None:
-        """Take back a message that `send_after` was to send: it never arrives then.
+        """Cancel a message that `send_after` was to send: it never arrives then.
 
         Returns:
             The seconds that were left, 0.0 for a message that is due; None if `handle_info` has

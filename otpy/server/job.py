@@ -1,4 +1,4 @@
-"""What a worker has another process of its tree run: a function and its arguments."""
+"""A function and its arguments, sent to another process of the tree."""
 
 import pickle
 from collections.abc import Callable
@@ -24,7 +24,7 @@ class Job:
 
     @classmethod
     def of(cls, function: Callable[..., Any], args: tuple[Any, ...]) -> Self:
-        """Make one.
+        """Return the job of a function and its arguments.
 
         Raises:
             NotSendable: The function or an argument cannot be sent.
@@ -36,6 +36,6 @@ class Job:
             raise NotSendable(f"{problem}: {error}") from None
 
     def load(self) -> Callable[[], Any]:
-        """Return what is to be called."""
+        """Return the function with its arguments."""
         function, args = pickle.loads(self.pickled)  # noqa: S301  # a worker of this tree made it
         return partial(function, *args)

@@ -28,7 +28,7 @@ class Peers(TaskStarter, SupervisorClient, Protocol):
     """The other workers of the tree."""
 
     def on_a_loop(self) -> Any:
-        """Return what reaches them without blocking the event loop: see `otpy.aio.server.peers`."""
+        """Return the `Peers` that do not block the event loop: see `otpy.aio.server.peers`."""
 
     def __getitem__(self, name: str) -> Ref:
         """Return the reference to a process by its name."""

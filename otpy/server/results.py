@@ -1,4 +1,4 @@
-"""What the callbacks of a GenServer may return besides a reply; names as in OTP."""
+"""The results of GenServer callbacks besides a reply; names as in OTP."""
 
 from dataclasses import dataclass
 from typing import Final, TypeAlias

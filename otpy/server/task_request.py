@@ -1,4 +1,4 @@
-"""What a task is begun with: for callers that block and that await."""
+"""The request that starts a task: for callers that block and that await."""
 
 import math
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ def check_shutdown(shutdown: float) -> None:
 def request_of(
     function: Function, args: tuple[Any, ...], node: object | None
 ) -> tuple[object, ...]:
-    """Make the request for a task: of a worker, or of a client's `node`; raises as `async_`."""
+    """Return the request for a task: of a worker, or of a client's `node`; raises as `async_`."""
     if isinstance(function, str):
         return ("apply", function, *args)
     if not callable(function):
@@ -42,7 +42,7 @@ def by_supervisor(names: Iterable[str]) -> dict[str, list[str]]:
 
 
 def with_hint(error: NoProcess, supervisor: str) -> NoProcess:
-    """Return what to do, if it is the default supervisor that is missing."""
+    """Return the error, with a hint if the default supervisor is missing."""
     if supervisor != DEFAULT_SUPERVISOR:
         return error
     advice = f"tasks need a supervisor such as {{id: {supervisor}, strategy: dynamic}}"

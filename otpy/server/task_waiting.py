@@ -1,4 +1,4 @@
-"""How a task is waited for by callers that block, or have an event loop beside."""
+"""Wait for a task, by callers that block or have an event loop beside."""
 
 import select
 from collections.abc import Generator, Iterable
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Waiting:
-    """What is waited for by its descriptors, and can be awaited, too."""
+    """The end of a task, for `select` by its descriptors, or to be awaited."""
 
     name: str
     _ref: PidRef
@@ -58,7 +58,7 @@ class Waiting:
         return bool(ends.poll(0))
 
     def descriptors(self) -> tuple[int, int]:
-        """Return what is readable when the task may be done: the link, and the process's pidfd."""
+        """Return the descriptors that are readable when the task may be done: link and pidfd."""
         return self._ref.only_link.descriptors
 
 

@@ -1,4 +1,4 @@
-"""What `send_after` returns."""
+"""The result of `send_after`."""
 
 from typing import Any
 
