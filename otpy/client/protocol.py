@@ -9,9 +9,9 @@ import msgspec
 from otpy.errors import ProtocolError
 from otpy.system.descriptor import Descriptor
 from otpy.wire import gateway
-from otpy.wire.codec import pack_value
+from otpy.wire.codec import pack, pack_value
 from otpy.wire.frames import FrameDecoder, frame
-from otpy.wire.values import revived
+from otpy.wire.values import SCALARS, revived
 
 
 class GatewayAnswer(msgspec.Struct, array_like=True, frozen=True):
@@ -23,6 +23,7 @@ class GatewayAnswer(msgspec.Struct, array_like=True, frozen=True):
     arguments: list[Any] = []
 
 
+_are_scalars: Final = SCALARS.issuperset
 _gateway_decoder: Final = msgspec.msgpack.Decoder(GatewayAnswer, ext_hook=revived)
 
 _DESCRIPTORS: Final = {"connect": 3, "start_task": 3, "shutdown": 1, "trace": 1}
@@ -46,7 +47,11 @@ class GatewayProtocol:
             FrameTooLarge: It is more than a gateway reads.
         """
         number = next(self._numbers)
-        data = frame(pack_value([number, operation, arguments]), gateway.request_limit(operation))
+        message = [number, operation, arguments]
+        # Most arguments are plain, and their names always are.
+        plain = _are_scalars(map(type, arguments.values()))
+        body = pack(message) if plain else pack_value(message)
+        data = frame(body, gateway.request_limit(operation))
         if operation in _DESCRIPTORS:
             self._expected[number] = _DESCRIPTORS[operation]
         return number, data

@@ -219,7 +219,8 @@ class Connection(abc.ABC, Generic[AnswerT]):
             return self._written
         finally:
             self._sending.free.append(None)
-            self._sending.wake()
+            if self._sending.waiting:
+                self._sending.wake()
 
     def _send_large(self, data: LargeFrame, deadline: float | None) -> None:
         """Write a large frame; the sending lock is held."""
@@ -317,7 +318,8 @@ class Connection(abc.ABC, Generic[AnswerT]):
                 return self._lead(waiter, deadline)
             finally:
                 self._read_lock.free.append(None)
-                self._promote_follower()
+                if self._followers:
+                    self._promote_follower()
         return self._follow(waiter, deadline)
 
     def _lead(self, waiter: Waiter[AnswerT], deadline: float | None) -> AnswerT:

@@ -77,7 +77,9 @@ class locked:  # noqa: N801  # as `within`
         self._lock, self._deadline = lock, deadline
 
     def __enter__(self) -> None:
-        if not self._lock.acquire(timeout=lock_timeout(self._deadline)):
+        # Nearly always it is free; what to wait takes several times as long to find out.
+        lock = self._lock
+        if not lock.acquire(False) and not lock.acquire(timeout=lock_timeout(self._deadline)):
             raise TooLate
 
     def __exit__(self, kind: object, error: object, traceback: object) -> None:

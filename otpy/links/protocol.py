@@ -229,29 +229,35 @@ class ClientProtocol(LinkProtocol):
 
     def call(self, number: int, request: object) -> bytes:
         """Return a call."""
-        # Most have a name and one argument: these in the fewest steps.
+        # Most have a name, and one argument or none: these in the fewest steps.
         if type(request) is tuple and len(request) == _WITH_ONE_ARGUMENT:
             name, argument = request
-            if type(name) is str and type(argument) in SCALARS:
-                try:
-                    body = encode((_CALL, number, request))
-                    if (size := len(body)) < SMALL <= self.max_frame:
-                        return HEADERS[size] + body
-                except UNSENDABLE:
-                    pass  # it is told below
+            plain = type(name) is str and type(argument) in SCALARS
+        else:
+            plain = type(request) is str
+        if plain:
+            try:
+                body = encode((_CALL, number, request))
+                if (size := len(body)) < SMALL <= self.max_frame:
+                    return HEADERS[size] + body
+            except UNSENDABLE:
+                pass  # it is told below
         return pack_request((_CALL, number, request), self.max_frame)
 
     def cast(self, request: object) -> bytes:
         """Return a cast."""
         if type(request) is tuple and len(request) == _WITH_ONE_ARGUMENT:  # as in `call`
             name, argument = request
-            if type(name) is str and type(argument) in SCALARS:
-                try:
-                    body = encode(request)
-                    if (size := len(body)) < _SMALL_REQUEST and self.max_frame >= SMALL:
-                        return _CAST_HEADS[size] + body
-                except UNSENDABLE:
-                    pass  # it is told below
+            plain = type(name) is str and type(argument) in SCALARS
+        else:
+            plain = type(request) is str
+        if plain:
+            try:
+                body = encode(request)
+                if (size := len(body)) < _SMALL_REQUEST and self.max_frame >= SMALL:
+                    return _CAST_HEADS[size] + body
+            except UNSENDABLE:
+                pass  # it is told below
         return pack_request((link.CAST, request), self.max_frame)
 
     def casts(self, requests: list[object]) -> bytes:

@@ -213,6 +213,9 @@ class Ref(Calls, SystemCalls):
 
     def _open_link(self, deadline: float | None) -> Link:
         """Return an open link; the worker's hello may not have arrived yet."""
+        link = self._link
+        if link is not None and link.open:
+            return link
         with locked(self._resolving, deadline):
             link = self._link
             if link is None or not link.open:
