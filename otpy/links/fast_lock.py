@@ -2,7 +2,6 @@
 
 import contextlib
 import threading
-from collections import deque
 
 from otpy.links.deadline import has_passed, lock_timeout
 
@@ -27,7 +26,7 @@ class FastLock:
 
     def __init__(self) -> None:
         self.free: list[None] = [None]
-        self.waiting: deque[threading.Lock] = deque()
+        self.waiting: list[threading.Lock] = []
 
     @property
     def locked(self) -> bool:

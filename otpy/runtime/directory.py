@@ -210,15 +210,11 @@ class Directory:
 
     def resolve_as(self, kind: str, name: str, otherwise: str) -> ProcessEntry:
         """Find a process as `resolve` does; one of another kind is `NoProcess`, and `otherwise`."""
-        entry = self.resolve(name)
-        if entry.kind != kind:
-            raise NoProcess(f"{entry.path or 'root'!r} is a {entry.kind}{otherwise}")
-        return entry
+        return _checked(self.resolve(name), (kind,), otherwise)
 
     def resolve_target(self, name: str) -> ProcessEntry:
         """Find what a message may go to: a worker, or a supervisor, of instances maybe."""
-        kind = "supervisor" if (entry := self.resolve(name)).kind == "supervisor" else "worker"
-        return self.resolve_as(kind, entry.path, "; it takes no messages")
+        return _checked(self.resolve(name), ("worker", "supervisor"), "; it takes no messages")
 
     def rows(self) -> list[TreeRow]:
         """List everything: the root, then depth first in start order; last the gateway."""
@@ -273,6 +269,12 @@ class Directory:
                 del self._names[name]
         if path in self._taken and not self._taken[path]:
             del self._taken[path]
+
+
+def _checked(entry: ProcessEntry, kinds: tuple[str, ...], otherwise: str) -> ProcessEntry:
+    if entry.kind not in kinds:
+        raise NoProcess(f"{entry.path or 'root'!r} is a {entry.kind}{otherwise}")
+    return entry
 
 
 def _drop_stale(entry: ProcessEntry) -> None:

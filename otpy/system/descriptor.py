@@ -86,12 +86,17 @@ class Descriptor:
 
     def close(self) -> None:
         """Close it, and be waited for no more; the second time does nothing."""
-        # As `detach`, without the call: a link has several to close.
+        # As `detach`, without a call: a link has several to close.
         if self.watcher is not None:
             self.watcher.unwatch(self)
         fd, self._fd = self._fd, _CLOSED
         if fd >= 0:
-            close_number(fd)
+            try:  # noqa: SIM105  # `suppress` takes longer, and is on pages that workers do without
+                os.close(fd)
+            except OSError:
+                # On Linux it is closed all the same (close(2)): what could not be written to a full
+                # disk or a lost server is not to end what closes.
+                pass
 
     def duplicate(self) -> "Descriptor":
         """Return another descriptor of the same file, with an owner of its own.
@@ -118,23 +123,12 @@ def close_all(descriptors: Iterable[Descriptor]) -> None:
         each.close()
 
 
-def close_number(fd: int) -> None:
-    """Close what an owner gave up."""
-    try:
-        os.close(fd)
-    except OSError:
-        # On Linux it is closed all the same (close(2)): what could not be written to a full disk
-        # or a lost server is not to end what closes.
-        return
-
-
 def leave_to_kernel() -> None:
     """Note that this process ends: what is open is closed with it, and no owner has to."""
 
 
 if os.environ.get(CHECKS_VARIABLE):
-    from otpy.system.descriptor_checks import CheckedDescriptor, close_checked, leave_unchecked
+    from otpy.system.descriptor_checks import CheckedDescriptor, leave_unchecked
 
     Descriptor = CheckedDescriptor  # type: ignore[misc]
-    close_number = close_checked
     leave_to_kernel = leave_unchecked

@@ -93,15 +93,11 @@ class CheckedDescriptor(Descriptor):
 
     def close(self) -> None:
         """Close it."""
-        close_checked(self.detach())
-
-
-def close_checked(fd: int) -> None:
-    """Close what an owner gave up."""
-    try:
-        os.close(fd)
-    except OSError as error:
-        complain(f"descriptor {fd} was closed behind its owner's back: {error}")
+        fd = self.detach()
+        try:
+            os.close(fd)
+        except OSError as error:
+            complain(f"descriptor {fd} was closed behind its owner's back: {error}")
 
 
 def leave_unchecked() -> None:

@@ -67,7 +67,7 @@ def recv_fds(
     for level, kind, payload in ancillary:
         if (level, kind) == _RIGHTS:
             numbers.frombytes(payload[: len(payload) - len(payload) % _FD_BYTES])
-    fds = tuple([Descriptor(number) for number in numbers])
+    fds = tuple(map(Descriptor, numbers))
     if message_flags & _TRUNCATED:
         close_all(fds)
         raise OSError(errno.EMFILE, "descriptors were lost, since too many files are open")

@@ -53,7 +53,7 @@ def test_who_gives_up_passes_the_word_on() -> None:
     # As if it had been woken up, and was then interrupted before it took its lock.
     first = threading.Lock()
     first.acquire()
-    lock.waiting.appendleft(first)
+    lock.waiting.insert(0, first)
     release(lock)
     assert first.acquire(timeout=WAIT_S)
     lock.waiting.remove(first)

@@ -166,7 +166,8 @@ class Client:
         except OSError:
             self.close()
             return
-        self._wait()
+        if self._out or self._events & WRITABLE:
+            self._wait()
 
     def _wait(self) -> None:
         """Wait for room for what it is to read, and for requests if it may make any now."""
