@@ -1,4 +1,4 @@
-"""What the words of a command line mean."""
+"""Parse the words of a command line."""
 
 import json
 import math

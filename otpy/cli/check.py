@@ -44,7 +44,7 @@ def check(ctx: click.Context, file: str, *, as_json: bool) -> None:
 
 
 def placed(file: str, mistake: str) -> dict[str, str | int]:
-    """Take a mistake's line apart: ``file:line:column: message``."""
+    """Split a mistake's line: ``file:line:column: message``."""
     rest = mistake.removeprefix(f"{file}:")
     place = _PLACE.fullmatch(rest)
     if place is None:  # the file cannot be read

@@ -1,4 +1,4 @@
-"""What the shell offers when the user presses Tab; nothing when nothing can be known."""
+"""The completions of the shell when the user presses Tab; none when none are known."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""The story that `otpy demo` tells: one step a method, each of them checked.
+"""The steps of `otpy demo`: one method each, all checked.
 
 It works as a user would: `otpy run` in one process, the client module in this one, signals
 by pid, and psutil for what the kernel says.
@@ -134,7 +134,7 @@ class Story:
         self._hold("a new process", self._counter.pid != before)
 
     def ask_for_nonsense(self) -> None:
-        """Show that a request nobody knows is no crash."""
+        """Show that an unknown request is no crash."""
         self._title("Ask for what it does not know: counter.call('fly').")
         before = self._counter.pid
         self._counter.call("increment", 1)

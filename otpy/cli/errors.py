@@ -19,7 +19,7 @@ INTERRUPTED: Final = 130
 
 
 class Failed(click.ClickException):
-    """A command could not do its work; `message` says why and what to do."""
+    """A command failed; `message` is the cause and what to do."""
 
     exit_code = FAILED
 
@@ -53,7 +53,7 @@ def complain(*lines: str) -> None:
 
 
 def click_line(error: click.ClickException) -> str:
-    """Return what is wrong with a command line, and which help tells more."""
+    """Return the mistake of a command line, and where its help is."""
     message = " ".join(error.format_message().split()).rstrip(".")
     if isinstance(error, click.UsageError):
         command = error.ctx.command_path if error.ctx else "otpy"
@@ -62,7 +62,7 @@ def click_line(error: click.ClickException) -> str:
 
 
 def otpy_line(error: errors.OtpyError) -> str:
-    """Return what a node, a server or a supervisor answered, and what to do about it."""
+    """Return the error of a node, a server or a supervisor, and what to do about it."""
     text = " ".join(str(error).split())
     match error:
         case errors.ProcessDown():

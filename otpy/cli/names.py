@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from otpy import Node, ProcessInfo, SupervisorRef
 
 ROOT: Final = "root"
-"""What the root supervisor, whose path is empty, is called on the command line."""
+"""The name of the root supervisor, whose path is empty, on the command line."""
 
 
 def rows_of(node: "Node") -> "list[ProcessInfo]":

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Session:
-    """What a command line says about the node, before and after the subcommand."""
+    """The node that a command line names, before or after the subcommand."""
 
     def __init__(self) -> None:
         self.node: str | None = None

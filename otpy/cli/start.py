@@ -50,7 +50,7 @@ def start(ctx: click.Context, name: str, spec: str | None) -> None:
 
 
 def started(info: "ChildInfo") -> str:
-    """Return the line that says that a child was started, or that its init returned `Ignore`."""
+    """Return the line that a child was started, or that its init returned `Ignore`."""
     return "ignored its start" if info.pid is None else f"started, pid {info.pid}"
 
 

@@ -1,4 +1,4 @@
-"""What the processes of a tree do, measured over a while: two samples and their difference."""
+"""The load of a tree's processes over a while: two samples and their difference."""
 
 import time
 from collections.abc import Iterable

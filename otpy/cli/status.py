@@ -46,7 +46,7 @@ COLUMNS: Final = (
 @json_option
 @click.pass_context
 def status(ctx: click.Context, name: str | None, *, as_json: bool) -> None:
-    """List all processes, or tell all about one."""
+    """List all processes, or show all about one."""
     node = connected(ctx)
     rows = rows_of(node)
     if name is None:

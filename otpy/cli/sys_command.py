@@ -19,7 +19,7 @@ def sys_commands() -> Iterator[str]:
 
 
 def sys_command(name: str) -> click.Command | None:
-    """Make the command of that name; None if there is none."""
+    """Return the command of that name; None if there is none."""
     kinds = (kind for kind in SysRequest.kinds.values() if kind.command and _name(kind) == name)
     return next((_command(kind) for kind in kinds), None)
 

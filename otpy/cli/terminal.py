@@ -19,7 +19,7 @@ from otpy.cli.errors import Failed
 from otpy.system.prctl import die_with
 
 PATIENCE_S: Final = 20.0
-"""How long the demo waits for what should take milliseconds."""
+"""Seconds that the demo waits for what should take milliseconds."""
 
 Say = Callable[[str], None]
 

@@ -6,10 +6,10 @@ from otpy import Call, Caller, GenServer, Refused, call, cast, receive
 
 
 class Catalogue(GenServer):
-    """What is for sale, and how much of it is in stock."""
+    """The goods for sale, and how many of each are in stock."""
 
     def init(self, stock: dict[str, int]) -> None:
-        """Take in the first delivery."""
+        """Add the first delivery."""
         self.stock = dict(stock)
 
     @call
@@ -19,7 +19,7 @@ class Catalogue(GenServer):
 
     @call
     def take(self, item: str, amount: int = 1) -> int:
-        """Take some out, and return how many are left."""
+        """Remove some, and return how many are left."""
         if self.stock.get(item, 0) < amount:
             raise Refused(f"only {self.stock.get(item, 0)} {item} left")
         self.stock[item] -= amount

@@ -10,7 +10,7 @@ _raised = 0
 
 
 def raise_mmap_threshold(size: int) -> None:
-    """Make the allocator keep the memory of bodies of `size` bytes for the next ones.
+    """Have the allocator keep the memory of bodies of `size` bytes for the next ones.
 
     glibc gives what is free at the end of its heap back to the kernel, unless it is less than twice
     the largest block that has been freed before (mallopt(3), M_MMAP_THRESHOLD); and to get it anew,

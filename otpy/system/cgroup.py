@@ -21,7 +21,7 @@ _TRIES: Final = 3
 
 
 def enter_own(name: str) -> Path | None:
-    """Make a group below that of this process, and move there; None if that cannot be had."""
+    """Create a group below that of this process, and move there; None if that fails."""
     above = own_group()
     if above is None:
         return None
@@ -46,7 +46,7 @@ def _enter(group: Path) -> bool:
 
 
 def leave(group: Path) -> None:
-    """Move this process to where it was before, and remove the group if nobody else is in it."""
+    """Move this process to where it was before, and remove the group if it is empty then."""
     with contextlib.suppress(OSError):
         (group.parent / _MEMBERS).write_text(str(os.getpid()))
     _remove(group)

@@ -78,7 +78,7 @@ class Descriptor:
         return self._fd
 
     def detach(self) -> int:
-        """Return the number for somebody else to own; this is as if closed from now on."""
+        """Return the number for another owner; this is as if closed from now on."""
         if self.watcher is not None:
             self.watcher.unwatch(self)
         fd, self._fd = self._fd, _CLOSED
@@ -108,7 +108,7 @@ class Descriptor:
 
 
 def pipe(*, blocking: bool = True) -> tuple[Descriptor, Descriptor]:
-    """Make a pipe: its read end and its write end.
+    """Create a pipe; return its read end and its write end.
 
     Raises:
         OSError: There are too many open files.

@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 from otpy.system.descriptor import CHECKS_VARIABLE, Descriptor
 
 Place: TypeAlias = tuple[tuple[str, int, str], ...]
-"""Where something happened: file, line and function, the innermost first."""
+"""The place of an event: file, line and function, the innermost first."""
 
 _DEPTH: Final = 12
 _STDERR: Final = 2
@@ -25,7 +25,7 @@ class DescriptorError(AssertionError):
 
 
 class Record:
-    """What is known of one owner.
+    """The history of one owner.
 
     Args:
         fd: The number that it owns.
@@ -53,7 +53,7 @@ class Record:
             del _owners[self.fd]
 
     def drop(self) -> None:
-        """Complain if nobody closes it any more; what a fork copied is the parent's to close."""
+        """Complain if it can no longer be closed; a fork's copy is the parent's to close."""
         alive = self.pid == os.getpid() and not _ending and not sys.is_finalizing()
         if self.ended is _NOT_YET and alive:
             self.end()
@@ -61,7 +61,7 @@ class Record:
 
     @property
     def history(self) -> str:
-        """Where it was made, and where it was closed."""
+        """Return where it was opened, and where it was closed."""
         text = f"made at:\n{_shown(self.made)}"
         return text if self.ended is _NOT_YET else f"{text}closed at:\n{_shown(self.ended)}"
 
@@ -85,7 +85,7 @@ class CheckedDescriptor(Descriptor):
         return super().fileno()
 
     def detach(self) -> int:
-        """Return the number for somebody else to own."""
+        """Return the number for another owner."""
         self._record.use("handed over, or closed again")
         fd = super().detach()
         self._record.end()
@@ -106,7 +106,7 @@ def leave_unchecked() -> None:
 
 
 def complain(text: str, record: Record | None = None) -> None:
-    """Print what is wrong, where everybody sees it, and raise it."""
+    """Print the error to stderr, and raise it."""
     history = "" if record is None else record.history
     now = _shown(_place())
     report = f"DescriptorError in process {os.getpid()}: {text}\nnow at:\n{now}{history}\n"

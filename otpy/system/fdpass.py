@@ -10,7 +10,7 @@ from typing import Final
 from otpy.system.descriptor import Descriptor, close_all
 
 MAX_FDS: Final = 16
-"""Descriptors that one message may bring, unless the receiver says otherwise."""
+"""Most descriptors of one message, by default."""
 
 _FD_BYTES: Final = array.array("i").itemsize
 

@@ -57,7 +57,7 @@ _LIMITS: Final = tuple(
 
 Ends: TypeAlias = tuple[Descriptor, Descriptor]
 Job: TypeAlias = tuple[int, Ends]
-"""A number that says something to the child, and its descriptors."""
+"""A number for the child, and its descriptors."""
 
 
 class ServerGone(Exception):
@@ -89,7 +89,7 @@ class ForkServer:
 
     @property
     def ordered(self) -> int:
-        """How many children were asked for and not collected."""
+        """The number of children that were ordered and not collected."""
         return self._ordered
 
     def order(self, jobs: Sequence[Job]) -> None:
@@ -219,7 +219,7 @@ class ForkServer:
     def _fork_all(
         self, request: bytes, fds: tuple[Descriptor, ...], answer: memoryview
     ) -> NoReturn:
-        """Be the process in between."""
+        """Run the process in between."""
         numbers = Struct(f"{len(request) // _INT}i").unpack(request)
         ends = zip(fds[::_FDS], fds[1::_FDS], strict=True)
         mains = [partial(self._child, *job) for job in zip(numbers, ends, strict=True)]

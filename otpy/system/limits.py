@@ -1,4 +1,4 @@
-"""What a process may take of the system, as it limits itself."""
+"""Limits that a process sets for itself."""
 
 import resource
 from typing import Final
@@ -8,7 +8,7 @@ MOST_MEMORY: Final = 1 << 30
 
 
 def limit_memory(most: int) -> None:
-    """Make allocations above `most` bytes fail, before the kernel ends the process for them."""
+    """Limit memory: allocations above `most` bytes fail, before the kernel ends the process."""
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
     if hard != resource.RLIM_INFINITY:
         most = min(most, hard)

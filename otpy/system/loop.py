@@ -104,7 +104,7 @@ class Loop:
         self._soon.append(callback)
 
     def stop(self) -> None:
-        """Make `run` return when the handler that calls this has."""
+        """Have `run` return after the handler that calls this."""
         self._running = False
 
     def run(self) -> None:

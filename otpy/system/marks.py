@@ -22,7 +22,7 @@ _ENV_START: Final = 47
 
 _tokens: tuple[str, ...] = ()
 _variables: dict[bytes, bytes] | None = None
-"""Where `os.environ` keeps them; None where an assignment has to change them elsewhere, too."""
+"""The data of `os.environ`; None where an assignment has to change them elsewhere, too."""
 
 _memory: memoryview | None = None
 

@@ -20,7 +20,7 @@ _MAX_WAITING_FDS: Final = 256
 """Sets of descriptors whose messages have not come, at most: a wrong sender keeps sending them."""
 _ANCILLARY: Final = socket.CMSG_SPACE(_MAX_FDS * 4)
 _SHORTAGES: Final = (errno.ENOBUFS, errno.ENOMEM, errno.EINTR)
-"""What the system refuses for the moment, and not because there is no other end."""
+"""The errors of a temporary shortage, not of a lost other end."""
 _SEND_AGAIN_S: Final = 0.05
 _RECV_FLAGS: Final = socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
 
@@ -115,7 +115,7 @@ class MessageSocket:
 
     @property
     def has_room(self) -> bool:
-        """Whether `send` takes a message."""
+        """Whether `send` accepts a message now."""
         return len(self._out) < self._max_queued and not (self.closed or self._broken)
 
     def send(self, message: object, fds: Sequence[Descriptor] = ()) -> bool:
@@ -146,7 +146,7 @@ class MessageSocket:
         return not self._out
 
     def flush(self) -> None:
-        """Send what is queued, as far as the other end has room."""
+        """Send the queued messages, as far as the other end has room."""
         try:
             while self._out:
                 self._send_head()
@@ -222,7 +222,7 @@ class MessageSocket:
         return False
 
     def _take_fds(self, count: int) -> tuple[Descriptor, ...]:
-        """Take the descriptors of one message; none if the kernel had to drop some."""
+        """Return the descriptors of one message; none if the kernel had to drop some."""
         # One sendmsg carries the descriptors of one message, and one recvmsg never merges two
         # of them, so that they arrive in the order of the messages (unix(7), SCM_RIGHTS).
         fds = self._fds.popleft() if self._fds else ()

@@ -1,4 +1,4 @@
-"""Where the nodes of this user keep their sockets, locks and logs.
+"""The directory of this user's nodes, with their sockets, locks and logs.
 
 One private directory for all nodes (`runtime_dir`), one folder in it for each (`NodeDir`). A node
 runs as long as anybody holds its `lock`: all processes of its tree share one open file, so that
@@ -106,7 +106,7 @@ def _make_private(path: Path) -> None:
 
 
 def _refuse_unsafe(path: Path) -> None:
-    """Refuse a directory in which somebody else could put a socket for us to talk to."""
+    """Refuse a directory in which another user could put a socket."""
     user = os.geteuid()
     try:
         found = path.lstat()
@@ -165,7 +165,7 @@ class NodeDir:
             raise RuntimeDirError(problem)
 
     def create(self) -> None:
-        """Make the folder and the one for logs, open to nobody else.
+        """Create the folder and the one for logs, for this user only.
 
         Raises:
             RuntimeDirError: Something is in the way.
@@ -179,7 +179,7 @@ class NodeDir:
 
     @property
     def running(self) -> bool:
-        """Whether anybody holds the lock."""
+        """Whether a process holds the lock."""
         try:
             lock = Descriptor(os.open(self.lock, os.O_RDONLY | os.O_CLOEXEC))
         except OSError:
@@ -193,7 +193,7 @@ class NodeDir:
         return False
 
     def read_node_json(self) -> dict[str, Any]:
-        """Read what the node says of itself; empty if it is missing or malformed."""
+        """Return `node.json`; empty if it is missing or malformed."""
         try:
             data = msgspec.json.decode(self.node_json.read_bytes())
         except (OSError, ValueError, RecursionError):
@@ -227,5 +227,5 @@ def _runs(name: str) -> bool:
 
 
 def read_node_json(name: str) -> dict[str, Any]:
-    """Read what the node `name` says of itself; empty if it is missing or malformed."""
+    """Return the `node.json` of node `name`; empty if it is missing or malformed."""
     return NodeDir(name).read_node_json()

@@ -1,4 +1,4 @@
-"""Whether somebody else could put another directory in the place of one's own.
+"""Check whether another user could replace a directory of this user's.
 
 A user that may write into a directory may rename what is in it, whatever its owner; unless it is
 sticky, as /tmp is (unlink(2), EPERM).

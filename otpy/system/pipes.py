@@ -1,4 +1,4 @@
-"""What the kernel can tell of a pipe, and do with it."""
+"""Operations on pipes, and questions to the kernel about them."""
 
 import contextlib
 import fcntl
@@ -13,7 +13,7 @@ _INT: Final = struct.Struct("i")
 _WIDE: Final = 1 << 18
 
 LinkEnds: TypeAlias = tuple[Descriptor, Descriptor]
-"""What one side of a link reads from, and what it writes to, neither of which blocks."""
+"""The descriptors that one side of a link reads from and writes to; neither blocks."""
 
 LinkDescriptors: TypeAlias = tuple[Descriptor, Descriptor, Descriptor]
 """Those, and behind them the pidfd of the process at the other side."""
@@ -39,7 +39,7 @@ def widen(end: int) -> None:
 
 
 def link_pipes() -> tuple[LinkEnds, LinkEnds]:
-    """Make the two pipes of a link: read end and write end of either side; they never block.
+    """Create the two pipes of a link: read end and write end of either side; they never block.
 
     Raises:
         OSError: There are too many open files; none is left open.

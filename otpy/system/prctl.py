@@ -33,6 +33,6 @@ def die_with(parent: int) -> None:
 
 
 def become_subreaper() -> None:
-    """Make this process, instead of init, the parent of orphaned descendants."""
+    """Become the parent of orphaned descendants, instead of init."""
     if _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
         raise _unknown(_PR_SET_CHILD_SUBREAPER)

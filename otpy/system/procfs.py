@@ -1,4 +1,4 @@
-"""What /proc tells about other processes."""
+"""Read facts of other processes from /proc."""
 
 import os
 import time
@@ -57,7 +57,7 @@ def _stat(pid: int) -> list[bytes] | None:
 
 @dataclass(frozen=True, slots=True)
 class SignalMasks:
-    """What a thread has to do with each signal: bit n - 1 of a mask is signal n's.
+    """The signals that a thread has pending, blocked or handled: bit n - 1 is signal n.
 
     Attributes:
         pending: Sent to it or to its process, and not delivered.

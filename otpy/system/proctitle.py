@@ -1,4 +1,4 @@
-"""What ps and top show of a process."""
+"""Set the name of a process that ps and top show."""
 
 import os
 from importlib.machinery import PathFinder

@@ -1,4 +1,4 @@
-"""Why a program cannot be executed, in words that name the file."""
+"""Explain why a program cannot be executed, with the name of the file."""
 
 import errno
 import os
@@ -15,7 +15,7 @@ _ELF: Final = b"\x7fELF"
 
 
 class CannotExecute(OSError):
-    """A program cannot be executed; the text names it, and says what is wrong with it.
+    """A program cannot be executed; the text names it, and the reason.
 
     Attributes:
         kind: Name of the class of what execve(2) raised.

@@ -1,4 +1,4 @@
-"""What Python does at the end of a process, for one that ends without waiting for its threads.
+"""End a process as Python does, without waiting for its threads.
 
 A worker ends by ``os._exit``: a forgotten thread must not hold it. What Python would have done is
 done before: the callbacks of `atexit` (of `logging`, `weakref.finalize` and `tempfile` among them),
@@ -18,7 +18,7 @@ _ALARM: Final = int(_signal.SIGALRM)
 _DEFAULT: Final = int(_signal.SIG_DFL)
 
 CUT_SHORT: Final = "SIGALRM"
-"""What ends a process whose end takes longer than it may."""
+"""The signal that ends a process whose end takes longer than it may."""
 
 
 def finish(*, asked: bool) -> None:

@@ -1,4 +1,4 @@
-"""Where the modules that a tree names are looked for."""
+"""The search path of the modules that a tree names."""
 
 import contextlib
 import os

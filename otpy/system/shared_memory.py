@@ -1,4 +1,4 @@
-"""Memory that two processes share and nobody else finds: gone with the last of them."""
+"""Memory that two processes share and no other finds: freed with the last of them."""
 
 import fcntl
 import os
@@ -9,11 +9,11 @@ from typing import Final
 from otpy.system.descriptor import Descriptor
 
 _SEALS: Final = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
-"""To touch memory that somebody has cut off would be the end of a process (SIGBUS)."""
+"""Without them, a process that touches memory which the other has truncated gets SIGBUS."""
 
 
 def make_memory(name: str, size: int) -> tuple[Descriptor, mmap]:
-    """Make memory; pages count from when they are first touched.
+    """Create memory; pages count from when they are first touched.
 
     Args:
         name: What it is called in /proc.

@@ -75,7 +75,7 @@ def block_until_handled() -> None:
 
 
 def end_by(number: int) -> int:
-    """End this process by a signal; as process 1, return the exit status that a shell tells."""
+    """End this process by a signal; as process 1, return the exit status that a shell gives."""
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
     return 128 + number

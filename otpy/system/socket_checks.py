@@ -27,7 +27,7 @@ class CheckedSocket(Socket):
         return super().fileno()
 
     def detach(self) -> int:
-        """Return the number for somebody else to own."""
+        """Return the number for another owner."""
         self._record.use("handed over")
         fd = super().detach()
         self._record.end()

@@ -34,7 +34,7 @@ class Socket(socket.socket):
         self.setblocking(False)  # whatever socket.setdefaulttimeout was told
 
     def detach(self) -> int:
-        """Return the number for somebody else to own; this is as if closed from now on."""
+        """Return the number for another owner; this is as if closed from now on."""
         self._unwatch()
         return super().detach()
 
@@ -49,7 +49,7 @@ class Socket(socket.socket):
 
 
 def socket_pair(kind: socket.SocketKind = STREAM) -> tuple[Descriptor, Descriptor]:
-    """Make two sockets that are connected to each other.
+    """Create two sockets that are connected to each other.
 
     Raises:
         OSError: There are too many open files.
@@ -59,7 +59,7 @@ def socket_pair(kind: socket.SocketKind = STREAM) -> tuple[Descriptor, Descripto
 
 
 def unbound_socket() -> Socket:
-    """Make a socket that is to listen or to connect.
+    """Create a socket that is to listen or to connect.
 
     Raises:
         OSError: There are too many open files.
@@ -68,7 +68,7 @@ def unbound_socket() -> Socket:
 
 
 def unconnected_socket(*, blocking: bool) -> socket.socket:
-    """Make a client's socket, whatever `socket.setdefaulttimeout` was told.
+    """Create a client's socket, whatever `socket.setdefaulttimeout` is.
 
     Raises:
         OSError: There are too many open files.

@@ -35,7 +35,7 @@ _raised_limits: list[tuple[int, int]] = []
 
 
 def control_pipe() -> tuple[Descriptor, Descriptor]:
-    """Make the duplex pipe between a supervisor and a child: the supervisor's end first.
+    """Create the duplex pipe between a supervisor and a child: the supervisor's end first.
 
     Raises:
         OSError: There are too many open files; none is left open.
@@ -71,7 +71,7 @@ def become_child(title: str, keep: Iterable[int], output: Descriptor | None = No
 
 
 def become_worker(parent: int) -> None:
-    """What a worker does besides: it dies with its supervisor, and has limits as at the start."""
+    """Set up a worker: it dies with its supervisor, and has limits as at the start."""
     die_with(parent)
     if _raised_limits:
         soft, _ = _raised_limits[0]
@@ -81,7 +81,7 @@ def become_worker(parent: int) -> None:
 
 
 def ignore_signals() -> None:
-    """Ignore what anybody sends: only the node ends its supervisors and its gateway, as in OTP."""
+    """Ignore signals of others: only the node ends its supervisors and its gateway, as in OTP."""
     signal.set_wakeup_fd(-1)
     for number in HANDLED:
         signal.signal(number, signal.SIG_IGN)
@@ -110,7 +110,7 @@ def prepare_for_workers() -> None:
 
 
 def raise_descriptor_limit() -> None:
-    """Take all the descriptors that the hard limit allows: a supervisor needs three a child."""
+    """Raise the limit of descriptors to the hard limit: a supervisor needs three a child."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _LAST_FD if hard == resource.RLIM_INFINITY else min(hard, _LAST_FD)
     if soft not in (wanted, resource.RLIM_INFINITY):

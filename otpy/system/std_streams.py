@@ -9,7 +9,7 @@ from typing import Final
 _STDOUT: Final = 1
 _STDERR: Final = 2
 _FULL_MS: Final = 10_000
-"""How long to wait for somebody to read stderr, if it is a pipe that does not block."""
+"""Seconds to wait for a reader of stderr, if it is a pipe that does not block."""
 
 
 def open_standard_streams() -> None:

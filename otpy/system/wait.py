@@ -9,7 +9,7 @@ from otpy.system.pipes import is_readable
 
 
 class WaitStatus(NamedTuple):
-    """How a process ended: by the signal named `signal`, or with exit status `code`."""
+    """The end of a process: by the signal named `signal`, or with exit status `code`."""
 
     signal: str
     code: int

@@ -1,4 +1,4 @@
-"""What a process of the node says on stderr: whole lines, without ever waiting for a reader."""
+"""Warnings of a process of the node on stderr: whole lines, without ever waiting for a reader."""
 
 import contextlib
 import os
@@ -39,5 +39,5 @@ def warn_of_failure(error: Exception) -> None:
 
 
 def calm(topic: str) -> None:
-    """Note that what was warned of is over: its next time is told again."""
+    """Note that the cause of a warning is over: the next one is printed again."""
     _said.discard(topic)

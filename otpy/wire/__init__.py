@@ -1,1 +1,1 @@
-"""What crosses a pipe: frames, codecs and the messages in them. Bytes in, values out; no I/O."""
+"""Frames, codecs and the messages that cross a pipe. Bytes in, values out; no I/O."""

@@ -28,7 +28,7 @@ _refers_to: Final = gc.get_referents
 
 
 def pack(value: object) -> bytes:
-    """Encode what a process of a node says: records of otpy's own, and plain values.
+    """Encode a message between processes of a node: records of otpy's own, and plain values.
 
     Raises:
         NotSendable: It holds something that MessagePack cannot carry.
@@ -135,7 +135,7 @@ def _not_sendable(value: object, error: Exception) -> NotSendable:
 
 
 def printable(value: object, limit: int) -> str:
-    """Make a text that can be sent and kept: Unicode, and not much over `limit` characters.
+    """Return a text that can be sent and kept: Unicode, and not much over `limit` characters.
 
     Python's strings may hold halves of characters, which no encoding carries: undecodable bytes
     of file names are such, and exceptions name files. And an object's text is user code.

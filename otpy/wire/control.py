@@ -1,4 +1,4 @@
-"""What the processes of a tree say on the pipes between them."""
+"""The messages on the pipes between a supervisor and its children."""
 
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
@@ -20,7 +20,7 @@ Path: TypeAlias = tuple[str, ...]
 
 
 class Assignment(NamedTuple):
-    """The process that was forked for whatever child comes is this one.
+    """Assigns a child to a spare process, which becomes its worker.
 
     Flat, since each of a thousand workers reads one: `target` with its arguments, or `argv`.
     `shutdown` is its budget in seconds, None for infinity.
@@ -91,7 +91,7 @@ class ExitNotification(NamedTuple):
 
 
 class Notify(NamedTuple):
-    """Give `notification` to a worker, if it is still that incarnation."""
+    """Deliver `notification` to a worker, if it is still that incarnation."""
 
     path: Path
     incarnation: int
@@ -141,7 +141,7 @@ AskRequest: TypeAlias = Request | StartMany | SendSignal | StartTask | StopProce
 
 
 class Forget(NamedTuple):
-    """Nobody waits any more for the answer to a message that had descriptors beside it."""
+    """The sender waits no more for the answer to a message that had descriptors beside it."""
 
     token: int
 
@@ -175,7 +175,7 @@ class Exiting:
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """What happened at or below the sender, oldest first."""
+    """The events at or below the sender, oldest first."""
 
     events: tuple[Event, ...]
 
@@ -201,7 +201,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class RawReply:
-    """An answer that clients get as it is: plain data, or MessagePack that nobody on the way reads.
+    """An answer that clients get as it is: plain data, or MessagePack that no relay reads.
 
     Attributes:
         value: What MessagePack carries.
@@ -232,26 +232,26 @@ class Connect(NamedTuple):
 
 
 class Whereis(NamedTuple):
-    """Say where process `name` is, by its row of the tree."""
+    """Return the row of the tree of process `name`."""
 
     name: str
 
 
 class GetExitInfo(NamedTuple):
-    """Say why an incarnation ended, by an `ExitInfo`, as soon as that is known."""
+    """Return why an incarnation ended, as an `ExitInfo`, as soon as that is known."""
 
     address: Address
 
 
 class ExitInfo(NamedTuple):
-    """How an incarnation ended."""
+    """The exit reason of an incarnation, and its traceback."""
 
     reason: str
     traceback: str
 
 
 class AskProcess(NamedTuple):
-    """Have process `name`, a supervisor or a worker, answer; what is beside this goes with it.
+    """Forward a request and its descriptors to process `name`, a supervisor or a worker.
 
     `starting`: the sender is in its init, which the supervisors above it wait for.
     """
@@ -295,20 +295,20 @@ MAX_REGISTERED: Final = 1 << 16
 
 
 class RegisterName(NamedTuple):
-    """Have the sender alone known by `name`."""
+    """Register the sender alone as `name`."""
 
     name: str
 
 
 class Register(NamedTuple):
-    """Have the sender found under `key`, with `value`; both are MessagePack."""
+    """Register the sender under `key`, with `value`; both are MessagePack."""
 
     key: bytes
     value: bytes
 
 
 class Unregister(NamedTuple):
-    """Have the sender not found under `key` any more."""
+    """Remove the sender's registration under `key`."""
 
     key: bytes
 
@@ -380,7 +380,7 @@ class Listen:
 # ---- which of them may come from below ---------------------------------------------------------
 
 FromWorker: TypeAlias = Ready | IgnoreStart | Exiting | NodeRequest | Answered | Forget
-"""What a worker may send up: it runs the user's code, and may have other rights than we."""
+"""The messages that a worker may send up: it runs the user's code, and may have other rights."""
 
 FromSupervisor: TypeAlias = FromWorker | Publish | LinkOpened
 

@@ -8,7 +8,7 @@ from otpy.errors import FrameTooLarge
 from otpy.system.allocator import raise_mmap_threshold
 
 MAX_FRAME: Final = 64 << 20
-"""Bytes that a body may have unless told otherwise."""
+"""Most bytes of a body by default."""
 
 Body: TypeAlias = bytes | bytearray
 
@@ -20,7 +20,7 @@ _LARGE: Final = 1 << 16
 
 _LEAST_BUFFER: Final = 1 << 12
 _AHEAD: Final = 3
-"""How many times the bytes that came may come next, without memory being made for it again."""
+"""The factor by which a buffer grows beyond the bytes that have arrived."""
 
 HEADER: Final = struct.Struct(">I")
 _SIZE: Final = HEADER.size
@@ -119,7 +119,7 @@ class FrameDecoder:
         return [body]
 
     def feed(self, data: bytes) -> list[Body]:
-        """Take more bytes; return the bodies that are complete now, in order.
+        """Read more bytes; return the bodies that are complete now, in order.
 
         Raises:
             FrameTooLarge: A header announces more than `max_frame` bytes. Nothing after it
@@ -161,13 +161,13 @@ class FrameDecoder:
         return bodies
 
     def _expect(self, size: int, beginning: bytes) -> None:
-        """Make room for a large body, of which the beginning is there."""
+        """Allocate a buffer for a large body, whose beginning has arrived."""
         self._announced, self._large = size, bytearray(beginning)
         self.partial = True
         self._grow_buffer()
 
     def _grow_buffer(self) -> None:
-        """Make room for several times as much as has come, up to what was announced.
+        """Grow the buffer to several times the bytes that have arrived, up to the announced size.
 
         So memory follows the bytes that arrived: one that only announces a body gets none for it.
         """

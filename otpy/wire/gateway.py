@@ -1,4 +1,4 @@
-"""What a client and the gateway say on the control socket: arrays of MessagePack.
+"""The protocol between a client and the gateway, on the control socket: arrays of MessagePack.
 
     client → gateway   [number, operation, arguments]
     gateway → client   [number, OK, value]
@@ -111,7 +111,7 @@ class TreeRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StopResult(msgspec.Struct, frozen=True):
-    """How a process ended that was to be stopped, and with which reason it was to end."""
+    """The exit reason of a stopped process, and the reason that was requested."""
 
     reason: str
     traceback: str
@@ -124,7 +124,7 @@ class StopResult(msgspec.Struct, frozen=True):
 
 
 class Statistics(msgspec.Struct, frozen=True, kw_only=True):
-    """What a worker has done and does, as its supervisor reads it without asking the worker.
+    """The counters of a worker, as its supervisor reads them without asking the worker.
 
     Attributes:
         path: Its path in the tree.
@@ -153,5 +153,5 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def calls(self) -> int:
-        """How many of its messages were calls."""
+        """The number of calls among its messages."""
         return max(0, self.messages - self.casts - self.infos)

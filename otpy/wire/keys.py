@@ -13,7 +13,7 @@ _SMALLEST, _LARGEST = -(1 << 63), (1 << 64) - 1
 
 
 def key_bytes(key: object) -> bytes:
-    """Return what stands for a key.
+    """Return the bytes that stand for a key.
 
     Equal are those that Python says are, for numbers, texts, bytes and None, and for mappings,
     sets and sequences of such; a list and a tuple of the same parts are one key, too.
@@ -25,9 +25,9 @@ def key_bytes(key: object) -> bytes:
 
 
 def _canonical(key: Any, depth: int) -> Any:
-    """Return what stands for a key, of types that MessagePack has one way to write.
+    """Return the canonical form of a key, of types that MessagePack has one way to write.
 
-    What is no text and no number has a word before it, lest it be taken for something else.
+    What is no text and no number has a word before it, so that it equals nothing else.
     """
     if depth > MAX_NESTING:
         raise NotSendable(f"cannot send a key: nested over {MAX_NESTING} deep")

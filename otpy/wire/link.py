@@ -1,6 +1,6 @@
-"""What a client and a worker say on the link between them: arrays of MessagePack.
+"""The protocol of a link between a client and a worker: arrays of MessagePack.
 
-A link is a pair of one-way pipes. The worker's first word is a hello. The client waits for it,
+A link is a pair of one-way pipes. The worker's first message is a hello. The client waits for it,
 unless it was told with the link what that is; then it may be left out. A request that a worker has
 not read is in the pipe still when that has died, so that it may go to the next one. The client
 sends calls and casts, and the worker answers calls in any order, by their numbers. When the worker

@@ -27,12 +27,12 @@ def dated_line(event: "Event") -> str:
 
 
 def complaint_line(who: str, text: str) -> str:
-    """Return what a process of otpy reports that is no event: ``otpy: shop: cannot write ...``."""
+    """Return the line of a report that is no event: ``otpy: shop: cannot write ...``."""
     return one_line(f"otpy: {who}: {text}")
 
 
 def output_prefix(path: str) -> bytes:
-    """Return what precedes each line that the child at `path` prints."""
+    """Return the prefix of each line that the child at `path` prints."""
     return path.encode() + b" | "
 
 

@@ -1,4 +1,4 @@
-"""How deep a value may be nested that processes of a tree pass on to one another."""
+"""The limit of nesting of values that processes of a tree pass on to one another."""
 
 from collections.abc import Iterable
 from typing import Final

@@ -1,4 +1,4 @@
-"""What two workers of a tree say on the link between them: any value, by pickle protocol 5.
+"""The protocol of a link between two workers of a tree: any value, by pickle protocol 5.
 
 The same talk as `otpy.wire.link`, and the same frames; the body is a kind, a number and a
 pickle, apart so that a value that cannot be read here is still known to belong to a call. Only
@@ -59,7 +59,7 @@ _COPIED: Final = 1 << 63
 
 _LARGE: Final = 1 << 16
 _SMALL: Final = frozenset({str, int, float, bool, type(None), list, dict})
-"""What stays within the pickle, however much it is."""
+"""The types that stay within the pickle, whatever their size."""
 
 _TEXT_CHARS: Final = 500
 
@@ -111,10 +111,10 @@ def _size(value: object) -> int:
 
 
 class _Pieces(list[bytes | memoryview]):
-    """What pickle writes, as it writes it: large bytes come as they are, and not as a copy."""
+    """The pieces that pickle writes; large bytes are the objects themselves, no copies."""
 
     def write(self, piece: bytes | bytearray) -> None:
-        """Take a piece; what may be changed keeps its size until it was sent."""
+        """Append a piece; a mutable one keeps its size until it was sent."""
         self.append(memoryview(piece) if isinstance(piece, bytearray) else piece)
 
 

@@ -25,11 +25,11 @@ from otpy.wire.values import carried
 _SCALARS: Final = (bool, int, float, str, bytes, NoneType)
 
 _unresolved: Final[list[Callable[[], object]]] = []
-"""What finds the fields of each new plan; done with every codec, and so before any fork."""
+"""Functions that find the fields of new plans; called with every codec, before any fork."""
 
 
 class Plan(NamedTuple):
-    """How values of one declared type are turned into plain data and back."""
+    """Converts values of one declared type to plain data and back."""
 
     write: Callable[[Any], Any]
     read: Callable[[Any], Any]
@@ -77,7 +77,7 @@ def _carried(value: Any) -> Any:
 
 @cache
 def plan_of(declared: Any) -> Plan:
-    """Make the plan of a declared type."""
+    """Return the plan of a declared type."""
     match get_origin(declared):
         case None:
             return _plan_of_class(declared)
@@ -182,7 +182,7 @@ def _field_names(kind: Any) -> Sequence[str]:
 
 
 class _Union:
-    """A union: records are told apart by their names, everything else by its type."""
+    """A union: records are distinguished by their names, everything else by its type."""
 
     def __init__(self, members: tuple[Any, ...]) -> None:
         self._by_type = {kind: plan_of(kind) for each in members for kind in _kinds_of(each)}

@@ -1,4 +1,4 @@
-"""Where large bodies lie in memory that two processes share: positions, and no memory.
+"""The positions of large bodies in memory that two processes share; it has no memory itself.
 
 The memory is a ring. A position counts the bytes from the first body on that was written there; it
 only grows, and its remainder by the capacity is where it is in the ring. A body lies in one
@@ -40,7 +40,7 @@ def end_of(span: ShmBody) -> int:
 
 
 class Ring:
-    """What the writer knows of its ring.
+    """The writer's view of its ring.
 
     Args:
         capacity: Bytes, a multiple of 4096.
@@ -73,14 +73,14 @@ class Ring:
         return span if end_of(span) - oldest <= self.capacity else None
 
     def take(self, span: ShmBody, read: int) -> None:
-        """Note that a body was written where `find` said, with the same `read`."""
+        """Note that a body was written at the position of `find`, with the same `read`."""
         self._before = (self.head, self._oldest)
         if read >= self.head:
             self._oldest = span.start
         self.head = end_of(span)
 
     def rollback(self) -> None:
-        """Forget the body that was written last: nobody is told of it."""
+        """Forget the body that was written last: it will not be announced."""
         self.head, self._oldest = self._before
 
     def awaited(self, size: int, read: int) -> int:

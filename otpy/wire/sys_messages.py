@@ -1,4 +1,4 @@
-"""What a process is asked beside its messages (sys.erl), and what a trace of it says."""
+"""System messages to a process (sys.erl), and the events of a trace."""
 
 from typing import ClassVar
 
@@ -6,22 +6,22 @@ import msgspec
 
 
 class SysRequest(msgspec.Struct, frozen=True, array_like=True):
-    """A request about one process beside its messages; each subclass is a request of its own.
+    """A system message: a request about one process; each subclass is a request of its own.
 
     This is the one table of them. The gateway, the supervisors on the way, the workers, the
     references of clients and workers and the command line read it; a further request has a
-    subclass here, a method in `otpy.aio.links.sys_calls`, and whatever serves it: an entry in
-    `otpy.runtime.worker.introspection`, or in `otpy.runtime.supervisor.sys_requests` if the
-    process is not to be asked itself. Its fields are its arguments: builtin types, and `object`
-    for values of the user's.
+    subclass here, a method in `otpy.aio.links.sys_calls`, and what serves it: an entry in
+    `otpy.runtime.worker.introspection`; in `otpy.runtime.supervisor.sys_requests` if the process
+    is not to be asked itself; a case in `otpy.runtime.worker.sys_messages` if its server is not.
+    Its fields are its arguments: builtin types, and `object` for values of the user's.
 
     Attributes:
         operation: Its name, for clients.
         asks_supervisor: The supervisor of the process answers, at once, and whatever the process
             does. Else the server itself does it, between two messages, once it is up.
         repeatable: It may be sent again when the gateway was killed before it answered.
-        expected: What is answered where a process is named that is none such.
-        command: What the command of that name does, if otpy has one that has no module.
+        expected: The end of the error's text for a process that cannot serve it.
+        command: The help of the command of that name, if there is one without a module.
         kinds: All of them, by `operation`.
     """
 
@@ -44,7 +44,7 @@ class GetState(SysRequest, frozen=True):
 
 
 class ReplaceState(SysRequest, frozen=True):
-    """Give these attributes these values, all or none; return the state then.
+    """Set these attributes, all or none; return the new state.
 
     Raises:
         TypeError: They are not a mapping of names.
@@ -61,7 +61,7 @@ class ReplaceState(SysRequest, frozen=True):
 
 
 class Suspend(SysRequest, frozen=True):
-    """Take no messages any more."""
+    """Stop taking messages until `Resume`."""
 
     operation = "suspend"
 
@@ -89,7 +89,7 @@ class Trace(SysRequest, frozen=True):
 
 
 class ReadCounters(SysRequest, frozen=True):
-    """Return what a worker does, or all the workers of a supervisor: a list of `Statistics`.
+    """Return the `Statistics` of a worker, or of all workers of a supervisor, as a list.
 
     For clients it takes {name, below}: with `below` it is about all the workers of a supervisor.
     """

@@ -31,7 +31,7 @@ DECIMAL: Final = 11
 UUID: Final = 12
 
 SCALARS: Final = frozenset({int, str, bool, float, bytes, type(None)})
-"""What MessagePack carries, and holds nothing else."""
+"""The types that MessagePack carries and that hold no other values."""
 
 _CONTAINERS: Final = frozenset({list, dict})
 _PLAIN: Final = SCALARS | _CONTAINERS
@@ -40,11 +40,11 @@ _refers_to: Final = gc.get_referents
 _encode: Final = msgspec.msgpack.Encoder().encode
 
 Unknown: TypeAlias = Callable[[object], Any]
-"""What stands for a value that cannot be carried, or raises."""
+"""Returns a stand-in for a value that cannot be carried, or raises."""
 
 
 def carried(value: Any, unknown: Unknown | None = None) -> Any:
-    """Return what an encoder is to be given, so that the value arrives as it is.
+    """Return the form of a value that an encoder takes, and that arrives as the same value.
 
     Args:
         value: Any.
@@ -60,7 +60,7 @@ def carried(value: Any, unknown: Unknown | None = None) -> Any:
 
 
 def extended(value: Any, unknown: Unknown | None = None) -> Any:
-    """Return what an encoder is to be given for what is not plain; as `carried`."""
+    """Return the form of a value that is not plain; as `carried`."""
     if type(value) is tuple and SCALARS.issuperset(map(type, value)):
         return _extension(TUPLE, value)
     return _Carrying(unknown or _refuse).carry(value, 0)
@@ -116,7 +116,7 @@ class _Carrying:
         self._unknown = unknown
 
     def carry(self, value: Any, depth: int) -> Any:
-        """Return what stands for a value that lies so deep."""
+        """Return the form of a value that is nested so deep."""
         kind = type(value)
         if kind in SCALARS:
             return value
@@ -198,7 +198,7 @@ def _refuse(value: object) -> Any:
 
 
 def _advice(value: object) -> str:
-    """Return what to send in place of a value."""
+    """Return advice which value to send in place of this one."""
     kind = type(value)
     if hasattr(kind, "_member_map_"):
         return "; send its value"
