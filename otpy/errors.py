@@ -8,10 +8,10 @@
     ├── ProtocolError       the other end does not speak otpy's protocol
     │   └── FrameTooLarge   a message is over `max_frame`
     ├── NotSendable         MessagePack cannot carry this value
-    ├── NoProcess           nobody runs under that name, or it is stopped for good
+    ├── NoProcess           no process has that name, or it is stopped for good
     │   └── SeveralInstances  the name is that of several; otpy picks one by itself
     ├── CallingSelf         a process called itself, and would wait for ever
-    ├── CallTimeout         no reply in time; nobody knows whether it ran
+    ├── CallTimeout         no reply in time; it is unknown whether it ran
     ├── ProcessDown         it died before it answered
     ├── Refused             the server understood and said no
     ├── UnknownRequest      the server has no handler for this request
@@ -94,7 +94,7 @@ class NoProcess(OtpyError):
 class SeveralInstances(NoProcess):
     """The name is that of `count` instances, whose paths are ``path/0``, ``path/1`` ...
 
-    A sender picks one of them; nobody else has to know of this error. `loads`
+    A sender picks one of them; no other code has to know of this error. `loads`
     tells how many messages each has, as its supervisor sees it; -1 of one that is not up.
     """
 

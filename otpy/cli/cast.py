@@ -24,6 +24,6 @@ def cast(ctx: click.Context, name: str, words: tuple[str, ...], *, key: Any) -> 
     crashes on it, shows in "otpy events".
     """
     node = connected(ctx)
-    row = find(rows_of(node), name)  # a cast to nobody is dropped; a user wants to know
+    row = find(rows_of(node), name)  # a cast to no process is dropped; a user wants to know
     request, *arguments = map(json_or_string, words)
     node[row.path].cast(request, *arguments, key=key)

@@ -115,7 +115,7 @@ def open_socket(name: str, path: str, deadline: float | None) -> socket.socket:
     """Connect to the control socket; it waits in the backlog if no gateway runs just now.
 
     Raises:
-        NodeNotFound: Nobody listens there.
+        NodeNotFound: No process listens there.
         RuntimeDirError: We may not connect, or another user listens there.
         TooLate: The deadline has passed.
     """
@@ -144,7 +144,7 @@ def open_socket(name: str, path: str, deadline: float | None) -> socket.socket:
 def refuse_other_program(sock: socket.socket, path: str) -> None:
     """Refuse to talk to another user's process.
 
-    The directory was looked at before; somebody may have put another in its place since.
+    The directory was checked before; another user may have replaced it since.
 
     Raises:
         RuntimeDirError: Neither this user nor root listens there.

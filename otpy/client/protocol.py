@@ -68,7 +68,7 @@ class GatewayProtocol:
     ) -> list[tuple[GatewayAnswer, tuple[Descriptor, ...]]]:
         """Read bytes and descriptors; return whole answers, each with its own.
 
-        An answer that nobody waits for any more has its descriptors, too: close them.
+        An answer that is not waited for any more has its descriptors, too: close them.
 
         Raises:
             ProtocolError: They are not what a gateway says. Nothing after them can be read.

@@ -32,7 +32,7 @@ class ClientTaskStarter(LinkResolver, abc.ABC):
     def _start_task(self, supervisor: str, shutdown: float, *, linked: bool) -> PidRef:
         """Start a task at a supervisor, and return a reference to that very process."""
         arguments = {"supervisor": supervisor, "shutdown": shutdown, "linked": linked}
-        # Repeated if the gateway is killed: a task that nobody has a link to ends by itself.
+        # Repeated if the gateway is killed: a task without a link from a client ends by itself.
         answer = self._gateway.ask("start_task", arguments, None)
         address, ends, protocol = opened_link("start_task", answer, self._protocol())
         where = (address.path, address.pid, address.incarnation)

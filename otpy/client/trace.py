@@ -22,7 +22,7 @@ class TraceFeed:
     """The received part of a trace: bytes in, events out; no I/O.
 
     Attributes:
-        waiting: Events that nobody has taken yet, oldest first.
+        waiting: Events that have not been read yet, oldest first.
         done: No more will come.
     """
 

@@ -111,7 +111,7 @@ def _same_to_data(record: Any, *, of_worker: bool = True) -> dict[str, object]:
 
     Args:
         record: Of a class in `otpy.core.spec`.
-        of_worker: Whether what only a worker has is written, too.
+        of_worker: Whether the keys that only a worker has are written, too.
     """
     return {
         each.name: _plain(value)

@@ -39,7 +39,7 @@ def mistakes_of(error: ValidationError, written: ScalarTexts, kind: str | None) 
     """Translate every finding of `error`.
 
     Args:
-        error: What pydantic found.
+        error: The error of pydantic.
         written: Gives the text of a scalar, for "YAML reads it as".
         kind: The kind of child that was read, or None for a whole tree.
     """

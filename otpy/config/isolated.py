@@ -39,7 +39,7 @@ def run(tasks: Sequence[Task]) -> Iterator[Any]:
     KeyboardInterrupt ends the process.
 
     Args:
-        tasks: What pickle can carry.
+        tasks: Functions that pickle can carry.
 
     Yields:
         For each task its result, or `Died`.

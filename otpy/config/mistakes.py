@@ -18,7 +18,7 @@ class Mistake:
 
     Attributes:
         at: The value that is wrong.
-        text: What is wrong, what came, what was expected.
+        text: The mistake, the value found, the value expected.
         on_key: Not that value is wrong but the key that leads to it.
     """
 

@@ -20,7 +20,7 @@ class Document:
 
     Attributes:
         data: The value at the top.
-        mistakes: What is wrong with the text itself: duplicate keys, tags, variables.
+        mistakes: Mistakes of the text itself: duplicate keys, tags, variables.
     """
 
     def __init__(self, loader: Loader, root: Node, environment: Mapping[str, str]) -> None:

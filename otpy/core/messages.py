@@ -180,7 +180,7 @@ class BootAsked:
 class StopAsked:
     """The parent, or the operator at the top, wants the supervisor to stop in order.
 
-    With `for_good` nobody is to start it again by itself.
+    With `for_good` it will not be restarted.
     """
 
     for_good: bool = False

@@ -12,7 +12,7 @@ MOST: Final = 1000
 class Numbers:
     """The last numbers of children that are gone, by id or path.
 
-    Somebody may still hold the number of one of them, so that the next child of the name has to
+    A caller may still hold the number of one of them, so that the next child of the name has to
     begin above it. Of a name that is not remembered any more only a bound is known.
 
     Attributes:

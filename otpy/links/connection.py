@@ -2,7 +2,7 @@
 
 A thread that waits for an answer reads. The thread that holds the *read lock* reads for all: it
 hands each answer to the thread that waits for it, and the lock on when its own has come. A thread
-alone takes the lock without a word to anybody, so that a call is one write, one poll, one read.
+alone takes the lock and wakes no other, so that a call is one write, one poll, one read.
 """
 
 import abc
@@ -29,13 +29,13 @@ class Connection(abc.ABC, Generic[AnswerT]):
     """One connection, shared by threads.
 
     Args:
-        reader: What is read from.
-        writer: What is written to, non-blocking; may be the same.
+        reader: The descriptor to read from.
+        writer: The descriptor to write to, non-blocking; may be the same.
         pidfd: Readable once the process at the other end is dead; None if that does not matter.
 
     Attributes:
         open: Whether new requests may be sent here.
-        fault: What was wrong with what came, if that ended the connection.
+        fault: The error in the received bytes, if that ended the connection.
     """
 
     def __init__(
@@ -235,7 +235,7 @@ class Connection(abc.ABC, Generic[AnswerT]):
                 self._push(deadline)
         except TooLate:
             if self._rest is not None and len(self._rest) == len(data):
-                self._rest = None  # nothing of it was sent, so nobody has to finish it
+                self._rest = None  # nothing of it was sent, so it need not be finished
             raise
 
     def _write_pieces(self, pieces: Sequence[bytes | memoryview], deadline: float | None) -> None:
@@ -277,7 +277,7 @@ class Connection(abc.ABC, Generic[AnswerT]):
     def _push(self, deadline: float | None) -> None:
         """Write the rest of a frame as the other end makes room.
 
-        Meanwhile read what it sends, if nobody else does: it may be waiting for room, too.
+        Meanwhile read its answers, if no other thread does: it may be waiting for room, too.
         """
         poll = select.poll()
         poll.register(self._writer, select.POLLOUT)

@@ -62,7 +62,7 @@ class FastLock:
     def wake(self) -> None:
         """Wake the first thread that waits, if the lock is free."""
         if self.free:
-            with contextlib.suppress(IndexError, RuntimeError):  # nobody waits, or is awake by now
+            with contextlib.suppress(IndexError, RuntimeError):  # none waits, or it is awake by now
                 self.waiting[0].release()
 
     def _wait(self, deadline: float | None) -> None:

@@ -59,12 +59,12 @@ class Link(Connection[Reply | Failure]):
     and a cast takes a tenth longer.
 
     Attributes:
-        dead: Whether the process is known to be dead.
+        dead: Whether the process is known to have ended.
         path: The worker's path in the tree.
         pid: The worker's pid.
         incarnation: The worker's incarnation, as the gateway said.
         node_pid: The node that connected us, so that its successor is not asked why.
-        protocol: What was said.
+        protocol: The state of the protocol.
         handshake_done: Whether the worker's hello has arrived, or is certain to: before, a
             link does not count.
     """
@@ -123,7 +123,7 @@ class Link(Connection[Reply | Failure]):
         data = self.protocol.call(number, request)
         if type(data) is not bytes or len(data) > PIPE_BUF:
             return self.exchange(number, data, deadline)
-        # A thread alone, as nearly always. Nobody else reads while it has the read lock, so
+        # A thread alone, as nearly always. No other thread reads while it has the read lock, so
         # it needs no waiter.
         free = self._read_lock.free
         try:
@@ -178,7 +178,7 @@ class Link(Connection[Reply | Failure]):
         """Send a cast; or else return its frame, which is for `cast_frame`. Raises as `cast`."""
         data = self.protocol.cast(request)
         # To look whether the worker lives is a system call: not for each of many casts. What is
-        # sent so shortly after its death that nobody can have seen the next one is dropped.
+        # sent so shortly after its death that no caller can have seen the next one is dropped.
         if type(data) is not bytes or len(data) > PIPE_BUF or _clock() > self._trusted_until:
             return data
         if not self._put_at_once(data):
@@ -366,7 +366,7 @@ class Link(Connection[Reply | Failure]):
             raise TooLate
 
     def _delivered(self, end: int) -> bool:
-        # Nobody reads this pipe any more: what is still in it was never read. A frame that was
+        # This pipe has no reader any more: what is still in it was never read. A frame that was
         # not read to its end was never run. Senders count in their turn, and leave at once.
         if self.fault is not None:
             return True  # of a process that sends nonsense one cannot tell

@@ -9,7 +9,7 @@ class Down:
     """A monitored process has ended; comes once.
 
     Attributes:
-        monitor: What `otpy.monitor` returned; 0 for a client's.
+        monitor: The number that `otpy.monitor` returned; 0 for a client's.
         path: The process's path, or the name that it was monitored by if it had no process.
         incarnation: Which one has ended; 0 if there was none.
         reason: Its exit reason; ``noproc`` if there was none.
@@ -43,7 +43,7 @@ class Registered:
     Attributes:
         path: The process's path.
         pid: Of its present incarnation.
-        value: What it registered with.
+        value: The value of its registration.
     """
 
     path: str

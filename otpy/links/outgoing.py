@@ -1,11 +1,11 @@
 """The sending end of a pipe that many threads send on: one writer at a time, frame after frame.
 
-A thread that sends takes the lock and writes. While somebody else has the lock, or when the pipe is
-full, a frame is queued, and the thread that has the lock, or sees that there is room again, writes
-what is queued. Nobody else touches the descriptor, and a frame that was begun is finished before
-anything else is written; so no two frames are ever mixed, whichever threads send, however little
-the pipe takes at once, and whatever a signal interrupts. No sender waits, so that a signal handler
-may send while the thread that it interrupted does.
+A thread that sends takes the lock and writes. While another thread has the lock, or when the pipe
+is full, a frame is queued, and the thread that has the lock, or sees that there is room again,
+writes the queue. No other thread touches the descriptor, and a frame that was begun is finished
+before anything else is written; so no two frames are ever mixed, whichever threads send, however
+little the pipe takes at once, and whatever a signal interrupts. No sender waits, so that a signal
+handler may send while the thread that it interrupted does.
 """
 
 import os
@@ -53,8 +53,8 @@ class Outgoing:
 
     Args:
         pipe: The descriptor, non-blocking.
-        blocked: Told True when the pipe is full: `flush` is to be called when there is room; and
-            False when all was written. The lock is held then.
+        blocked: Called with True when the pipe is full: `flush` is to be called when there is
+            room; and with False when all was written. The lock is held then.
         shm: Where large frames are written; None if they go by the pipe.
 
     Attributes:
@@ -119,7 +119,7 @@ class Outgoing:
 
     def close(self) -> None:
         """Write nothing any more; the lock is held, or there is no other thread."""
-        self._open, self._shm, self._blocked = False, None, _nobody
+        self._open, self._shm, self._blocked = False, None, _ignore
 
     def _send_later(self, data: Frame) -> None:
         # Another thread has the lock, or this one, which a signal handler interrupted.
@@ -158,7 +158,7 @@ class Outgoing:
                 queued.own()
 
     def _with_shm(self, data: LargeFrame) -> Frame:
-        # What finds no room goes by the pipe: an answer waits for nobody.
+        # An answer that finds no room goes by the pipe: it does not wait.
         frame = data if self._shm is None else self._shm.write(data) or data
         if isinstance(frame, LargeFrame):
             widen(self._pipe)
@@ -196,5 +196,5 @@ class Outgoing:
             raise
 
 
-def _nobody(blocked: bool) -> None:
+def _ignore(blocked: bool) -> None:
     """Do nothing: there is no callback."""

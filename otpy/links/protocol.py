@@ -89,7 +89,7 @@ class LinkProtocol(abc.ABC):
     """The calling end of a link: a client's, or a worker's.
 
     Attributes:
-        hello: What the worker said in its hello, or is going to; None until that is known.
+        hello: The content of the worker's hello, received or known before; None until then.
         down: Why the worker ends, once it has said so.
         max_frame: Bytes that a request may have; the worker's own limit once that is known.
     """

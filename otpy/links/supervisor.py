@@ -103,7 +103,7 @@ class SupervisorRef:
         `start_child` returns or the error that it would raise.
 
         Args:
-            specs: What `start_child` takes, for example ``[{"args": [n]} for n in range(1000)]``.
+            specs: Each as for `start_child`, for example ``[{"args": [n]} for n in range(1000)]``.
             timeout: Seconds, or None for as long as it takes.
 
         Raises:

@@ -12,7 +12,7 @@ class Pipes:
 
     Attributes:
         control: The duplex pipe: control frames, descriptors.
-        output: What the child prints; None if it prints to where its supervisor does.
+        output: The pipe of the child's output; None if it prints where its supervisor does.
     """
 
     control: Descriptor

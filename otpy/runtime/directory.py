@@ -236,7 +236,7 @@ class Directory:
                 child = ProcessEntry(child_path(path, id_), kind)
             child.stale = False
             entry.children[id_] = child
-        # Names from before stay known until the supervisor is up: until then nobody can say
+        # Names from before stay known until the supervisor is up: until then it is unknown
         # that they are gone for good.
         for id_, child in old.items():
             child.stale = True

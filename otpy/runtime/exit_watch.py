@@ -14,7 +14,7 @@ class ExitWatchers:
     """Calls back when an incarnation has ended, with the reason.
 
     Args:
-        directory: What is known of the tree.
+        directory: The processes of the tree.
     """
 
     def __init__(self, directory: Directory) -> None:
@@ -26,8 +26,8 @@ class ExitWatchers:
 
         Args:
             address: The incarnation.
-            on_exit: Takes how it ended.
-            key: What `unwatch` is given, should that be wanted.
+            on_exit: Called with the exit reason.
+            key: The key for `unwatch`, if that is wanted.
 
         Raises:
             NoProcess: There is no such incarnation, or it ended too long ago.

@@ -41,7 +41,7 @@ def call(
         request: Any value; with more arguments, ``(request, *args)`` is sent.
         key: If the process has `instances`: the same key goes to the same instance, and without
             one (None) the least busy is picked.
-        timeout: Seconds above zero, or None for ever. Meanwhile this process serves nobody.
+        timeout: Seconds above zero, or None for ever. Meanwhile this process serves no request.
 
     Raises:
         CallingSelf: It is this process.

@@ -109,7 +109,7 @@ def parameters(
 
     Args:
         target: A function, or a server's class.
-        as_called: Of a decorated function what its decorator takes, and not what is decorated.
+        as_called: Of a decorated function, the parameters of its decorator's wrapper.
     """
     try:
         if isinstance(target, type):

@@ -106,7 +106,7 @@ class _Method:
     """A marked method of a class.
 
     Attributes:
-        call: Takes the server and the arguments.
+        call: Called with the server and the arguments.
         least: How many arguments it must have, without the server.
         most: How many it may have.
     """
@@ -139,7 +139,7 @@ class Methods(dict[type, dict[str, Callable[..., object]]]):
         value = definition(server, name)
         mark = mark_of(value)
         if mark is None or mark.kind != self.kind:
-            return None  # not kept: anybody may ask for anything
+            return None  # not kept: callers may send any request
         method = _method(server, name, value, mark)
         return self._known.setdefault(server, {}).setdefault(name, method)
 

@@ -102,7 +102,7 @@ class GenServer:
 
         Args:
             status: ``state``: the attributes by name; and at its end, or when it has refused a
-                message that nobody waits for, also ``message``: the one in hand, ``reason`` and
+                message without a caller, also ``message``: the one in hand, ``reason`` and
                 ``traceback``: as in the post-mortem. Copies: what is changed here is only shown.
 
         Returns:

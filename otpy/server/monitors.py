@@ -45,7 +45,7 @@ def link(name: str) -> None:
 
     When one ends, the other ends with the same reason, unless it traps exits
     (`GenServer.trap_exit`): then an `Exit` arrives in its `handle_info`. The reason ``normal``
-    ends nobody. A link to a process that has ended is an `Exit` with ``noproc``.
+    ends no process. A link to a process that has ended is an `Exit` with ``noproc``.
 
     Raises:
         NoProcess: The other has ended, and this process does not trap exits.

@@ -47,7 +47,7 @@ def async_(
         args: Its arguments; of a client what MessagePack carries.
         supervisor: The name of the supervisor that the task is a child of.
         shutdown: Seconds that it has to end when it is stopped.
-        node: Of a client's, what `otpy.connect` returned; a worker has none.
+        node: A client's, from `otpy.connect`; a worker has none.
 
     Raises:
         NotSendable: The function or the arguments cannot be sent.

@@ -8,7 +8,7 @@ class TimerRef:
 
     Attributes:
         due: When, on the monotonic clock.
-        message: What the mailbox gets then.
+        message: The message that the mailbox gets then.
         set: Whether the mailbox still waits for its time.
     """
 

@@ -26,7 +26,7 @@ def enter_own(name: str) -> Path | None:
     if above is None:
         return None
     for left in above.glob(f"{_PREFIX}*"):
-        _remove(left)  # of one that was killed; it does nothing while somebody is in it
+        _remove(left)  # of one that was killed; it does nothing while a process is in it
     for _ in range(_TRIES):
         if _enter(group := above / f"{_PREFIX}{name}"):
             return group

@@ -1,7 +1,7 @@
 """A file descriptor has one owner, an object: it closes once, and no loop waits for it after that.
 
 The number alone says nothing: once it is closed, the kernel gives it to whatever is opened next,
-and what closes, watches or writes to it by then hits what is somebody else's.
+and code that closes, watches or writes to it by then hits the descriptor of another owner.
 
 With ``OTPY_CHECK_DESCRIPTORS`` in the environment every mistake with an owner is an error; see
 `otpy.system.descriptor_checks`. Without it that costs nothing.
@@ -44,7 +44,7 @@ class Descriptor:
     """An open descriptor, and the only one that closes it.
 
     Args:
-        fd: The number, which nobody else closes from now on.
+        fd: The number, which no other code closes from now on.
 
     Attributes:
         watcher: The loop that waits for it, if one does.

@@ -7,7 +7,7 @@ costs. A fork server is forked while its parent is small, and stays so: it keeps
 
 The children are the parent's own all the same. The server has a process in between fork them and
 exit; what that orphans falls to the nearest ancestor that is a subreaper (PR_SET_CHILD_SUBREAPER),
-which the parent has to be. It is told their pids once they are its children.
+which the parent has to be. The parent gets their pids once they are its children.
 """
 
 import contextlib
@@ -121,7 +121,7 @@ class ForkServer:
 
         Raises:
             OSError: There are too many processes or open files, or there is no memory, for any.
-            ServerGone: It has ended. What it forked has nobody at the other end of its pipes.
+            ServerGone: It has ended. Its children have no process at the other end of their pipes.
         """
         assert self._socket is not None
         self._ordered = 0

@@ -38,7 +38,7 @@ class Loop:
     """Waits for descriptors and deadlines, and for nothing else: at rest it never wakes.
 
     Attributes:
-        survive: Takes what a callback raises because the system refuses something (OSError,
+        survive: Called with what a callback raises because the system refuses something (OSError,
             MemoryError), and the loop goes on; if it is None, that ends `run`.
     """
 

@@ -1,7 +1,7 @@
 """The directory of this user's nodes, with their sockets, locks and logs.
 
 One private directory for all nodes (`runtime_dir`), one folder in it for each (`NodeDir`). A node
-runs as long as anybody holds its `lock`: all processes of its tree share one open file, so that
+runs as long as any process holds its `lock`: all processes of its tree share one open file, so that
 the lock is free only when none of them is left.
 """
 
@@ -33,7 +33,7 @@ def runtime_dir(*, create: bool = False) -> Path:
     /run/user/<uid>/otpy if /run/user/<uid> belongs to the user; else /tmp/otpy-<uid>.
 
     Args:
-        create: Make it, open to nobody else, if it is not there.
+        create: Create it, for this user only, if it is not there.
 
     Raises:
         RuntimeDirError: It is not a directory, not ours, or open to others; others may replace it;

@@ -63,5 +63,5 @@ def _others_may_write(directory: os.stat_result) -> bool:
     mode = directory.st_mode
     if mode & stat.S_IWOTH:
         return True
-    # Of a group of one's own, as with umask 002, nobody else is a member.
+    # Of a group of one's own, as with umask 002, no other user is a member.
     return bool(mode & stat.S_IWGRP) and directory.st_gid not in (0, os.getegid())

@@ -16,7 +16,7 @@ def make_memory(name: str, size: int) -> tuple[Descriptor, mmap]:
     """Create memory; pages count from when they are first touched.
 
     Args:
-        name: What it is called in /proc.
+        name: Its name in /proc.
         size: Bytes; it stays so for ever.
 
     Returns:

@@ -34,7 +34,7 @@ def signal_name(number: int) -> str:
 def kill_group(leader: int, number: int = signal.SIGKILL) -> bool:
     """Signal the process group of a child; return whether there is such a group.
 
-    The child has not been reaped yet, or has left somebody of its group to us: until then the
+    The child has not been reaped yet, or has left a process of its group to us: until then the
     group's number cannot be reused.
     """
     try:

@@ -42,7 +42,7 @@ class Assignment(NamedTuple):
 class ShutDown:
     """End in order, and by that time of the monotonic clock; None leaves all the time.
 
-    `for_good`: nobody is to be started in its place.
+    `for_good`: it will not be restarted.
     """
 
     until: float | None = None
@@ -204,7 +204,7 @@ class RawReply:
     """An answer that clients get as it is: plain data, or MessagePack that no relay reads.
 
     Attributes:
-        value: What MessagePack carries.
+        value: Plain data that MessagePack carries.
         packed: MessagePack; if there is any, it stands for the value.
     """
 

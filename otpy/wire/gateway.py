@@ -29,7 +29,7 @@ Descriptors travel beside the first byte of the frame that they belong to. Opera
     trace       {name}                    None and one descriptor: the read end of a pipe that
                                           the worker writes frames into, each a `TraceEvent`
     exit_info   {path, incarnation}       {reason, traceback}: why that incarnation ended
-    forget      {number}                  no answer: nobody waits any more for the answer to the
+    forget      {number}                  no answer: the client waits no more for the answer to the
                                           request of that number, which brings no descriptors
     events      {follow, after, node}     EVENT for each, then OK if not follow. All that is kept;
                                           with `after` only what comes after that position, if the

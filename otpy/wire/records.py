@@ -39,7 +39,7 @@ class RecordCodec:
     """Writes and reads the records of one union.
 
     Args:
-        union: Of the record classes that may come; each is told from the others by its name.
+        union: Of the record classes that may come; each is distinguished by its name.
     """
 
     def __init__(self, union: object) -> None:

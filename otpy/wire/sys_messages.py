@@ -115,7 +115,7 @@ class TraceEvent(msgspec.Struct, frozen=True, array_like=True):
         kind: ``call``, ``cast``, ``info``, ``reply`` or ``error``.
         call: The same for a call and for its answer; empty for the rest.
         text: The request, the message or the answer, shortened.
-        dropped: How many events before this one are missing, since nobody read them in time.
+        dropped: The number of events missing before this one, since they were not read in time.
     """
 
     at: float

@@ -32,7 +32,7 @@ def head_of(body: Body, numbered: dict[int, int], others: dict[int, int]) -> Hea
     Args:
         body: Of the frame.
         numbered: The kinds of messages that have a number, and how many parts each has.
-        others: Those that have none; the number told is 0 then.
+        others: Those that have none; the number returned is 0 then.
     """
     try:
         parts = _parts(body)

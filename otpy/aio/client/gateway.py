@@ -54,7 +54,7 @@ class Gateway:
 
     Attributes:
         name: The node's name.
-        hello: What it said of itself when last connected to.
+        hello: The facts of the node, as last received.
     """
 
     def __init__(self, name: str, path: Path) -> None:
@@ -92,7 +92,7 @@ class Gateway:
             operation: One of `otpy.wire.gateway`.
             arguments: Its arguments.
             deadline: When to give up.
-            repeatable: Whether it does no harm to ask the next gateway once more.
+            repeatable: Whether the request may be sent once more, to the next gateway.
 
         Raises:
             NodeNotFound: The node is gone.

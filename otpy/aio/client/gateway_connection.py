@@ -92,7 +92,7 @@ async def open_socket(name: str, path: str, deadline: float | None) -> socket.so
     """Connect to the control socket; it waits in the backlog if no gateway runs just now.
 
     Raises:
-        NodeNotFound: Nobody listens there.
+        NodeNotFound: No process listens there.
         RuntimeDirError: We may not connect, or another user listens there.
     """
     sock = unconnected_socket(blocking=False)

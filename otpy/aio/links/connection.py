@@ -20,7 +20,7 @@ class Waiter(Generic[AnswerT]):
 
     Attributes:
         outcome: The answer, or why there is none: as a value, since a future complains of an
-            exception that nobody took.
+            exception that was never retrieved.
         end: How many bytes were to be written with the request, and all before; None as long as
             it waits for its turn.
     """

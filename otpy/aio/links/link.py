@@ -26,7 +26,7 @@ class Link(Connection[Reply | Failure]):
         pid: The worker's pid.
         incarnation: The worker's incarnation, as the gateway said.
         node_pid: The node that connected us, so that its successor is not asked why.
-        protocol: What was said.
+        protocol: The state of the protocol.
         dead: Whether the worker is known to be dead.
     """
 
@@ -206,7 +206,7 @@ class Link(Connection[Reply | Failure]):
         self._end()
 
     def _delivered(self, end: int) -> bool:
-        # Nobody reads this pipe any more: what is still in it was never read. A frame that was
+        # This pipe has no reader any more: what is still in it was never read. A frame that was
         # not read to its end was never run. Of a process that sends nonsense one cannot tell.
         return self.fault is not None or self._written - unread_bytes(self._writer) >= end
 

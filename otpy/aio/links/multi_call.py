@@ -22,13 +22,13 @@ async def multi_call(
         timeout: Seconds above zero for all of them together, or None for ever.
 
     Raises:
-        NotSendable: The request cannot be sent to anybody.
+        NotSendable: The request cannot be sent to any process.
         FrameTooLarge: It is over `max_frame`.
     """
     deadline = deadline_of(timeout)
     replies: dict[str, Any] = {}
     bad: dict[str, OtpyError] = {}
-    # Each may use its share of the time to be sent, so that nobody holds up all others.
+    # Each may use its share of the time to be sent, so that none holds up all others.
     shares = (share_of(deadline, len(refs) - number) for number in range(len(refs)))
     sent = await asyncio.gather(
         *[

@@ -1,6 +1,6 @@
 """The tree's registry: names that one process has, and keys that many share.
 
-An entry goes with its process, before anybody can see it dangle.
+An entry is removed with its process, before it can be looked up.
 """
 
 import asyncio

@@ -45,7 +45,7 @@ async def async_(
         args: Its arguments; of a client what MessagePack carries.
         supervisor: The name of the supervisor that the task is a child of.
         shutdown: Seconds that it has to end when it is stopped.
-        node: Of a client's, what `otpy.aio.connect` returned; a worker has none.
+        node: A client's, from `otpy.aio.connect`; a worker has none.
 
     Raises:
         NotSendable: The function or the arguments cannot be sent.

@@ -48,9 +48,9 @@ class Client:
     Args:
         connection: Owned from now on.
         loop: Where it is waited for.
-        on_request: Takes each request.
-        on_close: Told once when the connection has ended.
-        log: Takes a line about a client that was at fault.
+        on_request: Called with each request.
+        on_close: Called once when the connection has ended.
+        log: Called with a line about a client that was at fault.
 
     Attributes:
         on_room: Called when it has read what was sent to it, after it had not.

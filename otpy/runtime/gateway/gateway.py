@@ -85,11 +85,11 @@ class GatewayProcess:
     """Serves the clients.
 
     Args:
-        bootstrap: What it inherited at the fork; its supervisor is the node.
+        bootstrap: The values inherited at the fork; its supervisor is the node.
         listener: The listening socket.
-        directory: What the node knows at the time of the fork.
+        directory: The processes of the tree at the time of the fork.
         recent: The latest events; the gateway's own from now on.
-        facts: What a client is told of the node.
+        facts: The facts of the node for clients.
     """
 
     def __init__(

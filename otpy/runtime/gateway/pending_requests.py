@@ -47,13 +47,13 @@ class PendingRequest:
     """One request of a client.
 
     Attributes:
-        client: What sent it.
+        client: The client that sent it.
         number: Of its request.
         name: Path of the process that it is about, as the client is told.
         way: Ids from the node down to that process.
         fds: The client's ends of a link under way; behind them the gateway's of a hand-off socket.
         entry: The worker that is to have a link.
-        then: What is done once the tree has answered, whatever it was, in place of a reply.
+        then: Called once the tree has answered, whatever the answer, in place of a reply.
     """
 
     client: Client

@@ -54,7 +54,7 @@ class Subscriptions:
             client: The client.
             number: Of its request.
             after: Number of the last one that it knows; None if it knows none, and misses none.
-            follow: Whether it is to be told those to come.
+            follow: Whether events to come are wanted, too.
 
         Raises:
             OtpyError: It asks too often on one connection.

@@ -31,8 +31,8 @@ class FileWatch:
     Args:
         files: Of the node.
         loop: The node's.
-        on_restored: Told what was put back, and whether the listener is another one now.
-        complain: Told why something cannot be put back, or watched; once for each reason.
+        on_restored: Called with the files put back, and whether the listener is a new one.
+        complain: Called with why a file cannot be put back or watched; once for each reason.
     """
 
     def __init__(

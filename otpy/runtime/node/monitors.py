@@ -24,7 +24,7 @@ class MonitorTable:
     Args:
         directory: The processes of the tree.
         exit_watchers: Call back when a process has exited.
-        notify: Takes a message to one incarnation of a process.
+        notify: Sends a message to one incarnation of a process.
     """
 
     def __init__(

@@ -96,8 +96,8 @@ class NodeProcess(Supervisor):
     """Runs a tree until it is asked to stop or the tree gives up.
 
     Args:
-        tree: What it runs.
-        files: What the node has in its folder.
+        tree: The tree that it runs.
+        files: The files of the node in its folder.
         preexisting_children: Pids of children that this process has but does not supervise.
     """
 

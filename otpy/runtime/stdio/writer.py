@@ -45,7 +45,7 @@ class Stream:
         real: The descriptor of what it was.
         reader: Receives what is written to that socket.
         dropped: Lines that could not be written and were not mentioned yet.
-        torn: What was written last ends in the middle of a line.
+        torn: The last write ended in the middle of a line.
     """
 
     number: int
@@ -139,7 +139,7 @@ def _wait_for_room(stream: Stream) -> None:
     """Wait until the real stream takes something.
 
     Raises:
-        TimeoutError: Everybody else has ended, and it took nothing for a second after that.
+        TimeoutError: All other processes have ended, and it took nothing for a second after that.
     """
     room = select.poll()
     room.register(stream.real, select.POLLOUT)

@@ -48,13 +48,13 @@ class Child:
         supervisors: Pids of the supervisors below it.
         ready: Its init has returned.
         stop_requested: It was told to stop.
-        orderly: It was told to stop in order, and its budget is not over.
+        orderly: It was asked to stop, and its budget is not over.
         untouchable: Its supervisor may not kill it.
         reaped: It has ended, and its status was taken.
         overdue: Its budget was over before everything of it had ended.
         trap_exit: It wants to be told to shut down, not signalled.
         answers_sys: It answers system messages.
-        counters: What a worker does at this moment; see `otpy.runtime.counters`.
+        counters: The counters of a worker; see `otpy.runtime.counters`.
         slot: The number of the counters.
         born: The `boot_time` from which on it can have started other processes.
         forced_exit: Why it was killed, if it was: a linked process ended, or it sent no message.

@@ -25,7 +25,7 @@ class PendingStarts:
         loop: The supervisor's: its other events are served between two tries.
         reaper: Ends what dead children have left behind.
         start: Starts a child, given its spec and its incarnation; raises the system's error.
-        failed: Takes the id, the incarnation and the reason of a start that came to no process.
+        failed: Called with id, incarnation and reason of a start that came to no process.
         is_asked: Returns whether the present start was requested.
     """
 

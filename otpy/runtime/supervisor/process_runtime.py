@@ -32,7 +32,7 @@ from otpy.runtime.supervisor.owner_monitor import OwnerMonitor
 from otpy.runtime.supervisor.pending_starts import PendingStarts
 from otpy.runtime.supervisor.prefork import BATCH
 from otpy.runtime.supervisor.reaper import Reaper
-from otpy.runtime.supervisor.router import NOBODY, Router
+from otpy.runtime.supervisor.router import NO_ANSWER, Router
 from otpy.runtime.supervisor.spawner import Spawner
 from otpy.runtime.supervisor.subtree_numbers import SubtreeNumbers
 from otpy.system.descriptor import Descriptor
@@ -130,7 +130,7 @@ class ProcessRuntime:
         )
         self.deferred_exits = DeferredExits(self._loop)
         self.owners = OwnerMonitor(
-            self._loop, lambda id_: supervisor.ask(NOBODY, TerminateChild(id_))
+            self._loop, lambda id_: supervisor.ask(NO_ANSWER, TerminateChild(id_))
         )
 
     # ---- the decisions -----------------------------------------------------------------------

@@ -23,8 +23,8 @@ class Publisher:
 
     Args:
         loop: Where it is waited.
-        deliver: Takes the events, oldest first.
-        is_busy: Tells whether a child starts or stops.
+        deliver: Called with the events, oldest first.
+        is_busy: Returns whether a child starts or stops.
     """
 
     def __init__(

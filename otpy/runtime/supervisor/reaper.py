@@ -62,7 +62,7 @@ class Reaper:
         loop: Where it waits.
         supervised: The supervisor's own children, by pid, until they are reaped.
         on_exit: Reaps a supervised child that has ended, and takes it out of `supervised`.
-        spares: What was forked ahead.
+        spares: The preforked processes.
         preexisting_children: Children of this process that it did not start: reaped, not ended.
 
     Raises:

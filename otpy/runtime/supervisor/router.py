@@ -40,7 +40,7 @@ from otpy.wire.control import (
 )
 from otpy.wire.sys_messages import ReadCounters, SysRequest
 
-NOBODY: Final = 0
+NO_ANSWER: Final = 0
 """The token of a request whose answer no process waits for."""
 
 _FDS_OF_A_LINK = 2
@@ -121,7 +121,7 @@ class Router:
 
     def answer(self, token: int, answer: Answer) -> None:
         """Send the core's answer to the requester."""
-        if token == NOBODY:
+        if token == NO_ANSWER:
             return
         if (batch := self._batches.pop(token, None)) is not None:
             self._answer_one_of(batch, token, answer)

@@ -43,7 +43,7 @@ class Supervisor(abc.ABC):
 
     Args:
         path: Its own path, which its children's begin with.
-        spec: What it supervises.
+        spec: The spec of the supervisor and its children.
         inherited_fds: Descriptors that say that the node is there, and that every supervisor and
             the gateway hold, but no worker: the lock's first.
         numbers: The last incarnation numbers of what was below an earlier one, by path.

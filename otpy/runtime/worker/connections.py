@@ -64,7 +64,7 @@ class LinkCall(
 ):
     """A call that came over a link, and its caller.
 
-    It is what the decoder makes, so that a call is one object; nobody can send more than nil for
+    It is what the decoder makes, so that a call is one object; a peer can send no more than nil for
     what comes behind the request. As the caller it is a value: equal to what stands for the same
     call, whatever the requests are.
     """
@@ -200,13 +200,13 @@ class IncomingLink:
     Args:
         read: Read end of the pipe from the client; this and the other are handed over.
         write: Write end of the pipe to it.
-        blocked: Told True when an answer did not fit: `flush` is to be called when there is room;
-            and False when all of it was sent. The lock is held then.
+        blocked: Called with True when an answer did not fit: `flush` is to be called when there
+            is room; and with False when all of it was sent. The lock is held then.
         shm: Where large answers are written; None if they go by the pipe.
 
     Attributes:
         sent: Called with each answer while the worker is traced.
-        outgoing: What is sent; its lock is held by what closes the link while others may send.
+        outgoing: The frames to send; its lock is held while the link is closed, as others may send.
     """
 
     peer: Address | None = None

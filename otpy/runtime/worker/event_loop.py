@@ -47,7 +47,7 @@ class EventLoop:
 
         Args:
             seconds: How long at most; None for as long as it takes.
-            status: What the process exits with if something is left then that blocks it.
+            status: The exit status of the process if something is left then that blocks it.
         """
         end = None if seconds is None else time.monotonic() + seconds
         loop = self._runner.get_loop()

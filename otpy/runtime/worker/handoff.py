@@ -16,8 +16,9 @@ class HandoffAcceptor:
     """Accepts links at the sockets: one of each gateway, until it is known that it has ended.
 
     Args:
-        epoll: What the worker waits with.
-        accept_link: Takes the ends of a link, read end and write end, and whether to send a hello.
+        epoll: The epoll in which the worker waits.
+        accept_link: Called with the read end and the write end of a link, and whether to send a
+            hello.
     """
 
     def __init__(

@@ -61,7 +61,7 @@ class WorkerMailbox:
         counters: Where the supervisor sees what the worker does; see `otpy.runtime.counters`.
 
     Attributes:
-        sys_messages: What the supervisor asks beside the messages.
+        sys_messages: The system messages of the worker.
         on_ready: Called when `next` may find something though its descriptor tells nothing: it was
             put there by a wait outside of `next`, on an event loop.
     """

@@ -73,7 +73,7 @@ def run_spare(
     """Run a worker, in the process just forked; return its exit status.
 
     Args:
-        ends: Of the pipe to its supervisor, and of the one that takes what it prints.
+        ends: Its ends of the pipe to its supervisor, and of the one for its output.
         counters: Its counters, which the supervisor reads.
         kept: Descriptors that stay open.
         supervisor: Its pid.

@@ -28,7 +28,7 @@ class StopSignals:
     """Handles the stop signals of this process.
 
     Args:
-        epoll: What the worker waits with: a signal ends the wait.
+        epoll: The epoll in which the worker waits: a signal ends the wait.
         on_stop: Called when a server is to stop; in the main thread, between two bytecodes.
     """
 

@@ -70,7 +70,7 @@ class Control:
 
     Args:
         end: The worker's, handed over.
-        received: Takes every message that is no answer, in the thread that read it.
+        received: Called with every message that is no answer, in the thread that read it.
     """
 
     def __init__(

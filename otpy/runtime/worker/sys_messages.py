@@ -81,7 +81,7 @@ class SysMessages:
     def _wakeup_fd(self) -> Descriptor:
         """Return the eventfd that ends the wait; many a worker never has one."""
         if self._wakeup is None:
-            with _making:  # one that nobody reads would be readable for ever
+            with _making:  # one that no thread reads would be readable for ever
                 if self._wakeup is None:
                     wakeup = Descriptor(os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC))
                     self._epoll.register(wakeup, select.EPOLLIN)
@@ -147,7 +147,7 @@ class SysMessages:
             for link in self._links.values():
                 link.sent = self.tracing.sent
         self.tracing.add(end)
-        self._epoll.register(end, 0)  # which tells when nobody reads any more
+        self._epoll.register(end, 0)  # which reports when its reader has gone
 
     def _end_trace(self, tracing: Tracing, fd: int) -> None:
         self._epoll.unregister(fd)

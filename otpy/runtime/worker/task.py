@@ -49,7 +49,7 @@ class TaskServer(GenServer):
         try:
             job()
         except (Refused, UnknownRequest) as error:
-            error.remote = True  # it answers nobody: it ends the task, as any error does
+            error.remote = True  # it answers no call: it ends the task, as any error does
             raise
         return Stop()
 
