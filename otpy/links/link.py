@@ -53,7 +53,7 @@ class _ExitInfo:
 
 
 class Link(Connection[Reply | Failure]):
-    """One link; it owns the three descriptors.
+    """One link; it owns the three descriptors, of which those of the pipes never block.
 
     It has no more than 30 attributes: with more, CPython looks each of them up in a dictionary,
     and a cast takes a tenth longer.
@@ -83,8 +83,6 @@ class Link(Connection[Reply | Failure]):
         super().__init__(*fds)
         self._pidfd: int = fds[2].fileno()
         self.dead = False
-        os.set_blocking(self._reader, False)
-        os.set_blocking(self._writer, False)
         self._eof_at: float | None = None
         self.path, self.pid, self.incarnation, self.node_pid = path, pid, incarnation, node_pid
         self.protocol = protocol

@@ -48,12 +48,12 @@ def pack_value(value: object) -> bytes:
     return pack(_carried(value))
 
 
-def pack_frame(message: tuple[object, ...], max_frame: int = MAX_FRAME) -> bytes:
+def pack_frame(message: tuple[object, ...]) -> bytes:
     """Encode `message`, whose last part is a value of the user's, as a frame.
 
     Raises:
         NotSendable: The value cannot be carried.
-        FrameTooLarge: The message has more than `max_frame` bytes.
+        FrameTooLarge: The message has more than `MAX_FRAME` bytes.
     """
     # Each answer comes this way: so nothing is called that need not be.
     value = message[-1]
@@ -64,9 +64,7 @@ def pack_frame(message: tuple[object, ...], max_frame: int = MAX_FRAME) -> bytes
     except UNSENDABLE as error:
         raise _not_sendable(message[-1], error) from None
     size = len(body)
-    if size < SMALL and size <= max_frame:
-        return HEADERS[size] + body
-    return _header_of(size, max_frame) + body
+    return (HEADERS[size] if size < SMALL else _header_of(size, MAX_FRAME)) + body
 
 
 def pack_request(message: tuple[object, ...], max_frame: int = MAX_FRAME) -> bytes:

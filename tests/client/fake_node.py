@@ -123,6 +123,8 @@ class FakeWorker:
             self.connects += 1
             self.changed.notify_all()
             to_client, from_client = pipe(), pipe()
+            for end in (to_client[0], from_client[1]):
+                os.set_blocking(end.fileno(), False)
             with contextlib.suppress(OSError):
                 send_fds(self._control, b"l", [from_client[0], to_client[1]])
             close_all([from_client[0], to_client[1]])

@@ -43,8 +43,6 @@ class Link(Connection[Reply | Failure]):
         self._owned = fds
         reader, writer, pidfd = fds
         self._pidfd = pidfd.fileno()
-        os.set_blocking(reader.fileno(), False)
-        os.set_blocking(writer.fileno(), False)
         self.path, self.pid, self.incarnation, self.node_pid = path, pid, incarnation, node_pid
         self.protocol = protocol
         self._next_number = itertools.count(1).__next__
