@@ -9,9 +9,9 @@ import click
 from otpy.cli.arguments import MomentType
 from otpy.cli.complete import child_names
 from otpy.cli.errors import Failed
+from otpy.cli.event_selection import chosen, event_file_of, is_about, refuse_unknown
 from otpy.cli.names import find, rows_of
 from otpy.cli.options import json_option, node_option
-from otpy.cli.past import chosen, event_file_of, is_about, refuse_unknown
 from otpy.cli.render import to_json
 from otpy.cli.session import Session, connected
 from otpy.cli.show import show

@@ -5,7 +5,7 @@ from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from typing import Any, assert_never
 
-from otpy.config.keys import same_fields
+from otpy.config.same_names import same_fields
 from otpy.core.messages import StartCopy
 from otpy.core.spec import (
     INFINITY,

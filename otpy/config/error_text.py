@@ -6,8 +6,8 @@ from typing import Final, TypeAlias
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from otpy.config.fields import KINDS, MODELS, Tree
 from otpy.config.mistakes import Loc, Mistake, did_you_mean, one_of, quotes_help, show
-from otpy.config.model import KINDS, MODELS, Tree
 from otpy.config.parsers import A_TARGET, MAX_NUMBER
 from otpy.core.spec import AutoShutdown, Restart, Strategy
 

@@ -6,8 +6,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from otpy.config import rules
 from otpy.config.error_text import ScalarTexts, mistakes_of
+from otpy.config.fields import Child, Copy, Tree, kind
 from otpy.config.mistakes import Mistake, dotted
-from otpy.config.model import Child, Copy, Tree, kind
 from otpy.config.specs import child_spec
 from otpy.core.messages import StartCopy
 from otpy.core.spec import ChildSpec

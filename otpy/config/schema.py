@@ -8,7 +8,7 @@ VARIABLE = {"type": "string", "pattern": r"^\$\{.+\}$"}
 def json_schema() -> dict[str, object]:
     """Return the JSON Schema of a tree's file."""
     # Only a program that reads fields pays for pydantic.
-    from otpy.config.model import Tree  # noqa: PLC0415
+    from otpy.config.fields import Tree  # noqa: PLC0415
 
     schema: dict[str, Any] = Tree.model_json_schema()
     del schema["properties"]["name"]["default"]  # "" stands for: not given

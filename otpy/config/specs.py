@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from otpy.config.keys import same_fields
-from otpy.config.model import (
+from otpy.config.fields import (
     Child,
     CommandChild,
     Fields,
@@ -13,6 +12,7 @@ from otpy.config.model import (
     SupervisorFields,
     Template,
 )
+from otpy.config.same_names import same_fields
 from otpy.core.spec import (
     INFINITY,
     ChildSpec,

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otpy.config import child_from_data, child_to_data, copy_from_data
+from otpy.config.fields import SupervisorChild
 from otpy.config.mistakes import one_of
-from otpy.config.model import SupervisorChild
 from otpy.core.messages import StartCopy
 from otpy.core.spec import (
     INFINITY,

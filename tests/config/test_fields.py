@@ -3,8 +3,8 @@
 import pytest
 
 from otpy.config import load
+from otpy.config.fields import ServerChild, Tree
 from otpy.config.mistakes import one_of
-from otpy.config.model import ServerChild, Tree
 from otpy.errors import SpecError
 from tests.config.folder import Folder, Told
 

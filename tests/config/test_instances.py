@@ -3,8 +3,8 @@
 import pytest
 
 from otpy.config import child_from_data, child_to_data
+from otpy.config.fields import ServerChild
 from otpy.config.mistakes import one_of
-from otpy.config.model import ServerChild
 from otpy.core.spec import (
     BRUTAL_KILL,
     INFINITY,

@@ -41,8 +41,8 @@ from otpy.system.wait import WaitStatus, kill_group, left_in_group, reap
 from otpy.wire.control import Exiting, IgnoreStart, Publish, Ready
 
 
-class Decider(Protocol):
-    """The supervisor whose decisions are carried out, to its runtime."""
+class DecidingSupervisor(Protocol):
+    """Protocol of the supervisor whose decisions the runtime carries out."""
 
     path: str
     spec: SupervisorSpec
@@ -108,7 +108,7 @@ class ProcessRuntime:
 
     def __init__(
         self,
-        supervisor: Decider,
+        supervisor: DecidingSupervisor,
         inherited_fds: tuple[int, ...],
         numbers: Numbers,
         preexisting_children: set[int] | None = None,

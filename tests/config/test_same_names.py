@@ -7,9 +7,7 @@ from pydantic import ValidationError
 
 from otpy.config import child_from_data, child_to_data, data, specs
 from otpy.config.error_text import mistakes_of
-from otpy.config.keys import SPELLED_OUT, same_fields
-from otpy.config.mistakes import Mistake
-from otpy.config.model import (
+from otpy.config.fields import (
     MODELS,
     CommandChild,
     CommandTemplate,
@@ -22,6 +20,8 @@ from otpy.config.model import (
     SupervisorChild,
     Tree,
 )
+from otpy.config.mistakes import Mistake
+from otpy.config.same_names import SPELLED_OUT, same_fields
 from otpy.core.spec import (
     ChildSpec,
     CommandStart,

@@ -1,7 +1,7 @@
-"""Which keys of a child are fields of its spec by the same name, in one table for both ways.
+"""The keys of a child that are fields of its spec by the same name: one table for both ways.
 
 Such a key is declared twice, and nowhere else: in `otpy.core.spec` with its type, default and
-meaning, and in `otpy.config.model` with its form in a file. `SPELLED_OUT` has the fields whose
+meaning, and in `otpy.config.fields` with its form in a file. `SPELLED_OUT` has the fields whose
 form in a file is another one; only they are converted one by one.
 """
 

@@ -1,4 +1,4 @@
-"""Which events `otpy events` prints: those of a node that runs, or ran, and those asked for."""
+"""Select the events that `otpy events` prints, and find the file of a node that does not run."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
