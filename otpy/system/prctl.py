@@ -1,4 +1,4 @@
-"""The two prctl(2) options that keep a tree of processes together; Python's os has neither."""
+"""The prctl(2) options that a tree of processes needs; Python's os has none of them."""
 
 import ctypes
 import errno
@@ -7,6 +7,7 @@ import signal
 from typing import Final
 
 _PR_SET_PDEATHSIG: Final = 1
+_PR_SET_NAME: Final = 15
 _PR_SET_CHILD_SUBREAPER: Final = 36
 
 _KILL: Final = int(signal.SIGKILL)
@@ -36,3 +37,8 @@ def become_subreaper() -> None:
     """Become the parent of orphaned descendants, instead of init."""
     if _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
         raise _unknown(_PR_SET_CHILD_SUBREAPER)
+
+
+def name_command(name: str) -> None:
+    """Set the name of this process in /proc/PID/stat, of which the kernel keeps 15 bytes."""
+    _libc.prctl(_PR_SET_NAME, name.encode(errors="replace"), 0, 0, 0)

@@ -5,6 +5,8 @@ from importlib.machinery import PathFinder
 from importlib.util import find_spec, module_from_spec
 from typing import Any, Final
 
+from otpy.system.prctl import name_command
+
 _ARGUMENTS_ALONE: Final = "SPT_NOENV"
 
 _prepared = False
@@ -34,6 +36,9 @@ def name_process(title: str) -> None:
     if not _prepared:
         prepare_titles()
     _setproctitle.setproctitle(title)
+    # Python from 3.12 on counts threads in /proc/self/stat as if no name had blanks in it: two of
+    # them, and each fork warns of threads that are not there.
+    name_command(title.replace(": ", ":").replace(" ", "-"))
 
 
 def prepare_titles() -> None:

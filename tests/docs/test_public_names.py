@@ -13,7 +13,7 @@ from scripts.docs_hook import MODULES
 from tests.docs.pages import DOCS
 
 _MEMBERS: Final = re.compile(r"^::: (\S+)\n    options: \{members: \[([^]]*)\]\}", re.MULTILINE)
-_ATTRIBUTE: Final = re.compile(r"^ {8}(\w+):", re.MULTILINE)
+_ATTRIBUTE: Final = re.compile(r"^ {4}(\w+):", re.MULTILINE)
 
 
 def _public_classes() -> Iterator[tuple[str, type]]:
@@ -47,7 +47,7 @@ def test_a_class_shows_what_is_documented(name: str) -> None:
     bases = [base for base in cls.__mro__[1:] if base in {*CLASSES.values(), Exception, object}]
     inherited = {attribute for base in bases for attribute in _shown(base)}
     listed = _listed().get(name, set())
-    documented = listed | set(_ATTRIBUTE.findall(cls.__doc__ or ""))
+    documented = listed | set(_ATTRIBUTE.findall(inspect.getdoc(cls) or ""))
     assert _shown(cls) - inherited - documented == set()
     assert listed <= _shown(cls)
 
