@@ -21,22 +21,22 @@ class Subscription:
     """A client's request for events.
 
     Attributes:
-        client: To be told.
+        client: The subscriber.
         number: Of its request.
-        told: Number of the event that it has been told last.
-        until: Number of the last one that it is to be told; None for all to come.
+        position: Number of the event that was sent last.
+        until: Number of the last event that is wanted; None for all to come.
     """
 
     client: Client
     number: int
-    told: int
+    position: int
     until: int | None
 
 
 class Subscriptions:
     """Sends every subscriber the events that it has not received, as fast as it reads.
 
-    Events that are no longer kept when a subscriber gets to them are lost for it: it is told how
+    Events that are no longer kept when a subscriber gets to them are lost for it: it is sent how
     many these are.
 
     Args:
@@ -63,11 +63,11 @@ class Subscriptions:
         mine = self._of.setdefault(client, {})
         if len(mine) >= _MOST and number not in mine:
             raise OtpyError(f"a connection may ask for events {_MOST} times at once")
-        told = recent.first - 1 if after is None else min(max(after, 0), recent.last)
+        position = recent.first - 1 if after is None else min(max(after, 0), recent.last)
         until = None if follow else recent.last
-        mine[number] = Subscription(client, number, told, until)
-        client.on_room = lambda: self._tell(client)
-        self._tell(client)
+        mine[number] = Subscription(client, number, position, until)
+        client.on_room = lambda: self._send(client)
+        self._send(client)
 
     def forget(self, client: Client) -> None:
         """Forget a client: it is gone."""
@@ -76,28 +76,28 @@ class Subscriptions:
     def publish(self) -> None:
         """Send the events that were appended."""
         for client in tuple(self._of):
-            self._tell(client)
+            self._send(client)
 
-    def _tell(self, client: Client) -> None:
+    def _send(self, client: Client) -> None:
         """Send a client as much as it reads."""
         for subscription in tuple(self._of.get(client, {}).values()):
-            while client.has_room and self._tell_next(subscription):
+            while client.has_room and self._send_next(subscription):
                 pass
 
-    def _tell_next(self, subscription: Subscription) -> bool:
+    def _send_next(self, subscription: Subscription) -> bool:
         """Return the next event, and whether there may be more."""
         client, number, recent = subscription.client, subscription.number, self._recent
-        if subscription.until is not None and subscription.told >= subscription.until:
+        if subscription.until is not None and subscription.position >= subscription.until:
             del self._of[client][number]
             client.reply(number, None)
             return False
-        if subscription.told >= recent.last:
+        if subscription.position >= recent.last:
             return False
-        if (lost := recent.first - 1 - subscription.told) > 0:
+        if (lost := recent.first - 1 - subscription.position) > 0:
             gap = EventsLost(at=time.time(), path=NODE, count=lost, reason=_TOO_SLOW)
-            subscription.told = recent.first - 1
-            client.event(number, event_to_data(gap), subscription.told)
+            subscription.position = recent.first - 1
+            client.event(number, event_to_data(gap), subscription.position)
         else:
-            subscription.told += 1
-            client.event(number, recent[subscription.told], subscription.told)
+            subscription.position += 1
+            client.event(number, recent[subscription.position], subscription.position)
         return True

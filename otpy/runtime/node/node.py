@@ -128,7 +128,7 @@ class NodeProcess(Supervisor):
         name_process(f"otpy: node {self._name}")
         self._handle_signals()
         self._keep_files()
-        self.tell(BootAsked())
+        self.handle_event(BootAsked())
         self.loop.run()
         self.send_published()
         assert self.result is not None
@@ -160,11 +160,11 @@ class NodeProcess(Supervisor):
         self._stops += 1
         if self._stops == 1:
             self.publish(NodeStopping(at=time.time(), path=NODE, node=self._name, why=why))
-            self.tell(StopAsked(for_good=True))
+            self.handle_event(StopAsked(for_good=True))
         else:
             why = f"{why} again: killing what is left"
             self.publish(NodeStopping(at=time.time(), path=NODE, node=self._name, why=why))
-            self.tell(HaltAsked())
+            self.handle_event(HaltAsked())
 
     # ---- files -------------------------------------------------------------------------------
 

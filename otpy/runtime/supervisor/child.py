@@ -112,7 +112,7 @@ class Child:
         if told := self.is_supervisor or self.trap_exit:
             budget = seconds_of(self.spec.shutdown)
             until = None if budget is None else time.monotonic() + budget
-            self._tell(ShutDown(until, for_good))
+            self._send(ShutDown(until, for_good))
         if self.spec.stop_group:
             self._signal_group()
         elif not told and not send_signal(self.pidfd, self.stop_signal):
@@ -168,7 +168,7 @@ class Child:
         """End it now; a supervisor is told to do so with everything below it."""
         self.stop_requested, self.orderly = True, False
         if self.is_supervisor:
-            self._tell(HaltNow())
+            self._send(HaltNow())
         else:
             self._kill()
 
@@ -180,7 +180,7 @@ class Child:
         "Receiving Exit Signals"). One that is not up yet traps, since its choice is not known yet.
         """
         if isinstance(notification, DownNotification) or self.trap_exit or not self.ready:
-            self._tell(notification)
+            self._send(notification)
         elif not isinstance(reason := reason_of(notification.reason), Normal):
             self.end_for(reason)
 
@@ -197,7 +197,7 @@ class Child:
             return sender == (self.path, 0)
         return sender == (self.path, self.incarnation)
 
-    def _tell(self, message: object) -> None:
+    def _send(self, message: object) -> None:
         try:
             self.channel.send(message)
         except SocketFull:

@@ -34,13 +34,13 @@ class DeferredExits:
         """Note that the supervisor was sent a stop signal; called from a signal handler."""
         self._signalled_at = time.monotonic()
 
-    def defer(self, child: Child, tell: Callable[[], None]) -> None:
-        """Call `tell`, which tells of the end of `child`: at once, or when it is clear why."""
+    def defer(self, child: Child, report: Callable[[], None]) -> None:
+        """Call `report`, which reports the end of `child`: at once, or when its cause is clear."""
         seconds = self._signalled_at + _HOLD_S - time.monotonic()
         if child.stop_requested or seconds <= 0:
-            tell()
+            report()
             return
-        self._deferred[child.pid] = tell
+        self._deferred[child.pid] = report
         self._loop.call_later(seconds, partial(self._release, child))
 
     def release_soon(self, child: Child) -> None:
@@ -49,5 +49,5 @@ class DeferredExits:
             self._loop.call_soon(partial(self._release, child))
 
     def _release(self, child: Child) -> None:
-        if (tell := self._deferred.pop(child.pid, None)) is not None:
-            tell()
+        if (report := self._deferred.pop(child.pid, None)) is not None:
+            report()

@@ -60,7 +60,7 @@ class DecidingSupervisor(Protocol):
     def child_main(self, spec: ChildSpec, bootstrap: Bootstrap) -> int:
         """Run a child that is no worker, in the forked process; return its exit status."""
 
-    def tell(self, event: Event) -> None:
+    def handle_event(self, event: Event) -> None:
         """Decide about an event, and have the actions carried out."""
 
     def ask(self, token: int, request: Request) -> None:
@@ -159,7 +159,7 @@ class ProcessRuntime:
     def set_timer(self, child: str, incarnation: int, seconds: float) -> None:
         """Call back in `seconds`, or never if the process ends before."""
         timed_out = TimedOut(child, incarnation)
-        timer = self._loop.call_later(seconds, lambda: self._supervisor.tell(timed_out))
+        timer = self._loop.call_later(seconds, lambda: self._supervisor.handle_event(timed_out))
         if (process := self._children.get(child)) is not None:  # else it waits to be started
             process.timer = timer
 
@@ -251,7 +251,7 @@ class ProcessRuntime:
 
     def _start_failed(self, id_: str, incarnation: int, reason: ExitReason) -> None:
         self._supervisor.publish(start_failed(self._supervisor.path_of(id_), incarnation, reason))
-        self._supervisor.tell(StartFailure(id_, incarnation, reason))
+        self._supervisor.handle_event(StartFailure(id_, incarnation, reason))
 
     # ---- what children say -------------------------------------------------------------------
 
@@ -284,7 +284,7 @@ class ProcessRuntime:
             # It was asked while it started, and may have been deaf to SIGTERM then.
             child.stop(for_good=not self._supervisor.comes_back(child.spec.id))
         self._supervisor.publish(child.started())
-        self._supervisor.tell(Started(child.spec.id, child.incarnation))
+        self._supervisor.handle_event(Started(child.spec.id, child.incarnation))
 
     def _hung_up(self, child: Child) -> None:
         child.channel.detach()
@@ -333,10 +333,10 @@ class ProcessRuntime:
         self._spawner.release(child, str(reason))
         if child.ready:
             self._supervisor.publish(child.post_mortem(reason, status, output))
-            self._supervisor.tell(Exited(id_, incarnation, reason))
+            self._supervisor.handle_event(Exited(id_, incarnation, reason))
         elif child.ignored:
             ignored = ChildIgnored(at=time.time(), path=child.path, incarnation=incarnation)
             self._supervisor.publish(ignored)
-            self._supervisor.tell(Ignored(id_, incarnation))
+            self._supervisor.handle_event(Ignored(id_, incarnation))
         else:
             self._start_failed(id_, incarnation, reason)

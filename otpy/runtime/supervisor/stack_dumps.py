@@ -37,7 +37,7 @@ _CALM_LOOKS: Final = 2
 _MAX_WAITING: Final = 64
 _MAX_BYTES: Final = 1 << 20
 
-Tell = Callable[[RawReply | OtpyError], None]
+Reply = Callable[[RawReply | OtpyError], None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,7 +45,7 @@ class _Wanted:
     """A request for the stacks of a worker."""
 
     child: Child
-    tell: Tell
+    reply: Reply
 
 
 def _masks(child: Child) -> list[SignalMasks]:
@@ -93,12 +93,12 @@ class StackDumps:
             self._fd = fd
         return self._fd
 
-    def dump(self, child: Child, tell: Tell) -> None:
-        """Call `tell` with the stacks of a worker, or with why there are none."""
+    def dump(self, child: Child, reply: Reply) -> None:
+        """Call `reply` with the stacks of a worker, or with why there are none."""
         if len(self._waiting) >= _MAX_WAITING:
-            tell(NoProcess("too many stacks are asked for at once"))
+            reply(NoProcess("too many stacks are asked for at once"))
             return
-        self._waiting.append(_Wanted(child, tell))
+        self._waiting.append(_Wanted(child, reply))
         self._begin_next()
 
     def forget(self, child: Child, reason: str) -> None:
@@ -106,7 +106,7 @@ class StackDumps:
         for wanted in tuple(self._waiting):
             if wanted.child is child:
                 self._waiting.remove(wanted)
-                wanted.tell(ProcessDown(reason))
+                wanted.reply(ProcessDown(reason))
         if self._current is not None and self._current.child is child:
             self._finish(self._current, ProcessDown(reason))
 
@@ -160,5 +160,5 @@ class StackDumps:
 
     def _finish(self, wanted: _Wanted, answer: RawReply | OtpyError) -> None:
         self._current = None
-        wanted.tell(answer)
+        wanted.reply(answer)
         self._loop.call_soon(self._begin_next)

@@ -99,9 +99,9 @@ class Supervisor(abc.ABC):
     def boot(self) -> None:
         """Begin."""
         self.publish(declared(self.path, self.spec))
-        self.tell(BootAsked())
+        self.handle_event(BootAsked())
 
-    def tell(self, event: CoreEvent) -> None:
+    def handle_event(self, event: CoreEvent) -> None:
         """Pass an event to the core, and carry out what it decides."""
         self._events.append(event)
         if len(self._events) > 1:
@@ -147,7 +147,7 @@ class Supervisor(abc.ABC):
 
     def ask(self, token: int, request: Request) -> None:
         """Pass a request to the core, which answers it."""
-        self.tell(Requested(token, request))
+        self.handle_event(Requested(token, request))
 
     # ---- what children say -------------------------------------------------------------------
 

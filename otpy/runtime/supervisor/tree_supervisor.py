@@ -116,9 +116,9 @@ class TreeSupervisor(Supervisor):
     def _on_parent_message(self, message: object, fds: tuple[Descriptor, ...]) -> None:
         match message:
             case ShutDown(for_good=for_good):
-                self.tell(StopAsked(for_good))
+                self.handle_event(StopAsked(for_good))
             case HaltNow():
-                self.tell(HaltAsked())
+                self.handle_event(HaltAsked())
             case OpenLink() | Ask():
                 self.router.route(self._parent, message, fds)
             case Forget(token=token):
@@ -134,7 +134,7 @@ class TreeSupervisor(Supervisor):
         """Kill everything below: no process may outlive its supervisor."""
         self._parent.close()
         self.router.parent_ended()
-        self.tell(StopAsked())
+        self.handle_event(StopAsked())
 
 
 def run_supervisor(spec: SupervisorSpec, bootstrap: Bootstrap) -> int:

@@ -245,10 +245,10 @@ class WorkerMailbox:
         for link in tuple(self._links.values()):
             link.send(self._down)
 
-    def tell_supervisor(self, message: object) -> None:
+    def send_to_supervisor(self, message: object) -> None:
         """Send the supervisor something that it waits for, if it is still there."""
         try:  # noqa: SIM105  # `suppress` is on pages that every worker would write to
-            self.control.tell(message)
+            self.control.send(message)
         except NoProcess:
             pass
 

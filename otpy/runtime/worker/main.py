@@ -132,25 +132,25 @@ def run_worker(child: Assignment, mailbox: WorkerMailbox) -> int:
         else:
             reason, in_hand = _call(target, child, own, mailbox, loops), ""
     except NotNeeded:
-        mailbox.tell_supervisor(IgnoreStart())
+        mailbox.send_to_supervisor(IgnoreStart())
         status = 0
     except BaseException as error:  # noqa: BLE001  # whatever it was, the supervisor is told
-        status = _tell_end(mailbox, raised(error), "")
+        status = _send_end(mailbox, raised(error), "")
     else:
-        status = _tell_end(mailbox, reason, in_hand)
+        status = _send_end(mailbox, reason, in_hand)
     for loop in loops:
         loop.watch(mailbox.control.fileno(), mailbox.control.read)
         loop.close(_seconds_left(child, mailbox, crashed=bool(status)), status)
     return status
 
 
-def _tell_end(mailbox: WorkerMailbox, reason: ExitReason, in_hand: str) -> int:
+def _send_end(mailbox: WorkerMailbox, reason: ExitReason, in_hand: str) -> int:
     """Send every caller the reason of the end, before any wait; return the exit status."""
     trace = reason.traceback if isinstance(reason, Raised) else ""
     said = f"{reason.detail}\n" if isinstance(reason, ExitStatus) and reason.detail else trace
     for step in (
         partial(mailbox.notify_exit, str(reason), trace),
-        partial(mailbox.tell_supervisor, Exiting(reason, in_hand)),
+        partial(mailbox.send_to_supervisor, Exiting(reason, in_hand)),
         partial(complain, said),
         partial(mailbox.flush, _LAST_ANSWERS_S),
     ):
@@ -199,7 +199,7 @@ def _serve(
         if not server.trap_exit:
             mailbox.stop_signals.in_place = partial(_end_at_once, child, mailbox.stop_signals)
         mailbox.stop_signals.handle((_TERMINATE, child.stop_signal))
-    mailbox.tell_supervisor(_READY[bool(server.trap_exit)])
+    mailbox.send_to_supervisor(_READY[bool(server.trap_exit)])
     try:
         reason = serving.serve()
     except NeedsLoop as found:
@@ -256,7 +256,7 @@ def _call(
     signals.raise_in_place()
     try:
         signals.handle((_TERMINATE, child.stop_signal))
-        mailbox.tell_supervisor(Ready(trap_exit=False, answers_sys=False))
+        mailbox.send_to_supervisor(Ready(trap_exit=False, answers_sys=False))
         result = target(*child.args, **child.kwargs)
         if iscoroutine(result):
             from otpy.runtime.worker.event_loop import EventLoop  # noqa: PLC0415  # as above

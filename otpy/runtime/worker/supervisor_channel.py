@@ -92,7 +92,7 @@ class Control:
             # `terminate` that is cut short wherever it may be just then.
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def tell(self, message: object, fds: Sequence[Descriptor] = ()) -> None:
+    def send(self, message: object, fds: Sequence[Descriptor] = ()) -> None:
         """Send a message that the supervisor waits for.
 
         Raises:
@@ -138,7 +138,7 @@ class Control:
         awaited = Awaited(next(_tokens), wake, bool(fds))
         _awaited[awaited.token] = awaited
         try:
-            self.tell(NodeRequest(awaited.token, sender, operation), fds)
+            self.send(NodeRequest(awaited.token, sender, operation), fds)
         except BaseException:
             self.end(awaited)
             raise

@@ -103,7 +103,7 @@ class SysMessages:
             answer = Answered(message.token, self._answer(message, fds), {})
             self._counters[SUSPENDED] = self.suspended
             with contextlib.suppress(NoProcess):
-                self._control.tell(answer)
+                self._control.send(answer)
 
     def wait_while_suspended(self, signals: StopSignals) -> None:
         """Wait for a message of the supervisor or a stop signal, and for nothing else."""
