@@ -69,7 +69,12 @@ def child_to_data(spec: ChildSpec) -> dict[str, object]:
     if isinstance(spec.start, SupervisorSpec) and spec.start.instances:
         return _instances_to_data(spec, spec.start)
     own = _same_to_data(spec, of_worker=not spec.is_supervisor)
-    return {"id": own.pop("id"), **_start_to_data(spec.start), **own}
+    return {
+        "id": own.pop("id"),
+        **_start_to_data(spec.start),
+        **own,
+        **_same_to_data(spec.surroundings),
+    }
 
 
 def _instances_to_data(spec: ChildSpec, pool: SupervisorSpec) -> dict[str, object]:
@@ -96,7 +101,11 @@ def _start_to_data(start: Start) -> dict[str, object]:
 
 
 def _supervisor_to_data(spec: SupervisorSpec) -> dict[str, object]:
-    data = {**_same_to_data(spec), **_same_to_data(spec.intensity)}
+    data = {
+        **_same_to_data(spec),
+        **_same_to_data(spec.intensity),
+        **_same_to_data(spec.surroundings),
+    }
     if spec.is_dynamic:
         limit = spec.max_children
         data["max_children"] = str(INFINITY) if limit is None else limit
@@ -135,5 +144,6 @@ def _plain(value: object) -> object:
     if isinstance(value, tuple | list):
         return [_plain(each) for each in value]
     if is_dataclass(value):
-        return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
+        plain = {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
+        return {name: each for name, each in plain.items() if each is not None}
     return value

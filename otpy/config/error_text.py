@@ -46,8 +46,17 @@ def mistakes_of(error: ValidationError, written: ScalarTexts, kind: str | None) 
     return [
         mistake
         for detail in error.errors(include_url=False)
-        if (mistake := _mistake(detail, written, kind))
+        for mistake in _mistakes(detail, written, kind)
     ]
+
+
+def _mistakes(detail: ErrorDetails, written: ScalarTexts, kind: str | None) -> list[Mistake]:
+    if detail["type"] == "within":
+        at, _ = _without_kinds(detail["loc"], kind)
+        problems = detail["ctx"]["problems"]
+        return [Mistake((*at, *steps), text, on_key) for steps, text, on_key in problems]
+    mistake = _mistake(detail, written, kind)
+    return [] if mistake is None else [mistake]
 
 
 def _mistake(detail: ErrorDetails, written: ScalarTexts, kind: str | None) -> Mistake | None:

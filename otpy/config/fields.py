@@ -13,7 +13,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from otpy.config import parsers
+from otpy.config import parsers, surrounding_parsers
 from otpy.core.spec import (
     DEFAULT_SHUTDOWN_S,
     DEFAULT_STOP_SIGNAL,
@@ -25,6 +25,7 @@ from otpy.core.spec import (
     ShutdownBudget,
     Strategy,
 )
+from otpy.core.surroundings import Limit
 
 _DURATION_SCHEMA: Final = [
     {"type": "number", "minimum": 0, "maximum": parsers.MAX_NUMBER},
@@ -107,6 +108,94 @@ MaxSeconds = Annotated[
     Period, Field(description="The period of max_restarts: seconds, or 250ms, 5s, 2m, 1h.")
 ]
 
+Environment = Annotated[
+    dict[str, str | None] | None,
+    PlainValidator(surrounding_parsers.environment),
+    WithJsonSchema({"type": "object", "additionalProperties": {"type": ["string", "null"]}}),
+]
+_PATH_SCHEMA: Final = {"type": "string", "minLength": 1}
+EnvFiles = Annotated[
+    tuple[str, ...] | None,
+    PlainValidator(surrounding_parsers.paths),
+    WithJsonSchema({"anyOf": [_PATH_SCHEMA, {"type": "array", "items": _PATH_SCHEMA}]}),
+]
+InheritEnv = Annotated[
+    bool | tuple[str, ...] | None,
+    PlainValidator(surrounding_parsers.inherited),
+    WithJsonSchema({"anyOf": [{"type": "boolean"}, {"type": "array", "items": _PATH_SCHEMA}]}),
+]
+ThePath = Annotated[
+    str | None, PlainValidator(surrounding_parsers.path), WithJsonSchema(_PATH_SCHEMA)
+]
+Stdin = Annotated[
+    str | None,
+    PlainValidator(surrounding_parsers.optional_path),
+    WithJsonSchema({"anyOf": [_PATH_SCHEMA, {"type": "null"}]}),
+]
+Account = Annotated[
+    int | str | None,
+    PlainValidator(surrounding_parsers.account),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                _PATH_SCHEMA,
+                {"type": "integer", "minimum": 0, "maximum": surrounding_parsers.MAX_ID},
+            ]
+        }
+    ),
+]
+Umask = Annotated[
+    str | None,
+    PlainValidator(surrounding_parsers.umask),
+    WithJsonSchema({"type": "string", "pattern": surrounding_parsers.UMASK_PATTERN}),
+]
+Nice = Annotated[
+    int | None,
+    PlainValidator(surrounding_parsers.nice),
+    WithJsonSchema({"type": "integer", "minimum": -20, "maximum": 19}),
+]
+_CPU_SCHEMA: Final = {"type": "integer", "minimum": 0, "maximum": surrounding_parsers.MAX_CPU}
+Cpus = Annotated[
+    tuple[int, ...] | None,
+    PlainValidator(surrounding_parsers.cpus),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                _CPU_SCHEMA,
+                {"type": "array", "items": _CPU_SCHEMA, "minItems": 1},
+                {"type": "string", "pattern": surrounding_parsers.CPUS_PATTERN},
+            ]
+        }
+    ),
+]
+_AMOUNT_SCHEMA: Final[list[dict[str, Any]]] = [
+    {"type": "integer", "minimum": 0, "maximum": surrounding_parsers.MAX_LIMIT},
+    {
+        "type": "string",
+        "pattern": (rf"{surrounding_parsers.SIZE_PATTERN}|{parsers.DURATION_PATTERN}|^{INFINITY}$"),
+    },
+]
+_BOTH_SCHEMA: Final = {
+    "type": "object",
+    "properties": {key: {"anyOf": _AMOUNT_SCHEMA} for key in ("soft", "hard")},
+    "additionalProperties": False,
+    "minProperties": 1,
+}
+Limits = Annotated[
+    dict[str, Limit] | None,
+    PlainValidator(surrounding_parsers.limits),
+    WithJsonSchema(
+        {
+            "type": "object",
+            "properties": {
+                name: {"anyOf": [*_AMOUNT_SCHEMA, _BOTH_SCHEMA]}
+                for name in surrounding_parsers.RESOURCES
+            },
+            "additionalProperties": False,
+        }
+    ),
+]
+
 _INTENSITY: Final = RestartIntensity()
 
 # Only a dynamic supervisor can do without children in the file.
@@ -124,7 +213,26 @@ class Fields(BaseModel):
     model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)
 
 
-class SupervisorFields(Fields):
+class SurroundingsFields(Fields):
+    """What a process starts in; on a supervisor it holds for all children below."""
+
+    env: Environment = Field(None, description="Variables of its environment.")
+    env_file: EnvFiles = Field(
+        None, description="Files of variables in dotenv syntax; with ? at the end, if there."
+    )
+    inherit_env: InheritEnv = Field(
+        None, description="Whether it gets the node's environment, or which names of it."
+    )
+    cwd: Folder = Field(None, description="Its working directory; relative to the tree's file.")
+    user: Account = Field(None, description="The user that it runs as.")
+    group: Account = Field(None, description="The group that it runs as; the user's if left out.")
+    umask: Umask = Field(None, description='Its umask in octal, such as "022".')
+    nice: Nice = Field(None, description="Its nice value, from -20 to 19.")
+    cpu_affinity: Cpus = Field(None, description="The CPUs that it runs on, such as 0-3,8.")
+    limits: Limits = Field(None, description="Its resource limits, such as {nofile: 4096}.")
+
+
+class SupervisorFields(SurroundingsFields):
     """The keys of every supervisor, the one at the top included."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(json_schema_extra=_CHILDREN_OR_DYNAMIC)
@@ -162,7 +270,7 @@ class ChildFields(Fields):
     )
 
 
-class WorkerFields(ChildFields):
+class WorkerFields(SurroundingsFields, ChildFields):
     """The keys of a child without children."""
 
     shutdown: Budget = Field(
@@ -175,6 +283,7 @@ class WorkerFields(ChildFields):
     stop_group: Flag = Field(
         False, description="Whether every process of its group gets that signal at once."
     )
+    stdin: Stdin = Field(None, description="The path of what it reads; null for /dev/null.")
 
 
 class ServerFields(WorkerFields):

@@ -7,14 +7,17 @@ from pathlib import Path
 
 from pydantic_core import PydanticCustomError
 
-from otpy.config import imports, parsers, rules
+from otpy.config import imports, parsers, permitted, rules
 from otpy.config.mistakes import Loc, Located, Mistake, dotted, field_of, show
+from otpy.config.fields import Tree
 from otpy.config.nodes import Loader, compose, located
 from otpy.config.reading import read_tree
 from otpy.config.source import BadText, read_text
 from otpy.config.specs import supervisor_spec
 from otpy.config.values import Document
+from otpy.core.placement import passed_down
 from otpy.core.spec import SupervisorSpec
+from otpy.core.surroundings import NODES
 from otpy.errors import SpecError
 from otpy.system.nodedir import is_too_long, socket_path_problem
 
@@ -54,12 +57,12 @@ def _read(path: str, check_imports: bool) -> tuple[str, SupervisorSpec]:
         raise _spec_error(path, [*document.mistakes, located(document.node(()), text)])
     tree, mistakes = read_tree(data, document.written)
     mistakes += _name_mistakes(data, path)
+    folder = str(Path(path).absolute().parent)
     if check_imports and not rules.too_deep(data):
-        mistakes += imports.check(data)
-        mistakes += _missing_programs(data)
+        mistakes += _system_mistakes(data, tree, folder)
     if tree is None or mistakes or document.mistakes:
         raise _spec_error(path, _located(document, mistakes))
-    return tree.name, supervisor_spec(tree)
+    return tree.name, passed_down(supervisor_spec(tree), NODES, folder)
 
 
 def _document(text: str) -> Document:
@@ -100,10 +103,20 @@ def _too_long(at: Loc, name: str) -> Iterator[Mistake]:
         yield Mistake(at, text)
 
 
+def _system_mistakes(data: rules.Mapping, tree: Tree | None, folder: str) -> Iterator[Mistake]:
+    """Find what the system refuses; where a tree has mistakes, its surroundings are not known."""
+    placed = [] if tree is None else list(permitted.placed_fields(tree, folder))
+    yield from imports.check(data, {each.at: permitted.search_folders(each) for each in placed})
+    for each in placed:
+        yield from permitted.mistakes(each)
+    if tree is None:
+        yield from _missing_programs(data)
+
+
 def _missing_programs(data: rules.Mapping) -> Iterator[Mistake]:
     for at, child in (*rules.descendants(data), *rules.templates(data)):
         match child.get("command"):
-            case [str(program), *_] if program and "\0" not in program:
+            case [str(program), *_] if program and "\0" not in program and "cwd" not in child:
                 if shutil.which(program) is None:
                     text = f"got {show(program)}, expected a program in PATH"
                     yield Mistake((*at, "command", 0), text)

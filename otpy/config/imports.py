@@ -7,7 +7,7 @@ import functools
 import importlib
 import pkgutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import ModuleType
 from typing import TypeAlias
@@ -36,12 +36,24 @@ class _Use:
     missing: bool = False
 
 
-def check(tree: rules.Mapping) -> Iterator[Mistake]:
-    """Import each module that `tree` names once, in its order, and return what is wrong."""
-    modules: dict[str, list[_Use]] = {}
+def check(tree: rules.Mapping, folders: Mapping[Loc, list[str]]) -> Iterator[Mistake]:
+    """Import each module that `tree` names once, in its order, and return what is wrong.
+
+    Args:
+        tree: What a tree's file holds.
+        folders: Where the modules of the children at these places are looked for first. Those that
+            differ in that are imported in a process of their own: modules may be named alike.
+    """
+    groups: dict[tuple[str, ...], dict[str, list[_Use]]] = {}
     for use in _uses(tree):
+        modules = groups.setdefault(tuple(folders.get(use.at, ())), {})
         modules.setdefault(use.module, []).append(use)
-    tasks = [functools.partial(_inspect, *item) for item in modules.items()]
+    for searched, modules in groups.items():
+        yield from _check(modules, searched)
+
+
+def _check(modules: dict[str, list[_Use]], searched: tuple[str, ...]) -> Iterator[Mistake]:
+    tasks = [functools.partial(_inspect, *item, searched) for item in modules.items()]
     for uses, outcome in zip(modules.values(), isolated.run(tasks), strict=True):
         if isinstance(outcome, isolated.Died):
             text = f"importing {uses[0].module!r} ended the process: {outcome.reason}"
@@ -77,7 +89,8 @@ def _arguments(child: rules.Mapping) -> list[object] | dict[str, object] | None:
 # All that follows runs in that process.
 
 
-def _inspect(name: str, uses: list[_Use]) -> list[Finding | None]:
+def _inspect(name: str, uses: list[_Use], searched: tuple[str, ...]) -> list[Finding | None]:
+    sys.path[:0] = [folder for folder in searched if folder not in sys.path]
     try:
         module = importlib.import_module(name)
     except ModuleNotFoundError as error:

@@ -16,13 +16,21 @@ from otpy.core.spec import (
     ServerStart,
     SupervisorSpec,
 )
+from otpy.core.surroundings import Surroundings
 
 SPELLED_OUT: Final[Mapping[type, frozenset[str]]] = {
-    ChildSpec: frozenset({"start", "retries"}),  # `retries` are for otpy's own children
+    # `retries` are for otpy's own children
+    ChildSpec: frozenset({"start", "retries", "surroundings"}),
     ServerStart: frozenset({"target", "args", "kwargs", "instance"}),
     CommandStart: frozenset({"argv"}),
-    SupervisorSpec: frozenset({"intensity", "max_children", "template", "children", "instances"}),
+    SupervisorSpec: frozenset(
+        {
+            *("intensity", "max_children", "template", "children", "instances"),
+            *("surroundings", "folder"),
+        }
+    ),
     RestartIntensity: frozenset(),
+    Surroundings: frozenset(),
 }
 
 

@@ -16,6 +16,8 @@ def json_schema() -> dict[str, object]:
         _unite_with_nothing(fields["properties"]["template"])
     for fields in (schema, *schema["$defs"].values()):
         for key, field in fields.get("properties", {}).items():
+            if field.get("default", 0) is None:
+                del field["default"]  # it stands for: not given
             fields["properties"][key] = _or_variable(field)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 

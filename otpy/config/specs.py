@@ -23,6 +23,7 @@ from otpy.core.spec import (
     SupervisorSpec,
     supervisor_of_instances,
 )
+from otpy.core.surroundings import NODES, Surroundings
 
 
 def supervisor_spec(fields: SupervisorFields) -> SupervisorSpec:
@@ -33,17 +34,26 @@ def supervisor_spec(fields: SupervisorFields) -> SupervisorSpec:
         children=tuple(child_spec(child) for child in fields.children),
         max_children=fields.max_children,
         template=child_spec(fields.template) if fields.template is not None else None,
+        surroundings=surroundings_of(fields),
     )
 
 
 def child_spec(fields: Child | Template) -> ChildSpec:
     """Return the spec of a child and of all below it."""
-    spec = ChildSpec(start=_start(fields), **_same(ChildSpec, fields))
+    start = _start(fields)
+    own = NODES if isinstance(start, SupervisorSpec) else surroundings_of(fields)
+    spec = ChildSpec(start=start, surroundings=own, **_same(ChildSpec, fields))
     if not isinstance(fields, InstancesChild):
         return spec
     # The keys about restart and stopping apply to each instance.
     pool = supervisor_of_instances(spec, fields.instances, _intensity(fields))
     return ChildSpec(fields.id, pool, shutdown=INFINITY, significant=fields.significant)
+
+
+def surroundings_of(fields: Fields) -> Surroundings:
+    """Return what is said of surroundings in these fields themselves."""
+    given = Surroundings(**_same(Surroundings, fields))
+    return NODES if given == NODES else given
 
 
 def _start(fields: Child | Template) -> Start:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, TypeAlias
 
+from otpy.core.surroundings import NODES, Surroundings
+
 
 class Strategy(StrEnum):
     """Which siblings restart with a child.
@@ -109,6 +111,8 @@ class SupervisorSpec:
             theirs begin with.
         instances: How many children are instances of one spec that share its messages, as
             Elixir's PartitionSupervisor has them; 0 for none.
+        surroundings: What its children inherit.
+        folder: What relative paths of its children start from; the folder of the tree's file.
     """
 
     strategy: Strategy = Strategy.ONE_FOR_ONE
@@ -118,6 +122,8 @@ class SupervisorSpec:
     max_children: int | None = None
     template: "ChildSpec | None" = None
     instances: int = 0
+    surroundings: Surroundings = NODES
+    folder: str = field(default="", compare=False)
 
     @property
     def is_dynamic(self) -> bool:
@@ -141,6 +147,7 @@ class ChildSpec:
             its supervisor's limit.
         stop_signal: Name of the signal that an orderly stop sends, without SIG.
         stop_group: Whether every process of the child's group gets it at once.
+        surroundings: What it starts in; a supervisor has those of its `start`.
     """
 
     id: str
@@ -151,6 +158,7 @@ class ChildSpec:
     retries: Retries | None = None
     stop_signal: str = field(default=DEFAULT_STOP_SIGNAL, metadata=WORKERS_ONLY)
     stop_group: bool = field(default=False, metadata=WORKERS_ONLY)
+    surroundings: Surroundings = NODES
 
     @property
     def is_supervisor(self) -> bool:

@@ -36,6 +36,8 @@ def raised(error: BaseException) -> ExitReason:
 def _reason(error: BaseException) -> ExitReason:
     if issubclass(type(error), SystemExit):
         return _exited(error)
+    if type(error).__name__ == "CannotEnter":  # not by its class, which few workers import
+        return Raised(printable(error, REASON_CHARS))
     if isinstance(error, CannotExecute):  # a file of the user's is at fault, no code
         return Raised(f"{error.kind}: {printable(error, REASON_CHARS)}")
     name, text = type(error).__name__, printable(error, REASON_CHARS)

@@ -7,6 +7,7 @@ import signal
 from typing import Final
 
 _PR_SET_PDEATHSIG: Final = 1
+_PR_SET_DUMPABLE: Final = 4
 _PR_SET_NAME: Final = 15
 _PR_SET_CHILD_SUBREAPER: Final = 36
 
@@ -42,3 +43,9 @@ def become_subreaper() -> None:
 def name_command(name: str) -> None:
     """Set the name of this process in /proc/PID/stat, of which the kernel keeps 15 bytes."""
     _libc.prctl(_PR_SET_NAME, name.encode(errors="replace"), 0, 0, 0)
+
+
+def become_dumpable() -> None:
+    """Give /proc/self to the user that this process now has; changing the user gives it to root."""
+    if _libc.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0) != 0:
+        raise _unknown(_PR_SET_DUMPABLE)

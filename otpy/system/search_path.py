@@ -27,3 +27,17 @@ def search_start_directory() -> None:
         remember_start_directory()
     if searches_start_directory():
         sys.path[:0] = _start_directory
+
+
+def folders_of_child(cwd: str | None, pythonpath: str | None) -> list[str]:
+    """Return where a child's modules are looked for before anywhere else, in order.
+
+    As ``python -m`` started in its directory and with its PYTHONPATH would.
+
+    Args:
+        cwd: Its working directory, if that is not the one that otpy was started in.
+        pythonpath: Its PYTHONPATH, if that is not the node's.
+    """
+    found = [cwd] if cwd is not None and searches_start_directory() else []
+    parts = pythonpath.split(os.pathsep) if pythonpath else []
+    return found + [os.path.join(cwd or os.curdir, part) for part in parts]  # noqa: PTH118

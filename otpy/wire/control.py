@@ -8,6 +8,7 @@ import msgspec
 from otpy.core.exits import ExitReason
 from otpy.core.messages import Answer, Request, StartMany
 from otpy.core.spec import DEFAULT_SHUTDOWN_S, ChildSpec
+from otpy.core.surroundings import Surroundings
 from otpy.errors import OtpyError
 from otpy.events import Event
 from otpy.wire.gateway import TreeRow
@@ -23,7 +24,7 @@ class Assignment(NamedTuple):
     """Assigns a child to a spare process, which becomes its worker.
 
     Flat, since each of a thousand workers reads one: `target` with its arguments, or `argv`.
-    `shutdown` is its budget in seconds, None for infinity.
+    `shutdown` is its budget in seconds, None for infinity. `surroundings` is None for the node's.
     """
 
     path: str
@@ -36,6 +37,7 @@ class Assignment(NamedTuple):
     name: str = ""
     shutdown: float | None = DEFAULT_SHUTDOWN_S
     stop_signal: int = 15
+    surroundings: Surroundings | None = None
 
 
 @dataclass(frozen=True, slots=True)

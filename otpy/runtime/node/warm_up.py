@@ -50,7 +50,7 @@ def warm_up() -> None:
         supervisor.send(assignment)
         child = mailbox.assigned()
         clients = _open_link(supervisor)
-        status = run_worker(child, mailbox)
+        status = run_worker(child, mailbox, os.getppid())
         assert status == 0
         context.leave()
         supervisor.close()

@@ -7,6 +7,7 @@ from functools import partial
 
 from otpy.core.numbers import Numbers
 from otpy.core.spec import ChildSpec, SupervisorSpec, seconds_of
+from otpy.core.surroundings import NODES
 from otpy.runtime.bootstrap import Bootstrap
 from otpy.runtime.child_pipes import Pipes, open_pipes
 from otpy.runtime.control_channel import GATEWAY, SUPERVISOR, WORKER, end_of_supervisor
@@ -184,4 +185,5 @@ def _assignment(spec: ChildSpec, path: str, incarnation: int) -> Assignment:
         **as_dict(spec.start),
         shutdown=seconds_of(spec.shutdown),
         stop_signal=int(stop_signal_of(spec)),  # the enum is on pages of its own
+        surroundings=None if spec.surroundings == NODES else spec.surroundings,
     )

@@ -88,7 +88,7 @@ def run_spare(
     become_worker(supervisor)
     mark_process(os.getpid(), child.incarnation)
     name_process(f"otpy: {child.path}")
-    status = run_worker(child, mailbox)
+    status = run_worker(child, mailbox, supervisor)
     _finish(child, mailbox, crashed=bool(status))
     return status
 
@@ -116,11 +116,16 @@ def _enter(child: Assignment, mailbox: WorkerMailbox) -> context.Context:
     return own
 
 
-def run_worker(child: Assignment, mailbox: WorkerMailbox) -> int:
+def run_worker(child: Assignment, mailbox: WorkerMailbox, supervisor: int) -> int:
     """Run `child` from its start to its end; return the exit status."""
     own = _enter(child, mailbox)
     loops: list[EventLoop] = []
     try:
+        if child.surroundings is not None:
+            # Not above: it is on pages that workers without such keys do without.
+            from otpy.runtime.worker.surroundings import enter_surroundings  # noqa: PLC0415
+
+            enter_surroundings(child.surroundings, supervisor)
         if child.argv:
             exec_command(child.argv)
         sys.argv = [child.path]

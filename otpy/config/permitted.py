@@ -1,0 +1,122 @@
+"""Whether this node may start children as the tree says: users, limits, directories, programs.
+
+Only what the system knows now is checked; what changes until a child starts fails that start.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from otpy.config.mistakes import Loc, Mistake, show
+from otpy.config.fields import CommandChild, ServerFields, SupervisorFields, SurroundingsFields, Tree
+from otpy.config.specs import surroundings_of
+from otpy.core.surroundings import NODES, Surroundings
+from otpy.system import permissions
+from otpy.system.accounts import NoAccount, account_of, gid_of
+from otpy.system.environment import BadFile, environment
+from otpy.system.search_path import folders_of_child
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A supervisor, a child or a template at its place in the file.
+
+    Attributes:
+        own: What is said of its surroundings where it stands.
+        surroundings: That, with what it inherits.
+    """
+
+    at: Loc
+    fields: SurroundingsFields
+    own: Surroundings
+    surroundings: Surroundings
+
+
+def placed_fields(tree: Tree, folder: str) -> Iterator[Placed]:
+    """Yield everything in a tree, with its surroundings; relative paths start from `folder`."""
+    waiting: list[tuple[Loc, SurroundingsFields, Surroundings]] = [((), tree, NODES)]
+    while waiting:
+        at, fields, above = waiting.pop()
+        own = surroundings_of(fields).in_folder(folder)
+        surroundings = own.inherit(above)
+        yield Placed(at, fields, own, surroundings)
+        if isinstance(fields, SupervisorFields):
+            for i, child in enumerate(fields.children):
+                waiting.append(((*at, "children", i), child, surroundings))
+            if fields.template is not None:
+                waiting.append(((*at, "template"), fields.template, surroundings))
+
+
+def mistakes(each: Placed) -> Iterator[Mistake]:
+    """Find what this node may not give to a child, and what it cannot find."""
+    for key, text in (*_of_account(each), *_of_process(each.own)):
+        yield Mistake((*each.at, *key), text)
+    if isinstance(each.fields, CommandChild):
+        yield from _missing_program(each, each.fields.command[0])
+
+
+def search_folders(each: Placed) -> list[str]:
+    """Return where the modules of a server are looked for first."""
+    if not isinstance(each.fields, ServerFields) or each.surroundings == NODES:
+        return []
+    own = _environment(each.surroundings).get("PYTHONPATH")
+    same = own == os.environ.get("PYTHONPATH")
+    return folders_of_child(each.surroundings.cwd, None if same else own)
+
+
+def _of_account(each: Placed) -> Iterator[tuple[Loc, str]]:
+    own, all_ = each.own, each.surroundings
+    if own.group is not None:
+        try:
+            gid_of(own.group)
+        except NoAccount as error:
+            yield ("group",), f"got {show(own.group)}, but {error}"
+            return
+    if own.user is None and own.group is None:
+        return
+    key = "group" if own.user is None else "user"
+    given = own.group if own.user is None else own.user
+    try:
+        account = account_of(all_.user, all_.group)
+    except NoAccount as error:
+        yield (key,), f"got {show(given)}, but {error}"
+        return
+    assert account is not None
+    if why := permissions.why_not_account(account, says_group=all_.group is not None):
+        yield (key,), f"got {show(given)}, but {why}"
+
+
+def _of_process(own: Surroundings) -> Iterator[tuple[Loc, str]]:
+    if own.nice is not None and (why := permissions.why_not_nice(own.nice)):
+        yield ("nice",), f"got {own.nice}, expected {why}"
+    if own.cpu_affinity is not None and (why := permissions.why_not_cpus(own.cpu_affinity)):
+        yield ("cpu_affinity",), f"got {', '.join(map(str, own.cpu_affinity))}, expected {why}"
+    for name, limit in (own.limits or {}).items():
+        if why := permissions.why_not_limit(name, limit.soft, limit.hard):
+            got = limit.hard if limit.soft is None else limit.soft
+            yield ("limits", name), f"got {got}, expected {why}"
+    if own.cwd is not None and (why := permissions.why_not_folder(own.cwd)):
+        yield ("cwd",), f"got {show(own.cwd)}, expected {why}"
+
+
+def _environment(given: Surroundings) -> dict[str, str]:
+    """Return the environment of a child, as far as it is known now."""
+    inherited = True if given.inherit_env is None else given.inherit_env
+    try:
+        return environment(os.environ, inherited, None, given.env_file or (), given.env or {})
+    except BadFile:
+        return environment(os.environ, inherited, None, (), given.env or {})
+
+
+def _missing_program(each: Placed, program: str) -> Iterator[Mistake]:
+    given = each.surroundings
+    path = None if given == NODES else _environment(given).get("PATH", os.defpath)
+    if given.cwd is not None and "/" in program:
+        sought = os.path.join(given.cwd, program)  # noqa: PTH118  # as execvp(3) does
+    else:
+        sought = program
+    if shutil.which(sought, path=path) is None:
+        where = "in PATH" if path == os.environ.get("PATH") or path is None else f"in PATH, {path}"
+        text = f"got {show(program)}, expected a program {where}"
+        yield Mistake((*each.at, "command", 0), text)

@@ -1,0 +1,82 @@
+"""What a process starts in: its environment, directory, user and limits; how children inherit it.
+
+A key that stands on a supervisor holds for every child below that does not say otherwise: see
+`otpy.core.placement`.
+"""
+
+import posixpath
+from dataclasses import dataclass, fields, replace
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A resource limit: a number, ``infinity``, or None to leave it as it is."""
+
+    soft: int | str | None = None
+    hard: int | str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a process starts in; None leaves it as the node has it.
+
+    Attributes:
+        env: Values by name; None removes the name.
+        env_file: Paths of files in dotenv syntax, read at every start; one that ends in ``?`` may
+            be missing.
+        inherit_env: Whether the node's environment is inherited, or which names of it.
+        cwd: The working directory.
+        user: Name or number of a user; with its supplementary groups.
+        group: Name or number of a group; the user's own unless given.
+        umask: In octal.
+        nice: From -20 to 19.
+        cpu_affinity: Numbers of the CPUs, in order.
+        limits: Resource limits by the names of setrlimit(2), in lower case, without RLIMIT.
+        stdin: The path of what it reads; /dev/null unless given. Not inherited from a supervisor.
+    """
+
+    env: dict[str, str | None] | None = None
+    env_file: tuple[str, ...] | None = None
+    inherit_env: bool | tuple[str, ...] | None = None
+    cwd: str | None = None
+    user: int | str | None = None
+    group: int | str | None = None
+    umask: str | None = None
+    nice: int | None = None
+    cpu_affinity: tuple[int, ...] | None = None
+    limits: dict[str, Limit] | None = None
+    stdin: str | None = None
+
+    def inherit(self, above: "Surroundings") -> "Surroundings":
+        """Return these with what `above`, the supervisor's, says and these do not.
+
+        `env` is merged name by name. Who says a user says its group, too.
+        """
+        if above == NODES:
+            return self
+        inherited = {
+            each.name: getattr(above, each.name)
+            for each in fields(Surroundings)
+            if getattr(self, each.name) is None and each.name != "stdin"
+        }
+        if self.user is not None:
+            inherited.pop("group", None)
+        if self.env is not None and above.env is not None:
+            inherited["env"] = {**above.env, **self.env}
+        return replace(self, **inherited)
+
+    def in_folder(self, folder: str) -> "Surroundings":
+        """Return these with relative paths made absolute, from `folder` on."""
+        if self == NODES or not folder:
+            return self
+        files = self.env_file and tuple([posixpath.join(folder, file) for file in self.env_file])
+        cwd, stdin = (
+            path and posixpath.normpath(posixpath.join(folder, path))
+            for path in (self.cwd, self.stdin)
+        )
+        return replace(self, env_file=files, cwd=cwd, stdin=stdin)
+
+
+NODES: Final = Surroundings()
+"""The node's own, as they are for a child of which nothing is said."""
