@@ -124,7 +124,7 @@ InheritEnv = Annotated[
     PlainValidator(surrounding_parsers.inherited),
     WithJsonSchema({"anyOf": [{"type": "boolean"}, {"type": "array", "items": _PATH_SCHEMA}]}),
 ]
-ThePath = Annotated[
+Folder = Annotated[
     str | None, PlainValidator(surrounding_parsers.path), WithJsonSchema(_PATH_SCHEMA)
 ]
 Stdin = Annotated[

@@ -50,7 +50,7 @@ def placed_fields(tree: Tree, folder: str) -> Iterator[Placed]:
 
 def mistakes(each: Placed) -> Iterator[Mistake]:
     """Find what this node may not give to a child, and what it cannot find."""
-    for key, text in (*_of_account(each), *_of_process(each.own)):
+    for key, text in (*_of_account(each), *_of_process(each.own, each.fields.cwd)):
         yield Mistake((*each.at, *key), text)
     if isinstance(each.fields, CommandChild):
         yield from _missing_program(each, each.fields.command[0])
@@ -87,7 +87,7 @@ def _of_account(each: Placed) -> Iterator[tuple[Loc, str]]:
         yield (key,), f"got {show(given)}, but {why}"
 
 
-def _of_process(own: Surroundings) -> Iterator[tuple[Loc, str]]:
+def _of_process(own: Surroundings, written: str | None) -> Iterator[tuple[Loc, str]]:
     if own.nice is not None and (why := permissions.why_not_nice(own.nice)):
         yield ("nice",), f"got {own.nice}, expected {why}"
     if own.cpu_affinity is not None and (why := permissions.why_not_cpus(own.cpu_affinity)):
@@ -97,7 +97,8 @@ def _of_process(own: Surroundings) -> Iterator[tuple[Loc, str]]:
             got = limit.hard if limit.soft is None else limit.soft
             yield ("limits", name), f"got {got}, expected {why}"
     if own.cwd is not None and (why := permissions.why_not_folder(own.cwd)):
-        yield ("cwd",), f"got {show(own.cwd)}, expected {why}"
+        where = "" if own.cwd == written else f" ({own.cwd})"
+        yield ("cwd",), f"got {show(written)}{where}, expected {why}"
 
 
 def _environment(given: Surroundings) -> dict[str, str]:
