@@ -4,7 +4,6 @@ A key that stands on a supervisor holds for every child below that does not say 
 `otpy.core.placement`.
 """
 
-import posixpath
 from dataclasses import dataclass, fields, replace
 from typing import Final
 
@@ -70,12 +69,14 @@ class Surroundings:
         """Return these with relative paths made absolute, from `folder` on."""
         if self == NODES or not folder:
             return self
-        files = self.env_file and tuple([posixpath.join(folder, file) for file in self.env_file])
-        cwd, stdin = (
-            path and posixpath.normpath(posixpath.join(folder, path))
-            for path in (self.cwd, self.stdin)
-        )
+        files = self.env_file and tuple([_from(folder, file) for file in self.env_file])
+        cwd, stdin = (path and _from(folder, path) for path in (self.cwd, self.stdin))
         return replace(self, env_file=files, cwd=cwd, stdin=stdin)
+
+
+def _from(folder: str, path: str) -> str:
+    # Not shortened: after a link, .. is another directory.
+    return path if path.startswith("/") else f"{folder.rstrip('/')}/{path}"
 
 
 NODES: Final = Surroundings()

@@ -308,10 +308,10 @@ children:
     assert folder.mistakes(text, check_imports=True) == [
         f"3:31: cwd: got 'nowhere' ({folder.path}/nowhere), expected a directory that exists",
         f"4:31: cwd: got 'file' ({folder.path}/file), expected a directory",
-        "5:30: user: got 'nobody-of-that-name', but there is no user 'nobody-of-that-name'",
-        "6:31: group: got 'nobody-of-that-name', but there is no group 'nobody-of-that-name'",
-        "7:30: user: got 4000000000, but user 4000000000 has no account, so a group is needed",
-        f"8:38: cpu_affinity: got 8191, expected some of those that this node may run on: {cpus}",
+        "5:32: user: got 'nobody-of-that-name', but there is no user 'nobody-of-that-name'",
+        "6:33: group: got 'nobody-of-that-name', but there is no group 'nobody-of-that-name'",
+        "7:32: user: got 4000000000, but user 4000000000 has no account, so a group is needed",
+        f"8:40: cpu_affinity: got 8191, expected some of those that this node may run on: {cpus}",
         "9:21: command[0]: got 'sh', expected a program in PATH, /nowhere",
     ]
 
