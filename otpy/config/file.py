@@ -8,8 +8,8 @@ from pathlib import Path
 from pydantic_core import PydanticCustomError
 
 from otpy.config import imports, parsers, permitted, rules
-from otpy.config.mistakes import Loc, Located, Mistake, dotted, field_of, show
 from otpy.config.fields import Tree
+from otpy.config.mistakes import Loc, Located, Mistake, dotted, field_of, show
 from otpy.config.nodes import Loader, compose, located
 from otpy.config.reading import read_tree
 from otpy.config.source import BadText, read_text

@@ -8,8 +8,14 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from otpy.config.fields import (
+    CommandChild,
+    ServerFields,
+    SupervisorFields,
+    SurroundingsFields,
+    Tree,
+)
 from otpy.config.mistakes import Loc, Mistake, show
-from otpy.config.fields import CommandChild, ServerFields, SupervisorFields, SurroundingsFields, Tree
 from otpy.config.specs import surroundings_of
 from otpy.core.surroundings import NODES, Surroundings
 from otpy.system import permissions
