@@ -2,8 +2,12 @@
 
 from bisect import bisect_left
 from dataclasses import dataclass
+from typing import Final
 
 from otpy.core.spec import RestartIntensity
+
+_MOST: Final = 1000
+"""So many restarts are counted where any number of them is allowed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +23,10 @@ class RestartLog:
         """
         # Halving, not counting through: a limit may allow thousands of restarts.
         oldest = bisect_left(self.times, True, key=lambda t: now - t <= limit.max_seconds)
+        if limit.max_restarts is None:
+            oldest = max(oldest, len(self.times) + 1 - _MOST)
         return RestartLog((*self.times[oldest:], now))
 
     def exceeds(self, limit: RestartIntensity) -> bool:
         """Return whether there were too many: `max_restarts` are allowed, one more is not."""
-        return len(self.times) > limit.max_restarts
+        return limit.max_restarts is not None and len(self.times) > limit.max_restarts

@@ -134,7 +134,10 @@ class NotStarted:
 
 @dataclass(frozen=True, slots=True)
 class ChildRow:
-    """One row of `WhichChildren`; `state` is ``running``, ``restarting`` or ``undefined``."""
+    """One row of `WhichChildren`.
+
+    `state` is ``running``, ``restarting``, ``backoff``, ``failed`` or ``undefined``.
+    """
 
     id: str
     state: str
@@ -315,6 +318,13 @@ class SetTimer:
 
 
 @dataclass(frozen=True, slots=True)
+class CancelTimer:
+    """Do not send the `TimedOut` that a child without a process waits for."""
+
+    child: str
+
+
+@dataclass(frozen=True, slots=True)
 class SendReply:
     """Answer the `Requested` with this token."""
 
@@ -345,7 +355,9 @@ class GiveUp:
     reason: ExitReason
 
 
-Action: TypeAlias = Start | Stop | Kill | Halt | SetTimer | SendReply | Emit | Up | GiveUp
+Action: TypeAlias = (
+    Start | Stop | Kill | Halt | SetTimer | CancelTimer | SendReply | Emit | Up | GiveUp
+)
 
 # ---- reports: decisions worth telling --------------------------------------------------------
 
@@ -354,13 +366,46 @@ Action: TypeAlias = Start | Stop | Kill | Halt | SetTimer | SendReply | Emit | U
 class Restarting:
     """`child` is started again after `reason`; `restarts` counts those inside the window.
 
-    `at_once` is the limit above which it is started after a pause, if it has one of its own.
+    `own_limit` is the one that it has of its own; with retries, it is started after a pause above.
     """
 
     child: str
     reason: ExitReason
     restarts: int
-    at_once: RestartIntensity | None = None
+    own_limit: RestartIntensity | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BackingOff:
+    """`child` will be started again in `seconds`; it failed with `reason`.
+
+    `restarts` and `own_limit` are as in `Restarting`. `waits_for` is the child whose failure it
+    was: itself, or one of its group.
+    """
+
+    child: str
+    reason: ExitReason
+    seconds: float
+    restarts: int
+    own_limit: RestartIntensity | None
+    waits_for: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """`child` ended once too often and stays down; its siblings go on."""
+
+    child: str
+    reason: ExitReason
+    restarts: int
+    own_limit: RestartIntensity
+
+
+@dataclass(frozen=True, slots=True)
+class StaysDown:
+    """`child`, which waited for its next start or had failed, was stopped on request."""
+
+    child: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,6 +415,7 @@ class TooManyRestarts:
     child: str
     reason: ExitReason
     restarts: int
+    own_limit: RestartIntensity | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -394,4 +440,13 @@ class Removed:
     once: bool = False
 
 
-Report: TypeAlias = Restarting | TooManyRestarts | AutoShutdownBegan | Added | Removed
+Report: TypeAlias = (
+    Restarting
+    | BackingOff
+    | Failed
+    | StaysDown
+    | TooManyRestarts
+    | AutoShutdownBegan
+    | Added
+    | Removed
+)

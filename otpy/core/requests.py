@@ -1,7 +1,9 @@
 """Serve start_child and the other requests of supervisors (supervisor.erl, ``handle_call``)."""
 
+from dataclasses import replace
 from typing import assert_never
 
+from otpy.core.intensity import RestartLog
 from otpy.core.messages import (
     Added,
     ChildCounts,
@@ -29,6 +31,8 @@ STATES = {
     Status.RUNNING: "running",
     Status.ENDED: "running",  # the supervisor has not come to its end yet
     Status.RESTARTING: "restarting",
+    Status.BACKOFF: "backoff",
+    Status.FAILED: "failed",
 }
 
 
@@ -109,13 +113,28 @@ def _about_child(
             transition.reply(token, child.spec)
         case TerminateChild(id=id_):
             transition.begin(StoppingOne(token, id_), stop=(id_,))
-        case _ if child.status in STATES:
+        case RestartChild() if child.status in (Status.BACKOFF, Status.FAILED):
+            _start_anew(transition, token, child)
+        case DeleteChild() if child.status is Status.BACKOFF:
+            transition.reply(token, Denied("restarting"))
+        case _ if child.status in STATES and child.status is not Status.FAILED:
             transition.reply(token, Denied(STATES[child.status]))
         case RestartChild(id=id_):
             transition.begin(StartingOne(token, id_, added=False), start=(id_,))
         case DeleteChild(id=id_):
             transition.remove(id_)
             transition.reply(token, Done(id_))
+
+
+def _start_anew(transition: Transition, token: int, child: Child) -> None:
+    """Start a child that has failed, or that waits with its group, as if it had never failed."""
+    id_ = child.spec.id
+    group = transition.waiting_for(child.waits_for) if child.waits_for else [child]
+    for each in group:
+        rested = transition.rested(each)
+        transition.put(replace(rested, status=Status.UNDEFINED, wait=None, restarts=RestartLog()))
+    purpose = StartingOne(token, id_, added=False, was=child.status)
+    transition.begin(purpose, start=tuple(each.spec.id for each in group))
 
 
 def _which_children(transition: Transition) -> Children:

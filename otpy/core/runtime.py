@@ -10,6 +10,7 @@ from otpy.core.exits import ExitReason
 from otpy.core.messages import (
     Action,
     Answer,
+    CancelTimer,
     Emit,
     GiveUp,
     Halt,
@@ -44,7 +45,13 @@ class Runtime(Protocol):
         """End a worker as `kill` does; send a supervisor `HaltAsked`."""
 
     def set_timer(self, child: str, incarnation: int, seconds: float) -> None:
-        """Answer with `TimedOut` after `seconds`, unless the child has ended before."""
+        """Answer with `TimedOut` after `seconds`, unless the child has ended before.
+
+        A child that has no process waits for it to be started again.
+        """
+
+    def cancel_timer(self, child: str) -> None:
+        """Do not answer with the `TimedOut` that a child without a process waits for."""
 
     def reply(self, token: int, answer: Answer) -> None:
         """Answer the `Requested` with this token."""
@@ -70,8 +77,8 @@ def perform(action: Action, runtime: Runtime) -> None:
             runtime.kill(child, incarnation)
         case Halt(child=child, incarnation=incarnation):
             runtime.halt(child, incarnation)
-        case SetTimer(child=child, incarnation=incarnation, seconds=seconds):
-            runtime.set_timer(child, incarnation, seconds)
+        case SetTimer() | CancelTimer():
+            _perform_with_timer(action, runtime)
         case SendReply(token=token, answer=answer):
             runtime.reply(token, answer)
         case Emit(report=report):
@@ -82,3 +89,11 @@ def perform(action: Action, runtime: Runtime) -> None:
             runtime.give_up(reason)
         case _:
             assert_never(action)
+
+
+def _perform_with_timer(action: SetTimer | CancelTimer, runtime: Runtime) -> None:
+    match action:
+        case SetTimer(child=child, incarnation=incarnation, seconds=seconds):
+            runtime.set_timer(child, incarnation, seconds)
+        case CancelTimer(child=child):
+            runtime.cancel_timer(child)

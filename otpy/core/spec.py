@@ -48,6 +48,13 @@ class NoBudget(StrEnum):
     INFINITY = "infinity"
 
 
+class OnGiveUp(StrEnum):
+    """What follows when a child with limits of its own has failed too often."""
+
+    ESCALATE = "escalate"
+    STAY_DOWN = "stay_down"
+
+
 BRUTAL_KILL: Final = NoBudget.BRUTAL_KILL
 INFINITY: Final = NoBudget.INFINITY
 
@@ -64,10 +71,46 @@ WORKERS_ONLY: Final[Mapping[str, object]] = {"workers_only": True}
 
 @dataclass(frozen=True, slots=True)
 class RestartIntensity:
-    """More than `max_restarts` restarts within `max_seconds` seconds are too many."""
+    """More than `max_restarts` restarts within `max_seconds` seconds are too many.
 
-    max_restarts: int = 3
+    With None as `max_restarts` no number of them is.
+    """
+
+    max_restarts: int | None = 3
     max_seconds: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """How long a child that failed waits for its next start: the first one is at once.
+
+    Attributes:
+        initial: Seconds before the second start.
+        factor: By which each later wait is longer.
+        max: The longest wait, in seconds.
+        jitter: The part of a wait by which it is shorter or longer, at random.
+        reset_after: Seconds that a child has to be up for the waits to begin anew.
+    """
+
+    initial: float = 0.1
+    factor: float = 2.0
+    max: float = 30.0
+    jitter: float = 0.2
+    reset_after: float = 60.0
+
+    def after(self, wait: float | None) -> float:
+        """Return the wait that follows `wait`; None is: it has not failed lately."""
+        if wait is None:
+            return 0.0
+        return min(wait * self.factor if wait else self.initial, self.max)
+
+    def with_jitter(self, wait: float, chance: float) -> float:
+        """Return how long a wait is, given a random number from 0 to 1."""
+        return min(wait * (1 + self.jitter * (2 * chance - 1)), self.max)
+
+
+NO_BACKOFF: Final = Backoff(initial=0.0)
+"""Each start is at once: of a child whose supervisor has a `Backoff` for all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +152,7 @@ class SupervisorSpec:
             number.
         template: What all children of a dynamic one are made from, if given; its `id` is what
             theirs begin with.
+        backoff: Of the children that have none of their own.
         instances: How many children are instances of one spec that share its messages, as
             Elixir's PartitionSupervisor has them; 0 for none.
         surroundings: What its children inherit.
@@ -124,6 +168,7 @@ class SupervisorSpec:
     instances: int = 0
     surroundings: Surroundings = NODES
     folder: str = field(default="", compare=False)
+    backoff: Backoff | None = None
 
     @property
     def is_dynamic(self) -> bool:
@@ -143,6 +188,10 @@ class ChildSpec:
         start: What to run; a `SupervisorSpec` makes the child a supervisor.
         shutdown: Budget for an orderly stop; the configuration gives a supervisor infinity.
         significant: Its end may end its supervisor, see `AutoShutdown`.
+        backoff: How long it waits for its next start when it has failed; None: what its supervisor
+            has for all of them.
+        limits: Its own; its restarts do not count against its supervisor's, then.
+        on_give_up: What follows when it is over its own limits.
         retries: Given, the child is restarted without end, and its restarts do not count against
             its supervisor's limit.
         stop_signal: Name of the signal that an orderly stop sends, without SIG.
@@ -156,6 +205,9 @@ class ChildSpec:
     shutdown: ShutdownBudget = DEFAULT_SHUTDOWN_S
     significant: bool = False
     retries: Retries | None = None
+    backoff: Backoff | None = None
+    limits: RestartIntensity | None = None
+    on_give_up: OnGiveUp = OnGiveUp.ESCALATE
     stop_signal: str = field(default=DEFAULT_STOP_SIGNAL, metadata=WORKERS_ONLY)
     stop_group: bool = field(default=False, metadata=WORKERS_ONLY)
     surroundings: Surroundings = NODES

@@ -18,7 +18,14 @@ from otpy.core.messages import (
 )
 from otpy.core.numbers import Numbers
 from otpy.core.queue import Queue
-from otpy.core.spec import ChildSpec, Restart, SupervisorSpec
+from otpy.core.spec import (
+    NO_BACKOFF,
+    Backoff,
+    ChildSpec,
+    OnGiveUp,
+    Restart,
+    SupervisorSpec,
+)
 from otpy.core.strategy import affected, should_restart
 from otpy.core.table import Table
 
@@ -30,7 +37,8 @@ class Status(Enum):
     """The status of a child; OTP's `undefined` and `restarting` are pids there.
 
     `ENDED` is a child whose end waits in the mailbox: its process is gone, but the supervisor
-    has not come to it yet.
+    has not come to it yet. In `BACKOFF` it waits for its next start, by itself or for the one of
+    its group that failed; `FAILED` it stays down, since it was over its own limits.
     """
 
     UNDEFINED = auto()
@@ -39,6 +47,8 @@ class Status(Enum):
     STOPPING = auto()
     ENDED = auto()
     RESTARTING = auto()
+    BACKOFF = auto()
+    FAILED = auto()
 
 
 ALIVE = frozenset({Status.STARTING, Status.RUNNING, Status.STOPPING})
@@ -49,7 +59,13 @@ ALIVE = frozenset({Status.STARTING, Status.RUNNING, Status.STOPPING})
 class Child:
     """A spec in the list, and how its present or last incarnation fares.
 
-    With `once` its id is never given again. `restarts` are those of a child with `retries`.
+    Attributes:
+        once: Its id is never given again.
+        restarts: Of a child with `retries`, or with limits of its own.
+        up_since: When it came up last.
+        wait: Seconds that it waited before its last start; None if it has not failed lately.
+        waits_for: In `BACKOFF`, the child whose timer it waits for: itself, or one of its group.
+        failure: With which reason it `FAILED`.
     """
 
     spec: ChildSpec
@@ -57,6 +73,10 @@ class Child:
     incarnation: int = 0
     once: bool = False
     restarts: RestartLog = field(default_factory=RestartLog)
+    up_since: float = 0.0
+    wait: float | None = None
+    waits_for: str = ""
+    failure: ExitReason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +90,22 @@ class Recovering:
 
 
 @dataclass(frozen=True, slots=True)
+class StoppingGroup:
+    """The group of a child that waits for its next start is stopped, to wait with it."""
+
+    child: str
+    reason: ExitReason
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class StartingOne:
-    """`StartChild` or `RestartChild`, to be answered."""
+    """`StartChild` or `RestartChild`, to be answered; `was` is where the child stood before."""
 
     token: int
     child: str
     added: bool
+    was: Status = Status.UNDEFINED
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +133,9 @@ class Ending:
     for_good: bool = False
 
 
-Purpose: TypeAlias = Booting | Recovering | StartingOne | StoppingOne | StoppingSome | Ending
+Purpose: TypeAlias = (
+    Booting | Recovering | StoppingGroup | StartingOne | StoppingOne | StoppingSome | Ending
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +155,15 @@ class Work:
 class Availability(Enum):
     """Whether a child runs, will run, or is gone, for a caller that waits for it.
 
-    `ENDING`: it will be known once the child, or its supervisor, has ended.
+    `STOPPING`: it will be known once the child, or its supervisor, has ended. `FAILED`: it is
+    gone until somebody starts it, and `failure` has the reason.
     """
 
     UP = auto()
     STARTING = auto()
     GONE = auto()
     STOPPING = auto()
+    FAILED = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +250,25 @@ def availability(state: SupervisorState, child_id: str) -> Availability:
         return Availability.STOPPING if ends or not state.ends_for_good else Availability.GONE
     if child is None:
         return Availability.GONE
-    return Availability.STARTING if _will_be_started(state, child) else Availability.GONE
+    if _will_be_started(state, child):
+        return Availability.STARTING
+    return Availability.FAILED if child.status is Status.FAILED else Availability.GONE
+
+
+def failure(state: SupervisorState, child_id: str) -> ExitReason | None:
+    """Return with which reason a child has failed for good; None if it has not."""
+    child = state.children.get(child_id)
+    return child.failure if child is not None and child.status is Status.FAILED else None
+
+
+def backoff_of(spec: SupervisorSpec, child: ChildSpec) -> Backoff:
+    """Return how long a child of a supervisor waits when it has failed."""
+    return child.backoff or spec.backoff or NO_BACKOFF
+
+
+def is_contained(spec: SupervisorSpec, child: ChildSpec) -> bool:
+    """Return whether a first start of a child that fails is tried again, and fails nobody else."""
+    return child.on_give_up is OnGiveUp.STAY_DOWN or backoff_of(spec, child) != NO_BACKOFF
 
 
 def comes_back(state: SupervisorState, child_id: str) -> bool:
@@ -229,13 +281,13 @@ def comes_back(state: SupervisorState, child_id: str) -> bool:
 
 def _will_be_started(state: SupervisorState, child: Child) -> bool:
     match child.status:
-        case Status.STARTING | Status.RESTARTING:
+        case Status.STARTING | Status.RESTARTING | Status.BACKOFF:
             return True
         case Status.ENDED if _waits_to_be_restarted(state, child):
             return True
     if state.work is not None and child.spec.id in state.work.start:
         return True
-    return _waits_for_another(state, child)
+    return child.status is not Status.FAILED and _waits_for_another(state, child)
 
 
 def _waits_to_be_restarted(state: SupervisorState, child: Child) -> bool:
@@ -250,7 +302,7 @@ def _waits_to_be_restarted(state: SupervisorState, child: Child) -> bool:
 def _waits_for_another(state: SupervisorState, child: Child) -> bool:
     """Return whether the child's group is incomplete, and tried again with it."""
     return child.spec.restart is not Restart.TEMPORARY and any(
-        other.status is Status.RESTARTING
+        other.status in (Status.RESTARTING, Status.BACKOFF)
         and child.spec.id in affected(state.spec.strategy, state.children, id_)
         for id_, other in state.children.items()
     )

@@ -4,6 +4,7 @@ It follows supervisor.erl of Erlang/OTP 26 function by function; where a rule co
 the function is named. It reads no clock and starts nothing.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import assert_never
 
@@ -30,8 +31,9 @@ from otpy.core.messages import (
     TooManyRestarts,
     TryAgain,
 )
+from otpy.core.queue import Queue
 from otpy.core.requests import serve
-from otpy.core.spec import AutoShutdown, Restart, Retries
+from otpy.core.spec import AutoShutdown, OnGiveUp, Restart, Retries
 from otpy.core.state import (
     ALIVE,
     Booting,
@@ -40,9 +42,12 @@ from otpy.core.state import (
     Recovering,
     StartingOne,
     Status,
+    StoppingGroup,
     StoppingOne,
     StoppingSome,
     SupervisorState,
+    backoff_of,
+    is_contained,
 )
 from otpy.core.strategy import affected, should_restart, stop_order
 from otpy.core.transition import Transition
@@ -51,7 +56,7 @@ __all__ = ["decide", "should_restart"]
 
 
 def decide(
-    state: SupervisorState, event: Event, now: float
+    state: SupervisorState, event: Event, now: float, chance: float = 0.5
 ) -> tuple[SupervisorState, tuple[Action, ...]]:
     """Return the next state of the supervisor and its actions.
 
@@ -59,10 +64,11 @@ def decide(
         state: Its state, which is not changed.
         event: What happened.
         now: Monotonic time in seconds, for the restart window.
+        chance: A random number from 0 to 1, for the jitter of a backoff.
     """
     if state.over:
         return state, ()
-    transition = Transition(state, now)
+    transition = Transition(state, now, chance)
     _take(transition, event)
     _serve_mailbox(transition)
     return transition.result(), tuple(transition.actions)
@@ -95,7 +101,7 @@ def _heard_of(
     """Handle what happened to a child; what does not fit where it stands came too late."""
     match child.status, event:
         case Status.STARTING, Started():
-            transition.mark(child, Status.RUNNING)
+            transition.put(replace(child, status=Status.RUNNING, up_since=transition.now))
             transition.start_is_settled()
         case Status.STARTING, Ignored():
             transition.settle(child)
@@ -103,15 +109,28 @@ def _heard_of(
         case Status.STARTING, StartFailure(reason=reason) | Exited(reason=reason):
             _start_failed(transition, child, reason)
         case Status.RUNNING, Exited():
-            transition.mark(child, Status.ENDED)
+            transition.mark(_without_wait_if_up_long(transition, child), Status.ENDED)
             transition.mailbox = transition.mailbox.with_(event)
         case Status.STOPPING, TimedOut():
             transition.actions.append(Kill(event.child, event.incarnation))
-        case Status.RESTARTING, TimedOut():
+        case Status.RESTARTING | Status.BACKOFF, TimedOut():
             transition.mailbox = transition.mailbox.with_(StartAgain(child.spec.id))
         case Status.STOPPING, Exited() | StartFailure() | Ignored():
             transition.settle(child)
             transition.advance()
+
+
+def _without_wait_if_up_long(transition: Transition, child: Child) -> Child:
+    backoff = backoff_of(transition.spec, child.spec)
+    was_up_long = transition.now - child.up_since >= backoff.reset_after
+    return replace(child, wait=None) if was_up_long and child.wait is not None else child
+
+
+def _has_waited(child: Child) -> bool:
+    """Return whether a child waits for its own timer, and not for another's or for none."""
+    if child.spec.retries is not None:
+        return child.status is Status.RESTARTING
+    return child.waits_for == child.spec.id
 
 
 def _serve_mailbox(transition: Transition) -> None:
@@ -126,11 +145,11 @@ def _serve_mailbox(transition: Transition) -> None:
             case TryAgain(child=id_, reason=reason):
                 child = transition.children.get(id_)
                 if child is not None and child.status is Status.RESTARTING:
-                    _restart(transition, child, reason)
+                    _restart(transition, child, reason, group_is_down=True)
             case StartAgain(child=id_):
                 child = transition.children.get(id_)
-                if child is not None and child.status is Status.RESTARTING:
-                    _restart_group(transition, child)
+                if child is not None and _has_waited(child):
+                    _restart_group(transition, transition.put(replace(child, waits_for="")))
             case Requested(token=token, request=request):
                 serve(transition, token, request)
             case _:
@@ -143,6 +162,8 @@ def _serve_mailbox(transition: Transition) -> None:
 def _start_failed(transition: Transition, child: Child, reason: ExitReason) -> None:
     assert transition.work is not None, "children start only as part of some work"
     match transition.work.purpose:
+        case Booting() if is_contained(transition.spec, child.spec):
+            _try_again_after_boot(transition, child, reason)
         case Booting():
             transition.settle(child)
             transition.end(FailedToStartChild(child.spec.id, reason))
@@ -152,16 +173,44 @@ def _start_failed(transition: Transition, child: Child, reason: ExitReason) -> N
             transition.mark(child, Status.RESTARTING)
             transition.mailbox = transition.mailbox.with_(TryAgain(child.spec.id, reason))
             transition.work = None
-        case StartingOne(token=token, added=added):
+        case StartingOne(token=token, added=added) as asked:
+            transition.work = None
             if added:
                 transition.remove(child.spec.id)
             else:
-                transition.settle(child)
-            transition.work = None
+                _down_as_before(transition, child, reason, asked)
             transition.reply(token, NotStarted(reason))
+        case StoppingGroup():
+            raise AssertionError("nobody starts as a group stops to wait")
         case StoppingOne() | StoppingSome() | Ending():
             transition.settle(child)
             transition.advance()
+
+
+def _try_again_after_boot(transition: Transition, child: Child, reason: ExitReason) -> None:
+    """Boot without a child that fails, and those of its group that come after it."""
+    id_ = child.spec.id
+    transition.mark(child, Status.RESTARTING)
+    transition.mailbox = transition.mailbox.with_(TryAgain(id_, reason))
+    work = transition.work
+    assert work is not None
+    group = affected(transition.spec.strategy, transition.children, id_)
+    transition.work = replace(work, start=Queue(i for i in work.start if i not in group))
+    transition.advance()
+
+
+def _down_as_before(
+    transition: Transition, child: Child, reason: ExitReason, asked: StartingOne
+) -> None:
+    """Put a child that could not be started on request where it stood before."""
+    match asked.was:
+        case Status.BACKOFF:
+            # The start on request was the first one, which is at once.
+            _wait(transition, replace(child, wait=0.0), reason)
+        case Status.FAILED:
+            transition.fail(child, reason, 0)
+        case _:
+            transition.settle(child)
 
 
 # ---- ends ------------------------------------------------------------------------------------
@@ -186,27 +235,73 @@ def _auto_shutdown_is_due(transition: Transition) -> bool:
             return True
         case AutoShutdown.ALL_SIGNIFICANT:
             return not any(
-                child.spec.significant and child.status is not Status.UNDEFINED
+                child.spec.significant and child.status not in (Status.UNDEFINED, Status.FAILED)
                 for child in transition.children.values()
             )
 
 
-def _restart(transition: Transition, child: Child, reason: ExitReason) -> None:
-    """Restart a child and its group, or give up (``restart/2``)."""
-    limit, id_ = transition.spec.intensity, child.spec.id
+def _restart(
+    transition: Transition, child: Child, reason: ExitReason, *, group_is_down: bool = False
+) -> None:
+    """Restart a child and its group, now or later, or give up (``restart/2``)."""
+    id_ = child.spec.id
     if child.spec.retries is not None:
         _restart_without_end(transition, child, reason, child.spec.retries)
         return
+    child = replace(child, status=Status.UNDEFINED)
+    child, count = _record(transition, child)
+    if _exceeds(transition, child):
+        _failed_too_often(transition, child, reason, count, group_is_down=group_is_down)
+        return
+    if (wait := backoff_of(transition.spec, child.spec).after(child.wait)) > 0:
+        _wait(transition, child, reason)
+        return
+    transition.put(replace(child, wait=wait))
+    transition.emit(Restarting(id_, reason, count, child.spec.limits))
+    _restart_group(transition, child)
+
+
+def _record(transition: Transition, child: Child) -> tuple[Child, int]:
+    """Count a restart: at the child if it has limits of its own, else at the supervisor."""
     # Recorded before the attempt; a success never clears it (``add_restart``).
-    transition.restarts = transition.restarts.record(transition.now, limit)
-    count = len(transition.restarts.times)
-    transition.mark(child, Status.UNDEFINED)
-    if transition.restarts.exceeds(limit):
-        transition.emit(TooManyRestarts(id_, reason, count))
+    if (limit := child.spec.limits) is not None:
+        child = replace(child, restarts=child.restarts.record(transition.now, limit))
+        count = len(child.restarts.times)
+    else:
+        transition.restarts = transition.restarts.record(transition.now, transition.spec.intensity)
+        count = len(transition.restarts.times)
+    return transition.put(child), count
+
+
+def _exceeds(transition: Transition, child: Child) -> bool:
+    if (limit := child.spec.limits) is not None:
+        return child.restarts.exceeds(limit)
+    return transition.restarts.exceeds(transition.spec.intensity)
+
+
+def _failed_too_often(
+    transition: Transition, child: Child, reason: ExitReason, count: int, *, group_is_down: bool
+) -> None:
+    """Leave a child down that has limits for that, and go on with the others; or give up."""
+    id_, limit = child.spec.id, child.spec.limits
+    if limit is None or child.spec.on_give_up is OnGiveUp.ESCALATE:
+        transition.emit(TooManyRestarts(id_, reason, count, limit))
         transition.end()
         return
-    transition.emit(Restarting(id_, reason, count))
-    _restart_group(transition, child)
+    transition.fail(child, reason, count)
+    if group_is_down:
+        # What its restart had taken along, or was to start after it.
+        group = (transition.children[i] for i in _group_to_start(transition, child))
+        down = (one.spec.id for one in group if one.status is Status.UNDEFINED)
+        transition.begin(Recovering(), start=tuple(down))
+
+
+def _wait(transition: Transition, child: Child, reason: ExitReason) -> None:
+    """Start a child, and its group, later."""
+    backoff = backoff_of(transition.spec, child.spec)
+    wait = backoff.after(child.wait)
+    seconds = backoff.with_jitter(wait, transition.chance)
+    transition.back_off(replace(child, wait=wait), reason, seconds)
 
 
 def _restart_without_end(
@@ -223,10 +318,18 @@ def _restart_without_end(
 
 
 def _restart_group(transition: Transition, child: Child) -> None:
-    id_ = child.spec.id
-    group = affected(transition.spec.strategy, transition.children, id_)
-    kept = (i for i in group if transition.children[i].spec.restart is not Restart.TEMPORARY)
-    transition.begin(Recovering(), stop=stop_order(group), start=tuple(kept))
+    group = affected(transition.spec.strategy, transition.children, child.spec.id)
+    start = tuple(_group_to_start(transition, child))
+    transition.begin(Recovering(), stop=stop_order(group), start=start)
+
+
+def _group_to_start(transition: Transition, child: Child) -> Iterator[str]:
+    """Yield, in start order, those who are started when a child is."""
+    for id_ in affected(transition.spec.strategy, transition.children, child.spec.id):
+        other = transition.children[id_]
+        is_temporary = other.spec.restart is Restart.TEMPORARY
+        if not is_temporary and other.status is not Status.FAILED:
+            yield id_
 
 
 # ---- the end of the supervisor ---------------------------------------------------------------

@@ -7,9 +7,12 @@ from otpy.core.exits import ExitReason, Shutdown
 from otpy.core.messages import (
     Action,
     Answer,
+    BackingOff,
+    CancelTimer,
     Denied,
     Done,
     Emit,
+    Failed,
     GiveUp,
     Kill,
     Removed,
@@ -18,6 +21,7 @@ from otpy.core.messages import (
     SendReply,
     SetTimer,
     Start,
+    StaysDown,
     Stop,
     Up,
 )
@@ -31,13 +35,14 @@ from otpy.core.state import (
     Recovering,
     StartingOne,
     Status,
+    StoppingGroup,
     StoppingOne,
     StoppingSome,
     SupervisorState,
     Work,
     made_number,
 )
-from otpy.core.strategy import stop_order
+from otpy.core.strategy import affected, stop_order
 
 
 class Transition:
@@ -47,8 +52,8 @@ class Transition:
     after another, each waited for.
     """
 
-    def __init__(self, state: SupervisorState, now: float) -> None:
-        self.now = now
+    def __init__(self, state: SupervisorState, now: float, chance: float) -> None:
+        self.now, self.chance = now, chance
         self.spec = state.spec
         self.children = state.children
         self.numbers = state.numbers
@@ -89,9 +94,10 @@ class Transition:
         child = self.children.get(id_)
         return child if child is not None and child.incarnation == incarnation else None
 
-    def put(self, child: Child) -> None:
-        """Replace the record of a child."""
+    def put(self, child: Child) -> Child:
+        """Replace the record of a child; return it."""
         self.children = self.children.put(child.spec.id, child)
+        return child
 
     def mark(self, child: Child, status: Status) -> None:
         """Set the status of a child."""
@@ -107,6 +113,59 @@ class Transition:
             self.remove(child.spec.id)
         else:
             self.mark(child, Status.UNDEFINED)
+
+    def stay_down(self, child: Child) -> None:
+        """Note that a child which waits for its next start, or had failed, will not be started.
+
+        Those of its group that wait for it do not, either: nobody else starts them.
+        """
+        id_ = child.spec.id
+        for each in self.waiting_for(id_) if child.waits_for == id_ else (child,):
+            self.emit(StaysDown(each.spec.id))
+            self.settle(self.rested(each))
+
+    def waiting_for(self, id_: str) -> list[Child]:
+        """List the children, in start order, that wait for the next start of one, itself too."""
+        group = (self.children[i] for i in affected(self.spec.strategy, self.children, id_))
+        return [one for one in group if one.status is Status.BACKOFF and one.waits_for == id_]
+
+    def rested(self, child: Child) -> Child:
+        """Return a child without what it waits for, or has failed with."""
+        if child.waits_for == child.spec.id:
+            self.actions.append(CancelTimer(child.spec.id))
+        return replace(child, waits_for="", failure=None)
+
+    def fail(self, child: Child, reason: ExitReason, restarts: int) -> None:
+        """Note that a child stays down, since it was over its own limits."""
+        assert child.spec.limits is not None
+        self.put(replace(child, status=Status.FAILED, failure=reason))
+        self.emit(Failed(child.spec.id, reason, restarts, child.spec.limits))
+
+    def back_off(self, child: Child, reason: ExitReason, seconds: float) -> None:
+        """Let a child, and its group with it, wait for its next start."""
+        id_ = child.spec.id
+        group = affected(self.spec.strategy, self.children, id_)
+        self.put(replace(child, status=Status.BACKOFF, waits_for=id_))
+        self.actions.append(SetTimer(id_, child.incarnation, seconds))
+        self._report_backoff(child, id_, reason, seconds)
+        others = tuple(i for i in group if i != id_)
+        self.begin(StoppingGroup(id_, reason, seconds), stop=stop_order(others))
+
+    def _group_has_stopped(self, purpose: StoppingGroup) -> None:
+        id_ = purpose.child
+        for other in affected(self.spec.strategy, self.children, id_):
+            child = self.children[other]
+            if child.status is Status.UNDEFINED and child.spec.restart is not Restart.TEMPORARY:
+                self.put(replace(child, status=Status.BACKOFF, waits_for=id_))
+                self._report_backoff(child, id_, purpose.reason, purpose.seconds)
+
+    def _report_backoff(
+        self, child: Child, waits_for: str, reason: ExitReason, seconds: float
+    ) -> None:
+        log = self.restarts if child.spec.limits is None else child.restarts
+        self.emit(
+            BackingOff(child.spec.id, reason, seconds, len(log.times), child.spec.limits, waits_for)
+        )
 
     def remove(self, id_: str) -> None:
         """Forget a child's spec."""
@@ -174,6 +233,7 @@ class Transition:
         ``terminate_children``).
         """
         if self.spec.is_dynamic:
+            self.work = Work(purpose)
             for id_ in order:
                 if (child := self.children.get(id_)) is not None:
                     self._must_wait_for_stop(child)
@@ -199,8 +259,23 @@ class Transition:
                 # stop (``shutdown/1`` takes a dead child's real EXIT out of the mailbox).
                 self.settle(child)
                 return False
+            case Status.BACKOFF | Status.FAILED:
+                self._stop_waiting(child)
+                return False
             case Status.UNDEFINED:
                 return False
+
+    def _stop_waiting(self, child: Child) -> None:
+        """Stop a child that has no process: on request, with its group or with the supervisor."""
+        assert self.work is not None
+        match self.work.purpose:
+            case StoppingOne() | StoppingSome():
+                self.stay_down(child)
+            case Ending():
+                self.settle(self.rested(child))
+            case _ if child.status is Status.BACKOFF:
+                # Its group begins anew, at once or later.
+                self.mark(self.rested(child), Status.UNDEFINED)
 
     def _order_stop(self, child: Child) -> None:
         """Ask a child to end, within its budget (``shutdown/1``)."""
@@ -237,6 +312,8 @@ class Transition:
                 self.actions.append(Up())
             case Recovering():
                 pass
+            case StoppingGroup():
+                self._group_has_stopped(purpose)
             case StartingOne(token=token, child=id_):
                 child = self.children.get(id_)
                 up = child is not None and child.status is Status.RUNNING

@@ -1,6 +1,7 @@
 """A supervisor under test: it is told what happened, and answers with its actions."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from otpy.core.exits import ExitReason, Killed, Raised
@@ -21,6 +22,7 @@ from otpy.core.messages import (
 from otpy.core.numbers import Numbers
 from otpy.core.spec import (
     AutoShutdown,
+    Backoff,
     ChildSpec,
     Restart,
     RestartIntensity,
@@ -61,20 +63,23 @@ class Machine:
         self,
         *children: ChildSpec,
         strategy: Strategy = Strategy.ONE_FOR_ONE,
-        max_restarts: int = 3,
+        max_restarts: int | None = 3,
         max_seconds: float = 5.0,
         auto_shutdown: AutoShutdown = AutoShutdown.NEVER,
         max_children: int | None = None,
         template: ChildSpec | None = None,
         starts: Mapping[str, int] | None = None,
+        backoff: Backoff | None = None,
     ) -> None:
         intensity = RestartIntensity(max_restarts, max_seconds)
         spec = SupervisorSpec(strategy, intensity, auto_shutdown, children, max_children, template)
+        spec = replace(spec, backoff=backoff)
         self.state = new_supervisor(spec, Numbers(starts or {}))
         self.now = START_OF_TIME
+        self.chance = 0.5
 
     def hear(self, event: Event) -> tuple[Action, ...]:
-        self.state, actions = decide(self.state, event, self.now)
+        self.state, actions = decide(self.state, event, self.now, self.chance)
         return actions
 
     def ask(self, token: int, request: Request) -> tuple[Action, ...]:
@@ -104,9 +109,10 @@ class Machine:
 def running(
     *children: ChildSpec,
     strategy: Strategy = Strategy.ONE_FOR_ONE,
-    max_restarts: int = 3,
+    max_restarts: int | None = 3,
     max_seconds: float = 5.0,
     auto_shutdown: AutoShutdown = AutoShutdown.NEVER,
+    backoff: Backoff | None = None,
 ) -> Machine:
     """Make a supervisor whose children are all up, each in its first incarnation."""
     machine = Machine(
@@ -115,6 +121,7 @@ def running(
         max_restarts=max_restarts,
         max_seconds=max_seconds,
         auto_shutdown=auto_shutdown,
+        backoff=backoff,
     )
     machine.hear(BootAsked())
     for spec in children:

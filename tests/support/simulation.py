@@ -323,6 +323,9 @@ class Simulated:
     def set_timer(self, child: str, incarnation: int, seconds: float) -> None:
         self._world.wake_later(child, incarnation, seconds)
 
+    def cancel_timer(self, child: str) -> None:
+        raise AssertionError(f"{child} has no backoff")
+
     def reply(self, token: int, answer: Answer) -> None:
         self._supervisor.answers[token] = answer
 

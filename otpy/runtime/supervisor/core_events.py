@@ -40,7 +40,7 @@ def published(
     limit = spec.intensity
     match report:
         case Restarting(child=id_, reason=reason, restarts=restarts):
-            limit = report.at_once or limit
+            limit = report.own_limit or limit
             return ChildRestarting(
                 at=now,
                 path=path_of(id_),
