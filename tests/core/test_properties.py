@@ -1,5 +1,7 @@
 """Whatever happens in whatever order, these hold for a supervisor."""
 
+from dataclasses import replace
+
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -8,11 +10,13 @@ from otpy.core.exits import ExitReason, Killed, Normal, Raised, Shutdown
 from otpy.core.messages import (
     Answer,
     AutoShutdownBegan,
+    BackingOff,
     BootAsked,
     CountChildren,
     DeleteChild,
     Event,
     Exited,
+    Failed,
     GetChildSpec,
     HaltAsked,
     Ignored,
@@ -22,6 +26,7 @@ from otpy.core.messages import (
     RestartChild,
     Restarting,
     Start,
+    StartAgain,
     StartChild,
     StartCopy,
     Started,
@@ -36,8 +41,11 @@ from otpy.core.runtime import perform
 from otpy.core.spec import (
     BRUTAL_KILL,
     INFINITY,
+    NO_BACKOFF,
     AutoShutdown,
+    Backoff,
     ChildSpec,
+    OnGiveUp,
     Restart,
     RestartIntensity,
     Strategy,
@@ -49,8 +57,11 @@ from otpy.core.state import (
     Availability,
     Ending,
     Recovering,
+    StartingOne,
     Status,
+    StoppingGroup,
     StoppingSome,
+    SupervisorState,
     availability,
     new_supervisor,
 )
@@ -63,12 +74,28 @@ REASONS: list[ExitReason] = [Normal(), Shutdown(), Killed(), Raised("ValueError:
 ids = st.sampled_from(IDS)
 reasons = st.sampled_from(REASONS)
 picks = st.integers(0, 999)
-child_specs = st.builds(
+otp_specs = st.builds(
     child,
     ids,
     st.sampled_from([Restart.PERMANENT, *Restart]),
     st.sampled_from([0.0, 5.0, BRUTAL_KILL, INFINITY]),
     significant=st.sampled_from([False, False, True]),
+)
+backoffs = st.sampled_from([None, None, Backoff(), Backoff(jitter=0.0), NO_BACKOFF])
+own_limits = st.sampled_from(
+    [None, RestartIntensity(1, 5.0), RestartIntensity(None, 5.0), RestartIntensity(0, 1.0)]
+)
+child_specs = st.one_of(
+    otp_specs,
+    st.builds(
+        lambda spec, backoff, limits, end: replace(
+            spec, backoff=backoff, limits=limits, on_give_up=end if limits else OnGiveUp.ESCALATE
+        ),
+        otp_specs,
+        backoffs,
+        own_limits,
+        st.sampled_from(OnGiveUp),
+    ),
 )
 requests: st.SearchStrategy[Request] = st.one_of(
     st.builds(StartChild, child_specs),
@@ -87,12 +114,14 @@ requests: st.SearchStrategy[Request] = st.one_of(
 def supervisor_specs(draw: st.DrawFn) -> SupervisorSpec:
     strategy = draw(st.sampled_from(Strategy))
     intensity = RestartIntensity(
-        draw(st.sampled_from([9, 4, 1, 0])), draw(st.sampled_from([1.0, 5.0]))
+        draw(st.sampled_from([9, 4, 1, 0, None])), draw(st.sampled_from([1.0, 5.0]))
     )
     if strategy is Strategy.DYNAMIC:
         limit = draw(st.sampled_from([None, 3, 2, 0]))
         template = draw(st.sampled_from([None, None, child("t"), child("t", Restart.TEMPORARY)]))
-        return SupervisorSpec(strategy, intensity, max_children=limit, template=template)
+        return SupervisorSpec(
+            strategy, intensity, max_children=limit, template=template, backoff=draw(backoffs)
+        )
     auto_shutdown = draw(st.sampled_from(AutoShutdown))
     children = draw(st.lists(child_specs, min_size=1, max_size=5, unique_by=lambda spec: spec.id))
     return SupervisorSpec(
@@ -100,6 +129,7 @@ def supervisor_specs(draw: st.DrawFn) -> SupervisorSpec:
         intensity,
         auto_shutdown,
         tuple(spec for spec in children if not bad_combination(spec, auto_shutdown)),
+        backoff=draw(backoffs),
     )
 
 
@@ -112,6 +142,7 @@ class AnySupervisor(RuleBasedStateMachine):
         self.now = START_OF_TIME
         self.starting: dict[str, int] = {}  # the processes there are: id and incarnation
         self.running: dict[str, int] = {}
+        self.timers: dict[str, int] = {}  # of children that wait for their next start
         self.leaving: set[str] = set()  # those of them that were asked to end
         self.halted = False
         self.last_number: dict[str, int] = {}
@@ -155,6 +186,12 @@ class AnySupervisor(RuleBasedStateMachine):
     def budget_is_over(self, pick: int) -> None:
         id_ = sorted(self.leaving)[pick % len(self.leaving)]
         self.tell(TimedOut(id_, self.processes()[id_]))
+
+    @precondition(lambda self: self.timers)
+    @rule(pick=picks)
+    def wait_is_over(self, pick: int) -> None:
+        id_ = sorted(self.timers)[pick % len(self.timers)]
+        self.tell(TimedOut(id_, self.timers.pop(id_)))
 
     @rule(request=requests)
     def somebody_asks(self, request: Request) -> None:
@@ -210,13 +247,23 @@ class AnySupervisor(RuleBasedStateMachine):
             assert self.state == before
 
     def tell(self, event: Event) -> None:
+        before = self.state
         was_over, was_ending = self.state.over, self.state.ending
-        self.state, actions = decide(self.state, event, self.now)
+        was_asked = before.work is not None and isinstance(before.work.purpose, StartingOne)
+        self.uncounted = was_asked and isinstance(event, StartFailure)
+        self.state, actions = decide(self.state, event, self.now, self.asked % 7 / 6)
         assert not (was_over and actions), "nothing follows the end"
         for action in actions:
             assert self.end is None, "the end comes last"
             assert not (was_ending and isinstance(action, Start)), "nothing starts at the end"
             perform(action, self)
+            if isinstance(action, Start):
+                self.check_was_asked_for_if_failed(before, action.spec.id)
+
+    def check_was_asked_for_if_failed(self, before: SupervisorState, id_: str) -> None:
+        one = before.children.get(id_)
+        if one is not None and one.status is Status.FAILED and self.state.work is not None:
+            assert isinstance(self.state.work.purpose, StartingOne), "failed ones stay down"
 
     # ---- as a runtime: what the supervisor decides is checked, and done by the rules above ------
 
@@ -232,8 +279,16 @@ class AnySupervisor(RuleBasedStateMachine):
         self.check_leaves(child, incarnation)
 
     def set_timer(self, child: str, incarnation: int, seconds: float) -> None:
-        del seconds
-        assert (child, incarnation) in self.processes().items()
+        if self.state.children[child].status is Status.BACKOFF:
+            assert child not in self.timers, "one timer a child"
+            assert incarnation == self.last_number[child]
+            assert 0 < seconds <= Backoff().max
+            self.timers[child] = incarnation
+        else:
+            assert (child, incarnation) in self.processes().items()
+
+    def cancel_timer(self, child: str) -> None:
+        self.timers.pop(child, None)  # it may have run out, and wait in the mailbox
 
     def reply(self, token: int, answer: Answer) -> None:
         del answer
@@ -267,7 +322,7 @@ class AnySupervisor(RuleBasedStateMachine):
         work = self.state.work
         if self.stops_at_once:
             return
-        if work is not None and isinstance(work.purpose, Ending | Recovering):
+        if work is not None and isinstance(work.purpose, Ending | Recovering | StoppingGroup):
             order = list(self.state.children)
             later = set(order[order.index(id_) + 1 :])
             assert not later & self.processes().keys(), "the latest stops first"
@@ -280,13 +335,44 @@ class AnySupervisor(RuleBasedStateMachine):
 
     def emit(self, report: Report) -> None:
         match report:
-            case Restarting(restarts=counted):
-                limit = self.state.spec.intensity
-                self.restarts.append(self.now)
-                recent = [t for t in self.restarts if self.now - t <= limit.max_seconds]
-                assert len(recent) == counted <= limit.max_restarts
+            case Restarting(restarts=counted, own_limit=None):
+                self.check_count(counted)
+            case BackingOff(child=id_, waits_for=leader) if id_ == leader:
+                # A start on request that fails does not count.
+                if report.own_limit is None and not self.uncounted:
+                    self.check_count(report.restarts)
+                self.uncounted = False
+            case Failed(child=id_):
+                assert self.state.children[id_].spec.on_give_up is OnGiveUp.STAY_DOWN
             case AutoShutdownBegan():
                 assert self.state.spec.auto_shutdown is not AutoShutdown.NEVER
+
+    def check_count(self, counted: int) -> None:
+        limit = self.state.spec.intensity
+        self.restarts.append(self.now)
+        recent = [t for t in self.restarts if self.now - t <= limit.max_seconds]
+        assert len(recent) == counted
+        assert limit.max_restarts is None or counted <= limit.max_restarts
+
+    @invariant()
+    def who_waits_for_its_own_timer_has_one(self) -> None:
+        waiting = {
+            id_
+            for id_, one in self.state.children.items()
+            if one.status is Status.BACKOFF and one.waits_for == id_
+        }
+        assert self.timers.keys() <= waiting
+        begun = {each.child for each in self.state.mailbox if isinstance(each, StartAgain)}
+        assert waiting <= self.timers.keys() | begun
+
+    @invariant()
+    def who_waits_for_another_will_be_started_by_it(self) -> None:
+        children = self.state.children
+        for one in children.values():
+            assert (one.status is Status.BACKOFF) == bool(one.waits_for)
+            assert (one.status is Status.FAILED) == (one.failure is not None)
+            if one.waits_for:
+                assert children[one.waits_for].waits_for == one.waits_for
 
     @invariant()
     def supervisor_knows_who_is_alive(self) -> None:
