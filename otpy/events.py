@@ -151,20 +151,86 @@ class ChildEnded(_Event, frozen=True, kw_only=True):
         return f"{self.name}: ended: {self.reason}{end}"
 
 
+def _count(restarts: int, max_restarts: int | None, max_seconds: float) -> str:
+    """Write how many restarts there were, of how many that are allowed."""
+    if max_restarts is None:
+        return f"{restarts} in {max_seconds:g} s"
+    return f"{restarts} of {max_restarts} in {max_seconds:g} s"
+
+
 class ChildRestarting(_Event, frozen=True, kw_only=True):
     """A child is started again; `restarts` counts those inside the window."""
 
     reason: str
     restarts: int
-    max_restarts: int
+    max_restarts: int | None
     max_seconds: float
 
     def __str__(self) -> str:
-        pause = "" if self.restarts <= self.max_restarts else "; after a pause"
-        return (
-            f"{self.name}: restarting after {self.reason} "
-            f"({self.restarts} of {self.max_restarts} in {self.max_seconds:g} s{pause})"
+        over = self.max_restarts is not None and self.restarts > self.max_restarts
+        count = _count(self.restarts, self.max_restarts, self.max_seconds)
+        pause = "; after a pause" if over else ""
+        return f"{self.name}: restarting after {self.reason} ({count}{pause})"
+
+
+class ChildBackingOff(_Event, frozen=True, kw_only=True):
+    """A child that failed waits for its next start; so do those of its group.
+
+    Attributes:
+        reason: Why it failed, or the one that it waits for.
+        restarts: Those inside the window.
+        max_restarts: So many are allowed; None for any number.
+        max_seconds: The window.
+        wait: Seconds until the next start.
+        retry_at: The Unix time of the next start, in seconds.
+        waits_for: The path of the child of its group that failed; empty if it failed itself.
+    """
+
+    reason: str
+    restarts: int
+    max_restarts: int | None
+    max_seconds: float
+    wait: float
+    retry_at: float
+    waits_for: str = ""
+
+    def __str__(self) -> str:
+        if self.waits_for:
+            return f"{self.name}: waits with {self.waits_for}"
+        count = _count(self.restarts, self.max_restarts, self.max_seconds)
+        wait = f"{self.wait * 1000:.0f} ms" if self.wait < 1 else f"{self.wait:.1f} s"
+        return f"{self.name}: backing off for {wait} after {self.reason} ({count})"
+
+
+class ChildFailed(_Event, frozen=True, kw_only=True):
+    """A child failed more often than its own limits allow: it stays down until it is started.
+
+    `restarts` is 0 if it was started on request, and failed again.
+    """
+
+    reason: str
+    restarts: int
+    max_restarts: int | None
+    max_seconds: float
+
+    def __str__(self) -> str:
+        why = (
+            f"restart {self.restarts} within {self.max_seconds:g} s would be one too many; "
+            f"max_restarts is {self.max_restarts}"
+            if self.restarts
+            else "it was started on request"
         )
+        return (
+            f"{self.name}: FAILED with {self.reason!r}, and stays down ({why}); "
+            f"`otpy start {self.name}` starts it again"
+        )
+
+
+class ChildStopped(_Event, frozen=True, kw_only=True):
+    """A child that waited for its next start, or had failed, was stopped on request."""
+
+    def __str__(self) -> str:
+        return f"{self.name}: stopped, and not started again"
 
 
 class GaveUp(_Event, frozen=True, kw_only=True):
@@ -173,7 +239,7 @@ class GaveUp(_Event, frozen=True, kw_only=True):
     child: str
     reason: str
     restarts: int
-    max_restarts: int
+    max_restarts: int | None
     max_seconds: float
 
     def __str__(self) -> str:
@@ -256,6 +322,9 @@ Event: TypeAlias = (
     | ChildStartFailed
     | ChildEnded
     | ChildRestarting
+    | ChildBackingOff
+    | ChildFailed
+    | ChildStopped
     | GaveUp
     | AutoShutdown
     | NodeStarted

@@ -18,6 +18,8 @@ STATE_COLORS: Final = {
     "starting": "yellow",
     "restarting": "yellow",
     "stopping": "yellow",
+    "backoff": "yellow",
+    "failed": "red",
     "stopped": "red",
 }
 

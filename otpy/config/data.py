@@ -12,6 +12,7 @@ from otpy.core.spec import (
     WORKERS_ONLY,
     ChildSpec,
     CommandStart,
+    RestartIntensity,
     ServerStart,
     Start,
     SupervisorSpec,
@@ -69,12 +70,24 @@ def child_to_data(spec: ChildSpec) -> dict[str, object]:
     if isinstance(spec.start, SupervisorSpec) and spec.start.instances:
         return _instances_to_data(spec, spec.start)
     own = _same_to_data(spec, of_worker=not spec.is_supervisor)
+    limits = {**_intensity_to_data(spec.limits), "on_give_up": str(spec.on_give_up)}
     return {
         "id": own.pop("id"),
         **_start_to_data(spec.start),
         **own,
         **_same_to_data(spec.surroundings),
+        **(limits if spec.limits is not None else {}),
     }
+
+
+def _intensity_to_data(intensity: RestartIntensity | None) -> dict[str, object]:
+    if intensity is None:
+        return {}
+    return {"max_restarts": _or_infinity(intensity.max_restarts), **_same_to_data(intensity)}
+
+
+def _or_infinity(limit: int | None) -> int | str:
+    return str(INFINITY) if limit is None else limit
 
 
 def _instances_to_data(spec: ChildSpec, pool: SupervisorSpec) -> dict[str, object]:
@@ -82,7 +95,7 @@ def _instances_to_data(spec: ChildSpec, pool: SupervisorSpec) -> dict[str, objec
     return {
         **child_to_data(each),
         "instances": pool.instances,
-        **_same_to_data(pool.intensity),
+        **_intensity_to_data(pool.intensity),
     }
 
 
@@ -103,12 +116,11 @@ def _start_to_data(start: Start) -> dict[str, object]:
 def _supervisor_to_data(spec: SupervisorSpec) -> dict[str, object]:
     data = {
         **_same_to_data(spec),
-        **_same_to_data(spec.intensity),
+        **_intensity_to_data(spec.intensity),
         **_same_to_data(spec.surroundings),
     }
     if spec.is_dynamic:
-        limit = spec.max_children
-        data["max_children"] = str(INFINITY) if limit is None else limit
+        data["max_children"] = _or_infinity(spec.max_children)
     if spec.template is not None:
         data["template"] = child_to_data(spec.template)
     data["children"] = [child_to_data(child) for child in spec.children]

@@ -1,14 +1,14 @@
 """Reword pydantic's errors, without pydantic's own steps in the path."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, TypeAlias
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from otpy.config.fields import KINDS, MODELS, Tree
+from otpy.config.fields import KINDS, MODELS, BackoffFields, Tree
 from otpy.config.mistakes import Loc, Mistake, did_you_mean, one_of, quotes_help, show
-from otpy.config.parsers import A_TARGET, MAX_NUMBER
+from otpy.config.parsers import A_TARGET
 from otpy.core.spec import AutoShutdown, Restart, Strategy
 
 ScalarTexts: TypeAlias = Callable[[Loc], str | None]
@@ -29,7 +29,6 @@ EXPECTED: Final = {
     "children": "a list of children, [] for none",
     "template": "a mapping with one of start or command",
     "children[]": f"a mapping with id and one of {A_KIND}",
-    "max_restarts": f"an integer from 0 to {MAX_NUMBER}",
     **{field: one_of(choices) for field, choices in CHOICES.items()},
 }
 STRINGS: Final = {"name", "id", "command[]"}
@@ -66,6 +65,8 @@ def _mistake(detail: ErrorDetails, written: ScalarTexts, kind: str | None) -> Mi
             return None  # `rules` has it, with the key's own place
         case "missing":
             return Mistake(at[:-1], _missing(str(at[-1]), in_template=_in_template(at)))
+        case "extra_forbidden" if at[-2:-1] == ("backoff",):
+            return Mistake(at, _unknown(str(at[-1]), list(BackoffFields.model_fields)), on_key=True)
         case "extra_forbidden":
             text = _unknown_key(str(at[-1]), kind, in_template=_in_template(at))
             return Mistake(at, text, on_key=True)
@@ -135,7 +136,11 @@ def _unknown_key(key: str, kind: str | None, *, in_template: bool) -> str:
         return f"{key!r} with {kind!r}, expected only with {one_of(repr(k) for k in owners)}"
     else:
         known = [*MODELS[kind].model_fields]
-    meant = did_you_mean(key, dict.fromkeys([*known, *(MODELS if kind else ())]))
+    return _unknown(key, known, MODELS if kind else ())
+
+
+def _unknown(key: str, known: list[str], others: Iterable[str] = ()) -> str:
+    meant = did_you_mean(key, dict.fromkeys([*known, *others]))
     return f"unknown key {key!r}, expected {one_of(known)}{meant}"
 
 

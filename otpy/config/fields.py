@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Final, TypeAlias
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
@@ -19,7 +20,9 @@ from otpy.core.spec import (
     DEFAULT_STOP_SIGNAL,
     INFINITY,
     AutoShutdown,
+    Backoff,
     NoBudget,
+    OnGiveUp,
     Restart,
     RestartIntensity,
     ShutdownBudget,
@@ -57,6 +60,21 @@ Period = Annotated[
     float,
     PlainValidator(parsers.seconds_above_zero),
     WithJsonSchema({"anyOf": _DURATION_SCHEMA}),
+]
+Duration = Annotated[
+    float,
+    PlainValidator(parsers.seconds),
+    WithJsonSchema({"anyOf": _DURATION_SCHEMA}),
+]
+Factor = Annotated[
+    float,
+    PlainValidator(parsers.factor),
+    WithJsonSchema({"type": "number", "minimum": 1, "maximum": parsers.MAX_FACTOR}),
+]
+Share = Annotated[
+    float,
+    PlainValidator(parsers.share),
+    WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1}),
 ]
 Budget = Annotated[
     ShutdownBudget,
@@ -97,12 +115,17 @@ Instances = Annotated[
 ]
 
 MaxRestarts = Annotated[
-    int,
-    Field(
-        ge=0,
-        le=parsers.MAX_NUMBER,
-        description="More restarts than this within max_seconds, and the supervisor gives up.",
+    int | None,
+    PlainValidator(parsers.max_restarts),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 0, "maximum": parsers.MAX_NUMBER},
+                {"const": INFINITY},
+            ]
+        }
     ),
+    Field(description="More restarts than this within max_seconds are too many; or infinity."),
 ]
 MaxSeconds = Annotated[
     Period, Field(description="The period of max_restarts: seconds, or 250ms, 5s, 2m, 1h.")
@@ -195,8 +218,19 @@ Limits = Annotated[
         }
     ),
 ]
+OwnSeconds = Annotated[
+    float | None,
+    PlainValidator(parsers.seconds_above_zero),
+    WithJsonSchema({"anyOf": _DURATION_SCHEMA}),
+]
+OnGiveUpKey = Annotated[
+    OnGiveUp | None,
+    PlainValidator(parsers.on_give_up),
+    WithJsonSchema({"enum": list(OnGiveUp)}),
+]
 
 _INTENSITY: Final = RestartIntensity()
+_BACKOFF: Final = Backoff()
 
 # Only a dynamic supervisor can do without children in the file.
 _CHILDREN_OR_DYNAMIC: Final[dict[str, Any]] = {
@@ -232,6 +266,35 @@ class SurroundingsFields(Fields):
     limits: Limits = Field(None, description="Its resource limits, such as {nofile: 4096}.")
 
 
+class BackoffFields(Fields):
+    """The waits before the next starts of a child that fails."""
+
+    initial: Duration = Field(_BACKOFF.initial, description="The wait before the second restart.")
+    factor: Factor = Field(_BACKOFF.factor, description="By which each later wait is longer.")
+    max: Period = Field(_BACKOFF.max, description="The longest wait.")
+    jitter: Share = Field(
+        _BACKOFF.jitter, description="By which part a wait is longer or shorter, at random."
+    )
+    reset_after: Duration = Field(
+        _BACKOFF.reset_after, description="How long a child is up for the waits to begin anew."
+    )
+
+
+def _backoff(fields: BackoffFields | None) -> Backoff:
+    assert fields is not None, "`parsers.backoff` lets none through"
+    if fields.max < fields.initial:
+        raise parsers.wanted("a max that is not below initial")
+    return Backoff(**fields.model_dump())
+
+
+BackoffKey = Annotated[
+    BackoffFields | None,
+    BeforeValidator(parsers.backoff),
+    AfterValidator(_backoff),
+    Field(description="How long a child that failed waits for its next start; true, or details."),
+]
+
+
 class SupervisorFields(SurroundingsFields):
     """The keys of every supervisor, the one at the top included."""
 
@@ -253,6 +316,9 @@ class SupervisorFields(SurroundingsFields):
     )
     template: "Template | None" = Field(
         None, description="What every child of a dynamic supervisor is made from."
+    )
+    backoff: BackoffKey = Field(
+        None, description="For itself and all below it that have none of their own."
     )
     # Whether it may be left out is for `rules`: they know the strategy.
     children: "list[Child]" = Field([], description="The children, in the order of their start.")
@@ -284,6 +350,23 @@ class WorkerFields(SurroundingsFields, ChildFields):
         False, description="Whether every process of its group gets that signal at once."
     )
     stdin: Stdin = Field(None, description="The path of what it reads; null for /dev/null.")
+    backoff: BackoffKey = Field(
+        None, description="How long it waits for its next start when it failed: true, or details."
+    )
+
+
+class LimitsFields(Fields):
+    """Limits of a child's own: its restarts do not count at its supervisor, then."""
+
+    max_restarts: MaxRestarts = Field(
+        None, description="More restarts than this within max_seconds are too many; or infinity."
+    )
+    max_seconds: OwnSeconds = Field(
+        None, description="The period of max_restarts: seconds, or 250ms, 5s, 2m, 1h."
+    )
+    on_give_up: OnGiveUpKey = Field(
+        None, description="Above its limits: its supervisor gives up, or only it stays down."
+    )
 
 
 class ServerFields(WorkerFields):
@@ -295,7 +378,7 @@ class ServerFields(WorkerFields):
     )
 
 
-class ServerChild(ServerFields):
+class ServerChild(LimitsFields, ServerFields):
     """A GenServer or a function."""
 
     name: Name = Field("", description="A name in the whole tree, which it alone has.")
@@ -312,13 +395,13 @@ class InstancesChild(ServerFields):
     max_seconds: MaxSeconds = _INTENSITY.max_seconds
 
 
-class CommandChild(WorkerFields):
+class CommandChild(LimitsFields, WorkerFields):
     """A program that is not Python."""
 
     command: Command = Field(description="The program and its arguments, such as [caddy, run].")
 
 
-class ServerTemplate(ServerFields):
+class ServerTemplate(LimitsFields, ServerFields):
     """A GenServer or a function, as often as it is asked for."""
 
     id: Name = Field("worker", description="What the ids begin with that are not given.")

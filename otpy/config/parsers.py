@@ -8,8 +8,8 @@ import signal
 
 from pydantic_core import PydanticCustomError
 
-from otpy.config.mistakes import did_you_mean
-from otpy.core.spec import NoBudget, ShutdownBudget
+from otpy.config.mistakes import did_you_mean, one_of
+from otpy.core.spec import NoBudget, OnGiveUp, ShutdownBudget
 
 MAX_NAME = 100
 MAX_NUMBER = 1_000_000_000
@@ -17,6 +17,9 @@ MAX_NUMBER = 1_000_000_000
 
 MAX_INSTANCES = 10_000
 """Of one child; each is a process."""
+
+MAX_FACTOR = 1000
+"""Of a backoff."""
 
 SECONDS_PER = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -100,6 +103,43 @@ def max_children(value: object) -> int | None:
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_NUMBER:
         return value
     raise wanted(f"an integer from 0 to {MAX_NUMBER}, or infinity")
+
+
+def max_restarts(value: object) -> int | None:
+    """Read how many restarts are allowed: a number, or None for ``infinity``."""
+    return max_children(value)
+
+
+def on_give_up(value: object) -> OnGiveUp:
+    """Read what follows when a child is over its own limits."""
+    if isinstance(value, str) and value in list(OnGiveUp):
+        return OnGiveUp(value)
+    raise wanted(f"{one_of(OnGiveUp)}{did_you_mean(value, OnGiveUp)}")
+
+
+def backoff(value: object) -> object:
+    """Read the short forms of a backoff: ``true`` is the usual one, ``false`` is none."""
+    if isinstance(value, bool):
+        return {} if value else {"initial": 0}
+    if not isinstance(value, dict):
+        raise wanted("true, false or a mapping such as {initial: 100ms, max: 30s}")
+    return value
+
+
+def factor(value: object) -> float:
+    """Read by which each wait is longer than the one before."""
+    return _number_between(value, 1, MAX_FACTOR)
+
+
+def share(value: object) -> float:
+    """Read a part of a whole."""
+    return _number_between(value, 0, 1)
+
+
+def _number_between(value: object, low: int, high: int) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high:
+        return float(value)
+    raise wanted(f"a number from {low} to {high}")
 
 
 def instances(value: object) -> int:

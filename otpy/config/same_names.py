@@ -20,7 +20,7 @@ from otpy.core.surroundings import Surroundings
 
 SPELLED_OUT: Final[Mapping[type, frozenset[str]]] = {
     # `retries` are for otpy's own children
-    ChildSpec: frozenset({"start", "retries", "surroundings"}),
+    ChildSpec: frozenset({"start", "retries", "limits", "on_give_up", "surroundings"}),
     ServerStart: frozenset({"target", "args", "kwargs", "instance"}),
     CommandStart: frozenset({"argv"}),
     SupervisorSpec: frozenset(

@@ -218,6 +218,22 @@ class ChildSpec:
         return isinstance(self.start, SupervisorSpec)
 
 
+def inheriting(child: ChildSpec, backoff: Backoff | None) -> ChildSpec:
+    """Return a child with what its supervisor has for all below it that have none of their own."""
+    if not isinstance(child.start, SupervisorSpec):
+        return child
+    return replace(child, start=handing_down(child.start, child.backoff or backoff))
+
+
+def handing_down(spec: SupervisorSpec, backoff: Backoff | None) -> SupervisorSpec:
+    """Return a supervisor that gives to all below it what it has itself, or else `backoff`."""
+    own = spec.backoff or backoff
+    if own is None and not any(child.is_supervisor for child in spec.children):
+        return spec
+    children = tuple(inheriting(child, own) for child in spec.children)
+    return replace(spec, backoff=own, children=children)
+
+
 def without_arguments(child: ChildSpec) -> ChildSpec:
     """Return the spec without what the child was started with."""
     match child.start:

@@ -14,7 +14,8 @@ class ChildInfo(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         id: Unique among its siblings.
-        state: ``running``, ``restarting`` or ``undefined``, which is not running.
+        state: ``running``, ``restarting``, ``backoff``, ``failed`` or ``undefined``, which is not
+            running.
         kind: ``supervisor``, ``worker`` or ``command``.
         pid: Of the present incarnation; None when there is no process.
         incarnation: How often it was started.

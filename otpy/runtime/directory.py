@@ -8,7 +8,9 @@ from otpy.core.spec import ServerStart, SupervisorSpec, kind_of
 from otpy.errors import NoProcess
 from otpy.events import (
     ChildAdded,
+    ChildBackingOff,
     ChildEnded,
+    ChildFailed,
     ChildIgnored,
     ChildRemoved,
     ChildrenDeclared,
@@ -16,6 +18,7 @@ from otpy.events import (
     ChildStarted,
     ChildStartFailed,
     ChildStarting,
+    ChildStopped,
     ChildStopping,
     Event,
     NameTaken,
@@ -42,13 +45,14 @@ class ProcessEntry:
     restarts: int = 0
     started_at: float | None = None
     reason: str = ""
+    retry_at: float | None = None
     stale: bool = False
     was_up: bool = False
     children: "dict[str, ProcessEntry]" = field(default_factory=dict)
 
     def ended(self, reason: str) -> None:
         """It has no process any more."""
-        self.state, self.pid, self.started_at = "stopped", None, None
+        self.state, self.pid, self.started_at, self.retry_at = "stopped", None, None, None
         self.reason = reason
 
     def row(self) -> TreeRow:
@@ -62,6 +66,7 @@ class ProcessEntry:
             restarts=self.restarts,
             started_at=self.started_at,
             reason=self.reason,
+            retry_at=self.retry_at,
         )
 
 
@@ -125,6 +130,8 @@ class Directory:
                 if below.pid is not None:
                     ended.append(Ended(Address(below.path, below.incarnation), _WITH_SUPERVISOR))
                     below.ended(_WITH_SUPERVISOR.reason)
+                elif below.state != "stopped":
+                    below.ended(below.reason)  # it waited for its next start, or had failed
         for each in ended:
             self._exits.add(each.address, each.exit_info)
         return ended
@@ -132,7 +139,7 @@ class Directory:
     def _update(self, entry: ProcessEntry, event: Event) -> None:
         match event:
             case ChildStarting(pid=pid, incarnation=incarnation, at=at):
-                entry.state, entry.pid = "starting", pid
+                entry.state, entry.pid, entry.retry_at = "starting", pid, None
                 entry.incarnation, entry.started_at = incarnation, at
             case ChildStarted(incarnation=incarnation):
                 entry.state = "running"
@@ -144,6 +151,13 @@ class Directory:
                 entry.state = "stopping"
             case ChildRestarting():
                 entry.state = "restarting"
+            case ChildBackingOff(retry_at=retry_at):
+                entry.state, entry.retry_at = "backoff", retry_at
+            case ChildFailed(reason=reason):
+                entry.ended(reason)
+                entry.state = "failed"
+            case ChildStopped():
+                entry.ended(entry.reason)
             case _:
                 pass
 

@@ -14,7 +14,9 @@ from otpy.config.mistakes import one_of
 from otpy.core.messages import StartCopy
 from otpy.core.spec import (
     INFINITY,
+    NO_BACKOFF,
     AutoShutdown,
+    Backoff,
     ChildSpec,
     CommandStart,
     NoBudget,
@@ -55,6 +57,44 @@ def test_defaults_are_filled_in() -> None:
         "significant": False,
     }
     assert child_to_data(ChildSpec("a", ServerStart("m:f"))).items() >= defaults.items()
+
+
+def test_own_limits_are_those_that_a_child_names_and_the_usual_ones() -> None:
+    fields = {"id": "a", "start": "m:f"}
+    assert child_from_data(fields).limits is None
+    assert child_from_data({**fields, "on_give_up": "escalate"}).limits is None
+    for own, limits in (
+        ({"max_restarts": 7}, RestartIntensity(7, 5.0)),
+        ({"max_restarts": "infinity"}, RestartIntensity(None, 5.0)),
+        ({"max_seconds": "1m"}, RestartIntensity(3, 60.0)),
+        ({"on_give_up": "stay_down"}, RestartIntensity(3, 5.0)),
+    ):
+        child = child_from_data({**fields, **own})
+        assert child.limits == limits
+        assert child_from_data(child_to_data(child)) == child
+
+
+def test_a_backoff_may_be_given_in_full_or_in_a_word() -> None:
+    fields = {"id": "a", "command": ["prog"]}
+    for word, backoff in (
+        (True, Backoff()),
+        (False, NO_BACKOFF),
+        ({"initial": "10ms", "max": 5}, Backoff(initial=0.01, max=5.0)),
+    ):
+        child = child_from_data({**fields, "backoff": word})
+        assert child.backoff == backoff
+        assert child_from_data(child_to_data(child)) == child
+
+
+def test_the_backoff_of_a_supervisor_is_that_of_all_below_it() -> None:
+    inner = {"id": "s", "children": [{"id": "a", "start": "m:f", "instances": 2}]}
+    child = child_from_data({"id": "t", "backoff": True, "children": [inner]})
+    assert isinstance(child.start, SupervisorSpec)
+    (below,) = child.start.children
+    assert isinstance(below.start, SupervisorSpec)
+    (pool,) = below.start.children
+    assert isinstance(pool.start, SupervisorSpec)
+    assert child.start.backoff == below.start.backoff == pool.start.backoff == Backoff()
 
 
 def test_a_dynamic_supervisor_comes_back_from_its_data() -> None:

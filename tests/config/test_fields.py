@@ -72,25 +72,25 @@ def test_a_name_too_long_for_the_path_of_a_socket(
         (
             "max_restarts: -1",
             15,
-            "max_restarts: got -1, expected an integer from 0 to 1000000000",
+            "max_restarts: got -1, expected an integer from 0 to 1000000000, or infinity",
         ),
         (
             "max_restarts: yes",
             15,
             (
                 "max_restarts: got yes (YAML reads it as true),"
-                " expected an integer from 0 to 1000000000"
+                " expected an integer from 0 to 1000000000, or infinity"
             ),
         ),
         (
             "max_restarts: 1.0",
             15,
-            "max_restarts: got 1.0, expected an integer from 0 to 1000000000",
+            "max_restarts: got 1.0, expected an integer from 0 to 1000000000, or infinity",
         ),
         (
             "max_restarts: '3'",
             15,
-            "max_restarts: got '3', expected an integer from 0 to 1000000000",
+            "max_restarts: got '3', expected an integer from 0 to 1000000000, or infinity",
         ),
         ("max_seconds: 0", 14, "max_seconds: got 0, expected more than 0 s"),
         ("max_seconds: infinity", 14, f"max_seconds: got 'infinity', expected {DURATION}"),
@@ -256,8 +256,36 @@ def test_id(told: Told, written: str, text: str) -> None:
         ),
         ("colour: 5", f"3: unknown key 'colour', expected {SERVER_KEYS}"),
         (
-            "max_restarts: 2",
-            "3: 'max_restarts' with 'start', expected only with 'children' or 'instances'",
+            "max_restarts: null",
+            "17: max_restarts: got nothing, expected an integer from 0 to 1000000000, or infinity",
+        ),
+        ("max_seconds: 0", "16: max_seconds: got 0, expected more than 0 s"),
+        (
+            "on_give_up: stay",
+            "15: on_give_up: got 'stay', expected escalate or stay_down; did you mean 'stay_down'?",
+        ),
+        (
+            "backoff: 5s",
+            (
+                "12: backoff: got '5s', expected true, false or a mapping such as"
+                " {initial: 100ms, max: 30s}"
+            ),
+        ),
+        (
+            "backoff: {initial: 1m, max: 1s}",
+            "12: backoff: got a mapping, expected a max that is not below initial",
+        ),
+        (
+            "backoff: {factor: 0.5}",
+            "21: factor: got 0.5, expected a number from 1 to 1000",
+        ),
+        ("backoff: {jitter: 2}", "21: jitter: got 2, expected a number from 0 to 1"),
+        (
+            "backoff: {inital: 1s}",
+            (
+                "13: unknown key 'inital', expected initial, factor, max, jitter or reset_after;"
+                " did you mean 'initial'?"
+            ),
         ),
         ("hue: {}", f"3: unknown key 'hue', expected {SERVER_KEYS}"),
         (
@@ -443,7 +471,7 @@ max_restarts: many
         "10:14: id: got 'b' again, expected an id that is unique among its siblings",
         "10:24: start: got 'nothing', expected module:attribute, such as shop.cart:Cart",
         f"10:33: unknown key 'colour', expected {SERVER_KEYS}",
-        "11:15: max_restarts: got 'many', expected an integer from 0 to 1000000000",
+        "11:15: max_restarts: got 'many', expected an integer from 0 to 1000000000, or infinity",
     ]
 
 

@@ -81,7 +81,8 @@ def node_spec(tree: SupervisorSpec) -> SupervisorSpec:
     period. The gateway's ends never end the tree, however many they are.
     """
     limit = tree.intensity
-    intensity = RestartIntensity(max(limit.max_restarts, _MIN_RESTARTS), limit.max_seconds)
+    most = None if limit.max_restarts is None else max(limit.max_restarts, _MIN_RESTARTS)
+    intensity = RestartIntensity(most, limit.max_seconds)
     start = ServerStart("otpy.runtime.gateway.gateway:run_gateway")
     gateway = ChildSpec("gateway", start, shutdown=5.0, retries=_GATEWAY_RETRIES)
     root = ChildSpec("tree", tree, Restart.TRANSIENT, INFINITY, significant=True)

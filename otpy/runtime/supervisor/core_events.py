@@ -2,25 +2,31 @@
 
 import time
 from collections.abc import Callable
-from typing import assert_never
+from typing import Any, assert_never
 
 from otpy.core.exits import ExitReason, Raised
 from otpy.core.messages import (
     Added,
     AutoShutdownBegan,
+    BackingOff,
+    Failed,
     Removed,
     Report,
     Restarting,
+    StaysDown,
     TooManyRestarts,
 )
 from otpy.core.spec import SupervisorSpec, kind_of
 from otpy.events import (
     AutoShutdown,
     ChildAdded,
+    ChildBackingOff,
+    ChildFailed,
     ChildRemoved,
     ChildrenDeclared,
     ChildRestarting,
     ChildStartFailed,
+    ChildStopped,
     Event,
     GaveUp,
 )
@@ -37,28 +43,11 @@ def published(
 ) -> Event:
     """Turn what the supervisor at `path` decided into an event."""
     now = time.time()
-    limit = spec.intensity
     match report:
-        case Restarting(child=id_, reason=reason, restarts=restarts):
-            limit = report.own_limit or limit
-            return ChildRestarting(
-                at=now,
-                path=path_of(id_),
-                reason=str(reason),
-                restarts=restarts,
-                max_restarts=limit.max_restarts,
-                max_seconds=limit.max_seconds,
-            )
-        case TooManyRestarts(child=id_, reason=reason, restarts=restarts):
-            return GaveUp(
-                at=now,
-                path=path,
-                child=id_,
-                reason=str(reason),
-                restarts=restarts,
-                max_restarts=limit.max_restarts,
-                max_seconds=limit.max_seconds,
-            )
+        case Restarting() | BackingOff() | Failed() | TooManyRestarts():
+            return _of_an_end(report, path, spec, path_of)
+        case StaysDown(child=id_):
+            return ChildStopped(at=now, path=path_of(id_))
         case AutoShutdownBegan(child=id_):
             return AutoShutdown(at=now, path=path, child=id_)
         case Added(spec=child):
@@ -67,6 +56,34 @@ def published(
             return ChildRemoved(at=now, path=path_of(id_), once=once)
         case _:
             assert_never(report)
+
+
+def _of_an_end(
+    report: Restarting | BackingOff | Failed | TooManyRestarts,
+    path: str,
+    spec: SupervisorSpec,
+    path_of: Callable[[str], str],
+) -> Event:
+    """Return what follows from the end of a child, or from its start that failed."""
+    limit, at = report.own_limit or spec.intensity, time.time()
+    about: dict[str, Any] = {
+        "at": at,
+        "path": path_of(report.child),
+        "reason": str(report.reason),
+        "restarts": report.restarts,
+        "max_restarts": limit.max_restarts,
+        "max_seconds": limit.max_seconds,
+    }
+    match report:
+        case Restarting():
+            return ChildRestarting(**about)
+        case TooManyRestarts(child=child):
+            return GaveUp(**about | {"path": path}, child=child)
+        case Failed():
+            return ChildFailed(**about)
+        case BackingOff(child=child, waits_for=leader, seconds=wait):
+            waits_for = "" if leader == child else path_of(leader)
+            return ChildBackingOff(**about, wait=wait, retry_at=at + wait, waits_for=waits_for)
 
 
 def start_failed(path: str, incarnation: int, reason: ExitReason) -> ChildStartFailed:

@@ -36,7 +36,7 @@ from otpy.runtime.supervisor.router import NO_ANSWER, Router
 from otpy.runtime.supervisor.spawner import Spawner
 from otpy.runtime.supervisor.subtree_numbers import SubtreeNumbers
 from otpy.system.descriptor import Descriptor
-from otpy.system.loop import Loop
+from otpy.system.loop import Loop, Timer
 from otpy.system.wait import WaitStatus, kill_group, left_in_group, reap
 from otpy.wire.control import Exiting, IgnoreStart, Publish, Ready
 
@@ -128,6 +128,7 @@ class ProcessRuntime:
             self._start_failed,
             supervisor.is_asked_to_start,
         )
+        self._waits: dict[str, Timer] = {}
         self.deferred_exits = DeferredExits(self._loop)
         self.owners = OwnerMonitor(
             self._loop, lambda id_: supervisor.ask(NO_ANSWER, TerminateChild(id_))
@@ -137,6 +138,7 @@ class ProcessRuntime:
 
     def start(self, spec: ChildSpec, incarnation: int) -> None:
         """Start a child once nothing is left of those before it."""
+        self._waits.pop(spec.id, None)
         self._pending_starts.begin(spec, incarnation)
 
     def stop(self, child: str, incarnation: int) -> None:
@@ -159,9 +161,16 @@ class ProcessRuntime:
     def set_timer(self, child: str, incarnation: int, seconds: float) -> None:
         """Call back in `seconds`, or never if the process ends before."""
         timed_out = TimedOut(child, incarnation)
-        timer = self._loop.call_later(seconds, lambda: self._supervisor.handle_event(timed_out))
-        if (process := self._children.get(child)) is not None:  # else it waits to be started
+        timer = self._loop.call_later(seconds, lambda: self._supervisor.tell(timed_out))
+        if (process := self._children.get(child)) is not None:
             process.timer = timer
+        else:
+            self._waits[child] = timer
+
+    def cancel_timer(self, child: str) -> None:
+        """Do not start a child that waits to be started again."""
+        if (timer := self._waits.pop(child, None)) is not None:
+            timer.cancel()
 
     def reply(self, token: int, answer: Answer) -> None:
         """Send an answer to the requester."""

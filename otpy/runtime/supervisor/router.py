@@ -80,8 +80,12 @@ class Router:
         if _is(message, StopProcess) or _asks_supervisor(message):
             self._refuse(origin, message, fds, NoProcess(f"{id_!r} has no process now"))
             return
-        if self._supervisor.availability(id_) is Availability.GONE:
+        availability = self._supervisor.availability(id_)
+        if availability is Availability.GONE:
             self._refuse(origin, message, fds, NoProcess(f"{id_!r} is not running"))
+        elif availability is Availability.FAILED:
+            text = f"{id_!r} has failed and stays down: {self._supervisor.failure(id_)}"
+            self._refuse(origin, message, fds, NoProcess(text))
         elif not self._waiting.park(origin, message, tuple(fds)):
             self._refuse(origin, message, fds, NoProcess(f"too many wait for {id_!r}"))
 

@@ -1,6 +1,7 @@
 """A supervisor as a process: the core decides, its runtime does, and what happens is published."""
 
 import abc
+import os
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from otpy.core.state import (
     Availability,
     availability,
     comes_back,
+    failure,
     is_asked_to_start,
     new_supervisor,
     starts_ahead,
@@ -107,7 +109,8 @@ class Supervisor(abc.ABC):
         if len(self._events) > 1:
             return
         while self._events:
-            self._state, actions = decide(self._state, self._events[0], time.monotonic())
+            now, chance = time.monotonic(), _chance()
+            self._state, actions = decide(self._state, self._events[0], now, chance)
             for action in actions:
                 self._attempt(action)
             self._events.popleft()
@@ -132,6 +135,10 @@ class Supervisor(abc.ABC):
     def availability(self, id_: str) -> Availability:
         """Return whether the child runs, will run, or is gone for good."""
         return availability(self._state, id_)
+
+    def failure(self, id_: str) -> ExitReason | None:
+        """Return with which reason a child has failed and stays down."""
+        return failure(self._state, id_)
 
     def comes_back(self, id_: str) -> bool:
         """Return whether a child that is being stopped will be started again by itself."""
@@ -194,3 +201,8 @@ class Supervisor(abc.ABC):
     def send_published(self) -> None:
         """Deliver the events that were published so far."""
         self._publisher.flush()
+
+
+def _chance() -> float:
+    """Return a random number from 0 to 1, without the megabyte of `random`."""
+    return int.from_bytes(os.urandom(2)) / 0xFFFF

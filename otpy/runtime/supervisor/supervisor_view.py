@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from otpy.core.exits import ExitReason
 from otpy.core.messages import Request
 from otpy.core.spec import SupervisorSpec
 from otpy.core.state import Availability
@@ -20,6 +21,9 @@ class SupervisorView(Protocol):
 
     def availability(self, id_: str) -> Availability:
         """Return whether the child runs, will run, or is gone for good."""
+
+    def failure(self, id_: str) -> ExitReason | None:
+        """Return with which reason a child has failed and stays down."""
 
     def comes_back(self, id_: str) -> bool:
         """Return whether a child that is being stopped will be started again by itself."""
