@@ -18,7 +18,8 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
         path: Ids from the root, joined by "/"; "" is the root supervisor. None for the node.
         name: The path, or ``root``, or the node's name.
         kind: ``node``, ``gateway``, ``supervisor``, ``worker`` or ``command``.
-        state: ``starting``, ``running``, ``stopping``, ``restarting`` or ``stopped``.
+        state: ``starting``, ``running``, ``stopping``, ``restarting``, ``backoff``, ``failed`` or
+            ``stopped``.
         pid: None when there is no process.
         incarnation: How often it was started. None for the node.
         restarts: How often it came up again after its first start. None for the node.
@@ -27,6 +28,7 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
         memory: Bytes that it has for itself alone (USS); None when unknown.
         resident: Bytes that it has in memory (RSS), those that it shares included.
         reason: Why it ended last; empty if it never did.
+        retry_at: Unix time in seconds of the next start of one in ``backoff``.
     """
 
     path: str | None
@@ -41,6 +43,7 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
     memory: int | None
     resident: int | None
     reason: str
+    retry_at: float | None
 
 
 def measured(rows: "Iterable[ProcessInfo]", *, now: float) -> list[Process]:
@@ -63,6 +66,7 @@ def _measured(row: "ProcessInfo", now: float) -> Process:
         memory=memory,
         resident=resident,
         reason=row.reason,
+        retry_at=row.retry_at,
     )
 
 
@@ -83,6 +87,7 @@ def measured_node(node: "Node", *, now: float) -> Process:
         memory=memory,
         resident=resident,
         reason="",
+        retry_at=None,
     )
 
 

@@ -60,6 +60,9 @@ def status(ctx: click.Context, name: str | None, *, as_json: bool) -> None:
             show_styled(to_pretty_json(with_statistics(process, does)))
         else:
             show_styled(detailed(process, does))
+        processes = [process]
+    if any(process.state == "failed" for process in processes):
+        ctx.exit(1)
 
 
 def statistics_of(node: "Node", row: "ProcessInfo") -> "Statistics | None":
@@ -122,5 +125,6 @@ def detailed(p: Process, does: "Statistics | None") -> str:
             "memory": f"{or_dash(p.memory, size)} of its own, {or_dash(p.resident, size)} resident",
             **now,
             "last exit": p.reason or "-",
+            **({"next start": local_time(p.retry_at)} if p.retry_at is not None else {}),
         }
     )

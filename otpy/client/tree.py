@@ -16,12 +16,14 @@ class ProcessInfo(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         path: Ids from the root, joined by "/"; "" is the root supervisor.
         kind: ``supervisor``, ``worker`` or ``command``.
-        state: ``starting``, ``running``, ``stopping``, ``restarting`` or ``stopped``.
+        state: ``starting``, ``running``, ``stopping``, ``restarting``, ``backoff`` (it waits for
+            its next start), ``failed`` (it stays down until it is started) or ``stopped``.
         pid: Of the present incarnation; None when there is no process.
         incarnation: How often it was started.
         restarts: How often it came up again after its first start.
         started_at: Unix time in seconds; None when there is no process.
         reason: Why it ended last; empty if it never did.
+        retry_at: Unix time in seconds of the next start of one in ``backoff``; else None.
         children: Of a supervisor, in start order.
     """
 
@@ -33,6 +35,7 @@ class ProcessInfo(msgspec.Struct, frozen=True, kw_only=True):
     restarts: int = 0
     started_at: float | None = None
     reason: str = ""
+    retry_at: float | None = None
     children: tuple[Self, ...] = ()
 
     @property

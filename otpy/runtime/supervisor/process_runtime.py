@@ -161,7 +161,7 @@ class ProcessRuntime:
     def set_timer(self, child: str, incarnation: int, seconds: float) -> None:
         """Call back in `seconds`, or never if the process ends before."""
         timed_out = TimedOut(child, incarnation)
-        timer = self._loop.call_later(seconds, lambda: self._supervisor.tell(timed_out))
+        timer = self._loop.call_later(seconds, lambda: self._supervisor.handle_event(timed_out))
         if (process := self._children.get(child)) is not None:
             process.timer = timer
         else:

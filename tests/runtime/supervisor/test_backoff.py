@@ -10,7 +10,6 @@ from otpy.events import (
     ChildStarted,
     ChildStopped,
     GaveUp,
-    NodeStarted,
 )
 from tests.support.node import Nodes, NodeUnderTest
 
@@ -152,8 +151,7 @@ def test_a_command_that_cannot_start_does_not_fail_the_boot(nodes: Nodes) -> Non
           - {id: exits, command: ["false"], max_restarts: 0, on_give_up: stay_down}
           - {id: steady, start: "tests.support.workers:Remote", args: [WORK/log]}
         """)
-    node.next(NodeStarted)
     node.next(ChildFailed, path="exits")
-    node.next(ChildStarted, path="broken")
+    node.until(lambda: node.seen(ChildStarted, path="broken"), "broken start")
     assert node.incarnations()["broken"] == 3
     assert node.stop() == 0
