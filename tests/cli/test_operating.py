@@ -272,3 +272,31 @@ def test_follow_shows_what_happens_and_ends_with_the_node(otpy: Run, counter: Te
         assert all(json.loads(event)["at"] for event in events)
         assert following.wait() == 0
     assert counter.wait() == 0
+
+
+def test_a_child_that_has_failed_is_shown_and_started_again(otpy: Run, nowhere: Path) -> None:
+    file = nowhere / "contained.yaml"
+    limits = "max_restarts: 0, on_give_up: stay_down"
+    start = "otpy.examples.counter:Counter"
+    file.write_text(
+        f"children: [{{id: a, start: '{start}', {limits}}}, {{id: b, start: '{start}',"
+        " backoff: {initial: 1h, max: 1h}}]"
+    )
+    with running(file, nowhere) as run:
+        killed(otpy, "a")
+        run.show_until("a: FAILED")
+        listed = otpy("status")
+        assert (listed.status, listed.err) == (1, "")
+        assert "failed" in listed.out
+        assert otpy("status", "a").status == 1
+        assert otpy("status", "b").status == 0
+        assert "failed" in otpy("tree").out
+        assert "failed" in otpy("top", "--once").out
+        assert done(otpy("start", "a")).startswith("a: started, pid ")
+        for incarnation in (2, 3):
+            killed(otpy, "b")
+            run.show_until("b: backing off" if incarnation == 3 else "b: started again")
+        shown = done(otpy("status", "b"))
+        assert "backoff" in shown
+        assert "next start" in shown
+        assert done(otpy("restart", "b")).startswith("b: started, pid ")
