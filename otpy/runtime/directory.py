@@ -175,7 +175,9 @@ class Directory:
     def registered(self, name: str) -> ProcessEntry | None:
         """Return the process that took this name, which is not its path, or is about to again."""
         entry = self._named(name)
-        return None if entry is None or entry.path == name or entry.state == "stopped" else entry
+        if entry is None or entry.path == name or entry.state in ("stopped", "failed"):
+            return None
+        return entry
 
     def holder(self, name: str) -> ProcessEntry | None:
         """Return which running process is known by `name`: a path, a name it took, a unique id."""

@@ -23,8 +23,10 @@ from otpy.config.fields import (
 from otpy.config.mistakes import Mistake
 from otpy.config.same_names import SPELLED_OUT, same_fields
 from otpy.core.spec import (
+    Backoff,
     ChildSpec,
     CommandStart,
+    OnGiveUp,
     Restart,
     RestartIntensity,
     Retries,
@@ -84,6 +86,9 @@ def test_pipes_carry_every_field() -> None:
             )
         ),
         retries=Retries(RestartIntensity(2, 3.0), 4.0),
+        backoff=Backoff(jitter=0.5),
+        limits=RestartIntensity(None, 3.0),
+        on_give_up=OnGiveUp.STAY_DOWN,
     )
     codec = RecordCodec(ChildSpec)
     assert codec.decode(codec.encode(spec)) == (0, spec)

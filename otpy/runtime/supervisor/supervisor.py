@@ -1,7 +1,6 @@
 """A supervisor as a process: the core decides, its runtime does, and what happens is published."""
 
 import abc
-import os
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -34,6 +33,7 @@ from otpy.runtime.supervisor.publisher import Publisher
 from otpy.runtime.supervisor.router import Router
 from otpy.runtime.supervisor.subtree_numbers import numbers_of_children
 from otpy.system.descriptor import Descriptor, close_all
+from otpy.system.entropy import random_fraction
 from otpy.system.loop import Loop
 from otpy.system.warnings import warn_of_failure
 from otpy.wire.control import Answered, Forget, LinkOpened, NodeRequest
@@ -109,7 +109,7 @@ class Supervisor(abc.ABC):
         if len(self._events) > 1:
             return
         while self._events:
-            now, chance = time.monotonic(), _chance()
+            now, chance = time.monotonic(), random_fraction()
             self._state, actions = decide(self._state, self._events[0], now, chance)
             for action in actions:
                 self._attempt(action)
@@ -201,8 +201,3 @@ class Supervisor(abc.ABC):
     def send_published(self) -> None:
         """Deliver the events that were published so far."""
         self._publisher.flush()
-
-
-def _chance() -> float:
-    """Return a random number from 0 to 1, without the megabyte of `random`."""
-    return int.from_bytes(os.urandom(2)) / 0xFFFF
