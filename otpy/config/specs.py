@@ -47,9 +47,7 @@ def child_spec(fields: Child | Template) -> ChildSpec:
     """Return the spec of a child and of all below it."""
     start = _start(fields)
     own = NODES if isinstance(start, SupervisorSpec) else surroundings_of(fields)
-    spec = ChildSpec(
-        start=start, surroundings=own, **_same(ChildSpec, fields), **_limits(fields)
-    )
+    spec = ChildSpec(start=start, surroundings=own, **_same(ChildSpec, fields), **_limits(fields))
     spec = inheriting(spec, None)
     if not isinstance(fields, InstancesChild):
         return spec
