@@ -197,7 +197,8 @@ class NodeUnderTest:
         """Read what the workers have written."""
         path = self.work / file
         text = path.read_text() if path.exists() else ""
-        return [msgspec.json.decode(line) for line in text.splitlines()]
+        whole, _, _ = text.rpartition("\n")  # the last line may be half written
+        return [msgspec.json.decode(line) for line in whole.splitlines()]
 
     # ---- what there is -----------------------------------------------------------------------
 
