@@ -10,8 +10,8 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 READY := $(VENV)/.installed
 DOCS := $(VENV)/.docs-installed
 VERSIONS := 3.11 3.12 3.13
-# A third worker has something to do while two wait for their nodes.
-WORKERS := $(shell echo $$(( $$(nproc) * 3 / 2 )))
+# Two for each processor: one has something to do while the other waits for its nodes.
+WORKERS := $(shell echo $$(( $$(nproc) * 2 )))
 # Not README.md: its examples are laid out for people.
 CODE := otpy tests scripts
 

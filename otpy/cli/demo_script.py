@@ -94,9 +94,9 @@ class Story:
         ):
             self._number += 1
             try:
-                self._run.note_family()
+                self._run.note_descendants()
                 step()
-                self._run.note_family()
+                self._run.note_descendants()
             except Failed as error:
                 raise self._failed(error.message) from error
             except (OtpyError, OSError, psutil.Error) as error:

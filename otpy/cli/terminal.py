@@ -71,7 +71,7 @@ class Terminal:
         self._lines.extend(line.decode(errors="replace") for line in lines)
         return bool(data)
 
-    def note_family(self) -> None:
+    def note_descendants(self) -> None:
         """Remember every process that the node has just now."""
         with suppress(psutil.NoSuchProcess):  # it has ended, and with it all the others
             self.processes.update(self.node.children(recursive=True))

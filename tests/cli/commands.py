@@ -76,5 +76,5 @@ def running(file: Path, private: Path, cwd: Path | None = None) -> Iterator[Term
         try:
             yield run
         finally:
-            run.note_family()
+            run.note_descendants()
     assert run.survivors() == []

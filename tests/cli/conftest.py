@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from otpy import connect
 from otpy.cli import main
 from otpy.cli.terminal import Terminal
 from tests.cli.commands import CONFIGS, Outcome, Run, private_directory, running
+from tests.support.processes import DEADLINE_S
 
 
 @pytest.fixture
@@ -39,4 +41,6 @@ def counter(nowhere: Path) -> Iterator[Terminal]:
 def shop() -> Iterator[Terminal]:
     """A node of configs/shop.yaml, shared by a module's tests that only look at it."""
     with private_directory() as private, running(CONFIGS / "shop.yaml", private) as run:
+        with connect("shop") as node:
+            node["inventory"].monitor().wait(timeout=DEADLINE_S)  # it has its work done, and ends
         yield run

@@ -246,7 +246,7 @@ def test_an_id_that_two_children_have_must_be_a_path(otpy: Run, tree: Terminal) 
 
 
 def test_shutdown_waits_until_the_node_is_gone(otpy: Run, counter: Terminal) -> None:
-    counter.note_family()
+    counter.note_descendants()
     told = otpy("shutdown")
     assert counter.survivors() in ([], [counter.node])  # ours to reap
     assert done(told) == "counter-app: stopped, nothing of it is left\n"
