@@ -324,7 +324,7 @@ def _restart_group(transition: Transition, child: Child) -> None:
 
 
 def _group_to_start(transition: Transition, child: Child) -> Iterator[str]:
-    """Yield, in start order, those who are started when a child is."""
+    """Yield, in start order, the children that are started together with one."""
     for id_ in affected(transition.spec.strategy, transition.children, child.spec.id):
         other = transition.children[id_]
         is_temporary = other.spec.restart is Restart.TEMPORARY

@@ -50,7 +50,7 @@ class Surroundings:
     def inherit(self, above: "Surroundings") -> "Surroundings":
         """Return these with what `above`, the supervisor's, says and these do not.
 
-        `env` is merged name by name. Who says a user says its group, too.
+        `env` is merged name by name. Surroundings that name a user name its group, too.
         """
         if above == NODES:
             return self

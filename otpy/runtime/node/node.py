@@ -170,7 +170,7 @@ class NodeProcess(Supervisor):
     # ---- files -------------------------------------------------------------------------------
 
     def _keep_files(self) -> None:
-        """Restore files that are removed, and accept those who ask whether the node lives."""
+        """Restore files that are removed, and answer whether the node lives."""
         self._files.event_file.complain = lambda why: self._say(f"cannot write events: {why}")
         FileWatch(self._files, self.loop, self._restored, self._say).start()
         if (claim := self._files.claim.listener) is not None:
