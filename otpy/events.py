@@ -103,12 +103,27 @@ class NameTaken(_Event, frozen=True, kw_only=True):
 
 
 class ChildStartFailed(_Event, frozen=True, kw_only=True):
-    """A child ended before it was up."""
+    """A child ended before it was up.
+
+    Attributes:
+        pid: Of the process that was to be it; 0 if none could be started.
+
+    The others are as in `ChildEnded`.
+    """
 
     incarnation: int
     reason: str
+    kind: str = ""
+    pid: int = 0
+    asked: bool = False
+    signal: str = ""
+    status: int | None = None
+    core_dumped: bool = False
     traceback: str = ""
     output: str = ""
+    peak_memory: int = 0
+    uptime: float = 0.0
+    stacks: str = ""
 
     def __str__(self) -> str:
         return f"{self.name}: failed to start: {self.reason}"
@@ -122,12 +137,18 @@ class ChildEnded(_Event, frozen=True, kw_only=True):
         asked: Its supervisor had asked it to.
         overdue: Its budget was over before everything of it had ended: the rest was killed.
         clean: Whether the reason is a clean one.
+        signal: The signal that ended the process, for example ``SIGKILL``; empty if none did.
+        status: Its exit status; None if a signal ended it.
+        core_dumped: The kernel has written a core dump.
         traceback: The Python traceback, if an exception ended it.
         message: The message in hand, shortened, if it ended with a reason of its own that is not
             clean.
         output: Its last lines on stdout and stderr.
-        peak_memory: The most resident memory it had, in bytes.
+        peak_memory: The most resident memory it had, in bytes; of a command not less than that
+            of the process that executed it.
         uptime: Seconds since it was forked.
+        messages: How many it had taken out of its mailbox, the one in hand included.
+        stacks: The Python stacks of one that hung, taken before it was killed.
     """
 
     kind: str
@@ -137,11 +158,16 @@ class ChildEnded(_Event, frozen=True, kw_only=True):
     asked: bool
     clean: bool
     overdue: bool = False
+    signal: str = ""
+    status: int | None = None
+    core_dumped: bool = False
     traceback: str = ""
     message: str = ""
     output: str = ""
     peak_memory: int = 0
     uptime: float = 0.0
+    messages: int = 0
+    stacks: str = ""
 
     def __str__(self) -> str:
         late = "; its shutdown budget was over: what was left of it was killed"

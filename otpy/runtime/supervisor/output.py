@@ -11,7 +11,8 @@ from otpy.wire.log_lines import output_prefix
 from otpy.wire.safe_text import is_plain, output_line
 
 _READ_BYTES: Final = 1 << 16
-_TAIL_BYTES: Final = 4096
+_TAIL_BYTES: Final = 8192
+_TAIL_LINES: Final = 20
 
 
 class ChildOutput:
@@ -61,4 +62,11 @@ class ChildOutput:
         if self._partial:
             self._show([output_line(self._partial)])
         self._end.close()
-        return self._tail.decode(errors="replace")
+        return last_lines(self._tail)
+
+
+def last_lines(tail: bytes) -> str:
+    """Return the last lines of an output of which `tail` is the end."""
+    lines = tail.split(b"\n")
+    has_end = not lines[-1]  # else the last line is not finished, and is one of them
+    return b"\n".join(lines[-_TAIL_LINES - has_end :]).decode(errors="replace")
