@@ -84,7 +84,6 @@ class Spawner:
         """
         self._kept = (self.stacks.prepare().fileno(),)
         spare = self._prefork.take(self._workers, ahead)
-        assert spare.pipes.output is not None
         try:
             output = ChildOutput(spare.pipes.output, path, self._stdout, self._loop)
         except OSError:
