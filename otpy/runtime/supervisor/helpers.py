@@ -132,7 +132,7 @@ class Helpers:
 
 def _run(main: Callable[[], int], supervisor: int, output: Descriptor, loop: Loop) -> int:
     loop.close()
-    become_child("otpy: helper", (), output)
+    become_child("otpy: helper", (), (output, output))
     become_worker(supervisor)
     return main()
 
