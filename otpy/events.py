@@ -2,7 +2,8 @@
 
 The same stream feeds the lines of ``otpy run``, ``events.jsonl``, ``otpy events`` and the
 tests. Every event has `at`, the Unix time in seconds at which it was published, and `path`,
-the process it is about ("" is the root supervisor).
+the process it is about ("" is the root supervisor). The node numbers them: `seq` is 1 for the first
+event of a run of it, and one more for each that follows; `boot` is the run.
 """
 
 from typing import Any, TypeAlias
@@ -13,6 +14,8 @@ import msgspec
 class _Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag=True):
     at: float
     path: str
+    seq: int = 0
+    boot: str = ""
 
     @property
     def name(self) -> str:
@@ -326,7 +329,10 @@ class FilesRestored(_Event, frozen=True, kw_only=True):
 
 
 class EventsLost(_Event, frozen=True, kw_only=True):
-    """So many events before this one could not be written into `events.jsonl`."""
+    """So many events are missing here; `seq` is that of the last of them.
+
+    They could not be written into `events.jsonl`, or were not read in time.
+    """
 
     count: int
     reason: str
