@@ -12,13 +12,8 @@ class CheckedSocket(Socket):
 
     __slots__ = ("_record",)
 
-    def __init__(
-        self,
-        descriptor: Descriptor,
-        kind: socket.SocketKind = STREAM,
-        family: socket.AddressFamily = socket.AF_UNIX,
-    ) -> None:
-        super().__init__(descriptor, kind, family)
+    def __init__(self, descriptor: Descriptor, kind: socket.SocketKind = STREAM) -> None:
+        super().__init__(descriptor, kind)
         self._record = Record(socket.socket.fileno(self))
 
     def __del__(self) -> None:

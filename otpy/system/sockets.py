@@ -1,5 +1,6 @@
 """Sockets that are owners of their descriptors as `otpy.system.descriptor` has it."""
 
+import _socket
 import os
 import socket
 from typing import Final
@@ -9,16 +10,14 @@ from otpy.system.descriptor import CHECKS_VARIABLE, Descriptor, Watcher
 STREAM: Final = socket.SOCK_STREAM
 MESSAGES: Final = socket.SOCK_SEQPACKET
 """Each is received as it was sent, as one."""
-DATAGRAMS: Final = socket.SOCK_DGRAM
 
 
 class Socket(socket.socket):
-    """A socket that unwatches itself before it closes; it never blocks.
+    """A Unix socket that unwatches itself before it closes; it never blocks.
 
     Args:
         descriptor: Handed over.
-        kind: `STREAM`, `MESSAGES` or `DATAGRAMS`.
-        family: Of addresses; a Unix socket unless given.
+        kind: `STREAM` or `MESSAGES`.
 
     Attributes:
         watcher: The loop that waits for it, if one does.
@@ -29,14 +28,9 @@ class Socket(socket.socket):
 
     __slots__ = ("watcher",)
 
-    def __init__(
-        self,
-        descriptor: Descriptor,
-        kind: socket.SocketKind = STREAM,
-        family: socket.AddressFamily = socket.AF_UNIX,
-    ) -> None:
+    def __init__(self, descriptor: Descriptor, kind: socket.SocketKind = STREAM) -> None:
         self.watcher: Watcher | None = None
-        super().__init__(family, kind, 0, descriptor.fileno())
+        super().__init__(socket.AF_UNIX, kind, 0, descriptor.fileno())
         descriptor.detach()
         self.setblocking(False)  # whatever socket.setdefaulttimeout was told
 
@@ -61,19 +55,18 @@ def socket_pair(kind: socket.SocketKind = STREAM) -> tuple[Descriptor, Descripto
     Raises:
         OSError: There are too many open files.
     """
-    one, other = socket.socketpair(socket.AF_UNIX, kind)
+    # What `socket.socketpair` calls, too: it then asks for the address of each, which has none.
+    one, other = _socket.socketpair(socket.AF_UNIX, kind)
     return Descriptor(one.detach()), Descriptor(other.detach())
 
 
-def unbound_socket(
-    kind: socket.SocketKind = STREAM, family: socket.AddressFamily = socket.AF_UNIX
-) -> Socket:
-    """Create a socket that is to be bound or to connect.
+def unbound_socket() -> Socket:
+    """Create a socket that is to listen or to connect.
 
     Raises:
-        OSError: There are too many open files, or the system has no such family.
+        OSError: There are too many open files.
     """
-    return Socket(Descriptor(socket.socket(family, kind).detach()), kind, family)
+    return Socket(Descriptor(socket.socket(socket.AF_UNIX).detach()))
 
 
 def unconnected_socket(*, blocking: bool) -> socket.socket:

@@ -10,7 +10,6 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from importlib.machinery import PathFinder
-from multiprocessing import Pipe
 from typing import Final, NoReturn
 
 from otpy.system.descriptor import Descriptor
@@ -20,6 +19,7 @@ from otpy.system.programs import cannot_execute, check_env
 from otpy.system.python_end import run_finalizers
 from otpy.system.search_path import search_start_directory
 from otpy.system.signals import HANDLED
+from otpy.system.sockets import socket_pair
 from otpy.system.std_streams import complain, flush_std_streams
 
 _STDERR: Final = 2
@@ -37,30 +37,27 @@ _raised_limits: list[tuple[int, int]] = []
 def control_pipe() -> tuple[Descriptor, Descriptor]:
     """Create the duplex pipe between a supervisor and a child: the supervisor's end first.
 
+    It is what `multiprocessing.Pipe(duplex=True)` makes, without the two objects: a
+    `multiprocessing.connection.Connection` can be made of either end.
+
     Raises:
         OSError: There are too many open files; none is left open.
     """
-    one, other = Pipe(duplex=True)
-    with one, other:
-        ours = Descriptor(os.dup(one.fileno()))
-        try:
-            return ours, Descriptor(os.dup(other.fileno()))
-        except OSError:
-            ours.close()
-            raise
+    return socket_pair()
 
 
-def become_child(title: str, keep: Iterable[int], output: Sequence[Descriptor] = ()) -> None:
+def become_child(title: str, keep: Iterable[int], output: Descriptor | None = None) -> None:
     """Shed what a forked child has of its supervisor's.
 
     Args:
         title: Shown by ps.
         keep: Descriptors that stay open, besides the standard ones.
-        output: Where stdout and stderr go; without these they stay as the supervisor's.
+        output: Where stdout and stderr go; None leaves them as the supervisor's.
     """
     os.setsid()
-    for number, end in enumerate(output, 1):
-        os.dup2(end.fileno(), number)
+    if output is not None:
+        os.dup2(output.fileno(), 1)
+        os.dup2(output.fileno(), 2)
     close_all_but(keep)
     for number in _HANDLED:
         _signal.signal(number, _DEFAULT)
@@ -109,7 +106,7 @@ def prepare_for_workers() -> None:
 
 
 def raise_descriptor_limit() -> None:
-    """Raise the limit of descriptors to the hard limit: a supervisor needs four a child."""
+    """Raise the limit of descriptors to the hard limit: a supervisor needs three a child."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _LAST_FD if hard == resource.RLIM_INFINITY else min(hard, _LAST_FD)
     if soft not in (wanted, resource.RLIM_INFINITY):

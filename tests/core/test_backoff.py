@@ -32,15 +32,14 @@ from otpy.core.messages import (
     Up,
     WhichChildren,
 )
-from otpy.core.placement import passed_down
 from otpy.core.spec import (
     NO_BACKOFF,
     Backoff,
     ChildSpec,
-    Inheritable,
     Restart,
     Strategy,
     SupervisorSpec,
+    handing_down,
 )
 from otpy.core.state import Availability, availability, comes_back
 from tests.core.machine import BROKEN, A, B, C, Machine, asked_to_stop, running
@@ -155,13 +154,12 @@ def test_children_have_what_their_supervisor_has_unless_they_have_their_own() ->
 
 def test_supervisors_hand_it_down() -> None:
     inner = SupervisorSpec(children=(A, ChildSpec("t", SupervisorSpec())))
-    outer = SupervisorSpec(backoff=BACKOFF, children=(ChildSpec("s", inner),))
-    outer = passed_down(outer, Inheritable(), "")
+    outer = handing_down(SupervisorSpec(backoff=BACKOFF, children=(ChildSpec("s", inner),)), None)
     (s,) = outer.children
     assert isinstance(s.start, SupervisorSpec)
     assert s.start.backoff == BACKOFF
     a, t = s.start.children
-    assert a == replace(A, backoff=BACKOFF)
+    assert a == A
     assert isinstance(t.start, SupervisorSpec)
     assert t.start.backoff == BACKOFF
 

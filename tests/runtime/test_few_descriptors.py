@@ -4,7 +4,7 @@ import sys
 
 from tests.support.node import Nodes, NodeUnderTest
 
-LIMIT = 80
+LIMIT = 64
 _COUNTER = "otpy.examples.counter:Counter"
 
 

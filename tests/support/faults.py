@@ -4,6 +4,7 @@
 A line ``PID CALL ERRNO`` in FAULTS has that call fail in that process; it is noted in FAULTS.hits.
 """
 
+import _socket
 import builtins
 import errno
 import os
@@ -34,7 +35,7 @@ CALLS = {
     "setrlimit": (resource, "setrlimit"),
     "control_pipe": (pipes, "control_pipe"),
     "sendmsg": (socket.socket, "sendmsg"),
-    "socketpair": (socket, "socketpair"),
+    "socketpair": (_socket, "socketpair"),
     "accept": (socket.socket, "accept"),
     "epoll_ctl": (loop.Loop, "watch"),
 }

@@ -46,7 +46,6 @@ class Hello:
             )
         self.node = str(value.get("node", ""))
         self.pid = int(value["pid"])
-        self.boot = str(value.get("boot", ""))
         self.config = str(value.get("config") or "")
 
 

@@ -49,7 +49,6 @@ class NodeFiles:
         group: The control group of the node's own, if it has one: the next run asks for it.
 
     Attributes:
-        boot: The identity of this run of the node.
         lock: As given.
         claim: As given.
         listener: The listening control socket; another one once that was lost.
@@ -64,10 +63,9 @@ class NodeFiles:
         lock: Descriptor,
         group: Path | None = None,
     ) -> None:
-        self.boot = os.urandom(8).hex()
         self.claim, self.lock = claim, lock
         self._directory = directory
-        self._facts = _facts(directory.name, config, group, self.boot)
+        self._facts = _facts(directory.name, config, group)
         self._own_lock = lock
         self._facts_file: Descriptor | None = None
         self._socket_at: Identity = None
@@ -223,7 +221,7 @@ class NodeFiles:
             self._held.append(_locked(path))  # the first is held if one fails
 
 
-def _facts(name: str, config: str, group: Path | None, boot: str) -> bytes:
+def _facts(name: str, config: str, group: Path | None) -> bytes:
     pid = os.getpid()
     facts = {
         "name": name,
@@ -231,7 +229,6 @@ def _facts(name: str, config: str, group: Path | None, boot: str) -> bytes:
         "start_ticks": start_time(pid),
         "config": config,
         "started_at": time.time(),
-        "boot": boot,
         "cgroup": "" if group is None else str(group),
     }
     return msgspec.json.encode(facts) + b"\n"

@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +26,7 @@ from otpy.system.descriptor import Descriptor
 from otpy.system.fork_server import MOST, Ends, ForkServer, Job, ServerGone
 from otpy.system.spawn import fork_watched
 from otpy.system.wait import reap, send_signal
+from otpy.wire.control import Assignment
 
 BATCH: Final = MOST
 """How many are forked at once, at most."""
@@ -32,7 +34,7 @@ BATCH: Final = MOST
 MANY: Final = 64
 """From so many workers on a fork server forks them; with half as many it is ended."""
 
-_WHILE_FORKING: Final = 7
+_WHILE_FORKING: Final = 5
 """Descriptors that one takes until it has its ends of the pipes, and its supervisor its pidfd."""
 
 _RESERVE: Final = 16
@@ -45,12 +47,14 @@ class SpareProcess:
 
     Attributes:
         slot: The number of its counters.
+        assigned: It was forked with its assignment, and waits for none.
     """
 
     pid: int
     pidfd: Descriptor
     pipes: Pipes
     slot: int
+    assigned: bool = False
 
     @property
     def alive(self) -> bool:
@@ -98,11 +102,21 @@ class _Batch:
         for pipes, _ in self._own:
             pipes.close_theirs()
 
-    def processes(self, forked: list[tuple[int, Descriptor]]) -> list[SpareProcess]:
-        """Return those of which there is a process; give back what the others do not need."""
+    def processes(
+        self, forked: list[tuple[int, Descriptor]], assigned: int = 0
+    ) -> list[SpareProcess]:
+        """Return those of which there is a process; give back what the others do not need.
+
+        Args:
+            forked: Their pids and pidfds.
+            assigned: How many of them, the first ones, were forked with their assignments.
+        """
         self._give_back(self._own[len(forked) :])
         own = zip(forked, self._own, strict=False)
-        return [SpareProcess(pid, pidfd, pipes, slot) for (pid, pidfd), (pipes, slot) in own]
+        return [
+            SpareProcess(pid, pidfd, pipes, slot, number < assigned)
+            for number, ((pid, pidfd), (pipes, slot)) in enumerate(own)
+        ]
 
     def release(self) -> None:
         """There will be no process; `close_theirs` was called."""
@@ -118,14 +132,17 @@ class PreforkPool:
     """Forks spares, a batch at a time.
 
     Args:
-        main: Runs a spare, in the process forked here, given the number of its counters and its
-            ends of the pipes; returns its exit status.
+        main: Runs a spare, in the process forked here, given the number of its counters, its ends
+            of the pipes, and its assignment if that is known; returns its exit status.
         counter_page: Where the counters are allocated.
         server: Forks them where there are many.
     """
 
     def __init__(
-        self, main: Callable[[int, Ends], int], counter_page: CounterPage, server: ForkServer
+        self,
+        main: Callable[[int, Ends, Assignment | None], int],
+        counter_page: CounterPage,
+        server: ForkServer,
     ) -> None:
         self._main, self._counter_page, self._server = main, counter_page, server
         self._spares: deque[SpareProcess] = deque()
@@ -138,17 +155,20 @@ class PreforkPool:
         self._collect()
         return self._pids if self._server.pid is None else self._pids | {self._server.pid}
 
-    def take(self, siblings: int, count_ahead: Callable[[], int]) -> SpareProcess:
+    def take(
+        self, assignment: Assignment, siblings: int, count_ahead: Callable[[], int]
+    ) -> SpareProcess:
         """Return a spare process, forked now if there is none.
 
         Args:
+            assignment: What the process will be; one that is forked here and now inherits it.
             siblings: How many workers there are already.
             count_ahead: Returns how many more will be needed soon; called when there is none.
 
         Raises:
             OSError: There are too many processes or open files, or there is no memory.
         """
-        return self._next() or self._fork(siblings, count_ahead())
+        return self._next() or self._fork(assignment, siblings, count_ahead())
 
     def refill(self, siblings: int, count_ahead: Callable[[], int]) -> None:
         """Order the next spares, forked while this process does something else, if there are many.
@@ -217,12 +237,12 @@ class PreforkPool:
 
     # ---- forking -----------------------------------------------------------------------------
 
-    def _fork(self, siblings: int, ahead: int) -> SpareProcess:
+    def _fork(self, assignment: Assignment, siblings: int, ahead: int) -> SpareProcess:
         count = 1 + (min(ahead, BATCH - 1, _room()) if ahead else 0)
         spares: list[SpareProcess] = []
         if self._server.pid is not None or siblings + ahead >= MANY:
             spares = self._fork_by_server(count)
-        first, *rest = spares or self._fork_here(count)
+        first, *rest = spares or self._fork_here(assignment, count)
         self._keep(rest)
         return first
 
@@ -241,16 +261,19 @@ class PreforkPool:
             batch.release()
             raise
 
-    def _fork_here(self, count: int) -> list[SpareProcess]:
+    def _fork_here(self, assignment: Assignment, count: int) -> list[SpareProcess]:
+        """Return spares, the first of which has its assignment: nothing is to be sent to it."""
         batch = _Batch(count, self._counter_page)
         forked: list[tuple[int, Descriptor]] = []
+        known = chain((assignment,), repeat(None))
         try:
-            forked = fork_watched([partial(self._main, *job) for job in batch.jobs])
+            mains = zip(batch.jobs, known, strict=False)
+            forked = fork_watched([partial(self._main, *job, own) for job, own in mains])
         finally:
             batch.close_theirs()
             if not forked:
                 batch.release()
-        return batch.processes(forked)
+        return batch.processes(forked, assigned=1)
 
     def _order_ahead(self, count: int) -> None:
         """Order spares, forked while this process does something else, if there is room."""
@@ -286,7 +309,8 @@ class PreforkPool:
 
 
 def _ends(pipes: Pipes) -> Ends:
-    return pipes.their_control, *pipes.their_output
+    assert pipes.their_output is not None
+    return pipes.their_control, pipes.their_output
 
 
 def _room() -> int:

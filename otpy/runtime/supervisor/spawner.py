@@ -83,7 +83,9 @@ class Spawner:
             OSError: There are too many processes or open files, or there is no memory.
         """
         self._kept = (self.stacks.prepare().fileno(),)
-        spare = self._prefork.take(self._workers, ahead)
+        assignment = _assignment(spec, path, incarnation)
+        spare = self._prefork.take(assignment, self._workers, ahead)
+        assert spare.pipes.output is not None
         try:
             output = ChildOutput(spare.pipes.output, path, self._stdout, self._loop)
         except OSError:
@@ -101,7 +103,8 @@ class Spawner:
             slot=spare.slot,
         )
         self._workers += 1
-        child.channel.send(_assignment(spec, path, incarnation))
+        if not spare.assigned:
+            child.channel.send(assignment)
         self._prefork.refill(self._workers, ahead)
         return child
 
@@ -164,12 +167,12 @@ class Spawner:
             self._prefork.kill_spares()  # they hold the descriptors that this needs
             return open_pipes(output=False)
 
-    def _run_spare_of_ours(self, slot: int, ends: Ends) -> int:
+    def _run_spare_of_ours(self, slot: int, ends: Ends, assignment: Assignment | None) -> int:
         self._loop.close()
-        return self._run_spare(slot, ends)
+        return self._run_spare(slot, ends, assignment)
 
-    def _run_spare(self, slot: int, ends: Ends) -> int:
-        return run_spare(ends, self._counter_page.at(slot), self._kept, self._pid)
+    def _run_spare(self, slot: int, ends: Ends, assignment: Assignment | None = None) -> int:
+        return run_spare(ends, self._counter_page.at(slot), self._kept, self._pid, assignment)
 
     def _run_child(self, main: Callable[[], int]) -> int:
         self._loop.close()

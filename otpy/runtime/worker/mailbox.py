@@ -94,8 +94,9 @@ class WorkerMailbox:
         """The supervisor's order to end; None if there is none."""
         return self._stop_request if isinstance(self._stop_request, ShutDown) else None
 
-    def assigned(self) -> Assignment:
-        """Wait for the supervisor's message which child this process is; return it."""
+    def assigned(self, assignment: Assignment | None = None) -> Assignment:
+        """Return which child this process is; unless that is known, wait for the message."""
+        self._child = assignment
         while self._child is None:
             self._epoll.poll()
             self.control.read()

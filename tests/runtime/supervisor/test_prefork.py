@@ -9,10 +9,12 @@ import os, signal
 from otpy.runtime.counters import CounterPage
 from otpy.runtime.supervisor.prefork import PreforkPool
 from otpy.system.fork_server import ForkServer
+from otpy.wire.control import Assignment
 
-main = lambda slot, ends: signal.pause() or 0
+main = lambda slot, ends, assignment=None: signal.pause() or 0
+child = Assignment('child', 1)
 pool = PreforkPool(main, CounterPage(), ForkServer(main, lambda: None, lambda: ()))
-first = pool.take(0, lambda: 3)
+first = pool.take(child, 0, lambda: 3)
 assert len(pool.pids) == 3
 others = [os.eventfd(0) for _ in range(20)]  # whatever has the numbers by then
 pool.kill_spares()
@@ -41,14 +43,16 @@ import os, signal
 from otpy.runtime.counters import CounterPage
 from otpy.runtime.supervisor.prefork import PreforkPool
 from otpy.system.fork_server import ForkServer
+from otpy.wire.control import Assignment
 
-main = lambda slot, ends: signal.pause() or 0
+main = lambda slot, ends, assignment=None: signal.pause() or 0
+child = Assignment('child', 1)
 pool = PreforkPool(main, CounterPage(), ForkServer(main, lambda: None, lambda: ()))
-first = pool.take(0, lambda: 1)
+first = pool.take(child, 0, lambda: 1)
 (waits,) = pool.pids
 os.kill(waits, signal.SIGSTOP)
 os.waitid(os.P_PID, waits, os.WSTOPPED | os.WNOWAIT)
-second = pool.take(1, lambda: 0)
+second = pool.take(child, 1, lambda: 0)
 print(second.pid != waits, os.path.exists(f"/proc/{waits}"))
 second.end()
 first.end()
