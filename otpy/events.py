@@ -2,7 +2,8 @@
 
 The same stream feeds the lines of ``otpy run``, ``events.jsonl``, ``otpy events`` and the
 tests. Every event has `at`, the Unix time in seconds at which it was published, and `path`,
-the process it is about ("" is the root supervisor).
+the process it is about ("" is the root supervisor). The node numbers them: `seq` is 1 for the first
+event of a run of it, and one more for each that follows; `boot` is the run.
 """
 
 from typing import Any, TypeAlias
@@ -13,6 +14,8 @@ import msgspec
 class _Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag=True):
     at: float
     path: str
+    seq: int = 0
+    boot: str = ""
 
     @property
     def name(self) -> str:
@@ -103,12 +106,27 @@ class NameTaken(_Event, frozen=True, kw_only=True):
 
 
 class ChildStartFailed(_Event, frozen=True, kw_only=True):
-    """A child ended before it was up."""
+    """A child ended before it was up.
+
+    Attributes:
+        pid: Of the process that was to be it; 0 if none could be started.
+
+    The others are as in `ChildEnded`.
+    """
 
     incarnation: int
     reason: str
+    kind: str = ""
+    pid: int = 0
+    asked: bool = False
+    signal: str = ""
+    status: int | None = None
+    core_dumped: bool = False
     traceback: str = ""
     output: str = ""
+    peak_memory: int = 0
+    uptime: float = 0.0
+    stacks: str = ""
 
     def __str__(self) -> str:
         return f"{self.name}: failed to start: {self.reason}"
@@ -122,12 +140,18 @@ class ChildEnded(_Event, frozen=True, kw_only=True):
         asked: Its supervisor had asked it to.
         overdue: Its budget was over before everything of it had ended: the rest was killed.
         clean: Whether the reason is a clean one.
+        signal: The signal that ended the process, for example ``SIGKILL``; empty if none did.
+        status: Its exit status; None if a signal ended it.
+        core_dumped: The kernel has written a core dump.
         traceback: The Python traceback, if an exception ended it.
         message: The message in hand, shortened, if it ended with a reason of its own that is not
             clean.
         output: Its last lines on stdout and stderr.
-        peak_memory: The most resident memory it had, in bytes.
+        peak_memory: The most resident memory it had, in bytes; of a command not less than that
+            of the process that executed it.
         uptime: Seconds since it was forked.
+        messages: How many it had taken out of its mailbox, the one in hand included.
+        stacks: The Python stacks of one that hung, taken before it was killed.
     """
 
     kind: str
@@ -137,11 +161,16 @@ class ChildEnded(_Event, frozen=True, kw_only=True):
     asked: bool
     clean: bool
     overdue: bool = False
+    signal: str = ""
+    status: int | None = None
+    core_dumped: bool = False
     traceback: str = ""
     message: str = ""
     output: str = ""
     peak_memory: int = 0
     uptime: float = 0.0
+    messages: int = 0
+    stacks: str = ""
 
     def __str__(self) -> str:
         late = "; its shutdown budget was over: what was left of it was killed"
@@ -300,7 +329,10 @@ class FilesRestored(_Event, frozen=True, kw_only=True):
 
 
 class EventsLost(_Event, frozen=True, kw_only=True):
-    """So many events before this one could not be written into `events.jsonl`."""
+    """So many events are missing here; `seq` is that of the last of them.
+
+    They could not be written into `events.jsonl`, or were not read in time.
+    """
 
     count: int
     reason: str

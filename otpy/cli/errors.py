@@ -3,6 +3,8 @@
 import os
 import select
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import click
@@ -15,6 +17,7 @@ from otpy.wire.safe_text import one_line
 DONE: Final = 0
 FAILED: Final = 1
 WRONG: Final = 2
+NOT_THERE: Final = 3
 INTERRUPTED: Final = 130
 
 
@@ -22,6 +25,21 @@ class Failed(click.ClickException):
     """A command failed; `message` is the cause and what to do."""
 
     exit_code = FAILED
+
+
+class NotThere(Failed):
+    """There is no such node or process."""
+
+    exit_code = NOT_THERE
+
+
+@contextmanager
+def not_there() -> Iterator[None]:
+    """Let the exit status say that there is no such node or process."""
+    try:
+        yield
+    except (errors.NodeNotFound, errors.NoProcess) as error:
+        raise NotThere(otpy_line(error)) from None
 
 
 def report(error: Exception) -> int:

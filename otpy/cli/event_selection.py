@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from otpy.cli.names import ROOT
 from otpy.errors import NodeNotFound, NoProcess
@@ -47,16 +47,31 @@ def _only_one() -> str:
     return names[0]
 
 
-def chosen(
-    past: "Sequence[Event]", name: str | None, since: float | None, last: int | None
-) -> "list[Event]":
-    """Choose those about a process, since a moment, and the last of them."""
-    found = [
-        event
-        for event in past
-        if (name is None or is_about(event, name)) and (since is None or event.at >= since)
-    ]
-    return found if last is None else found[max(0, len(found) - last) :]
+class Selection(NamedTuple):
+    """The events that are wanted: of these names, since a moment, until one, the last of them."""
+
+    names: tuple[str, ...] = ()
+    since: float | None = None
+    until: float | None = None
+    last: int | None = None
+
+    def of(self, past: "Sequence[Event]") -> "list[Event]":
+        """Choose among past events."""
+        found = [event for event in past if self.is_about(event) and self._is_in_time(event)]
+        return found if self.last is None else found[max(0, len(found) - self.last) :]
+
+    def is_about(self, event: "Event") -> bool:
+        """Return whether an event is about one of the names."""
+        return not self.names or any(is_about(event, name) for name in self.names)
+
+    def _is_in_time(self, event: "Event") -> bool:
+        too_early = self.since is not None and event.at < self.since
+        return not too_early and (self.until is None or event.at <= self.until)
+
+    def refuse_unknown(self, past: "Sequence[Event]") -> None:
+        """Raise NoProcess if no event is about one of the names."""
+        for name in self.names:
+            refuse_unknown(past, name)
 
 
 def is_about(event: "Event", name: str) -> bool:

@@ -20,6 +20,8 @@ class EventFeed:
 
     Args:
         follow: Whether events to come are wanted, too.
+        after: The `seq` of the last event that is known already; None for none.
+        node: Pid of the node of which it is.
 
     Attributes:
         waiting: Events that have not been read yet, oldest first.
@@ -27,12 +29,12 @@ class EventFeed:
         node_has_stopped: The last event was that of the node's end.
     """
 
-    def __init__(self, *, follow: bool) -> None:
+    def __init__(self, *, follow: bool, after: int | None = None, node: int | None = None) -> None:
         self.waiting: deque[Event] = deque()
         self.done = self.node_has_stopped = False
         self._follow = follow
-        self._node: int | None = None
-        self._position: int | None = None
+        self._node = node
+        self._position = after
         self._protocol = GatewayProtocol()
 
     def end(self) -> None:

@@ -22,10 +22,10 @@ class EventStream:
     thread iterates; any may close.
     """
 
-    def __init__(self, source: "Gateway", *, follow: bool) -> None:
+    def __init__(self, source: "Gateway", *, follow: bool, after: int | None = None) -> None:
         self._source = source
         self._reading = threading.Lock()
-        self._feed = EventFeed(follow=follow)
+        self._feed = EventFeed(follow=follow, after=after, node=source.hello.pid)
         self._sock = self._subscribe()
 
     def __iter__(self) -> Self:

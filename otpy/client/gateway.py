@@ -47,6 +47,7 @@ class Hello:
             )
         self.node = str(value.get("node", ""))
         self.pid = int(value["pid"])
+        self.boot = str(value.get("boot", ""))
         self.config = str(value.get("config") or "")
 
 

@@ -12,6 +12,7 @@ from otpy.core.spec import (
     WORKERS_ONLY,
     ChildSpec,
     CommandStart,
+    Inheritable,
     RestartIntensity,
     ServerStart,
     Start,
@@ -70,14 +71,18 @@ def child_to_data(spec: ChildSpec) -> dict[str, object]:
     if isinstance(spec.start, SupervisorSpec) and spec.start.instances:
         return _instances_to_data(spec, spec.start)
     own = _same_to_data(spec, of_worker=not spec.is_supervisor)
-    limits = {**_intensity_to_data(spec.limits), "on_give_up": str(spec.on_give_up)}
+    intensity = {**_intensity_to_data(spec.own_intensity), "on_give_up": str(spec.on_give_up)}
     return {
         "id": own.pop("id"),
         **_start_to_data(spec.start),
         **own,
-        **_same_to_data(spec.surroundings),
-        **(limits if spec.limits is not None else {}),
+        **_inheritable_to_data(spec.inheritable),
+        **(intensity if spec.own_intensity is not None else {}),
     }
+
+
+def _inheritable_to_data(given: Inheritable) -> dict[str, object]:
+    return {**_same_to_data(given, Inheritable), **_same_to_data(given.surroundings)}
 
 
 def _intensity_to_data(intensity: RestartIntensity | None) -> dict[str, object]:
@@ -117,7 +122,6 @@ def _supervisor_to_data(spec: SupervisorSpec) -> dict[str, object]:
     data = {
         **_same_to_data(spec),
         **_intensity_to_data(spec.intensity),
-        **_same_to_data(spec.surroundings),
     }
     if spec.is_dynamic:
         data["max_children"] = _or_infinity(spec.max_children)
@@ -127,16 +131,19 @@ def _supervisor_to_data(spec: SupervisorSpec) -> dict[str, object]:
     return data
 
 
-def _same_to_data(record: Any, *, of_worker: bool = True) -> dict[str, object]:
+def _same_to_data(
+    record: Any, kind: type | None = None, *, of_worker: bool = True
+) -> dict[str, object]:
     """Return the keys of a record that are fields by the same name, but for those not given.
 
     Args:
         record: Of a class in `otpy.core.spec`.
+        kind: That class, or a base of it whose fields alone are meant.
         of_worker: Whether the keys that only a worker has are written, too.
     """
     return {
         each.name: _plain(value)
-        for each in same_fields(type(record))
+        for each in same_fields(kind or type(record))
         if (of_worker or not each.metadata.items() >= WORKERS_ONLY.items())
         and not _is_left_out(value := getattr(record, each.name))
     }

@@ -247,25 +247,6 @@ class Fields(BaseModel):
     model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)
 
 
-class SurroundingsFields(Fields):
-    """What a process starts in; on a supervisor it holds for all children below."""
-
-    env: Environment = Field(None, description="Variables of its environment.")
-    env_file: EnvFiles = Field(
-        None, description="Files of variables in dotenv syntax; with ? at the end, if there."
-    )
-    inherit_env: InheritEnv = Field(
-        None, description="Whether it gets the node's environment, or which names of it."
-    )
-    cwd: Folder = Field(None, description="Its working directory; relative to the tree's file.")
-    user: Account = Field(None, description="The user that it runs as.")
-    group: Account = Field(None, description="The group that it runs as; the user's if left out.")
-    umask: Umask = Field(None, description='Its umask in octal, such as "022".')
-    nice: Nice = Field(None, description="Its nice value, from -20 to 19.")
-    cpu_affinity: Cpus = Field(None, description="The CPUs that it runs on, such as 0-3,8.")
-    limits: Limits = Field(None, description="Its resource limits, such as {nofile: 4096}.")
-
-
 class BackoffFields(Fields):
     """The waits before the next starts of a child that fails."""
 
@@ -291,11 +272,37 @@ BackoffKey = Annotated[
     BackoffFields | None,
     BeforeValidator(parsers.backoff),
     AfterValidator(_backoff),
-    Field(description="How long a child that failed waits for its next start; true, or details."),
 ]
 
 
-class SupervisorFields(SurroundingsFields):
+class SurroundingsFields(Fields):
+    """What a process starts in; on a supervisor it holds for all children below."""
+
+    env: Environment = Field(None, description="Variables of its environment.")
+    env_file: EnvFiles = Field(
+        None, description="Files of variables in dotenv syntax; with ? at the end, if there."
+    )
+    inherit_env: InheritEnv = Field(
+        None, description="Whether it gets the node's environment, or which names of it."
+    )
+    cwd: Folder = Field(None, description="Its working directory; relative to the tree's file.")
+    user: Account = Field(None, description="The user that it runs as.")
+    group: Account = Field(None, description="The group that it runs as; the user's if left out.")
+    umask: Umask = Field(None, description='Its umask in octal, such as "022".')
+    nice: Nice = Field(None, description="Its nice value, from -20 to 19.")
+    cpu_affinity: Cpus = Field(None, description="The CPUs that it runs on, such as 0-3,8.")
+    limits: Limits = Field(None, description="Its resource limits, such as {nofile: 4096}.")
+
+
+class InheritableFields(SurroundingsFields):
+    """What holds for all children below when it stands on a supervisor: `Inheritable`."""
+
+    backoff: BackoffKey = Field(
+        None, description="How long a child that failed waits for its next start: true, or details."
+    )
+
+
+class SupervisorFields(InheritableFields):
     """The keys of every supervisor, the one at the top included."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(json_schema_extra=_CHILDREN_OR_DYNAMIC)
@@ -317,9 +324,6 @@ class SupervisorFields(SurroundingsFields):
     template: "Template | None" = Field(
         None, description="What every child of a dynamic supervisor is made from."
     )
-    backoff: BackoffKey = Field(
-        None, description="For itself and all below it that have none of their own."
-    )
     # Whether it may be left out is for `rules`: they know the strategy.
     children: "list[Child]" = Field([], description="The children, in the order of their start.")
 
@@ -336,7 +340,7 @@ class ChildFields(Fields):
     )
 
 
-class WorkerFields(SurroundingsFields, ChildFields):
+class WorkerFields(InheritableFields, ChildFields):
     """The keys of a child without children."""
 
     shutdown: Budget = Field(
@@ -350,9 +354,6 @@ class WorkerFields(SurroundingsFields, ChildFields):
         False, description="Whether every process of its group gets that signal at once."
     )
     stdin: Stdin = Field(None, description="The path of what it reads; null for /dev/null.")
-    backoff: BackoffKey = Field(
-        None, description="How long it waits for its next start when it failed: true, or details."
-    )
 
 
 class LimitsFields(Fields):

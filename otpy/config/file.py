@@ -16,8 +16,7 @@ from otpy.config.source import BadText, read_text
 from otpy.config.specs import supervisor_spec
 from otpy.config.values import Document
 from otpy.core.placement import passed_down
-from otpy.core.spec import SupervisorSpec
-from otpy.core.surroundings import NODES
+from otpy.core.spec import Inheritable, SupervisorSpec
 from otpy.errors import SpecError
 from otpy.system.nodedir import is_too_long, socket_path_problem
 
@@ -62,7 +61,7 @@ def _read(path: str, check_imports: bool) -> tuple[str, SupervisorSpec]:
         mistakes += _system_mistakes(data, tree, folder)
     if tree is None or mistakes or document.mistakes:
         raise _spec_error(path, _located(document, mistakes))
-    return tree.name, passed_down(supervisor_spec(tree), NODES, folder)
+    return tree.name, passed_down(supervisor_spec(tree), Inheritable(), folder)
 
 
 def _document(text: str) -> Document:

@@ -41,6 +41,15 @@ def wanted(expected: str) -> PydanticCustomError:
     return PydanticCustomError("wanted", "{expected}", {"expected": expected})
 
 
+Problem = tuple[tuple[object, ...], str, bool]
+"""Where in the value, what is wrong with it, and whether with the key that leads there."""
+
+
+def within(problems: list[Problem]) -> PydanticCustomError:
+    """Return the error of a value in which each of these is wrong."""
+    return PydanticCustomError("within", "{problems}", {"problems": problems})
+
+
 def name(text: str) -> str:
     """Check an id or a node's name: it becomes a process title, a path and a word of commands."""
     if not text:

@@ -12,23 +12,23 @@ from typing import Any, Final
 from otpy.core.spec import (
     ChildSpec,
     CommandStart,
+    Inheritable,
     RestartIntensity,
     ServerStart,
     SupervisorSpec,
 )
 from otpy.core.surroundings import Surroundings
 
+INHERITABLE: Final = frozenset(each.name for each in fields(Inheritable))
+
 SPELLED_OUT: Final[Mapping[type, frozenset[str]]] = {
     # `retries` are for otpy's own children
-    ChildSpec: frozenset({"start", "retries", "limits", "on_give_up", "surroundings"}),
+    ChildSpec: INHERITABLE | {"start", "retries", "own_intensity", "on_give_up"},
     ServerStart: frozenset({"target", "args", "kwargs", "instance"}),
     CommandStart: frozenset({"argv"}),
-    SupervisorSpec: frozenset(
-        {
-            *("intensity", "max_children", "template", "children", "instances"),
-            *("surroundings", "folder"),
-        }
-    ),
+    SupervisorSpec: INHERITABLE
+    | {"intensity", "max_children", "template", "children", "instances", "folder"},
+    Inheritable: frozenset({"surroundings"}),
     RestartIntensity: frozenset(),
     Surroundings: frozenset(),
 }
@@ -36,5 +36,5 @@ SPELLED_OUT: Final[Mapping[type, frozenset[str]]] = {
 
 def same_fields(record: type) -> Iterator["Field[Any]"]:
     """Yield the fields of a class of `otpy.core.spec` that are keys by the same name."""
-    (spelled_out,) = (names for kind, names in SPELLED_OUT.items() if issubclass(record, kind))
+    spelled_out = next(SPELLED_OUT[kind] for kind in record.__mro__ if kind in SPELLED_OUT)
     return (each for each in fields(record) if each.name not in spelled_out)

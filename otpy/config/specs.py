@@ -18,13 +18,12 @@ from otpy.core.spec import (
     INFINITY,
     ChildSpec,
     CommandStart,
+    Inheritable,
     OnGiveUp,
     RestartIntensity,
     ServerStart,
     Start,
     SupervisorSpec,
-    handing_down,
-    inheriting,
     supervisor_of_instances,
 )
 from otpy.core.surroundings import NODES, Surroundings
@@ -32,28 +31,30 @@ from otpy.core.surroundings import NODES, Surroundings
 
 def supervisor_spec(fields: SupervisorFields) -> SupervisorSpec:
     """Return the spec of a supervisor and of all below it."""
-    spec = SupervisorSpec(
+    return SupervisorSpec(
         **_same(SupervisorSpec, fields),
         intensity=_intensity(fields),
         children=tuple(child_spec(child) for child in fields.children),
         max_children=fields.max_children,
         template=child_spec(fields.template) if fields.template is not None else None,
-        surroundings=surroundings_of(fields),
+        **_inheritable(fields),
     )
-    return handing_down(spec, None)
 
 
 def child_spec(fields: Child | Template) -> ChildSpec:
     """Return the spec of a child and of all below it."""
     start = _start(fields)
-    own = NODES if isinstance(start, SupervisorSpec) else surroundings_of(fields)
-    spec = ChildSpec(start=start, surroundings=own, **_same(ChildSpec, fields), **_limits(fields))
-    spec = inheriting(spec, None)
+    own = {} if isinstance(start, SupervisorSpec) else _inheritable(fields)
+    spec = ChildSpec(start=start, **own, **_same(ChildSpec, fields), **_own_intensity(fields))
     if not isinstance(fields, InstancesChild):
         return spec
     # The keys about restart and stopping apply to each instance.
     pool = supervisor_of_instances(spec, fields.instances, _intensity(fields))
     return ChildSpec(fields.id, pool, shutdown=INFINITY, significant=fields.significant)
+
+
+def _inheritable(fields: Fields) -> dict[str, Any]:
+    return {"surroundings": surroundings_of(fields), **_same(Inheritable, fields)}
 
 
 def surroundings_of(fields: Fields) -> Surroundings:
@@ -83,16 +84,16 @@ def _intensity(fields: SupervisorFields | InstancesChild) -> RestartIntensity:
     return RestartIntensity(**_same(RestartIntensity, fields))
 
 
-def _limits(fields: Child | Template) -> dict[str, Any]:
-    """Return the limits of a child's own, if it has any: what it does not say is as usual."""
+def _own_intensity(fields: Child | Template) -> dict[str, Any]:
+    """Return the intensity of a child's own, if it has one: what it does not say is as usual."""
     if not isinstance(fields, LimitsFields):
         return {}
     on_give_up = fields.on_give_up or OnGiveUp.ESCALATE
     given = fields.model_fields_set & {each.name for each in same_fields(RestartIntensity)}
     if not given and on_give_up is OnGiveUp.ESCALATE:
         return {}
-    limits = RestartIntensity(**{name: getattr(fields, name) for name in given})
-    return {"limits": limits, "on_give_up": on_give_up}
+    intensity = RestartIntensity(**{name: getattr(fields, name) for name in given})
+    return {"own_intensity": intensity, "on_give_up": on_give_up}
 
 
 def _same(record: type, fields: Fields) -> dict[str, Any]:

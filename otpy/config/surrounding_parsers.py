@@ -8,7 +8,7 @@ from typing import Any, Final
 from pydantic_core import PydanticCustomError
 
 from otpy.config.mistakes import did_you_mean, one_of, quotes_help, show
-from otpy.config.parsers import DURATION_PATTERN, MAX_NUMBER, seconds, wanted
+from otpy.config.parsers import DURATION_PATTERN, MAX_NUMBER, Problem, seconds, wanted, within
 from otpy.core.spec import INFINITY
 from otpy.core.surroundings import Limit
 from otpy.system.marks import VARIABLE
@@ -32,14 +32,6 @@ _OF_TIME: Final = {"cpu": 1, "rttime": 1_000_000}
 _SIZE: Final = re.compile(r"([0-9]{1,20}(?:\.[0-9]{1,20})?)([kKMGT]?)(i?)B?")
 _POWERS: Final = {"": 0, "k": 1, "K": 1, "M": 2, "G": 3, "T": 4}
 
-Problem = tuple[tuple[object, ...], str, bool]
-"""Where in the value, what is wrong with it, and whether with the key that leads there."""
-
-
-def _told(problems: list[Problem]) -> PydanticCustomError:
-    """Make the error of a value in which each of these is wrong."""
-    return PydanticCustomError("within", "{problems}", {"problems": problems})
-
 
 def _each(
     items: Iterable[tuple[object, Any]], read: Callable[[Any, Any], Any]
@@ -54,7 +46,7 @@ def _each(
         except _WrongKey as error:
             problems.append(((key,), f"got the key {show(key)}, expected {error}", True))
     if problems:
-        raise _told(problems)
+        raise within(problems)
 
 
 class _WrongKey(Exception):

@@ -366,20 +366,21 @@ Action: TypeAlias = (
 class Restarting:
     """`child` is started again after `reason`; `restarts` counts those inside the window.
 
-    `own_limit` is the one that it has of its own; with retries, it is started after a pause above.
+    `own_intensity` is the one that it has of its own; with retries, it is started after a pause
+    above.
     """
 
     child: str
     reason: ExitReason
     restarts: int
-    own_limit: RestartIntensity | None = None
+    own_intensity: RestartIntensity | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class BackingOff:
     """`child` will be started again in `seconds`; it failed with `reason`.
 
-    `restarts` and `own_limit` are as in `Restarting`. `waits_for` is the child whose failure it
+    `restarts` and `own_intensity` are as in `Restarting`. `waits_for` is the child whose failure it
     was: itself, or one of its group.
     """
 
@@ -387,7 +388,7 @@ class BackingOff:
     reason: ExitReason
     seconds: float
     restarts: int
-    own_limit: RestartIntensity | None
+    own_intensity: RestartIntensity | None
     waits_for: str
 
 
@@ -398,7 +399,7 @@ class Failed:
     child: str
     reason: ExitReason
     restarts: int
-    own_limit: RestartIntensity
+    own_intensity: RestartIntensity
 
 
 @dataclass(frozen=True, slots=True)
@@ -415,7 +416,7 @@ class TooManyRestarts:
     child: str
     reason: ExitReason
     restarts: int
-    own_limit: RestartIntensity | None = None
+    own_intensity: RestartIntensity | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,29 @@
-"""What a supervisor passes down to its children: keys that stand on it, and hold below.
+"""What a supervisor passes down to its children: the fields of `Inheritable`, whichever those are.
 
 That is done when a spec is made: of a tree's file, and of what `start_child` adds. Nothing else
-knows of it.
+knows of it: each child's spec says all that holds for it.
 """
 
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import Any, Final, Protocol, Self, TypeVar, runtime_checkable
 
-from otpy.core.spec import ChildSpec, SupervisorSpec
+from otpy.core.spec import ChildSpec, Inheritable, SupervisorSpec
 from otpy.core.surroundings import Surroundings
 
+_NAMES: Final = tuple([each.name for each in fields(Inheritable)])
 
-def passed_down(spec: "SupervisorSpec", above: Surroundings, folder: str) -> "SupervisorSpec":
+Own = TypeVar("Own", bound=Inheritable)
+
+
+@runtime_checkable
+class HasPaths(Protocol):
+    """A value with relative paths that start from the folder of the tree's file."""
+
+    def in_folder(self, folder: str) -> Self:
+        """Return it with its paths made absolute."""
+
+
+def passed_down(spec: SupervisorSpec, above: Inheritable, folder: str) -> SupervisorSpec:
     """Return a supervisor's spec in which every child has what it inherits.
 
     Args:
@@ -18,15 +31,32 @@ def passed_down(spec: "SupervisorSpec", above: Surroundings, folder: str) -> "Su
         above: What holds where the supervisor stands.
         folder: The one that relative paths start from.
     """
-    own = spec.surroundings.in_folder(folder).inherit(above)
-    template = spec.template and placed(spec.template, own, folder)
-    children = tuple([placed(child, own, folder) for child in spec.children])
-    return replace(spec, surroundings=own, folder=folder, children=children, template=template)
+    own = replace(_inheriting(spec, above, folder), folder=folder)
+    template = own.template and placed(own.template, own, folder)
+    children = tuple([placed(child, own, folder) for child in own.children])
+    return replace(own, children=children, template=template)
 
 
-def placed(child: "ChildSpec", above: Surroundings, folder: str) -> "ChildSpec":
+def placed(child: ChildSpec, above: Inheritable, folder: str) -> ChildSpec:
     """Return a child's spec with what it inherits; the arguments are as of `passed_down`."""
     if isinstance(child.start, SupervisorSpec):
         return replace(child, start=passed_down(child.start, above, folder))
-    own = child.surroundings.in_folder(folder).inherit(above)
-    return child if own is child.surroundings else replace(child, surroundings=own)
+    return _inheriting(child, above, folder)
+
+
+def _inheriting(own: Own, above: Inheritable, folder: str) -> Own:
+    changed: dict[str, Any] = {}
+    for name in _NAMES:
+        given = getattr(own, name)
+        value = _value(given, getattr(above, name), folder)
+        if value is not given:
+            changed[name] = value
+    return replace(own, **changed) if changed else own
+
+
+def _value(given: object, above: object, folder: str) -> object:
+    if isinstance(given, HasPaths):
+        given = given.in_folder(folder)
+    if isinstance(given, Surroundings) and isinstance(above, Surroundings):
+        return given.inherit(above)
+    return above if given is None else given

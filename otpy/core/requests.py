@@ -22,7 +22,8 @@ from otpy.core.messages import (
     TerminateChildren,
     WhichChildren,
 )
-from otpy.core.spec import ChildSpec, bad_combination, inheriting
+from otpy.core.placement import placed
+from otpy.core.spec import ChildSpec, bad_combination
 from otpy.core.state import Child, StartingOne, Status, StoppingOne
 from otpy.core.template import copy_of
 from otpy.core.transition import Transition
@@ -74,7 +75,7 @@ def _start_child(
         detail = f"{len(transition.children)} of {transition.spec.max_children} children"
         transition.reply(token, Denied("max_children", detail))
     elif present is None:
-        spec = inheriting(spec, transition.spec.backoff)
+        spec = placed(spec, transition.spec, transition.spec.folder)
         transition.put(Child(spec, once=once))
         transition.emit(Added(spec))
         transition.begin(StartingOne(token, spec.id, added=True), start=(spec.id,))

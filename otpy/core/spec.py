@@ -143,8 +143,24 @@ class CommandStart:
     argv: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inheritable:
+    """What may stand on a supervisor and then holds for every child below that says nothing else.
+
+    None is: nothing is said. `otpy.core.placement` passes each field down, with no code that
+    names it; a value whose relative paths start from the tree's file has a method `in_folder`.
+
+    Attributes:
+        surroundings: What a process starts in; merged key by key.
+        backoff: How long a child that failed waits for its next start.
+    """
+
+    surroundings: Surroundings = NODES
+    backoff: Backoff | None = None
+
+
 @dataclass(frozen=True, slots=True)
-class SupervisorSpec:
+class SupervisorSpec(Inheritable):
     """A supervisor's flags and its children in start order.
 
     Attributes:
@@ -152,10 +168,8 @@ class SupervisorSpec:
             number.
         template: What all children of a dynamic one are made from, if given; its `id` is what
             theirs begin with.
-        backoff: Of the children that have none of their own.
         instances: How many children are instances of one spec that share its messages, as
             Elixir's PartitionSupervisor has them; 0 for none.
-        surroundings: What its children inherit.
         folder: What relative paths of its children start from; the folder of the tree's file.
     """
 
@@ -166,9 +180,7 @@ class SupervisorSpec:
     max_children: int | None = None
     template: "ChildSpec | None" = None
     instances: int = 0
-    surroundings: Surroundings = NODES
     folder: str = field(default="", compare=False)
-    backoff: Backoff | None = None
 
     @property
     def is_dynamic(self) -> bool:
@@ -180,7 +192,7 @@ Start: TypeAlias = ServerStart | CommandStart | SupervisorSpec
 
 
 @dataclass(frozen=True, slots=True)
-class ChildSpec:
+class ChildSpec(Inheritable):
     """The way in which a supervisor starts, restarts and stops one child.
 
     Attributes:
@@ -188,15 +200,12 @@ class ChildSpec:
         start: What to run; a `SupervisorSpec` makes the child a supervisor.
         shutdown: Budget for an orderly stop; the configuration gives a supervisor infinity.
         significant: Its end may end its supervisor, see `AutoShutdown`.
-        backoff: How long it waits for its next start when it has failed; None: what its supervisor
-            has for all of them.
-        limits: Its own; its restarts do not count against its supervisor's, then.
-        on_give_up: What follows when it is over its own limits.
+        own_intensity: Its restarts do not count against its supervisor's, then.
+        on_give_up: What follows when it is over its own intensity.
         retries: Given, the child is restarted without end, and its restarts do not count against
-            its supervisor's limit.
+            its supervisor's intensity.
         stop_signal: Name of the signal that an orderly stop sends, without SIG.
         stop_group: Whether every process of the child's group gets it at once.
-        surroundings: What it starts in; a supervisor has those of its `start`.
     """
 
     id: str
@@ -205,33 +214,20 @@ class ChildSpec:
     shutdown: ShutdownBudget = DEFAULT_SHUTDOWN_S
     significant: bool = False
     retries: Retries | None = None
-    backoff: Backoff | None = None
-    limits: RestartIntensity | None = None
+    own_intensity: RestartIntensity | None = None
     on_give_up: OnGiveUp = OnGiveUp.ESCALATE
     stop_signal: str = field(default=DEFAULT_STOP_SIGNAL, metadata=WORKERS_ONLY)
     stop_group: bool = field(default=False, metadata=WORKERS_ONLY)
-    surroundings: Surroundings = NODES
+
+    @property
+    def inheritable(self) -> Inheritable:
+        """What it has, or inherits; a supervisor has that in its `start`, not here."""
+        return self.start if isinstance(self.start, SupervisorSpec) else self
 
     @property
     def is_supervisor(self) -> bool:
         """Whether the child is a supervisor."""
         return isinstance(self.start, SupervisorSpec)
-
-
-def inheriting(child: ChildSpec, backoff: Backoff | None) -> ChildSpec:
-    """Return a child with what its supervisor has for all below it that have none of their own."""
-    if not isinstance(child.start, SupervisorSpec):
-        return child
-    return replace(child, start=handing_down(child.start, child.backoff or backoff))
-
-
-def handing_down(spec: SupervisorSpec, backoff: Backoff | None) -> SupervisorSpec:
-    """Return a supervisor that gives to all below it what it has itself, or else `backoff`."""
-    own = spec.backoff or backoff
-    if own is None and not any(child.is_supervisor for child in spec.children):
-        return spec
-    children = tuple(inheriting(child, own) for child in spec.children)
-    return replace(spec, backoff=own, children=children)
 
 
 def without_arguments(child: ChildSpec) -> ChildSpec:

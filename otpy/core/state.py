@@ -261,14 +261,14 @@ def failure(state: SupervisorState, child_id: str) -> ExitReason | None:
     return child.failure if child is not None and child.status is Status.FAILED else None
 
 
-def backoff_of(spec: SupervisorSpec, child: ChildSpec) -> Backoff:
-    """Return how long a child of a supervisor waits when it has failed."""
-    return child.backoff or spec.backoff or NO_BACKOFF
+def backoff_of(child: ChildSpec) -> Backoff:
+    """Return how long a child waits when it has failed."""
+    return child.inheritable.backoff or NO_BACKOFF
 
 
-def is_contained(spec: SupervisorSpec, child: ChildSpec) -> bool:
+def is_contained(child: ChildSpec) -> bool:
     """Return whether a first start of a child that fails is tried again, and fails nobody else."""
-    return child.on_give_up is OnGiveUp.STAY_DOWN or backoff_of(spec, child) != NO_BACKOFF
+    return child.on_give_up is OnGiveUp.STAY_DOWN or backoff_of(child) != NO_BACKOFF
 
 
 def comes_back(state: SupervisorState, child_id: str) -> bool:

@@ -121,7 +121,7 @@ def _heard_of(
 
 
 def _without_wait_if_up_long(transition: Transition, child: Child) -> Child:
-    backoff = backoff_of(transition.spec, child.spec)
+    backoff = backoff_of(child.spec)
     was_up_long = transition.now - child.up_since >= backoff.reset_after
     return replace(child, wait=None) if was_up_long and child.wait is not None else child
 
@@ -162,7 +162,7 @@ def _serve_mailbox(transition: Transition) -> None:
 def _start_failed(transition: Transition, child: Child, reason: ExitReason) -> None:
     assert transition.work is not None, "children start only as part of some work"
     match transition.work.purpose:
-        case Booting() if is_contained(transition.spec, child.spec):
+        case Booting() if is_contained(child.spec):
             _try_again_after_boot(transition, child, reason)
         case Booting():
             transition.settle(child)
@@ -253,18 +253,18 @@ def _restart(
     if _exceeds(transition, child):
         _failed_too_often(transition, child, reason, count, group_is_down=group_is_down)
         return
-    if (wait := backoff_of(transition.spec, child.spec).after(child.wait)) > 0:
+    if (wait := backoff_of(child.spec).after(child.wait)) > 0:
         _wait(transition, child, reason)
         return
     transition.put(replace(child, wait=wait))
-    transition.emit(Restarting(id_, reason, count, child.spec.limits))
+    transition.emit(Restarting(id_, reason, count, child.spec.own_intensity))
     _restart_group(transition, child)
 
 
 def _record(transition: Transition, child: Child) -> tuple[Child, int]:
     """Count a restart: at the child if it has limits of its own, else at the supervisor."""
     # Recorded before the attempt; a success never clears it (``add_restart``).
-    if (limit := child.spec.limits) is not None:
+    if (limit := child.spec.own_intensity) is not None:
         child = replace(child, restarts=child.restarts.record(transition.now, limit))
         count = len(child.restarts.times)
     else:
@@ -274,7 +274,7 @@ def _record(transition: Transition, child: Child) -> tuple[Child, int]:
 
 
 def _exceeds(transition: Transition, child: Child) -> bool:
-    if (limit := child.spec.limits) is not None:
+    if (limit := child.spec.own_intensity) is not None:
         return child.restarts.exceeds(limit)
     return transition.restarts.exceeds(transition.spec.intensity)
 
@@ -283,7 +283,7 @@ def _failed_too_often(
     transition: Transition, child: Child, reason: ExitReason, count: int, *, group_is_down: bool
 ) -> None:
     """Leave a child down that has limits for that, and go on with the others; or give up."""
-    id_, limit = child.spec.id, child.spec.limits
+    id_, limit = child.spec.id, child.spec.own_intensity
     if limit is None or child.spec.on_give_up is OnGiveUp.ESCALATE:
         transition.emit(TooManyRestarts(id_, reason, count, limit))
         transition.end()
@@ -298,7 +298,7 @@ def _failed_too_often(
 
 def _wait(transition: Transition, child: Child, reason: ExitReason) -> None:
     """Start a child, and its group, later."""
-    backoff = backoff_of(transition.spec, child.spec)
+    backoff = backoff_of(child.spec)
     wait = backoff.after(child.wait)
     seconds = backoff.with_jitter(wait, transition.chance)
     transition.back_off(replace(child, wait=wait), reason, seconds)

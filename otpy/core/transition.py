@@ -137,9 +137,9 @@ class Transition:
 
     def fail(self, child: Child, reason: ExitReason, restarts: int) -> None:
         """Note that a child stays down, since it was over its own limits."""
-        assert child.spec.limits is not None
+        assert child.spec.own_intensity is not None
         self.put(replace(child, status=Status.FAILED, failure=reason))
-        self.emit(Failed(child.spec.id, reason, restarts, child.spec.limits))
+        self.emit(Failed(child.spec.id, reason, restarts, child.spec.own_intensity))
 
     def back_off(self, child: Child, reason: ExitReason, seconds: float) -> None:
         """Let a child, and its group with it, wait for its next start."""
@@ -162,10 +162,9 @@ class Transition:
     def _report_backoff(
         self, child: Child, waits_for: str, reason: ExitReason, seconds: float
     ) -> None:
-        log = self.restarts if child.spec.limits is None else child.restarts
-        self.emit(
-            BackingOff(child.spec.id, reason, seconds, len(log.times), child.spec.limits, waits_for)
-        )
+        own = child.spec.own_intensity
+        log = self.restarts if own is None else child.restarts
+        self.emit(BackingOff(child.spec.id, reason, seconds, len(log.times), own, waits_for))
 
     def remove(self, id_: str) -> None:
         """Forget a child's spec."""

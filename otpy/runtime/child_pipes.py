@@ -1,9 +1,12 @@
 """The pipes between a supervisor and one child, both ends, as they are at the fork."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from otpy.system.descriptor import Descriptor, close_all, pipe
 from otpy.system.spawn import control_pipe
+
+_STREAMS: Final = ("stdout", "stderr")
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,21 +15,22 @@ class Pipes:
 
     Attributes:
         control: The duplex pipe: control frames, descriptors.
-        output: The pipe of the child's output; None if it prints where its supervisor does.
+        output: The pipes of the child's stdout and stderr; none if it prints where its supervisor
+            does.
     """
 
     control: Descriptor
     their_control: Descriptor
-    output: Descriptor | None
-    their_output: Descriptor | None
+    output: tuple[Descriptor, ...]
+    their_output: tuple[Descriptor, ...]
 
     def close_theirs(self) -> None:
         """After the fork: the child's ends are the child's alone."""
-        close_all(_present(self.their_control, self.their_output))
+        close_all((self.their_control, *self.their_output))
 
     def close_ours(self) -> None:
         """After `close_theirs`, if there is no child any more."""
-        close_all(_present(self.control, self.output))
+        close_all((self.control, *self.output))
 
     def close(self) -> None:
         """There will be no child."""
@@ -41,21 +45,12 @@ def open_pipes(*, output: bool) -> Pipes:
         OSError: There are too many open files; none is left open.
     """
     opened: list[Descriptor] = []
-
-    def opened_pair(wanted: bool) -> tuple[Descriptor | None, Descriptor | None]:
-        if not wanted:
-            return None, None
-        pair = pipe()
-        opened.extend(pair)
-        return pair
-
     try:
-        opened.extend(control := control_pipe())
-        return Pipes(*control, *opened_pair(output))
+        opened.extend(control_pipe())
+        for _ in _STREAMS if output else ():
+            opened.extend(pipe())
     except OSError:
         close_all(opened)
         raise
-
-
-def _present(*descriptors: Descriptor | None) -> tuple[Descriptor, ...]:
-    return tuple([each for each in descriptors if each is not None])
+    control, their_control, *pipes = opened
+    return Pipes(control, their_control, tuple(pipes[::2]), tuple(pipes[1::2]))

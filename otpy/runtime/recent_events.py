@@ -15,7 +15,7 @@ _encode: Final = msgspec.msgpack.Encoder().encode
 
 
 class RecentEvents:
-    """A window over all events of a node, which are numbered from 1 on.
+    """A window over all events of a node, which are numbered from 1 on: by their `seq`.
 
     The node has one, and so has each gateway, which begins with the node's and is told every
     event from then on: so the numbers of all gateways of a node are the same.

@@ -36,10 +36,10 @@ from otpy.system.spawn import (
 )
 from otpy.system.wait import kill_group, send_signal
 
-MOST: Final = 120
+MOST: Final = 84
 """Children that are forked at once, at most."""
 
-_FDS: Final = 2
+_FDS: Final = 3
 """Descriptors of each child; a message brings at most 253 (unix(7), SCM_RIGHTS)."""
 
 _PATIENCE_S: Final = 60.0
@@ -55,7 +55,7 @@ _LIMITS: Final = tuple(
     int(getattr(resource, name)) for name in dir(resource) if name.startswith("RLIMIT_")
 )
 
-Ends: TypeAlias = tuple[Descriptor, Descriptor]
+Ends: TypeAlias = tuple[Descriptor, ...]
 Job: TypeAlias = tuple[int, Ends]
 """A number for the child, and its descriptors."""
 
@@ -221,7 +221,7 @@ class ForkServer:
     ) -> NoReturn:
         """Run the process in between."""
         numbers = Struct(f"{len(request) // _INT}i").unpack(request)
-        ends = zip(fds[::_FDS], fds[1::_FDS], strict=True)
+        ends = (fds[at : at + _FDS] for at in range(0, len(fds), _FDS))
         mains = [partial(self._child, *job) for job in zip(numbers, ends, strict=True)]
         place = iter(range(1, MOST + 1))
 

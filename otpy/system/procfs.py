@@ -2,10 +2,12 @@
 
 import os
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
+_MOST_ANCESTORS: Final = 1000
 
 
 def boot_time() -> float:
@@ -23,6 +25,15 @@ def parent_of(pid: int) -> int | None:
     """Return the pid of a process's parent; None if it is gone, or not ours to see."""
     stat = _stat(pid)
     return None if stat is None else int(stat[1])
+
+
+def ancestry_of(pid: int) -> Iterator[tuple[int, int, int]]:
+    """Yield pid, process group and session of a process, then of its parents, as far as seen."""
+    for _ in range(_MOST_ANCESTORS):
+        if (stat := _stat(pid)) is None:
+            return
+        yield pid, int(stat[2]), int(stat[3])
+        pid = int(stat[1])
 
 
 def command_line(pid: int) -> bytes:

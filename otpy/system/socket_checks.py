@@ -12,8 +12,13 @@ class CheckedSocket(Socket):
 
     __slots__ = ("_record",)
 
-    def __init__(self, descriptor: Descriptor, kind: socket.SocketKind = STREAM) -> None:
-        super().__init__(descriptor, kind)
+    def __init__(
+        self,
+        descriptor: Descriptor,
+        kind: socket.SocketKind = STREAM,
+        family: socket.AddressFamily = socket.AF_UNIX,
+    ) -> None:
+        super().__init__(descriptor, kind, family)
         self._record = Record(socket.socket.fileno(self))
 
     def __del__(self) -> None:

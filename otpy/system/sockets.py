@@ -10,14 +10,16 @@ from otpy.system.descriptor import CHECKS_VARIABLE, Descriptor, Watcher
 STREAM: Final = socket.SOCK_STREAM
 MESSAGES: Final = socket.SOCK_SEQPACKET
 """Each is received as it was sent, as one."""
+DATAGRAMS: Final = socket.SOCK_DGRAM
 
 
 class Socket(socket.socket):
-    """A Unix socket that unwatches itself before it closes; it never blocks.
+    """A socket that unwatches itself before it closes; it never blocks.
 
     Args:
         descriptor: Handed over.
-        kind: `STREAM` or `MESSAGES`.
+        kind: `STREAM`, `MESSAGES` or `DATAGRAMS`.
+        family: Of addresses; a Unix socket unless given.
 
     Attributes:
         watcher: The loop that waits for it, if one does.
@@ -28,9 +30,14 @@ class Socket(socket.socket):
 
     __slots__ = ("watcher",)
 
-    def __init__(self, descriptor: Descriptor, kind: socket.SocketKind = STREAM) -> None:
+    def __init__(
+        self,
+        descriptor: Descriptor,
+        kind: socket.SocketKind = STREAM,
+        family: socket.AddressFamily = socket.AF_UNIX,
+    ) -> None:
         self.watcher: Watcher | None = None
-        super().__init__(socket.AF_UNIX, kind, 0, descriptor.fileno())
+        super().__init__(family, kind, 0, descriptor.fileno())
         descriptor.detach()
         self.setblocking(False)  # whatever socket.setdefaulttimeout was told
 
@@ -60,13 +67,15 @@ def socket_pair(kind: socket.SocketKind = STREAM) -> tuple[Descriptor, Descripto
     return Descriptor(one.detach()), Descriptor(other.detach())
 
 
-def unbound_socket() -> Socket:
-    """Create a socket that is to listen or to connect.
+def unbound_socket(
+    kind: socket.SocketKind = STREAM, family: socket.AddressFamily = socket.AF_UNIX
+) -> Socket:
+    """Create a socket that is to be bound or to connect.
 
     Raises:
-        OSError: There are too many open files.
+        OSError: There are too many open files, or the system has no such family.
     """
-    return Socket(Descriptor(socket.socket(socket.AF_UNIX).detach()))
+    return Socket(Descriptor(socket.socket(family, kind).detach()), kind, family)
 
 
 def unconnected_socket(*, blocking: bool) -> socket.socket:

@@ -46,18 +46,17 @@ def control_pipe() -> tuple[Descriptor, Descriptor]:
     return socket_pair()
 
 
-def become_child(title: str, keep: Iterable[int], output: Descriptor | None = None) -> None:
+def become_child(title: str, keep: Iterable[int], output: Sequence[Descriptor] = ()) -> None:
     """Shed what a forked child has of its supervisor's.
 
     Args:
         title: Shown by ps.
         keep: Descriptors that stay open, besides the standard ones.
-        output: Where stdout and stderr go; None leaves them as the supervisor's.
+        output: Where stdout and stderr go; without these they stay as the supervisor's.
     """
     os.setsid()
-    if output is not None:
-        os.dup2(output.fileno(), 1)
-        os.dup2(output.fileno(), 2)
+    for number, end in enumerate(output, 1):
+        os.dup2(end.fileno(), number)
     close_all_but(keep)
     for number in _HANDLED:
         _signal.signal(number, _DEFAULT)
@@ -106,7 +105,7 @@ def prepare_for_workers() -> None:
 
 
 def raise_descriptor_limit() -> None:
-    """Raise the limit of descriptors to the hard limit: a supervisor needs three a child."""
+    """Raise the limit of descriptors to the hard limit: a supervisor needs four a child."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _LAST_FD if hard == resource.RLIM_INFINITY else min(hard, _LAST_FD)
     if soft not in (wanted, resource.RLIM_INFINITY):

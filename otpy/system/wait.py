@@ -14,13 +14,24 @@ class WaitStatus(NamedTuple):
     signal: str
     code: int
     peak_memory: int
+    core_dumped: bool = False
+
+    @property
+    def status(self) -> int | None:
+        """The exit status; None if a signal ended it."""
+        return None if self.signal else self.code
 
 
 def reap(pid: int) -> WaitStatus:
     """Return the status of a child that has ended, and remove it; its peak memory is in bytes."""
     _, wait_status, usage = os.wait4(pid, 0)
     code = os.waitstatus_to_exitcode(wait_status)
-    return WaitStatus(signal_name(-code) if code < 0 else "", max(code, 0), usage.ru_maxrss * 1024)
+    return WaitStatus(
+        signal_name(-code) if code < 0 else "",
+        max(code, 0),
+        usage.ru_maxrss * 1024,
+        code < 0 and os.WCOREDUMP(wait_status),
+    )
 
 
 def signal_name(number: int) -> str:

@@ -7,7 +7,7 @@
 
 Descriptors travel beside the first byte of the frame that they belong to. Operations:
 
-    hello       {}                        {node, pid, config, version}; the first one, always
+    hello       {}                        {node, pid, config, boot, version}; the first one, always
     whereis     {name}                    a row of the tree
     tree        {}                        the rows, root first, depth first, in start order,
                                           then the gateway's

@@ -11,6 +11,7 @@ from otpy.wire.safe_text import one_line
 
 if TYPE_CHECKING:
     from otpy.events import Event
+    from otpy.wire.log_record import LogRecord
 
 _CLOCK: Final = "%H:%M:%S"
 _DATE: Final = "%Y-%m-%d"
@@ -34,6 +35,11 @@ def complaint_line(who: str, text: str) -> str:
 def output_prefix(path: str) -> bytes:
     """Return the prefix of each line that the child at `path` prints."""
     return path.encode() + b" | "
+
+
+def record_text(record: "LogRecord") -> str:
+    """Return a record's text as people read it: of `logging` with ``INFO shop.orders: `` before."""
+    return f"{record.level} {record.logger}: {record.text}" if record.level else record.text
 
 
 def local_time(at: float) -> str:

@@ -22,6 +22,8 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias, cast
 
 import msgspec
 
+from otpy.wire.json_values import encodable
+
 Stream: TypeAlias = Literal["out", "err", "log"]
 """Standard output, standard error, or a record of `logging` or of the node's own."""
 
@@ -133,7 +135,7 @@ def to_json(record: LogRecord) -> bytes:
     try:
         return msgspec.json.encode(data) + b"\n"
     except UnicodeEncodeError:
-        return msgspec.json.encode(_encodable(data)) + b"\n"
+        return msgspec.json.encode(encodable(data)) + b"\n"
 
 
 def _free(name: str) -> str:
@@ -148,17 +150,6 @@ def _word(text: str) -> str:
 def _percent(found: re.Match[str]) -> str:
     encoded = found[0].encode(errors="backslashreplace")
     return "".join([f"%{byte:02X}" for byte in encoded])
-
-
-def _encodable(value: Any) -> Any:
-    """Return JSON data without lone surrogates: their escapes are in their place."""
-    if isinstance(value, str):
-        return value.encode(errors="backslashreplace").decode()
-    if isinstance(value, dict):
-        return {_encodable(key): _encodable(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_encodable(item) for item in value]
-    return value
 
 
 # ---- from a file -----------------------------------------------------------------------------

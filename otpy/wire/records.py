@@ -153,6 +153,7 @@ def _record(kind: Any) -> Plan:
     # Not here: records may hold records of their own class.
     fields = cache(lambda: _fields(kind))
     _unresolved.append(fields)
+    build = _built(kind, _maker(kind))
 
     def write(record: Any) -> list[Any]:
         plans = fields()
@@ -163,9 +164,17 @@ def _record(kind: Any) -> Plan:
         if type(data) is not list or data[:1] != [kind.__name__] or len(data) != len(plans) + 1:
             raise ProtocolError(f"expected a {kind.__name__}, got {data!r:.60}")
         values = [plan.read(value) for (_, plan), value in zip(plans, data[1:], strict=True)]
-        return _built(kind, lambda own: kind(*own))(values)
+        return build(values)
 
     return Plan(write, read)
+
+
+def _maker(kind: Any) -> Callable[[Any], Any]:
+    """Return what makes a record of the values of its fields, in their order."""
+    names = _field_names(kind)
+    if any(each.kw_only for each in getattr(kind, "__dataclass_fields__", {}).values()):
+        return lambda values: kind(**dict(zip(names, values, strict=True)))
+    return lambda values: kind(*values)
 
 
 def _fields(kind: Any) -> list[tuple[str, Plan]]:

@@ -12,9 +12,12 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
+from otpy.cli.events import following
 from otpy.cli.terminal import Terminal
-from otpy.events import ChildEnded, ChildStarted, Event, NodeStarted, event_to_data
+from otpy.client.history import merged
+from otpy.events import ChildEnded, ChildStarted, Event, EventsLost, NodeStarted, event_to_data
 from otpy.system.nodedir import NodeDir
 from tests.cli.commands import Run, private_directory, running
 
@@ -96,6 +99,10 @@ def test_of_a_node_that_does_not_run(otpy: Run, journal: Path) -> None:
         (("--since", "1d", "--last", "1", "pool"), ["pool"]),
         (("pool", "--since", "30s"), ["pool"]),
         (("b", "--since", "30s"), []),
+        (("--until", "2m"), ["@node", "a"]),
+        (("--since", "2h", "--until", "30"), ["a", "pool/b"]),
+        (("a", "pool/b"), ["a", "pool/b"]),
+        (("a", "pool", "--last", "2"), ["pool/b", "pool"]),
     ],
 )
 def test_filters(otpy: Run, journal: Path, words: tuple[str, ...], expected: list[str]) -> None:
@@ -122,7 +129,11 @@ def test_what_cannot_be_told(otpy: Run, journal: Path) -> None:
     assert otpy("events", "poo").complaint == (
         "no event is about 'poo'; did you mean 'pool'?; `otpy events` shows all"
     )
+    assert otpy("events", "poo").status == 3
+    assert otpy("events", "a", "poo").status == 3
     assert "node 'u' is not running" in otpy("-n", "u", "events").complaint
+    assert otpy("-n", "u", "events").status == 3
+    assert otpy("events", "-f", "--until", "1m").status == 2
     assert "node '..' is not running" in otpy("-n", "..", "events").complaint
     followed = otpy("events", "-f")
     assert followed.status == 1
@@ -140,6 +151,54 @@ def test_no_node_at_all(otpy: Run, nowhere: Path) -> None:
     assert otpy("events").complaint == (
         f"no node runs, or ever ran, in {nowhere}; start one with `otpy run`"
     )
+
+
+def numbered(seq: int, boot: str = "x") -> Event:
+    return replace(ended("a", at=9.0 - seq), seq=seq, boot=boot)
+
+
+def lost(seq: int, count: int) -> Event:
+    return EventsLost(at=0.0, path="@node", seq=seq, boot="x", count=count, reason="r")
+
+
+def test_events_are_put_in_order_and_come_once() -> None:
+    """By their numbers, for the clock may have been put back."""
+    file = [numbered(3, "w"), numbered(1), lost(3, 2), numbered(4)]
+    gateway = [numbered(3), numbered(4), numbered(5)]
+    assert merged([ended("a", 1.0), *file, *gateway]) == [
+        *(ended("a", 1.0), numbered(3, "w"), numbered(1)),
+        *(numbered(3), numbered(4), numbered(5)),
+    ]
+    assert merged(file)[-2:] == [lost(3, 2), numbered(4)]
+
+
+class FakeNode:
+    """A node of which more happened than its gateway keeps: since the fifth event it is in a file.
+
+    The file of its `name` is made by `lay`.
+    """
+
+    name, boot = "x", "x"
+    after: int | None = None
+
+    def events(self, *, follow: bool, after: int) -> Iterator[Event]:
+        assert follow
+        self.after = after
+        yield lost(4, 4 - after)
+        yield numbered(5)
+
+
+@pytest.mark.usefixtures("nowhere")
+def test_what_the_gateway_does_not_keep_is_followed_in_the_file() -> None:
+    """10.9: no gap between the file and what the gateway sends, and nothing twice."""
+    node = FakeNode()
+    lay("x", *(numbered(seq) for seq in (1, 2, 3, 4, 5)))
+    assert [e.seq for e in following(node, [numbered(2)])] == [3, 4, 5]  # type: ignore[arg-type]
+    assert node.after == 2
+    assert [e.seq for e in following(node, [numbered(7, "before")])] == [1, 2, 3, 4, 5]  # type: ignore[arg-type]
+    lay("x", *(numbered(seq) for seq in (1, 2, 4)))
+    told = [*following(node, [numbered(2)])]  # type: ignore[arg-type]
+    assert told == [numbered(4), lost(4, 2), numbered(5)]
 
 
 @pytest.fixture(scope="module")
@@ -163,6 +222,17 @@ def test_of_a_node_that_runs(otpy: Run, small: Terminal) -> None:
     ]
     assert set(paths(otpy("events", "--json", "pool").out)) == {"pool", "pool/b"}
     assert otpy("events", "nobody").complaint.startswith("no child 'nobody' in the tree")
+    assert otpy("events", "nobody").status == 3
+
+
+def test_events_are_numbered(otpy: Run, small: Terminal) -> None:
+    """10.9: each run of the node from 1 on, in the file as at the gateway."""
+    kept = [json.loads(line) for line in otpy("events", "--json").out.splitlines()]
+    assert [event["seq"] for event in kept] == [*range(1, len(kept) + 1)]
+    assert len({event["boot"] for event in kept}) == 1
+    assert kept[0]["boot"] == NodeDir("small").read_node_json()["boot"]
+    written = otpy("events", "--json", "--last", "1000").out.splitlines()
+    assert [json.loads(line) for line in written][1:] == kept
 
 
 def test_following_goes_on_after_the_last(small: Terminal) -> None:
@@ -174,6 +244,9 @@ def test_following_goes_on_after_the_last(small: Terminal) -> None:
         first = next(events)
         assert (first["event"], first["path"]) == (ChildStarted.__name__, "a")
         os.kill(first["pid"], signal.SIGKILL)
-        told = [next(events)["event"] for _ in range(4)]
-        assert told == ["ChildEnded", "ChildRestarting", "ChildStarting", "ChildStarted"]
+        told = [next(events) for _ in range(4)]
         following.terminate()
+    expected = ["ChildEnded", "ChildRestarting", "ChildStarting", "ChildStarted"]
+    assert [event["event"] for event in told] == expected
+    begin = told[0]["seq"]
+    assert [event["seq"] for event in told] == [*range(begin, begin + 4)]

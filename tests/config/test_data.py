@@ -12,6 +12,7 @@ from otpy.config import child_from_data, child_to_data, copy_from_data
 from otpy.config.fields import SupervisorChild
 from otpy.config.mistakes import one_of
 from otpy.core.messages import StartCopy
+from otpy.core.placement import placed
 from otpy.core.spec import (
     INFINITY,
     NO_BACKOFF,
@@ -19,6 +20,7 @@ from otpy.core.spec import (
     Backoff,
     ChildSpec,
     CommandStart,
+    Inheritable,
     NoBudget,
     Restart,
     RestartIntensity,
@@ -61,8 +63,8 @@ def test_defaults_are_filled_in() -> None:
 
 def test_own_limits_are_those_that_a_child_names_and_the_usual_ones() -> None:
     fields = {"id": "a", "start": "m:f"}
-    assert child_from_data(fields).limits is None
-    assert child_from_data({**fields, "on_give_up": "escalate"}).limits is None
+    assert child_from_data(fields).own_intensity is None
+    assert child_from_data({**fields, "on_give_up": "escalate"}).own_intensity is None
     for own, limits in (
         ({"max_restarts": 7}, RestartIntensity(7, 5.0)),
         ({"max_restarts": "infinity"}, RestartIntensity(None, 5.0)),
@@ -70,7 +72,7 @@ def test_own_limits_are_those_that_a_child_names_and_the_usual_ones() -> None:
         ({"on_give_up": "stay_down"}, RestartIntensity(3, 5.0)),
     ):
         child = child_from_data({**fields, **own})
-        assert child.limits == limits
+        assert child.own_intensity == limits
         assert child_from_data(child_to_data(child)) == child
 
 
@@ -89,6 +91,7 @@ def test_a_backoff_may_be_given_in_full_or_in_a_word() -> None:
 def test_the_backoff_of_a_supervisor_is_that_of_all_below_it() -> None:
     inner = {"id": "s", "children": [{"id": "a", "start": "m:f", "instances": 2}]}
     child = child_from_data({"id": "t", "backoff": True, "children": [inner]})
+    child = placed(child, Inheritable(), "")
     assert isinstance(child.start, SupervisorSpec)
     (below,) = child.start.children
     assert isinstance(below.start, SupervisorSpec)

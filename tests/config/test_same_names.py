@@ -87,7 +87,7 @@ def test_pipes_carry_every_field() -> None:
         ),
         retries=Retries(RestartIntensity(2, 3.0), 4.0),
         backoff=Backoff(jitter=0.5),
-        limits=RestartIntensity(None, 3.0),
+        own_intensity=RestartIntensity(None, 3.0),
         on_give_up=OnGiveUp.STAY_DOWN,
     )
     codec = RecordCodec(ChildSpec)

@@ -10,8 +10,15 @@ from hypothesis import strategies as st
 from otpy.config import child_from_data, child_to_data
 from otpy.config.surrounding_parsers import RESOURCES
 from otpy.core.placement import placed
-from otpy.core.spec import ChildSpec, CommandStart, ServerStart, Strategy, SupervisorSpec
-from otpy.core.surroundings import NODES, Limit, Surroundings
+from otpy.core.spec import (
+    ChildSpec,
+    CommandStart,
+    Inheritable,
+    ServerStart,
+    Strategy,
+    SupervisorSpec,
+)
+from otpy.core.surroundings import Limit, Surroundings
 from otpy.system import permissions
 from otpy.system.limits import set_limit
 from tests.config.folder import Folder, Told
@@ -203,7 +210,7 @@ children:
     # What `start_child` adds, later on:
     added = placed(
         ChildSpec("new", CommandStart(("x",)), surroundings=Surroundings({"C": "new"}, cwd="d")),
-        dyn.start.surroundings,
+        dyn.start,
         dyn.start.folder,
     )
     assert added.surroundings == Surroundings(
@@ -213,7 +220,7 @@ children:
 
 def test_a_child_of_which_nothing_is_said_stays_as_it_is() -> None:
     child = ChildSpec("a", ServerStart("m:f"))
-    assert placed(child, NODES, "/x") is child
+    assert placed(child, Inheritable(), "/x") is child
 
 
 variables = st.text(st.characters(exclude_characters="=\0", exclude_categories=["Cs"]), min_size=1)
@@ -258,9 +265,9 @@ def test_what_is_passed_down_holds_once_and_for_all(
     assert known.inherit(above) == known
     child = ChildSpec("a", ServerStart("m:f"), surroundings=own)
     supervisor = ChildSpec("p", SupervisorSpec(Strategy.ONE_FOR_ONE, children=(child,)))
-    top = top.in_folder("/f")
-    once = placed(supervisor, top, "/f")
-    assert placed(once, top, "/f") == once
+    above_all = Inheritable(surroundings=top.in_folder("/f"))
+    once = placed(supervisor, above_all, "/f")
+    assert placed(once, above_all, "/f") == once
     assert child_from_data(child_to_data(once)) == once
 
 

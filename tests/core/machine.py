@@ -1,7 +1,6 @@
 """A supervisor under test: it is told what happened, and answers with its actions."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final
 
 from otpy.core.exits import ExitReason, Killed, Raised
@@ -20,10 +19,12 @@ from otpy.core.messages import (
     TimedOut,
 )
 from otpy.core.numbers import Numbers
+from otpy.core.placement import passed_down
 from otpy.core.spec import (
     AutoShutdown,
     Backoff,
     ChildSpec,
+    Inheritable,
     Restart,
     RestartIntensity,
     ServerStart,
@@ -73,7 +74,7 @@ class Machine:
     ) -> None:
         intensity = RestartIntensity(max_restarts, max_seconds)
         spec = SupervisorSpec(strategy, intensity, auto_shutdown, children, max_children, template)
-        spec = replace(spec, backoff=backoff)
+        spec = passed_down(spec, Inheritable(backoff=backoff), "")
         self.state = new_supervisor(spec, Numbers(starts or {}))
         self.now = START_OF_TIME
         self.chance = 0.5

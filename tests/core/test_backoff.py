@@ -32,14 +32,15 @@ from otpy.core.messages import (
     Up,
     WhichChildren,
 )
+from otpy.core.placement import passed_down
 from otpy.core.spec import (
     NO_BACKOFF,
     Backoff,
     ChildSpec,
+    Inheritable,
     Restart,
     Strategy,
     SupervisorSpec,
-    handing_down,
 )
 from otpy.core.state import Availability, availability, comes_back
 from tests.core.machine import BROKEN, A, B, C, Machine, asked_to_stop, running
@@ -154,12 +155,13 @@ def test_children_have_what_their_supervisor_has_unless_they_have_their_own() ->
 
 def test_supervisors_hand_it_down() -> None:
     inner = SupervisorSpec(children=(A, ChildSpec("t", SupervisorSpec())))
-    outer = handing_down(SupervisorSpec(backoff=BACKOFF, children=(ChildSpec("s", inner),)), None)
+    outer = SupervisorSpec(backoff=BACKOFF, children=(ChildSpec("s", inner),))
+    outer = passed_down(outer, Inheritable(), "")
     (s,) = outer.children
     assert isinstance(s.start, SupervisorSpec)
     assert s.start.backoff == BACKOFF
     a, t = s.start.children
-    assert a == A
+    assert a == replace(A, backoff=BACKOFF)
     assert isinstance(t.start, SupervisorSpec)
     assert t.start.backoff == BACKOFF
 

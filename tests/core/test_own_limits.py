@@ -33,8 +33,8 @@ from otpy.core.state import Availability, availability, failure
 from tests.core.machine import BROKEN, A, B, C, Machine, asked_to_stop, child, running
 
 ONCE = RestartIntensity(max_restarts=1, max_seconds=10.0)
-E = replace(A, id="e", limits=ONCE)  # escalates
-F = replace(A, id="f", limits=ONCE, on_give_up=OnGiveUp.STAY_DOWN)
+E = replace(A, id="e", own_intensity=ONCE)  # escalates
+F = replace(A, id="f", own_intensity=ONCE, on_give_up=OnGiveUp.STAY_DOWN)
 
 
 def failed() -> Machine:
@@ -164,18 +164,18 @@ def test_the_restart_of_a_group_does_not_start_one_that_has_failed() -> None:
 
 
 def test_with_backoff_it_waits_before_it_fails() -> None:
-    spec = replace(F, backoff=Backoff(initial=1.0), limits=RestartIntensity(2, 60.0))
+    spec = replace(F, backoff=Backoff(initial=1.0), own_intensity=RestartIntensity(2, 60.0))
     supervisor = running(spec, C, max_restarts=0)
     supervisor.exited("f")
     supervisor.started("f")
     assert supervisor.exited("f")[0] == SetTimer("f", 2, 1.0)
     supervisor.timed_out("f")
     supervisor.started("f")
-    assert supervisor.exited("f") == (Emit(Failed("f", Killed(), 3, spec.limits or ONCE)),)
+    assert supervisor.exited("f") == (Emit(Failed("f", Killed(), 3, spec.own_intensity or ONCE)),)
 
 
 def test_the_boot_goes_on_without_one_that_fails() -> None:
-    spec = replace(F, limits=RestartIntensity(0, 5.0))
+    spec = replace(F, own_intensity=RestartIntensity(0, 5.0))
     supervisor = Machine(spec, A)
     supervisor.hear(BootAsked())
     assert supervisor.failed("f") == (Start(A, 1),)

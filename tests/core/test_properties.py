@@ -37,6 +37,7 @@ from otpy.core.messages import (
     TimedOut,
     WhichChildren,
 )
+from otpy.core.placement import passed_down
 from otpy.core.runtime import perform
 from otpy.core.spec import (
     BRUTAL_KILL,
@@ -45,6 +46,7 @@ from otpy.core.spec import (
     AutoShutdown,
     Backoff,
     ChildSpec,
+    Inheritable,
     OnGiveUp,
     Restart,
     RestartIntensity,
@@ -82,18 +84,22 @@ otp_specs = st.builds(
     significant=st.sampled_from([False, False, True]),
 )
 backoffs = st.sampled_from([None, None, Backoff(), Backoff(jitter=0.0), NO_BACKOFF])
-own_limits = st.sampled_from(
+inherited = st.builds(Inheritable, backoff=backoffs)
+own_intensities = st.sampled_from(
     [None, RestartIntensity(1, 5.0), RestartIntensity(None, 5.0), RestartIntensity(0, 1.0)]
 )
 child_specs = st.one_of(
     otp_specs,
     st.builds(
-        lambda spec, backoff, limits, end: replace(
-            spec, backoff=backoff, limits=limits, on_give_up=end if limits else OnGiveUp.ESCALATE
+        lambda spec, backoff, intensity, end: replace(
+            spec,
+            backoff=backoff,
+            own_intensity=intensity,
+            on_give_up=end if intensity else OnGiveUp.ESCALATE,
         ),
         otp_specs,
         backoffs,
-        own_limits,
+        own_intensities,
         st.sampled_from(OnGiveUp),
     ),
 )
@@ -119,18 +125,13 @@ def supervisor_specs(draw: st.DrawFn) -> SupervisorSpec:
     if strategy is Strategy.DYNAMIC:
         limit = draw(st.sampled_from([None, 3, 2, 0]))
         template = draw(st.sampled_from([None, None, child("t"), child("t", Restart.TEMPORARY)]))
-        return SupervisorSpec(
-            strategy, intensity, max_children=limit, template=template, backoff=draw(backoffs)
-        )
+        spec = SupervisorSpec(strategy, intensity, max_children=limit, template=template)
+        return passed_down(spec, draw(inherited), "")
     auto_shutdown = draw(st.sampled_from(AutoShutdown))
     children = draw(st.lists(child_specs, min_size=1, max_size=5, unique_by=lambda spec: spec.id))
-    return SupervisorSpec(
-        strategy,
-        intensity,
-        auto_shutdown,
-        tuple(spec for spec in children if not bad_combination(spec, auto_shutdown)),
-        backoff=draw(backoffs),
-    )
+    fitting = tuple(spec for spec in children if not bad_combination(spec, auto_shutdown))
+    spec = SupervisorSpec(strategy, intensity, auto_shutdown, fitting)
+    return passed_down(spec, draw(inherited), "")
 
 
 class AnySupervisor(RuleBasedStateMachine):
@@ -335,11 +336,11 @@ class AnySupervisor(RuleBasedStateMachine):
 
     def emit(self, report: Report) -> None:
         match report:
-            case Restarting(restarts=counted, own_limit=None):
+            case Restarting(restarts=counted, own_intensity=None):
                 self.check_count(counted)
             case BackingOff(child=id_, waits_for=leader) if id_ == leader:
                 # A start on request that fails does not count.
-                if report.own_limit is None and not self.uncounted:
+                if report.own_intensity is None and not self.uncounted:
                     self.check_count(report.restarts)
                 self.uncounted = False
             case Failed(child=id_):

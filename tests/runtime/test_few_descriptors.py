@@ -4,7 +4,7 @@ import sys
 
 from tests.support.node import Nodes, NodeUnderTest
 
-LIMIT = 64
+LIMIT = 80
 _COUNTER = "otpy.examples.counter:Counter"
 
 

@@ -313,7 +313,7 @@ def test_a_crash_leaves_a_post_mortem(nodes: Nodes) -> None:
           - {id: a, start: "tests.support.workers:Remote", args: [WORK/log]}
         """)
     node.call("a", "say", "first line\nsecond ")
-    node.call("a", "say", "line\n", "stderr")
+    node.call("a", "say", "line\n")
     node.call("a", "allocate", 100_000_000)
     error = crash(node, "crash", "boom")
     end = node.next(ChildEnded, path="a")
@@ -342,13 +342,16 @@ def test_output_is_passed_on_line_by_line_with_the_workers_name(nodes: Nodes) ->
     node.call("a", "say", "one\ntwo\nhal")
     node.says(r"^branch/a . two$")
     assert "hal" not in node.output
-    node.call("a", "say", "f\n", "stderr")
+    node.call("a", "say", "from stderr\n", "stderr")
+    node.says(r"^branch/a . from stderr$")
+    assert "hal\n" not in node.output
+    node.call("a", "say", "f\n")
     node.says(r"^branch/a . half$")
     node.call("a", "say", "no newline at the end")
     node.kill("branch/a")
     node.says(r"^branch/a . no newline at the end$")
     assert node.next(ChildEnded, path="branch/a").output == (
-        "one\ntwo\nhalf\nno newline at the end"
+        "one\ntwo\nfrom stderr\nhalf\nno newline at the end"
     )
 
 

@@ -21,7 +21,7 @@ from otpy.system.spawn import become_child
 from otpy.system.sockets import socket_pair
 
 def child(number, ends):
-    control, output = ends
+    control, *output = ends
     become_child("child", [control.fileno()], output)
     os.read(control.fileno(), 1)
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
@@ -33,9 +33,9 @@ def child(number, ends):
 kept = []  # until this process ends
 
 def job(number):
-    (ours, theirs), (reads, writes) = socket_pair(), pipe()
-    kept.append((ours, reads))
-    return (ours, reads), (number, (theirs, writes))
+    (ours, theirs), (reads, writes), errors = socket_pair(), pipe(), pipe()
+    kept.append((ours, reads, errors))
+    return (ours, reads), (number, (theirs, writes, errors[1]))
 
 def jobs(count):
     ours, theirs = zip(*map(job, range(count)))

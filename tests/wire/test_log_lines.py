@@ -3,7 +3,15 @@
 import pytest
 
 from otpy.events import ChildEnded
-from otpy.wire.log_lines import complaint_line, dated_line, local_time, log_line, output_prefix
+from otpy.wire.log_lines import (
+    complaint_line,
+    dated_line,
+    local_time,
+    log_line,
+    output_prefix,
+    record_text,
+)
+from otpy.wire.log_record import LogRecord
 from tests.wire.test_safe_text import obeyed
 
 ENDED = ChildEnded(
@@ -38,3 +46,9 @@ def test_a_complaint_is_one_line() -> None:
 
 def test_the_prefix_of_output_is_the_path() -> None:
     assert output_prefix("pool/ä") == "pool/ä | ".encode()
+
+
+def test_a_record_of_logging_is_read_with_level_and_logger() -> None:
+    record = LogRecord(0.0, "a", 1, "log", "two\nlines", "INFO", "shop.orders")
+    assert record_text(record) == "INFO shop.orders: two\nlines"
+    assert record_text(LogRecord(0.0, "a", 1, "out", "printed")) == "printed"

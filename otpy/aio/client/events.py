@@ -25,10 +25,10 @@ class EventStream:
         NodeNotFound: The node is gone when the first event is asked for.
     """
 
-    def __init__(self, source: "Gateway", *, follow: bool) -> None:
+    def __init__(self, source: "Gateway", *, follow: bool, after: int | None = None) -> None:
         self._source = source
         self._sock: socket.socket | None = None
-        self._feed = EventFeed(follow=follow)
+        self._feed = EventFeed(follow=follow, after=after, node=source.hello.pid)
         self._closed = False
         self._reading = False
 

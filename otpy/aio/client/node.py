@@ -197,6 +197,11 @@ class Node(ClientTaskStarter):
         return self._gateway.hello.pid
 
     @property
+    def boot(self) -> str:
+        """The run of the node: each of its events has it."""
+        return self._gateway.hello.boot
+
+    @property
     def config(self) -> str:
         """The path of the YAML file that the node runs."""
         return self._gateway.hello.config
@@ -218,9 +223,16 @@ class Node(ClientTaskStarter):
         """Return a reference to a supervisor; "" is the root."""
         return SupervisorRef(self, path)
 
-    def events(self, *, follow: bool = False) -> EventStream:
-        """Iterate over the node's events so far, and with `follow` over those to come."""
-        stream = EventStream(self._gateway, follow=follow)
+    def events(self, *, follow: bool = False, after: int | None = None) -> EventStream:
+        """Iterate over the node's events so far, and with `follow` over those to come.
+
+        Args:
+            follow: Whether to wait for those to come.
+            after: The `seq` of an event of this run of the node: only what comes after it, with
+                an `EventsLost` first if some of that is not kept any more. Without it, all that
+                is kept: the last 1,000.
+        """
+        stream = EventStream(self._gateway, follow=follow, after=after)
         self._streams.add(stream)
         return stream
 

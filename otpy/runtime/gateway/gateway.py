@@ -75,6 +75,7 @@ class NodeFacts:
     node: str
     pid: int
     config: str
+    boot: str
 
 
 _BAD_ARGUMENTS: Final = (LookupError, TypeError, ValueError, ArithmeticError, RecursionError)
@@ -105,7 +106,7 @@ class GatewayProcess:
         self._stdout = NodeStdout(self._loop)
         self._directory, self._facts = directory, facts
         self._recent = recent
-        self._subscriptions = Subscriptions(recent)
+        self._subscriptions = Subscriptions(recent, facts.boot)
         self._node = end_of_child(bootstrap.control, OWN_RECORDS)
         self._node_poll = select.poll()
         self._node_poll.register(self._node, select.POLLIN)
@@ -217,6 +218,7 @@ class GatewayProcess:
             "node": facts.node,
             "pid": facts.pid,
             "config": facts.config,
+            "boot": facts.boot,
             "version": VERSION,
         }
         client.reply(number, value)

@@ -41,10 +41,11 @@ class Subscriptions:
 
     Args:
         recent: Where the events are; after an append `publish` is called.
+        boot: The run of the node.
     """
 
-    def __init__(self, recent: RecentEvents) -> None:
-        self._recent = recent
+    def __init__(self, recent: RecentEvents, boot: str = "") -> None:
+        self._recent, self._boot = recent, boot
         self._of: dict[Client, dict[int, Subscription]] = {}
 
     def add(self, client: Client, number: int, after: int | None, *, follow: bool) -> None:
@@ -94,8 +95,15 @@ class Subscriptions:
         if subscription.position >= recent.last:
             return False
         if (lost := recent.first - 1 - subscription.position) > 0:
-            gap = EventsLost(at=time.time(), path=NODE, count=lost, reason=_TOO_SLOW)
             subscription.position = recent.first - 1
+            gap = EventsLost(
+                at=time.time(),
+                path=NODE,
+                seq=subscription.position,
+                boot=self._boot,
+                count=lost,
+                reason=_TOO_SLOW,
+            )
             client.event(number, event_to_data(gap), subscription.position)
         else:
             subscription.position += 1

@@ -5,7 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -41,8 +41,9 @@ class EventFile:
         self.complain: Callable[[str], object] = lambda _reason: None
         self._path = path
         self._file: Descriptor | None = None
-        self._waiting: deque[bytes] = deque()
+        self._waiting: deque[_Line] = deque()
         self._lost, self._reason = 0, ""
+        self._last_lost: _Line | None = None
         self._open()
 
     def write(self, events: Iterable[Event]) -> None:
@@ -54,7 +55,7 @@ class EventFile:
         """Append the events that wait."""
         if not self._waiting:
             return
-        lines = [*self._lines_of_the_lost(), *self._waiting]
+        lines = [*self._lines_of_the_lost(), *(line.data for line in self._waiting)]
         try:
             file = self._file_for(sum(map(len, lines)))
             written, error = _append(file.fileno(), lines)
@@ -79,14 +80,21 @@ class EventFile:
             self._file = None
 
     def _lines_of_the_lost(self) -> list[bytes]:
-        if not self._lost:
+        if (last := self._last_lost) is None:
             return []
-        lost = EventsLost(at=time.time(), path=NODE, count=self._lost, reason=self._reason)
-        return [_line(lost)]
+        lost = EventsLost(
+            at=time.time(),
+            path=NODE,
+            seq=last.seq,
+            boot=last.boot,
+            count=self._lost,
+            reason=self._reason,
+        )
+        return [_line(lost).data]
 
     def _written(self, lines: int) -> None:
         if lines and self._lost:
-            lines, self._lost = lines - 1, 0
+            lines, self._lost, self._last_lost = lines - 1, 0, None
         for _ in range(lines):
             self._waiting.popleft()
 
@@ -98,9 +106,10 @@ class EventFile:
         if not self._reason:
             self.complain(f"{self._path}: {error.strerror}")
         self._reason = error.strerror or str(error)
-        size = sum(map(len, self._waiting))
+        size = sum(len(line.data) for line in self._waiting)
         while size > MAX_WAITING:
-            size -= len(self._waiting.popleft())
+            self._last_lost = self._waiting.popleft()
+            size -= len(self._last_lost.data)
             self._lost += 1
 
     def _file_for(self, more: int) -> Descriptor:
@@ -122,8 +131,16 @@ class EventFile:
         return file
 
 
-def _line(event: Event) -> bytes:
-    return msgspec.json.encode(event_to_data(event)) + b"\n"
+class _Line(NamedTuple):
+    """The line of an event, and its number."""
+
+    seq: int
+    boot: str
+    data: bytes
+
+
+def _line(event: Event) -> _Line:
+    return _Line(event.seq, event.boot, msgspec.json.encode(event_to_data(event)) + b"\n")
 
 
 def _is_at(path: Path, file: Descriptor) -> bool:

@@ -12,6 +12,8 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Final, TypeVar
 
+from msgspec.structs import replace
+
 from otpy.core.exits import ExitReason, FailedToStartChild
 from otpy.core.messages import BootAsked, HaltAsked, StopAsked
 from otpy.core.numbers import Numbers
@@ -111,7 +113,7 @@ class NodeProcess(Supervisor):
         inherited_fds = (files.lock.fileno(), *files.claim.for_the_tree)
         super().__init__(NODE, node_spec(tree.spec), inherited_fds, Numbers(), preexisting_children)
         self._name, self._files = tree.name, files
-        self._facts = NodeFacts(tree.name, os.getpid(), tree.config)
+        self._facts = NodeFacts(tree.name, os.getpid(), tree.config, files.boot)
         self._directory = Directory()
         self._directory.expect("", tree.spec)
         exit_watchers = ExitWatchers(self._directory)
@@ -240,7 +242,8 @@ class NodeProcess(Supervisor):
                 raise AssertionError(message)
 
     def deliver(self, events: tuple[Event, ...]) -> None:
-        """Note events, write them to the file, print them and send them to the gateway."""
+        """Number events, note them, send them to the gateway, write and print them."""
+        events = self._numbered(events)
         for event in events:
             if ended := self._directory.apply(event):
                 self._requests.ended(ended)
@@ -260,6 +263,12 @@ class NodeProcess(Supervisor):
         lines = [f"{log_line(event)}\n" for event in events if not isinstance(event, _QUIET)]
         if lines:
             self.stdout.write("".join(lines).encode(errors="replace"))
+
+    def _numbered(self, events: tuple[Event, ...]) -> tuple[Event, ...]:
+        boot, first = self._files.boot, self._recent.last + 1
+        return tuple(
+            [replace(event, seq=seq, boot=boot) for seq, event in enumerate(events, first)]
+        )
 
     # ---- why it ended ------------------------------------------------------------------------
 

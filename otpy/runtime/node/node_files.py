@@ -49,6 +49,7 @@ class NodeFiles:
         group: The control group of the node's own, if it has one: the next run asks for it.
 
     Attributes:
+        boot: The identity of this run of the node.
         lock: As given.
         claim: As given.
         listener: The listening control socket; another one once that was lost.
@@ -63,9 +64,10 @@ class NodeFiles:
         lock: Descriptor,
         group: Path | None = None,
     ) -> None:
+        self.boot = os.urandom(8).hex()
         self.claim, self.lock = claim, lock
         self._directory = directory
-        self._facts = _facts(directory.name, config, group)
+        self._facts = _facts(directory.name, config, group, self.boot)
         self._own_lock = lock
         self._facts_file: Descriptor | None = None
         self._socket_at: Identity = None
@@ -221,7 +223,7 @@ class NodeFiles:
             self._held.append(_locked(path))  # the first is held if one fails
 
 
-def _facts(name: str, config: str, group: Path | None) -> bytes:
+def _facts(name: str, config: str, group: Path | None, boot: str) -> bytes:
     pid = os.getpid()
     facts = {
         "name": name,
@@ -229,6 +231,7 @@ def _facts(name: str, config: str, group: Path | None) -> bytes:
         "start_ticks": start_time(pid),
         "config": config,
         "started_at": time.time(),
+        "boot": boot,
         "cgroup": "" if group is None else str(group),
     }
     return msgspec.json.encode(facts) + b"\n"

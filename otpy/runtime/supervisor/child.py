@@ -4,6 +4,7 @@ import signal
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from otpy.core.exits import (
     ExitReason,
@@ -17,7 +18,14 @@ from otpy.core.exits import (
 )
 from otpy.core.spec import ChildSpec, kind_of, seconds_of
 from otpy.errors import OtpyError
-from otpy.events import ChildEnded, ChildStarted, ChildStarting, ChildStopping, Event
+from otpy.events import (
+    ChildEnded,
+    ChildStarted,
+    ChildStartFailed,
+    ChildStarting,
+    ChildStopping,
+    Event,
+)
 from otpy.runtime.counters import CASTS, INFOS, SUSPENDED, TAKEN, busy_for, queued
 from otpy.runtime.supervisor.output import ChildOutput
 from otpy.system.descriptor import Descriptor
@@ -282,9 +290,35 @@ class Child:
             traceback=reason.traceback if isinstance(reason, Raised) else "",
             message=self.exiting.message if self.exiting else "",
             output=output,
-            peak_memory=status.peak_memory,
-            uptime=time.monotonic() - self.started_at,
+            messages=0 if self.counters is None else self.counters[TAKEN],
+            **self._about_its_end(status),
         )
+
+    def start_failure(
+        self, reason: ExitReason, status: WaitStatus, output: str
+    ) -> ChildStartFailed:
+        """Write down how it ended before it was up."""
+        return ChildStartFailed(
+            at=time.time(),
+            path=self.path,
+            kind=self.kind,
+            pid=self.pid,
+            incarnation=self.incarnation,
+            reason=str(reason),
+            asked=self.stop_requested,
+            traceback=reason.traceback if isinstance(reason, Raised) else "",
+            output=output,
+            **self._about_its_end(status),
+        )
+
+    def _about_its_end(self, status: WaitStatus) -> dict[str, Any]:
+        return {
+            "signal": status.signal,
+            "status": status.status if self.reaped else None,
+            "core_dumped": status.core_dumped,
+            "peak_memory": status.peak_memory,
+            "uptime": time.monotonic() - self.started_at,
+        }
 
     def statistics(self) -> Statistics | None:
         """Read what it does; None if it is no worker that takes messages."""

@@ -65,7 +65,7 @@ def _of_an_end(
     path_of: Callable[[str], str],
 ) -> Event:
     """Return what follows from the end of a child, or from its start that failed."""
-    limit, at = report.own_limit or spec.intensity, time.time()
+    limit, at = report.own_intensity or spec.intensity, time.time()
     about: dict[str, Any] = {
         "at": at,
         "path": path_of(report.child),

@@ -2,6 +2,8 @@
 
 import contextlib
 import os
+from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 from otpy.runtime.stdout import NodeStdout
@@ -11,54 +13,84 @@ from otpy.wire.log_lines import output_prefix
 from otpy.wire.safe_text import is_plain, output_line
 
 _READ_BYTES: Final = 1 << 16
-_TAIL_BYTES: Final = 4096
+_TAIL_BYTES: Final = 8192
+_TAIL_LINES: Final = 20
+_LAST_READS: Final = 64
+"""Of each stream, once the child has ended."""
 
 
 class ChildOutput:
-    """One child's stdout and stderr, line by line."""
+    """One child's stdout and stderr, line by line.
 
-    def __init__(self, end: Descriptor, name: str, stdout: NodeStdout, loop: Loop) -> None:
-        self._end, self._loop, self._stdout = end, loop, stdout
-        self._prefix = output_prefix(name)
-        self._partial = b""
+    Args:
+        ends: Of the pipes: stdout, stderr. They are closed by `finish`.
+        path: Of the child.
+        stdout: Where the lines go.
+        loop: The supervisor's.
+
+    Raises:
+        OSError: The kernel has no room to watch the pipes; they are still the caller's then.
+    """
+
+    def __init__(
+        self, ends: Sequence[Descriptor], path: str, stdout: NodeStdout, loop: Loop
+    ) -> None:
+        self._ends, self._loop, self._stdout = ends, loop, stdout
+        self._prefix = output_prefix(path)
+        self._partial = [b""] * len(ends)
         self._tail = b""
-        os.set_blocking(end.fileno(), False)
-        loop.watch(end, self._ready, READABLE)
+        for number, end in enumerate(ends):
+            os.set_blocking(end.fileno(), False)
+            loop.watch(end, partial(self._ready, number), READABLE)
 
-    def _ready(self, _events: int) -> None:
+    def _ready(self, number: int, _events: int) -> None:
         with contextlib.suppress(BlockingIOError):
-            if not self._read():
-                self._loop.unwatch(self._end)
+            if not self._read(number):
+                self._loop.unwatch(self._ends[number])
 
-    def _read(self) -> bool:
+    def _read(self, number: int) -> bool:
         """Read once; return False at end-of-file.
 
         Raises:
             BlockingIOError: There is nothing to read now.
         """
-        data = os.read(self._end.fileno(), _READ_BYTES)
+        data = os.read(self._ends[number].fileno(), _READ_BYTES)
         if not data:
             return False
-        self._tail = (self._tail + data)[-_TAIL_BYTES:]
-        data = self._partial + data
-        *lines, self._partial = data.split(b"\n")
-        if len(self._partial) > _READ_BYTES:
-            lines, self._partial = [*lines, self._partial], b""
+        data = self._partial[number] + data
+        *lines, rest = data.split(b"\n")
+        if len(rest) > _READ_BYTES:
+            lines, rest = [*lines, rest], b""
+        self._partial[number] = rest
         if lines:
-            self._show(lines if is_plain(data) else [output_line(line) for line in lines])
+            self._keep(data[: len(data) - len(rest)])
+            self._write(lines, plain=is_plain(data))
         return True
 
-    def _show(self, lines: list[bytes]) -> None:
-        self._stdout.write(b"".join(self._prefix + line + b"\n" for line in lines))
+    def _keep(self, data: bytes) -> None:
+        self._tail = (self._tail + data)[-_TAIL_BYTES:]
+
+    def _write(self, lines: list[bytes], *, plain: bool) -> None:
+        shown = lines if plain else [output_line(line) for line in lines]
+        self._stdout.write(b"".join(self._prefix + line + b"\n" for line in shown))
 
     def finish(self) -> str:
         """Read what is left after the child's end, and close; return its last lines."""
-        # A grandchild may still write: read what is there, do not wait for end-of-file.
-        with contextlib.suppress(BlockingIOError):
-            for _ in range(64):
-                if not self._read():
-                    break
-        if self._partial:
-            self._show([output_line(self._partial)])
-        self._end.close()
-        return self._tail.decode(errors="replace")
+        for number, end in enumerate(self._ends):
+            # A grandchild may still write: read what is there, do not wait for end-of-file.
+            with contextlib.suppress(BlockingIOError):
+                for _ in range(_LAST_READS):
+                    if not self._read(number):
+                        break
+            if rest := self._partial[number]:
+                self._keep(rest)
+                self._write([rest], plain=False)
+            end.close()
+        return last_lines(self._tail)
+
+
+def last_lines(tail: bytes) -> str:
+    """Return the last lines of an output of which `tail` is the end."""
+    lines = tail.split(b"\n")
+    has_end = not lines[-1]  # else the last line is not finished, and is one of them
+    return b"\n".join(lines[-_TAIL_LINES - has_end :]).decode(errors="replace")

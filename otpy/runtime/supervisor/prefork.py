@@ -34,7 +34,7 @@ BATCH: Final = MOST
 MANY: Final = 64
 """From so many workers on a fork server forks them; with half as many it is ended."""
 
-_WHILE_FORKING: Final = 5
+_WHILE_FORKING: Final = 7
 """Descriptors that one takes until it has its ends of the pipes, and its supervisor its pidfd."""
 
 _RESERVE: Final = 16
@@ -309,8 +309,7 @@ class PreforkPool:
 
 
 def _ends(pipes: Pipes) -> Ends:
-    assert pipes.their_output is not None
-    return pipes.their_control, pipes.their_output
+    return pipes.their_control, *pipes.their_output
 
 
 def _room() -> int:

@@ -348,4 +348,5 @@ class ProcessRuntime:
             self._supervisor.publish(ignored)
             self._supervisor.handle_event(Ignored(id_, incarnation))
         else:
-            self._start_failed(id_, incarnation, reason)
+            self._supervisor.publish(child.start_failure(reason, status, output))
+            self._supervisor.handle_event(StartFailure(id_, incarnation, reason))

@@ -10,6 +10,7 @@ child left behind is among the supervisor's own children, and "nothing is left" 
 - Of a dead supervisor, its workers die with it (PR_SET_PDEATHSIG), and the supervisors below it
   stop in order by themselves. Its end is reported when nothing of its subtree is left.
 - What a *living* worker orphaned is left alone: it is in the worker's session, or carries its mark.
+- A helper (`otpy.runtime.supervisor.helpers`) is no child: whatever started it reaps it.
 """
 
 import contextlib
@@ -24,7 +25,7 @@ from otpy.runtime.supervisor.child import Child
 from otpy.system.children import ChildList, child_signals, dead_child, take_signals
 from otpy.system.loop import Loop, Timer
 from otpy.system.marks import marked_process, marks_of
-from otpy.system.procfs import command_line, started_before
+from otpy.system.procfs import boot_time, command_line, started_before
 from otpy.system.wait import kill_group, left_in_group, may_signal
 from otpy.system.warnings import calm, warn, warn_once
 
@@ -98,6 +99,7 @@ class Reaper:
         """Supervisors below dead ones: they stop by themselves."""
         self._stopping: set[int] = set()
         self._owners: dict[int, tuple[tuple[int, int], ...]] = {}
+        self._helpers: dict[int, tuple[float, Callable[[], None]]] = {}
         self._waiting: list[_Wait] = []
         loop.watch(self._signals, lambda _events: self._look())
 
@@ -149,6 +151,14 @@ class Reaper:
         for pid in tuple(self._stopping):
             self._stopping.discard(pid)
             self._end(pid)
+
+    def watch_helper(self, pid: int, reap: Callable[[], None]) -> None:
+        """Call `reap`, which has to reap the helper `pid`, when that has ended."""
+        self._helpers[pid] = (boot_time(), reap)
+
+    def await_helper(self, pid: int) -> None:
+        """Start nothing before the helper `pid`, which was killed, is gone."""
+        self._ending.add(pid)
 
     def scan(self) -> None:
         """End what is left, if a child has ended since the last time."""
@@ -255,6 +265,13 @@ class Reaper:
     def _reap(self, pid: int) -> None:
         if pid in self._spares.spare_pids and self._spares.spare_ended(pid):
             return
+        if (helper := self._helpers.pop(pid, None)) is not None:
+            born, reap = helper
+            reap()
+            self._ending.discard(pid)
+            self._may_be_left, self._since = True, min(self._since, born)
+            self._loop.call_soon(self.scan)
+            return
         # What forks ahead may have been found dead, and reaped, in this moment.
         with contextlib.suppress(ChildProcessError):
             os.waitpid(pid, os.WNOHANG)
@@ -295,6 +312,7 @@ class Reaper:
             self._stopping,
             self._untouchable,
             self._preexisting,
+            self._helpers,
         )
         return any(pid in pids for pids in known)
 

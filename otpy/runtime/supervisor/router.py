@@ -9,12 +9,10 @@ is unknown whether it was carried out.
 import contextlib
 import itertools
 from collections.abc import Sequence
-from dataclasses import replace
 from types import UnionType
 from typing import Final
 
-from otpy.core.messages import Answer, Denied, Done, Request, Results, StartChild, StartMany
-from otpy.core.placement import placed
+from otpy.core.messages import Answer, Denied, Done, Results, StartChild, StartMany
 from otpy.core.state import Availability
 from otpy.errors import NoProcess, OtpyError, ProcessDown, SeveralInstances, SupervisorError
 from otpy.runtime.supervisor.child import Child
@@ -236,14 +234,7 @@ class Router:
             case _:
                 token = next(self._tokens)
                 self._core_requests[token] = (origin, message.token)
-                self._supervisor.ask(token, self._placed(request))
-
-    def _placed(self, request: Request) -> Request:
-        """Return a request in which a new child has what it inherits here."""
-        if not isinstance(request, StartChild):
-            return request
-        own = self._supervisor.spec
-        return replace(request, spec=placed(request.spec, own.surroundings, own.folder))
+                self._supervisor.ask(token, request)
 
     def _no_server(self) -> NoProcess:
         if self._supervisor.spec.instances:
@@ -263,7 +254,7 @@ class Router:
         tokens = [next(self._tokens) for _ in many.requests]
         self._batches.update(dict.fromkeys(tokens, batch))
         for token, request in zip(tokens, many.requests, strict=True):
-            self._supervisor.ask(token, self._placed(request))
+            self._supervisor.ask(token, request)
 
     def _start_task(
         self, origin: MessageSocket, message: Ask, task: StartTask, fds: tuple[Descriptor, ...]
@@ -273,7 +264,7 @@ class Router:
             return
         token = next(self._tokens)
         self._task_starts[token] = TaskStart(origin, message, task, fds)
-        self._supervisor.ask(token, self._placed(StartChild(task.spec, once=True)))
+        self._supervisor.ask(token, StartChild(task.spec, once=True))
 
     def _task_started(self, start: TaskStart, answer: Answer) -> None:
         origin, message, fds = start.origin, start.message, start.fds

@@ -85,7 +85,6 @@ class Spawner:
         self._kept = (self.stacks.prepare().fileno(),)
         assignment = _assignment(spec, path, incarnation)
         spare = self._prefork.take(assignment, self._workers, ahead)
-        assert spare.pipes.output is not None
         try:
             output = ChildOutput(spare.pipes.output, path, self._stdout, self._loop)
         except OSError:

@@ -65,7 +65,7 @@ def watch_forks() -> None:
 
 
 def run_spare(
-    ends: tuple[Descriptor, Descriptor],
+    ends: tuple[Descriptor, ...],
     counters: memoryview,
     kept: tuple[int, ...],
     supervisor: int,
@@ -74,13 +74,13 @@ def run_spare(
     """Run a worker, in the process just forked; return its exit status.
 
     Args:
-        ends: Its ends of the pipe to its supervisor, and of the one for its output.
+        ends: Its ends of the pipe to its supervisor, and of those for its stdout and stderr.
         counters: Its counters, which the supervisor reads.
         kept: Descriptors that stay open.
         supervisor: Its pid.
         assignment: What it is to be, if it was forked for that; else it waits to be told.
     """
-    control, output = ends
+    control, *output = ends
     become_child("otpy: worker", (control.fileno(), *kept), output)
     # Not in the node, which would write to other pages of its own between the forks of any two.
     os.register_at_fork(before=before_fork, after_in_parent=after_fork)

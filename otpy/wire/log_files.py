@@ -1,0 +1,86 @@
+"""Where the log files of a node's children are: their names in its folder ``log/``, and the index.
+
+A child's file is ``log/<path>.log``, its path percent-encoded; rotated ones are ``.log.1`` (the
+latest), ``.log.2`` and so on. A child whose `log:` names another file has a line in
+``log/index.jsonl``, so that a reader finds it when the node does not run.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from otpy.wire.log_record import ROOT
+
+INDEX: Final = "index.jsonl"
+_SUFFIX: Final = ".log"
+_MOST: Final = 240
+"""Bytes of a name, which may have 255 with all that rotation appends."""
+
+_unsafe: Final = re.compile(r"[^A-Za-z0-9_.@:,=~-]|^\.")
+
+
+class OtherFile(msgspec.Struct, frozen=True):
+    """A file that is not in the node's folder.
+
+    Attributes:
+        path: Of the process that writes to it.
+        file: Absolute path of the file, as it is without a rotation.
+    """
+
+    path: str
+    file: str
+
+
+def log_file_name(path: str) -> str:
+    """Return the name of the file of the process at `path`: ``shop%2Fcounter.log``."""
+    name = _unsafe.sub(_percent, path or ROOT)
+    if len(name) + len(_SUFFIX) > _MOST:
+        digest = hashlib.sha256(path.encode()).hexdigest()[:16]
+        # The cut may be inside an escape: the whole path is in each of its records.
+        name = f"{name[: _MOST - len(_SUFFIX) - len(digest) - 1]}~{digest}"
+    return name + _SUFFIX
+
+
+def rotated(file: Path) -> list[Path]:
+    """Return the files that are there of `file` and its rotations, oldest first."""
+    numbered = []
+    for found in file.parent.glob(f"{_literally(file.name)}.*"):
+        number = found.name[len(file.name) + 1 :]
+        if number.isascii() and number.isdigit():
+            numbered.append((int(number), found))
+    numbered.sort(reverse=True)
+    return [found for _, found in numbered] + [file] * file.exists()
+
+
+def index_line(other: OtherFile) -> bytes:
+    """Return the line of the index for a file that is elsewhere, with its newline."""
+    return msgspec.json.encode(other) + b"\n"
+
+
+def read_index(folder: Path) -> Iterator[OtherFile]:
+    """Return which files are not in `folder`, the node's ``log/``; lines that are torn are skipped.
+
+    Raises:
+        OSError: There is an index, and it cannot be read.
+    """
+    try:
+        lines = (folder / INDEX).read_bytes().splitlines()
+    except FileNotFoundError:
+        return
+    for line in dict.fromkeys(lines):
+        try:
+            yield msgspec.json.decode(line, type=OtherFile)
+        except msgspec.MsgspecError:
+            continue
+
+
+def _percent(found: re.Match[str]) -> str:
+    return "".join([f"%{byte:02X}" for byte in found[0].encode(errors="backslashreplace")])
+
+
+def _literally(name: str) -> str:
+    return re.sub(r"[\[?*]", r"[\g<0>]", name)
