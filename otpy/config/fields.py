@@ -218,6 +218,18 @@ Limits = Annotated[
         }
     ),
 ]
+LogLevel = Annotated[
+    int | str | None,
+    PlainValidator(surrounding_parsers.log_level),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"enum": list(surrounding_parsers.LOG_LEVELS)},
+                {"type": "integer", "minimum": 0, "maximum": parsers.MAX_NUMBER},
+            ]
+        }
+    ),
+]
 OwnSeconds = Annotated[
     float | None,
     PlainValidator(parsers.seconds_above_zero),
@@ -292,6 +304,9 @@ class SurroundingsFields(Fields):
     nice: Nice = Field(None, description="Its nice value, from -20 to 19.")
     cpu_affinity: Cpus = Field(None, description="The CPUs that it runs on, such as 0-3,8.")
     limits: Limits = Field(None, description="Its resource limits, such as {nofile: 4096}.")
+    log_level: LogLevel = Field(
+        None, description="From which level on records of logging are logged; INFO if left out."
+    )
 
 
 class InheritableFields(SurroundingsFields):

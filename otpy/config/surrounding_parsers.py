@@ -15,6 +15,7 @@ from otpy.system.marks import VARIABLE
 
 CPUS_PATTERN: Final = r"^[0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*$"
 UMASK_PATTERN: Final = r"^(0o?)?[0-7]{1,3}$"
+LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 SIZE_PATTERN: Final = r"^[0-9]+(\.[0-9]+)?(B|[kKMGT]i?B?)$"
 MAX_CPU: Final = 8191
 MAX_ID: Final = (1 << 32) - 2
@@ -229,3 +230,12 @@ def _an_amount(name: str) -> str:
     if name in _OF_BYTES:
         return "a size in bytes or such as 512KiB, 64MiB or 1GiB, or infinity"
     return "an integer, 0 or more, or infinity"
+
+
+def log_level(value: object) -> int | str:
+    """Read a level of `logging`: a name, or a number of 0 or more."""
+    if isinstance(value, str) and value.upper() in LOG_LEVELS:
+        return value.upper()
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_NUMBER:
+        return value
+    raise wanted(f"{one_of(LOG_LEVELS)}, or a number of 0 or more")

@@ -32,6 +32,7 @@ class Surroundings:
         nice: From -20 to 19.
         cpu_affinity: Numbers of the CPUs, in order.
         limits: Resource limits by the names of setrlimit(2), in lower case, without RLIMIT.
+        log_level: From which level on records of `logging` are logged, by number or name.
         stdin: The path of what it reads; /dev/null unless given. Not inherited from a supervisor.
     """
 
@@ -45,6 +46,7 @@ class Surroundings:
     nice: int | None = None
     cpu_affinity: tuple[int, ...] | None = None
     limits: dict[str, Limit] | None = None
+    log_level: int | str | None = None
     stdin: str | None = None
 
     def inherit(self, above: "Surroundings") -> "Surroundings":

@@ -15,7 +15,7 @@ has the separator, is output like any other.
 
 import os
 import select
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import count
 from typing import Any, Final
 
@@ -52,11 +52,16 @@ class Inband(msgspec.Struct, frozen=True, omit_defaults=True):
     fields: Mapping[str, Any] = {}
 
 
-def lines_of(record: Inband) -> Iterator[bytes]:
+def lines_of(record: Inband) -> Iterable[bytes]:
     """Return what hands a record over: each is to be written to stderr by one call."""
-    if len(record.text) <= _MOST_TEXT and not record.fields:  # nearly all
-        yield from _lines(_encoded(record))
-        return
+    if len(record.text) < _AT_ONCE and not record.fields:  # nearly all
+        line = b"%b%b\n" % (MARK, _encoded(record))
+        if len(line) <= _AT_ONCE:
+            return (line,)
+    return _long_lines(record)
+
+
+def _long_lines(record: Inband) -> Iterator[bytes]:
     record = msgspec.structs.replace(record, fields=_plain(record.fields))
     while len(record.text) > _MOST_TEXT:
         text, rest = record.text[:_MOST_TEXT], record.text[_MOST_TEXT:]

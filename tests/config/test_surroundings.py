@@ -31,6 +31,9 @@ A_TIME = "a duration of at most 1000000000 s such as 60s, or infinity"
 OF_CPUS = "a list of their numbers, or ranges such as 0-3,8"
 
 
+LOG_LEVELS = "DEBUG, INFO, WARNING, ERROR or CRITICAL, or a number of 0 or more"
+
+
 @pytest.mark.parametrize(
     ("field", "line"),
     [
@@ -66,6 +69,8 @@ OF_CPUS = "a list of their numbers, or ranges such as 0-3,8"
             "4:10: umask: got '888', expected an octal number as a string, such as \"",
         ),
         ("nice: 20", "4:9: nice: got 20, expected an integer from -20 to 19"),
+        ("log_level: loud", f"4:14: log_level: got 'loud', expected {LOG_LEVELS}"),
+        ("log_level: -1", f"4:14: log_level: got -1, expected {LOG_LEVELS}"),
         ("nice: high", "4:9: nice: got 'high', expected an integer from -20 to 19"),
         ("cpu_affinity: 3-1", "4:17: cpu_affinity: got '3-1', expected ranges of CPUs from 0 to 8"),
         ("cpu_affinity: []", "4:17: cpu_affinity: got an empty list, expected at least one CPU"),
@@ -128,6 +133,7 @@ def test_the_forms_of_each_key(folder: Folder) -> None:
             "group": "g",
             "umask": "022",
             "nice": -5,
+            "log_level": "warning",
             "cpu_affinity": "8,0-2,1",
             "stdin": "in",
             "limits": {
@@ -151,6 +157,7 @@ def test_the_forms_of_each_key(folder: Folder) -> None:
         group="g",
         umask="022",
         nice=-5,
+        log_level="WARNING",
         cpu_affinity=(0, 1, 2, 8),
         limits={
             "as": Limit(1 << 30, 1 << 30),
@@ -244,6 +251,7 @@ surroundings = st.builds(
     group=st.none() | st.integers(0, 10**6) | st.sampled_from(["root", "nogroup"]),
     umask=st.none() | st.sampled_from(["0", "022", "0o077"]),
     nice=st.none() | st.integers(-20, 19),
+    log_level=st.none() | st.integers(0, 99) | st.sampled_from(["DEBUG", "CRITICAL"]),
     cpu_affinity=st.none()
     | st.sets(st.integers(0, 64), min_size=1).map(lambda s: tuple(sorted(s))),
     limits=st.none() | st.dictionaries(st.sampled_from(RESOURCES), limits),

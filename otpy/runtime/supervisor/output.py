@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import time
 from collections.abc import Sequence
 from functools import partial
 from typing import Final
@@ -9,7 +10,10 @@ from typing import Final
 from otpy.runtime.stdout import NodeStdout
 from otpy.system.descriptor import Descriptor
 from otpy.system.loop import READABLE, Loop
-from otpy.wire.log_lines import output_prefix
+from otpy.wire.inband import MARK
+from otpy.wire.inband_reader import InbandReader
+from otpy.wire.log_lines import output_prefix, record_text
+from otpy.wire.log_record import LogRecord
 from otpy.wire.safe_text import is_plain, output_line
 
 _READ_BYTES: Final = 1 << 16
@@ -38,6 +42,7 @@ class ChildOutput:
         self._ends, self._loop, self._stdout = ends, loop, stdout
         self._prefix = output_prefix(path)
         self._partial = [b""] * len(ends)
+        self._inband = InbandReader(path, 0)
         self._tail = b""
         for number, end in enumerate(ends):
             os.set_blocking(end.fileno(), False)
@@ -62,10 +67,17 @@ class ChildOutput:
         if len(rest) > _READ_BYTES:
             lines, rest = [*lines, rest], b""
         self._partial[number] = rest
+        if MARK in data:
+            lines = self._readable(lines)
         if lines:
-            self._keep(data[: len(data) - len(rest)])
+            self._keep(b"\n".join([*lines, b""]))
             self._write(lines, plain=is_plain(data))
         return True
+
+    def _readable(self, lines: list[bytes]) -> list[bytes]:
+        """Return the lines in which records of `logging` are read by people."""
+        now = time.time()
+        return [text for line in lines for text in _lines_of(self._inband.read(line, now))]
 
     def _keep(self, data: bytes) -> None:
         self._tail = (self._tail + data)[-_TAIL_BYTES:]
@@ -86,6 +98,8 @@ class ChildOutput:
                 self._keep(rest)
                 self._write([rest], plain=False)
             end.close()
+        if torn := _lines_of(self._inband.finish(time.time())):
+            self._write(torn, plain=False)
         return last_lines(self._tail)
 
 
@@ -94,3 +108,8 @@ def last_lines(tail: bytes) -> str:
     lines = tail.split(b"\n")
     has_end = not lines[-1]  # else the last line is not finished, and is one of them
     return b"\n".join(lines[-_TAIL_LINES - has_end :]).decode(errors="replace")
+
+
+def _lines_of(records: list[LogRecord]) -> list[bytes]:
+    texts = [record_text(record).encode(errors="backslashreplace") for record in records]
+    return [line for text in texts for line in text.split(b"\n")]

@@ -12,6 +12,7 @@ from otpy.core.exits import ExitReason, ExitStatus, Normal, Raised, Shutdown, is
 from otpy.core.spec import DEFAULT_SHUTDOWN_S
 from otpy.runtime.exit_reasons import raised
 from otpy.runtime.worker.gen_server import NeedsLoop, NotNeeded, Serving, ending
+from otpy.runtime.worker.log_hook import prepare_logging
 from otpy.runtime.worker.mailbox import WorkerMailbox
 from otpy.runtime.worker.peers import Peers
 from otpy.runtime.worker.stop_requests import ShutdownRequested
@@ -55,13 +56,14 @@ _watches_forks: Final[list[bool]] = []
 
 
 def watch_forks() -> None:
-    """Mark what a worker forks as no worker.
+    """Mark what a worker forks as no worker, and prepare what workers log.
 
     Done once, in the node: each worker would write to pages that they can share.
     """
     if not _watches_forks:
         _watches_forks.append(True)
         os.register_at_fork(after_in_child=context.leave)
+        prepare_logging()
 
 
 def run_spare(

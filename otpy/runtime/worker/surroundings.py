@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from otpy.core.surroundings import Surroundings
+from otpy.runtime.worker.log_hook import set_log_level
 from otpy.system.accounts import NoAccount, account_of, become
 from otpy.system.environment import BadFile, environment, replace_environment
 from otpy.system.limits import set_limit
@@ -56,6 +57,8 @@ def enter_surroundings(given: Surroundings, supervisor: int) -> None:
         with _telling("cwd", given.cwd):
             os.chdir(given.cwd)
     _enter_environment(env, given.cwd)
+    if given.log_level is not None:
+        set_log_level(given.log_level)
     if given.stdin is not None:
         with _telling("stdin", given.stdin):
             _read_from(given.stdin)
