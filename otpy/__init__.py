@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from otpy.client.registry import Monitor
     from otpy.client.trace import TraceStream
     from otpy.client.tree import ProcessInfo
+    from otpy.embedded.run import run
     from otpy.errors import (
         CallingSelf,
         CallTimeout,
@@ -66,6 +67,7 @@ else:
             "otpy.client.registry": ("Monitor",),
             "otpy.client.trace": ("TraceStream",),
             "otpy.client.tree": ("ProcessInfo",),
+            "otpy.embedded.run": ("run",),
             "otpy.errors": (
                 "CallTimeout",
                 "CallingSelf",
@@ -175,6 +177,7 @@ __all__ = [
     "receive",
     "register",
     "register_name",
+    "run",
     "send_request",
     "stop",
     "supervisor",

@@ -12,6 +12,7 @@ from otpy.aio.client.node import Node
 from otpy.aio.client.ref import Ref
 from otpy.aio.client.registry import Monitor
 from otpy.aio.client.trace import TraceStream
+from otpy.aio.embedded.run import run
 from otpy.aio.links.pending import Pending
 from otpy.aio.links.supervisor import SupervisorRef
 from otpy.aio.server.agent import Agent
@@ -50,6 +51,7 @@ __all__ = [
     "receive",
     "register",
     "register_name",
+    "run",
     "send_request",
     "stop",
     "supervisor",

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pydantic_core import PydanticCustomError
@@ -21,14 +21,21 @@ from otpy.errors import SpecError
 from otpy.system.nodedir import is_too_long, socket_path_problem
 
 
-def read_file(path: str, *, check_imports: bool) -> tuple[str, SupervisorSpec]:
+def read_file(
+    path: str, *, check_imports: bool, searched: Sequence[str] = ()
+) -> tuple[str, SupervisorSpec]:
     """Read the name, maybe empty, and the spec of a tree.
+
+    Args:
+        path: The file.
+        check_imports: Also import what it names, and look for its programs.
+        searched: Where modules are looked for; by default where otpy was started.
 
     Raises:
         SpecError: With a line for each mistake.
     """
     try:
-        return _read(path, check_imports)
+        return _read(path, check_imports, searched)
     except BadText as error:
         raise _spec_error(path, [error.mistake]) from None
 
@@ -48,7 +55,7 @@ def read_data(path: str) -> object:
     return document.data
 
 
-def _read(path: str, check_imports: bool) -> tuple[str, SupervisorSpec]:
+def _read(path: str, check_imports: bool, searched: Sequence[str]) -> tuple[str, SupervisorSpec]:
     document = _document(read_text(path))
     data = document.data
     if not isinstance(data, dict):
@@ -58,10 +65,15 @@ def _read(path: str, check_imports: bool) -> tuple[str, SupervisorSpec]:
     mistakes += _name_mistakes(data, path)
     folder = str(Path(path).absolute().parent)
     if check_imports and not rules.too_deep(data):
-        mistakes += _system_mistakes(data, tree, folder)
+        mistakes += system_mistakes(data, tree, folder, searched)
     if tree is None or mistakes or document.mistakes:
         raise _spec_error(path, _located(document, mistakes))
-    return tree.name, passed_down(supervisor_spec(tree), Inheritable(), folder)
+    return tree.name, placed_spec(tree, folder)
+
+
+def placed_spec(tree: Tree, folder: str) -> SupervisorSpec:
+    """Return the spec of a whole tree, whose relative paths start from `folder`."""
+    return passed_down(supervisor_spec(tree), Inheritable(), folder)
 
 
 def _document(text: str) -> Document:
@@ -76,7 +88,7 @@ def _name_mistakes(data: rules.Mapping, path: str) -> Iterator[Mistake]:
     """Check the node's name beyond its form, and the one that it gets from its file."""
     if "name" in data:
         if isinstance(given := data["name"], str) and _is_name(given):
-            yield from _too_long(("name",), given)
+            yield from name_too_long(("name",), given)
         return
     stem = Path(path).stem
     try:
@@ -85,7 +97,7 @@ def _name_mistakes(data: rules.Mapping, path: str) -> Iterator[Mistake]:
         text = f"name is missing, and the file's {show(stem)} is not {error.message()}"
         yield Mistake((), text)
     else:
-        yield from _too_long((), stem)
+        yield from name_too_long((), stem)
 
 
 def _is_name(text: str) -> bool:
@@ -96,16 +108,20 @@ def _is_name(text: str) -> bool:
     return True
 
 
-def _too_long(at: Loc, name: str) -> Iterator[Mistake]:
+def name_too_long(at: Loc, name: str) -> Iterator[Mistake]:
+    """Find out whether a node of that name could not have its socket."""
     if is_too_long(name):
         text = f"got {show(name)}, expected a shorter one: {socket_path_problem(name)}"
         yield Mistake(at, text)
 
 
-def _system_mistakes(data: rules.Mapping, tree: Tree | None, folder: str) -> Iterator[Mistake]:
+def system_mistakes(
+    data: rules.Mapping, tree: Tree | None, folder: str, searched: Sequence[str]
+) -> Iterator[Mistake]:
     """Find what the system refuses; where a tree has mistakes, its surroundings are not known."""
     placed = [] if tree is None else list(permitted.placed_fields(tree, folder))
-    yield from imports.check(data, {each.at: permitted.search_folders(each) for each in placed})
+    folders = {each.at: permitted.search_folders(each) for each in placed}
+    yield from imports.check(data, folders, searched)
     for each in placed:
         yield from permitted.mistakes(each)
     if tree is None:

@@ -7,7 +7,7 @@ import functools
 import importlib
 import pkgutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import TypeAlias
@@ -36,25 +36,30 @@ class _Use:
     missing: bool = False
 
 
-def check(tree: rules.Mapping, folders: Mapping[Loc, list[str]]) -> Iterator[Mistake]:
+def check(
+    tree: rules.Mapping, folders: Mapping[Loc, list[str]], path: Sequence[str] = ()
+) -> Iterator[Mistake]:
     """Import each module that `tree` names once, in its order, and return what is wrong.
 
     Args:
         tree: What a tree's file holds.
         folders: Where the modules of the children at these places are looked for first. Those that
             differ in that are imported in a process of their own: modules may be named alike.
+        path: Where they are looked for otherwise; by default where otpy was started.
     """
     groups: dict[tuple[str, ...], dict[str, list[_Use]]] = {}
     for use in _uses(tree):
         modules = groups.setdefault(tuple(folders.get(use.at, ())), {})
         modules.setdefault(use.module, []).append(use)
     for searched, modules in groups.items():
-        yield from _check(modules, searched)
+        yield from _check(modules, searched, path)
 
 
-def _check(modules: dict[str, list[_Use]], searched: tuple[str, ...]) -> Iterator[Mistake]:
+def _check(
+    modules: dict[str, list[_Use]], searched: tuple[str, ...], path: Sequence[str]
+) -> Iterator[Mistake]:
     tasks = [functools.partial(_inspect, *item, searched) for item in modules.items()]
-    for uses, outcome in zip(modules.values(), isolated.run(tasks), strict=True):
+    for uses, outcome in zip(modules.values(), isolated.run(tasks, path), strict=True):
         if isinstance(outcome, isolated.Died):
             text = f"importing {uses[0].module!r} ended the process: {outcome.reason}"
             yield from (Mistake((*use.at, "start"), text) for use in uses)

@@ -15,7 +15,7 @@ from typing import Any, Final, NoReturn, TypeAlias
 from otpy.core.exits import ExitReason, ExitStatus, Killed, Normal, Signaled
 from otpy.system.descriptor import Descriptor, pipe
 from otpy.system.prctl import die_with
-from otpy.system.search_path import search_start_directory
+from otpy.system.search_path import search_as, search_start_directory
 
 Task: TypeAlias = Callable[[], object]
 """Its result must be JSON."""
@@ -30,7 +30,7 @@ class Died:
     reason: ExitReason
 
 
-def run(tasks: Sequence[Task]) -> Iterator[Any]:
+def run(tasks: Sequence[Task], path: Sequence[str] = ()) -> Iterator[Any]:
     """Run `tasks` one after another in another process.
 
     That is a fresh interpreter, and no fork of this process: here may be threads, and modules that
@@ -40,13 +40,14 @@ def run(tasks: Sequence[Task]) -> Iterator[Any]:
 
     Args:
         tasks: Functions that pickle can carry.
+        path: Where modules are looked for; by default where otpy was started.
 
     Yields:
         For each task its result, or `Died`.
     """
     done = 0
     while done < len(tasks):
-        results, reason = _run_until_death(tasks[done:])
+        results, reason = _run_until_death(tasks[done:], path)
         yield from results
         done += len(results)
         if done < len(tasks):
@@ -54,11 +55,11 @@ def run(tasks: Sequence[Task]) -> Iterator[Any]:
             done += 1
 
 
-def _run_until_death(tasks: Sequence[Task]) -> tuple[list[Any], ExitReason]:
+def _run_until_death(tasks: Sequence[Task], path: Sequence[str]) -> tuple[list[Any], ExitReason]:
     reading, writing = pipe()
     with reading:
         with writing:
-            process = _start(tasks, writing)
+            process = _start(tasks, path, writing)
         try:
             lines = _read(reading, process.pid).split(b"\n")[:-1]
         finally:
@@ -66,11 +67,13 @@ def _run_until_death(tasks: Sequence[Task]) -> tuple[list[Any], ExitReason]:
     return [json.loads(line) for line in lines[: len(tasks)]], reason
 
 
-def _start(tasks: Sequence[Task], writing: Descriptor) -> "subprocess.Popen[bytes]":
+def _start(
+    tasks: Sequence[Task], path: Sequence[str], writing: Descriptor
+) -> "subprocess.Popen[bytes]":
     sys.stdout.flush()
     sys.stderr.flush()
     with Descriptor(os.memfd_create("otpy-isolated")) as given:
-        os.write(given.fileno(), pickle.dumps(list(tasks)))
+        os.write(given.fileno(), pickle.dumps(list(path)) + pickle.dumps(list(tasks)))
         os.lseek(given.fileno(), 0, os.SEEK_SET)
         inherited = (given.fileno(), writing.fileno())
         numbers = map(str, (os.getpid(), *inherited))
@@ -91,7 +94,9 @@ def main(parent: int, given: int, writing: int) -> NoReturn:
         os.set_inheritable(writing, False)
         sys.argv = ["otpy"]
         with open(given, "rb") as file:  # a descriptor has no path
-            tasks: list[Task] = pickle.load(file)  # noqa: S301  # of the process that started this
+            path: list[str] = pickle.load(file)  # noqa: S301  # of the process that started this
+            tasks: list[Task] = pickle.load(file)  # noqa: S301  # as above
+        search_as(path)
         search_start_directory()  # after otpy's own imports: a module there may be named alike
         sys.stdout = sys.stderr
         for task in tasks:

@@ -72,6 +72,8 @@ def name(text: str) -> str:
 def target(text: str) -> str:
     """Check ``module:attribute``; both sides may be dotted."""
     module, colon, attribute = text.partition(":")
+    if colon and module == "__main__":
+        raise wanted("a module that others can import: put it in a file, and not in the program")
     if colon and _is_dotted(module) and _is_dotted(attribute):
         return text
     module, dot, attribute = text.rpartition(".")

@@ -1,10 +1,15 @@
 """A tree's file -> its `SupervisorSpec`, or every mistake in it at once."""
 
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeAlias
 
 from otpy.core.spec import SupervisorSpec
+
+PlainTree: TypeAlias = Mapping[str, Any] | Sequence[Mapping[str, Any]]
+"""The fields of a tree, or of its children only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +19,7 @@ class TreeConfig:
     Attributes:
         name: The node's name.
         spec: The supervisor at the top of the tree.
-        path: The file, absolute.
+        path: The file, absolute; empty if it was none.
     """
 
     name: str
@@ -40,6 +45,31 @@ def load(path: str | os.PathLike[str], *, check_imports: bool = True) -> TreeCon
     given = os.fspath(path)
     name, spec = read_file(given, check_imports=check_imports)
     return TreeConfig(name or Path(given).stem, spec, str(Path(given).absolute()))
+
+
+def load_for_program(
+    tree: str | os.PathLike[str] | PlainTree, searched: Sequence[str], unnamed: str
+) -> TreeConfig:
+    """Read the tree that a program is to run.
+
+    Args:
+        tree: A file, the fields of a tree, or of its children only.
+        searched: Where its modules are looked for.
+        unnamed: The node's name if the tree has none.
+
+    Raises:
+        SpecError: With a line for each mistake.
+    """
+    if isinstance(tree, str | os.PathLike):
+        from otpy.config.file import read_file  # noqa: PLC0415 - as above
+
+        given = os.fspath(tree)
+        name, spec = read_file(given, check_imports=True, searched=searched)
+        return TreeConfig(name or unnamed, spec, str(Path(given).absolute()))
+    from otpy.config.mapping import read_mapping  # noqa: PLC0415 - as above
+
+    name, spec = read_mapping(tree, searched)
+    return TreeConfig(name or unnamed, spec, "")
 
 
 def load_data(path: str | os.PathLike[str]) -> object:

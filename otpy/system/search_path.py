@@ -3,6 +3,7 @@
 import contextlib
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -21,8 +22,29 @@ def remember_start_directory() -> None:
         _start_directory[:] = [str(Path.cwd())]
 
 
+_programs_path: list[str] = []
+
+
+def path_of_this_program() -> list[str]:
+    """Return where this program looks for modules, and then the current directory if wanted."""
+    here = str(Path.cwd())
+    found = [os.path.abspath(each) for each in sys.path if isinstance(each, str)]  # noqa: PTH100  # "" is the current directory
+    return found + [here] * (searches_start_directory() and here not in found)
+
+
+def search_as(path: Sequence[str]) -> None:
+    """Let `search_start_directory` look for modules where the program of this path would."""
+    _programs_path[:] = path
+
+
 def search_start_directory() -> None:
-    """Look for modules where otpy was started first, as ``python -m`` does, if that is wanted."""
+    """Look for modules where otpy was started first, as ``python -m`` does, if that is wanted.
+
+    A node that a program runs looks for them where that program does, see `search_as`.
+    """
+    if _programs_path:
+        sys.path[:] = [*_programs_path, *(own for own in sys.path if own not in _programs_path)]
+        return
     if not _start_directory:
         remember_start_directory()
     if searches_start_directory():

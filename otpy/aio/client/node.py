@@ -203,7 +203,7 @@ class Node(ClientTaskStarter):
 
     @property
     def config(self) -> str:
-        """The path of the YAML file that the node runs."""
+        """The path of the YAML file that the node runs; empty for a program's own tree."""
         return self._gateway.hello.config
 
     async def tree(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> ProcessInfo:

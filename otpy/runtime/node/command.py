@@ -22,32 +22,59 @@ TITLE_BYTES: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
+class Owner:
+    """The program that runs a node, which stops when it ends.
+
+    Attributes:
+        pidfd: Descriptor of the program.
+        report: Of a socket for whole messages: the node says when the tree is up, and at the end
+            why it did not end well, as exceptions in pickle.
+        searched: Where the program looks for modules.
+        removes_folder: Whether the node's folder is removed at the end: no other run will have it.
+    """
+
+    pidfd: int
+    report: int
+    searched: tuple[str, ...]
+    removes_folder: bool
+
+
+@dataclass(frozen=True, slots=True)
 class NodeTree:
     """The tree that a node runs.
 
     Attributes:
         name: The node's.
-        config: Path of the file that describes the tree.
+        config: Path of the file that describes the tree; empty if it is from none.
         spec: The root supervisor.
+        owner: The program that runs it; None for `otpy run`.
     """
 
     name: str
     config: str
     spec: "SupervisorSpec"
+    owner: Owner | None = None
 
 
 def exec_node(config: "TreeConfig") -> NoReturn:
     """Become the node that runs `config`, in place of this process."""
-    with Descriptor(os.memfd_create("otpy-tree")) as given:
+    with file_of(NodeTree(config.name, config.path, config.spec)) as given:
         fd = given.fileno()
-        os.write(fd, pickle.dumps(NodeTree(config.name, config.path, config.spec), protocol=5))
-        os.lseek(fd, 0, os.SEEK_SET)
         os.set_inheritable(fd, True)
         sys.stdout.flush()
         sys.stderr.flush()
         block_until_handled()
         argv = node_command(fd)
         os.execve(argv[0], argv, with_room(os.environ))  # noqa: S606  # a program of ours
+
+
+def file_of(tree: NodeTree) -> Descriptor:
+    """Return a file in memory that a node reads its tree from."""
+    file = Descriptor(os.memfd_create("otpy-tree"))
+    with open(file.fileno(), "wb", closefd=False) as whole:  # all of it, however long
+        pickle.dump(tree, whole, protocol=5)
+    os.lseek(file.fileno(), 0, os.SEEK_SET)
+    return file
 
 
 def node_command(fd: int) -> list[str]:

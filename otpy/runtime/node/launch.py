@@ -5,13 +5,15 @@ import gc
 import os
 import pickle
 import sys
+from pathlib import Path
 
 import otpy.runtime.preload  # noqa: F401  # before all that is forked, and first
-from otpy.errors import OtpyError
+from otpy.errors import OtpyError, StartFailed
 from otpy.runtime.node.command import NodeTree
 from otpy.runtime.node.lock import acquire
 from otpy.runtime.node.node import NodeProcess
 from otpy.runtime.node.node_files import NodeFiles
+from otpy.runtime.node.owner_report import OwnerReport
 from otpy.runtime.node.warm_up import warm_up
 from otpy.runtime.stdio.stdio import Stdio
 from otpy.system import cgroup
@@ -21,7 +23,7 @@ from otpy.system.descriptor import Descriptor
 from otpy.system.nodedir import NodeDir
 from otpy.system.prctl import become_subreaper
 from otpy.system.proctitle import prepare_titles
-from otpy.system.search_path import remember_start_directory
+from otpy.system.search_path import remember_start_directory, search_as
 from otpy.system.signals import (
     StoppedEarly,
     end_by,
@@ -39,16 +41,28 @@ def main(fd: int) -> int:
     remember_start_directory()
     prepare_titles()
     with open(fd, "rb") as file:  # a descriptor has no path
-        tree: NodeTree = pickle.load(file)  # noqa: S301  # written by `exec_node`
+        tree: NodeTree = pickle.load(file)  # noqa: S301  # written by the process that started this
+    if tree.owner is not None:
+        search_as(tree.owner.searched)
+    with contextlib.closing(OwnerReport(tree.owner)) as report:
+        return _status(tree, report)
+
+
+def _status(tree: NodeTree, report: OwnerReport) -> int:
+    """Run the node and say how it ended; return the exit status."""
     try:
-        complaint = _run_node(tree)
+        complaint = _run_node(tree, report)
+        if complaint:
+            report.failed(StartFailed(complaint, report.traceback))
     except StoppedEarly as stopped:
         return end_by(stopped.number)
     except OtpyError as error:
         complaint = str(error)
+        report.failed(error)
     except _CannotStart as error:
         complaint = f"cannot start {tree.name}: {error}"
-    if complaint:
+        report.failed(StartFailed(complaint))
+    if complaint and not report.is_read:
         sys.stderr.write(f"otpy: {one_line(complaint)}\n")
     return 1 if complaint else 0
 
@@ -57,21 +71,23 @@ class _CannotStart(Exception):
     """The system refused something before the node ran; after that it is a fault of otpy's."""
 
 
-def _run_node(tree: NodeTree) -> str:
+def _run_node(tree: NodeTree, report: OwnerReport) -> str:
     """Run the node; return why it did not end well, or ""."""
     with contextlib.ExitStack() as stack:
         try:
-            node = _prepare(tree, stack)
+            node = _prepare(tree, report, stack)
         except OSError as error:
             raise _CannotStart(error) from error
         return node.run()
 
 
-def _prepare(tree: NodeTree, stack: contextlib.ExitStack) -> NodeProcess:
+def _prepare(tree: NodeTree, report: OwnerReport, stack: contextlib.ExitStack) -> NodeProcess:
     directory = NodeDir(tree.name)
     claim = Claim(directory)
     lock = acquire(directory, claim)
     stack.callback(lock.close)
+    if tree.owner is not None and tree.owner.removes_folder:
+        stack.callback(_remove, directory.path)
     if (group := cgroup.enter_own(f"{tree.name}-{os.getpid()}")) is not None:
         stack.callback(cgroup.leave, group)
     with contextlib.closing(ChildList()) as children:
@@ -83,13 +99,19 @@ def _prepare(tree: NodeTree, stack: contextlib.ExitStack) -> NodeProcess:
     _read_nothing()
     files = NodeFiles(directory, tree.config, claim, lock, group)
     stack.callback(files.close)
-    node = NodeProcess(tree, files, preexisting_children)
+    node = NodeProcess(tree, files, preexisting_children, report)
     stdio.watch(node.loop)
     warm_up()
     # What exists now is never garbage: collecting would only unshare its pages.
     gc.collect()
     gc.freeze()
     return node
+
+
+def _remove(folder: Path) -> None:
+    import shutil  # noqa: PLC0415 - at the end, and of few nodes
+
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _read_nothing() -> None:

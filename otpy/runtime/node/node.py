@@ -33,6 +33,7 @@ from otpy.events import (
 from otpy.events import (
     ChildEnded,
     ChildrenDeclared,
+    ChildStartFailed,
     ChildStarting,
     ChildStopping,
     Event,
@@ -50,6 +51,7 @@ from otpy.runtime.gateway.gateway import NodeFacts, run_gateway
 from otpy.runtime.node.command import NodeTree
 from otpy.runtime.node.file_watch import FileWatch
 from otpy.runtime.node.node_files import NodeFiles
+from otpy.runtime.node.owner_report import OwnerReport
 from otpy.runtime.node.worker_requests import RequestHandler
 from otpy.runtime.recent_events import RecentEvents
 from otpy.runtime.supervisor.child import Child
@@ -102,6 +104,7 @@ class NodeProcess(Supervisor):
         tree: The tree that it runs.
         files: The files of the node in its folder.
         preexisting_children: Pids of children that this process has but does not supervise.
+        owner: The program that runs the node, if one does: the node stops when that ends.
     """
 
     def __init__(
@@ -109,7 +112,9 @@ class NodeProcess(Supervisor):
         tree: NodeTree,
         files: NodeFiles,
         preexisting_children: set[int] | None = None,
+        owner: OwnerReport | None = None,
     ) -> None:
+        self._owner = owner or OwnerReport(None)
         inherited_fds = (files.lock.fileno(), *files.claim.for_the_tree)
         super().__init__(NODE, node_spec(tree.spec), inherited_fds, Numbers(), preexisting_children)
         self._name, self._files = tree.name, files
@@ -131,6 +136,7 @@ class NodeProcess(Supervisor):
         name_process(f"otpy: node {self._name}")
         self._handle_signals()
         self._keep_files()
+        self._watch_owner()
         self.handle_event(BootAsked())
         self.loop.run()
         self.send_published()
@@ -158,6 +164,27 @@ class NodeProcess(Supervisor):
     def _signalled(self, numbers: bytes) -> None:
         for number in numbers:
             self._stop(f"{signal_name(number)} received")
+
+    def _watch_owner(self) -> None:
+        program, requests = self._owner.program, self._owner.requests
+        if program is None or requests is None:
+            return
+
+        def ended(_events: int) -> None:
+            program.close()  # which is waited for no more
+            self._stop_once("the program that runs it has ended")
+
+        def asked(_events: int) -> None:
+            if not os.read(requests.fileno(), 1):
+                requests.close()
+            self._stop_once("asked to by the program that runs it")
+
+        self.loop.watch(program, ended)
+        self.loop.watch(requests, asked)
+
+    def _stop_once(self, why: str) -> None:
+        if not self._stops:
+            self._stop(why)
 
     def _stop(self, why: str) -> None:
         self._stops += 1
@@ -236,8 +263,7 @@ class NodeProcess(Supervisor):
             case Ask():
                 self.router.route(child.channel, self._requests.checked(message), fds)
             case StopNode():
-                if not self._stops:
-                    self._stop("asked to by a client")
+                self._stop_once("asked to by a client")
             case _:
                 raise AssertionError(message)
 
@@ -263,6 +289,8 @@ class NodeProcess(Supervisor):
         lines = [f"{log_line(event)}\n" for event in events if not isinstance(event, _QUIET)]
         if lines:
             self.stdout.write("".join(lines).encode(errors="replace"))
+        if any(isinstance(event, NodeStarted) for event in events):
+            self._owner.up()
 
     def _numbered(self, events: tuple[Event, ...]) -> tuple[Event, ...]:
         boot, first = self._files.boot, self._recent.last + 1
@@ -276,6 +304,8 @@ class NodeProcess(Supervisor):
         match event:
             case GaveUp(path=path):
                 _note(self._gave_up, path, event)
+            case ChildStartFailed(traceback=traceback):
+                self._owner.note_traceback(traceback)
             case ChildEnded(path=path):
                 _note(self._last_end, path, event)
             case AutoShutdownEvent(path="", child=id_):

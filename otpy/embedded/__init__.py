@@ -1,0 +1,1 @@
+"""A tree that a program runs for itself: `otpy.run`."""
