@@ -202,6 +202,15 @@ class ChildRestarting(_Event, frozen=True, kw_only=True):
         return f"{self.name}: restarting after {self.reason} ({count}{pause})"
 
 
+class ChildReplacing(_Event, frozen=True, kw_only=True):
+    """A child that was recycled is started again: alone, and without being counted."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: replacing it after {self.reason}"
+
+
 class ChildBackingOff(_Event, frozen=True, kw_only=True):
     """A child that failed waits for its next start; so do those of its group.
 
@@ -354,6 +363,7 @@ Event: TypeAlias = (
     | ChildStartFailed
     | ChildEnded
     | ChildRestarting
+    | ChildReplacing
     | ChildBackingOff
     | ChildFailed
     | ChildStopped

@@ -14,7 +14,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from otpy.config import parsers, surrounding_parsers
+from otpy.config import parsers, recycling_parsers, surrounding_parsers
 from otpy.core.spec import (
     DEFAULT_SHUTDOWN_S,
     DEFAULT_STOP_SIGNAL,
@@ -23,6 +23,7 @@ from otpy.core.spec import (
     Backoff,
     NoBudget,
     OnGiveUp,
+    Recycle,
     Restart,
     RestartIntensity,
     ShutdownBudget,
@@ -241,6 +242,41 @@ OnGiveUpKey = Annotated[
     WithJsonSchema({"enum": list(OnGiveUp)}),
 ]
 
+
+def _or_with_jitter(*forms: dict[str, Any]) -> dict[str, Any]:
+    jitter = {"type": "number", "minimum": 0, "maximum": 1}
+    both = {
+        "type": "object",
+        "properties": {"limit": {"anyOf": list(forms)}, "jitter": jitter},
+        "required": ["limit"],
+        "additionalProperties": False,
+    }
+    return {"anyOf": [*forms, both]}
+
+
+MaxMemory = Annotated[
+    Recycle | None,
+    PlainValidator(recycling_parsers.max_memory),
+    WithJsonSchema(
+        _or_with_jitter(
+            {"type": "integer", "minimum": 1, "maximum": surrounding_parsers.MAX_LIMIT},
+            {"type": "string", "pattern": surrounding_parsers.SIZE_PATTERN},
+        )
+    ),
+]
+MaxAge = Annotated[
+    Recycle | None,
+    PlainValidator(recycling_parsers.max_age),
+    WithJsonSchema(_or_with_jitter(*_DURATION_SCHEMA)),
+]
+MaxMessages = Annotated[
+    Recycle | None,
+    PlainValidator(recycling_parsers.max_messages),
+    WithJsonSchema(
+        _or_with_jitter({"type": "integer", "minimum": 1, "maximum": parsers.MAX_NUMBER})
+    ),
+]
+
 _INTENSITY: Final = RestartIntensity()
 _BACKOFF: Final = Backoff()
 
@@ -353,6 +389,10 @@ class ChildFields(Fields):
     significant: Flag = Field(
         False, description="Its end may end its supervisor, as auto_shutdown says."
     )
+    max_memory: MaxMemory = Field(
+        None, description="Memory of all its processes at which it is replaced, such as 512MiB."
+    )
+    max_age: MaxAge = Field(None, description="The age at which it is replaced, such as 12h.")
 
 
 class WorkerFields(InheritableFields, ChildFields):
@@ -391,6 +431,9 @@ class ServerFields(WorkerFields):
     start: Target = Field(description="module:attribute of a GenServer subclass or a function.")
     args: Arguments = Field(
         (), description="Positional (a list) or keyword arguments (a mapping) for init."
+    )
+    max_messages: MaxMessages = Field(
+        None, description="The number of messages after which it is replaced."
     )
 
 

@@ -218,10 +218,17 @@ def _number(name: str, value: object) -> int | None:
         return None
     if name in _OF_TIME and re.fullmatch(DURATION_PATTERN, value):
         return round(seconds(value) * _OF_TIME[name])
-    if name in _OF_BYTES and (found := _SIZE.fullmatch(value)) is not None:
-        base = 1000 if found[2] and not found[3] and value.endswith("B") else 1024
-        return round(float(found[1]) * float(base ** _POWERS[found[2]]))
-    return None
+    return bytes_of(value) if name in _OF_BYTES else None
+
+
+def bytes_of(value: object) -> int | None:
+    """Read a size: a number of bytes, or text with a unit; None if it is none."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if not isinstance(value, str) or (found := _SIZE.fullmatch(value)) is None:
+        return None
+    base = 1000 if found[2] and not found[3] and value.endswith("B") else 1024
+    return round(float(found[1]) * float(base ** _POWERS[found[2]]))
 
 
 def _an_amount(name: str) -> str:

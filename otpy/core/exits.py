@@ -78,6 +78,42 @@ class Stopped:
 
 
 @dataclass(frozen=True, slots=True)
+class OutOfMemory:
+    """The kernel's OOM killer ended it."""
+
+    def __str__(self) -> str:
+        return "killed: out of memory"
+
+
+@dataclass(frozen=True, slots=True)
+class Hung:
+    """Its supervisor killed it, since it gave no sign of life for as long as its `watchdog`."""
+
+    def __str__(self) -> str:
+        return "hung"
+
+
+@dataclass(frozen=True, slots=True)
+class Unhealthy:
+    """Its supervisor killed it, since its `health` probe had failed, last with `detail`."""
+
+    detail: str
+
+    def __str__(self) -> str:
+        return f"unhealthy: {self.detail}"
+
+
+@dataclass(frozen=True, slots=True)
+class Recycled:
+    """Its supervisor replaces it, since it has reached a limit: `detail`, ``age 1 h``."""
+
+    detail: str
+
+    def __str__(self) -> str:
+        return f"recycled: {self.detail}"
+
+
+@dataclass(frozen=True, slots=True)
 class NotPermitted:
     """Its supervisor gave it up, since it may not kill it: a set-uid program that runs on."""
 
@@ -102,6 +138,10 @@ ExitReason: TypeAlias = (
     Normal
     | Shutdown
     | Killed
+    | OutOfMemory
+    | Hung
+    | Unhealthy
+    | Recycled
     | Signaled
     | ExitStatus
     | Raised
@@ -113,7 +153,7 @@ ExitReason: TypeAlias = (
 
 def is_clean(reason: ExitReason) -> bool:
     """Return whether a transient child that ended with `reason` stays down."""
-    return isinstance(reason, Normal | Shutdown)
+    return isinstance(reason, Normal | Shutdown | Recycled)
 
 
 def reason_of(text: str) -> ExitReason:
@@ -123,6 +163,8 @@ def reason_of(text: str) -> ExitReason:
             return Normal()
         case ("killed", "", ""):
             return Killed()
+        case ("recycled", ": ", detail):
+            return Recycled(detail)
         case ("shutdown", _, detail):
             return Shutdown(detail)
         case _:

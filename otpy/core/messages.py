@@ -7,7 +7,7 @@ message about an earlier one is never mistaken for the present one's.
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from otpy.core.exits import ExitReason
+from otpy.core.exits import ExitReason, Recycled
 from otpy.core.spec import ChildSpec, RestartIntensity
 
 # ---- requests: supervisor:start_child/2 and its siblings -------------------------------------
@@ -229,6 +229,23 @@ class Exited:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitReached:
+    """A child has reached a limit at which it is replaced."""
+
+    child: str
+    incarnation: int
+    reason: Recycled
+
+
+@dataclass(frozen=True, slots=True)
+class EndBegun:
+    """A child that is replaced has finished its message in hand, and begins to end."""
+
+    child: str
+    incarnation: int
+
+
+@dataclass(frozen=True, slots=True)
 class TimedOut:
     """The timer that `SetTimer` armed has run out."""
 
@@ -267,6 +284,8 @@ Event: TypeAlias = (
     | Ignored
     | StartFailure
     | Exited
+    | LimitReached
+    | EndBegun
     | TimedOut
     | Requested
     | TryAgain
@@ -290,6 +309,15 @@ class Stop:
 
     child: str
     incarnation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Retire:
+    """Ask a child to end after its message in hand; answer with `EndBegun`, then as to `Stop`."""
+
+    child: str
+    incarnation: int
+    reason: Recycled
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,7 +384,7 @@ class GiveUp:
 
 
 Action: TypeAlias = (
-    Start | Stop | Kill | Halt | SetTimer | CancelTimer | SendReply | Emit | Up | GiveUp
+    Start | Stop | Retire | Kill | Halt | SetTimer | CancelTimer | SendReply | Emit | Up | GiveUp
 )
 
 # ---- reports: decisions worth telling --------------------------------------------------------
@@ -374,6 +402,14 @@ class Restarting:
     reason: ExitReason
     restarts: int
     own_intensity: RestartIntensity | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Replacing:
+    """`child`, which was recycled, is started again: alone, and without being counted."""
+
+    child: str
+    reason: Recycled
 
 
 @dataclass(frozen=True, slots=True)
@@ -443,6 +479,7 @@ class Removed:
 
 Report: TypeAlias = (
     Restarting
+    | Replacing
     | BackingOff
     | Failed
     | StaysDown

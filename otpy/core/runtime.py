@@ -6,7 +6,7 @@ of each. Nothing in the core depends on what a child is.
 
 from typing import Protocol, assert_never
 
-from otpy.core.exits import ExitReason
+from otpy.core.exits import ExitReason, Recycled
 from otpy.core.messages import (
     Action,
     Answer,
@@ -16,6 +16,7 @@ from otpy.core.messages import (
     Halt,
     Kill,
     Report,
+    Retire,
     SendReply,
     SetTimer,
     Start,
@@ -37,6 +38,9 @@ class Runtime(Protocol):
 
     def stop(self, child: str, incarnation: int) -> None:
         """Ask a child to end; answered by `Exited`, or by `StartFailure` while it starts."""
+
+    def retire(self, child: str, incarnation: int, reason: Recycled) -> None:
+        """Ask a child to end after its message in hand; answered by `EndBegun`, then as `stop`."""
 
     def kill(self, child: str, incarnation: int) -> None:
         """End a child and what it has started, at once; answered as `stop`."""
@@ -71,12 +75,8 @@ def perform(action: Action, runtime: Runtime) -> None:
     match action:
         case Start(spec=spec, incarnation=incarnation):
             runtime.start(spec, incarnation)
-        case Stop(child=child, incarnation=incarnation):
-            runtime.stop(child, incarnation)
-        case Kill(child=child, incarnation=incarnation):
-            runtime.kill(child, incarnation)
-        case Halt(child=child, incarnation=incarnation):
-            runtime.halt(child, incarnation)
+        case Stop() | Retire() | Kill() | Halt():
+            _end(action, runtime)
         case SetTimer() | CancelTimer():
             _perform_with_timer(action, runtime)
         case SendReply(token=token, answer=answer):
@@ -89,6 +89,18 @@ def perform(action: Action, runtime: Runtime) -> None:
             runtime.give_up(reason)
         case _:
             assert_never(action)
+
+
+def _end(action: Stop | Retire | Kill | Halt, runtime: Runtime) -> None:
+    match action:
+        case Stop(child=child, incarnation=incarnation):
+            runtime.stop(child, incarnation)
+        case Retire(child=child, incarnation=incarnation, reason=reason):
+            runtime.retire(child, incarnation, reason)
+        case Kill(child=child, incarnation=incarnation):
+            runtime.kill(child, incarnation)
+        case Halt(child=child, incarnation=incarnation):
+            runtime.halt(child, incarnation)
 
 
 def _perform_with_timer(action: SetTimer | CancelTimer, runtime: Runtime) -> None:

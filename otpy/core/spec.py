@@ -114,6 +114,19 @@ NO_BACKOFF: Final = Backoff(initial=0.0)
 
 
 @dataclass(frozen=True, slots=True)
+class Recycle:
+    """At which amount a child is replaced; see `otpy.core.recycling`.
+
+    Attributes:
+        limit: Bytes, seconds or messages.
+        jitter: The part of it by which an incarnation may have less, at random.
+    """
+
+    limit: float
+    jitter: float = 0.1
+
+
+@dataclass(frozen=True, slots=True)
 class Retries:
     """Restarts without end: as many as `at_once` allows at once, others after `delay` seconds."""
 
@@ -204,6 +217,9 @@ class ChildSpec(Inheritable):
         on_give_up: What follows when it is over its own intensity.
         retries: Given, the child is restarted without end, and its restarts do not count against
             its supervisor's intensity.
+        max_memory: Bytes of all its processes at which it is replaced.
+        max_age: Seconds after which it is replaced.
+        max_messages: Messages after which it is replaced: a server.
         stop_signal: Name of the signal that an orderly stop sends, without SIG.
         stop_group: Whether every process of the child's group gets it at once.
     """
@@ -216,6 +232,9 @@ class ChildSpec(Inheritable):
     retries: Retries | None = None
     own_intensity: RestartIntensity | None = None
     on_give_up: OnGiveUp = OnGiveUp.ESCALATE
+    max_memory: Recycle | None = None
+    max_age: Recycle | None = None
+    max_messages: Recycle | None = None
     stop_signal: str = field(default=DEFAULT_STOP_SIGNAL, metadata=WORKERS_ONLY)
     stop_group: bool = field(default=False, metadata=WORKERS_ONLY)
 

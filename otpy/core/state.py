@@ -66,6 +66,7 @@ class Child:
         wait: Seconds that it waited before its last start; None if it has not failed lately.
         waits_for: In `BACKOFF`, the child whose timer it waits for: itself, or one of its group.
         failure: With which reason it `FAILED`.
+        retiring: It is running, and was asked to end since it has reached a limit.
     """
 
     spec: ChildSpec
@@ -77,6 +78,7 @@ class Child:
     wait: float | None = None
     waits_for: str = ""
     failure: ExitReason | None = None
+    retiring: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +286,8 @@ def _will_be_started(state: SupervisorState, child: Child) -> bool:
         case Status.STARTING | Status.RESTARTING | Status.BACKOFF:
             return True
         case Status.ENDED if _waits_to_be_restarted(state, child):
+            return True
+        case Status.RUNNING if child.retiring and child.spec.restart is not Restart.TEMPORARY:
             return True
     if state.work is not None and child.spec.id in state.work.start:
         return True

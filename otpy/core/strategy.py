@@ -2,17 +2,20 @@
 
 from collections.abc import Iterable
 
-from otpy.core.exits import ExitReason, is_clean
+from otpy.core.exits import ExitReason, Recycled, is_clean
 from otpy.core.spec import Restart, Strategy
 
 
 def should_restart(policy: Restart, reason: ExitReason) -> bool:
-    """Return whether a child that ended with `reason` is started again (``do_restart``)."""
+    """Return whether a child that ended with `reason` is started again (``do_restart``).
+
+    One that was recycled is replaced, unless it is temporary: its end was not its own.
+    """
     match policy:
         case Restart.PERMANENT:
             return True
         case Restart.TRANSIENT:
-            return not is_clean(reason)
+            return not is_clean(reason) or isinstance(reason, Recycled)
         case Restart.TEMPORARY:
             return False
 

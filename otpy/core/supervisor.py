@@ -6,20 +6,22 @@ the function is named. It reads no clock and starts nothing.
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import assert_never
 
-from otpy.core.exits import ExitReason, FailedToStartChild
+from otpy.core.exits import ExitReason, FailedToStartChild, Recycled
 from otpy.core.messages import (
     Action,
     AutoShutdownBegan,
     BootAsked,
+    EndBegun,
     Event,
     Exited,
     Halt,
     HaltAsked,
     Ignored,
     Kill,
+    LimitReached,
     NotStarted,
+    Replacing,
     Requested,
     Restarting,
     SetTimer,
@@ -85,18 +87,28 @@ def _take(transition: Transition, event: Event) -> None:
             _halt_asked(transition)
         case Requested() | TryAgain() | StartAgain():
             transition.mailbox = transition.mailbox.with_(event)
-        case Started() | Ignored() | StartFailure() | Exited() | TimedOut():
+        case _:
             child = transition.current(event.child, event.incarnation)
             if child is not None:
                 _heard_of(transition, child, event)
-        case _:
-            assert_never(event)
 
 
 def _heard_of(
     transition: Transition,
     child: Child,
-    event: Started | Ignored | StartFailure | Exited | TimedOut,
+    event: Started | Ignored | StartFailure | Exited | TimedOut | LimitReached | EndBegun,
+) -> None:
+    match event:
+        case TimedOut():
+            _timed_out(transition, child)
+        case LimitReached() | EndBegun():
+            _recycle(transition, child, event)
+        case _:
+            _heard_of_process(transition, child, event)
+
+
+def _heard_of_process(
+    transition: Transition, child: Child, event: Started | Ignored | StartFailure | Exited
 ) -> None:
     """Handle what happened to a child; what does not fit where it stands came too late."""
     match child.status, event:
@@ -111,13 +123,30 @@ def _heard_of(
         case Status.RUNNING, Exited():
             transition.mark(_without_wait_if_up_long(transition, child), Status.ENDED)
             transition.mailbox = transition.mailbox.with_(event)
-        case Status.STOPPING, TimedOut():
-            transition.actions.append(Kill(event.child, event.incarnation))
-        case Status.RESTARTING | Status.BACKOFF, TimedOut():
-            transition.mailbox = transition.mailbox.with_(StartAgain(child.spec.id))
         case Status.STOPPING, Exited() | StartFailure() | Ignored():
             transition.settle(child)
             transition.advance()
+
+
+def _timed_out(transition: Transition, child: Child) -> None:
+    match child.status:
+        case Status.STOPPING:
+            transition.actions.append(Kill(child.spec.id, child.incarnation))
+        case Status.RUNNING if child.retiring:
+            transition.actions.append(Kill(child.spec.id, child.incarnation))
+        case Status.RESTARTING | Status.BACKOFF:
+            transition.mailbox = transition.mailbox.with_(StartAgain(child.spec.id))
+        case _:
+            pass  # it came too late
+
+
+def _recycle(transition: Transition, child: Child, event: LimitReached | EndBegun) -> None:
+    """Replace a child that runs, in two steps: it handles its message in hand before it ends."""
+    match child.status, event:
+        case Status.RUNNING, LimitReached(reason=reason):
+            transition.retire(child, reason)
+        case Status.RUNNING, EndBegun() if child.retiring:
+            transition.limit_stop(child)
 
 
 def _without_wait_if_up_long(transition: Transition, child: Child) -> Child:
@@ -219,7 +248,10 @@ def _down_as_before(
 def _react_to_end(transition: Transition, child: Child, reason: ExitReason) -> None:
     """Restart a child that has ended, or do without it (``do_restart``)."""
     if should_restart(child.spec.restart, reason):
-        _restart(transition, child, reason)
+        if isinstance(reason, Recycled):
+            _replace(transition, child, reason)
+        else:
+            _restart(transition, child, reason)
         return
     transition.settle(child)
     if child.spec.significant and _auto_shutdown_is_due(transition):
@@ -259,6 +291,13 @@ def _restart(
     transition.put(replace(child, wait=wait))
     transition.emit(Restarting(id_, reason, count, child.spec.own_intensity))
     _restart_group(transition, child)
+
+
+def _replace(transition: Transition, child: Child, reason: Recycled) -> None:
+    """Start a child that was recycled: at once and alone, since nothing has failed."""
+    transition.put(replace(child, status=Status.UNDEFINED))
+    transition.emit(Replacing(child.spec.id, reason))
+    transition.begin(Recovering(), start=(child.spec.id,))
 
 
 def _record(transition: Transition, child: Child) -> tuple[Child, int]:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import assert_never
 
-from otpy.core.exits import ExitReason, Shutdown
+from otpy.core.exits import ExitReason, Recycled, Shutdown
 from otpy.core.messages import (
     Action,
     Answer,
@@ -18,6 +18,7 @@ from otpy.core.messages import (
     Removed,
     Report,
     Results,
+    Retire,
     SendReply,
     SetTimer,
     Start,
@@ -279,20 +280,33 @@ class Transition:
     def _order_stop(self, child: Child) -> None:
         """Ask a child to end, within its budget (``shutdown/1``)."""
         self.mark(child, Status.STOPPING)
+        if child.spec.shutdown == BRUTAL_KILL:
+            self.actions.append(Kill(child.spec.id, child.incarnation))
+            return
+        self.actions.append(Stop(child.spec.id, child.incarnation))
+        self.limit_stop(child)
+
+    def limit_stop(self, child: Child) -> None:
+        """Kill a child that ends once its budget is over."""
         id_, budget = child.spec.id, child.spec.shutdown
         if budget == BRUTAL_KILL:
             self.actions.append(Kill(id_, child.incarnation))
-            return
-        self.actions.append(Stop(id_, child.incarnation))
-        if budget != INFINITY:
+        elif budget != INFINITY:
             self.actions.append(SetTimer(id_, child.incarnation, float(budget)))
+
+    def retire(self, child: Child, reason: Recycled) -> None:
+        """Ask a child that has reached a limit to end; its siblings and all else go on."""
+        if not child.retiring:
+            self.put(replace(child, retiring=True))
+            self.actions.append(Retire(child.spec.id, child.incarnation, reason))
 
     def _start(self, child: Child) -> None:
         incarnation = (child.incarnation or self._number_before(child)) + 1
         is_temporary = child.spec.restart is Restart.TEMPORARY
         # One that is never started again needs no arguments (``save_child``).
         spec = without_arguments(child.spec) if is_temporary else child.spec
-        self.put(replace(child, spec=spec, status=Status.STARTING, incarnation=incarnation))
+        started = replace(child, spec=spec, status=Status.STARTING, incarnation=incarnation)
+        self.put(replace(started, retiring=False) if child.retiring else started)
         self.actions.append(Start(child.spec, incarnation))
 
     def _number_before(self, child: Child) -> int:

@@ -14,6 +14,7 @@ from otpy.events import (
     ChildIgnored,
     ChildRemoved,
     ChildrenDeclared,
+    ChildReplacing,
     ChildRestarting,
     ChildStarted,
     ChildStartFailed,
@@ -149,7 +150,7 @@ class Directory:
                 _drop_stale(entry)
             case ChildStopping():
                 entry.state = "stopping"
-            case ChildRestarting():
+            case ChildRestarting() | ChildReplacing():
                 entry.state = "restarting"
             case ChildBackingOff(retry_at=retry_at):
                 entry.state, entry.retry_at = "backoff", retry_at

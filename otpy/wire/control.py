@@ -5,7 +5,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 
-from otpy.core.exits import ExitReason
+from otpy.core.exits import ExitReason, Recycled
 from otpy.core.messages import Answer, Request, StartMany
 from otpy.core.spec import DEFAULT_SHUTDOWN_S, ChildSpec
 from otpy.core.surroundings import Surroundings
@@ -25,6 +25,7 @@ class Assignment(NamedTuple):
 
     Flat, since each of a thousand workers reads one: `target` with its arguments, or `argv`.
     `shutdown` is its budget in seconds, None for infinity. `surroundings` is None for the node's.
+    `max_messages`: after how many it ends to be replaced, and the limit that its reason names.
     """
 
     path: str
@@ -38,6 +39,7 @@ class Assignment(NamedTuple):
     shutdown: float | None = DEFAULT_SHUTDOWN_S
     stop_signal: int = 15
     surroundings: Surroundings | None = None
+    max_messages: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,13 @@ class ShutDown:
 
     until: float | None = None
     for_good: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Retire:
+    """End in order and with `reason`, after the messages that have arrived."""
+
+    reason: Recycled
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +182,12 @@ class Exiting:
 
     reason: ExitReason
     message: str = ""
+
+
+class Retiring(NamedTuple):
+    """A server takes no more messages, and ends to be replaced; `terminate` follows."""
+
+    reason: Recycled
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,7 +396,7 @@ class Listen:
 
 # ---- which of them may come from below ---------------------------------------------------------
 
-FromWorker: TypeAlias = Ready | IgnoreStart | Exiting | NodeRequest | Answered | Forget
+FromWorker: TypeAlias = Ready | IgnoreStart | Retiring | Exiting | NodeRequest | Answered | Forget
 """The messages that a worker may send up: it runs the user's code, and may have other rights."""
 
 FromSupervisor: TypeAlias = FromWorker | Publish | LinkOpened

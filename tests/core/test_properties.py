@@ -6,7 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from otpy.core.exits import ExitReason, Killed, Normal, Raised, Shutdown
+from otpy.core.exits import ExitReason, Killed, Normal, Raised, Recycled, Shutdown
 from otpy.core.messages import (
     Answer,
     AutoShutdownBegan,
@@ -14,12 +14,15 @@ from otpy.core.messages import (
     BootAsked,
     CountChildren,
     DeleteChild,
+    EndBegun,
     Event,
     Exited,
     Failed,
     GetChildSpec,
     HaltAsked,
     Ignored,
+    LimitReached,
+    Replacing,
     Report,
     Request,
     Requested,
@@ -145,6 +148,7 @@ class AnySupervisor(RuleBasedStateMachine):
         self.running: dict[str, int] = {}
         self.timers: dict[str, int] = {}  # of children that wait for their next start
         self.leaving: set[str] = set()  # those of them that were asked to end
+        self.retiring: dict[str, Recycled] = {}  # and those that end after their message in hand
         self.halted = False
         self.last_number: dict[str, int] = {}
         self.asked = 0
@@ -175,6 +179,34 @@ class AnySupervisor(RuleBasedStateMachine):
     @rule(pick=picks, reason=reasons)
     def process_ends(self, pick: int, reason: ExitReason) -> None:
         self.lose(sorted(self.running)[pick % len(self.running)], reason)
+
+    @precondition(lambda self: self.running)
+    @rule(pick=picks, detail=st.sampled_from(["age 1 h", "messages 5"]))
+    def limit_is_reached(self, pick: int, detail: str) -> None:
+        id_ = sorted(self.running)[pick % len(self.running)]
+        self.tell(LimitReached(id_, self.running[id_], Recycled(detail)))
+
+    @precondition(lambda self: self.retiring)
+    @rule(pick=picks, late=st.booleans())
+    def one_that_retires_ends(self, pick: int, *, late: bool) -> None:
+        id_ = sorted(self.retiring)[pick % len(self.retiring)]
+        reason = self.retiring[id_]
+        self.tell(EndBegun(id_, self.running[id_]))
+        if late:
+            self.tell(TimedOut(id_, self.running[id_]))
+        before, state = dict(self.running), self.state
+        self.lose(id_, reason)
+        if state.work is None and not self.state.ending:
+            assert self.state.restarts == state.restarts, "it does not count"
+            self.check_is_replaced_alone(id_, before)
+
+    def check_is_replaced_alone(self, id_: str, before: dict[str, int]) -> None:
+        others = {other: number for other, number in before.items() if other != id_}
+        assert self.running == others, "its siblings go on"
+        assert not self.leaving
+        spec = self.state.children.get(id_)
+        temporary = spec is None or spec.spec.restart is Restart.TEMPORARY
+        assert self.starting == ({} if temporary else {id_: before[id_] + 1})
 
     @precondition(lambda self: self.leaving & self.running.keys())
     @rule(pick=picks, reason=reasons)
@@ -234,6 +266,7 @@ class AnySupervisor(RuleBasedStateMachine):
     def lose(self, id_: str, reason: ExitReason) -> None:
         incarnation = self.running.pop(id_)
         self.leaving.discard(id_)
+        self.retiring.pop(id_, None)
         self.tell(Exited(id_, incarnation, reason))
 
     # ---- what must follow ----------------------------------------------------------------------
@@ -272,7 +305,14 @@ class AnySupervisor(RuleBasedStateMachine):
         self.check_order(child)
         self.check_leaves(child, incarnation)
 
+    def retire(self, child: str, incarnation: int, reason: Recycled) -> None:
+        assert (child, incarnation) in self.running.items()
+        assert child not in self.retiring | dict.fromkeys(self.leaving), "nobody is asked twice"
+        self.retiring[child] = reason
+
     def kill(self, child: str, incarnation: int) -> None:
+        if child in self.retiring and self.state.children[child].status is Status.RUNNING:
+            return  # its siblings are served meanwhile
         self.check_leaves(child, incarnation)
 
     def halt(self, child: str, incarnation: int) -> None:
@@ -343,6 +383,8 @@ class AnySupervisor(RuleBasedStateMachine):
                 if report.own_intensity is None and not self.uncounted:
                     self.check_count(report.restarts)
                 self.uncounted = False
+            case Replacing(child=id_):
+                assert self.state.children[id_].spec.restart is not Restart.TEMPORARY
             case Failed(child=id_):
                 assert self.state.children[id_].spec.on_give_up is OnGiveUp.STAY_DOWN
             case AutoShutdownBegan():

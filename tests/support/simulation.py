@@ -15,6 +15,7 @@ from typing import Final, TypeAlias
 from otpy.core.exits import (
     ExitReason,
     Killed,
+    Recycled,
     Shutdown,
     Stopped,
 )
@@ -313,6 +314,9 @@ class Simulated:
 
     def stop(self, child: str, incarnation: int) -> None:
         self._world.stop_process(self._world.process(child, incarnation))
+
+    def retire(self, child: str, incarnation: int, reason: Recycled) -> None:
+        raise AssertionError(f"{child} has no limits, got {incarnation}, {reason}")
 
     def kill(self, child: str, incarnation: int) -> None:
         self._world.end_at_once(self._world.process(child, incarnation))

@@ -4,18 +4,22 @@ import signal
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from otpy.core.exits import (
     ExitReason,
     ExitStatus,
     Killed,
     Normal,
+    OutOfMemory,
     Raised,
+    Recycled,
     Shutdown,
     Signaled,
+    is_clean,
     reason_of,
 )
+from otpy.core.recycling import RecyclingLimits
 from otpy.core.spec import ChildSpec, kind_of, seconds_of
 from otpy.errors import OtpyError
 from otpy.events import (
@@ -27,6 +31,7 @@ from otpy.events import (
     Event,
 )
 from otpy.runtime.counters import CASTS, INFOS, SUSPENDED, TAKEN, busy_for, queued
+from otpy.runtime.supervisor.end_reasons import of_recycled, with_own_limit
 from otpy.runtime.supervisor.output import ChildOutput
 from otpy.system.descriptor import Descriptor
 from otpy.system.loop import Timer
@@ -41,10 +46,18 @@ from otpy.wire.control import (
     Exiting,
     ExitNotification,
     HaltNow,
+    Retire,
     ShutDown,
 )
 from otpy.wire.gateway import Statistics
 from otpy.wire.paths import GATEWAY
+
+
+class Closable(Protocol):
+    """Something that a child has while it runs."""
+
+    def close(self) -> None:
+        """End it."""
 
 
 @dataclass(slots=True)
@@ -66,6 +79,11 @@ class Child:
         slot: The number of the counters.
         born: The `boot_time` from which on it can have started other processes.
         forced_exit: Why it was killed, if it was: a linked process ended, or it sent no message.
+        killed_here: This process has sent it SIGKILL.
+        out_of_memory: The kernel's OOM killer has ended it.
+        limits: At which it is replaced.
+        recycled: Why it was asked to end, if it has reached one of them.
+        checks: What looks at it while it runs; to be closed when it ends.
     """
 
     spec: ChildSpec
@@ -89,6 +107,11 @@ class Child:
     answers_sys: bool = False
     exiting: Exiting | None = None
     forced_exit: ExitReason | None = None
+    killed_here: bool = False
+    out_of_memory: bool = False
+    limits: RecyclingLimits | None = None
+    recycled: Recycled | None = None
+    checks: list[Closable] = field(default_factory=list)
     timer: Timer | None = None
     started_at: float = field(default_factory=time.monotonic)
     born: float = field(default_factory=boot_time)
@@ -129,6 +152,12 @@ class Child:
         # One that was stopped by SIGSTOP would neither read nor be signalled.
         send_signal(self.pidfd, signal.SIGCONT)
 
+    def retire(self) -> None:
+        """Ask a server to end after the messages that have arrived; it says when it begins to."""
+        assert self.recycled is not None
+        self._send(Retire(self.recycled))
+        send_signal(self.pidfd, signal.SIGCONT)
+
     def pass_on(self, status: WaitStatus) -> None:
         """Signal the rest of its group, unless that is its own business or was done."""
         if not self.spec.stop_group and not self._handled_its_signal(status):
@@ -158,6 +187,7 @@ class Child:
     def kill_with(self, number: int) -> OtpyError | None:
         """Send it a signal that was asked for; return why that cannot be done."""
         if send_signal(self.pidfd, number):
+            self.killed_here = self.killed_here or number == signal.SIGKILL
             return None
         why = "not permitted: its program is another user's (set-uid)"
         return OtpyError(f"{self.path}: {signal_name(number)} was not sent, since that is {why}")
@@ -170,6 +200,7 @@ class Child:
 
     def _kill(self) -> None:
         # The rest of its group is ended once it has ended itself: see `Reaper`.
+        self.killed_here = True
         self.untouchable = not send_signal(self.pidfd, signal.SIGKILL)
 
     def halt(self) -> None:
@@ -217,8 +248,12 @@ class Child:
 
     def reason(self, status: WaitStatus) -> ExitReason:
         """Return its exit reason: by the signal, by its own message, or by the exit status."""
+        reason = of_recycled(self._told(status), self.recycled, overdue=self.overdue)
+        return with_own_limit(reason, self.spec.surroundings.limits)
+
+    def _told(self, status: WaitStatus) -> ExitReason:
         if status.signal == "SIGKILL":
-            return self.forced_exit or Killed()
+            return self.forced_exit or (OutOfMemory() if self.out_of_memory else Killed())
         if status.signal and not self._is_cut_short(status):
             return Shutdown() if self._is_stopped_by(status.signal) else Signaled(status.signal)
         if self.exiting is not None:
@@ -286,7 +321,7 @@ class Child:
             reason=str(reason),
             asked=self.stop_requested,
             overdue=self.overdue or self._is_cut_short(status),
-            clean=isinstance(reason, Normal | Shutdown),
+            clean=is_clean(reason),
             traceback=reason.traceback if isinstance(reason, Raised) else "",
             message=self.exiting.message if self.exiting else "",
             output=output,
@@ -344,8 +379,14 @@ class Child:
             return 0
         return queued(self.counters) + (busy_for(self.counters) is not None)
 
+    def end_checks(self) -> None:
+        """Look at it no more: it has ended, or is to."""
+        while self.checks:
+            self.checks.pop().close()
+
     def close(self) -> None:
         """Release everything that its supervisor holds for it."""
+        self.end_checks()
         if self.timer is not None:
             self.timer.cancel()
         self.channel.close()

@@ -11,6 +11,7 @@ from otpy.core.messages import (
     BackingOff,
     Failed,
     Removed,
+    Replacing,
     Report,
     Restarting,
     StaysDown,
@@ -24,6 +25,7 @@ from otpy.events import (
     ChildFailed,
     ChildRemoved,
     ChildrenDeclared,
+    ChildReplacing,
     ChildRestarting,
     ChildStartFailed,
     ChildStopped,
@@ -46,6 +48,8 @@ def published(
     match report:
         case Restarting() | BackingOff() | Failed() | TooManyRestarts():
             return _of_an_end(report, path, spec, path_of)
+        case Replacing(child=id_, reason=reason):
+            return ChildReplacing(at=now, path=path_of(id_), reason=str(reason))
         case StaysDown(child=id_):
             return ChildStopped(at=now, path=path_of(id_))
         case AutoShutdownBegan(child=id_):

@@ -4,12 +4,14 @@ import time
 from functools import partial
 from typing import Protocol
 
-from otpy.core.exits import ExitReason, NotPermitted, Raised
+from otpy.core.exits import ExitReason, NotPermitted, Raised, Recycled
 from otpy.core.messages import (
     Answer,
+    EndBegun,
     Event,
     Exited,
     Ignored,
+    LimitReached,
     Report,
     Request,
     Started,
@@ -32,13 +34,15 @@ from otpy.runtime.supervisor.owner_monitor import OwnerMonitor
 from otpy.runtime.supervisor.pending_starts import PendingStarts
 from otpy.runtime.supervisor.prefork import BATCH
 from otpy.runtime.supervisor.reaper import Reaper
+from otpy.runtime.supervisor.recycling import RecyclingWatch
 from otpy.runtime.supervisor.router import NO_ANSWER, Router
 from otpy.runtime.supervisor.spawner import Spawner
 from otpy.runtime.supervisor.subtree_numbers import SubtreeNumbers
 from otpy.system.descriptor import Descriptor
 from otpy.system.loop import Loop, Timer
+from otpy.system.oom import OomKills, counter_file
 from otpy.system.wait import WaitStatus, kill_group, left_in_group, reap
-from otpy.wire.control import Exiting, IgnoreStart, Publish, Ready
+from otpy.wire.control import Exiting, IgnoreStart, Publish, Ready, Retiring
 
 
 class DecidingSupervisor(Protocol):
@@ -129,6 +133,7 @@ class ProcessRuntime:
             supervisor.is_asked_to_start,
         )
         self._waits: dict[str, Timer] = {}
+        self._oom_kills = OomKills(counter_file())
         self.deferred_exits = DeferredExits(self._loop)
         self.owners = OwnerMonitor(
             self._loop, lambda id_: supervisor.ask(NO_ANSWER, TerminateChild(id_))
@@ -145,6 +150,21 @@ class ProcessRuntime:
         """Ask a child to end, or give up its start."""
         if (process := self._to_be_ended(child, incarnation)) is not None:
             process.stop(for_good=not self._supervisor.comes_back(child))
+
+    def retire(self, child: str, incarnation: int, reason: Recycled) -> None:
+        """Ask a child to end: a server after the messages that have arrived, else as `stop`."""
+        process = self._children.get(child)
+        assert process is not None
+        assert process.incarnation == incarnation
+        process.end_checks()
+        if process.recycled is not None:
+            return  # it has begun to end by itself
+        process.recycled = reason
+        if process.answers_sys and process.kind == "worker":
+            process.retire()
+            return
+        self.stop(child, incarnation)
+        self._supervisor.handle_event(EndBegun(child, incarnation))
 
     def kill(self, child: str, incarnation: int) -> None:
         """Kill a child, or the processes left of one that has ended and is waited for."""
@@ -163,6 +183,8 @@ class ProcessRuntime:
         timed_out = TimedOut(child, incarnation)
         timer = self._loop.call_later(seconds, lambda: self._supervisor.handle_event(timed_out))
         if (process := self._children.get(child)) is not None:
+            if process.timer is not None:  # it was recycled, and is stopped with its group now
+                process.timer.cancel()
             process.timer = timer
         else:
             self._waits[child] = timer
@@ -280,6 +302,8 @@ class ProcessRuntime:
                 child.ignored = True
             case Exiting():
                 child.exiting = message
+            case Retiring(reason=reason):
+                self._retires(child, reason)
             case Publish(events=events):
                 child.note(events)
                 self._numbers.note(events)
@@ -293,7 +317,28 @@ class ProcessRuntime:
             # It was asked while it started, and may have been deaf to SIGTERM then.
             child.stop(for_good=not self._supervisor.comes_back(child.spec.id))
         self._supervisor.publish(child.started())
+        if child.limits is not None:
+            child.checks.append(
+                RecyclingWatch(
+                    self._loop, child, child.limits, self._reaper.processes_of, self._limit_reached
+                )
+            )
         self._supervisor.handle_event(Started(child.spec.id, child.incarnation))
+
+    def _limit_reached(self, child: Child, reason: Recycled) -> None:
+        self._supervisor.handle_event(LimitReached(child.spec.id, child.incarnation, reason))
+
+    def _retires(self, child: Child, reason: Recycled) -> None:
+        """Note that a server takes no more messages, since it has reached a limit."""
+        if child.stop_requested:
+            return
+        if child.recycled is None and child.spec.max_messages is not None:
+            child.recycled = reason
+            self._limit_reached(child, reason)
+        if child.recycled is not None:
+            child.stop_requested = child.orderly = True
+            self._supervisor.publish(child.stopping())
+            self._supervisor.handle_event(EndBegun(child.spec.id, child.incarnation))
 
     def _hung_up(self, child: Child) -> None:
         child.channel.detach()
@@ -305,6 +350,7 @@ class ProcessRuntime:
 
     def _ended(self, child: Child) -> None:
         self.owners.unwatch(child)
+        child.end_checks()
         # Its last frames come first: a message that it sent before it died counts.
         try:
             if not child.channel.receive(
@@ -315,6 +361,8 @@ class ProcessRuntime:
             self.garbled(child, error)
         child.channel.detach()
         status, child.reaped = reap(child.pid), True
+        if status.signal == "SIGKILL" and not child.killed_here:
+            child.out_of_memory = self._oom_kills.explains_one()
         if not child.orderly:
             self._reaper.kill_group(child.pid)
         # Now, and not once its group or subtree is gone, which may take as long as it has to stop.

@@ -25,6 +25,7 @@ from otpy.runtime.supervisor.child import Child
 from otpy.system.children import ChildList, child_signals, dead_child, take_signals
 from otpy.system.loop import Loop, Timer
 from otpy.system.marks import marked_process, marks_of
+from otpy.system.memory import descendants
 from otpy.system.procfs import boot_time, command_line, started_before
 from otpy.system.wait import kill_group, left_in_group, may_signal
 from otpy.system.warnings import calm, warn, warn_once
@@ -159,6 +160,15 @@ class Reaper:
     def await_helper(self, pid: int) -> None:
         """Start nothing before the helper `pid`, which was killed, is gone."""
         self._ending.add(pid)
+
+    def processes_of(self, child: Child) -> set[int]:
+        """Return the pids of a child that runs and of what it has started, orphaned or not."""
+        try:
+            adopted = set(self._list.read()).difference(self._supervised)
+        except OSError:
+            adopted = set()
+        orphans = (pid for pid in adopted if _session_of(pid) == child.pid)
+        return {each for pid in (child.pid, *orphans) for each in descendants(pid)}
 
     def scan(self) -> None:
         """End what is left, if a child has ended since the last time."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Container
 from functools import partial
 
 from otpy.core.numbers import Numbers
+from otpy.core.recycling import RecyclingLimits, is_recycled, limits_of
 from otpy.core.spec import ChildSpec, SupervisorSpec, seconds_of
 from otpy.core.surroundings import NODES
 from otpy.runtime.bootstrap import Bootstrap
@@ -19,6 +20,7 @@ from otpy.runtime.supervisor.output import ChildOutput
 from otpy.runtime.supervisor.prefork import PreforkPool
 from otpy.runtime.supervisor.stack_dumps import StackDumps
 from otpy.runtime.worker.main import run_spare, watch_forks
+from otpy.system.entropy import random_fraction
 from otpy.system.fork_server import Ends, ForkServer
 from otpy.system.loop import Loop
 from otpy.system.spawn import fork_watched
@@ -83,7 +85,8 @@ class Spawner:
             OSError: There are too many processes or open files, or there is no memory.
         """
         self._kept = (self.stacks.prepare().fileno(),)
-        assignment = _assignment(spec, path, incarnation)
+        limits = _limits(spec)
+        assignment = _assignment(spec, path, incarnation, limits)
         spare = self._prefork.take(assignment, self._workers, ahead)
         try:
             output = ChildOutput(spare.pipes.output, path, self._stdout, self._loop)
@@ -100,6 +103,7 @@ class Spawner:
             output=output,
             counters=self._counter_page.at(spare.slot),
             slot=spare.slot,
+            limits=limits,
         )
         self._workers += 1
         if not spare.assigned:
@@ -155,6 +159,7 @@ class Spawner:
             pid=pid,
             pidfd=pidfd,
             channel=end_of_supervisor(pipes.control, SUPERVISOR if spec.is_supervisor else GATEWAY),
+            limits=_limits(spec),
         )
 
     def _open_pipes(self) -> Pipes:
@@ -178,7 +183,13 @@ class Spawner:
         return main()
 
 
-def _assignment(spec: ChildSpec, path: str, incarnation: int) -> Assignment:
+def _limits(spec: ChildSpec) -> RecyclingLimits | None:
+    return limits_of(spec, random_fraction()) if is_recycled(spec) else None
+
+
+def _assignment(
+    spec: ChildSpec, path: str, incarnation: int, limits: RecyclingLimits | None
+) -> Assignment:
     assert not isinstance(spec.start, SupervisorSpec)
     return Assignment(
         path,
@@ -187,4 +198,12 @@ def _assignment(spec: ChildSpec, path: str, incarnation: int) -> Assignment:
         shutdown=seconds_of(spec.shutdown),
         stop_signal=int(stop_signal_of(spec)),  # the enum is on pages of its own
         surroundings=None if spec.surroundings == NODES else spec.surroundings,
+        max_messages=_max_messages(spec, limits),
     )
+
+
+def _max_messages(spec: ChildSpec, limits: RecyclingLimits | None) -> tuple[int, int] | None:
+    if limits is None or limits.messages is None:
+        return None
+    assert spec.max_messages is not None
+    return limits.messages, int(spec.max_messages.limit)

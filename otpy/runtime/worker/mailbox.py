@@ -9,8 +9,9 @@ import select
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Final, TypeAlias
+from typing import Final, NoReturn, TypeAlias
 
+from otpy.core.exits import ExitReason, Recycled
 from otpy.errors import NoProcess, NotSendable, ProtocolError
 from otpy.runtime.counters import ARRIVED, BUSY_SINCE, CASTS, INFOS, TAKEN, private_counters
 from otpy.runtime.worker.connections import (
@@ -40,6 +41,8 @@ from otpy.wire.control import (
     DownNotification,
     ExitNotification,
     OpenLink,
+    Retire,
+    Retiring,
     ShutDown,
     StopProcess,
 )
@@ -71,7 +74,7 @@ class WorkerMailbox:
         self.control = Control(control, self._received)
         self._counters, self._taken = counters, 0
         self._child: Assignment | None = None
-        self._stop_request: ShutDown | StopProcess | None = None
+        self._stop_request: ShutDown | StopProcess | Retire | None = None
         self._epoll = select.epoll()
         self._epoll.register(self._control_fd, select.EPOLLIN)
         self._control_poll: select.poll | None = None
@@ -157,7 +160,7 @@ class WorkerMailbox:
             now = _now()
         message = ready.popleft()
         if type(message) is StopMarker:
-            raise StopRequested(message.reason)
+            self._stop(message.reason)
         if self.sys_messages.tracing is not None:
             self.sys_messages.tracing.received(message)
         self._taken = taken = self._taken + 1
@@ -167,6 +170,11 @@ class WorkerMailbox:
             counters[CASTS if type(message) is Cast else INFOS] += 1
         counters[BUSY_SINCE] = now
         return message
+
+    def _stop(self, reason: ExitReason) -> NoReturn:
+        if type(reason) is Recycled:
+            self.send_to_supervisor(Retiring(reason))
+        raise StopRequested(reason)
 
     def _comes_within(self, timeout: float | None) -> bool:
         """Wait for a message, and for timers; False after `timeout` seconds without one."""
@@ -321,7 +329,7 @@ class WorkerMailbox:
         match message:
             case Assignment():
                 self._child = message
-            case ShutDown() | StopProcess():
+            case ShutDown() | StopProcess() | Retire():
                 if not isinstance(self._stop_request, ShutDown):
                     self._stop_request = message
                 self._wake()
@@ -343,11 +351,11 @@ class WorkerMailbox:
         self._stop_request = ShutDown()
         self._control_pending = True
 
-    def _apply_stop(self, request: ShutDown | StopProcess) -> None:
+    def _apply_stop(self, request: ShutDown | StopProcess | Retire) -> None:
         if isinstance(request, ShutDown):
             self._control_pending = True
             raise ShutdownRequested
-        if self.sys_messages.suspended:
+        if self.sys_messages.suspended and isinstance(request, StopProcess):
             raise StopRequested(request.reason)
         # What the caller has sent before is in the pipes by now, and comes first.
         self._stop_request = None
@@ -356,7 +364,11 @@ class WorkerMailbox:
             for _ in range(-(-unread_bytes(link.read) // READ_BYTES)):
                 if link.open and link.write not in self._blocked:
                     self._read(link)
-        self._ready.append(StopMarker(request.reason))
+        self.stop_after_read(request.reason)
+
+    def stop_after_read(self, reason: ExitReason) -> None:
+        """Stop with `reason` after the messages that were read: callers send others again."""
+        self._ready.append(StopMarker(reason))
 
     def _wake(self) -> None:
         """Wake the main thread for a control message, whichever thread read it."""

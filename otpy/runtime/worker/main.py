@@ -133,6 +133,11 @@ def run_worker(child: Assignment, mailbox: WorkerMailbox, supervisor: int) -> in
         if child.argv:
             exec_command(child.argv)
         sys.argv = [child.path]
+        if child.max_messages is not None:
+            # As above.
+            from otpy.runtime.worker.message_limit import limit_messages  # noqa: PLC0415
+
+            limit_messages(mailbox, *child.max_messages)
         if child.name:
             register_name(child.name)  # before init, as gen_server does
         target = resolve(child.target)
