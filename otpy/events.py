@@ -243,7 +243,8 @@ class ChildBackingOff(_Event, frozen=True, kw_only=True):
 class ChildFailed(_Event, frozen=True, kw_only=True):
     """A child failed more often than its own limits allow: it stays down until it is started.
 
-    `restarts` is 0 if it was started on request, and failed again.
+    `restarts` is 0 if it was started on request, and failed again; and if it is a supervisor that
+    gave up: `reason` says on which child, then, and why that had ended.
     """
 
     reason: str
@@ -253,13 +254,13 @@ class ChildFailed(_Event, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         why = (
-            f"restart {self.restarts} within {self.max_seconds:g} s would be one too many; "
-            f"max_restarts is {self.max_restarts}"
+            f" (restart {self.restarts} within {self.max_seconds:g} s would be one too many; "
+            f"max_restarts is {self.max_restarts})"
             if self.restarts
-            else "it was started on request"
+            else ""
         )
         return (
-            f"{self.name}: FAILED with {self.reason!r}, and stays down ({why}); "
+            f"{self.name}: FAILED with {self.reason!r}, and stays down{why}; "
             f"`otpy start {self.name}` starts it again"
         )
 

@@ -71,13 +71,12 @@ def child_to_data(spec: ChildSpec) -> dict[str, object]:
     if isinstance(spec.start, SupervisorSpec) and spec.start.instances:
         return _instances_to_data(spec, spec.start)
     own = _same_to_data(spec, of_worker=not spec.is_supervisor)
-    intensity = {**_intensity_to_data(spec.own_intensity), "on_give_up": str(spec.on_give_up)}
     return {
         "id": own.pop("id"),
         **_start_to_data(spec.start),
         **own,
         **_inheritable_to_data(spec.inheritable),
-        **(intensity if spec.own_intensity is not None else {}),
+        **_own_intensity_to_data(spec),
     }
 
 
@@ -85,9 +84,13 @@ def _inheritable_to_data(given: Inheritable) -> dict[str, object]:
     return {**_same_to_data(given, Inheritable), **_same_to_data(given.surroundings)}
 
 
-def _intensity_to_data(intensity: RestartIntensity | None) -> dict[str, object]:
-    if intensity is None:
+def _own_intensity_to_data(spec: ChildSpec) -> dict[str, object]:
+    if spec.own_intensity is None:
         return {}
+    return {**_intensity_to_data(spec.own_intensity), "on_give_up": str(spec.on_give_up)}
+
+
+def _intensity_to_data(intensity: RestartIntensity) -> dict[str, object]:
     return {"max_restarts": _or_infinity(intensity.max_restarts), **_same_to_data(intensity)}
 
 
@@ -101,6 +104,7 @@ def _instances_to_data(spec: ChildSpec, pool: SupervisorSpec) -> dict[str, objec
         **child_to_data(each),
         "instances": pool.instances,
         **_intensity_to_data(pool.intensity),
+        **_own_intensity_to_data(spec),
     }
 
 

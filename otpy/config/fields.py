@@ -411,7 +411,16 @@ class WorkerFields(InheritableFields, ChildFields):
     stdin: Stdin = Field(None, description="The path of what it reads; null for /dev/null.")
 
 
-class LimitsFields(Fields):
+class OnGiveUpFields(Fields):
+    """Whether a child that failed too often, or a supervisor that gave up, concerns others."""
+
+    on_give_up: OnGiveUpKey = Field(
+        None,
+        description="When it failed too often: its supervisor gives up, or only it stays down.",
+    )
+
+
+class LimitsFields(OnGiveUpFields):
     """Limits of a child's own: its restarts do not count at its supervisor, then."""
 
     max_restarts: MaxRestarts = Field(
@@ -419,9 +428,6 @@ class LimitsFields(Fields):
     )
     max_seconds: OwnSeconds = Field(
         None, description="The period of max_restarts: seconds, or 250ms, 5s, 2m, 1h."
-    )
-    on_give_up: OnGiveUpKey = Field(
-        None, description="Above its limits: its supervisor gives up, or only it stays down."
     )
 
 
@@ -443,10 +449,11 @@ class ServerChild(LimitsFields, ServerFields):
     name: Name = Field("", description="A name in the whole tree, which it alone has.")
 
 
-class InstancesChild(ServerFields):
+class InstancesChild(OnGiveUpFields, ServerFields):
     """A GenServer or a function in several instances, below a supervisor of their own.
 
-    `restart` and `shutdown` are those of each instance, the intensity is their supervisor's.
+    `restart` and `shutdown` are those of each instance, the intensity and `on_give_up` are their
+    supervisor's.
     """
 
     instances: Instances = Field(description="How many processes share the work.")
@@ -479,7 +486,7 @@ class Copy(Fields):
     args: Arguments = Field((), description="Arguments that come after the template's.")
 
 
-class SupervisorChild(SupervisorFields, ChildFields):
+class SupervisorChild(OnGiveUpFields, SupervisorFields, ChildFields):
     """A supervisor below another one."""
 
     shutdown: Budget = Field(

@@ -1,5 +1,6 @@
 """Convert checked fields to specs."""
 
+from dataclasses import replace
 from typing import Any
 
 from otpy.config.fields import (
@@ -8,6 +9,7 @@ from otpy.config.fields import (
     Fields,
     InstancesChild,
     LimitsFields,
+    OnGiveUpFields,
     ServerFields,
     SupervisorChild,
     SupervisorFields,
@@ -44,13 +46,26 @@ def supervisor_spec(fields: SupervisorFields) -> SupervisorSpec:
 def child_spec(fields: Child | Template) -> ChildSpec:
     """Return the spec of a child and of all below it."""
     start = _start(fields)
-    own = {} if isinstance(start, SupervisorSpec) else _inheritable(fields)
-    spec = ChildSpec(start=start, **own, **_same(ChildSpec, fields), **_own_intensity(fields))
+    if isinstance(start, SupervisorSpec):
+        return _supervisor_child(fields, start, _same(ChildSpec, fields))
+    own = {**_inheritable(fields), **_own_intensity(fields)}
+    spec = ChildSpec(start=start, **own, **_same(ChildSpec, fields))
     if not isinstance(fields, InstancesChild):
         return spec
     # The keys about restart and stopping apply to each instance.
     pool = supervisor_of_instances(spec, fields.instances, _intensity(fields))
-    return ChildSpec(fields.id, pool, shutdown=INFINITY, significant=fields.significant)
+    same = {"id": fields.id, "shutdown": INFINITY, "significant": fields.significant}
+    return _supervisor_child(fields, pool, same)
+
+
+def _supervisor_child(
+    fields: Child | Template, start: SupervisorSpec, same: dict[str, Any]
+) -> ChildSpec:
+    """Return a supervisor as a child; one that stays down counts its own restarts."""
+    spec = ChildSpec(start=start, **same)
+    if not isinstance(fields, OnGiveUpFields) or fields.on_give_up is not OnGiveUp.STAY_DOWN:
+        return spec
+    return replace(spec, own_intensity=start.intensity, on_give_up=fields.on_give_up)
 
 
 def _inheritable(fields: Fields) -> dict[str, Any]:

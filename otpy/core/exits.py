@@ -28,6 +28,17 @@ class Shutdown:
 
 
 @dataclass(frozen=True, slots=True)
+class IntensityReached(Shutdown):
+    """A supervisor gave up: its `child` failed too often, at last with `reason`.
+
+    For everyone but its own supervisor it is the `shutdown` that it is in OTP.
+    """
+
+    child: str = ""
+    reason: "ExitReason" = Normal()
+
+
+@dataclass(frozen=True, slots=True)
 class Killed:
     """SIGKILL ended it."""
 
@@ -137,6 +148,7 @@ class FailedToStartChild:
 ExitReason: TypeAlias = (
     Normal
     | Shutdown
+    | IntensityReached
     | Killed
     | OutOfMemory
     | Hung

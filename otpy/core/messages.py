@@ -376,8 +376,8 @@ class Up:
 class GiveUp:
     """End this supervisor; all its children are gone.
 
-    `reason` is `Shutdown` after a stop, an auto shutdown or too many restarts, and
-    `FailedToStartChild` when the boot failed.
+    `reason` is `Shutdown` after a stop or an auto shutdown, `IntensityReached` after too many
+    restarts, and `FailedToStartChild` when the boot failed.
     """
 
     reason: ExitReason

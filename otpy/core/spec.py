@@ -49,7 +49,7 @@ class NoBudget(StrEnum):
 
 
 class OnGiveUp(StrEnum):
-    """What follows when a child with limits of its own has failed too often."""
+    """What follows when a child that does not count at its supervisor has failed too often."""
 
     ESCALATE = "escalate"
     STAY_DOWN = "stay_down"
@@ -213,8 +213,10 @@ class ChildSpec(Inheritable):
         start: What to run; a `SupervisorSpec` makes the child a supervisor.
         shutdown: Budget for an orderly stop; the configuration gives a supervisor infinity.
         significant: Its end may end its supervisor, see `AutoShutdown`.
-        own_intensity: Its restarts do not count against its supervisor's, then.
-        on_give_up: What follows when it is over its own intensity.
+        own_intensity: Its restarts do not count against its supervisor's, then. One that stays
+            down has it; of a supervisor it is the one that its children have, too.
+        on_give_up: What follows when it is over its own intensity, or, of a supervisor, when that
+            has given up.
         retries: Given, the child is restarted without end, and its restarts do not count against
             its supervisor's intensity.
         max_memory: Bytes of all its processes at which it is replaced.

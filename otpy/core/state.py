@@ -220,12 +220,6 @@ def new_supervisor(spec: SupervisorSpec, numbers: Numbers | None = None) -> Supe
     return SupervisorState(spec, children, known, known.floor, made)
 
 
-def numbers_after(state: SupervisorState) -> Numbers:
-    """Return the incarnation numbers for the next incarnation of this supervisor."""
-    started = {id_: one.incarnation for id_, one in state.children.items() if one.incarnation}
-    return state.numbers.with_gone(started)
-
-
 def made_number(template: ChildSpec | None, id_: str) -> int:
     """Return the number in an id that may have been made from `template`; else 0."""
     if template is None or not id_.startswith(f"{template.id}-"):

@@ -7,7 +7,7 @@ the function is named. It reads no clock and starts nothing.
 from collections.abc import Iterator
 from dataclasses import replace
 
-from otpy.core.exits import ExitReason, FailedToStartChild, Recycled
+from otpy.core.exits import ExitReason, FailedToStartChild, IntensityReached, Recycled, Stopped
 from otpy.core.messages import (
     Action,
     AutoShutdownBegan,
@@ -247,6 +247,9 @@ def _down_as_before(
 
 def _react_to_end(transition: Transition, child: Child, reason: ExitReason) -> None:
     """Restart a child that has ended, or do without it (``do_restart``)."""
+    if isinstance(reason, IntensityReached) and _stays_down(child):
+        transition.fail(child, Stopped(f"gave up on {reason.child!r}: {reason.reason}"), 0)
+        return
     if should_restart(child.spec.restart, reason):
         if isinstance(reason, Recycled):
             _replace(transition, child, reason)
@@ -257,6 +260,11 @@ def _react_to_end(transition: Transition, child: Child, reason: ExitReason) -> N
     if child.spec.significant and _auto_shutdown_is_due(transition):
         transition.emit(AutoShutdownBegan(child.spec.id))
         transition.end()
+
+
+def _stays_down(child: Child) -> bool:
+    may_come_back = child.spec.restart is not Restart.TEMPORARY
+    return may_come_back and child.spec.on_give_up is OnGiveUp.STAY_DOWN
 
 
 def _auto_shutdown_is_due(transition: Transition) -> bool:
@@ -325,7 +333,7 @@ def _failed_too_often(
     id_, limit = child.spec.id, child.spec.own_intensity
     if limit is None or child.spec.on_give_up is OnGiveUp.ESCALATE:
         transition.emit(TooManyRestarts(id_, reason, count, limit))
-        transition.end()
+        transition.end(IntensityReached(child=id_, reason=reason))
         return
     transition.fail(child, reason, count)
     if group_is_down:

@@ -22,6 +22,7 @@ from otpy.core.spec import (
     CommandStart,
     Inheritable,
     NoBudget,
+    OnGiveUp,
     Restart,
     RestartIntensity,
     ServerStart,
@@ -74,6 +75,24 @@ def test_own_limits_are_those_that_a_child_names_and_the_usual_ones() -> None:
         child = child_from_data({**fields, **own})
         assert child.own_intensity == limits
         assert child_from_data(child_to_data(child)) == child
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"id": "s", "max_seconds": "1m", "children": [{"id": "a", "command": ["prog"]}]},
+        {"id": "s", "max_seconds": "1m", "start": "m:f", "instances": 2},
+    ],
+)
+def test_a_supervisor_that_stays_down_counts_its_own_ends(fields: dict[str, Any]) -> None:
+    assert child_from_data(fields).own_intensity is None
+    assert child_from_data({**fields, "on_give_up": "escalate"}).own_intensity is None
+    child = child_from_data({**fields, "on_give_up": "stay_down"})
+    assert isinstance(child.start, SupervisorSpec)
+    assert child.on_give_up is OnGiveUp.STAY_DOWN
+    assert child.own_intensity == child.start.intensity == RestartIntensity(3, 60.0)
+    assert all(each.own_intensity is None for each in child.start.children)
+    assert child_from_data(child_to_data(child)) == child
 
 
 def test_a_backoff_may_be_given_in_full_or_in_a_word() -> None:

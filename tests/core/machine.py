@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from typing import Final
 
-from otpy.core.exits import ExitReason, Killed, Raised
+from otpy.core.exits import ExitReason, IntensityReached, Killed, Raised
 from otpy.core.messages import (
     Action,
     BootAsked,
     Event,
     Exited,
+    GiveUp,
     Ignored,
     Request,
     Requested,
@@ -55,6 +56,11 @@ A, B, C, D = child("a"), child("b"), child("c"), child("d")
 def asked_to_stop(id_: str, incarnation: int = 1) -> tuple[Action, ...]:
     """List the actions that stop a child with the default budget."""
     return (Stop(id_, incarnation), SetTimer(id_, incarnation, 5.0))
+
+
+def gave_up_on(id_: str, reason: ExitReason = Killed()) -> GiveUp:  # noqa: B008
+    """Return how a supervisor ends of which a child failed too often."""
+    return GiveUp(IntensityReached(child=id_, reason=reason))
 
 
 class Machine:

@@ -45,7 +45,7 @@ from otpy.core.spec import (
     Strategy,
 )
 from otpy.core.state import Availability, availability
-from tests.core.machine import BROKEN, A, B, C, Machine, asked_to_stop, child
+from tests.core.machine import BROKEN, A, B, C, Machine, asked_to_stop, child, gave_up_on
 
 TRANSIENT = child("a", Restart.TRANSIENT)
 
@@ -123,7 +123,7 @@ def test_a_restart_that_fails_is_tried_again_until_there_were_too_many() -> None
     assert supervisor.failed("a") == (Emit(Restarting("a", BROKEN, 2)), Start(A, 3))
     assert supervisor.failed("a") == (
         Emit(TooManyRestarts("a", BROKEN, 3)),
-        GiveUp(Shutdown()),
+        gave_up_on("a", BROKEN),
     )
 
 

@@ -10,8 +10,9 @@ from otpy.core.exits import Killed, Normal
 from otpy.core.messages import Start, StartChild, StartCopy
 from otpy.core.numbers import MOST, Numbers
 from otpy.core.spec import ChildSpec, Restart, ServerStart, Strategy
-from otpy.core.state import new_supervisor, numbers_after
+from otpy.core.state import new_supervisor
 from tests.core.machine import Machine, child
+from tests.support.incarnations import numbers_after
 
 WORK = ChildSpec("w", ServerStart("shop:Work"), Restart.TEMPORARY)
 

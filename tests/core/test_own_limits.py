@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from otpy.core.exits import Killed, Normal, Shutdown
+from otpy.core.exits import IntensityReached, Killed, Normal, Shutdown, Stopped
 from otpy.core.messages import (
     AutoShutdownBegan,
     BootAsked,
@@ -28,7 +28,16 @@ from otpy.core.messages import (
     Up,
     WhichChildren,
 )
-from otpy.core.spec import AutoShutdown, Backoff, OnGiveUp, Restart, RestartIntensity, Strategy
+from otpy.core.spec import (
+    AutoShutdown,
+    Backoff,
+    ChildSpec,
+    OnGiveUp,
+    Restart,
+    RestartIntensity,
+    Strategy,
+    SupervisorSpec,
+)
 from otpy.core.state import Availability, availability, failure
 from tests.core.machine import BROKEN, A, B, C, Machine, asked_to_stop, child, running
 
@@ -213,3 +222,71 @@ def test_a_significant_one_that_failed_has_ended_and_ends_nobody_by_itself() -> 
     restart_once(supervisor)
     assert supervisor.exited("f") == (Emit(Failed("f", Killed(), 2, ONCE)),)
     assert Emit(AutoShutdownBegan("o")) in supervisor.exited("o", Normal())
+
+
+# ---- supervisors -------------------------------------------------------------------------------
+
+POOL = SupervisorSpec(intensity=ONCE, children=(C,))
+S = ChildSpec("s", POOL, own_intensity=ONCE, on_give_up=OnGiveUp.STAY_DOWN)
+GAVE_UP = IntensityReached(child="c", reason=Killed())
+
+
+def test_a_supervisor_that_gave_up_has_failed_at_once() -> None:
+    for restart in (Restart.PERMANENT, Restart.TRANSIENT):
+        supervisor = running(replace(S, restart=restart), A, max_restarts=0)
+        failure_ = Stopped("gave up on 'c': killed")
+        assert supervisor.exited("s", GAVE_UP) == (Emit(Failed("s", failure_, 0, ONCE)),)
+        assert availability(supervisor.state, "s") is Availability.FAILED
+        assert failure(supervisor.state, "s") == failure_
+        assert availability(supervisor.state, "a") is Availability.UP
+
+
+def test_it_begins_anew_on_request() -> None:
+    supervisor = running(S, A, max_restarts=0)
+    supervisor.exited("s", GAVE_UP)
+    assert supervisor.ask(1, RestartChild("s")) == (Start(S, 2),)
+    assert supervisor.started("s") == (SendReply(1, Done("s", 2, "supervisor")),)
+    assert supervisor.exited("s") == (Emit(Restarting("s", Killed(), 1, ONCE)), Start(S, 3))
+
+
+def test_its_other_ends_count_at_itself() -> None:
+    supervisor = running(S, A, max_restarts=0)
+    supervisor.exited("s")
+    supervisor.started("s")
+    assert supervisor.exited("s") == (Emit(Failed("s", Killed(), 2, ONCE)),)
+
+
+def test_its_starts_that_fail_do_not_fail_the_boot() -> None:
+    supervisor = Machine(S, A, max_restarts=0)
+    supervisor.hear(BootAsked())
+    assert supervisor.failed("s") == (Start(A, 1),)
+    assert supervisor.started("a") == (Up(), Emit(Restarting("s", BROKEN, 1, ONCE)), Start(S, 2))
+    assert supervisor.failed("s") == (Emit(Failed("s", BROKEN, 2, ONCE)),)
+
+
+def test_its_group_goes_on_when_it_gave_up() -> None:
+    for strategy in (Strategy.ONE_FOR_ALL, Strategy.REST_FOR_ONE):
+        supervisor = running(A, S, B, strategy=strategy, max_restarts=0)
+        (report,) = supervisor.exited("s", GAVE_UP)
+        assert isinstance(report, Emit)
+        assert isinstance(report.report, Failed)
+
+
+def test_one_that_escalates_is_restarted_as_in_otp() -> None:
+    plain = ChildSpec("s", POOL)
+    supervisor = running(plain, max_restarts=1)
+    assert supervisor.exited("s", GAVE_UP) == (Emit(Restarting("s", GAVE_UP, 1)), Start(plain, 2))
+    supervisor = running(replace(plain, restart=Restart.TRANSIENT))
+    assert supervisor.exited("s", GAVE_UP) == ()
+    assert availability(supervisor.state, "s") is Availability.GONE
+
+
+def test_a_temporary_one_that_gave_up_is_gone() -> None:
+    supervisor = running(replace(S, restart=Restart.TEMPORARY), A)
+    assert supervisor.exited("s", GAVE_UP) == (Emit(Removed("s")),)
+
+
+def test_one_that_ends_otherwise_in_good_order_has_not_given_up() -> None:
+    supervisor = running(replace(S, restart=Restart.TRANSIENT), A)
+    assert supervisor.exited("s", Shutdown()) == ()
+    assert availability(supervisor.state, "s") is Availability.GONE

@@ -6,7 +6,15 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from otpy.core.exits import ExitReason, Killed, Normal, Raised, Recycled, Shutdown
+from otpy.core.exits import (
+    ExitReason,
+    IntensityReached,
+    Killed,
+    Normal,
+    Raised,
+    Recycled,
+    Shutdown,
+)
 from otpy.core.messages import (
     Answer,
     AutoShutdownBegan,
@@ -74,7 +82,8 @@ from otpy.core.supervisor import decide
 from tests.core.machine import START_OF_TIME, child
 
 IDS = "abcde"
-REASONS: list[ExitReason] = [Normal(), Shutdown(), Killed(), Raised("ValueError: no")]
+GAVE_UP = IntensityReached(child="x", reason=Killed())
+REASONS: list[ExitReason] = [Normal(), Shutdown(), Killed(), Raised("ValueError: no"), GAVE_UP]
 
 ids = st.sampled_from(IDS)
 reasons = st.sampled_from(REASONS)
@@ -137,11 +146,33 @@ def supervisor_specs(draw: st.DrawFn) -> SupervisorSpec:
     return passed_down(spec, draw(inherited), "")
 
 
+GROUPS = [Strategy.ONE_FOR_ALL, Strategy.REST_FOR_ONE]
+contained_specs = st.builds(
+    lambda spec, restart, intensity: replace(
+        spec, restart=restart, own_intensity=intensity, on_give_up=OnGiveUp.STAY_DOWN
+    ),
+    otp_specs,
+    st.sampled_from([Restart.PERMANENT, Restart.TRANSIENT]),
+    st.sampled_from([RestartIntensity(0, 1.0), RestartIntensity(1, 5.0)]),
+)
+contained = st.builds(
+    lambda strategy, children, above: passed_down(
+        SupervisorSpec(strategy, RestartIntensity(9, 1.0), children=tuple(children)), above, ""
+    ),
+    st.sampled_from(GROUPS),
+    st.lists(contained_specs, min_size=2, max_size=4, unique_by=lambda spec: spec.id),
+    inherited,
+)
+
+
 class AnySupervisor(RuleBasedStateMachine):
     """A supervisor in a world that keeps its word and is free in everything else."""
 
     @initialize(spec=supervisor_specs(), at_once=st.booleans())
     def boot(self, spec: SupervisorSpec, *, at_once: bool) -> None:
+        self.begin(spec, at_once=at_once)
+
+    def begin(self, spec: SupervisorSpec, *, at_once: bool) -> None:
         self.state = new_supervisor(spec)
         self.now = START_OF_TIME
         self.starting: dict[str, int] = {}  # the processes there are: id and incarnation
@@ -475,5 +506,17 @@ class AnySupervisor(RuleBasedStateMachine):
         assert self.state.over or not self.unanswered
 
 
+class ContainingSupervisor(AnySupervisor):
+    """One in which every child stays down when it fails too often, and groups restart."""
+
+    @initialize(spec=contained, at_once=st.just(True))
+    def boot(self, spec: SupervisorSpec, *, at_once: bool) -> None:
+        self.begin(spec, at_once=at_once)
+
+
 TestAnySupervisor = AnySupervisor.TestCase
 TestAnySupervisor.settings = settings(max_examples=300, stateful_step_count=40, derandomize=True)
+TestContainingSupervisor = ContainingSupervisor.TestCase
+TestContainingSupervisor.settings = settings(
+    max_examples=100, stateful_step_count=30, derandomize=True
+)

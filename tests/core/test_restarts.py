@@ -5,7 +5,6 @@ import pytest
 from otpy.core.exits import ExitReason, Killed, Normal, Shutdown, Stopped
 from otpy.core.messages import (
     Emit,
-    GiveUp,
     Removed,
     Requested,
     Restarting,
@@ -14,7 +13,7 @@ from otpy.core.messages import (
     TooManyRestarts,
 )
 from otpy.core.spec import ChildSpec, Restart, Strategy
-from tests.core.machine import A, B, C, D, Machine, asked_to_stop, child, running
+from tests.core.machine import A, B, C, D, Machine, asked_to_stop, child, gave_up_on, running
 
 TRANSIENT = child("x", Restart.TRANSIENT)
 TEMPORARY = child("x", Restart.TEMPORARY)
@@ -101,7 +100,7 @@ def test_under_one_for_one_each_death_is_a_restart() -> None:
         *asked_to_stop("c"),
     )
     assert supervisor.exited("c", Shutdown()) == asked_to_stop("a", 2)
-    assert supervisor.exited("a", Shutdown()) == (GiveUp(Shutdown()),)
+    assert supervisor.exited("a", Shutdown()) == (gave_up_on("b"),)
 
 
 def test_under_one_for_all_deaths_during_the_group_stop_are_part_of_it() -> None:
@@ -144,7 +143,7 @@ def test_rest_for_one_counts_two_restarts_if_the_later_child_died_first() -> Non
         *asked_to_stop("c", 2),
     )
     assert supervisor.exited("c", Shutdown()) == asked_to_stop("b")
-    assert supervisor.exited("b", Shutdown()) == (GiveUp(Shutdown()),)
+    assert supervisor.exited("b", Shutdown()) == (gave_up_on("a"),)
 
 
 def test_a_child_that_dies_again_while_its_group_comes_up_is_the_next_restart() -> None:
@@ -173,7 +172,7 @@ def test_without_an_allowance_the_first_death_ends_the_supervisor() -> None:
         Emit(TooManyRestarts("a", Killed(), 1)),
         *asked_to_stop("b"),
     )
-    assert supervisor.exited("b", Shutdown()) == (GiveUp(Shutdown()),)
+    assert supervisor.exited("b", Shutdown()) == (gave_up_on("a"),)
 
 
 def test_the_allowance_belongs_to_the_supervisor_not_to_a_child() -> None:
@@ -200,7 +199,7 @@ def test_two_restarts_exactly_max_seconds_apart_are_in_one_window() -> None:
     supervisor.now += 1.0
     assert supervisor.exited("a") == (
         Emit(TooManyRestarts("a", Killed(), 2)),
-        GiveUp(Shutdown()),
+        gave_up_on("a"),
     )
 
 

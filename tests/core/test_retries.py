@@ -23,7 +23,7 @@ from otpy.core.messages import (
     WhichChildren,
 )
 from otpy.core.spec import Restart, Strategy
-from tests.core.machine import BROKEN, A, B, C, D, asked_to_stop, child, running
+from tests.core.machine import BROKEN, A, B, C, D, asked_to_stop, child, gave_up_on, running
 
 
 def test_every_try_counts_and_none_waits() -> None:
@@ -32,7 +32,7 @@ def test_every_try_counts_and_none_waits() -> None:
     assert supervisor.failed("a") == (Emit(Restarting("a", BROKEN, 2)), Start(A, 3))
     assert supervisor.failed("a") == (Emit(Restarting("a", BROKEN, 3)), Start(A, 4))
     assert supervisor.failed("a") == (Emit(TooManyRestarts("a", BROKEN, 4)), *asked_to_stop("d"))
-    assert supervisor.exited("d", Shutdown()) == (GiveUp(Shutdown()),)
+    assert supervisor.exited("d", Shutdown()) == (gave_up_on("a", BROKEN),)
 
 
 def test_one_for_all_begins_again_with_all() -> None:
@@ -139,4 +139,7 @@ def test_a_child_that_waits_for_its_next_try_is_not_stopped() -> None:
     supervisor.exited("x", Normal())
     supervisor.exited("c")
     supervisor.failed("a")
-    assert supervisor.failed("c") == (Emit(TooManyRestarts("a", BROKEN, 3)), GiveUp(Shutdown()))
+    assert supervisor.failed("c") == (
+        Emit(TooManyRestarts("a", BROKEN, 3)),
+        gave_up_on("a", BROKEN),
+    )

@@ -42,8 +42,9 @@ from otpy.core.spec import (
     ServerStart,
     SupervisorSpec,
 )
-from otpy.core.state import SupervisorState, new_supervisor, numbers_after
+from otpy.core.state import SupervisorState, new_supervisor
 from otpy.core.supervisor import decide
+from tests.support.incarnations import numbers_after
 
 Entry: TypeAlias = list[str | int]
 """One line of the log, for example ``["init", "a", 1, "ok"]``."""
@@ -111,7 +112,8 @@ class World:
         self._incarnations: Counter[str] = Counter()
         self._starts: dict[str, Numbers] = {}  # under earlier lives of a supervisor
         self._events: deque[tuple[Supervisor, Event]] = deque()
-        self._timers: list[tuple[float, int, Process]] = []
+        self._timers: list[tuple[float, int, Supervisor, TimedOut]] = []
+        self._waits: dict[str, int] = {}  # which timer a child without a process waits for
         self._numbers = count(1)
         self._open(Supervisor(ROOT, 1, None, new_supervisor(spec)))
         self.settle()
@@ -168,12 +170,19 @@ class World:
                 self._deliver(supervisor, event)
             return True
         if self._timers:
-            due, _, process = heapq.heappop(self._timers)
-            if self._is_alive(process) and process.parent is not None:
+            due, number, supervisor, event = heapq.heappop(self._timers)
+            if self._is_alive(supervisor) and self._is_waited_for(number, event):
                 self._now = max(self._now, due)
-                self.post(process.parent, TimedOut(process.id, process.incarnation))
+                self.post(supervisor, event)
             return True
         return False
+
+    def _is_waited_for(self, number: int, event: TimedOut) -> bool:
+        if self._waits.get(event.child) == number:
+            del self._waits[event.child]
+            return True
+        process = self._processes.get(event.child)
+        return process is not None and process.incarnation == event.incarnation
 
     def _deliver(self, supervisor: Supervisor, event: Event) -> None:
         supervisor.state, actions = decide(supervisor.state, event, self._now)
@@ -236,10 +245,14 @@ class World:
         else:
             self.process_ended(process, Killed())
 
-    def wake_later(self, id_: str, incarnation: int, seconds: float) -> None:
-        process = self._processes.get(id_)
-        if process is not None and process.incarnation == incarnation:
-            heapq.heappush(self._timers, (self._now + seconds, next(self._numbers), process))
+    def wake_later(self, supervisor: Supervisor, event: TimedOut, seconds: float) -> None:
+        number = next(self._numbers)
+        heapq.heappush(self._timers, (self._now + seconds, number, supervisor, event))
+        if event.child not in self._processes:
+            self._waits[event.child] = number
+
+    def wake_no_more(self, id_: str) -> None:
+        self._waits.pop(id_, None)  # it may have run out just now
 
     # ---- ends ----------------------------------------------------------------------------------
 
@@ -260,6 +273,8 @@ class World:
         del self._processes[process.id]
         if isinstance(process, Supervisor):
             self._starts[process.id] = numbers_after(process.state)
+            for one in process.state.children.values():
+                self.wake_no_more(one.spec.id)
 
     def _announce(self, process: Process, reason: ExitReason) -> None:
         if process.parent is None:
@@ -325,10 +340,10 @@ class Simulated:
         self._world.halt_process(self._world.process(child, incarnation))
 
     def set_timer(self, child: str, incarnation: int, seconds: float) -> None:
-        self._world.wake_later(child, incarnation, seconds)
+        self._world.wake_later(self._supervisor, TimedOut(child, incarnation), seconds)
 
     def cancel_timer(self, child: str) -> None:
-        raise AssertionError(f"{child} has no backoff")
+        self._world.wake_no_more(child)
 
     def reply(self, token: int, answer: Answer) -> None:
         self._supervisor.answers[token] = answer

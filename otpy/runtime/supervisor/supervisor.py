@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from otpy.core.exits import ExitReason
-from otpy.core.messages import Action, BootAsked, Request, Requested
+from otpy.core.messages import Action, BootAsked, Request, Requested, SetTimer
 from otpy.core.messages import Event as CoreEvent
 from otpy.core.numbers import Numbers
 from otpy.core.runtime import Runtime, perform
@@ -72,6 +72,7 @@ class Supervisor(abc.ABC):
         self.processes = ProcessRuntime(self, inherited_fds, numbers, preexisting_children)
         self._runtime: Runtime = self.processes
         self.stacks = self.processes.stacks
+        self._chance = random_fraction()
         self.result: ExitReason | None = None
 
     # ---- what differs between the node and the supervisors below it --------------------------
@@ -109,10 +110,12 @@ class Supervisor(abc.ABC):
         if len(self._events) > 1:
             return
         while self._events:
-            now, chance = time.monotonic(), random_fraction()
-            self._state, actions = decide(self._state, self._events[0], now, chance)
+            now = time.monotonic()
+            self._state, actions = decide(self._state, self._events[0], now, self._chance)
             for action in actions:
                 self._attempt(action)
+                if isinstance(action, SetTimer):  # the number may be in it: the next is another
+                    self._chance = random_fraction()
             self._events.popleft()
         self.router.retry_parked()
         if self._state.work is None:

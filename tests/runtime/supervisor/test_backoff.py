@@ -155,3 +155,57 @@ def test_a_command_that_cannot_start_does_not_fail_the_boot(nodes: Nodes) -> Non
     node.until(lambda: node.seen(ChildStarted, path="broken"), "broken start")
     assert node.incarnations()["broken"] == 3
     assert node.stop() == 0
+
+
+# ---- supervisors that stay down ------------------------------------------------------------------
+
+
+def test_a_supervisor_that_gave_up_stays_down_and_begins_anew_on_request(nodes: Nodes) -> None:
+    node = nodes.run("""
+        name: nested
+        max_restarts: 0
+        children:
+          - id: s
+            max_restarts: 1
+            max_seconds: 1h
+            on_give_up: stay_down
+            children:
+              - {id: a, start: "tests.support.workers:Remote", args: [WORK/log]}
+              - {id: b, start: "tests.support.workers:Remote", args: [WORK/log]}
+          - id: pool
+            start: "tests.support.workers:Remote"
+            args: [WORK/log]
+            instances: 2
+            max_restarts: 0
+            on_give_up: stay_down
+          - {id: steady, start: "tests.support.workers:Remote", args: [WORK/log]}
+        """)
+    node.recover("s/a")
+    node.kill("s/a")
+    assert node.next(GaveUp, path="s").child == "a"
+    failed = node.next(ChildFailed, path="s")
+    assert failed.reason == "gave up on 'a': killed"
+    node.says(r"s: FAILED with .gave up on 'a': killed., and stays down; .otpy start s.")
+    assert {path: state(node, path) for path in ("s", "steady")} == {
+        "s": "failed",
+        "steady": "running",
+    }
+    for path in ("s/a", "s/b"):
+        with pytest.raises(otpy.NoProcess, match="'s' has failed and stays down: gave up on 'a'"):
+            node.call(path, "get_count")
+    node.kill("pool/1")
+    assert node.next(ChildFailed, path="pool").reason == "gave up on '1': killed"
+    with pytest.raises(otpy.NoProcess, match="'pool' has failed and stays down"):
+        node.call("pool/0", "get_count")
+    assert node.call("steady", "get_count") == 0
+    supervisor = node.client.supervisor("")
+    supervisor.restart_child("s")
+    assert node.call("s/b", "get_count") == 0
+    # Killed, it is restarted, and that counts at itself.
+    node.recover("s")
+    node.kill("s")
+    assert node.next(ChildFailed, path="s").reason == "killed"
+    supervisor.restart_child("pool")
+    assert node.call("pool/1", "get_count") == 0
+    assert supervisor.get_childspec("pool")["on_give_up"] == "stay_down"
+    assert node.stop() == 0
