@@ -1,6 +1,7 @@
 """What a process starts in, seen from inside: servers, functions and programs alike."""
 
 import ast
+import asyncio
 import grp
 import os
 import pwd
@@ -8,12 +9,15 @@ import resource
 import shutil
 import signal
 import sys
+from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 import otpy
 from otpy.events import ChildEnded, ChildStarted
+from otpy.runtime.supervisor.prefork import MANY
 from otpy.system.marks import VARIABLE, marked_process, marks_of
 from tests.support.node import Nodes, NodeUnderTest
 from tests.support.processes import await_end
@@ -70,8 +74,26 @@ class Server(otpy.GenServer):
     def terminate(self, reason):
         print("terminated", reason, flush=True)
 
+    @otpy.call
+    def tell_by_task(self):
+        return otpy.tasks.await_(otpy.tasks.async_(seen))
+
 class Trapping(Server):
     trap_exit = True
+"""
+
+ASYNC = """
+import otpy, otpy.aio
+from seen import seen
+from served import Server
+
+class Async(Server):
+    async def init(self):
+        self.seen = seen()
+    @otpy.call
+    async def tell_by_task(self):
+        task = await otpy.aio.tasks.async_(seen)
+        return await otpy.aio.tasks.await_(task)
 """
 
 
@@ -80,6 +102,7 @@ def folder_of(nodes: Nodes) -> None:
     (nodes.work / "inner").mkdir()
     nodes.write(SEEN, "inner/seen.py")
     nodes.write(SERVER, "inner/served.py")
+    nodes.write(ASYNC, "inner/unblocking.py")
 
 
 def told(node: NodeUnderTest, path: str) -> dict[str, Any]:
@@ -108,6 +131,8 @@ def test_every_kind_of_child_starts_in_them(nodes: Nodes) -> None:
           - {{id: function, start: "seen:function", env: {{B: own}}, stdin: in.txt}}
           - {{id: program, command: ["{sys.executable}", seen.py], env: {{B: own}}, stdin: in.txt}}
           - {{id: pool, start: "served:Server", instances: 2, env: {{B: own}}, stdin: in.txt}}
+          - {{id: async, start: "unblocking:Async", env: {{B: own}}, stdin: in.txt}}
+          - {{id: tasks, strategy: dynamic, env: {{B: own}}}}
           - {{id: bare, start: "served:Server", inherit_env: [PATH], env_file: []}}
           - id: below
             env: {{A: below}}
@@ -129,7 +154,10 @@ def test_every_kind_of_child_starts_in_them(nodes: Nodes) -> None:
     assert (server["umask"], server["nice"], server["cpus"]) == (0o27, nice, [cpu])
     assert (server["nofile"], server["core"], server["stdin"]) == ([300, 400], [0, 0], "hello")
     assert server["dies"] == signal.SIGKILL
-    assert node.call("pool/1", "tell") == server
+    assert node.call("pool/1", "tell") == node.call("async", "tell") == server
+    # A task starts in what its supervisor has, not in what its owner has.
+    for owner in ("server", "async", "bare"):
+        assert node.call(owner, "tell_by_task") == server | {"stdin": ""}
     assert told(node, "function") == server
     program = told(node, "program")
     assert program | {"env": 0} == server | {"env": 0}
@@ -253,6 +281,73 @@ def test_another_user(nodes: Nodes) -> None:
     node.next(ChildStarted, path="sup", incarnation=2)
     node.client.signal("numbers", signal.SIGTERM)
     assert node.next(ChildEnded, path="numbers").reason == "shutdown"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_another_user_for_what_the_fork_server_forks(nodes: Nodes) -> None:
+    """10.1: it forks from 64 workers on, and those that it restarts, and tasks."""
+    folder_of(nodes)
+    node = nodes.run(f"""
+        name: many
+        children:
+          - id: jobs
+            strategy: dynamic
+            user: {NOBODY}
+            cwd: inner
+            umask: "027"
+            env: {{A: job}}
+            limits: {{core: 0}}
+            max_restarts: infinity
+          - {{id: tasks, strategy: dynamic, user: {NOBODY}, cwd: inner}}
+        """)
+    jobs = node.client.supervisor("jobs")
+    added = [{"id": f"j{number}", "start": "served:Server"} for number in range(MANY + 6)]
+    assert all(isinstance(each, otpy.ChildInfo) for each in jobs.start_children(added))
+    account = pwd.getpwnam(NOBODY)
+    ids = [
+        [account.pw_uid] * 3,
+        [account.pw_gid] * 3,
+        sorted(os.getgrouplist(NOBODY, account.pw_gid)),
+    ]
+    first = node.call("jobs/j0", "tell")
+    assert (first["ids"], first["cwd"]) == (ids, str(nodes.work / "inner"))
+    assert (first["umask"], first["core"], first["env"]["A"]) == (0o27, [0, 0], "job")
+    for number in (1, MANY // 2, MANY + 5):
+        assert node.call(f"jobs/j{number}", "tell") == first
+    assert "otpy: fork server" in names_below(node.pids()["jobs"])
+    node.recover("jobs/j1")
+    assert node.call("jobs/j1", "tell") == first
+    assert node.call("jobs/j2", "tell_by_task")["ids"] == ids
+
+
+ALL_READ = all(
+    each.stat().st_mode & 1
+    for each in (Path(asyncio.__file__), *Path(asyncio.__file__).parents)
+    if each.is_dir()
+)
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not ALL_READ, reason="needs root, and a Python for all")
+def test_another_user_for_what_is_async(nodes: Nodes) -> None:
+    """10.1: it imports asyncio, which none of otpy's own processes have imported, as that user."""
+    folder_of(nodes)
+    node = nodes.run(f"""
+        name: unblocking
+        user: {NOBODY}
+        cwd: inner
+        children:
+          - {{id: async, start: "unblocking:Async"}}
+          - {{id: tasks, strategy: dynamic}}
+        """)
+    uid = pwd.getpwnam(NOBODY).pw_uid
+    assert node.call("async", "tell")["ids"][0] == [uid] * 3
+    assert node.call("async", "tell_by_task")["ids"][0] == [uid] * 3
+    node.recover("async")
+    assert node.call("async", "tell")["ids"][0] == [uid] * 3
+
+
+def names_below(pid: int) -> list[str]:
+    return [" ".join(each.cmdline()).rstrip() for each in psutil.Process(pid).children()]
 
 
 @pytest.mark.skipif(
