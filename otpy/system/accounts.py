@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from otpy.system.prctl import become_dumpable, die_with
 
-_STDOUT: Final = 1
+_OUTPUT: Final = (1, 2)
 
 
 class NoAccount(Exception):
@@ -71,9 +71,10 @@ def become(account: Account, parent: int) -> None:
     """
     if os.geteuid() != 0 and (account.uid, account.gid) == (os.geteuid(), os.getegid()):
         return
-    if stat.S_ISFIFO(os.fstat(_STDOUT).st_mode):
-        # Of this process alone; so that it may open /dev/stdout, as nginx does for its logs.
-        os.fchown(_STDOUT, account.uid, -1)
+    for fd in _OUTPUT:
+        if stat.S_ISFIFO(os.fstat(fd).st_mode):
+            # Of this process alone; so that it may open /dev/stdout, as nginx does for its logs.
+            os.fchown(fd, account.uid, -1)
     if account.name:
         os.initgroups(account.name, account.gid)
     else:

@@ -38,7 +38,8 @@ def seen():
         "nofile": list(resource.getrlimit(resource.RLIMIT_NOFILE)),
         "core": list(resource.getrlimit(resource.RLIMIT_CORE)),
         "stdin": sys.stdin.read(), "dies": death.value,
-        "self": os.access("/proc/self/fd", os.R_OK), "stdout": opens("/dev/stdout"),
+        "self": os.access("/proc/self/fd", os.R_OK),
+        "output": [opens("/dev/stdout"), opens("/dev/stderr")],
     }
 
 def opens(path):
@@ -255,7 +256,7 @@ def test_another_user(nodes: Nodes) -> None:
     for seen in (server, told(node, "sup/function")):
         assert seen["ids"] == ids
         assert seen["dies"] == signal.SIGKILL
-        assert (seen["self"], seen["stdout"]) == (True, True)
+        assert (seen["self"], seen["output"]) == (True, [True, True])
         logged_in = {"HOME": account.pw_dir, "USER": NOBODY, "LOGNAME": NOBODY}
         assert seen["env"].items() >= logged_in.items()
     numbers = node.call("numbers", "tell")
