@@ -17,7 +17,7 @@ from otpy.system.signals import StoppedEarly, end_by, restore_signals
 
 SECTIONS: Final = {
     "Trees": ("run", "check", "schema", "demo"),
-    "Look": ("tree", "status", "top", "pid", "events"),
+    "Look": ("tree", "status", "top", "pid", "events", "why"),
     "Talk": ("call", "cast"),
     "Debug": ("state", "replace-state", "suspend", "resume", "trace", "stack"),
     "Operate": ("kill", "terminate", "start", "restart", "delete", "shutdown"),

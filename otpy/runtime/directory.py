@@ -72,10 +72,13 @@ class ProcessEntry:
 
 
 class Ended(NamedTuple):
-    """An incarnation ended, and why."""
+    """An incarnation ended, and why; one that ended with its supervisor has the rest, too."""
 
     address: Address
     exit_info: ExitInfo
+    kind: str = ""
+    pid: int = 0
+    started_at: float = 0.0
 
 
 class Directory:
@@ -129,7 +132,9 @@ class Directory:
             for below in _below(entry):
                 # Its supervisor was killed before it could tell of its end.
                 if below.pid is not None:
-                    ended.append(Ended(Address(below.path, below.incarnation), _WITH_SUPERVISOR))
+                    address = Address(below.path, below.incarnation)
+                    began = below.started_at or event.at
+                    ended.append(Ended(address, _WITH_SUPERVISOR, below.kind, below.pid, began))
                     below.ended(_WITH_SUPERVISOR.reason)
                 elif below.state != "stopped":
                     below.ended(below.reason)  # it waited for its next start, or had failed

@@ -51,6 +51,6 @@ class ExitWatchers:
 
     def notify(self, ended: Iterable[Ended]) -> None:
         """Call back for the processes that have ended."""
-        for address, exit_info in ended:
+        for address, exit_info, *_ in ended:
             for on_exit in self._waiting.pop(address, {}).values():
                 on_exit(exit_info)

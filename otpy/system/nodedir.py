@@ -160,6 +160,7 @@ class NodeDir:
         self.lock = self.path / "lock"
         self.node_json = self.path / "node.json"
         self.events = self.path / "events.jsonl"
+        self.ends = self.path / "ends"
         self.log = self.path / "log"
         if problem := socket_path_problem(name):
             raise RuntimeDirError(problem)

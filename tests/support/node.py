@@ -54,7 +54,7 @@ from tests.support.processes import (
 E = TypeVar("E")
 T = TypeVar("T")
 
-REMAINS: Final = {"events.jsonl", "events.jsonl.1", "lock", "log"}
+REMAINS: Final = {"ends", "events.jsonl", "events.jsonl.1", "lock", "log"}
 """What may be left of a node in its folder."""
 
 

@@ -3,13 +3,14 @@
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import msgspec
 
 from otpy.events import Event, EventsLost, event_to_data
+from otpy.runtime.node.appending import FLAGS, append
 from otpy.system.descriptor import Descriptor
 from otpy.wire.paths import NODE
 
@@ -18,9 +19,6 @@ MAX_BYTES: Final = 16 << 20
 
 MAX_WAITING: Final = 1 << 20
 """Bytes of events that wait in memory while the file cannot be written."""
-
-# A pipe at that path must not block the node, neither now nor when it is full.
-_FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 class EventFile:
@@ -58,7 +56,7 @@ class EventFile:
         lines = [*self._lines_of_the_lost(), *(line.data for line in self._waiting)]
         try:
             file = self._file_for(sum(map(len, lines)))
-            written, error = _append(file.fileno(), lines)
+            written, error = append(file.fileno(), lines)
         except OSError as failure:
             written, error = 0, failure
         self._written(written)
@@ -125,7 +123,7 @@ class EventFile:
 
     def _open(self) -> Descriptor:
         """Open the file; close the one before only then, so that its number is not reused."""
-        file = Descriptor(os.open(self._path, _FLAGS, 0o600))
+        file = Descriptor(os.open(self._path, FLAGS, 0o600))
         self.close()
         self._file = file
         return file
@@ -148,35 +146,3 @@ def _is_at(path: Path, file: Descriptor) -> bool:
         return os.path.samestat(path.stat(), os.fstat(file.fileno()))
     except OSError:
         return False
-
-
-def _append(fd: int, lines: Sequence[bytes]) -> tuple[int, OSError | None]:
-    """Append lines; return how many are written, and why not all.
-
-    What was written of a line that has no room is taken away again.
-    """
-    begin = os.fstat(fd).st_size
-    if begin and os.pread(fd, 1, begin - 1) != b"\n":
-        # A machine that crashed has left half a line.
-        begin += os.write(fd, b"\n")
-    data = memoryview(b"".join(lines))
-    done = 0
-    try:
-        while done < len(data):
-            done += os.write(fd, data[done:])
-    except OSError as error:
-        whole, size = _whole(lines, done)
-        if os.fstat(fd).st_size == begin + done:
-            os.ftruncate(fd, begin + size)
-        return whole, error
-    return len(lines), None
-
-
-def _whole(lines: Sequence[bytes], done: int) -> tuple[int, int]:
-    """Return how many lines are in the first `done` bytes, and their size."""
-    size = 0
-    for number, line in enumerate(lines):
-        if size + len(line) > done:
-            return number, size
-        size += len(line)
-    return len(lines), size

@@ -92,7 +92,7 @@ class MonitorTable:
 
     def ended(self, ended: Iterable[Ended]) -> None:
         """Note which processes have ended, and notify those that are linked to them."""
-        for address, exit_info in ended:
+        for address, exit_info, *_ in ended:
             for number, watched in self._monitors.pop(address, {}).items():
                 self._exit_watchers.unwatch(watched, (address, number))
             for other in self._links.pop(address, ()):

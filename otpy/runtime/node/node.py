@@ -49,6 +49,7 @@ from otpy.runtime.directory import Directory
 from otpy.runtime.exit_watch import ExitWatchers
 from otpy.runtime.gateway.gateway import NodeFacts, run_gateway
 from otpy.runtime.node.command import NodeTree
+from otpy.runtime.node.end_recorder import EndRecorder
 from otpy.runtime.node.file_watch import FileWatch
 from otpy.runtime.node.node_files import NodeFiles
 from otpy.runtime.node.owner_report import OwnerReport
@@ -126,10 +127,12 @@ class NodeProcess(Supervisor):
             self._directory, exit_watchers, self.router, self._publish_now
         )
         self._recent = RecentEvents()
+        self._ends = EndRecorder(files.ends, files.boot)
         self._gave_up: OrderedDict[str, GaveUp] = OrderedDict()
         self._last_end: OrderedDict[str, ChildEnded] = OrderedDict()
         self._ended_by: ChildEnded | None = None
         self._stops = 0
+        self._started_at = time.time()
 
     def run(self) -> str:
         """Run the node; return why it did not end well, or ""."""
@@ -137,6 +140,7 @@ class NodeProcess(Supervisor):
         self._handle_signals()
         self._keep_files()
         self._watch_owner()
+        self._note_an_earlier_end()
         self.handle_event(BootAsked())
         self.loop.run()
         self.send_published()
@@ -144,6 +148,7 @@ class NodeProcess(Supervisor):
         complaint = self._complaint(self.result)
         outcome = complaint or "in order"
         stopped = NodeStopped(at=time.time(), path=NODE, node=self._name, reason=outcome)
+        self._ends.node_ended(stopped, os.getpid(), self._started_at)
         self.deliver((stopped,))
         self.stdout.finish(_LAST_LINES_S)
         return complaint and f"{self._name} {complaint}"
@@ -201,6 +206,7 @@ class NodeProcess(Supervisor):
     def _keep_files(self) -> None:
         """Restore files that are removed, and answer whether the node lives."""
         self._files.event_file.complain = lambda why: self._say(f"cannot write events: {why}")
+        self._files.ends.complain = lambda why: self._say(f"cannot write how processes end: {why}")
         FileWatch(self._files, self.loop, self._restored, self._say).start()
         if (claim := self._files.claim.listener) is not None:
             self.loop.watch(claim, lambda _events: _accept_and_close(claim))
@@ -215,6 +221,12 @@ class NodeProcess(Supervisor):
     def _say(self, complaint: str) -> None:
         line = complaint_line(self._name, complaint)
         self.stdout.write(f"{line}\n".encode(errors="replace"))
+
+    def _note_an_earlier_end(self) -> None:
+        """Note that the run before was killed, if it was: its `node.json` is left."""
+        if self._files.before:
+            self._ends.died_without_notice(self._files.before, self._files.last_heard)
+            self._files.ends.flush()
 
     # ---- as a supervisor ---------------------------------------------------------------------
 
@@ -273,8 +285,11 @@ class NodeProcess(Supervisor):
         for event in events:
             if ended := self._directory.apply(event):
                 self._requests.ended(ended)
+            self._ends.note(event, ended)
             self._recent.append(event)
             self._remember(event)
+        # First: a client that was sent an end finds it there.
+        self._files.ends.flush()
         # From its fork on, not only once it is ready: it was forked with what is known so far.
         if (gateway := self.children.present("gateway")) is not None:
             try:

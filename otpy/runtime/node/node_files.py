@@ -16,6 +16,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from otpy.errors import RuntimeDirError
+from otpy.runtime.node.end_store import EndStore
 from otpy.runtime.node.event_file import EventFile
 from otpy.runtime.node.lock import take_both
 from otpy.system import inotify
@@ -54,6 +55,9 @@ class NodeFiles:
         claim: As given.
         listener: The listening control socket; another one once that was lost.
         event_file: `events.jsonl`.
+        ends: How processes ended.
+        before: The `node.json` of an earlier run, if that did not end in order; else empty.
+        last_heard: When the last event of an earlier run was written, as Unix time, if one was.
     """
 
     def __init__(
@@ -72,8 +76,11 @@ class NodeFiles:
         self._facts_file: Descriptor | None = None
         self._socket_at: Identity = None
         self._held: list[Descriptor] = []
+        self.before = directory.read_node_json()
+        self.last_heard = _changed_at(directory.events)
         self._write_facts()
         self.event_file = EventFile(directory.events)
+        self.ends = EndStore(directory.ends)
         self.listener = self._listen()
         self._hold_directories()
 
@@ -235,6 +242,13 @@ def _facts(name: str, config: str, group: Path | None, boot: str) -> bytes:
         "cgroup": "" if group is None else str(group),
     }
     return msgspec.json.encode(facts) + b"\n"
+
+
+def _changed_at(path: Path) -> float | None:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return None
 
 
 def _at(path: Path) -> Identity:

@@ -44,7 +44,7 @@ class Registry:
 
     def ended(self, ended: Iterable[Ended]) -> None:
         """Note which processes have ended."""
-        for address, _ in ended:
+        for address, *_ in ended:
             for key in self._keys.pop(address, ()):
                 self._drop(address, key)
 
