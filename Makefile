@@ -79,6 +79,8 @@ wheel-test: $(READY) ## build the wheel, install it in an empty environment, run
 	@.venv-wheel/bin/pip install --quiet --disable-pip-version-check dist/*.whl
 	cd dist && ../.venv-wheel/bin/otpy --version
 	cd dist && ../.venv-wheel/bin/otpy demo
+	@.venv-wheel/bin/pip install --quiet --disable-pip-version-check pytest
+	cd dist && ../.venv-wheel/bin/pytest --markers | grep otpy_tree
 	@rm -rf .venv-wheel
 
 clean: ## remove what was built, the environments included

@@ -27,6 +27,9 @@ MAY_KNOW = {
     "embedded": {
         *("client", "config", "core", "errors", "runtime", "system", "links"),
     },
+    "testing": {
+        *("exports", "client", "embedded", "errors", "events", "links", "runtime", "system", "aio"),
+    },
     "aio": {"client", "embedded", "wire", "errors", "events", "system", "links", "server"},
     "runtime": {"core", "errors", "events", "wire", "config", "system", "server", "links", "aio"},
     "cli": {"otpy", "client", "config", "core", "errors", "events", "wire", "system"},

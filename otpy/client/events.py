@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import threading
+import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -10,6 +11,7 @@ from otpy.client.event_feed import EventFeed
 from otpy.client.gateway_connection import READ_BYTES
 from otpy.errors import NodeNotFound
 from otpy.events import Event
+from otpy.links.deadline import TooLate, until_readable
 
 if TYPE_CHECKING:
     from otpy.client.gateway import Gateway
@@ -54,6 +56,22 @@ class EventStream:
                     raise StopIteration
                 self._receive()
             return self._feed.waiting.popleft()
+
+    def wait(self, timeout: float | None) -> bool:
+        """Wait until there is an event to read, or the end; return whether that came in time.
+
+        Args:
+            timeout: Seconds, or None for ever.
+        """
+        until = None if timeout is None else time.monotonic() + timeout
+        with self._reading:
+            while not self._feed.waiting and not self._feed.done:
+                try:
+                    until_readable(self._sock, until)
+                except TooLate:
+                    return False
+                self._receive()
+        return True
 
     def close(self) -> None:
         """End the subscription; a thread that waits for the next event gets StopIteration."""

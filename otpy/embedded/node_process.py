@@ -102,6 +102,11 @@ class NodeProcess:
             self.report.close()
             raise
 
+    @property
+    def was_killed(self) -> bool:
+        """Whether it ended by a signal, once it was reaped."""
+        return self._process.returncode is not None and self._process.returncode < 0
+
     def take_report(self) -> None:
         """Read that the tree is up; to be called once `report` or `pidfd` is readable.
 
@@ -140,7 +145,7 @@ class NodeProcess:
         with contextlib.suppress(OtpyError, OSError):
             directory = NodeDir(self.name)
             facts = directory.read_node_json()
-            if self._process.returncode >= 0 or facts.get("pid") != self._process.pid:
+            if not self.was_killed or facts.get("pid") != self._process.pid:
                 return  # it was left in order, or is another node's
             with Descriptor(os.open(directory.lock, os.O_RDWR | os.O_CLOEXEC)) as lock:
                 fcntl.flock(lock.fileno(), fcntl.LOCK_SH)

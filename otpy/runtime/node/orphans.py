@@ -56,6 +56,20 @@ def end_orphans(folder: Path, group: object = None) -> None:
                 _end(pid, _word(folder), deadline)
 
 
+def processes_of(folder: Path) -> list[tuple[int, str]]:
+    """Return the pids and commands of what was started below the node of a folder."""
+    word = _word(folder)
+    found = {pid: _command(pid) for pid in sorted(_pids()) if _carries(pid, word)}
+    return [(pid, command) for pid, command in found.items() if command]  # the others have ended
+
+
+def _command(pid: int) -> str:
+    with contextlib.suppress(OSError):
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        return command.rstrip(b" \0").replace(b"\0", b" ").decode(errors="replace")
+    return ""
+
+
 def _pids() -> set[int]:
     with os.scandir("/proc") as entries:
         return {int(entry.name) for entry in entries if entry.name.isdigit()}
