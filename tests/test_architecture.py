@@ -57,10 +57,11 @@ ROOMS = {
     "runtime": {
         "shared": set[str](),
         "stdio": {"shared"},
+        "logger": {"shared"},
         "worker": {"shared"},
         "supervisor": {"shared", "worker"},
         "gateway": {"shared"},
-        "node": {"shared", "stdio", "worker", "supervisor", "gateway"},
+        "node": {"shared", "stdio", "logger", "worker", "supervisor", "gateway"},
     },
 }
 """The packages inside a package, and which of the others each may import, beside itself.

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from otpy.errors import NoProcess
-from otpy.wire.paths import GATEWAY
+from otpy.wire.paths import BESIDE
 
 if TYPE_CHECKING:
     from otpy import Node, ProcessInfo, SupervisorRef
@@ -16,9 +16,9 @@ ROOT: Final = "root"
 
 
 def rows_of(node: "Node") -> "list[ProcessInfo]":
-    """List every process of a node: the gateway, the root supervisor, then depth first."""
-    tree = [row for row in node.tree() if row.path != GATEWAY]
-    return [node[GATEWAY].info(), *tree]
+    """List every process of a node: gateway, logger, the root supervisor, then depth first."""
+    tree = [row for row in node.tree() if row.path not in BESIDE]
+    return [*(node[path].info() for path in BESIDE), *tree]
 
 
 def find(rows: "Sequence[ProcessInfo]", name: str) -> "ProcessInfo":
@@ -78,7 +78,7 @@ def supervisor_of(node: "Node", row: "ProcessInfo") -> "tuple[SupervisorRef, str
     Raises:
         NoProcess: The row is the root supervisor's.
     """
-    if not row.path or row.path == GATEWAY:
+    if not row.path or row.path in BESIDE:
         raise NoProcess(f"{shown(row.path)} is no child of the tree; `otpy shutdown` stops it all")
     supervisor, _, child = row.path.rpartition("/")
     return node.supervisor(supervisor), child

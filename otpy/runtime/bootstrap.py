@@ -13,7 +13,9 @@ class Bootstrap:
     Attributes:
         path: From the root; "" is the root supervisor.
         parent: Pid of its supervisor.
+        incarnation: Its own.
         control: Its end of the pipe to its supervisor.
+        log: The socket that it logs to.
         inherited_fds: Descriptors that say that the node is there, which the node, its gateway and
             its supervisors hold: the lock's first.
         numbers: For a supervisor: the last incarnation numbers of what was below an earlier one, by
@@ -22,6 +24,8 @@ class Bootstrap:
 
     path: str
     parent: int
+    incarnation: int
     control: Descriptor
+    log: int
     inherited_fds: tuple[int, ...]
     numbers: Numbers = field(default_factory=Numbers)

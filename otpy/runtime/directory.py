@@ -28,7 +28,7 @@ from otpy.runtime.recent_exits import RecentExits
 from otpy.system.wait import is_alive
 from otpy.wire.control import Address, ExitInfo, Path
 from otpy.wire.gateway import TreeRow
-from otpy.wire.paths import GATEWAY, child_path
+from otpy.wire.paths import BESIDE, GATEWAY, LOGGER, child_path
 
 _WITH_SUPERVISOR: Final = ExitInfo("killed", "")
 _NOT_NEEDED: Final = ExitInfo("normal", "")
@@ -86,7 +86,10 @@ class Directory:
 
     def __init__(self) -> None:
         self._root = ProcessEntry("", "supervisor")
-        self._gateway = ProcessEntry(GATEWAY, "gateway")
+        self._beside = {
+            GATEWAY: ProcessEntry(GATEWAY, "gateway"),
+            LOGGER: ProcessEntry(LOGGER, "logger"),
+        }
         self._names: dict[str, Address] = {}
         self._taken: dict[str, set[str]] = {}
         self._exits = RecentExits()
@@ -171,8 +174,8 @@ class Directory:
         """Find a process by its path."""
         if path == "":
             return self._root
-        if path == GATEWAY:
-            return self._gateway
+        if path in self._beside:
+            return self._beside[path]
         entry: ProcessEntry | None = self._root
         for id_ in path.split("/"):
             entry = entry.children.get(id_) if entry is not None else None
@@ -239,8 +242,9 @@ class Directory:
         return _checked(self.resolve(name), ("worker", "supervisor"), "; it takes no messages")
 
     def rows(self) -> list[TreeRow]:
-        """List everything: the root, then depth first in start order; last the gateway."""
-        return [entry.row() for entry in (self._root, *_below(self._root), self._gateway)]
+        """List everything: the root, then depth first in start order; last what is beside it."""
+        entries = (self._root, *_below(self._root), *self._beside.values())
+        return [entry.row() for entry in entries]
 
     def exit_info(self, path: str, incarnation: int) -> ExitInfo | None:
         """Return how an incarnation ended; None if it lives, or ended too long ago."""
@@ -311,6 +315,6 @@ def _below(entry: ProcessEntry) -> Iterator[ProcessEntry]:
 
 def way_to(path: str) -> Path:
     """Return the ids from the node down to the process at `path`."""
-    if path == GATEWAY:
-        return ("gateway",)
+    if path in BESIDE:
+        return (path.removeprefix("@"),)
     return ("tree", *path.split("/")) if path else ("tree",)

@@ -4,6 +4,7 @@ import contextlib
 import os
 import select
 import traceback
+from collections.abc import Callable
 from typing import Final
 
 _STDERR: Final = 2
@@ -11,10 +12,18 @@ _MOST_BYTES: Final = 4096
 """A pipe that is ready takes as many at once (PIPE_BUF)."""
 
 _said: Final[set[str]] = set()
+_others: Final[list[Callable[[str], object]]] = []
+
+
+def also_warn(other: Callable[[str], object]) -> None:
+    """Call `other` with each warning, too: in this process, in place of the one before."""
+    _others[:] = [other]
 
 
 def warn(text: str) -> None:
     """Write a line to stderr, if that can be done now."""
+    for other in _others:
+        other(text)
     line = f"otpy: {text}".encode(errors="backslashreplace")[: _MOST_BYTES - 1] + b"\n"
     with contextlib.suppress(OSError):
         ready = select.poll()

@@ -32,9 +32,15 @@ def complaint_line(who: str, text: str) -> str:
     return one_line(f"otpy: {who}: {text}")
 
 
-def output_prefix(path: str) -> bytes:
-    """Return the prefix of each line that the child at `path` prints."""
-    return path.encode() + b" | "
+def output_prefix(path: str, at: float, *, split: bool = False) -> bytes:
+    """Return the prefix of what the child at `path` prints: local time of day, path, ``|``.
+
+    Args:
+        path: Of the child.
+        at: Unix time at which it was read.
+        split: The line goes on in the next one.
+    """
+    return f"{_local(at, _CLOCK)} {path} |{'>' if split else ''} ".encode()
 
 
 def record_text(record: "LogRecord") -> str:

@@ -5,6 +5,12 @@ from typing import Final
 GATEWAY: Final = "@gateway"
 """The path of the gateway, which is beside the tree; no id begins with "@"."""
 
+LOGGER: Final = "@logger"
+"""The path of the logger, which is beside the tree, too."""
+
+BESIDE: Final = (GATEWAY, LOGGER)
+"""The paths of the processes beside the tree."""
+
 NODE: Final = "@node"
 """The path of the node itself."""
 

@@ -37,7 +37,7 @@ def offered(*words: str) -> list[str]:
 def test_names_of_children_are_asked_of_the_node() -> None:
     assert offered("pid", "s") == ["sales"]
     assert offered("call", "counters/") == ["counters/visitors", "counters/sales"]
-    assert offered("kill", "@") == ["@gateway"]
+    assert offered("kill", "@") == ["@gateway", "@logger"]
     assert offered("-n", "shop", "restart", "mail") == ["mailroom"]
     assert offered("restart", "-n", "shop", "mail") == ["mailroom"]
     assert offered("restart", "-n", "nobody", "mail") == []

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.usefixtures("shop")
 
 NAMES = [
     "@gateway",
+    "@logger",
     "root",
     "catalogue",
     "counters",
@@ -35,6 +36,7 @@ def test_the_tree_is_drawn_below_its_node(otpy: Run) -> None:
     assert [line[:column].rstrip() for line in lines] == [
         "shop",
         "├─ @gateway",
+        "├─ @logger",
         "└─ root",
         "   ├─ catalogue",
         "   ├─ counters",
@@ -67,8 +69,9 @@ def test_the_tree_as_json_has_the_node_first(otpy: Run) -> None:
     node, *rows = otpy("tree", "--json").data
     assert (node["name"], node["kind"], node["path"]) == ("shop", "node", None)
     assert [row["name"] for row in rows] == NAMES
-    assert rows[1]["path"] == ""
-    assert {row["kind"] for row in rows} == {"gateway", "supervisor", "worker", "command"}
+    assert rows[2]["path"] == ""
+    beside = {"gateway", "logger"}
+    assert {row["kind"] for row in rows} == beside | {"supervisor", "worker", "command"}
 
 
 def test_status_lists_every_process_flat(otpy: Run) -> None:
@@ -126,6 +129,7 @@ def test_events_are_lines_in_local_time(otpy: Run, shop: Terminal) -> None:
 def test_events_as_json_are_an_object_a_line(otpy: Run) -> None:
     events = [json.loads(line) for line in otpy("events", "--json").out.splitlines()]
     assert [e["path"] for e in events if e["event"] == "ChildStarted"] == [
+        "@logger",
         "@gateway",
         "catalogue",
         "counters/visitors",

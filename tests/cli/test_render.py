@@ -33,9 +33,10 @@ def test_a_record_has_a_line_a_field() -> None:
 
 
 def test_the_tree_is_drawn_with_lines() -> None:
-    paths = ["@gateway", "", "a", "a/b", "a/b/c", "a/d", "e", "e/f"]
+    paths = ["@gateway", "@logger", "", "a", "a/b", "a/b/c", "a/d", "e", "e/f"]
     assert list(branches(paths)) == [
         "├─ @gateway",
+        "├─ @logger",
         "└─ root",
         "   ├─ a",
         "   │  ├─ b",

@@ -210,7 +210,7 @@ class Reader:
         for line in lines:
             if line.strip() != "...":
                 pattern = re.compile(f"^{_pattern(line)}$", re.MULTILINE)
-                shown = partial(lambda pattern: pattern.search(node.output + node.errors), pattern)
+                shown = partial(lambda pattern: pattern.search(node.printed + node.errors), pattern)
                 node.until(shown, line, outlives=True)
         if any(" has stopped: " in line for line in lines):
             node.wait()

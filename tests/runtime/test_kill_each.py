@@ -20,7 +20,8 @@ BACK_OFFICE: Final = {
     "back-office/mailroom",
     "back-office/printer",
 }
-ALL: Final = {"", "@gateway", "catalogue", "door"} | COUNTERS | BACK_OFFICE
+BESIDE: Final = {"@gateway", "@logger"}
+ALL: Final = {"", "catalogue", "door"} | BESIDE | COUNTERS | BACK_OFFICE
 
 BACK: Final[dict[str, set[str]]] = {
     "catalogue": {"catalogue", "inventory"} | COUNTERS | BACK_OFFICE,
@@ -33,7 +34,8 @@ BACK: Final[dict[str, set[str]]] = {
     "back-office/printer": BACK_OFFICE - {"back-office"},
     "door": set(),
     "@gateway": {"@gateway"},
-    "": {"inventory"} | ALL - {"@gateway"},
+    "@logger": {"@logger"},
+    "": {"inventory"} | ALL - BESIDE,
 }
 """What has a new incarnation after which process was killed."""
 

@@ -54,6 +54,8 @@ from tests.support.processes import (
 E = TypeVar("E")
 T = TypeVar("T")
 
+_TIME_OF_CHILD: Final = re.compile(r"^\d\d:\d\d:\d\d\.\d{3} (?!otpy \|)", re.MULTILINE)
+
 REMAINS: Final = {"ends", "events.jsonl", "events.jsonl.1", "lock", "log"}
 """What may be left of a node in its folder."""
 
@@ -217,9 +219,14 @@ class NodeUnderTest:
         self.events += [event_from_data(msgspec.json.decode(line)) for line in whole.splitlines()]
 
     @property
-    def output(self) -> str:
+    def printed(self) -> str:
         """What the node has printed so far."""
         return self._out.read_text(errors="replace")
+
+    @property
+    def output(self) -> str:
+        """What the node has printed so far; what its children have, without the times."""
+        return _TIME_OF_CHILD.sub("", self.printed)
 
     @property
     def errors(self) -> str:

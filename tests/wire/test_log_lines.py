@@ -44,8 +44,10 @@ def test_a_complaint_is_one_line() -> None:
     assert not obeyed(complaint_line("shop", "\x1b[2J"), "")
 
 
-def test_the_prefix_of_output_is_the_path() -> None:
-    assert output_prefix("pool/ä") == "pool/ä | ".encode()
+def test_the_prefix_of_output_is_the_moment_and_the_path() -> None:
+    moment = local_time(ENDED.at).partition(" ")[2]
+    assert output_prefix("pool/ä", ENDED.at) == f"{moment} pool/ä | ".encode()
+    assert output_prefix("a", ENDED.at, split=True) == f"{moment} a |> ".encode()
 
 
 def test_a_record_of_logging_is_read_with_level_and_logger() -> None:

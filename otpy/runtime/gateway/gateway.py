@@ -27,6 +27,7 @@ from otpy.runtime.gateway.client_connection import Client
 from otpy.runtime.gateway.pending_requests import PendingRequest, PendingRequests
 from otpy.runtime.gateway.request_arguments import seconds, signal_number, sys_request
 from otpy.runtime.gateway.subscriptions import Subscriptions
+from otpy.runtime.node_log import NodeLog, Source
 from otpy.runtime.recent_events import RecentEvents
 from otpy.runtime.stdout import NodeStdout
 from otpy.runtime.supervisor_api import core_request
@@ -43,7 +44,7 @@ from otpy.system.spawn import (
     ignore_signals,
     raise_descriptor_limit,
 )
-from otpy.system.warnings import warn_of_failure
+from otpy.system.warnings import also_warn, warn_of_failure
 from otpy.wire import link
 from otpy.wire.control import (
     MAX_REGISTERED,
@@ -104,6 +105,8 @@ class GatewayProcess:
         self._loop = Loop()
         self._loop.survive = warn_of_failure
         self._stdout = NodeStdout(self._loop)
+        self._node_log = NodeLog(self._loop, bootstrap.log, Source(GATEWAY, bootstrap.incarnation))
+        also_warn(lambda text: self._node_log.say(text, "WARNING"))
         self._directory, self._facts = directory, facts
         self._recent = recent
         self._subscriptions = Subscriptions(recent, facts.boot)
@@ -173,6 +176,7 @@ class GatewayProcess:
 
     def _log(self, line: str) -> None:
         self._stdout.write(f"{complaint_line('gateway', line)}\n".encode(errors="replace"))
+        self._node_log.say(line, "WARNING")
 
     def _make_room(self) -> None:
         """Out of descriptors: drop the connection that has been silent for longest."""
@@ -387,7 +391,7 @@ def run_gateway(
     facts: NodeFacts,
 ) -> int:
     """Run the gateway, in the process just forked; return its exit status."""
-    keep = (bootstrap.control.fileno(), listener.fileno(), *bootstrap.inherited_fds)
+    keep = (bootstrap.control.fileno(), listener.fileno(), bootstrap.log, *bootstrap.inherited_fds)
     become_child("otpy: gateway", keep)
     ignore_signals()
     become_worker(bootstrap.parent)

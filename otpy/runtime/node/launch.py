@@ -9,6 +9,7 @@ from pathlib import Path
 
 import otpy.runtime.preload  # noqa: F401  # before all that is forked, and first
 from otpy.errors import OtpyError, StartFailed
+from otpy.runtime.logger.logger import LogSocket
 from otpy.runtime.node.command import NodeTree
 from otpy.runtime.node.lock import acquire
 from otpy.runtime.node.node import NodeProcess
@@ -99,7 +100,9 @@ def _prepare(tree: NodeTree, report: OwnerReport, stack: contextlib.ExitStack) -
     _read_nothing()
     files = NodeFiles(directory, tree.config, claim, lock, group)
     stack.callback(files.close)
-    node = NodeProcess(tree, files, preexisting_children, report)
+    log = LogSocket(directory.log)
+    stack.callback(log.close)
+    node = NodeProcess(tree, files, log, preexisting_children, report)
     stdio.watch(node.loop)
     warm_up()
     # What exists now is never garbage: collecting would only unshare its pages.

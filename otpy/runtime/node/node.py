@@ -48,12 +48,14 @@ from otpy.runtime.bootstrap import Bootstrap
 from otpy.runtime.directory import Directory
 from otpy.runtime.exit_watch import ExitWatchers
 from otpy.runtime.gateway.gateway import NodeFacts, run_gateway
+from otpy.runtime.logger.logger import LogSocket, run_logger
 from otpy.runtime.node.command import NodeTree
 from otpy.runtime.node.end_recorder import EndRecorder
 from otpy.runtime.node.file_watch import FileWatch
 from otpy.runtime.node.node_files import NodeFiles
 from otpy.runtime.node.owner_report import OwnerReport
 from otpy.runtime.node.worker_requests import RequestHandler
+from otpy.runtime.node_log import Source
 from otpy.runtime.recent_events import RecentEvents
 from otpy.runtime.supervisor.child import Child
 from otpy.runtime.supervisor.supervisor import Supervisor
@@ -66,10 +68,10 @@ from otpy.system.sockets import Socket, accepted
 from otpy.system.wait import signal_name
 from otpy.wire.control import Ask, Listen, NodeRequest, OpenLink, Publish, StopNode
 from otpy.wire.log_lines import complaint_line, log_line
-from otpy.wire.paths import GATEWAY, NODE
+from otpy.wire.paths import NODE
 
 _MIN_RESTARTS: Final = 10
-_GATEWAY_RETRIES: Final = Retries(RestartIntensity(10, 10.0), delay=1.0)
+_RETRIES: Final = Retries(RestartIntensity(10, 10.0), delay=1.0)
 _LAST_LINES_S: Final = 1.0
 
 _MOST_LATEST: Final = 64
@@ -83,18 +85,19 @@ def node_spec(tree: SupervisorSpec) -> SupervisorSpec:
     """Describe the node as the supervisor that it is.
 
     The tree may be restarted as often as its own limits say, and at least ten times in that
-    period. The gateway's ends never end the tree, however many they are.
+    period. The ends of gateway and logger never end the tree, however many they are.
     """
     limit = tree.intensity
     most = None if limit.max_restarts is None else max(limit.max_restarts, _MIN_RESTARTS)
     intensity = RestartIntensity(most, limit.max_seconds)
-    start = ServerStart("otpy.runtime.gateway.gateway:run_gateway")
-    gateway = ChildSpec("gateway", start, shutdown=5.0, retries=_GATEWAY_RETRIES)
+    start = ServerStart("otpy.runtime")  # never called: see `child_main`
+    logger = ChildSpec("logger", start, shutdown=5.0, retries=_RETRIES)
+    gateway = ChildSpec("gateway", start, shutdown=5.0, retries=_RETRIES)
     root = ChildSpec("tree", tree, Restart.TRANSIENT, INFINITY, significant=True)
     return SupervisorSpec(
         intensity=intensity,
         auto_shutdown=AutoShutdown.ANY_SIGNIFICANT,
-        children=(gateway, root),
+        children=(logger, gateway, root),  # the logger is stopped last
     )
 
 
@@ -104,6 +107,7 @@ class NodeProcess(Supervisor):
     Args:
         tree: The tree that it runs.
         files: The files of the node in its folder.
+        log_socket: Where its processes log.
         preexisting_children: Pids of children that this process has but does not supervise.
         owner: The program that runs the node, if one does: the node stops when that ends.
     """
@@ -112,13 +116,21 @@ class NodeProcess(Supervisor):
         self,
         tree: NodeTree,
         files: NodeFiles,
+        log_socket: LogSocket,
         preexisting_children: set[int] | None = None,
         owner: OwnerReport | None = None,
     ) -> None:
         self._owner = owner or OwnerReport(None)
         inherited_fds = (files.lock.fileno(), *files.claim.for_the_tree)
-        super().__init__(NODE, node_spec(tree.spec), inherited_fds, Numbers(), preexisting_children)
-        self._name, self._files = tree.name, files
+        super().__init__(
+            Source(NODE, 1),
+            node_spec(tree.spec),
+            inherited_fds,
+            Numbers(),
+            preexisting_children,
+            log=log_socket.writer.fileno(),
+        )
+        self._name, self._files, self._log_socket = tree.name, files, log_socket
         self._facts = NodeFacts(tree.name, os.getpid(), tree.config, files.boot)
         self._directory = Directory()
         self._directory.expect("", tree.spec)
@@ -151,6 +163,7 @@ class NodeProcess(Supervisor):
         self._ends.node_ended(stopped, os.getpid(), self._started_at)
         self.deliver((stopped,))
         self.stdout.finish(_LAST_LINES_S)
+        self._log_socket.finish(self.log)
         return complaint and f"{self._name} {complaint}"
 
     # ---- signals -----------------------------------------------------------------------------
@@ -221,6 +234,7 @@ class NodeProcess(Supervisor):
     def _say(self, complaint: str) -> None:
         line = complaint_line(self._name, complaint)
         self.stdout.write(f"{line}\n".encode(errors="replace"))
+        self.log.say(complaint, "WARNING")
 
     def _note_an_earlier_end(self) -> None:
         """Note that the run before was killed, if it was: its `node.json` is left."""
@@ -240,11 +254,13 @@ class NodeProcess(Supervisor):
         return False
 
     def path_of(self, id_: str) -> str:
-        """Return the path of the tree, which is empty, or of the gateway."""
-        return "" if id_ == "tree" else GATEWAY
+        """Return the path of the tree, which is empty, of the gateway or of the logger."""
+        return "" if id_ == "tree" else f"@{id_}"
 
     def child_main(self, spec: ChildSpec, bootstrap: Bootstrap) -> int:
-        """Run the gateway or the root supervisor."""
+        """Run the logger, the gateway or the root supervisor."""
+        if spec.id == "logger":
+            return run_logger(bootstrap, self._log_socket)
         if spec.id == "gateway":
             return run_gateway(
                 bootstrap, self._files.listener, self._directory, self._recent, self._facts
@@ -301,9 +317,12 @@ class NodeProcess(Supervisor):
                 pass  # it has just ended
         # Last: a client that has read that a process is up finds it at the gateway.
         self._files.event_file.write(events)
-        lines = [f"{log_line(event)}\n" for event in events if not isinstance(event, _QUIET)]
-        if lines:
-            self.stdout.write("".join(lines).encode(errors="replace"))
+        told = [event for event in events if not isinstance(event, _QUIET)]
+        if told:
+            lines = "".join([f"{log_line(event)}\n" for event in told])
+            self.stdout.write(lines.encode(errors="replace"))
+        for event in told:
+            self.log.say(str(event), at=event.at)
         if any(isinstance(event, NodeStarted) for event in events):
             self._owner.up()
 

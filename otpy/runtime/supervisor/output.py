@@ -3,17 +3,20 @@
 import contextlib
 import os
 import time
+from collections import deque
 from collections.abc import Sequence
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
+from otpy.runtime.node_log import NodeLog, Source
 from otpy.runtime.stdout import NodeStdout
 from otpy.system.descriptor import Descriptor
 from otpy.system.loop import READABLE, Loop
 from otpy.wire.inband import MARK
 from otpy.wire.inband_reader import InbandReader
 from otpy.wire.log_lines import output_prefix, record_text
-from otpy.wire.log_record import LogRecord
+from otpy.wire.log_message import Piece, Target, cut_to_size, pieces
+from otpy.wire.log_record import LogRecord, Stream
 from otpy.wire.safe_text import is_plain, output_line
 
 _READ_BYTES: Final = 1 << 16
@@ -21,37 +24,76 @@ _TAIL_BYTES: Final = 8192
 _TAIL_LINES: Final = 20
 _LAST_READS: Final = 64
 """Of each stream, once the child has ended."""
+_STREAMS: Final[tuple[Stream, ...]] = ("out", "err")
+_STDERR: Final = 1
+
+
+class Sinks(NamedTuple):
+    """Where the output of a supervisor's children goes: what it is shown on, and the log."""
+
+    loop: Loop
+    stdout: NodeStdout
+    log: NodeLog
 
 
 class ChildOutput:
     """One child's stdout and stderr, line by line.
 
+    They are read as fast as the logger takes them: what a child writes beyond that fills its own
+    pipes, and makes no other child wait.
+
     Args:
         ends: Of the pipes: stdout, stderr. They are closed by `finish`.
-        path: Of the child.
-        stdout: Where the lines go.
-        loop: The supervisor's.
+        source: The child.
+        target: Where its lines are logged; None discards them.
+        sinks: Of its supervisor.
 
     Raises:
         OSError: The kernel has no room to watch the pipes; they are still the caller's then.
     """
 
     def __init__(
-        self, ends: Sequence[Descriptor], path: str, stdout: NodeStdout, loop: Loop
+        self, ends: Sequence[Descriptor], source: Source, target: Target | None, sinks: Sinks
     ) -> None:
-        self._ends, self._loop, self._stdout = ends, loop, stdout
-        self._prefix = output_prefix(path)
+        self._ends, self._source, self._target = ends, source, target
+        self._loop, self._stdout, self._log = sinks
         self._partial = [b""] * len(ends)
-        self._inband = InbandReader(path, 0)
+        self._ended = [False] * len(ends)
+        self._records: InbandReader | None = None
         self._tail = b""
-        for number, end in enumerate(ends):
+        self._unsent: deque[bytes] = deque()
+        for end in ends:
             os.set_blocking(end.fileno(), False)
-            loop.watch(end, partial(self._ready, number), READABLE)
+        self._watch()
+
+    # ---- reading -----------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        for number, end in enumerate(self._ends):
+            if not self._ended[number]:
+                self._loop.watch(end, partial(self._ready, number), READABLE)
 
     def _ready(self, number: int, _events: int) -> None:
         with contextlib.suppress(BlockingIOError):
             if not self._read(number):
+                self._ended[number] = True
                 self._loop.unwatch(self._ends[number])
+        if self._unsent:
+            self._pause()
+
+    def _pause(self) -> None:
+        """Read no more until what was read is with the logger."""
+        for end in self._ends:
+            self._loop.unwatch(end)
+        self._log.when_room(self._resume)
+
+    def _resume(self) -> None:
+        while self._unsent and self._log.send(self._unsent[0]):
+            self._unsent.popleft()
+        if self._unsent:
+            self._log.when_room(self._resume)
+        elif not self._ends[0].closed:
+            self._watch()
 
     def _read(self, number: int) -> bool:
         """Read once; return False at end-of-file.
@@ -62,32 +104,63 @@ class ChildOutput:
         data = os.read(self._ends[number].fileno(), _READ_BYTES)
         if not data:
             return False
-        data = self._partial[number] + data
-        *lines, rest = data.split(b"\n")
-        if len(rest) > _READ_BYTES:
-            lines, rest = [*lines, rest], b""
-        self._partial[number] = rest
-        if MARK in data:
-            lines = self._readable(lines)
-        if lines:
-            self._keep(b"\n".join([*lines, b""]))
-            self._write(lines, plain=is_plain(data))
+        found, self._partial[number] = pieces(self._partial[number] + data)
+        now = time.time()
+        for piece in found:
+            if number == _STDERR and MARK in piece.lines and not piece.split:
+                self._write_marked(piece.lines, now)
+            else:
+                self._write(number, piece, now)
         return True
 
-    def _readable(self, lines: list[bytes]) -> list[bytes]:
-        """Return the lines in which records of `logging` are read by people."""
-        now = time.time()
-        return [text for line in lines for text in _lines_of(self._inband.read(line, now))]
+    # ---- writing -----------------------------------------------------------------------------
 
-    def _keep(self, data: bytes) -> None:
-        self._tail = (self._tail + data)[-_TAIL_BYTES:]
+    def _write(self, number: int, piece: Piece, now: float) -> None:
+        self._keep(piece.lines)
+        if self._target is None:
+            return
+        self._show(piece, now)
+        stream = _STREAMS[number]
+        self._send(self._log.lines(self._target, self._source, now, stream, piece))
 
-    def _write(self, lines: list[bytes], *, plain: bool) -> None:
-        shown = lines if plain else [output_line(line) for line in lines]
-        self._stdout.write(b"".join(self._prefix + line + b"\n" for line in shown))
+    def _write_marked(self, lines: bytes, now: float) -> None:
+        """Write lines of stderr that may hand records of `logging` over."""
+        if self._records is None:
+            self._records = InbandReader(*self._source)
+        for line in lines[:-1].split(b"\n"):
+            if MARK in line:
+                self._write_records(self._records.read(line, now))
+            else:
+                self._write(_STDERR, Piece(line + b"\n"), now)
+
+    def _write_records(self, records: Sequence[LogRecord]) -> None:
+        for record in records:
+            text = record_text(record).encode(errors="backslashreplace") + b"\n"
+            self._keep(text)
+            if self._target is not None:
+                self._show(Piece(text, record.split), record.time)
+                for part in cut_to_size(record):
+                    self._send(self._log.records(self._target, [part]))
+
+    def _send(self, message: bytes) -> None:
+        if self._unsent or not self._log.send(message):
+            self._unsent.append(message)
+
+    def _keep(self, lines: bytes) -> None:
+        self._tail = (self._tail + lines)[-_TAIL_BYTES:]
+
+    def _show(self, piece: Piece, at: float) -> None:
+        prefix = output_prefix(self._source.path, at, split=piece.split)
+        lines = piece.lines[:-1].split(b"\n")
+        if not is_plain(piece.lines):
+            lines = [output_line(line) for line in lines]
+        self._stdout.write(b"".join([prefix + line + b"\n" for line in lines]))
+
+    # ---- the end -----------------------------------------------------------------------------
 
     def finish(self) -> str:
         """Read what is left after the child's end, and close; return its last lines."""
+        has_end = True
         for number, end in enumerate(self._ends):
             # A grandchild may still write: read what is there, do not wait for end-of-file.
             with contextlib.suppress(BlockingIOError):
@@ -95,12 +168,15 @@ class ChildOutput:
                     if not self._read(number):
                         break
             if rest := self._partial[number]:
-                self._keep(rest)
-                self._write([rest], plain=False)
+                self._write(number, Piece(rest + b"\n"), time.time())
+                has_end = False
             end.close()
-        if torn := _lines_of(self._inband.finish(time.time())):
-            self._write(torn, plain=False)
-        return last_lines(self._tail)
+        if self._records is not None:
+            self._write_records(self._records.finish(time.time()))
+        for message in self._unsent:
+            self._log.queue(message)
+        self._unsent.clear()
+        return last_lines(self._tail if has_end else self._tail[:-1])
 
 
 def last_lines(tail: bytes) -> str:
@@ -108,8 +184,3 @@ def last_lines(tail: bytes) -> str:
     lines = tail.split(b"\n")
     has_end = not lines[-1]  # else the last line is not finished, and is one of them
     return b"\n".join(lines[-_TAIL_LINES - has_end :]).decode(errors="replace")
-
-
-def _lines_of(records: list[LogRecord]) -> list[bytes]:
-    texts = [record_text(record).encode(errors="backslashreplace") for record in records]
-    return [line for text in texts for line in text.split(b"\n")]

@@ -25,11 +25,13 @@ from otpy.errors import ProtocolError
 from otpy.events import ChildIgnored
 from otpy.events import Event as PublishedEvent
 from otpy.runtime.bootstrap import Bootstrap
+from otpy.runtime.node_log import NodeLog
 from otpy.runtime.stdout import NodeStdout
 from otpy.runtime.supervisor.child import Child
 from otpy.runtime.supervisor.children import Children
 from otpy.runtime.supervisor.core_events import published, start_failed
 from otpy.runtime.supervisor.deferred_exits import DeferredExits
+from otpy.runtime.supervisor.output import Sinks
 from otpy.runtime.supervisor.owner_monitor import OwnerMonitor
 from otpy.runtime.supervisor.pending_starts import PendingStarts
 from otpy.runtime.supervisor.prefork import BATCH
@@ -52,6 +54,7 @@ class DecidingSupervisor(Protocol):
     spec: SupervisorSpec
     loop: Loop
     stdout: NodeStdout
+    log: NodeLog
     children: Children
     router: Router
 
@@ -120,7 +123,8 @@ class ProcessRuntime:
         self._supervisor, self._loop = supervisor, supervisor.loop
         self._children = supervisor.children
         self._numbers = SubtreeNumbers(numbers)
-        self._spawner = Spawner(self._loop, supervisor.stdout, inherited_fds, supervisor.child_main)
+        sinks = Sinks(self._loop, supervisor.stdout, supervisor.log)
+        self._spawner = Spawner(sinks, inherited_fds, supervisor.child_main)
         self.stacks = self._spawner.stacks
         self._reaper = Reaper(
             self._loop, self._children.by_pid, self._ended, self._spawner, preexisting_children

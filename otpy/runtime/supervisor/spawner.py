@@ -13,27 +13,26 @@ from otpy.runtime.bootstrap import Bootstrap
 from otpy.runtime.child_pipes import Pipes, open_pipes
 from otpy.runtime.control_channel import GATEWAY, SUPERVISOR, WORKER, end_of_supervisor
 from otpy.runtime.counters import CounterPage
+from otpy.runtime.node_log import Source
 from otpy.runtime.record_fields import as_dict
-from otpy.runtime.stdout import NodeStdout
 from otpy.runtime.supervisor.child import Child, stop_signal_of
-from otpy.runtime.supervisor.output import ChildOutput
+from otpy.runtime.supervisor.output import ChildOutput, Sinks
 from otpy.runtime.supervisor.prefork import PreforkPool
 from otpy.runtime.supervisor.stack_dumps import StackDumps
 from otpy.runtime.worker.main import run_spare, watch_forks
 from otpy.system.entropy import random_fraction
 from otpy.system.fork_server import Ends, ForkServer
-from otpy.system.loop import Loop
 from otpy.system.spawn import fork_watched
 from otpy.system.wait import reap, send_signal
 from otpy.wire.control import Assignment
+from otpy.wire.log_message import Target
 
 
 class Spawner:
     """Starts the processes of a supervisor's children.
 
     Args:
-        loop: The supervisor's.
-        stdout: Where the workers' output goes.
+        sinks: Where the workers' output goes.
         inherited_fds: Descriptors that the supervisors and the gateway hold, the lock's first.
         run_other: Runs a child that is no worker, in the forked process; returns its exit status.
 
@@ -43,17 +42,16 @@ class Spawner:
 
     def __init__(
         self,
-        loop: Loop,
-        stdout: NodeStdout,
+        sinks: Sinks,
         inherited_fds: tuple[int, ...],
         run_other: Callable[[ChildSpec, Bootstrap], int],
     ) -> None:
-        self._loop, self._stdout = loop, stdout
+        self._sinks, self._loop = sinks, sinks.loop
         self._inherited_fds, self._run_other = inherited_fds, run_other
         self._pid = os.getpid()
         self._counter_page = CounterPage()
         watch_forks()
-        self.stacks = StackDumps(loop)
+        self.stacks = StackDumps(self._loop)
         self._kept: tuple[int, ...] = ()
         self._workers = 0
         server = ForkServer(self._run_spare, self._loop.close, lambda: self._kept)
@@ -89,7 +87,8 @@ class Spawner:
         assignment = _assignment(spec, path, incarnation, limits)
         spare = self._prefork.take(assignment, self._workers, ahead)
         try:
-            output = ChildOutput(spare.pipes.output, path, self._stdout, self._loop)
+            source = Source(path, incarnation)
+            output = ChildOutput(spare.pipes.output, source, Target(), self._sinks)
         except OSError:
             self._prefork.discard(spare)
             raise
@@ -145,7 +144,15 @@ class Spawner:
         pipes = self._open_pipes()
         try:
             known = numbers if spec.is_supervisor else Numbers()
-            bootstrap = Bootstrap(path, self._pid, pipes.their_control, self._inherited_fds, known)
+            bootstrap = Bootstrap(
+                path,
+                self._pid,
+                incarnation,
+                pipes.their_control,
+                self._sinks.log.inherited,
+                self._inherited_fds,
+                known,
+            )
             main = partial(self._run_child, partial(self._run_other, spec, bootstrap))
             ((pid, pidfd),) = fork_watched([main])
         except OSError:

@@ -24,6 +24,7 @@ from otpy.core.supervisor import decide
 from otpy.errors import ProtocolError
 from otpy.events import Event
 from otpy.runtime.bootstrap import Bootstrap
+from otpy.runtime.node_log import NodeLog, Source
 from otpy.runtime.stdout import NodeStdout
 from otpy.runtime.supervisor.child import Child
 from otpy.runtime.supervisor.children import Children
@@ -35,7 +36,7 @@ from otpy.runtime.supervisor.subtree_numbers import numbers_of_children
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.entropy import random_fraction
 from otpy.system.loop import Loop
-from otpy.system.warnings import warn_of_failure
+from otpy.system.warnings import also_warn, warn_of_failure
 from otpy.wire.control import Answered, Forget, LinkOpened, NodeRequest
 from otpy.wire.paths import child_path
 
@@ -44,29 +45,34 @@ class Supervisor(abc.ABC):
     """Runs one core machine over real processes.
 
     Args:
-        path: Its own path, which its children's begin with.
+        itself: Its path, which its children's begin with, and incarnation.
         spec: The spec of the supervisor and its children.
         inherited_fds: Descriptors that say that the node is there, and that every supervisor and
             the gateway hold, but no worker: the lock's first.
         numbers: The last incarnation numbers of what was below an earlier one, by path.
         preexisting_children: Pids of children that this process has but does not supervise.
+        log: The socket of the node's log.
     """
 
     def __init__(
         self,
-        path: str,
+        itself: Source,
         spec: SupervisorSpec,
         inherited_fds: tuple[int, ...],
         numbers: Numbers,
         preexisting_children: set[int] | None = None,
+        *,
+        log: int,
     ) -> None:
-        self.path, self.spec = path, spec
+        self.path, self.spec = itself.path, spec
         self.loop = Loop()
         self.loop.survive = warn_of_failure
         self.stdout = NodeStdout(self.loop)
+        self.log = NodeLog(self.loop, log, itself)
+        also_warn(lambda text: self.log.say(text, "WARNING"))
         self.children = Children()
         self.router = Router(self, self.children)
-        self._state = new_supervisor(spec, numbers_of_children(path, numbers))
+        self._state = new_supervisor(spec, numbers_of_children(self.path, numbers))
         self._events: deque[CoreEvent] = deque()
         self._publisher = Publisher(self.loop, self.deliver, lambda: self._state.work is not None)
         self.processes = ProcessRuntime(self, inherited_fds, numbers, preexisting_children)

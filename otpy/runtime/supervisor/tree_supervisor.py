@@ -11,6 +11,7 @@ from otpy.core.spec import ChildSpec, SupervisorSpec
 from otpy.events import Event
 from otpy.runtime.bootstrap import Bootstrap
 from otpy.runtime.control_channel import SUPERVISOR, end_of_child
+from otpy.runtime.node_log import Source
 from otpy.runtime.supervisor.child import Child
 from otpy.runtime.supervisor.publisher import EventUplink
 from otpy.runtime.supervisor.supervisor import Supervisor
@@ -45,12 +46,20 @@ from otpy.wire.paths import child_path
 _AT_THE_START: Final = 8
 """Descriptors that a supervisor needs before it starts anything."""
 
+_LAST_LINES_S: Final = 5.0
+
 
 class TreeSupervisor(Supervisor):
     """The process of a nested supervisor, or of the root."""
 
     def __init__(self, bootstrap: Bootstrap, spec: SupervisorSpec) -> None:
-        super().__init__(bootstrap.path, spec, bootstrap.inherited_fds, bootstrap.numbers)
+        super().__init__(
+            Source(bootstrap.path, bootstrap.incarnation),
+            spec,
+            bootstrap.inherited_fds,
+            bootstrap.numbers,
+            log=bootstrap.log,
+        )
         self._parent: MessageSocket = end_of_child(bootstrap.control, SUPERVISOR)
         self._uplink = EventUplink(self._parent)
         self._parent.attach(self.loop, self._on_parent_message, self._orphaned)
@@ -66,6 +75,7 @@ class TreeSupervisor(Supervisor):
         assert self.result is not None
         self.send_up(Exiting(self.result))
         self._parent.flush_within(seconds=5)
+        self.log.flush_within(_LAST_LINES_S)
         return self.result
 
     def on_booted(self) -> None:
@@ -140,7 +150,7 @@ class TreeSupervisor(Supervisor):
 def run_supervisor(spec: SupervisorSpec, bootstrap: Bootstrap) -> int:
     """Run a supervisor, in the process just forked; return its exit status."""
     title = f"otpy: {bootstrap.path or 'root'}"
-    become_child(title, keep=(bootstrap.control.fileno(), *bootstrap.inherited_fds))
+    become_child(title, keep=(bootstrap.control.fileno(), bootstrap.log, *bootstrap.inherited_fds))
     ignore_signals()
     become_subreaper()
     prepare_for_workers()

@@ -122,7 +122,7 @@ def test_what_outlives_all_supervisors_is_ended_by_the_next_run(nodes: Nodes) ->
     left.append(int((nodes.work / "pid").read_text()))
     group = Path(f"{above}/otpy-survivors-{node.pid}")
     assert group.exists() == has_group
-    victims = [node.pid, *(node.pids()[path] for path in ("@gateway", "", "below"))]
+    victims = [node.pid, *(node.pids()[path] for path in ("@gateway", "@logger", "", "below"))]
     for number in (signal.SIGSTOP, signal.SIGKILL):
         for pid in victims:
             os.kill(pid, number)

@@ -38,7 +38,7 @@ def test_workers_and_programs_hold_their_own_pipes_alone(nodes: Nodes) -> None:
 
 def _upper(node: NodeUnderTest) -> list[int]:
     pids = node.pids()
-    return [pids[path] for path in ("@gateway", "", "nested")]
+    return [pids[path] for path in ("@gateway", "@logger", "", "nested")]
 
 
 def test_nothing_that_a_child_does_hides_the_node(nodes: Nodes) -> None:
@@ -61,6 +61,6 @@ def test_the_lock_is_free_when_no_supervisor_is_left(nodes: Nodes) -> None:
     node = nodes.run(TREE)
     lock = str(node.folder / "lock")
     holders = {path for path, pid in node.pids().items() if lock in descriptors(pid).values()}
-    assert holders == {"@gateway", "", "nested"}
+    assert holders == {"@gateway", "@logger", "", "nested"}
     assert lock in descriptors(node.pid).values()
     assert Path(lock).exists()

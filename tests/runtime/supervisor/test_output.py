@@ -56,10 +56,10 @@ def test_lines_of_three_supervisors_are_whole(nodes: Nodes) -> None:
         text += data
     os.close(read)
     assert node.wait() == 0
-    shape = re.compile(rb"p\d/w \| (0{299}0|0{2999}1|0{8999}2)|otpy: .*|[\d:.]+ otpy \| .*")
+    shape = re.compile(rb"[\d:.]+ p\d/w \| (0{299}0|0{2999}1|0{8999}2)|otpy: .*|[\d:.]+ otpy \| .*")
     wrong = [line for line in text.splitlines() if not shape.fullmatch(line)]
     assert not wrong
-    assert {b"p0/w", b"p1/w", b"p2/w"} <= {line.split()[0] for line in text.splitlines()}
+    assert {b"p0/w", b"p1/w", b"p2/w"} <= {line.split()[1] for line in text.splitlines()}
 
 
 def test_a_program_controls_no_terminal_and_forges_no_line(nodes: Nodes) -> None:

@@ -14,7 +14,7 @@ from tests.support.processes import is_alive
 
 def ends(node: NodeUnderTest) -> list[tuple[str, str]]:
     """Return who ended for what reason, in order; the gateway left out."""
-    return [(e.path, e.reason) for e in node.seen(ChildEnded) if e.path != "@gateway"]
+    return [(e.path, e.reason) for e in node.seen(ChildEnded) if e.path[:1] != "@"]
 
 
 def test_children_stop_in_reverse_order_level_by_level(nodes: Nodes) -> None:

@@ -59,7 +59,7 @@ def test_everything_is_signalled_at_once(nodes: Nodes) -> None:
     )
     for id_ in [*KINDS, "branch/c"]:
         node.logged("init", id_)
-    paths = [*KINDS, "branch/c", "branch", "", "@gateway", "@node"]
+    paths = [*KINDS, "branch/c", "branch", "", "@gateway", "@logger", "@node"]
     for path in paths:
         node.kill(path, signal.SIGTERM)
     assert node.wait() == 0

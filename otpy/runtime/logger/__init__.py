@@ -1,0 +1,1 @@
+"""The process that writes the log of a node into files."""
