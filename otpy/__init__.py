@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     )
     from otpy.server.results import Continue, Ignore, NoReply, Reply, Stop, Timeout
     from otpy.server.timer import TimerRef
+    from otpy.server.watchdog import watchdog
     from otpy.wire.gateway import Statistics
     from otpy.wire.sys_messages import TraceEvent
 else:
@@ -114,6 +115,7 @@ else:
             ),
             "otpy.server.results": ("Continue", "Ignore", "NoReply", "Reply", "Stop", "Timeout"),
             "otpy.server.timer": ("TimerRef",),
+            "otpy.server.watchdog": ("watchdog",),
             "otpy.wire.gateway": ("Statistics",),
             "otpy.wire.sys_messages": ("TraceEvent",),
         },
@@ -184,5 +186,6 @@ __all__ = [
     "tasks",
     "unlink",
     "unregister",
+    "watchdog",
     "whereis",
 ]

@@ -252,6 +252,7 @@ def test_the_public_surface_is_this() -> None:
         "tasks",
         "unlink",
         "unregister",
+        "watchdog",
         "whereis",
     ]
     assert all(hasattr(otpy, name) for name in otpy.__all__)

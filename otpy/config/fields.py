@@ -14,7 +14,8 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from otpy.config import parsers, recycling_parsers, surrounding_parsers
+from otpy.config import parsers, probe_parsers, recycling_parsers, surrounding_parsers
+from otpy.core.health import Health
 from otpy.core.spec import (
     DEFAULT_SHUTDOWN_S,
     DEFAULT_STOP_SIGNAL,
@@ -236,6 +237,11 @@ OwnSeconds = Annotated[
     PlainValidator(parsers.seconds_above_zero),
     WithJsonSchema({"anyOf": _DURATION_SCHEMA}),
 ]
+HealthKey = Annotated[
+    Health | None,
+    PlainValidator(probe_parsers.health),
+    WithJsonSchema(probe_parsers.health_schema()),
+]
 OnGiveUpKey = Annotated[
     OnGiveUp | None,
     PlainValidator(parsers.on_give_up),
@@ -407,6 +413,12 @@ class WorkerFields(InheritableFields, ChildFields):
     )
     stop_group: Flag = Field(
         False, description="Whether every process of its group gets that signal at once."
+    )
+    health: HealthKey = Field(
+        None, description="What is asked of it while it runs, such as {tcp: 6379}."
+    )
+    watchdog: OwnSeconds = Field(
+        None, description="How long it may be at work, or give no sign of life, such as 30s."
     )
     stdin: Stdin = Field(None, description="The path of what it reads; null for /dev/null.")
 

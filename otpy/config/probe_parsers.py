@@ -18,6 +18,7 @@ from otpy.config.parsers import (
     within,
 )
 from otpy.config.parsers import MAX_NUMBER as MAX_SECONDS
+from otpy.core.health import Health
 from otpy.core.probes import (
     ExecProbe,
     HttpProbe,
@@ -33,6 +34,7 @@ from otpy.core.probes import (
 NOTIFY: Final = "notify"
 MAX_FD: Final = 1023
 MAX_PORT: Final = 65535
+MAX_FAILURES: Final = 1000
 MAX_STATUS: Final = 599
 MIN_STATUS: Final = 100
 
@@ -64,6 +66,24 @@ def _readiness(value: object, kinds: Mapping[str, Reader]) -> Readiness:
     found: Readiness
     found, _ = probe_of(value, kinds)
     return found
+
+
+def health(value: object) -> Health:
+    """Read what is asked of a child while it runs."""
+    for kind in ("log", "fd", NOTIFY):
+        if value == kind or (isinstance(value, dict) and kind in value):
+            why = "that is said once, at the start; for signs of life there is watchdog"
+            raise wanted(f"{_a_mapping(ASKED)}, not {kind}: {why}")
+    if not isinstance(value, dict):
+        raise wanted(_a_mapping(ASKED))
+    probe, beside = probe_of(value, ASKED, {"failures": _failures})
+    return Health(probe, **beside)
+
+
+def _failures(value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_FAILURES:
+        return value
+    raise wanted(f"an integer from 1 to {MAX_FAILURES}")
 
 
 def probe_of(
@@ -240,6 +260,11 @@ def _question_to_data(question: Question) -> dict[str, object]:
             assert_never(question)
 
 
+def health_to_data(found: Health) -> dict[str, object]:
+    """Return the form of what is asked of a child while it runs."""
+    return {**probe_to_data(found.probe), "failures": found.failures}
+
+
 # ---- for editors -------------------------------------------------------------------------------
 
 _DURATION: Final = {
@@ -277,3 +302,9 @@ def readiness_schema(*, of_program: bool) -> dict[str, Any]:
     """Return the JSON Schema of `ready`."""
     kinds = _OF_PROGRAMS if of_program else _OF_PYTHON
     return {"anyOf": [{"const": NOTIFY}, *(probe_schema(kind) for kind in kinds)]}
+
+
+def health_schema() -> dict[str, Any]:
+    """Return the JSON Schema of `health`."""
+    failures = {"failures": {"type": "integer", "minimum": 1, "maximum": MAX_FAILURES}}
+    return {"anyOf": [probe_schema(kind, failures) for kind in ASKED]}

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, TypeAlias
 
+from otpy.core.health import Health
 from otpy.core.surroundings import NODES, Surroundings
 
 
@@ -222,6 +223,9 @@ class ChildSpec(Inheritable):
         max_memory: Bytes of all its processes at which it is replaced.
         max_age: Seconds after which it is replaced.
         max_messages: Messages after which it is replaced: a server.
+        health: What is asked of it while it runs.
+        watchdog: Seconds within which it has to come back to its mailbox, or to give a sign of
+            life.
         stop_signal: Name of the signal that an orderly stop sends, without SIG.
         stop_group: Whether every process of the child's group gets it at once.
     """
@@ -237,6 +241,8 @@ class ChildSpec(Inheritable):
     max_memory: Recycle | None = None
     max_age: Recycle | None = None
     max_messages: Recycle | None = None
+    health: Health | None = None
+    watchdog: float | None = None
     stop_signal: str = field(default=DEFAULT_STOP_SIGNAL, metadata=WORKERS_ONLY)
     stop_group: bool = field(default=False, metadata=WORKERS_ONLY)
 

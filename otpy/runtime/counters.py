@@ -24,6 +24,9 @@ CASTS: Final = 4
 INFOS: Final = 5
 """Number of messages taken that were neither casts nor calls."""
 
+SIGN_OF_LIFE: Final = 6
+"""When it last gave one by `otpy.watchdog` (monotonic ns); 0 if it never has."""
+
 _SLOT_BYTES: Final = 64
 """A cache line, so that two workers never write to the same."""
 _SLOTS: Final = 1 << 18
@@ -39,6 +42,15 @@ def busy_for(counters: memoryview) -> float | None:
     """Return for how many seconds the worker has been busy with one message; None if it waits."""
     since = counters[BUSY_SINCE]
     return max(0, time.monotonic_ns() - since) / 1e9 if since else None
+
+
+def at_work_since(counters: memoryview) -> float | None:
+    """Return when the worker took its message or last gave a sign of life; None if it waits.
+
+    The time is monotonic, in seconds.
+    """
+    since = counters[BUSY_SINCE]
+    return max(since, counters[SIGN_OF_LIFE]) / 1e9 if since else None
 
 
 def queued(counters: memoryview) -> int:

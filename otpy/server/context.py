@@ -44,6 +44,9 @@ class Mailbox(Protocol):
     def flush(self) -> None:
         """Wait until every answered caller has read it, or has gone."""
 
+    def give_sign_of_life(self) -> None:
+        """Begin the time of the watchdog anew."""
+
     def when_deserted(self, do: Callable[[], object]) -> None:
         """Call `do` whenever the last process that had a link to this one has hung up."""
 

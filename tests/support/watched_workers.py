@@ -1,7 +1,11 @@
 """Workers that are replaced, or killed since they give no sign of life."""
 
-from otpy import call
-from tests.support.workers import Remote
+import asyncio
+import threading
+import time
+
+from otpy import call, cast, receive, watchdog
+from tests.support.workers import Remote, note
 
 
 class AsyncRemote(Remote):
@@ -11,3 +15,44 @@ class AsyncRemote(Remote):
     async def increment(self) -> int:  # type: ignore[override]
         self.count += 1
         return self.count
+
+
+class Busy(Remote):
+    """Is at work for long."""
+
+    @cast
+    def work(self, signs: int, seconds: float) -> None:
+        """Take a while, and give a sign of life now and then."""
+        for _ in range(signs):
+            time.sleep(seconds)
+            watchdog()
+        note(self.log, "worked")
+
+    @cast
+    def spin(self) -> None:
+        note(self.log, "spins")
+        while True:
+            pass
+
+
+class AsyncBusy(Busy):
+    """Hangs where it awaits."""
+
+    @cast
+    async def wait(self) -> None:
+        await asyncio.Event().wait()
+
+
+def works(log: str, signs: int) -> None:
+    """Give a few signs of life, and none any more."""
+    for _ in range(signs):
+        time.sleep(0.02)
+        watchdog()
+    note(log, "worked")
+    threading.Event().wait()
+
+
+def receives() -> None:
+    """Wait for messages."""
+    while True:
+        receive()

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from otpy.core.exits import (
     ExitReason,
     ExitStatus,
+    Hung,
     Killed,
     Normal,
     OutOfMemory,
@@ -80,6 +81,7 @@ class Child:
         born: The `boot_time` from which on it can have started other processes.
         forced_exit: Why it was killed, if it was: a linked process ended, or it sent no message.
         killed_here: This process has sent it SIGKILL.
+        stacks: Of one that hung.
         out_of_memory: The kernel's OOM killer has ended it.
         limits: At which it is replaced.
         recycled: Why it was asked to end, if it has reached one of them.
@@ -108,6 +110,7 @@ class Child:
     exiting: Exiting | None = None
     forced_exit: ExitReason | None = None
     killed_here: bool = False
+    stacks: str = ""
     out_of_memory: bool = False
     limits: RecyclingLimits | None = None
     recycled: Recycled | None = None
@@ -120,6 +123,12 @@ class Child:
     def kind(self) -> str:
         """``supervisor``, ``worker`` or ``command``."""
         return kind_of(self.spec)
+
+    @property
+    def is_checked(self) -> bool:
+        """Whether it has a key for which it is looked at while it runs."""
+        spec = self.spec
+        return not (self.limits is None and spec.watchdog is None and spec.health is None)
 
     @property
     def is_leaving(self) -> bool:
@@ -228,6 +237,12 @@ class Child:
         self.forced_exit = self.forced_exit or reason
         self._kill()
 
+    def abort(self) -> None:
+        """Have a program that hangs dump its core, if it does that, and end."""
+        self.forced_exit = self.forced_exit or Hung()
+        send_signal(self.pidfd, signal.SIGABRT)
+        send_signal(self.pidfd, signal.SIGCONT)
+
     def may_send_as(self, sender: Address) -> bool:
         """Return whether this child may send messages of `sender`: itself, or a process below."""
         if self.is_supervisor:
@@ -252,17 +267,26 @@ class Child:
         return with_own_limit(reason, self.spec.surroundings.limits)
 
     def _told(self, status: WaitStatus) -> ExitReason:
+        if self.forced_exit is not None and self._was_forced(status):
+            return self.forced_exit
         if status.signal == "SIGKILL":
-            return self.forced_exit or (OutOfMemory() if self.out_of_memory else Killed())
+            return OutOfMemory() if self.out_of_memory else Killed()
         if status.signal and not self._is_cut_short(status):
             return Shutdown() if self._is_stopped_by(status.signal) else Signaled(status.signal)
         if self.exiting is not None:
             return self.exiting.reason
+        return self._told_by_code(status)
+
+    def _told_by_code(self, status: WaitStatus) -> ExitReason:
         if status.code == 0:
             return Shutdown() if self.stop_requested else Normal()
         if self.stop_requested and self.kind == "command" and status.code == self._code_of_signal:
             return Shutdown()
         return ExitStatus(status.code)
+
+    def _was_forced(self, status: WaitStatus) -> bool:
+        # One that hangs is sent SIGABRT first, which it may handle, and end in any way.
+        return status.signal == "SIGKILL" or isinstance(self.forced_exit, Hung)
 
     def note(self, events: Iterable[Event]) -> None:
         """Note the supervisors below, for the case that this one dies."""
@@ -352,6 +376,7 @@ class Child:
             "status": status.status if self.reaped else None,
             "core_dumped": status.core_dumped,
             "peak_memory": status.peak_memory,
+            "stacks": self.stacks,
             "uptime": time.monotonic() - self.started_at,
         }
 

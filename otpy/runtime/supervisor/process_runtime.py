@@ -27,6 +27,7 @@ from otpy.events import Event as PublishedEvent
 from otpy.runtime.bootstrap import Bootstrap
 from otpy.runtime.node_log import NodeLog
 from otpy.runtime.stdout import NodeStdout
+from otpy.runtime.supervisor.checks import Checks
 from otpy.runtime.supervisor.child import Child
 from otpy.runtime.supervisor.children import Children
 from otpy.runtime.supervisor.core_events import published, start_failed
@@ -36,7 +37,6 @@ from otpy.runtime.supervisor.owner_monitor import OwnerMonitor
 from otpy.runtime.supervisor.pending_starts import PendingStarts
 from otpy.runtime.supervisor.prefork import BATCH
 from otpy.runtime.supervisor.reaper import Reaper
-from otpy.runtime.supervisor.recycling import RecyclingWatch
 from otpy.runtime.supervisor.router import NO_ANSWER, Router
 from otpy.runtime.supervisor.spawner import Spawner
 from otpy.runtime.supervisor.subtree_numbers import SubtreeNumbers
@@ -129,6 +129,7 @@ class ProcessRuntime:
         self._reaper = Reaper(
             self._loop, self._children.by_pid, self._ended, self._spawner, preexisting_children
         )
+        self._checks = Checks(self._loop, self.stacks, self._reaper, self._limit_reached)
         self._pending_starts = PendingStarts(
             self._loop,
             self._reaper,
@@ -160,7 +161,6 @@ class ProcessRuntime:
         process = self._children.get(child)
         assert process is not None
         assert process.incarnation == incarnation
-        process.end_checks()
         if process.recycled is not None:
             return  # it has begun to end by itself
         process.recycled = reason
@@ -232,6 +232,7 @@ class ProcessRuntime:
         assert child is not None
         assert child.incarnation == incarnation
         self.deferred_exits.release_soon(child)
+        child.end_checks()
         # The gateway is to hear what happened before it is told to stop.
         self._supervisor.send_published()
         if not child.stop_requested:
@@ -321,12 +322,8 @@ class ProcessRuntime:
             # It was asked while it started, and may have been deaf to SIGTERM then.
             child.stop(for_good=not self._supervisor.comes_back(child.spec.id))
         self._supervisor.publish(child.started())
-        if child.limits is not None:
-            child.checks.append(
-                RecyclingWatch(
-                    self._loop, child, child.limits, self._reaper.processes_of, self._limit_reached
-                )
-            )
+        if child.is_checked and not child.stop_requested:
+            self._checks.begin(child)
         self._supervisor.handle_event(Started(child.spec.id, child.incarnation))
 
     def _limit_reached(self, child: Child, reason: Recycled) -> None:
@@ -340,6 +337,7 @@ class ProcessRuntime:
             child.recycled = reason
             self._limit_reached(child, reason)
         if child.recycled is not None:
+            child.end_checks()
             child.stop_requested = child.orderly = True
             self._supervisor.publish(child.stopping())
             self._supervisor.handle_event(EndBegun(child.spec.id, child.incarnation))

@@ -13,7 +13,15 @@ from typing import Final, NoReturn, TypeAlias
 
 from otpy.core.exits import ExitReason, Recycled
 from otpy.errors import NoProcess, NotSendable, ProtocolError
-from otpy.runtime.counters import ARRIVED, BUSY_SINCE, CASTS, INFOS, TAKEN, private_counters
+from otpy.runtime.counters import (
+    ARRIVED,
+    BUSY_SINCE,
+    CASTS,
+    INFOS,
+    SIGN_OF_LIFE,
+    TAKEN,
+    private_counters,
+)
 from otpy.runtime.worker.connections import (
     READ_BYTES,
     Cast,
@@ -208,6 +216,10 @@ class WorkerMailbox:
         self._ready.append(message)
         self._count()
         self._something_comes()
+
+    def give_sign_of_life(self) -> None:
+        """Begin the time of the watchdog anew."""
+        self._counters[SIGN_OF_LIFE] = _now()
 
     def when_deserted(self, do: Callable[[], object]) -> None:
         """Call `do` whenever the last process that had a link to this one has hung up."""

@@ -1,0 +1,82 @@
+"""Children that give no sign of life for as long as their `watchdog` are killed (10.3)."""
+
+import os
+import signal
+
+from otpy.events import ChildEnded, ChildRestarting, ChildStarted
+from tests.support.node import Nodes, NodeUnderTest
+
+TREE = """
+name: watched
+max_restarts: 100
+children:
+  - {id: spins, start: "tests.support.watched_workers:Busy", args: [WORK/log], watchdog: 100ms}
+  - {id: c, start: "tests.support.workers:Remote", args: [WORK/c], watchdog: 100ms}
+  - {id: waits, start: "tests.support.watched_workers:AsyncBusy", args: [WORK/log], watchdog: 100ms}
+  - {id: works, start: "tests.support.watched_workers:Busy", args: [WORK/works], watchdog: 300ms}
+  - {id: function, start: "tests.support.watched_workers:receives", watchdog: 50ms}
+  - {id: unwatched, start: "tests.support.workers:Remote", args: [WORK/unwatched]}
+"""
+
+
+def hung(node: NodeUnderTest, path: str) -> ChildEnded:
+    ended = node.next(ChildEnded, path=path)
+    assert (ended.reason, ended.signal, ended.clean) == ("hung", "SIGKILL", False)
+    node.next(ChildStarted, path=path, incarnation=ended.incarnation + 1)
+    return ended
+
+
+def test_a_server_that_does_not_come_back_to_its_mailbox_is_killed(nodes: Nodes) -> None:
+    node = nodes.run(TREE)
+    node.client["unwatched"].cast("hang_later")
+    for path, request, found in (
+        ("spins", ("spin",), "in spin"),
+        ("c", ("hang_later", "c"), "in sleep_in_c"),
+        ("waits", ("wait",), "select"),
+    ):
+        node.client[path].cast(*request)
+        assert found in hung(node, path).stacks, path
+    assert node.says("spins: ended: hung")
+    node.client["works"].cast("work", 10, 0.05)
+    node.logged("worked", file="works")
+    assert node.call("works", "get_count") == 0
+    seen = {event.path for event in node.seen(ChildEnded)}
+    assert seen == {"spins", "c", "waits"}
+    assert {event.reason for event in node.seen(ChildRestarting)} == {"hung"}
+
+
+def test_a_function_gives_signs_of_life(nodes: Nodes) -> None:
+    node = nodes.run("""
+        name: signs
+        max_restarts: 100
+        children:
+          - id: a
+            start: "tests.support.watched_workers:works"
+            args: [WORK/log, 15]
+            watchdog: 200ms
+        """)
+    ended = hung(node, "a")
+    assert node.log() != []
+    assert "in works" in ended.stacks
+    assert node.stop() == 0
+
+
+def test_one_that_is_suspended_or_stopped_in_order_is_left_alone(nodes: Nodes) -> None:
+    node = nodes.run("""
+        name: left
+        children:
+          - id: a
+            start: "tests.support.workers:Remote"
+            args: [WORK/log, [], fifo]
+            watchdog: 30ms
+        """)
+    os.mkfifo(node.work / "log.fifo")
+    node.client["a"].suspend()
+    node.client["a"].cast("increment_later")
+    node.client["a"].resume()
+    assert node.call("a", "get_count") == 1
+    node.send(signal.SIGTERM)
+    node.logged("terminate", "a", 1, "shutdown")
+    (node.work / "log.fifo").write_text("")
+    assert node.wait() == 0
+    assert node.seen(ChildEnded, path="a")[0].reason == "shutdown"
