@@ -16,7 +16,7 @@ from otpy.cli.show import show
 from otpy.system.signals import StoppedEarly, end_by, restore_signals
 
 SECTIONS: Final = {
-    "Trees": ("run", "check", "schema", "demo"),
+    "Trees": ("init", "run", "check", "schema", "demo"),
     "Look": ("tree", "status", "top", "pid", "events", "why"),
     "Talk": ("call", "cast"),
     "Debug": ("state", "replace-state", "suspend", "resume", "trace", "stack"),
