@@ -65,11 +65,15 @@ class ChildStarting(_Event, frozen=True, kw_only=True):
 
 
 class ChildStarted(_Event, frozen=True, kw_only=True):
-    """A child's init returned: it is up."""
+    """A child is up: its init returned, and what makes it ready holds.
+
+    `took` are the seconds since it was forked.
+    """
 
     kind: str
     pid: int
     incarnation: int
+    took: float = 0.0
 
     def __str__(self) -> str:
         again = f" again (incarnation {self.incarnation})" if self.incarnation > 1 else ""
@@ -110,6 +114,7 @@ class ChildStartFailed(_Event, frozen=True, kw_only=True):
 
     Attributes:
         pid: Of the process that was to be it; 0 if none could be started.
+        waited_for: What was missing when its `start_timeout` was over.
 
     The others are as in `ChildEnded`.
     """
@@ -127,9 +132,11 @@ class ChildStartFailed(_Event, frozen=True, kw_only=True):
     peak_memory: int = 0
     uptime: float = 0.0
     stacks: str = ""
+    waited_for: str = ""
 
     def __str__(self) -> str:
-        return f"{self.name}: failed to start: {self.reason}"
+        missing = f" (waited for: {self.waited_for})" if self.waited_for else ""
+        return f"{self.name}: failed to start: {self.reason}{missing}"
 
 
 class ChildEnded(_Event, frozen=True, kw_only=True):

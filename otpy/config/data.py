@@ -5,9 +5,11 @@ from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from typing import Any, assert_never
 
+from otpy.config.probe_data import probe_to_data
 from otpy.config.same_names import same_fields
 from otpy.core.health import Health
 from otpy.core.messages import StartCopy
+from otpy.core.probes import Readiness
 from otpy.core.spec import (
     INFINITY,
     WORKERS_ONLY,
@@ -163,11 +165,8 @@ def _plain(value: object) -> object:
     """Return the value of a field as YAML has it."""
     if isinstance(value, Enum):
         return value.value
-    if isinstance(value, Health):
-        # Only what has such a key pays for pydantic.
-        from otpy.config.probe_parsers import health_to_data  # noqa: PLC0415
-
-        return health_to_data(value)
+    if isinstance(value, Health | Readiness):
+        return probe_to_data(value)
     if isinstance(value, Mapping):
         return {key: _plain(each) for key, each in value.items()}
     if isinstance(value, tuple | list):

@@ -16,6 +16,7 @@ from pydantic import (
 
 from otpy.config import parsers, probe_parsers, recycling_parsers, surrounding_parsers
 from otpy.core.health import Health
+from otpy.core.probes import Readiness
 from otpy.core.spec import (
     DEFAULT_SHUTDOWN_S,
     DEFAULT_STOP_SIGNAL,
@@ -282,6 +283,22 @@ MaxMessages = Annotated[
         _or_with_jitter({"type": "integer", "minimum": 1, "maximum": parsers.MAX_NUMBER})
     ),
 ]
+StartTimeout = Annotated[
+    float | None,
+    PlainValidator(parsers.start_timeout),
+    WithJsonSchema({"anyOf": [*_DURATION_SCHEMA, {"const": INFINITY}]}),
+    Field(description="How long it may take until it is ready: a duration, or infinity."),
+]
+ReadyOfProgram = Annotated[
+    Readiness | None,
+    PlainValidator(probe_parsers.readiness),
+    WithJsonSchema(probe_parsers.readiness_schema(of_program=True)),
+]
+ReadyOfPython = Annotated[
+    Readiness | None,
+    PlainValidator(probe_parsers.readiness_of_python),
+    WithJsonSchema(probe_parsers.readiness_schema(of_program=False)),
+]
 
 _INTENSITY: Final = RestartIntensity()
 _BACKOFF: Final = Backoff()
@@ -399,6 +416,7 @@ class ChildFields(Fields):
         None, description="Memory of all its processes at which it is replaced, such as 512MiB."
     )
     max_age: MaxAge = Field(None, description="The age at which it is replaced, such as 12h.")
+    start_timeout: StartTimeout = None
 
 
 class WorkerFields(InheritableFields, ChildFields):
@@ -453,6 +471,9 @@ class ServerFields(WorkerFields):
     max_messages: MaxMessages = Field(
         None, description="The number of messages after which it is replaced."
     )
+    ready: ReadyOfPython = Field(
+        None, description="What makes it ready once its init has returned: notify, or a probe."
+    )
 
 
 class ServerChild(LimitsFields, ServerFields):
@@ -477,6 +498,9 @@ class CommandChild(LimitsFields, WorkerFields):
     """A program that is not Python."""
 
     command: Command = Field(description="The program and its arguments, such as [caddy, run].")
+    ready: ReadyOfProgram = Field(
+        None, description="What makes it ready: notify, a newline at fd, or a probe."
+    )
 
 
 class ServerTemplate(LimitsFields, ServerFields):

@@ -185,6 +185,17 @@ def seconds_above_zero(value: object) -> float:
     return duration
 
 
+def start_timeout(value: object) -> float | None:
+    """Read the time that a child has to become ready; None for ``infinity``."""
+    if value == NoBudget.INFINITY:
+        return None
+    try:
+        return seconds_above_zero(value)
+    except PydanticCustomError as error:
+        near = did_you_mean(value, (NoBudget.INFINITY,))
+        raise wanted(f"{error.message()}; or infinity{near}") from None
+
+
 def shutdown_budget(value: object) -> ShutdownBudget:
     """Read the time that a child has to end: a duration or one of two words."""
     if isinstance(value, str) and value in list(NoBudget):

@@ -1,8 +1,8 @@
-"""The forms of probes, and of what makes a child ready; and the way back to such a form."""
+"""The forms of probes, and of what makes a child ready; the way back is `probe_data`."""
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeAlias, assert_never
+from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
 from pydantic_core import PydanticCustomError
@@ -18,6 +18,7 @@ from otpy.config.parsers import (
     within,
 )
 from otpy.config.parsers import MAX_NUMBER as MAX_SECONDS
+from otpy.config.probe_data import NOTIFY, TIMES
 from otpy.core.health import Health
 from otpy.core.probes import (
     ExecProbe,
@@ -26,12 +27,10 @@ from otpy.core.probes import (
     NewlineAt,
     Notified,
     Probe,
-    Question,
     Readiness,
     TcpProbe,
 )
 
-NOTIFY: Final = "notify"
 MAX_FD: Final = 1023
 MAX_PORT: Final = 65535
 MAX_FAILURES: Final = 1000
@@ -39,7 +38,6 @@ MAX_STATUS: Final = 599
 MIN_STATUS: Final = 100
 
 _HOST: Final = re.compile(r"\[(?P<six>[0-9A-Fa-f:.%a-z]+)\]|(?P<host>[^\s:/\[\]]+)")
-_TIMES: Final = ("every", "timeout", "after")
 
 Reader: TypeAlias = Callable[[Any], Any]
 
@@ -113,7 +111,7 @@ def probe_of(
     }
     found = _read_all(value, readers, kind)
     beside = {key: found.pop(key) for key in others if key in found}
-    times = {key: found.pop(key) for key in _TIMES if key in found}
+    times = {key: found.pop(key) for key in TIMES if key in found}
     what = found.pop(kind)
     if "status" in found:
         what = HttpProbe(what.url, found["status"])
@@ -227,44 +225,6 @@ _OF_PYTHON: Final[dict[str, Reader]] = {**ASKED, "log": _log}
 _OF_PROGRAMS: Final[dict[str, Reader]] = {"fd": _fd, **_OF_PYTHON}
 
 
-def readiness_to_data(found: Readiness) -> object:
-    """Return the form of what makes a child ready."""
-    match found:
-        case Notified():
-            return NOTIFY
-        case NewlineAt(fd=fd):
-            return {"fd": fd}
-        case LogProbe(pattern=pattern):
-            return {"log": pattern}
-        case Probe():
-            return probe_to_data(found)
-        case _:
-            assert_never(found)
-
-
-def probe_to_data(probe: Probe) -> dict[str, object]:
-    """Return the form of a probe that is asked again and again."""
-    times = {key: getattr(probe, key) for key in _TIMES}
-    return {**_question_to_data(probe.question), **times}
-
-
-def _question_to_data(question: Question) -> dict[str, object]:
-    match question:
-        case TcpProbe(host=host, port=port):
-            return {"tcp": f"[{host}]:{port}" if ":" in host else f"{host}:{port}"}
-        case HttpProbe(url=url, status=status):
-            return {"http": url, "status": status}
-        case ExecProbe(argv=argv):
-            return {"exec": list(argv)}
-        case _:
-            assert_never(question)
-
-
-def health_to_data(found: Health) -> dict[str, object]:
-    """Return the form of what is asked of a child while it runs."""
-    return {**probe_to_data(found.probe), "failures": found.failures}
-
-
 # ---- for editors -------------------------------------------------------------------------------
 
 _DURATION: Final = {
@@ -289,7 +249,7 @@ def probe_schema(kind: str, others: Mapping[str, Any] | None = None) -> dict[str
     if kind == "http":
         properties["status"] = {"type": "integer", "minimum": MIN_STATUS, "maximum": MAX_STATUS}
     if kind in ASKED:
-        properties |= dict.fromkeys(_TIMES, _DURATION)
+        properties |= dict.fromkeys(TIMES, _DURATION)
     return {
         "type": "object",
         "properties": properties,

@@ -135,6 +135,30 @@ class NotPermitted:
 
 
 @dataclass(frozen=True, slots=True)
+class StartTimeout:
+    """It was not ready within its `start_timeout`.
+
+    Attributes:
+        waited_for: What it was not ready for, in words.
+        stacks: The Python stacks of a worker, taken before it was killed.
+    """
+
+    waited_for: str = ""
+    stacks: str = ""
+
+    def __str__(self) -> str:
+        return "start timeout"
+
+
+@dataclass(frozen=True, slots=True)
+class EndedUnready:
+    """It ended in order before it was ready: that is no start."""
+
+    def __str__(self) -> str:
+        return "ended before it was ready"
+
+
+@dataclass(frozen=True, slots=True)
 class FailedToStartChild:
     """A supervisor's `child` could not be started, so the supervisor could not either."""
 
@@ -159,6 +183,8 @@ ExitReason: TypeAlias = (
     | Raised
     | Stopped
     | NotPermitted
+    | StartTimeout
+    | EndedUnready
     | FailedToStartChild
 )
 

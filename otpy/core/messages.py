@@ -196,7 +196,7 @@ class HaltAsked:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A child's init returned."""
+    """A child is up: its init returned, and what makes it ready holds."""
 
     child: str
     incarnation: int
@@ -212,7 +212,7 @@ class Ignored:
 
 @dataclass(frozen=True, slots=True)
 class StartFailure:
-    """A child ended before its init returned; its process is gone."""
+    """A child ended before it was up; its process is gone."""
 
     child: str
     incarnation: int
@@ -329,6 +329,14 @@ class Kill:
 
 
 @dataclass(frozen=True, slots=True)
+class FailStart:
+    """Kill a child that is not up in time; answer with `StartFailure` and `StartTimeout`."""
+
+    child: str
+    incarnation: int
+
+
+@dataclass(frozen=True, slots=True)
 class Halt:
     """End a child now: a worker by `Kill`, a supervisor by telling it `HaltAsked`."""
 
@@ -347,7 +355,7 @@ class SetTimer:
 
 @dataclass(frozen=True, slots=True)
 class CancelTimer:
-    """Do not send the `TimedOut` that a child without a process waits for."""
+    """Do not send the `TimedOut` of this child."""
 
     child: str
 
@@ -384,7 +392,18 @@ class GiveUp:
 
 
 Action: TypeAlias = (
-    Start | Stop | Retire | Kill | Halt | SetTimer | CancelTimer | SendReply | Emit | Up | GiveUp
+    Start
+    | Stop
+    | Retire
+    | Kill
+    | FailStart
+    | Halt
+    | SetTimer
+    | CancelTimer
+    | SendReply
+    | Emit
+    | Up
+    | GiveUp
 )
 
 # ---- reports: decisions worth telling --------------------------------------------------------

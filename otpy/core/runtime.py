@@ -12,6 +12,7 @@ from otpy.core.messages import (
     Answer,
     CancelTimer,
     Emit,
+    FailStart,
     GiveUp,
     Halt,
     Kill,
@@ -45,17 +46,21 @@ class Runtime(Protocol):
     def kill(self, child: str, incarnation: int) -> None:
         """End a child and what it has started, at once; answered as `stop`."""
 
+    def fail_start(self, child: str, incarnation: int) -> None:
+        """Kill a child that is not up in time; answered by `StartFailure` with `StartTimeout`."""
+
     def halt(self, child: str, incarnation: int) -> None:
         """End a worker as `kill` does; send a supervisor `HaltAsked`."""
 
     def set_timer(self, child: str, incarnation: int, seconds: float) -> None:
         """Answer with `TimedOut` after `seconds`, unless the child has ended before.
 
-        A child that has no process waits for it to be started again.
+        A child that has no process waits for it to be started again. It takes the place of a
+        timer that the child has.
         """
 
     def cancel_timer(self, child: str) -> None:
-        """Do not answer with the `TimedOut` that a child without a process waits for."""
+        """Do not answer with the `TimedOut` of a child."""
 
     def reply(self, token: int, answer: Answer) -> None:
         """Answer the `Requested` with this token."""
@@ -75,7 +80,7 @@ def perform(action: Action, runtime: Runtime) -> None:
     match action:
         case Start(spec=spec, incarnation=incarnation):
             runtime.start(spec, incarnation)
-        case Stop() | Retire() | Kill() | Halt():
+        case Stop() | Retire() | Kill() | FailStart() | Halt():
             _end(action, runtime)
         case SetTimer() | CancelTimer():
             _perform_with_timer(action, runtime)
@@ -91,7 +96,7 @@ def perform(action: Action, runtime: Runtime) -> None:
             assert_never(action)
 
 
-def _end(action: Stop | Retire | Kill | Halt, runtime: Runtime) -> None:
+def _end(action: Stop | Retire | Kill | FailStart | Halt, runtime: Runtime) -> None:
     match action:
         case Stop(child=child, incarnation=incarnation):
             runtime.stop(child, incarnation)
@@ -99,6 +104,8 @@ def _end(action: Stop | Retire | Kill | Halt, runtime: Runtime) -> None:
             runtime.retire(child, incarnation, reason)
         case Kill(child=child, incarnation=incarnation):
             runtime.kill(child, incarnation)
+        case FailStart(child=child, incarnation=incarnation):
+            runtime.fail_start(child, incarnation)
         case Halt(child=child, incarnation=incarnation):
             runtime.halt(child, incarnation)
 

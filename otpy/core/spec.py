@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Final, TypeAlias
 
 from otpy.core.health import Health
+from otpy.core.probes import Readiness
 from otpy.core.surroundings import NODES, Surroundings
 
 
@@ -218,6 +219,9 @@ class ChildSpec(Inheritable):
             down has it; of a supervisor it is the one that its children have, too.
         on_give_up: What follows when it is over its own intensity, or, of a supervisor, when that
             has given up.
+        ready: What makes it ready, once its init has returned or its program is executed; None:
+            that alone does.
+        start_timeout: Seconds within which it has to be ready; None for any time.
         retries: Given, the child is restarted without end, and its restarts do not count against
             its supervisor's intensity.
         max_memory: Bytes of all its processes at which it is replaced.
@@ -245,6 +249,8 @@ class ChildSpec(Inheritable):
     watchdog: float | None = None
     stop_signal: str = field(default=DEFAULT_STOP_SIGNAL, metadata=WORKERS_ONLY)
     stop_group: bool = field(default=False, metadata=WORKERS_ONLY)
+    ready: Readiness | None = field(default=None, metadata=WORKERS_ONLY)
+    start_timeout: float | None = None
 
     @property
     def inheritable(self) -> Inheritable:

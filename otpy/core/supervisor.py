@@ -15,6 +15,7 @@ from otpy.core.messages import (
     EndBegun,
     Event,
     Exited,
+    FailStart,
     Halt,
     HaltAsked,
     Ignored,
@@ -113,6 +114,7 @@ def _heard_of_process(
     """Handle what happened to a child; what does not fit where it stands came too late."""
     match child.status, event:
         case Status.STARTING, Started():
+            transition.cancel_start_timer(child)
             transition.put(replace(child, status=Status.RUNNING, up_since=transition.now))
             transition.start_is_settled()
         case Status.STARTING, Ignored():
@@ -130,11 +132,13 @@ def _heard_of_process(
 
 def _timed_out(transition: Transition, child: Child) -> None:
     match child.status:
+        case Status.STARTING:
+            transition.actions.append(FailStart(child.spec.id, child.incarnation))
         case Status.STOPPING:
             transition.actions.append(Kill(child.spec.id, child.incarnation))
         case Status.RUNNING if child.retiring:
             transition.actions.append(Kill(child.spec.id, child.incarnation))
-        case Status.RESTARTING | Status.BACKOFF:
+        case Status.RESTARTING | Status.BACKOFF if _has_waited(child):
             transition.mailbox = transition.mailbox.with_(StartAgain(child.spec.id))
         case _:
             pass  # it came too late
@@ -386,6 +390,7 @@ def _halt_asked(transition: Transition) -> None:
     for id_ in stop_order(transition.children):
         child = transition.children[id_]
         if child.status in ALIVE:
+            transition.cancel_start_timer(child)
             transition.mark(child, Status.STOPPING)
             transition.actions.append(Halt(id_, child.incarnation))
     transition.end(for_good=True)

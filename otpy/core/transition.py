@@ -279,6 +279,7 @@ class Transition:
 
     def _order_stop(self, child: Child) -> None:
         """Ask a child to end, within its budget (``shutdown/1``)."""
+        self.cancel_start_timer(child)
         self.mark(child, Status.STOPPING)
         if child.spec.shutdown == BRUTAL_KILL:
             self.actions.append(Kill(child.spec.id, child.incarnation))
@@ -308,6 +309,13 @@ class Transition:
         started = replace(child, spec=spec, status=Status.STARTING, incarnation=incarnation)
         self.put(replace(started, retiring=False) if child.retiring else started)
         self.actions.append(Start(child.spec, incarnation))
+        if (limit := child.spec.start_timeout) is not None:
+            self.actions.append(SetTimer(child.spec.id, incarnation, limit))
+
+    def cancel_start_timer(self, child: Child) -> None:
+        """Do not have the start of a child fail for its time: it is up, or is to end."""
+        if child.status is Status.STARTING and child.spec.start_timeout is not None:
+            self.actions.append(CancelTimer(child.spec.id))
 
     def _number_before(self, child: Child) -> int:
         """Return the highest number that this id, which has no child yet, can have had."""

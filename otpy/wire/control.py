@@ -26,6 +26,8 @@ class Assignment(NamedTuple):
     Flat, since each of a thousand workers reads one: `target` with its arguments, or `argv`.
     `shutdown` is its budget in seconds, None for infinity. `surroundings` is None for the node's.
     `max_messages`: after how many it ends to be replaced, and the limit that its reason names.
+    `notify` is the value of NOTIFY_SOCKET, if it has one. `fd` is the number that a program has the
+    descriptor under that comes with `TakeDescriptor`.
     """
 
     path: str
@@ -40,6 +42,12 @@ class Assignment(NamedTuple):
     stop_signal: int = 15
     surroundings: Surroundings | None = None
     max_messages: tuple[int, int] | None = None
+    notify: str = ""
+    fd: int | None = None
+
+
+class TakeDescriptor(NamedTuple):
+    """The descriptor that the child's program has under the number `fd` is beside this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +177,10 @@ class Ready(NamedTuple):
 
     trap_exit: bool = True
     answers_sys: bool = True
+
+
+class Announced(NamedTuple):
+    """The process says that it is ready: `otpy.ready()` was called in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,7 +408,9 @@ class Listen:
 
 # ---- which of them may come from below ---------------------------------------------------------
 
-FromWorker: TypeAlias = Ready | IgnoreStart | Retiring | Exiting | NodeRequest | Answered | Forget
+FromWorker: TypeAlias = (
+    Ready | Announced | IgnoreStart | Retiring | Exiting | NodeRequest | Answered | Forget
+)
 """The messages that a worker may send up: it runs the user's code, and may have other rights."""
 
 FromSupervisor: TypeAlias = FromWorker | Publish | LinkOpened

@@ -14,6 +14,7 @@ from otpy.core.exits import (
     Raised,
     Recycled,
     Shutdown,
+    StartTimeout,
 )
 from otpy.core.messages import (
     Answer,
@@ -103,16 +104,18 @@ own_intensities = st.sampled_from(
 child_specs = st.one_of(
     otp_specs,
     st.builds(
-        lambda spec, backoff, intensity, end: replace(
+        lambda spec, backoff, intensity, end, start_timeout: replace(
             spec,
             backoff=backoff,
             own_intensity=intensity,
             on_give_up=end if intensity else OnGiveUp.ESCALATE,
+            start_timeout=start_timeout,
         ),
         otp_specs,
         backoffs,
         own_intensities,
         st.sampled_from(OnGiveUp),
+        st.sampled_from([None, None, 1.0]),
     ),
 )
 requests: st.SearchStrategy[Request] = st.one_of(
@@ -178,6 +181,8 @@ class AnySupervisor(RuleBasedStateMachine):
         self.starting: dict[str, int] = {}  # the processes there are: id and incarnation
         self.running: dict[str, int] = {}
         self.timers: dict[str, int] = {}  # of children that wait for their next start
+        self.start_timers: dict[str, int] = {}
+        self.late: set[str] = set()  # those of them that are to be killed
         self.leaving: set[str] = set()  # those of them that were asked to end
         self.retiring: dict[str, Recycled] = {}  # and those that end after their message in hand
         self.halted = False
@@ -196,6 +201,11 @@ class AnySupervisor(RuleBasedStateMachine):
     @rule(reason=reasons, outcome=st.sampled_from(["up", "up", "up", "up", "failed", "ignored"]))
     def start_is_settled(self, outcome: str, reason: ExitReason) -> None:
         id_, incarnation = self.starting.popitem()
+        if id_ in self.late:
+            outcome, reason = "failed", StartTimeout()
+        self.late.discard(id_)
+        if outcome != "up":
+            self.start_timers.pop(id_, None)
         if outcome == "up":
             self.running[id_] = incarnation
             self.tell(Started(id_, incarnation))
@@ -250,6 +260,13 @@ class AnySupervisor(RuleBasedStateMachine):
     def budget_is_over(self, pick: int) -> None:
         id_ = sorted(self.leaving)[pick % len(self.leaving)]
         self.tell(TimedOut(id_, self.processes()[id_]))
+
+    @precondition(lambda self: self.start_timers)
+    @rule()
+    def start_takes_too_long(self) -> None:
+        id_, incarnation = self.start_timers.popitem()
+        self.tell(TimedOut(id_, incarnation))
+        assert id_ in self.late
 
     @precondition(lambda self: self.timers)
     @rule(pick=picks)
@@ -306,7 +323,8 @@ class AnySupervisor(RuleBasedStateMachine):
         return self.starting | self.running
 
     def tell_old(self, id_: str, incarnation: int, event: Event) -> None:
-        if self.processes().get(id_) != incarnation:
+        waits = isinstance(event, TimedOut) and self.timers.get(id_) == incarnation
+        if self.processes().get(id_) != incarnation and not waits:
             before = self.state
             self.tell(event)
             assert self.state == before
@@ -346,6 +364,11 @@ class AnySupervisor(RuleBasedStateMachine):
             return  # its siblings are served meanwhile
         self.check_leaves(child, incarnation)
 
+    def fail_start(self, child: str, incarnation: int) -> None:
+        assert (child, incarnation) in self.starting.items(), "what is up is not late"
+        assert child not in self.leaving
+        self.late.add(child)
+
     def halt(self, child: str, incarnation: int) -> None:
         assert self.halted
         self.check_leaves(child, incarnation)
@@ -356,11 +379,18 @@ class AnySupervisor(RuleBasedStateMachine):
             assert incarnation == self.last_number[child]
             assert 0 < seconds <= Backoff().max
             self.timers[child] = incarnation
+            return
+        assert child not in self.start_timers, "one timer a child"
+        if self.state.children[child].status is Status.STARTING:
+            assert (child, incarnation) in self.starting.items()
+            assert seconds == self.state.children[child].spec.start_timeout
+            self.start_timers[child] = incarnation
         else:
             assert (child, incarnation) in self.processes().items()
 
     def cancel_timer(self, child: str) -> None:
         self.timers.pop(child, None)  # it may have run out, and wait in the mailbox
+        self.start_timers.pop(child, None)
 
     def reply(self, token: int, answer: Answer) -> None:
         del answer
@@ -438,6 +468,16 @@ class AnySupervisor(RuleBasedStateMachine):
         assert self.timers.keys() <= waiting
         begun = {each.child for each in self.state.mailbox if isinstance(each, StartAgain)}
         assert waiting <= self.timers.keys() | begun
+
+    @invariant()
+    def what_has_so_much_time_to_start_has_a_timer(self) -> None:
+        timed = {
+            id_
+            for id_, one in self.state.children.items()
+            if one.status is Status.STARTING and one.spec.start_timeout is not None
+        }
+        assert self.start_timers.keys() <= timed
+        assert timed <= self.start_timers.keys() | self.late
 
     @invariant()
     def who_waits_for_another_will_be_started_by_it(self) -> None:

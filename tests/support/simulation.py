@@ -336,6 +336,9 @@ class Simulated:
     def kill(self, child: str, incarnation: int) -> None:
         self._world.end_at_once(self._world.process(child, incarnation))
 
+    def fail_start(self, child: str, incarnation: int) -> None:
+        raise AssertionError(f"{child} has no start_timeout")
+
     def halt(self, child: str, incarnation: int) -> None:
         self._world.halt_process(self._world.process(child, incarnation))
 

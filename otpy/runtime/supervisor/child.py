@@ -4,7 +4,7 @@ import signal
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from otpy.core.exits import (
     ExitReason,
@@ -17,6 +17,7 @@ from otpy.core.exits import (
     Recycled,
     Shutdown,
     Signaled,
+    StartTimeout,
     is_clean,
     reason_of,
 )
@@ -53,6 +54,9 @@ from otpy.wire.control import (
 from otpy.wire.gateway import Statistics
 from otpy.wire.paths import GATEWAY
 
+if TYPE_CHECKING:
+    from otpy.runtime.supervisor.readiness import Readiness, Signs
+
 
 class Closable(Protocol):
     """Something that a child has while it runs."""
@@ -68,7 +72,8 @@ class Child:
     Attributes:
         path: From the root, "" for the root supervisor.
         supervisors: Pids of the supervisors below it.
-        ready: Its init has returned.
+        initialized: Its init has returned, or its program was executed.
+        ready: It is up: that, and what makes it ready holds.
         stop_requested: It was told to stop.
         orderly: It was asked to stop, and its budget is not over.
         untouchable: Its supervisor may not kill it.
@@ -79,6 +84,9 @@ class Child:
         counters: The counters of a worker; see `otpy.runtime.counters`.
         slot: The number of the counters.
         born: The `boot_time` from which on it can have started other processes.
+        late: It is to be killed, since it was not ready in time.
+        signs: By what it says that it is ready, if it says so itself.
+        readiness: Waits until it is ready, if more than its init is needed for that.
         forced_exit: Why it was killed, if it was: a linked process ended, or it sent no message.
         killed_here: This process has sent it SIGKILL.
         stacks: Of one that hung.
@@ -98,7 +106,9 @@ class Child:
     counters: memoryview | None = None
     slot: int | None = None
     supervisors: dict[str, int] = field(default_factory=dict)
+    initialized: bool = False
     ready: bool = False
+    late: bool = False
     ignored: bool = False
     stop_requested: bool = False
     orderly: bool = False
@@ -116,6 +126,8 @@ class Child:
     recycled: Recycled | None = None
     checks: list[Closable] = field(default_factory=list)
     timer: Timer | None = None
+    signs: "Signs | None" = None
+    readiness: "Readiness | None" = None
     started_at: float = field(default_factory=time.monotonic)
     born: float = field(default_factory=boot_time)
 
@@ -227,7 +239,7 @@ class Child:
         and with the same reason; only ``normal`` does nothing (Erlang reference manual,
         "Receiving Exit Signals"). One that is not up yet traps, since its choice is not known yet.
         """
-        if isinstance(notification, DownNotification) or self.trap_exit or not self.ready:
+        if isinstance(notification, DownNotification) or self.trap_exit or not self.initialized:
             self._send(notification)
         elif not isinstance(reason := reason_of(notification.reason), Normal):
             self.end_for(reason)
@@ -305,7 +317,7 @@ class Child:
 
     def _is_stopped_by(self, name: str) -> bool:
         """Return whether its stop signal ended it; any process may send that to a worker."""
-        is_known_to_stop = self.stop_requested or (self.kind == "worker" and self.ready)
+        is_known_to_stop = self.stop_requested or (self.kind == "worker" and self.initialized)
         return is_known_to_stop and name == self.stop_signal.name
 
     def starting(self) -> ChildStarting:
@@ -326,6 +338,7 @@ class Child:
             kind=self.kind,
             pid=self.pid,
             incarnation=self.incarnation,
+            took=time.monotonic() - self.started_at,
         )
 
     def stopping(self) -> ChildStopping:
@@ -366,6 +379,8 @@ class Child:
             reason=str(reason),
             asked=self.stop_requested,
             traceback=reason.traceback if isinstance(reason, Raised) else "",
+            stacks=reason.stacks if isinstance(reason, StartTimeout) else "",
+            waited_for=reason.waited_for if isinstance(reason, StartTimeout) else "",
             output=output,
             **self._about_its_end(status),
         )
@@ -414,6 +429,10 @@ class Child:
         self.end_checks()
         if self.timer is not None:
             self.timer.cancel()
+        if self.readiness is not None:
+            self.readiness.close()
+        if self.signs is not None:
+            self.signs.close()
         self.channel.close()
         self.pidfd.close()
 

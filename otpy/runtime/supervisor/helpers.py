@@ -8,7 +8,6 @@ from functools import partial
 from typing import Final, Protocol
 
 from otpy.core.surroundings import NODES, Surroundings
-from otpy.runtime.worker.surroundings import CannotEnter, enter_surroundings
 from otpy.system.descriptor import Descriptor, pipe
 from otpy.system.loop import Loop
 from otpy.system.programs import CannotExecute
@@ -138,6 +137,12 @@ def _run(main: Callable[[], int], supervisor: int, output: Descriptor, loop: Loo
 
 
 def _execute(argv: tuple[str, ...], given: Surroundings, supervisor: int) -> int:
+    # Not above: it is on pages that workers do without.
+    from otpy.runtime.worker.surroundings import (  # noqa: PLC0415
+        CannotEnter,
+        enter_surroundings,
+    )
+
     try:
         if given != NODES:
             enter_surroundings(given, supervisor)

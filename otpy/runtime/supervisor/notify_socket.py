@@ -12,9 +12,8 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
+from typing import Final, Protocol
 
-from otpy.runtime.supervisor.child import Child
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.loop import Loop
 from otpy.system.marks import marked_process, marks_of
@@ -46,6 +45,22 @@ class Notification:
     status: str | None = None
 
 
+class Owner(Protocol):
+    """The incarnation of a child that a socket is for."""
+
+    @property
+    def path(self) -> str:
+        """From the root."""
+
+    @property
+    def pid(self) -> int:
+        """Of its process, which is the leader of a session."""
+
+    @property
+    def incarnation(self) -> int:
+        """Its number."""
+
+
 class NotifySocket:
     """The socket that one incarnation of a child is told in NOTIFY_SOCKET.
 
@@ -58,7 +73,7 @@ class NotifySocket:
 
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
-        self._child: Child | None = None
+        self._child: Owner | None = None
         self._handle: Callable[[Notification], None] | None = None
         self._was_refused = False
         self._socket: Socket = unbound_socket(DATAGRAMS)
@@ -70,7 +85,7 @@ class NotifySocket:
             self._socket.close()
             raise
 
-    def listen(self, child: Child, handle: Callable[[Notification], None]) -> None:
+    def listen(self, child: Owner, handle: Callable[[Notification], None]) -> None:
         """Call `handle` with every message of a child's processes, in the order they came in.
 
         Args:
@@ -125,7 +140,7 @@ class NotifySocket:
         elif self._handle is not None:
             self._handle(notification(data))
 
-    def _is_of_the_child(self, child: Child, pid: int, uid: int) -> bool:
+    def _is_of_the_child(self, child: Owner, pid: int, uid: int) -> bool:
         """Return whether a sender is the child, of its group or session, or descends from it.
 
         One that has ended already cannot be asked for more than its user: it has to be that of the
@@ -156,7 +171,7 @@ def notification(data: bytes) -> Notification:
     )
 
 
-def _is_marked(orphan: int, child: Child) -> bool:
+def _is_marked(orphan: int, child: Owner) -> bool:
     """Return whether what fell to this supervisor is what the child left when it was orphaned."""
     owner = (child.pid, child.incarnation)
     return any(marked_process(word) == owner for word in marks_of(orphan))

@@ -4,7 +4,7 @@ import contextlib
 import os
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -48,6 +48,9 @@ class ChildOutput:
         target: Where its lines are logged; None discards them.
         sinks: Of its supervisor.
 
+    Attributes:
+        on_lines: Called with every whole line, as people read it, while anybody wants them.
+
     Raises:
         OSError: The kernel has no room to watch the pipes; they are still the caller's then.
     """
@@ -62,6 +65,7 @@ class ChildOutput:
         self._records: InbandReader | None = None
         self._tail = b""
         self._unsent: deque[bytes] = deque()
+        self.on_lines: Callable[[Sequence[bytes]], None] | None = None
         for end in ends:
             os.set_blocking(end.fileno(), False)
         self._watch()
@@ -148,6 +152,8 @@ class ChildOutput:
 
     def _keep(self, lines: bytes) -> None:
         self._tail = (self._tail + lines)[-_TAIL_BYTES:]
+        if self.on_lines is not None:
+            self.on_lines(lines.split(b"\n"))
 
     def _show(self, piece: Piece, at: float) -> None:
         prefix = output_prefix(self._source.path, at, split=piece.split)

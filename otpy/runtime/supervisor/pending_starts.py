@@ -50,12 +50,12 @@ class PendingStarts:
         else:
             self._reaper.clear(lambda: self._try(spec, incarnation))
 
-    def cancel(self, id_: str) -> bool:
+    def cancel(self, id_: str, reason: ExitReason = Shutdown()) -> bool:  # noqa: B008  # frozen
         """Cancel a start that has no process yet; return whether there was one."""
         incarnation = self._pending.get(id_)
         if incarnation is None:
             return False
-        self._give_up(id_, incarnation, Shutdown())
+        self._give_up(id_, incarnation, reason)
         return True
 
     def _try(self, spec: ChildSpec, incarnation: int) -> None:

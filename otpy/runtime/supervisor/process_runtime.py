@@ -2,9 +2,17 @@
 
 import time
 from functools import partial
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from otpy.core.exits import ExitReason, NotPermitted, Raised, Recycled
+from otpy.core.exits import (
+    EndedUnready,
+    ExitReason,
+    Normal,
+    NotPermitted,
+    Raised,
+    Recycled,
+    StartTimeout,
+)
 from otpy.core.messages import (
     Answer,
     EndBegun,
@@ -21,7 +29,7 @@ from otpy.core.messages import (
 )
 from otpy.core.numbers import Numbers
 from otpy.core.spec import ChildSpec, SupervisorSpec
-from otpy.errors import ProtocolError
+from otpy.errors import OtpyError, ProtocolError
 from otpy.events import ChildIgnored
 from otpy.events import Event as PublishedEvent
 from otpy.runtime.bootstrap import Bootstrap
@@ -44,7 +52,19 @@ from otpy.system.descriptor import Descriptor
 from otpy.system.loop import Loop, Timer
 from otpy.system.oom import OomKills, counter_file
 from otpy.system.wait import WaitStatus, kill_group, left_in_group, reap
-from otpy.wire.control import Exiting, IgnoreStart, Publish, Ready, Retiring
+from otpy.wire.control import (
+    Announced,
+    Exiting,
+    IgnoreStart,
+    Publish,
+    RawReply,
+    Ready,
+    Retiring,
+)
+
+if TYPE_CHECKING:
+    from otpy.runtime.supervisor.helpers import Helpers
+    from otpy.runtime.supervisor.notify_socket import Notification
 
 
 class DecidingSupervisor(Protocol):
@@ -139,10 +159,21 @@ class ProcessRuntime:
         )
         self._waits: dict[str, Timer] = {}
         self._oom_kills = OomKills(counter_file())
+        self._helpers: Helpers | None = None
         self.deferred_exits = DeferredExits(self._loop)
         self.owners = OwnerMonitor(
             self._loop, lambda id_: supervisor.ask(NO_ANSWER, TerminateChild(id_))
         )
+
+    @property
+    def helpers(self) -> "Helpers":
+        """Short-lived processes on the side."""
+        if self._helpers is None:
+            # Not above: a tree without such keys does without it.
+            from otpy.runtime.supervisor.helpers import Helpers  # noqa: PLC0415
+
+            self._helpers = Helpers(self._loop, self._reaper)
+        return self._helpers
 
     # ---- the decisions -----------------------------------------------------------------------
 
@@ -176,6 +207,27 @@ class ProcessRuntime:
             process.kill()
             self._kill_rest(process)
 
+    def fail_start(self, child: str, incarnation: int) -> None:
+        """Kill a child that is not ready in time, once the stacks of a worker are taken."""
+        if self._pending_starts.cancel(child, StartTimeout("a process")):
+            return
+        process = self._children.get(child)
+        assert process is not None
+        assert process.incarnation == incarnation
+        process.late = True
+        self.deferred_exits.release_soon(process)
+        if process.kind == "worker":
+            self.stacks.dump(process, partial(self._kill_late, process))
+        else:
+            self._kill_late(process, RawReply(""))
+
+    def _kill_late(self, child: Child, answer: RawReply | OtpyError) -> None:
+        if child.reaped:
+            return  # it has ended by itself meanwhile
+        stacks = str(answer.value) if isinstance(answer, RawReply) else ""
+        child.end_for(StartTimeout(_missing(child), stacks))
+        self._kill_rest(child)
+
     def halt(self, child: str, incarnation: int) -> None:
         """Kill a worker; have a supervisor kill everything below it."""
         if (process := self._to_be_ended(child, incarnation)) is not None:
@@ -186,17 +238,20 @@ class ProcessRuntime:
         """Call back in `seconds`, or never if the process ends before."""
         timed_out = TimedOut(child, incarnation)
         timer = self._loop.call_later(seconds, lambda: self._supervisor.handle_event(timed_out))
+        self.cancel_timer(child)
         if (process := self._children.get(child)) is not None:
-            if process.timer is not None:  # it was recycled, and is stopped with its group now
-                process.timer.cancel()
             process.timer = timer
         else:
             self._waits[child] = timer
 
     def cancel_timer(self, child: str) -> None:
-        """Do not start a child that waits to be started again."""
+        """Do not call back: the child is not to start again, is up, or ends."""
         if (timer := self._waits.pop(child, None)) is not None:
             timer.cancel()
+        process = self._children.get(child)
+        if process is not None and process.timer is not None:
+            process.timer.cancel()
+            process.timer = None
 
     def reply(self, token: int, answer: Answer) -> None:
         """Send an answer to the requester."""
@@ -279,13 +334,39 @@ class ProcessRuntime:
                 lambda: self._hung_up(child),
                 lambda error: self.garbled(child, error),
             )
+            self._listen(child)
         except OSError:
             self._spawner.discard(child)
             raise
+        child.timer = self._waits.pop(spec.id, None)  # for its start, which had to wait
         self._children.add(child)
         self._supervisor.publish(child.starting())
 
+    def _listen(self, child: Child) -> None:
+        """Hear what a child says of itself, from its start on."""
+        if child.signs is None:
+            return
+        from otpy.runtime.supervisor.readiness import Readiness  # noqa: PLC0415 - as below
+
+        if child.spec.ready is not None:
+            assert child.output is not None
+            child.readiness = Readiness(
+                self._loop,
+                self.helpers,
+                child.spec,
+                child.output,
+                child.signs,
+                on_ready=partial(self._is_up, child),
+            )
+        if child.signs.notify is not None:
+            child.signs.notify.listen(child, partial(self._notified, child))
+
+    def _notified(self, child: Child, notification: "Notification") -> None:
+        if child.readiness is not None:
+            child.readiness.notified(notification)
+
     def _start_failed(self, id_: str, incarnation: int, reason: ExitReason) -> None:
+        self.cancel_timer(id_)
         self._supervisor.publish(start_failed(self._supervisor.path_of(id_), incarnation, reason))
         self._supervisor.handle_event(StartFailure(id_, incarnation, reason))
 
@@ -298,11 +379,14 @@ class ProcessRuntime:
 
     def _on_message(self, child: Child, message: object, fds: tuple[Descriptor, ...]) -> None:
         match message:
-            case Ready() if child.ready:
+            case Ready() if child.initialized:
                 pass
             case Ready(trap_exit=trap_exit, answers_sys=answers_sys):
                 child.trap_exit, child.answers_sys = trap_exit, answers_sys
-                self._is_up(child)
+                self._is_initialized(child)
+            case Announced():
+                if child.readiness is not None:
+                    child.readiness.announced()
             case IgnoreStart():
                 child.ignored = True
             case Exiting():
@@ -316,11 +400,20 @@ class ProcessRuntime:
             case _:
                 self._supervisor.handle_message(child, message, fds)
 
-    def _is_up(self, child: Child) -> None:
-        child.ready = True
+    def _is_initialized(self, child: Child) -> None:
+        child.initialized = True
         if child.stop_requested:
             # It was asked while it started, and may have been deaf to SIGTERM then.
             child.stop(for_good=not self._supervisor.comes_back(child.spec.id))
+        if child.readiness is None:
+            self._is_up(child)
+        elif not child.stop_requested:
+            child.readiness.begin()
+
+    def _is_up(self, child: Child) -> None:
+        if child.late:
+            return  # that is decided, and it is killed now
+        child.ready = True
         self._supervisor.publish(child.started())
         if child.is_checked and not child.stop_requested:
             self._checks.begin(child)
@@ -344,9 +437,9 @@ class ProcessRuntime:
 
     def _hung_up(self, child: Child) -> None:
         child.channel.detach()
-        if child.kind == "command" and child.exiting is None and not child.ready:
+        if child.kind == "command" and child.exiting is None and not child.initialized:
             # The pipe closes at exec: the program runs.
-            self._is_up(child)
+            self._is_initialized(child)
 
     # ---- how children end --------------------------------------------------------------------
 
@@ -362,6 +455,8 @@ class ProcessRuntime:
         except ProtocolError as error:
             self.garbled(child, error)
         child.channel.detach()
+        if child.signs is not None:
+            child.signs.drain()
         status, child.reaped = reap(child.pid), True
         if status.signal == "SIGKILL" and not child.killed_here:
             child.out_of_memory = self._oom_kills.explains_one()
@@ -386,6 +481,8 @@ class ProcessRuntime:
     ) -> None:
         id_, incarnation = child.spec.id, child.incarnation
         reason = why or child.reason(status)
+        if child.readiness is not None and not child.ready and isinstance(reason, Normal):
+            reason = EndedUnready()
         self._children.remove(child)
         if child.is_supervisor:
             self._numbers.lose(child.path)
@@ -400,3 +497,10 @@ class ProcessRuntime:
         else:
             self._supervisor.publish(child.start_failure(reason, status, output))
             self._supervisor.handle_event(StartFailure(id_, incarnation, reason))
+
+
+def _missing(child: Child) -> str:
+    """Return what a child that is not ready waits for, in words."""
+    if child.readiness is not None:
+        return child.readiness.waits_for
+    return "its children to start" if child.is_supervisor else "its init to return"

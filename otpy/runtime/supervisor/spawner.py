@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Callable, Container
 from functools import partial
+from typing import TYPE_CHECKING
 
 from otpy.core.numbers import Numbers
 from otpy.core.recycling import RecyclingLimits, is_recycled, limits_of
@@ -24,8 +25,11 @@ from otpy.system.entropy import random_fraction
 from otpy.system.fork_server import Ends, ForkServer
 from otpy.system.spawn import fork_watched
 from otpy.system.wait import reap, send_signal
-from otpy.wire.control import Assignment
+from otpy.wire.control import Assignment, TakeDescriptor
 from otpy.wire.log_message import Target
+
+if TYPE_CHECKING:
+    from otpy.runtime.supervisor.readiness import Signs
 
 
 class Spawner:
@@ -84,13 +88,21 @@ class Spawner:
         """
         self._kept = (self.stacks.prepare().fileno(),)
         limits = _limits(spec)
-        assignment = _assignment(spec, path, incarnation, limits)
-        spare = self._prefork.take(assignment, self._workers, ahead)
+        signs = self._signs(spec)
+        assignment = _assignment(spec, path, incarnation, limits, signs)
+        try:
+            spare = self._prefork.take(assignment, self._workers, ahead)
+        except (OSError, MemoryError):
+            if signs is not None:
+                signs.close()
+            raise
         try:
             source = Source(path, incarnation)
             output = ChildOutput(spare.pipes.output, source, Target(), self._sinks)
         except OSError:
             self._prefork.discard(spare)
+            if signs is not None:
+                signs.close()
             raise
         child = Child(
             spec=spec,
@@ -103,12 +115,23 @@ class Spawner:
             counters=self._counter_page.at(spare.slot),
             slot=spare.slot,
             limits=limits,
+            signs=signs,
         )
         self._workers += 1
         if not spare.assigned:
             child.channel.send(assignment)
+        if signs is not None and signs.given is not None:
+            child.channel.send(TakeDescriptor(), (signs.given,))
         self._prefork.refill(self._workers, ahead)
         return child
+
+    def _signs(self, spec: ChildSpec) -> "Signs | None":
+        if spec.ready is None:
+            return None
+        # Not above: a tree without such children does without it.
+        from otpy.runtime.supervisor.readiness import Signs  # noqa: PLC0415
+
+        return Signs(self._loop, spec.ready)
 
     def discard(self, child: Child) -> None:
         """End a process that cannot be supervised, and release the child's resources."""
@@ -195,7 +218,11 @@ def _limits(spec: ChildSpec) -> RecyclingLimits | None:
 
 
 def _assignment(
-    spec: ChildSpec, path: str, incarnation: int, limits: RecyclingLimits | None
+    spec: ChildSpec,
+    path: str,
+    incarnation: int,
+    limits: RecyclingLimits | None,
+    signs: "Signs | None",
 ) -> Assignment:
     assert not isinstance(spec.start, SupervisorSpec)
     return Assignment(
@@ -206,6 +233,8 @@ def _assignment(
         stop_signal=int(stop_signal_of(spec)),  # the enum is on pages of its own
         surroundings=None if spec.surroundings == NODES else spec.surroundings,
         max_messages=_max_messages(spec, limits),
+        notify="" if signs is None else signs.address,
+        fd=None if signs is None else signs.fd,
     )
 
 

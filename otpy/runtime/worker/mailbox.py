@@ -53,6 +53,7 @@ from otpy.wire.control import (
     Retiring,
     ShutDown,
     StopProcess,
+    TakeDescriptor,
 )
 from otpy.wire.frames import MAX_FRAME
 from otpy.wire.peer import Unreadable
@@ -82,6 +83,7 @@ class WorkerMailbox:
         self.control = Control(control, self._received)
         self._counters, self._taken = counters, 0
         self._child: Assignment | None = None
+        self._given: tuple[Descriptor, ...] = ()
         self._stop_request: ShutDown | StopProcess | Retire | None = None
         self._epoll = select.epoll()
         self._epoll.register(self._control_fd, select.EPOLLIN)
@@ -113,6 +115,13 @@ class WorkerMailbox:
             self.control.read()
         self._counters[BUSY_SINCE] = time.monotonic_ns()
         return self._child
+
+    def given(self) -> Descriptor:
+        """Wait for the descriptor that the supervisor has for the program of this child."""
+        while not self._given:
+            self._epoll.poll()
+            self.control.read()
+        return self._given[0]
 
     @property
     def _timers(self) -> Timers:
@@ -341,6 +350,8 @@ class WorkerMailbox:
         match message:
             case Assignment():
                 self._child = message
+            case TakeDescriptor():
+                self._given = fds
             case ShutDown() | StopProcess() | Retire():
                 if not isinstance(self._stop_request, ShutDown):
                     self._stop_request = message

@@ -125,16 +125,12 @@ def run_worker(child: Assignment, mailbox: WorkerMailbox, supervisor: int) -> in
     own = _enter(child, mailbox)
     loops: list[EventLoop] = []
     try:
-        if child.surroundings is not None:
-            # Not above: it is on pages that workers without such keys do without.
-            from otpy.runtime.worker.surroundings import enter_surroundings  # noqa: PLC0415
-
-            enter_surroundings(child.surroundings, supervisor)
+        _enter_surroundings(child, supervisor)
         if child.argv:
-            exec_command(child.argv)
+            _execute(child, mailbox)
         sys.argv = [child.path]
         if child.max_messages is not None:
-            # As above.
+            # As below.
             from otpy.runtime.worker.message_limit import limit_messages  # noqa: PLC0415
 
             limit_messages(mailbox, *child.max_messages)
@@ -156,6 +152,23 @@ def run_worker(child: Assignment, mailbox: WorkerMailbox, supervisor: int) -> in
         loop.watch(mailbox.control.fileno(), mailbox.control.read)
         loop.close(_seconds_left(child, mailbox, crashed=bool(status)), status)
     return status
+
+
+def _enter_surroundings(child: Assignment, supervisor: int) -> None:
+    if child.surroundings is not None:
+        # Not above: it is on pages that workers without such keys do without.
+        from otpy.runtime.worker.surroundings import enter_surroundings  # noqa: PLC0415
+
+        enter_surroundings(child.surroundings, supervisor)
+    if child.notify:
+        os.environ["NOTIFY_SOCKET"] = child.notify
+
+
+def _execute(child: Assignment, mailbox: WorkerMailbox) -> None:
+    if (number := child.fd) is not None:
+        os.dup2(mailbox.given().fileno(), number)
+        os.set_inheritable(number, True)  # it may have had that number before
+    exec_command(child.argv)
 
 
 def _send_end(mailbox: WorkerMailbox, reason: ExitReason, in_hand: str) -> int:

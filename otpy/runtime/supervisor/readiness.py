@@ -1,0 +1,176 @@
+"""Whether one incarnation of a child is ready: it says so, or a probe of it holds."""
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from otpy.core.probes import LogProbe, NewlineAt, Notified, Probe
+from otpy.core.probes import Readiness as Wanted
+from otpy.core.spec import ChildSpec
+from otpy.runtime.supervisor.helpers import Helpers
+from otpy.runtime.supervisor.notify_socket import Notification, NotifySocket
+from otpy.runtime.supervisor.output import ChildOutput
+from otpy.runtime.supervisor.prober import Prober
+from otpy.system.descriptor import Descriptor, pipe
+from otpy.system.loop import Loop
+
+_READ_BYTES = 4096
+
+
+class Signs:
+    """What a child that says itself that it is ready is given before it starts.
+
+    Args:
+        loop: The supervisor's.
+        wanted: What makes it ready.
+
+    Attributes:
+        notify: The socket of sd_notify, if it is to have one.
+        newline: The end at which the newline of a program comes out, if it is to write one.
+        given: The other end, for the program; its number there is `fd`.
+
+    Raises:
+        OSError: There are too many open files, or there is no memory.
+    """
+
+    def __init__(self, loop: Loop, wanted: Wanted | None) -> None:
+        self.notify: NotifySocket | None = None
+        self.newline: Descriptor | None = None
+        self.given: Descriptor | None = None
+        self.fd: int | None = None
+        if isinstance(wanted, Notified):
+            self.notify = NotifySocket(loop)
+        elif isinstance(wanted, NewlineAt):
+            self.newline, self.given = pipe()
+            os.set_blocking(self.newline.fileno(), False)
+            self.fd = wanted.fd
+
+    @property
+    def address(self) -> str:
+        """The value of NOTIFY_SOCKET; empty for none."""
+        return "" if self.notify is None else self.notify.address
+
+    def drain(self) -> None:
+        """Handle what has been said: the child has ended."""
+        if self.notify is not None:
+            self.notify.read()
+
+    def close(self) -> None:
+        """Release everything."""
+        for each in (self.notify, self.newline, self.given):
+            if each is not None:
+                each.close()
+
+
+class Readiness:
+    """Waits until a child is ready, and calls back once.
+
+    What it says counts from its start on, also if it comes before its init has returned; it is
+    probed from then on.
+
+    Args:
+        loop: The supervisor's.
+        helpers: The supervisor's.
+        spec: Of the child.
+        output: Its output.
+        signs: What it was given.
+        on_ready: Called once: its init has returned, and what makes it ready holds.
+
+    Raises:
+        OSError: The kernel cannot watch one more descriptor.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        helpers: Helpers,
+        spec: ChildSpec,
+        output: ChildOutput,
+        signs: Signs,
+        *,
+        on_ready: Callable[[], None],
+    ) -> None:
+        assert spec.ready is not None
+        self._loop, self._helpers = loop, helpers
+        self._given, self._output = spec.surroundings, output
+        self._on_ready: Callable[[], None] | None = on_ready
+        self._wanted: Wanted = spec.ready
+        self._has_begun = self._holds = False
+        self._prober: Prober | None = None
+        self._why = ""
+        match self._wanted:
+            case LogProbe(pattern=pattern):
+                self._pattern = re.compile(pattern)
+                output.on_lines = self._look_at
+            case NewlineAt():
+                assert signs.newline is not None
+                self._newline = signs.newline
+                loop.watch(signs.newline, self._read_newline)
+            case _:
+                pass
+
+    @property
+    def waits_for(self) -> str:
+        """What is missing, in words."""
+        if not self._has_begun:
+            return "its init to return"
+        match self._wanted:
+            case Notified():
+                return "READY=1, or otpy.ready()"
+            case NewlineAt(fd=fd):
+                return f"a newline at descriptor {fd}"
+            case LogProbe(pattern=pattern):
+                return f"a line that matches {pattern!r}"
+            case Probe(question=question):
+                return self._why or str(question)
+
+    def begin(self) -> None:
+        """Ask from now on: its init has returned, or its program is executed."""
+        self._has_begun = True
+        if isinstance(self._wanted, Probe):
+            self._prober = Prober(self._loop, self._helpers, self._wanted, self._asked, self._given)
+        self._check()
+
+    def notified(self, notification: Notification) -> None:
+        """Handle what it says by sd_notify."""
+        if notification.ready:
+            self.announced()
+
+    def announced(self) -> None:
+        """It says that it is ready."""
+        if isinstance(self._wanted, Notified):
+            self._hold()
+
+    def close(self) -> None:
+        """Wait no more."""
+        self._on_ready = None
+        self._output.on_lines = None
+        if self._prober is not None:
+            self._prober.close()
+
+    def _asked(self, why: str) -> None:
+        self._why = why
+        if not why:
+            self._hold()
+
+    def _look_at(self, lines: Sequence[bytes]) -> None:
+        if any(self._pattern.search(line.decode(errors="replace")) for line in lines):
+            self._hold()
+
+    def _read_newline(self, _events: int) -> None:
+        with suppress(BlockingIOError):
+            data = os.read(self._newline.fileno(), _READ_BYTES)
+            if b"\n" in data:
+                self._hold()
+            elif not data:
+                self._loop.unwatch(self._newline)  # it has closed it, and will say nothing
+
+    def _hold(self) -> None:
+        self._holds = True
+        self._check()
+
+    def _check(self) -> None:
+        if self._has_begun and self._holds and (on_ready := self._on_ready) is not None:
+            self.close()
+            on_ready()
