@@ -136,15 +136,9 @@ class NotPermitted:
 
 @dataclass(frozen=True, slots=True)
 class StartTimeout:
-    """It was not ready within its `start_timeout`.
-
-    Attributes:
-        waited_for: What it was not ready for, in words.
-        stacks: The Python stacks of a worker, taken before it was killed.
-    """
+    """It was not ready within its `start_timeout`; `waited_for` says what was missing."""
 
     waited_for: str = ""
-    stacks: str = ""
 
     def __str__(self) -> str:
         return "start timeout"

@@ -379,7 +379,6 @@ class Child:
             reason=str(reason),
             asked=self.stop_requested,
             traceback=reason.traceback if isinstance(reason, Raised) else "",
-            stacks=reason.stacks if isinstance(reason, StartTimeout) else "",
             waited_for=reason.waited_for if isinstance(reason, StartTimeout) else "",
             output=output,
             **self._about_its_end(status),

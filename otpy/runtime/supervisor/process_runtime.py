@@ -224,8 +224,8 @@ class ProcessRuntime:
     def _kill_late(self, child: Child, answer: RawReply | OtpyError) -> None:
         if child.reaped:
             return  # it has ended by itself meanwhile
-        stacks = str(answer.value) if isinstance(answer, RawReply) else ""
-        child.end_for(StartTimeout(_missing(child), stacks))
+        child.stacks = str(answer.value if isinstance(answer, RawReply) else answer)
+        child.end_for(StartTimeout(_missing(child)))
         self._kill_rest(child)
 
     def halt(self, child: str, incarnation: int) -> None:
