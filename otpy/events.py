@@ -24,7 +24,11 @@ class _Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag=T
 
 
 class ChildrenDeclared(_Event, frozen=True, kw_only=True):
-    """A supervisor begins to boot; its children are `children`, as ``(id, kind)``."""
+    """A supervisor begins to boot.
+
+    Attributes:
+        children: Its children in start order, each as ``(id, kind)``.
+    """
 
     children: tuple[tuple[str, str], ...]
 
@@ -44,7 +48,8 @@ class ChildAdded(_Event, frozen=True, kw_only=True):
 class ChildRemoved(_Event, frozen=True, kw_only=True):
     """A child's spec is gone: a temporary child ended, or ``delete_child``.
 
-    With `once` the id is never given again: its incarnation number is not needed any more.
+    Attributes:
+        once: The id is never given again: its incarnation number is not needed any more.
     """
 
     once: bool = False
@@ -100,7 +105,11 @@ class ChildIgnored(_Event, frozen=True, kw_only=True):
 
 
 class NameTaken(_Event, frozen=True, kw_only=True):
-    """A process is known by a name of its own, beside its path."""
+    """A process is known by a name of its own, beside its path.
+
+    Attributes:
+        taken: The name.
+    """
 
     incarnation: int
     taken: str
@@ -316,7 +325,11 @@ class NodeStarted(_Event, frozen=True, kw_only=True):
 
 
 class NodeStopping(_Event, frozen=True, kw_only=True):
-    """The node stops in order; `why` is the cause."""
+    """The node stops in order.
+
+    Attributes:
+        why: The cause.
+    """
 
     node: str
     why: str
@@ -336,7 +349,11 @@ class NodeStopped(_Event, frozen=True, kw_only=True):
 
 
 class FilesRestored(_Event, frozen=True, kw_only=True):
-    """Files of the node were removed, replaced or closed, and are back as they were."""
+    """Files of the node were removed, replaced or closed, and are back as they were.
+
+    Attributes:
+        files: Their names.
+    """
 
     node: str
     files: tuple[str, ...]
@@ -349,6 +366,10 @@ class EventsLost(_Event, frozen=True, kw_only=True):
     """So many events are missing here; `seq` is that of the last of them.
 
     They could not be written into `events.jsonl`, or were not read in time.
+
+    Attributes:
+        count: How many.
+        reason: Why.
     """
 
     count: int

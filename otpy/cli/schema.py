@@ -1,5 +1,8 @@
 """``otpy schema``."""
 
+from collections.abc import Callable
+from typing import Final
+
 import click
 
 from otpy.cli.options import json_option
@@ -7,14 +10,33 @@ from otpy.cli.render import to_pretty_json
 from otpy.cli.show import show
 
 
-@click.command()
-@json_option
-def schema(*, as_json: bool) -> None:  # noqa: ARG001 - it is JSON either way
-    """Print the JSON Schema of tree files, for editors.
-
-    For example: otpy schema > otpy.schema.json, and in the tree's first line
-    "# yaml-language-server: $schema=otpy.schema.json".
-    """
+def _of_trees() -> dict[str, object]:
     from otpy.config import json_schema  # noqa: PLC0415 - slow to import
 
-    show(to_pretty_json(json_schema()))
+    return json_schema()
+
+
+def _of_events() -> dict[str, object]:
+    from otpy.cli.event_schema import event_schema  # noqa: PLC0415 - as above
+
+    return event_schema()
+
+
+SCHEMAS: Final[dict[str, Callable[[], dict[str, object]]]] = {
+    "tree": _of_trees,
+    "events": _of_events,
+}
+"""What there is a schema of."""
+
+
+@click.command()
+@click.argument("what", type=click.Choice([*SCHEMAS]), default="tree")
+@json_option
+def schema(what: str, *, as_json: bool) -> None:  # noqa: ARG001 - it is JSON either way
+    """Print a JSON Schema: of tree files, or of events.
+
+    For editors, for example: otpy schema > otpy.schema.json, and in the tree's first line
+    "# yaml-language-server: $schema=otpy.schema.json". For programs that read what `otpy events
+    --json` prints, events.jsonl, or what `on_event` hands them: otpy schema events.
+    """
+    show(to_pretty_json(SCHEMAS[what]()))

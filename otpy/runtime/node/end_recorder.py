@@ -12,6 +12,7 @@ from otpy.events import (
     ChildEnded,
     ChildFailed,
     ChildRemoved,
+    ChildReplacing,
     ChildRestarting,
     ChildStarted,
     ChildStartFailed,
@@ -189,6 +190,8 @@ class EndRecorder:
         match event:
             case ChildRestarting():
                 self._then(event.path, Then(did="restarting", at=event.at, **_counts(event)))
+            case ChildReplacing():
+                self._then(event.path, Then(did="restarting", at=event.at))
             case ChildBackingOff(retry_at=retry_at, waits_for=waits_for):
                 counts = _counts(event)
                 then = Then(did="backing off", at=event.at, retry_at=retry_at, **counts)

@@ -13,7 +13,7 @@ TREE = """
 name: ends
 max_restarts: 1000
 children:
-  - {id: fails, restart: temporary, command: [sh, -c, "seq 30; echo last >&2; exit 3"]}
+  - {id: fails, restart: temporary, command: [sh, -c, "seq 30; echo last >&2; sleep 0.1; exit 3"]}
   - {id: server, start: "tests.support.workers:Remote", args: [WORK/log]}
   - {id: sleeper, command: [sleep, "100000"]}
 """
@@ -27,6 +27,7 @@ children:
 
 def test_an_end_says_what_is_known_of_it(nodes: Nodes) -> None:
     node = nodes.run(TREE)
+    node.until(lambda: node.seen(ChildEnded, path="fails"), "its end")
     (failed,) = node.seen(ChildEnded, path="fails")
     assert (failed.status, failed.signal, failed.core_dumped) == (3, "", False)
     assert failed.output.splitlines() == [*map(str, range(12, 31)), "last"]
