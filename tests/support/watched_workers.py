@@ -1,9 +1,11 @@
 """Workers that are replaced, or killed since they give no sign of life."""
 
 import asyncio
+import contextlib
 import threading
 import time
 
+import otpy.aio
 from otpy import call, cast, receive, watchdog
 from tests.support.workers import Remote, note
 
@@ -49,6 +51,20 @@ def works(log: str, signs: int) -> None:
         time.sleep(0.02)
         watchdog()
     note(log, "worked")
+    threading.Event().wait()
+
+
+def hangs_after_a_timeout() -> None:
+    """Wait for a message for a while, and hang then."""
+    with contextlib.suppress(TimeoutError):
+        receive(timeout=0.05)
+    threading.Event().wait()
+
+
+async def hangs_after_a_timeout_async() -> None:
+    """Wait for a message for a while, and hang then, on an event loop."""
+    with contextlib.suppress(TimeoutError):
+        await otpy.aio.receive(timeout=0.05)
     threading.Event().wait()
 
 

@@ -43,7 +43,10 @@ class AsyncPeers(PeerOperations):
     async def receive(self, timeout: float | None) -> object:
         """Return the next message of a function worker's mailbox."""
         check_wait(timeout)
-        return as_received(await Waiting(self._mailbox).next(timeout), timeout)
+        message = await Waiting(self._mailbox).next(timeout)
+        if message is None:
+            self._mailbox.is_at_work()
+        return as_received(message, timeout)
 
     def abandon(self) -> None:
         """Close every link: this is a process that the worker forked."""

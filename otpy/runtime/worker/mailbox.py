@@ -150,7 +150,10 @@ class WorkerMailbox:
     def receive(self, timeout: float | None) -> object:
         """Return the next message, as a function worker sees it; raises TimeoutError."""
         check_wait(timeout)
-        return as_received(self.next(timeout), timeout)
+        message = self.next(timeout)
+        if message is None:
+            self.is_at_work()
+        return as_received(message, timeout)
 
     def next(self, timeout: float | None = None) -> Message | None:
         """Return the next message; None after `timeout` seconds without one.
@@ -264,8 +267,12 @@ class WorkerMailbox:
 
     def timed_out(self) -> Info:
         """Return the message of a server's timeout, which is being handled now."""
-        self._counters[BUSY_SINCE] = time.monotonic_ns()
+        self.is_at_work()
         return Info("timeout")
+
+    def is_at_work(self) -> None:
+        """Show that the worker is at work, though it has taken no message."""
+        self._counters[BUSY_SINCE] = _now()
 
     def notify_exit(self, reason: str, traceback: str) -> None:
         """Send every client, and those that come later, why the worker ends."""

@@ -3,6 +3,8 @@
 import os
 import signal
 
+import pytest
+
 from otpy.events import ChildEnded, ChildRestarting, ChildStarted
 from tests.support.node import Nodes, NodeUnderTest
 
@@ -20,9 +22,11 @@ children:
 
 
 def hung(node: NodeUnderTest, path: str) -> ChildEnded:
-    ended = node.next(ChildEnded, path=path)
+    # It may have ended while the others started.
+    ended = next(iter(node.seen(ChildEnded, path=path)), None) or node.next(ChildEnded, path=path)
     assert (ended.reason, ended.signal, ended.clean) == ("hung", "SIGKILL", False)
-    node.next(ChildStarted, path=path, incarnation=ended.incarnation + 1)
+    if not node.seen(ChildStarted, path=path, incarnation=2):
+        node.next(ChildStarted, path=path, incarnation=2)
     return ended
 
 
@@ -59,6 +63,17 @@ def test_a_function_gives_signs_of_life(nodes: Nodes) -> None:
     assert node.log() != []
     assert "in works" in ended.stacks
     assert node.stop() == 0
+
+
+@pytest.mark.parametrize("function", ["hangs_after_a_timeout", "hangs_after_a_timeout_async"])
+def test_a_function_is_watched_after_it_has_waited_in_vain(nodes: Nodes, function: str) -> None:
+    node = nodes.run(f"""
+        name: vain
+        max_restarts: 100
+        children:
+          - {{id: a, start: "tests.support.watched_workers:{function}", watchdog: 200ms}}
+        """)
+    assert f"in {function}" in hung(node, "a").stacks
 
 
 def test_one_that_is_suspended_or_stopped_in_order_is_left_alone(nodes: Nodes) -> None:
