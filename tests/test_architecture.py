@@ -31,8 +31,9 @@ MAY_KNOW = {
         *("exports", "client", "embedded", "errors", "events", "links", "runtime", "system", "aio"),
     },
     "aio": {"client", "embedded", "wire", "errors", "events", "system", "links", "server"},
+    "logs": {"wire", "errors", "system"},
     "runtime": {"core", "errors", "events", "wire", "config", "system", "server", "links", "aio"},
-    "cli": {"otpy", "client", "config", "core", "errors", "events", "wire", "system"},
+    "cli": {"otpy", "client", "logs", "config", "core", "errors", "events", "wire", "system"},
     "examples": {"otpy"},
 }
 """Beside itself. The exceptions are in `EXCEPTIONS`."""

@@ -17,7 +17,7 @@ from otpy.system.signals import StoppedEarly, end_by, restore_signals
 
 SECTIONS: Final = {
     "Trees": ("init", "run", "check", "schema", "demo"),
-    "Look": ("tree", "status", "top", "pid", "events", "why"),
+    "Look": ("tree", "status", "top", "pid", "events", "why", "logs"),
     "Talk": ("call", "cast"),
     "Debug": ("state", "replace-state", "suspend", "resume", "trace", "stack"),
     "Operate": ("kill", "terminate", "start", "restart", "delete", "shutdown"),

@@ -5,7 +5,7 @@ import math
 import re
 import signal
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
@@ -17,6 +17,7 @@ _SPAN: Final = re.compile(r"(\d{1,12}(?:\.\d{1,12})?)(ms|s|m|h|d)?")
 _SPAN_S: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _UNIX_TIME: Final = re.compile(r"\d{10}(\.\d+)?")
 _CLOCK: Final = re.compile(r"\d\d:\d\d(:\d\d(\.\d+)?)?")
+_DAYS: Final = {"today": 0, "yesterday": 1}
 _NEGATIVE_NUMBER: Final = re.compile(r"-(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
@@ -76,7 +77,7 @@ class SecondsType(click.ParamType[float | None]):
 
 
 class MomentType(click.ParamType[float]):
-    """A moment of the past, as Unix time: a time span ago, a local date and time, or Unix time."""
+    """A moment of the past, as Unix time: a time span ago, a day, a local time, or Unix time."""
 
     name = "time"
 
@@ -91,6 +92,9 @@ class MomentType(click.ParamType[float]):
             return float(word)  # as in the events' JSON
         if (span := _SPAN.fullmatch(word)) is not None:
             return time.time() - float(span[1]) * _SPAN_S[span[2] or "s"]
+        if word in _DAYS:
+            day = datetime.now().astimezone() - timedelta(days=_DAYS[word])
+            return day.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
         try:
             if _CLOCK.fullmatch(word):
                 word = f"{datetime.now().astimezone():%Y-%m-%d}T{word}"

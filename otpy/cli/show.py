@@ -20,3 +20,11 @@ def show_styled(text: str) -> None:
 def show_screen(text: str) -> None:
     """Write styled text in place of all that the terminal shows."""
     click.echo(_HOME_AND_CLEAR + styled(text))
+
+
+def show_lines(lines: bytes) -> None:
+    """Write lines on stdout, each with its newline, in which the caller has escaped what controls.
+
+    By bytes: a log may have a million lines.
+    """
+    click.echo(lines, nl=False)

@@ -20,6 +20,7 @@ _SUFFIX: Final = ".log"
 _MOST: Final = 240
 """Bytes of a name, which may have 255 with all that rotation appends."""
 
+_escape: Final = re.compile(rb"%([0-9A-F]{2})")
 _unsafe: Final = re.compile(r"[^A-Za-z0-9_.@:,=~-]|^\.")
 
 
@@ -43,6 +44,18 @@ def log_file_name(path: str) -> str:
         # The cut may be inside an escape: the whole path is in each of its records.
         name = f"{name[: _MOST - len(_SUFFIX) - len(digest) - 1]}~{digest}"
     return name + _SUFFIX
+
+
+def path_of(name: str) -> str | None:
+    """Return the path of the process whose file has that name; None if the name does not say it."""
+    if len(name) >= _MOST:
+        return None  # it may have been cut
+    try:
+        path = _escape.sub(_unescaped, name.removesuffix(_SUFFIX).encode()).decode()
+    except UnicodeDecodeError:
+        return None
+    path = "" if path == ROOT else path
+    return path if log_file_name(path) == name else None
 
 
 def rotated(file: Path) -> list[Path]:
@@ -80,6 +93,10 @@ def read_index(folder: Path) -> Iterator[OtherFile]:
 
 def _percent(found: re.Match[str]) -> str:
     return "".join([f"%{byte:02X}" for byte in found[0].encode(errors="backslashreplace")])
+
+
+def _unescaped(found: re.Match[bytes]) -> bytes:
+    return bytes([int(found[1], 16)])
 
 
 def _literally(name: str) -> str:

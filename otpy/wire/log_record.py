@@ -168,6 +168,14 @@ def parse_line(line: bytes) -> Line | None:
     return _parse_text(line)
 
 
+def continues(line: bytes) -> bool:
+    """Return whether a line of a file goes on with the record before it."""
+    if b" +" not in line:
+        return False
+    found = _FORM.fullmatch(line)
+    return found is not None and found[9] == b"+"
+
+
 def parse_text(lines: bytes) -> LogRecord | None:
     """Return the record that `to_text` wrote as `lines`; None if these are anything else."""
     found = list(records(lines.removesuffix(b"\n").split(b"\n")))

@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otpy.wire.log_files import INDEX, OtherFile, index_line, log_file_name, read_index, rotated
+from otpy.wire.log_files import (
+    INDEX,
+    OtherFile,
+    index_line,
+    log_file_name,
+    path_of,
+    read_index,
+    rotated,
+)
 
 
 @pytest.mark.parametrize(
@@ -32,9 +40,21 @@ def test_each_path_has_a_name_of_its_own(one: str, other: str) -> None:
     assert (log_file_name(one) == log_file_name(other)) == (one == other)
 
 
+@given(PATHS)
+def test_a_name_says_the_path_unless_it_is_too_long(path: str) -> None:
+    name = log_file_name(path)
+    assert path_of(name) == (path if len(name) < 240 else None)
+
+
+@pytest.mark.parametrize("name", ["a", "a%2f.log", "%FF.log", "a b.log", "a.log.1"])
+def test_other_names_say_no_path(name: str) -> None:
+    assert path_of(name) is None
+
+
 def test_the_names_of_long_paths_fit_and_differ(tmp_path: Path) -> None:
     one, other = (log_file_name("deep/" * 300 + last) for last in "ab")
     assert one != other
+    assert path_of(one) is None
     (tmp_path / f"{one}.10").touch()
 
 

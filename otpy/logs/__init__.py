@@ -1,0 +1,1 @@
+"""Read the logs of a node from its files, whether it runs or not."""
