@@ -6,6 +6,7 @@ from typing import Final, TypeAlias
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from otpy.config.elsewhere import ELSEWHERE
 from otpy.config.fields import KINDS, MODELS, BackoffFields, Tree
 from otpy.config.mistakes import Loc, Mistake, did_you_mean, one_of, quotes_help, show
 from otpy.config.parsers import A_TARGET
@@ -140,7 +141,9 @@ def _unknown_key(key: str, kind: str | None, *, in_template: bool) -> str:
 
 
 def _unknown(key: str, known: list[str], others: Iterable[str] = ()) -> str:
-    meant = did_you_mean(key, dict.fromkeys([*known, *others]))
+    possible = dict.fromkeys([*known, *others])
+    here = ELSEWHERE.get(key.lower())
+    meant = did_you_mean(here if here in possible else key, possible)
     return f"unknown key {key!r}, expected {one_of(known)}{meant}"
 
 
