@@ -85,6 +85,18 @@ class ChildStarted(_Event, frozen=True, kw_only=True):
         return f"{self.name}: started{again}, pid {self.pid}"
 
 
+class SparesChanged(_Event, frozen=True, kw_only=True):
+    """Other spares of a child are ready now: `pids`. One that becomes the child is not told."""
+
+    pids: tuple[int, ...]
+
+    def __str__(self) -> str:
+        if not self.pids:
+            return f"{self.name}: no spare is ready"
+        count = "a spare is" if len(self.pids) == 1 else f"{len(self.pids)} spares are"
+        return f"{self.name}: {count} ready, pid {', '.join(map(str, self.pids))}"
+
+
 class ChildStopping(_Event, frozen=True, kw_only=True):
     """A child was asked to stop, or is being killed, by its supervisor."""
 
@@ -389,6 +401,7 @@ Event: TypeAlias = (
     | ChildStopping
     | ChildIgnored
     | NameTaken
+    | SparesChanged
     | ChildStartFailed
     | ChildEnded
     | ChildRestarting

@@ -5,10 +5,11 @@ the same run, in turns. Usage: ``python scripts/bench_recovery.py [--quick]``.
 """
 
 import argparse
+import importlib.util
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import mean, median
@@ -17,6 +18,7 @@ from typing import Final
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from scripts.benchlib.procs import descendants, pss_mib, switches
+from scripts.benchlib.spares import OtpyWithSpares
 from scripts.benchlib.systems import Loop, LoopAhead, Otpy, Runit, Supervisord, System
 from scripts.benchlib.table import Row, paired, percentile, render
 
@@ -75,6 +77,44 @@ def measure_recovery(effort: Effort) -> list[Row]:
         _percentile_row(f"{measure}, p95 of {kills}", 95, to_loop),
         _percentile_row("p50, to a loop that has imported ahead", 50, to_ahead),
     ]
+
+
+def measure_spares(effort: Effort) -> list[Row]:
+    """Kill children that have spares, the loop's worker and one that imports nothing, in turns."""
+    modules = {"answer_slow": "its module takes 150 ms to import"}
+    if importlib.util.find_spec("numpy") is not None:
+        modules["answer_numpy"] = "its module imports numpy"
+    to_loop: list[tuple[list[float], list[float]]] = []
+    to_plain: dict[str, list[tuple[list[float], list[float]]]] = {each: [] for each in modules}
+    for number in range(effort.rounds):
+        _say(f"with spares, {effort.kills} kills, round {number + 1} of {effort.rounds}")
+        with OtpyWithSpares(tuple(modules)) as otpy, Loop() as loop:
+            turns = [_one_turn(otpy, loop, modules) for _ in range(effort.kills)]
+        ours, theirs, plain, *others = (list(times) for times in zip(*turns, strict=True))
+        to_loop.append((ours, theirs))
+        for module, times in zip(modules, others, strict=True):
+            to_plain[module].append((times, plain))
+    kills = effort.rounds * effort.kills
+    measure = f"with a spare: kill -9 to the first line of init, p50 of {kills}"
+    rows = [_percentile_row(measure, 50, to_loop, 0.6)]
+    for module, what in modules.items():
+        measure = f"with a spare, to answered again, to one that imports nothing; {what}"
+        rows.append(_percentile_row(measure, 50, to_plain[module], 1.2))
+    return rows
+
+
+def _one_turn(otpy: OtpyWithSpares, loop: Loop, modules: Iterable[str]) -> tuple[float, ...]:
+    otpy.await_spares()
+    return (
+        _after_rest(otpy),
+        _after_rest(loop),
+        *(_asked_after_rest(otpy, child) for child in ("answer", *modules)),
+    )
+
+
+def _asked_after_rest(otpy: OtpyWithSpares, child: str) -> float:
+    time.sleep(_REST_S)
+    return otpy.kill_and_ask(child)
 
 
 def _percentile_row(
@@ -179,7 +219,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="little of everything, to try it")
     effort = _QUICK if parser.parse_args().quick else Effort()
-    rows = measure_recovery(effort)
+    rows = measure_recovery(effort) + measure_spares(effort)
     crowd = measure_crowd(effort)
     rows += crowd_rows(effort, crowd)
     peers = measure_peers(effort)

@@ -11,6 +11,20 @@ if TYPE_CHECKING:
     from otpy import Node, ProcessInfo
 
 
+class Spare(msgspec.Struct, frozen=True, kw_only=True):
+    """A process that has imported the module of a child, and becomes it when it dies.
+
+    Attributes:
+        pid: Its pid.
+        memory: Bytes that it has for itself alone (USS); None when unknown.
+        resident: Bytes that it has in memory (RSS), those that it shares included.
+    """
+
+    pid: int
+    memory: int | None
+    resident: int | None
+
+
 class Process(msgspec.Struct, frozen=True, kw_only=True):
     """One process, as ``--json`` prints it.
 
@@ -29,6 +43,7 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
         resident: Bytes that it has in memory (RSS), those that it shares included.
         reason: Why it ended last; empty if it never did.
         retry_at: Unix time in seconds of the next start of one in ``backoff``.
+        spares: Those that are ready.
     """
 
     path: str | None
@@ -44,6 +59,7 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
     resident: int | None
     reason: str
     retry_at: float | None
+    spares: tuple[Spare, ...] = ()
 
 
 def measured(rows: "Iterable[ProcessInfo]", *, now: float) -> list[Process]:
@@ -67,7 +83,13 @@ def _measured(row: "ProcessInfo", now: float) -> Process:
         resident=resident,
         reason=row.reason,
         retry_at=row.retry_at,
+        spares=tuple([_measured_spare(pid) for pid in row.spares]),
     )
+
+
+def _measured_spare(pid: int) -> Spare:
+    memory, resident = _memory(pid)
+    return Spare(pid=pid, memory=memory, resident=resident)
 
 
 def measured_node(node: "Node", *, now: float) -> Process:

@@ -10,7 +10,7 @@ import msgspec
 from otpy.cli.complete import child_names
 from otpy.cli.names import find, rows_of
 from otpy.cli.options import json_option, node_option
-from otpy.cli.processes import Process, measured
+from otpy.cli.processes import Process, Spare, measured
 from otpy.cli.render import (
     Column,
     duration,
@@ -38,6 +38,8 @@ COLUMNS: Final = (
     Column("UPTIME", right=True),
     Column("LAST EXIT"),
 )
+_SPARES: Final = Column("SPARES", right=True)
+_RESTARTS: Final = COLUMNS.index(Column("RESTARTS", right=True))
 
 
 @click.command()
@@ -85,22 +87,25 @@ def with_statistics(process: Process, does: "Statistics | None") -> dict[str, ob
 
 
 def listed(processes: Sequence[Process]) -> str:
-    """Lay out one line a process."""
-    return table(
-        COLUMNS,
-        [
-            (
-                p.name,
-                p.kind,
-                p.state,
-                or_dash(p.pid),
-                str(p.restarts),
-                or_dash(p.uptime, duration),
-                " ".join(p.reason.split()) or "-",
-            )
-            for p in processes
-        ],
-    )
+    """Lay out one line a process; how many spares they have only if one of them has any."""
+    columns, rows = list(COLUMNS), [_row(p) for p in processes]
+    if any(p.spares for p in processes):
+        columns.insert(_RESTARTS, _SPARES)
+        for p, row in zip(processes, rows, strict=True):
+            row.insert(_RESTARTS, str(len(p.spares)) if p.spares else "-")
+    return table(columns, rows)
+
+
+def _row(p: Process) -> list[str]:
+    return [
+        p.name,
+        p.kind,
+        p.state,
+        or_dash(p.pid),
+        str(p.restarts),
+        or_dash(p.uptime, duration),
+        " ".join(p.reason.split()) or "-",
+    ]
 
 
 def detailed(p: Process, does: "Statistics | None") -> str:
@@ -123,8 +128,13 @@ def detailed(p: Process, does: "Statistics | None") -> str:
             "started": or_dash(p.started_at, local_time),
             "uptime": or_dash(p.uptime, duration),
             "memory": f"{or_dash(p.memory, size)} of its own, {or_dash(p.resident, size)} resident",
+            **({"spares": ", ".join(map(_spare, p.spares))} if p.spares else {}),
             **now,
             "last exit": p.reason or "-",
             **({"next start": local_time(p.retry_at)} if p.retry_at is not None else {}),
         }
     )
+
+
+def _spare(spare: Spare) -> str:
+    return f"pid {spare.pid} ({or_dash(spare.memory, size)} of its own)"

@@ -24,6 +24,7 @@ class ProcessInfo(msgspec.Struct, frozen=True, kw_only=True):
         started_at: Unix time in seconds; None when there is no process.
         reason: Why it ended last; empty if it never did.
         retry_at: Unix time in seconds of the next start of one in ``backoff``; else None.
+        spares: Pids of the processes that have imported its module, and become it when it dies.
         children: Of a supervisor, in start order.
     """
 
@@ -36,6 +37,7 @@ class ProcessInfo(msgspec.Struct, frozen=True, kw_only=True):
     started_at: float | None = None
     reason: str = ""
     retry_at: float | None = None
+    spares: tuple[int, ...] = ()
     children: tuple[Self, ...] = ()
 
     @property

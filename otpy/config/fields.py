@@ -117,6 +117,12 @@ Instances = Annotated[
     WithJsonSchema({"type": "integer", "minimum": 1, "maximum": parsers.MAX_INSTANCES}),
 ]
 
+Spare = Annotated[
+    int,
+    PlainValidator(parsers.spare),
+    WithJsonSchema({"type": "integer", "minimum": 0, "maximum": parsers.MAX_SPARE}),
+]
+
 MaxRestarts = Annotated[
     int | None,
     PlainValidator(parsers.max_restarts),
@@ -473,6 +479,9 @@ class ServerFields(WorkerFields):
     )
     ready: ReadyOfPython = Field(
         None, description="What makes it ready once its init has returned: notify, or a probe."
+    )
+    spare: Spare = Field(
+        0, description="How many processes are forked ahead, with its module imported."
     )
 
 

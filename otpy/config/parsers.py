@@ -16,6 +16,7 @@ MAX_NUMBER = 1_000_000_000
 """Of restarts, and of seconds: thirty years."""
 
 MAX_INSTANCES = 10_000
+MAX_SPARE = 100
 """Of one child; each is a process."""
 
 MAX_FACTOR = 1000
@@ -158,6 +159,13 @@ def instances(value: object) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_INSTANCES:
         return value
     raise wanted(f"an integer from 1 to {MAX_INSTANCES}")
+
+
+def spare(value: object) -> int:
+    """Read how many processes are forked ahead."""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_SPARE:
+        return value
+    raise wanted(f"an integer from 0 to {MAX_SPARE}")
 
 
 def seconds(value: object) -> float:

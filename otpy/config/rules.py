@@ -61,9 +61,11 @@ def check(top: Mapping) -> Iterator[Mistake]:
     """Find every breach in the tree below and including `top`."""
     for at, mapping in templates(top):
         yield from _keys(at, mapping)
+        yield from _spare(at, mapping)
     yield from _unique_names(top)
     for at, mapping in descendants(top):
         yield from _keys(at, mapping)
+        yield from _spare(at, mapping)
         below = list(children(at, mapping))
         yield from _unique_ids(below)
         yield from _significance(mapping, below)
@@ -81,6 +83,14 @@ def _keys(at: Loc, mapping: Mapping) -> Iterator[Mistake]:
         if not isinstance(key, str):
             text = f"got the key {show(key)}, expected a string{quotes_help(key)}"
             yield Mistake((*at, key), text, on_key=True)
+
+
+def _spare(at: Loc, child: Mapping) -> Iterator[Mistake]:
+    """Find a spare of a child that is never restarted."""
+    spare = child.get("spare")
+    if spare and isinstance(spare, int) and child.get("restart") == Restart.TEMPORARY:
+        text = f"got {show(spare)}, but a temporary child is never restarted, expected 0"
+        yield Mistake((*at, "spare"), text)
 
 
 def _unique_ids(siblings: Iterable[tuple[Loc, Mapping]]) -> Iterator[Mistake]:

@@ -141,7 +141,8 @@ class ServerStart:
     """Run ``module:attribute``, a GenServer subclass or a function.
 
     `args` are positional, `kwargs` keyword arguments for init or the function. `instance` is the
-    number of one of several instances. `name` is one in the whole tree, if it has one.
+    number of one of several instances. `name` is one in the whole tree, if it has one. `spare` is
+    how many processes are forked ahead that have imported the module, and become it when it ends.
     """
 
     target: str
@@ -149,6 +150,7 @@ class ServerStart:
     kwargs: dict[str, object] = field(default_factory=dict)
     instance: int | None = None
     name: str = ""
+    spare: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from otpy.events import (
     ChildStopping,
     Event,
     NameTaken,
+    SparesChanged,
 )
 from otpy.runtime.recent_exits import RecentExits
 from otpy.system.wait import is_alive
@@ -47,6 +48,7 @@ class ProcessEntry:
     started_at: float | None = None
     reason: str = ""
     retry_at: float | None = None
+    spares: tuple[int, ...] = ()
     stale: bool = False
     was_up: bool = False
     children: "dict[str, ProcessEntry]" = field(default_factory=dict)
@@ -68,6 +70,7 @@ class ProcessEntry:
             started_at=self.started_at,
             reason=self.reason,
             retry_at=self.retry_at,
+            spares=self.spares,
         )
 
 
@@ -133,6 +136,7 @@ class Directory:
         if entry is not None:
             entry.ended(reason)
             for below in _below(entry):
+                below.spares = ()
                 # Its supervisor was killed before it could tell of its end.
                 if below.pid is not None:
                     address = Address(below.path, below.incarnation)
@@ -150,12 +154,15 @@ class Directory:
             case ChildStarting(pid=pid, incarnation=incarnation, at=at):
                 entry.state, entry.pid, entry.retry_at = "starting", pid, None
                 entry.incarnation, entry.started_at = incarnation, at
+                entry.spares = tuple([each for each in entry.spares if each != pid])
             case ChildStarted(incarnation=incarnation):
                 entry.state = "running"
                 entry.restarts += entry.was_up
                 entry.was_up = True
                 self._forget_names(entry.path, incarnation)
                 _drop_stale(entry)
+            case SparesChanged(pids=pids):
+                entry.spares = pids
             case ChildStopping():
                 entry.state = "stopping"
             case ChildRestarting() | ChildReplacing():

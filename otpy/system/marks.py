@@ -14,6 +14,9 @@ from typing import Final
 VARIABLE: Final = "OTPY_MARK"
 _NAME: Final = VARIABLE.encode()
 
+NO_INCARNATION: Final = 0
+"""In the mark of a spare, and of what it starts as it imports: incarnations count from 1."""
+
 _PROCESS: Final = "process:"
 _PROCESS_BYTES: Final = 32
 _NODE_BYTES: Final = 288

@@ -21,7 +21,7 @@ Path: TypeAlias = tuple[str, ...]
 
 
 class Assignment(NamedTuple):
-    """Assigns a child to a spare process, which becomes its worker.
+    """Assigns a child to a process that was forked ahead, or for it, which becomes its worker.
 
     Flat, since each of a thousand workers reads one: `target` with its arguments, or `argv`.
     `shutdown` is its budget in seconds, None for infinity. `surroundings` is None for the node's.
@@ -48,6 +48,15 @@ class Assignment(NamedTuple):
 
 class TakeDescriptor(NamedTuple):
     """The descriptor that the child's program has under the number `fd` is beside this."""
+
+
+class Prepare(NamedTuple):
+    """Become a spare of the child: import its module, answer with `Prepared`, and wait.
+
+    The `Assignment` follows when it is needed; `child` is it, but for the incarnation.
+    """
+
+    child: Assignment
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +190,14 @@ class Ready(NamedTuple):
 
 class Announced(NamedTuple):
     """The process says that it is ready: `otpy.ready()` was called in it."""
+
+
+class Prepared(NamedTuple):
+    """A spare has imported the module of its child."""
+
+
+class Outdated(NamedTuple):
+    """What a spare has read is not what is on the disk; it cannot become the child, and ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -409,7 +426,16 @@ class Listen:
 # ---- which of them may come from below ---------------------------------------------------------
 
 FromWorker: TypeAlias = (
-    Ready | Announced | IgnoreStart | Retiring | Exiting | NodeRequest | Answered | Forget
+    Ready
+    | Announced
+    | Prepared
+    | Outdated
+    | IgnoreStart
+    | Retiring
+    | Exiting
+    | NodeRequest
+    | Answered
+    | Forget
 )
 """The messages that a worker may send up: it runs the user's code, and may have other rights."""
 

@@ -95,6 +95,7 @@ class TreeRow(msgspec.Struct, frozen=True, kw_only=True):
         started_at: Unix time in seconds; None when there is no process.
         reason: Why it ended last; empty if it never did.
         retry_at: Unix time in seconds of the next start of one in ``backoff``; else None.
+        spares: Pids of the processes that have imported its module, and become it when it dies.
     """
 
     path: str
@@ -106,6 +107,7 @@ class TreeRow(msgspec.Struct, frozen=True, kw_only=True):
     started_at: float | None = None
     reason: str = ""
     retry_at: float | None = None
+    spares: tuple[int, ...] = ()
 
     @property
     def takes_casts(self) -> bool:

@@ -137,6 +137,6 @@ class Killer:
 def _kind_of(process: Process) -> str:
     if process.title in SUPERVISORS:
         return "root" if process.title == "root" else "supervisor"
-    kinds = ("gateway", "stdio", "node", "fork server")
+    kinds = ("gateway", "stdio", "node", "fork server", "spare")
     found = (kind for kind in kinds if process.title.startswith(kind))
     return next(found, "worker, program or task")

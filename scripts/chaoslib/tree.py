@@ -12,12 +12,12 @@ name: NAME
 max_restarts: 1000000
 max_seconds: 1
 children:
-  - {{id: server, start: "scripts.chaoslib.workers:Server"}}
+  - {{id: server, start: "scripts.chaoslib.workers:Server", spare: 1}}
   - {{id: async, start: "scripts.chaoslib.workers:AsyncServer"}}
   - {{id: function, start: "scripts.chaoslib.workers:function"}}
   - {{id: parent, start: "scripts.chaoslib.workers:parent"}}
   - {{id: program, command: [sh, -c, "sleep 99999 & wait"]}}
-  - {{id: pool, instances: 3, {_LIMITS}, start: "scripts.chaoslib.workers:Server"}}
+  - {{id: pool, instances: 3, {_LIMITS}, start: "scripts.chaoslib.workers:Server", spare: 1}}
   - {{id: tasks, strategy: dynamic, {_LIMITS}}}
   - {{id: dynamic, strategy: dynamic, {_LIMITS}}}
   - id: rest
@@ -32,7 +32,7 @@ children:
         max_restarts: 1000000
         max_seconds: 1
         children:
-          - {{id: last, start: "scripts.chaoslib.workers:AsyncServer"}}
+          - {{id: last, start: "scripts.chaoslib.workers:AsyncServer", spare: 2}}
           - {{id: arelay, start: "scripts.chaoslib.workers:AsyncRelay"}}
           - {{id: sleeper, command: [sleep, "99999"]}}
 """

@@ -48,7 +48,8 @@ def warm_up() -> None:
         # With a signal that this process does not handle, as it does SIGTERM.
         assignment = Assignment("warm-up", 1, f"{_SERVER}:WarmUpServer", stop_signal=_UNHANDLED)
         supervisor.send(assignment)
-        child = mailbox.assigned()
+        child = mailbox.order()
+        assert isinstance(child, Assignment)
         clients = _open_link(supervisor)
         status = run_worker(child, mailbox, os.getppid())
         assert status == 0

@@ -87,6 +87,8 @@ class Child:
         late: It is to be killed, since it was not ready in time.
         signs: By what it says that it is ready, if it says so itself.
         readiness: Waits until it is ready, if more than its init is needed for that.
+        was_spare: It was forked ahead for this child.
+        outdated: As a spare, it had imported code that has changed since; it ends.
         forced_exit: Why it was killed, if it was: a linked process ended, or it sent no message.
         killed_here: This process has sent it SIGKILL.
         stacks: Of one that hung.
@@ -117,6 +119,8 @@ class Child:
     reaped: bool = False
     trap_exit: bool = False
     answers_sys: bool = False
+    was_spare: bool = False
+    outdated: bool = False
     exiting: Exiting | None = None
     forced_exit: ExitReason | None = None
     killed_here: bool = False

@@ -70,6 +70,11 @@ class ChildOutput:
             os.set_blocking(end.fileno(), False)
         self._watch()
 
+    def become(self, incarnation: int) -> None:
+        """Note that the process, a spare until now, is the child; `incarnation` is its number."""
+        self._source = Source(self._source.path, incarnation)
+        self._records = None
+
     # ---- reading -----------------------------------------------------------------------------
 
     def _watch(self) -> None:

@@ -7,6 +7,9 @@ its turn comes. Init still runs one after the other, in order.
 
 A supervisor of few workers forks them itself, and at rest has no such process. One of many has a
 fork server do it (`otpy.system.fork_server`), and one process ahead at any time.
+
+Each of them can be any child. One that is to be a certain child and has imported its module is a
+spare: see `otpy.runtime.supervisor.spares`.
 """
 
 import contextlib
@@ -26,7 +29,7 @@ from otpy.system.descriptor import Descriptor
 from otpy.system.fork_server import MOST, Ends, ForkServer, Job, ServerGone
 from otpy.system.spawn import fork_watched
 from otpy.system.wait import reap, send_signal
-from otpy.wire.control import Assignment
+from otpy.wire.control import Assignment, Prepare
 
 BATCH: Final = MOST
 """How many are forked at once, at most."""
@@ -42,19 +45,19 @@ _RESERVE: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
-class SpareProcess:
+class PreforkedProcess:
     """A process that waits to be told which child it is.
 
     Attributes:
         slot: The number of its counters.
-        assigned: It was forked with its assignment, and waits for none.
+        knows: It was forked with what it is to be, and is not to be told.
     """
 
     pid: int
     pidfd: Descriptor
     pipes: Pipes
     slot: int
-    assigned: bool = False
+    knows: bool = False
 
     @property
     def alive(self) -> bool:
@@ -71,7 +74,7 @@ class SpareProcess:
 
 
 class _Batch:
-    """The pipes and counters of several spare processes before they are forked.
+    """The pipes and counters of several processes before they are forked.
 
     Raises:
         OSError: There are too many open files for the first, or there is no memory. With too many
@@ -98,23 +101,23 @@ class _Batch:
         return [(slot, _ends(pipes)) for pipes, slot in self._own]
 
     def close_theirs(self) -> None:
-        """Close the spares' ends after the fork."""
+        """Close the children's ends after the fork."""
         for pipes, _ in self._own:
             pipes.close_theirs()
 
     def processes(
-        self, forked: list[tuple[int, Descriptor]], assigned: int = 0
-    ) -> list[SpareProcess]:
+        self, forked: list[tuple[int, Descriptor]], knowing: int = 0
+    ) -> list[PreforkedProcess]:
         """Return those of which there is a process; give back what the others do not need.
 
         Args:
             forked: Their pids and pidfds.
-            assigned: How many of them, the first ones, were forked with their assignments.
+            knowing: How many of them, the first ones, were forked with what they are to be.
         """
         self._give_back(self._own[len(forked) :])
         own = zip(forked, self._own, strict=False)
         return [
-            SpareProcess(pid, pidfd, pipes, slot, number < assigned)
+            PreforkedProcess(pid, pidfd, pipes, slot, number < knowing)
             for number, ((pid, pidfd), (pipes, slot)) in enumerate(own)
         ]
 
@@ -129,125 +132,142 @@ class _Batch:
 
 
 class PreforkPool:
-    """Forks spares, a batch at a time.
+    """Forks processes ahead, a batch at a time.
 
     Args:
-        main: Runs a spare, in the process forked here, given the number of its counters, its ends
-            of the pipes, and its assignment if that is known; returns its exit status.
+        main: Is a worker, in the process forked here, given the number of its counters, its ends
+            of the pipes, and what it is to be if that is known; returns its exit status.
         counter_page: Where the counters are allocated.
         server: Forks them where there are many.
+
+    Attributes:
+        has_spares: Some of them are kept as spares: the fork server stays, for these.
     """
 
     def __init__(
         self,
-        main: Callable[[int, Ends, Assignment | None], int],
+        main: Callable[[int, Ends, Assignment | Prepare | None], int],
         counter_page: CounterPage,
         server: ForkServer,
     ) -> None:
         self._main, self._counter_page, self._server = main, counter_page, server
-        self._spares: deque[SpareProcess] = deque()
+        self._ahead: deque[PreforkedProcess] = deque()
         self._pids: set[int] = set()
         self._ordered: _Batch | None = None
+        self.has_spares = False
 
     @property
     def pids(self) -> set[int]:
-        """Of the spares that wait, and of the fork server."""
+        """Of the processes that wait, and of the fork server."""
         self._collect()
         return self._pids if self._server.pid is None else self._pids | {self._server.pid}
 
     def take(
-        self, assignment: Assignment, siblings: int, count_ahead: Callable[[], int]
-    ) -> SpareProcess:
-        """Return a spare process, forked now if there is none.
+        self, order: Assignment | Prepare, siblings: int, count_ahead: Callable[[], int]
+    ) -> PreforkedProcess:
+        """Return a process that was forked ahead, or is forked now.
 
         Args:
-            assignment: What the process will be; one that is forked here and now inherits it.
+            order: What the process is to be; one that is forked here and now inherits it.
             siblings: How many workers there are already.
             count_ahead: Returns how many more will be needed soon; called when there is none.
 
         Raises:
             OSError: There are too many processes or open files, or there is no memory.
         """
-        return self._next() or self._fork(assignment, siblings, count_ahead())
+        return self._next() or self._fork(order, siblings, count_ahead())
+
+    def take_for_later(self, order: Prepare) -> PreforkedProcess:
+        """Return a process for a spare: as `take`, but forked by the fork server.
+
+        What this process writes to after a fork is copied page by page, and that would be what the
+        next recovery writes to: the one that the spare is to make short.
+        """
+        if (process := self._next()) is not None:
+            return process
+        (first,) = self._fork_by_server(1) or self._fork_here(order, 1)
+        return first
 
     def refill(self, siblings: int, count_ahead: Callable[[], int]) -> None:
-        """Order the next spares, forked while this process does something else, if there are many.
+        """Order the next ones, forked while this process does something else, if there are many.
 
         Args:
             siblings: How many workers there are now.
             count_ahead: As of `take`.
         """
-        if not self._spares and self._ordered is None and siblings > MANY // 2:
+        if not self._ahead and self._ordered is None and siblings > MANY // 2:
             ahead = count_ahead()
-            if self._server.pid is not None or siblings + ahead > MANY:
+            has_server = self._server.pid is not None and not self.has_spares
+            if has_server or siblings + ahead > MANY:
                 self._order_ahead(max(1, min(ahead, BATCH)))
 
     def ended(self, pid: int) -> bool:
-        """Reap a spare or the fork server, which was killed; return whether `pid` was one."""
+        """Reap one that waits, or the fork server: it was killed; return whether `pid` was one."""
         if pid == self._server.pid:
             self._collect()
             self._server.end()
             return True
-        dead = next((spare for spare in self._spares if spare.pid == pid), None)
+        dead = next((process for process in self._ahead if process.pid == pid), None)
         if dead is not None:
-            self._spares.remove(dead)
+            self._ahead.remove(dead)
             self._pids.remove(pid)
             self.discard(dead)
         return dead is not None
 
     def on_idle(self) -> None:
-        """End the spares that are not needed soon."""
-        self._kill_spares_but(0 if self._server.pid is None else 1)
+        """End those that are not needed soon."""
+        self._end_all_but(0 if self._server.pid is None else 1)
 
-    def kill_spares(self) -> None:
-        """End all spares."""
+    def end_all(self) -> None:
+        """End all that wait."""
         self._collect()
-        self._kill_spares_but(0)
+        self._end_all_but(0)
 
     def close(self) -> None:
-        """End all spares and the fork server; they are forked again when they are needed."""
-        self.kill_spares()
+        """End all that wait and the fork server; they are forked again when they are needed."""
+        self.end_all()
         self._server.end()
 
     def shrunk(self, siblings: int) -> None:
         """Do without the fork server if few workers are left."""
-        if self._server.pid is not None and siblings < MANY // 2:
+        if self._server.pid is not None and siblings < MANY // 2 and not self.has_spares:
             self.close()
 
-    def discard(self, spare: SpareProcess) -> None:
+    def discard(self, process: PreforkedProcess) -> None:
         """End one that cannot be used."""
-        spare.end()
-        self._counter_page.free(spare.slot)
+        process.end()
+        self._counter_page.free(process.slot)
 
-    def _kill_spares_but(self, left: int) -> None:
-        while len(self._spares) > left:
-            spare = self._spares.pop()
-            self._pids.remove(spare.pid)
-            self.discard(spare)
+    def _end_all_but(self, left: int) -> None:
+        while len(self._ahead) > left:
+            process = self._ahead.pop()
+            self._pids.remove(process.pid)
+            self.discard(process)
 
-    def _next(self) -> SpareProcess | None:
+    def _next(self) -> PreforkedProcess | None:
         self._collect()
-        while self._spares:
-            spare = self._spares.popleft()
-            self._pids.remove(spare.pid)
-            if spare.alive:
-                return spare
-            self.discard(spare)
+        while self._ahead:
+            process = self._ahead.popleft()
+            self._pids.remove(process.pid)
+            if process.alive:
+                return process
+            self.discard(process)
         return None
 
     # ---- forking -----------------------------------------------------------------------------
 
-    def _fork(self, assignment: Assignment, siblings: int, ahead: int) -> SpareProcess:
+    def _fork(self, order: Assignment | Prepare, siblings: int, ahead: int) -> PreforkedProcess:
         count = 1 + (min(ahead, BATCH - 1, _room()) if ahead else 0)
-        spares: list[SpareProcess] = []
-        if self._server.pid is not None or siblings + ahead >= MANY:
-            spares = self._fork_by_server(count)
-        first, *rest = spares or self._fork_here(assignment, count)
+        processes: list[PreforkedProcess] = []
+        has_server = self._server.pid is not None and not self.has_spares
+        if has_server or siblings + ahead >= MANY:
+            processes = self._fork_by_server(count)
+        first, *rest = processes or self._fork_here(order, count)
         self._keep(rest)
         return first
 
-    def _fork_by_server(self, count: int) -> list[SpareProcess]:
-        """Return spares; none if the server ends before it has forked them."""
+    def _fork_by_server(self, count: int) -> list[PreforkedProcess]:
+        """Return processes; none if the server ends before it has forked them."""
         try:
             batch = self._order(count)
         except ServerGone:
@@ -261,11 +281,11 @@ class PreforkPool:
             batch.release()
             raise
 
-    def _fork_here(self, assignment: Assignment, count: int) -> list[SpareProcess]:
-        """Return spares, the first of which has its assignment: nothing is to be sent to it."""
+    def _fork_here(self, order: Assignment | Prepare, count: int) -> list[PreforkedProcess]:
+        """Return processes, the first of which knows its order: nothing is to be sent to it."""
         batch = _Batch(count, self._counter_page)
         forked: list[tuple[int, Descriptor]] = []
-        known = chain((assignment,), repeat(None))
+        known = chain((order,), repeat(None))
         try:
             mains = zip(batch.jobs, known, strict=False)
             forked = fork_watched([partial(self._main, *job, own) for job, own in mains])
@@ -273,10 +293,10 @@ class PreforkPool:
             batch.close_theirs()
             if not forked:
                 batch.release()
-        return batch.processes(forked, assigned=1)
+        return batch.processes(forked, knowing=1)
 
     def _order_ahead(self, count: int) -> None:
-        """Order spares, forked while this process does something else, if there is room."""
+        """Order processes, forked while this process does something else, if there is room."""
         if (count := min(count, _room())) > 0:
             with contextlib.suppress(OSError, ServerGone):
                 self._ordered = self._order(count)
@@ -294,7 +314,7 @@ class PreforkPool:
         return batch
 
     def _collect(self) -> None:
-        """Collect the spares that were ordered; if that fails, they are forked when needed."""
+        """Collect those that were ordered; if that fails, they are forked when needed."""
         if (batch := self._ordered) is None:
             return
         self._ordered = None
@@ -303,9 +323,9 @@ class PreforkPool:
         except (OSError, ServerGone):
             batch.release()
 
-    def _keep(self, spares: list[SpareProcess]) -> None:
-        self._spares.extend(spares)
-        self._pids.update(spare.pid for spare in spares)
+    def _keep(self, processes: list[PreforkedProcess]) -> None:
+        self._ahead.extend(processes)
+        self._pids.update(process.pid for process in processes)
 
 
 def _ends(pipes: Pipes) -> Ends:

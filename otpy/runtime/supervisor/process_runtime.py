@@ -1,6 +1,7 @@
 """A supervisor's decisions, carried out with processes: how children start, stop and end."""
 
 import time
+from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
@@ -30,7 +31,7 @@ from otpy.core.messages import (
 from otpy.core.numbers import Numbers
 from otpy.core.spec import ChildSpec, SupervisorSpec
 from otpy.errors import OtpyError, ProtocolError
-from otpy.events import ChildIgnored
+from otpy.events import ChildIgnored, SparesChanged
 from otpy.events import Event as PublishedEvent
 from otpy.runtime.bootstrap import Bootstrap
 from otpy.runtime.node_log import NodeLog
@@ -46,6 +47,7 @@ from otpy.runtime.supervisor.pending_starts import PendingStarts
 from otpy.runtime.supervisor.prefork import BATCH
 from otpy.runtime.supervisor.reaper import Reaper
 from otpy.runtime.supervisor.router import NO_ANSWER, Router
+from otpy.runtime.supervisor.spares import Spares
 from otpy.runtime.supervisor.spawner import Spawner
 from otpy.runtime.supervisor.subtree_numbers import SubtreeNumbers
 from otpy.system.descriptor import Descriptor
@@ -56,6 +58,8 @@ from otpy.wire.control import (
     Announced,
     Exiting,
     IgnoreStart,
+    Outdated,
+    Prepared,
     Publish,
     RawReply,
     Ready,
@@ -102,6 +106,12 @@ class DecidingSupervisor(Protocol):
     def is_asked_to_start(self) -> bool:
         """Return whether the start in hand was asked for."""
 
+    def is_at_rest(self) -> bool:
+        """Return whether no child starts or stops."""
+
+    def is_ending(self) -> bool:
+        """Return whether the supervisor stops all its children, to end."""
+
     def handle_message(self, child: Child, message: object, fds: tuple[Descriptor, ...]) -> None:
         """Handle a child's message that is not about its start or end."""
 
@@ -147,7 +157,17 @@ class ProcessRuntime:
         self._spawner = Spawner(sinks, inherited_fds, supervisor.child_main)
         self.stacks = self._spawner.stacks
         self._reaper = Reaper(
-            self._loop, self._children.by_pid, self._ended, self._spawner, preexisting_children
+            self._loop, self._children.by_pid, self._ended, self, preexisting_children
+        )
+        self._spares = Spares(
+            self._loop,
+            fork=self._spawner.spawn_spare,
+            is_at_rest=supervisor.is_at_rest,
+            has_process=lambda id_: self._children.running(id_) is not None,
+            changed=self._spares_changed,
+            killed=self._reaper.killed,
+            ended=self._reaper.look_for_left,
+            free=self._spawner.free,
         )
         self._checks = Checks(self._loop, self.stacks, self._reaper, self._limit_reached)
         self._pending_starts = PendingStarts(
@@ -269,6 +289,7 @@ class ProcessRuntime:
     def give_up(self, reason: ExitReason) -> None:
         """End the loop once nothing is left of anything."""
         self._supervisor.over(reason)
+        self._spares.close()
         self._spawner.close()
         self._reaper.after_all(self._loop.stop)
 
@@ -276,11 +297,34 @@ class ProcessRuntime:
         """End what was forked ahead or left behind: there is nothing to do now."""
         self._spawner.on_idle()
         self._loop.call_soon(self._reaper.scan)
+        for id_ in self._spares.ids:
+            if self._children.get(id_) is None and not self._supervisor.comes_back(id_):
+                self._spares.forget(id_)
+        self._spawner.keep_for_spares(bool(self._spares.ids))
+        self._spares.refill_soon()
+
+    # ---- what is forked ahead ----------------------------------------------------------------
+
+    @property
+    def pids_ahead(self) -> AbstractSet[int]:
+        """Pids of the processes that are no children yet, and of what forks them."""
+        return self._spawner.pids_ahead | self._spares.pids
+
+    def ended_ahead(self, pid: int) -> bool:
+        """Reap one of these, and release its resources; return whether `pid` was one."""
+        return self._spares.reaped(pid) or self._spawner.ended_ahead(pid)
+
+    def _spares_changed(self, path: str, pids: tuple[int, ...]) -> None:
+        self._supervisor.publish(SparesChanged(at=time.time(), path=path, pids=pids))
 
     # ---- stopping ----------------------------------------------------------------------------
 
     def _to_be_ended(self, id_: str, incarnation: int) -> Child | None:
         """Return the process that is to end; None if it had none yet, and will have none."""
+        if self._supervisor.is_ending():
+            self._spares.close()  # they end first, so that nothing is left of them at the end
+        elif not self._supervisor.comes_back(id_):
+            self._spares.forget(id_)  # `otpy restart` has the code read anew
         if self._pending_starts.cancel(id_):
             return None
         child = self._children.get(id_)
@@ -321,10 +365,10 @@ class ProcessRuntime:
 
     def _start(self, spec: ChildSpec, incarnation: int) -> None:
         path = self._supervisor.path_of(spec.id)
-        if self._supervisor.is_worker(spec):
-            child = self._spawner.spawn_worker(
-                spec, path, incarnation, partial(self._supervisor.starts_ahead, BATCH)
-            )
+        if (spare := self._spares.take(spec)) is not None:
+            child = self._spawner.become(spare, incarnation)
+        elif self._supervisor.is_worker(spec):
+            child = self._spawn_worker(spec, path, incarnation)
         else:
             child = self._spawner.spawn_supervisor(spec, path, incarnation, self._numbers.of(path))
         try:
@@ -365,6 +409,23 @@ class ProcessRuntime:
         if child.readiness is not None:
             child.readiness.notified(notification)
 
+    def _spawn_worker(self, spec: ChildSpec, path: str, incarnation: int) -> Child:
+        ahead = partial(self._supervisor.starts_ahead, BATCH)
+        try:
+            return self._spawner.spawn_worker(spec, path, incarnation, ahead)
+        except OSError:
+            self._spares.release()  # they may hold what this needs, when it is tried again
+            raise
+
+    def _start_without_spare(self, child: Child) -> None:
+        """Start the same incarnation once more: it was a spare, of code that has changed."""
+        self._spares.drop(child.spec.id)
+        if child.timer is not None:
+            self._waits[child.spec.id], child.timer = child.timer, None
+        self._children.remove(child)
+        self._spawner.release(child, "outdated")
+        self._pending_starts.begin(child.spec, child.incarnation)
+
     def _start_failed(self, id_: str, incarnation: int, reason: ExitReason) -> None:
         self.cancel_timer(id_)
         self._supervisor.publish(start_failed(self._supervisor.path_of(id_), incarnation, reason))
@@ -387,6 +448,8 @@ class ProcessRuntime:
             case Announced():
                 if child.readiness is not None:
                     child.readiness.announced()
+            case Prepared() | Outdated():
+                self._was_spare(child, message)
             case IgnoreStart():
                 child.ignored = True
             case Exiting():
@@ -399,6 +462,12 @@ class ProcessRuntime:
                 self._supervisor.publish(*events)
             case _:
                 self._supervisor.handle_message(child, message, fds)
+
+    def _was_spare(self, child: Child, message: Prepared | Outdated) -> None:
+        if child.was_spare and not child.initialized and isinstance(message, Outdated):
+            child.outdated = True
+        else:
+            self.garbled(child, ProtocolError("a message that only a spare sends"))
 
     def _is_initialized(self, child: Child) -> None:
         child.initialized = True
@@ -414,6 +483,7 @@ class ProcessRuntime:
         if child.late:
             return  # that is decided, and it is killed now
         child.ready = True
+        self._spares.want(child.spec, child.path)
         self._supervisor.publish(child.started())
         if child.is_checked and not child.stop_requested:
             self._checks.begin(child)
@@ -479,6 +549,9 @@ class ProcessRuntime:
     def _is_gone(
         self, child: Child, status: WaitStatus, output: str, why: ExitReason | None = None
     ) -> None:
+        if child.outdated and not child.stop_requested:
+            self._start_without_spare(child)
+            return
         id_, incarnation = child.spec.id, child.incarnation
         reason = why or child.reason(status)
         if child.readiness is not None and not child.ready and isinstance(reason, Normal):

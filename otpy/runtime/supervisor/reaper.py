@@ -24,7 +24,7 @@ from typing import Final, Protocol
 from otpy.runtime.supervisor.child import Child
 from otpy.system.children import ChildList, child_signals, dead_child, take_signals
 from otpy.system.loop import Loop, Timer
-from otpy.system.marks import marked_process, marks_of
+from otpy.system.marks import NO_INCARNATION, marked_process, marks_of
 from otpy.system.memory import descendants
 from otpy.system.procfs import boot_time, command_line, started_before
 from otpy.system.wait import kill_group, left_in_group, may_signal
@@ -37,14 +37,14 @@ _TRACKER: Final = b"multiprocessing.resource_tracker import main"
 _CANNOT_LOOK: Final = "what dead children left behind"
 
 
-class Spares(Protocol):
+class ForkedAhead(Protocol):
     """Processes that were forked ahead, and are no children yet; and what forks them."""
 
     @property
-    def spare_pids(self) -> Container[int]:
+    def pids_ahead(self) -> Container[int]:
         """Their pids."""
 
-    def spare_ended(self, pid: int) -> bool:
+    def ended_ahead(self, pid: int) -> bool:
         """Reap one and release its resources; return whether `pid` was one."""
 
 
@@ -64,7 +64,7 @@ class Reaper:
         loop: Where it waits.
         supervised: The supervisor's own children, by pid, until they are reaped.
         on_exit: Reaps a supervised child that has ended, and takes it out of `supervised`.
-        spares: The preforked processes.
+        ahead: The processes that were forked ahead.
         preexisting_children: Children of this process that it did not start: reaped, not ended.
 
     Raises:
@@ -76,11 +76,11 @@ class Reaper:
         loop: Loop,
         supervised: Mapping[int, Child],
         on_exit: Callable[[Child], None],
-        spares: Spares,
+        ahead: ForkedAhead,
         preexisting_children: set[int] | None = None,
     ) -> None:
         self._loop, self._supervised, self._on_exit = loop, supervised, on_exit
-        self._spares = spares
+        self._ahead = ahead
         self._preexisting: set[int] = (
             set() if preexisting_children is None else preexisting_children
         )
@@ -137,6 +137,20 @@ class Reaper:
     def leave_alone(self, pid: int) -> None:
         """Wait no more for a child that may not be killed; it is reaped when it ends."""
         self._untouchable.add(pid)
+
+    def killed(self, pid: int) -> None:
+        """Wait for the end of a process that was forked ahead, and has been killed."""
+        self._ending.add(pid)
+
+    def look_for_left(self, born: float) -> None:
+        """Look for what a process has left behind that was forked ahead, and has ended.
+
+        Args:
+            born: The `boot_time` from which on it can have started other processes.
+        """
+        self._may_be_left = True
+        self._since = min(self._since, born)
+        self._loop.call_soon(self._try_again)
 
     def clear(self, then: Callable[[], None]) -> None:
         """Call `then` when nothing is left of the children that have ended."""
@@ -273,7 +287,8 @@ class Reaper:
             self._loop.call_soon(self._look)
 
     def _reap(self, pid: int) -> None:
-        if pid in self._spares.spare_pids and self._spares.spare_ended(pid):
+        if pid in self._ahead.pids_ahead and self._ahead.ended_ahead(pid):
+            self._ending.discard(pid)
             return
         if (helper := self._helpers.pop(pid, None)) is not None:
             born, reap = helper
@@ -299,11 +314,11 @@ class Reaper:
     def _scan(self) -> None:
         """End the adopted processes that belong to no living child."""
         self._may_be_left = False
-        spares = self._spares.spare_pids  # before the list: some may be reaped as these are counted
+        ahead = self._ahead.pids_ahead  # before the list: some may be reaped as these are counted
         try:
             # Of thousands of children nearly all are supervised: those are left out in one step.
             for pid in sorted(set(self._list.read()).difference(self._supervised)):
-                if pid not in spares and not self._is_known(pid):
+                if pid not in ahead and not self._is_known(pid):
                     self._judge(pid)
         except OSError as error:
             self._may_be_left = True
@@ -335,20 +350,26 @@ class Reaper:
     def _is_of_the_living(self, pid: int) -> bool:
         """Return whether a worker that lives has orphaned it, not one that has ended."""
         session = _session_of(pid)
-        if session != pid and (session in self._supervised or self._has_living_owner(session)):
+        if session != pid and (self._is_ours(session) or self._has_living_owner(session)):
             return True
         if pid not in self._owners:
             named = (marked_process(word) for word in marks_of(pid))
             self._owners[pid] = tuple([each for each in named if each is not None])
         return self._has_living_owner(pid) if self._owners[pid] else self._is_older(pid)
 
+    def _is_ours(self, pid: int) -> bool:
+        return pid in self._supervised or pid in self._ahead.pids_ahead
+
     def _has_living_owner(self, pid: int) -> bool:
         # Several, where a node runs within a node: one of them is a child of ours.
         return any(self._lives(*owner) for owner in self._owners.get(pid, ()))
 
     def _lives(self, pid: int, incarnation: int) -> bool:
-        child = self._supervised.get(pid)
-        return child is not None and child.incarnation == incarnation and not child.is_supervisor
+        if (child := self._supervised.get(pid)) is None:
+            return incarnation == NO_INCARNATION and pid in self._ahead.pids_ahead
+        of_it = incarnation == child.incarnation
+        of_its_spare = child.was_spare and incarnation == NO_INCARNATION
+        return (of_it or of_its_spare) and not child.is_supervisor
 
     def _is_older(self, pid: int) -> bool:
         """Return whether a process without a mark was there before those that have ended."""

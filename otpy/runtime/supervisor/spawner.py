@@ -2,7 +2,8 @@
 
 import os
 import signal
-from collections.abc import Callable, Container
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,14 +19,16 @@ from otpy.runtime.node_log import Source
 from otpy.runtime.record_fields import as_dict
 from otpy.runtime.supervisor.child import Child, stop_signal_of
 from otpy.runtime.supervisor.output import ChildOutput, Sinks
-from otpy.runtime.supervisor.prefork import PreforkPool
+from otpy.runtime.supervisor.prefork import PreforkedProcess, PreforkPool
+from otpy.runtime.supervisor.spares import Spare
 from otpy.runtime.supervisor.stack_dumps import StackDumps
-from otpy.runtime.worker.main import run_spare, watch_forks
+from otpy.runtime.worker.main import run_forked, watch_forks
 from otpy.system.entropy import random_fraction
 from otpy.system.fork_server import Ends, ForkServer
+from otpy.system.marks import NO_INCARNATION
 from otpy.system.spawn import fork_watched
 from otpy.system.wait import reap, send_signal
-from otpy.wire.control import Assignment, TakeDescriptor
+from otpy.wire.control import Assignment, Prepare, TakeDescriptor
 from otpy.wire.log_message import Target
 
 if TYPE_CHECKING:
@@ -58,15 +61,15 @@ class Spawner:
         self.stacks = StackDumps(self._loop)
         self._kept: tuple[int, ...] = ()
         self._workers = 0
-        server = ForkServer(self._run_spare, self._loop.close, lambda: self._kept)
-        self._prefork = PreforkPool(self._run_spare_of_ours, self._counter_page, server)
+        server = ForkServer(self._run_forked, self._loop.close, lambda: self._kept)
+        self._prefork = PreforkPool(self._run_forked_here, self._counter_page, server)
 
     @property
-    def spare_pids(self) -> Container[int]:
+    def pids_ahead(self) -> AbstractSet[int]:
         """Pids of the preforked processes and of the fork server."""
         return self._prefork.pids
 
-    def spare_ended(self, pid: int) -> bool:
+    def ended_ahead(self, pid: int) -> bool:
         """Reap a preforked process or the fork server; return whether `pid` was one of them."""
         return self._prefork.ended(pid)
 
@@ -91,39 +94,104 @@ class Spawner:
         signs = self._signs(spec)
         assignment = _assignment(spec, path, incarnation, limits, signs)
         try:
-            spare = self._prefork.take(assignment, self._workers, ahead)
+            process = self._prefork.take(assignment, self._workers, ahead)
+            spare = self._spare(process, assignment, spec, path, incarnation)
         except (OSError, MemoryError):
             if signs is not None:
                 signs.close()
             raise
-        try:
-            source = Source(path, incarnation)
-            output = ChildOutput(spare.pipes.output, source, Target(), self._sinks)
-        except OSError:
-            self._prefork.discard(spare)
-            if signs is not None:
-                signs.close()
-            raise
-        child = Child(
-            spec=spec,
-            incarnation=incarnation,
-            path=path,
-            pid=spare.pid,
-            pidfd=spare.pidfd,
-            channel=end_of_supervisor(spare.pipes.control, WORKER),
-            output=output,
-            counters=self._counter_page.at(spare.slot),
-            slot=spare.slot,
-            limits=limits,
-            signs=signs,
-        )
-        self._workers += 1
-        if not spare.assigned:
-            child.channel.send(assignment)
-        if signs is not None and signs.given is not None:
-            child.channel.send(TakeDescriptor(), (signs.given,))
+        child = self._child(spare, incarnation, limits, signs)
         self._prefork.refill(self._workers, ahead)
         return child
+
+    def become(self, spare: Spare, incarnation: int) -> Child:
+        """Make a child of its spare.
+
+        Raises:
+            OSError: As `spawn_worker`.
+        """
+        limits = _limits(spare.spec)
+        try:
+            signs = self._signs(spare.spec)
+        except (OSError, MemoryError):
+            spare.output.finish()
+            spare.channel.close()
+            self._prefork.discard(spare.process)
+            raise
+        spare.output.become(incarnation)
+        spare.channel.send(_assignment(spare.spec, spare.path, incarnation, limits, signs))
+        child = self._child(spare, incarnation, limits, signs)
+        child.was_spare = True
+        return child
+
+    def _child(
+        self,
+        spare: Spare,
+        incarnation: int,
+        limits: RecyclingLimits | None,
+        signs: "Signs | None",
+    ) -> Child:
+        """Return the child that a process is now, which has been told so."""
+        self._workers += 1
+        process = spare.process
+        child = Child(
+            spec=spare.spec,
+            incarnation=incarnation,
+            path=spare.path,
+            pid=process.pid,
+            pidfd=process.pidfd,
+            channel=spare.channel,
+            output=spare.output,
+            counters=self._counter_page.at(process.slot),
+            slot=process.slot,
+            limits=limits,
+            signs=signs,
+            born=spare.born,
+        )
+        if signs is not None and signs.given is not None:
+            child.channel.send(TakeDescriptor(), (signs.given,))
+        return child
+
+    def spawn_spare(self, spec: ChildSpec, path: str) -> Spare:
+        """Fork a spare of a child.
+
+        Raises:
+            OSError: As `spawn_worker`.
+        """
+        order = Prepare(_assignment(spec, path, NO_INCARNATION, None, None))
+        self._kept = (self.stacks.prepare().fileno(),)
+        process = self._prefork.take_for_later(order)
+        return self._spare(process, order, spec, path, NO_INCARNATION)
+
+    def keep_for_spares(self, has_spares: bool) -> None:
+        """Note whether some children have spares, which a fork server forks."""
+        if self._prefork.has_spares != has_spares:
+            self._prefork.has_spares = has_spares
+            self._prefork.shrunk(self._workers)
+
+    def _spare(
+        self,
+        process: PreforkedProcess,
+        order: Assignment | Prepare,
+        spec: ChildSpec,
+        path: str,
+        incarnation: int,
+    ) -> Spare:
+        """Have the output of a process read, and send it its order unless it knows."""
+        try:
+            source = Source(path, incarnation)
+            output = ChildOutput(process.pipes.output, source, Target(), self._sinks)
+        except OSError:
+            self._prefork.discard(process)
+            raise
+        channel = end_of_supervisor(process.pipes.control, WORKER)
+        if not process.knows:
+            channel.send(order)
+        return Spare(spec, path, process, channel, output)
+
+    def free(self, slot: int) -> None:
+        """Release the counters of a spare that is gone."""
+        self._counter_page.free(slot)
 
     def _signs(self, spec: ChildSpec) -> "Signs | None":
         if spec.ready is None:
@@ -196,17 +264,17 @@ class Spawner:
         try:
             return open_pipes(output=False)
         except OSError:
-            if not self.spare_pids:
+            if not self.pids_ahead:
                 raise
-            self._prefork.kill_spares()  # they hold the descriptors that this needs
+            self._prefork.end_all()  # they hold the descriptors that this needs
             return open_pipes(output=False)
 
-    def _run_spare_of_ours(self, slot: int, ends: Ends, assignment: Assignment | None) -> int:
+    def _run_forked_here(self, slot: int, ends: Ends, order: Assignment | Prepare | None) -> int:
         self._loop.close()
-        return self._run_spare(slot, ends, assignment)
+        return self._run_forked(slot, ends, order)
 
-    def _run_spare(self, slot: int, ends: Ends, assignment: Assignment | None = None) -> int:
-        return run_spare(ends, self._counter_page.at(slot), self._kept, self._pid, assignment)
+    def _run_forked(self, slot: int, ends: Ends, order: Assignment | Prepare | None = None) -> int:
+        return run_forked(ends, self._counter_page.at(slot), self._kept, self._pid, order)
 
     def _run_child(self, main: Callable[[], int]) -> int:
         self._loop.close()
@@ -225,10 +293,12 @@ def _assignment(
     signs: "Signs | None",
 ) -> Assignment:
     assert not isinstance(spec.start, SupervisorSpec)
+    start = as_dict(spec.start)
+    start.pop("spare", None)  # it is for the supervisor
     return Assignment(
         path,
         incarnation,
-        **as_dict(spec.start),
+        **start,
         shutdown=seconds_of(spec.shutdown),
         stop_signal=int(stop_signal_of(spec)),  # the enum is on pages of its own
         surroundings=None if spec.surroundings == NODES else spec.surroundings,

@@ -16,7 +16,7 @@ from typing import Final
 
 from otpy.errors import CallTimeout, NoProcess, OtpyError, ProcessDown
 from otpy.runtime.supervisor.child import Child
-from otpy.runtime.worker.main import run_spare
+from otpy.runtime.worker.main import run_forked
 from otpy.system.descriptor import Descriptor
 from otpy.system.loop import Loop
 from otpy.system.procfs import SignalMasks, signal_masks
@@ -62,7 +62,7 @@ def _of_the_worker(text: str) -> str:
         below = below and line.startswith("  ")
         if not below:
             kept.append(line)
-        below = below or line.rstrip().endswith(f" in {run_spare.__name__}")
+        below = below or line.rstrip().endswith(f" in {run_forked.__name__}")
     return "".join(kept)
 
 

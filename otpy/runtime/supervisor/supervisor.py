@@ -161,6 +161,14 @@ class Supervisor(abc.ABC):
         """Return whether the start in hand was asked for."""
         return is_asked_to_start(self._state)
 
+    def is_at_rest(self) -> bool:
+        """Return whether no child starts or stops."""
+        return self._state.work is None and not self._events
+
+    def is_ending(self) -> bool:
+        """Return whether the supervisor stops all its children, to end."""
+        return self._state.ending
+
     def ask(self, token: int, request: Request) -> None:
         """Pass a request to the core, which answers it."""
         self.handle_event(Requested(token, request))

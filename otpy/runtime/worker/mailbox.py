@@ -49,6 +49,7 @@ from otpy.wire.control import (
     DownNotification,
     ExitNotification,
     OpenLink,
+    Prepare,
     Retire,
     Retiring,
     ShutDown,
@@ -82,6 +83,7 @@ class WorkerMailbox:
         self._control_fd = control.fileno()
         self.control = Control(control, self._received)
         self._counters, self._taken = counters, 0
+        self._order: Assignment | Prepare | None = None
         self._child: Assignment | None = None
         self._given: tuple[Descriptor, ...] = ()
         self._stop_request: ShutDown | StopProcess | Retire | None = None
@@ -107,14 +109,19 @@ class WorkerMailbox:
         """The supervisor's order to end; None if there is none."""
         return self._stop_request if isinstance(self._stop_request, ShutDown) else None
 
-    def assigned(self, assignment: Assignment | None = None) -> Assignment:
-        """Return which child this process is; unless that is known, wait for the message."""
-        self._child = assignment
-        while self._child is None:
+    def order(self, known: Assignment | Prepare | None = None) -> Assignment | Prepare:
+        """Return which child this process is to be, or to prepare to be.
+
+        Args:
+            known: That, if it is known; else its message is waited for.
+        """
+        self._order = known
+        while self._order is None:
             self._epoll.poll()
             self.control.read()
+        self._child = self._order if isinstance(self._order, Assignment) else None
         self._counters[BUSY_SINCE] = time.monotonic_ns()
-        return self._child
+        return self._order
 
     def given(self) -> Descriptor:
         """Wait for the descriptor that the supervisor has for the program of this child."""
@@ -356,7 +363,9 @@ class WorkerMailbox:
     def _received(self, message: object, fds: tuple[Descriptor, ...]) -> None:
         match message:
             case Assignment():
-                self._child = message
+                self._order = self._child = message
+            case Prepare():
+                self._order = message
             case TakeDescriptor():
                 self._given = fds
             case ShutDown() | StopProcess() | Retire():

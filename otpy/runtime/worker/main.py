@@ -30,7 +30,7 @@ from otpy.system.proctitle import name_process
 from otpy.system.python_end import end_within, finish
 from otpy.system.spawn import become_child, become_worker, exec_command
 from otpy.system.std_streams import complain
-from otpy.wire.control import Address, Assignment, Exiting, IgnoreStart, Ready
+from otpy.wire.control import Address, Assignment, Exiting, IgnoreStart, Prepare, Ready
 
 if TYPE_CHECKING:
     from otpy.runtime.worker.event_loop import EventLoop
@@ -66,12 +66,12 @@ def watch_forks() -> None:
         prepare_logging()
 
 
-def run_spare(
+def run_forked(
     ends: tuple[Descriptor, ...],
     counters: memoryview,
     kept: tuple[int, ...],
     supervisor: int,
-    assignment: Assignment | None = None,
+    order: Assignment | Prepare | None = None,
 ) -> int:
     """Run a worker, in the process just forked; return its exit status.
 
@@ -80,19 +80,27 @@ def run_spare(
         counters: Its counters, which the supervisor reads.
         kept: Descriptors that stay open.
         supervisor: Its pid.
-        assignment: What it is to be, if it was forked for that; else it waits to be told.
+        order: What it is to be, or to prepare to be, if it was forked for that; else it waits for
+            that message.
     """
     control, *output = ends
     become_child("otpy: worker", (control.fileno(), *kept), output)
     # Not in the node, which would write to other pages of its own between the forks of any two.
     os.register_at_fork(before=before_fork, after_in_parent=after_fork)
     mailbox = WorkerMailbox(control, counters)
-    child = mailbox.assigned(assignment)
+    order = mailbox.order(order)
     # Not before: of one that a fork server has forked, another was the parent at first.
     become_worker(supervisor)
+    if is_spare := isinstance(order, Prepare):
+        # Not above: what only a spare needs, other workers do without.
+        from otpy.runtime.worker.spare import run_spare  # noqa: PLC0415
+
+        child = run_spare(order.child, mailbox, supervisor)
+    else:
+        child = order
     mark_process(os.getpid(), child.incarnation)
     name_process(f"otpy: {child.path}")
-    status = run_worker(child, mailbox, supervisor)
+    status = run_worker(child, mailbox, supervisor, is_prepared=is_spare)
     _finish(child, mailbox, crashed=bool(status))
     return status
 
@@ -120,12 +128,21 @@ def _enter(child: Assignment, mailbox: WorkerMailbox) -> context.Context:
     return own
 
 
-def run_worker(child: Assignment, mailbox: WorkerMailbox, supervisor: int) -> int:
-    """Run `child` from its start to its end; return the exit status."""
+def run_worker(
+    child: Assignment, mailbox: WorkerMailbox, supervisor: int, *, is_prepared: bool = False
+) -> int:
+    """Run `child` from its start to its end; return the exit status.
+
+    Args:
+        child: What it is.
+        mailbox: Its mailbox.
+        supervisor: The pid of its supervisor.
+        is_prepared: Its surroundings were entered as it was a spare.
+    """
     own = _enter(child, mailbox)
     loops: list[EventLoop] = []
     try:
-        _enter_surroundings(child, supervisor)
+        _enter_surroundings(child, supervisor, is_prepared=is_prepared)
         if child.argv:
             _execute(child, mailbox)
         sys.argv = [child.path]
@@ -154,8 +171,8 @@ def run_worker(child: Assignment, mailbox: WorkerMailbox, supervisor: int) -> in
     return status
 
 
-def _enter_surroundings(child: Assignment, supervisor: int) -> None:
-    if child.surroundings is not None:
+def _enter_surroundings(child: Assignment, supervisor: int, *, is_prepared: bool) -> None:
+    if child.surroundings is not None and not is_prepared:
         # Not above: it is on pages that workers without such keys do without.
         from otpy.runtime.worker.surroundings import enter_surroundings  # noqa: PLC0415
 

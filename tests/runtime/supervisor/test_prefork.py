@@ -17,7 +17,7 @@ pool = PreforkPool(main, CounterPage(), ForkServer(main, lambda: None, lambda: (
 first = pool.take(child, 0, lambda: 3)
 assert len(pool.pids) == 3
 others = [os.eventfd(0) for _ in range(20)]  # whatever has the numbers by then
-pool.kill_spares()
+pool.end_all()
 assert not pool.pids
 for fd in others:
     os.fstat(fd)

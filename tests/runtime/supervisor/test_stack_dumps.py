@@ -61,7 +61,7 @@ def test_a_worker_that_waits_is_not_disturbed(nodes: Nodes) -> None:
     for _ in range(5):
         shown = functions(stack_of(node))
         assert "_serve" in shown
-        assert shown[-1] == "run_spare"  # and nothing of the supervisor's
+        assert shown[-1] == "run_forked"  # and nothing of the supervisor's
         assert node.call("a", "ping") == "pong"
     assert "_serve" in functions(stack_of(node, "pool/b"))
     assert node.incarnations() == dict.fromkeys(node.incarnations(), 1)
