@@ -8,6 +8,7 @@ from typing import Any, assert_never
 from otpy.config.probe_data import probe_to_data
 from otpy.config.same_names import same_fields
 from otpy.core.health import Health
+from otpy.core.log import Log, LogTo
 from otpy.core.messages import StartCopy
 from otpy.core.probes import Readiness
 from otpy.core.spec import (
@@ -84,7 +85,17 @@ def child_to_data(spec: ChildSpec) -> dict[str, object]:
 
 
 def _inheritable_to_data(given: Inheritable) -> dict[str, object]:
-    return {**_same_to_data(given, Inheritable), **_same_to_data(given.surroundings)}
+    return {
+        **_same_to_data(given, Inheritable),
+        **_same_to_data(given.surroundings),
+        **_log_to_data(given.log),
+    }
+
+
+def _log_to_data(log: Log | None) -> dict[str, object]:
+    if log is None:
+        return {}
+    return {"log": None if log is LogTo.NOWHERE else _plain(log)}
 
 
 def _own_intensity_to_data(spec: ChildSpec) -> dict[str, object]:

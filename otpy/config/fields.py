@@ -14,8 +14,15 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from otpy.config import parsers, probe_parsers, recycling_parsers, surrounding_parsers
+from otpy.config import (
+    log_parsers,
+    parsers,
+    probe_parsers,
+    recycling_parsers,
+    surrounding_parsers,
+)
 from otpy.core.health import Health
+from otpy.core.log import Log, LogFormat, LogTo
 from otpy.core.probes import Readiness
 from otpy.core.spec import (
     DEFAULT_SHUTDOWN_S,
@@ -306,6 +313,37 @@ ReadyOfPython = Annotated[
     WithJsonSchema(probe_parsers.readiness_schema(of_program=False)),
 ]
 
+LogKey = Annotated[
+    Log | None,
+    PlainValidator(log_parsers.log),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"enum": [None, LogTo.INHERIT]},
+                {
+                    "type": "object",
+                    "properties": {
+                        "file": _PATH_SCHEMA,
+                        "format": {"enum": list(LogFormat)},
+                        "max_size": {
+                            "anyOf": [
+                                {"type": "integer", "minimum": log_parsers.MIN_SIZE},
+                                {"type": "string", "pattern": surrounding_parsers.SIZE_PATTERN},
+                            ]
+                        },
+                        "keep": {
+                            "type": "integer",
+                            "minimum": 0,
+                            "maximum": log_parsers.MAX_KEPT,
+                        },
+                    },
+                    "additionalProperties": False,
+                },
+            ]
+        }
+    ),
+]
+
 _INTENSITY: Final = RestartIntensity()
 _BACKOFF: Final = Backoff()
 
@@ -379,6 +417,9 @@ class InheritableFields(SurroundingsFields):
 
     backoff: BackoffKey = Field(
         None, description="How long a child that failed waits for its next start: true, or details."
+    )
+    log: LogKey = Field(
+        None, description="Where its output is logged: details of a file, inherit, or null."
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from otpy.config.fields import (
     CommandChild,
+    InheritableFields,
     ServerFields,
     SupervisorFields,
     SurroundingsFields,
@@ -17,6 +18,7 @@ from otpy.config.fields import (
 )
 from otpy.config.mistakes import Loc, Mistake, show
 from otpy.config.specs import surroundings_of
+from otpy.core.log import LogFile
 from otpy.core.surroundings import NODES, Surroundings
 from otpy.system import permissions
 from otpy.system.accounts import NoAccount, account_of, gid_of
@@ -31,12 +33,14 @@ class Placed:
     Attributes:
         own: What is said of its surroundings where it stands.
         surroundings: That, with what it inherits.
+        log_file: The path of the file that it says it logs to; "" if it says none.
     """
 
     at: Loc
     fields: SurroundingsFields
     own: Surroundings
     surroundings: Surroundings
+    log_file: str = ""
 
 
 def placed_fields(tree: Tree, folder: str) -> Iterator[Placed]:
@@ -46,7 +50,7 @@ def placed_fields(tree: Tree, folder: str) -> Iterator[Placed]:
         at, fields, above = waiting.pop()
         own = surroundings_of(fields).in_folder(folder)
         surroundings = own.inherit(above)
-        yield Placed(at, fields, own, surroundings)
+        yield Placed(at, fields, own, surroundings, _log_file(fields, folder))
         if isinstance(fields, SupervisorFields):
             for i, child in enumerate(fields.children):
                 waiting.append(((*at, "children", i), child, surroundings))
@@ -58,8 +62,22 @@ def mistakes(each: Placed) -> Iterator[Mistake]:
     """Find what this node may not give to a child, and what it cannot find."""
     for key, text in (*_of_account(each), *_of_process(each.own, each.fields.cwd)):
         yield Mistake((*each.at, *key), text)
+    if each.log_file and (why := permissions.why_not_log_file(each.log_file)):
+        yield Mistake((*each.at, "log", "file"), f"got {_written(each)}, expected {why}")
     if isinstance(each.fields, CommandChild):
         yield from _missing_program(each, each.fields.command[0])
+
+
+def _log_file(fields: SurroundingsFields, folder: str) -> str:
+    log = fields.log if isinstance(fields, InheritableFields) else None
+    return (log.in_folder(folder).file or "") if isinstance(log, LogFile) else ""
+
+
+def _written(each: Placed) -> str:
+    """Return how the file is written that it logs to, and which one that is."""
+    log = each.fields.log if isinstance(each.fields, InheritableFields) else None
+    assert isinstance(log, LogFile)
+    return show(log.file) if log.file == each.log_file else f"{show(log.file)} ({each.log_file})"
 
 
 def search_folders(each: Placed) -> list[str]:

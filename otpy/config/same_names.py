@@ -28,7 +28,7 @@ SPELLED_OUT: Final[Mapping[type, frozenset[str]]] = {
     CommandStart: frozenset({"argv"}),
     SupervisorSpec: INHERITABLE
     | {"intensity", "max_children", "template", "children", "instances", "folder"},
-    Inheritable: frozenset({"surroundings"}),
+    Inheritable: frozenset({"surroundings", "log"}),
     RestartIntensity: frozenset(),
     Surroundings: frozenset(),
 }

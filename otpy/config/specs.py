@@ -7,6 +7,7 @@ from otpy.config.fields import (
     Child,
     CommandChild,
     Fields,
+    InheritableFields,
     InstancesChild,
     LimitsFields,
     OnGiveUpFields,
@@ -69,7 +70,8 @@ def _supervisor_child(
 
 
 def _inheritable(fields: Fields) -> dict[str, Any]:
-    return {"surroundings": surroundings_of(fields), **_same(Inheritable, fields)}
+    log = fields.log if isinstance(fields, InheritableFields) else None
+    return {"surroundings": surroundings_of(fields), "log": log, **_same(Inheritable, fields)}
 
 
 def surroundings_of(fields: Fields) -> Surroundings:

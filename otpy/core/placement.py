@@ -8,7 +8,6 @@ from dataclasses import fields, replace
 from typing import Any, Final, Protocol, Self, TypeVar, runtime_checkable
 
 from otpy.core.spec import ChildSpec, Inheritable, SupervisorSpec
-from otpy.core.surroundings import Surroundings
 
 _NAMES: Final = tuple([each.name for each in fields(Inheritable)])
 
@@ -21,6 +20,14 @@ class HasPaths(Protocol):
 
     def in_folder(self, folder: str) -> Self:
         """Return it with its paths made absolute."""
+
+
+@runtime_checkable
+class Merged(Protocol):
+    """A value that has parts, of which each is inherited by itself."""
+
+    def inherit(self, above: Self) -> Self:
+        """Return it with what `above`, the supervisor's, says and it does not."""
 
 
 def passed_down(spec: SupervisorSpec, above: Inheritable, folder: str) -> SupervisorSpec:
@@ -57,6 +64,6 @@ def _inheriting(own: Own, above: Inheritable, folder: str) -> Own:
 def _value(given: object, above: object, folder: str) -> object:
     if isinstance(given, HasPaths):
         given = given.in_folder(folder)
-    if isinstance(given, Surroundings) and isinstance(above, Surroundings):
+    if isinstance(given, Merged) and isinstance(above, type(given)):
         return given.inherit(above)
     return above if given is None else given

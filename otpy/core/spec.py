@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Final, TypeAlias
 
 from otpy.core.health import Health
+from otpy.core.log import Log
 from otpy.core.probes import Readiness
 from otpy.core.surroundings import NODES, Surroundings
 
@@ -165,15 +166,18 @@ class Inheritable:
     """What may stand on a supervisor and then holds for every child below that says nothing else.
 
     None is: nothing is said. `otpy.core.placement` passes each field down, with no code that
-    names it; a value whose relative paths start from the tree's file has a method `in_folder`.
+    names it; a value whose relative paths start from the tree's file has a method `in_folder`,
+    one whose parts are merged `inherit`.
 
     Attributes:
         surroundings: What a process starts in; merged key by key.
         backoff: How long a child that failed waits for its next start.
+        log: Where the output of a child is logged; merged part by part.
     """
 
     surroundings: Surroundings = NODES
     backoff: Backoff | None = None
+    log: Log | None = None
 
 
 @dataclass(frozen=True, slots=True)

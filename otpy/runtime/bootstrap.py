@@ -1,9 +1,24 @@
 """The argument of a forked supervisor or gateway."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from otpy.core.numbers import Numbers
 from otpy.system.descriptor import Descriptor
+
+
+class Outlets(NamedTuple):
+    """Descriptors that the node and its supervisors hold; the gateway has the log alone.
+
+    Attributes:
+        log: The socket of the log.
+        stdout: The node's own stdout, whatever that is.
+        stderr: So, too.
+    """
+
+    log: int
+    stdout: int
+    stderr: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +30,7 @@ class Bootstrap:
         parent: Pid of its supervisor.
         incarnation: Its own.
         control: Its end of the pipe to its supervisor.
-        log: The socket that it logs to.
+        outlets: What it logs to, and what its workers may print to.
         inherited_fds: Descriptors that say that the node is there, which the node, its gateway and
             its supervisors hold: the lock's first.
         numbers: For a supervisor: the last incarnation numbers of what was below an earlier one, by
@@ -26,6 +41,6 @@ class Bootstrap:
     parent: int
     incarnation: int
     control: Descriptor
-    log: int
+    outlets: Outlets
     inherited_fds: tuple[int, ...]
     numbers: Numbers = field(default_factory=Numbers)

@@ -41,13 +41,9 @@ class NodeLog:
         loop: Of the process.
         fd: The socket, which stays open.
         itself: The process.
-
-    Attributes:
-        inherited: The socket, as what is forked from this process inherits it.
     """
 
     def __init__(self, loop: Loop, fd: int, itself: Source) -> None:
-        self.inherited = fd
         self._loop, self._itself = loop, itself
         self._socket = Socket(Descriptor(os.dup(fd)), MESSAGES)
         self._number = numbers()

@@ -75,3 +75,27 @@ def why_not_folder(path: str) -> str:
     except OSError as error:
         return f"a directory that can be entered: {error.strerror}"
     return "" if stat.S_ISDIR(mode) else "a directory"
+
+
+def why_not_log_file(path: str) -> str:
+    """Return what was expected of a file to log to that cannot be one; empty if it can."""
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116  # as the kernel takes it
+    except FileNotFoundError:
+        return _why_not_made(path)
+    except OSError as error:
+        return f"a file that can be written: {error.strerror}"
+    if not stat.S_ISREG(mode):
+        return "a regular file, or none" if not stat.S_ISDIR(mode) else "a file, not a directory"
+    return "" if os.access(path, os.W_OK) else "a file that this node may write"
+
+
+def _why_not_made(path: str) -> str:
+    folder = path.rpartition("/")[0] or "/"
+    if path.endswith("/"):
+        return "a file, not a directory"
+    if why_not_folder(folder):
+        return "a file in a directory that exists"
+    return (
+        "" if os.access(folder, os.W_OK | os.X_OK) else "a file in a directory that may be written"
+    )

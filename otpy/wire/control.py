@@ -28,6 +28,7 @@ class Assignment(NamedTuple):
     `max_messages`: after how many it ends to be replaced, and the limit that its reason names.
     `notify` is the value of NOTIFY_SOCKET, if it has one. `fd` is the number that a program has the
     descriptor under that comes with `TakeDescriptor`.
+    With `inherits_output` an `OwnOutput` follows.
     """
 
     path: str
@@ -44,6 +45,7 @@ class Assignment(NamedTuple):
     max_messages: tuple[int, int] | None = None
     notify: str = ""
     fd: int | None = None
+    inherits_output: bool = False
 
 
 class TakeDescriptor(NamedTuple):
@@ -57,6 +59,11 @@ class Prepare(NamedTuple):
     """
 
     child: Assignment
+
+
+@dataclass(frozen=True, slots=True)
+class OwnOutput:
+    """The two descriptors beside this are the node's own stdout and stderr."""
 
 
 @dataclass(frozen=True, slots=True)

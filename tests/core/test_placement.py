@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from otpy.core.log import LogFile, LogTo
 from otpy.core.placement import passed_down, placed
 from otpy.core.spec import Backoff, ChildSpec, Inheritable, ServerStart, SupervisorSpec
 from otpy.core.surroundings import Surroundings
@@ -12,6 +13,7 @@ from otpy.core.surroundings import Surroundings
 SAMPLES: dict[str, tuple[Any, Any]] = {  # what a supervisor says, and a child
     "surroundings": (Surroundings(umask="022", nice=1), Surroundings(umask="077", nice=1)),
     "backoff": (Backoff(), Backoff(initial=1.0)),
+    "log": (LogFile("/a.log"), LogTo.NOWHERE),
 }
 A = ChildSpec("a", ServerStart("m:f"))
 

@@ -105,7 +105,9 @@ class GatewayProcess:
         self._loop = Loop()
         self._loop.survive = warn_of_failure
         self._stdout = NodeStdout(self._loop)
-        self._node_log = NodeLog(self._loop, bootstrap.log, Source(GATEWAY, bootstrap.incarnation))
+        self._node_log = NodeLog(
+            self._loop, bootstrap.outlets.log, Source(GATEWAY, bootstrap.incarnation)
+        )
         also_warn(lambda text: self._node_log.say(text, "WARNING"))
         self._directory, self._facts = directory, facts
         self._recent = recent
@@ -391,7 +393,12 @@ def run_gateway(
     facts: NodeFacts,
 ) -> int:
     """Run the gateway, in the process just forked; return its exit status."""
-    keep = (bootstrap.control.fileno(), listener.fileno(), bootstrap.log, *bootstrap.inherited_fds)
+    keep = (
+        bootstrap.control.fileno(),
+        listener.fileno(),
+        bootstrap.outlets.log,
+        *bootstrap.inherited_fds,
+    )
     become_child("otpy: gateway", keep)
     ignore_signals()
     become_worker(bootstrap.parent)

@@ -102,7 +102,7 @@ def _prepare(tree: NodeTree, report: OwnerReport, stack: contextlib.ExitStack) -
     stack.callback(files.close)
     log = LogSocket(directory.log)
     stack.callback(log.close)
-    node = NodeProcess(tree, files, log, preexisting_children, report)
+    node = NodeProcess(tree, files, log, preexisting_children, report, real=stdio.real)
     stdio.watch(node.loop)
     warm_up()
     # What exists now is never garbage: collecting would only unshare its pages.

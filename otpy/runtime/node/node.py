@@ -44,7 +44,7 @@ from otpy.events import (
     NodeStopped,
     NodeStopping,
 )
-from otpy.runtime.bootstrap import Bootstrap
+from otpy.runtime.bootstrap import Bootstrap, Outlets
 from otpy.runtime.directory import Directory
 from otpy.runtime.exit_watch import ExitWatchers
 from otpy.runtime.gateway.gateway import NodeFacts, run_gateway
@@ -110,6 +110,7 @@ class NodeProcess(Supervisor):
         log_socket: Where its processes log.
         preexisting_children: Pids of children that this process has but does not supervise.
         owner: The program that runs the node, if one does: the node stops when that ends.
+        real: Its own stdout and stderr, whatever these are.
     """
 
     def __init__(
@@ -119,7 +120,10 @@ class NodeProcess(Supervisor):
         log_socket: LogSocket,
         preexisting_children: set[int] | None = None,
         owner: OwnerReport | None = None,
+        *,
+        real: tuple[int, int],
     ) -> None:
+        outlets = Outlets(log_socket.writer.fileno(), *real)
         self._owner = owner or OwnerReport(None)
         inherited_fds = (files.lock.fileno(), *files.claim.for_the_tree)
         super().__init__(
@@ -128,7 +132,7 @@ class NodeProcess(Supervisor):
             inherited_fds,
             Numbers(),
             preexisting_children,
-            log=log_socket.writer.fileno(),
+            outlets=outlets,
         )
         self._name, self._files, self._log_socket = tree.name, files, log_socket
         self._facts = NodeFacts(tree.name, os.getpid(), tree.config, files.boot)

@@ -34,10 +34,16 @@ class Stdio:
 
     def __init__(self, node: str, unsupervised: set[int]) -> None:
         self._node, self._unsupervised = node, unsupervised
-        self._streams = tuple(_redirect(number) for number in _STREAMS)
+        self._streams = _redirect(1), _redirect(2)
         self._pid = 0
         self._pidfd: Descriptor | None = None
         self._start()
+
+    @property
+    def real(self) -> tuple[int, int]:
+        """The descriptors of what stdout and stderr were."""
+        stdout, stderr = self._streams
+        return stdout.real.fileno(), stderr.real.fileno()
 
     def watch(self, loop: Loop) -> None:
         """Start another process whenever this one ends; the sockets keep what was not read."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final, NamedTuple
 
+from otpy.core.log import Log, LogFile, LogFormat, LogTo
 from otpy.runtime.node_log import NodeLog, Source
 from otpy.runtime.stdout import NodeStdout
 from otpy.system.descriptor import Descriptor
@@ -26,6 +27,7 @@ _LAST_READS: Final = 64
 """Of each stream, once the child has ended."""
 _STREAMS: Final[tuple[Stream, ...]] = ("out", "err")
 _STDERR: Final = 1
+_DEFAULT: Final = Target()
 
 
 class Sinks(NamedTuple):
@@ -188,6 +190,22 @@ class ChildOutput:
             self._log.queue(message)
         self._unsent.clear()
         return last_lines(self._tail if has_end else self._tail[:-1])
+
+
+def target_of(log: Log | None) -> Target | None:
+    """Return where the lines of a child go; None for nowhere."""
+    match log:
+        case None:
+            return _DEFAULT
+        case LogTo():
+            return None
+        case LogFile(file=file, format=form, max_size=max_size, keep=keep):
+            return Target(
+                file or "",
+                form is LogFormat.JSON,
+                _DEFAULT.max_size if max_size is None else max_size,
+                _DEFAULT.keep if keep is None else keep,
+            )
 
 
 def last_lines(tail: bytes) -> str:

@@ -33,7 +33,7 @@ from otpy.core.spec import ChildSpec, SupervisorSpec
 from otpy.errors import OtpyError, ProtocolError
 from otpy.events import ChildIgnored, SparesChanged
 from otpy.events import Event as PublishedEvent
-from otpy.runtime.bootstrap import Bootstrap
+from otpy.runtime.bootstrap import Bootstrap, Outlets
 from otpy.runtime.node_log import NodeLog
 from otpy.runtime.stdout import NodeStdout
 from otpy.runtime.supervisor.checks import Checks
@@ -133,6 +133,7 @@ class ProcessRuntime:
 
     Args:
         supervisor: Decides.
+        outlets: What supervisors log to, and what workers may print to.
         inherited_fds: Descriptors that the supervisors and the gateway hold, the lock's first.
         numbers: The last incarnation numbers of what was below an earlier one, by path.
         preexisting_children: Pids of children that this process has but does not supervise.
@@ -146,6 +147,7 @@ class ProcessRuntime:
     def __init__(
         self,
         supervisor: DecidingSupervisor,
+        outlets: Outlets,
         inherited_fds: tuple[int, ...],
         numbers: Numbers,
         preexisting_children: set[int] | None = None,
@@ -154,7 +156,7 @@ class ProcessRuntime:
         self._children = supervisor.children
         self._numbers = SubtreeNumbers(numbers)
         sinks = Sinks(self._loop, supervisor.stdout, supervisor.log)
-        self._spawner = Spawner(sinks, inherited_fds, supervisor.child_main)
+        self._spawner = Spawner(sinks, outlets, inherited_fds, supervisor.child_main)
         self.stacks = self._spawner.stacks
         self._reaper = Reaper(
             self._loop, self._children.by_pid, self._ended, self, preexisting_children

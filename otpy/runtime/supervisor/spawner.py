@@ -7,29 +7,31 @@ from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import TYPE_CHECKING
 
+from otpy.core.log import LogTo
 from otpy.core.numbers import Numbers
 from otpy.core.recycling import RecyclingLimits, is_recycled, limits_of
 from otpy.core.spec import ChildSpec, SupervisorSpec, seconds_of
 from otpy.core.surroundings import NODES
-from otpy.runtime.bootstrap import Bootstrap
+from otpy.runtime.bootstrap import Bootstrap, Outlets
 from otpy.runtime.child_pipes import Pipes, open_pipes
 from otpy.runtime.control_channel import GATEWAY, SUPERVISOR, WORKER, end_of_supervisor
 from otpy.runtime.counters import CounterPage
 from otpy.runtime.node_log import Source
 from otpy.runtime.record_fields import as_dict
 from otpy.runtime.supervisor.child import Child, stop_signal_of
-from otpy.runtime.supervisor.output import ChildOutput, Sinks
+from otpy.runtime.supervisor.output import ChildOutput, Sinks, target_of
 from otpy.runtime.supervisor.prefork import PreforkedProcess, PreforkPool
 from otpy.runtime.supervisor.spares import Spare
 from otpy.runtime.supervisor.stack_dumps import StackDumps
 from otpy.runtime.worker.main import run_forked, watch_forks
+from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.entropy import random_fraction
 from otpy.system.fork_server import Ends, ForkServer
 from otpy.system.marks import NO_INCARNATION
 from otpy.system.spawn import fork_watched
 from otpy.system.wait import reap, send_signal
-from otpy.wire.control import Assignment, Prepare, TakeDescriptor
-from otpy.wire.log_message import Target
+from otpy.system.warnings import warn_of_failure
+from otpy.wire.control import Assignment, OwnOutput, Prepare, TakeDescriptor
 
 if TYPE_CHECKING:
     from otpy.runtime.supervisor.readiness import Signs
@@ -40,6 +42,7 @@ class Spawner:
 
     Args:
         sinks: Where the workers' output goes.
+        outlets: What supervisors log to, and what workers may print to.
         inherited_fds: Descriptors that the supervisors and the gateway hold, the lock's first.
         run_other: Runs a child that is no worker, in the forked process; returns its exit status.
 
@@ -50,10 +53,11 @@ class Spawner:
     def __init__(
         self,
         sinks: Sinks,
+        outlets: Outlets,
         inherited_fds: tuple[int, ...],
         run_other: Callable[[ChildSpec, Bootstrap], int],
     ) -> None:
-        self._sinks, self._loop = sinks, sinks.loop
+        self._sinks, self._loop, self._outlets = sinks, sinks.loop, outlets
         self._inherited_fds, self._run_other = inherited_fds, run_other
         self._pid = os.getpid()
         self._counter_page = CounterPage()
@@ -150,7 +154,20 @@ class Spawner:
         )
         if signs is not None and signs.given is not None:
             child.channel.send(TakeDescriptor(), (signs.given,))
+        if spare.spec.log is LogTo.INHERIT:
+            child.channel.send(OwnOutput(), self._own_output())
         return child
+
+    def _own_output(self) -> list[Descriptor]:
+        """Return the node's own stdout and stderr; nothing if there are too many open files."""
+        owned: list[Descriptor] = []
+        try:
+            owned.extend(Descriptor(os.dup(fd)) for fd in self._outlets[1:])
+        except OSError as error:
+            close_all(owned)
+            warn_of_failure(error)
+            return []
+        return owned
 
     def spawn_spare(self, spec: ChildSpec, path: str) -> Spare:
         """Fork a spare of a child.
@@ -180,7 +197,7 @@ class Spawner:
         """Have the output of a process read, and send it its order unless it knows."""
         try:
             source = Source(path, incarnation)
-            output = ChildOutput(process.pipes.output, source, Target(), self._sinks)
+            output = ChildOutput(process.pipes.output, source, target_of(spec.log), self._sinks)
         except OSError:
             self._prefork.discard(process)
             raise
@@ -240,7 +257,7 @@ class Spawner:
                 self._pid,
                 incarnation,
                 pipes.their_control,
-                self._sinks.log.inherited,
+                self._outlets,
                 self._inherited_fds,
                 known,
             )
@@ -305,6 +322,7 @@ def _assignment(
         max_messages=_max_messages(spec, limits),
         notify="" if signs is None else signs.address,
         fd=None if signs is None else signs.fd,
+        inherits_output=spec.log is LogTo.INHERIT,
     )
 
 

@@ -23,7 +23,7 @@ from otpy.core.state import (
 from otpy.core.supervisor import decide
 from otpy.errors import ProtocolError
 from otpy.events import Event
-from otpy.runtime.bootstrap import Bootstrap
+from otpy.runtime.bootstrap import Bootstrap, Outlets
 from otpy.runtime.node_log import NodeLog, Source
 from otpy.runtime.stdout import NodeStdout
 from otpy.runtime.supervisor.child import Child
@@ -51,7 +51,7 @@ class Supervisor(abc.ABC):
             the gateway hold, but no worker: the lock's first.
         numbers: The last incarnation numbers of what was below an earlier one, by path.
         preexisting_children: Pids of children that this process has but does not supervise.
-        log: The socket of the node's log.
+        outlets: What it logs to, and what workers may print to.
     """
 
     def __init__(
@@ -62,20 +62,20 @@ class Supervisor(abc.ABC):
         numbers: Numbers,
         preexisting_children: set[int] | None = None,
         *,
-        log: int,
+        outlets: Outlets,
     ) -> None:
         self.path, self.spec = itself.path, spec
         self.loop = Loop()
         self.loop.survive = warn_of_failure
         self.stdout = NodeStdout(self.loop)
-        self.log = NodeLog(self.loop, log, itself)
+        self.log = NodeLog(self.loop, outlets.log, itself)
         also_warn(lambda text: self.log.say(text, "WARNING"))
         self.children = Children()
         self.router = Router(self, self.children)
         self._state = new_supervisor(spec, numbers_of_children(self.path, numbers))
         self._events: deque[CoreEvent] = deque()
         self._publisher = Publisher(self.loop, self.deliver, lambda: self._state.work is not None)
-        self.processes = ProcessRuntime(self, inherited_fds, numbers, preexisting_children)
+        self.processes = ProcessRuntime(self, outlets, inherited_fds, numbers, preexisting_children)
         self._runtime: Runtime = self.processes
         self.stacks = self.processes.stacks
         self._chance = random_fraction()

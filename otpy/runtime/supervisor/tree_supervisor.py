@@ -58,7 +58,7 @@ class TreeSupervisor(Supervisor):
             spec,
             bootstrap.inherited_fds,
             bootstrap.numbers,
-            log=bootstrap.log,
+            outlets=bootstrap.outlets,
         )
         self._parent: MessageSocket = end_of_child(bootstrap.control, SUPERVISOR)
         self._uplink = EventUplink(self._parent)
@@ -150,7 +150,9 @@ class TreeSupervisor(Supervisor):
 def run_supervisor(spec: SupervisorSpec, bootstrap: Bootstrap) -> int:
     """Run a supervisor, in the process just forked; return its exit status."""
     title = f"otpy: {bootstrap.path or 'root'}"
-    become_child(title, keep=(bootstrap.control.fileno(), bootstrap.log, *bootstrap.inherited_fds))
+    become_child(
+        title, keep=(bootstrap.control.fileno(), *bootstrap.outlets, *bootstrap.inherited_fds)
+    )
     ignore_signals()
     become_subreaper()
     prepare_for_workers()

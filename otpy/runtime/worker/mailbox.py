@@ -5,6 +5,7 @@ senders; and it looks at the supervisor's pipe between messages, so that control
 """
 
 import contextlib
+import os
 import select
 import time
 from collections import deque
@@ -49,6 +50,7 @@ from otpy.wire.control import (
     DownNotification,
     ExitNotification,
     OpenLink,
+    OwnOutput,
     Prepare,
     Retire,
     Retiring,
@@ -86,6 +88,7 @@ class WorkerMailbox:
         self._order: Assignment | Prepare | None = None
         self._child: Assignment | None = None
         self._given: tuple[Descriptor, ...] = ()
+        self._has_output = False
         self._stop_request: ShutDown | StopProcess | Retire | None = None
         self._epoll = select.epoll()
         self._epoll.register(self._control_fd, select.EPOLLIN)
@@ -122,6 +125,12 @@ class WorkerMailbox:
         self._child = self._order if isinstance(self._order, Assignment) else None
         self._counters[BUSY_SINCE] = time.monotonic_ns()
         return self._order
+
+    def await_output(self) -> None:
+        """Wait until stdout and stderr of this process are the node's own."""
+        while not self._has_output:
+            self._epoll.poll()
+            self.control.read()
 
     def given(self) -> Descriptor:
         """Wait for the descriptor that the supervisor has for the program of this child."""
@@ -366,8 +375,8 @@ class WorkerMailbox:
                 self._order = self._child = message
             case Prepare():
                 self._order = message
-            case TakeDescriptor():
-                self._given = fds
+            case TakeDescriptor() | OwnOutput():
+                self._take(message, fds)
             case ShutDown() | StopProcess() | Retire():
                 if not isinstance(self._stop_request, ShutDown):
                     self._stop_request = message
@@ -384,6 +393,16 @@ class WorkerMailbox:
                 self._wake()
             case _:
                 close_all(fds)
+
+    def _take(self, message: TakeDescriptor | OwnOutput, fds: tuple[Descriptor, ...]) -> None:
+        """Take what is beside a message: for the program, or in place of stdout and stderr."""
+        if isinstance(message, TakeDescriptor):
+            self._given = fds
+            return
+        for number, fd in enumerate(fds, 1):
+            os.dup2(fd.fileno(), number)
+        close_all(fds)
+        self._has_output = True
 
     def _stop_by_signal(self) -> None:
         """Stop as if the supervisor had asked; called from a signal handler."""

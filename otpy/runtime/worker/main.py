@@ -100,6 +100,8 @@ def run_forked(
         child = order
     mark_process(os.getpid(), child.incarnation)
     name_process(f"otpy: {child.path}")
+    if child.inherits_output:
+        mailbox.await_output()
     status = run_worker(child, mailbox, supervisor, is_prepared=is_spare)
     _finish(child, mailbox, crashed=bool(status))
     return status

@@ -6,8 +6,8 @@ import signal
 import pytest
 
 from otpy.events import ChildEnded, ChildStarted
-from otpy.wire.log_files import log_file_name, rotated
-from otpy.wire.log_record import LogRecord, records
+from otpy.wire.log_files import log_file_name, read_index, rotated
+from otpy.wire.log_record import LogRecord, parse_json, records
 from tests.support.node import Nodes, NodeUnderTest
 
 _COUNT = "i=0; while [ $i -lt 3000 ]; do echo $((i=i+1)); done; sleep 99999"
@@ -147,3 +147,82 @@ def test_the_last_words_of_all_are_logged_though_the_logger_is_killed(nodes: Nod
     assert node.stop() == 0
     assert texts(node, "a") == ["up", "bye"]
     assert texts(node, "@node", "log")[-1] == "app has stopped: in order"
+
+
+# ---- the key `log` -----------------------------------------------------------------------------
+
+
+def test_where_the_output_of_each_child_goes(nodes: Nodes) -> None:
+    """A file of one's own in JSON, all below a supervisor in one, nowhere, and the node's own."""
+    node = nodes.otpy_run(
+        nodes.write("""
+        name: app
+        children:
+          - id: json
+            command: [sh, -c, "echo one; echo two >&2; exec sleep 99999"]
+            log: {file: json.log, format: json}
+          - {id: quiet, command: [sh, -c, "echo not logged; exec sleep 99999"], log: null}
+          - id: own
+            command: [sh, -c, "echo by itself; echo by itself >&2; exec sleep 99999"]
+            log: inherit
+          - {id: pyown, start: "tests.support.workers:Remote", args: [WORK/log], log: inherit}
+          - id: below
+            log: {file: both.log, max_size: 4KiB, keep: 1}
+            children:
+              - {id: a, command: [sh, -c, "echo from a; exec sleep 99999"]}
+              - {id: b, start: "tests.support.workers:Remote", args: [WORK/log]}
+        """),
+        "app",
+    ).up()
+    node.call("below/b", "say", "x" * 5000 + "\n")
+    node.call("pyown", "say", "by a server\n")
+    node.says("^by a server$")
+    node.says("^by itself$")
+    node.complains("^by itself$")
+    both = nodes.work / "both.log"
+    node.until(lambda: both.with_suffix(".log.1").exists(), "a rotation")
+    node.kill("quiet")
+    assert node.next(ChildEnded, path="quiet").output == "not logged\n"
+    assert node.stop() == 0
+    assert "not logged" not in node.output
+    found = [parse_json(line) for line in (nodes.work / "json.log").read_bytes().splitlines()]
+    assert sorted((r.path, r.incarnation, r.stream, r.text) for r in found if r) == [
+        ("json", 1, "err", "two"),
+        ("json", 1, "out", "one"),
+    ]
+    data = b"".join(file.read_bytes() for file in rotated(both))
+    texts_of = {r.path: r.text for r in records(data.splitlines()) if isinstance(r, LogRecord)}
+    assert texts_of == {"below/a": "from a", "below/b": "x" * 5000}
+    index = {each.path: each.file for each in read_index(node.folder / "log")}
+    assert index["json"] == str(nodes.work / "json.log")
+    assert index["below/a"] == index["below/b"] == str(both)
+    names = {file.name for file in (node.folder / "log").iterdir()}
+    assert names == {"@node.log", "index.jsonl"}
+
+
+def test_a_file_that_cannot_be_is_refused_before_anything_starts(nodes: Nodes) -> None:
+    tree = "name: app\nchildren:\n- {id: a, command: [sleep, '9'], log: {file: nowhere/a.log}}\n"
+    node = nodes.otpy_run(nodes.write(tree), "app")
+    node.complains("expected a file in a directory that exists")
+    assert node.wait() == 2
+    assert not (node.folder / "log").exists()
+
+
+def test_the_records_of_logging_are_in_the_file_with_level_and_fields(nodes: Nodes) -> None:
+    node = nodes.run(r"""
+        name: app
+        log: {format: json}
+        children:
+          - id: a
+            command:
+              - sh
+              - -c
+              - |
+                echo before >&2
+                printf '\036{"level":"ERROR","logger":"shop","text":"a\\nb","fields":{"n":7}}\n' >&2
+                exec sleep 99999
+        """)
+    until_logged(node, "a", "a\nb", "log")
+    (found,) = [each for each in logged(node, "a") if each.stream == "log"]
+    assert (found.level, found.logger, found.fields) == ("ERROR", "shop", {"n": 7})
+    node.says("^a . ERROR shop: a$")
