@@ -264,6 +264,11 @@ class ChildSpec(Inheritable):
         return self.start if isinstance(self.start, SupervisorSpec) else self
 
     @property
+    def watches_program(self) -> bool:
+        """Whether it is a program that has to give signs of life."""
+        return self.watchdog is not None and isinstance(self.start, CommandStart)
+
+    @property
     def is_supervisor(self) -> bool:
         """Whether the child is a supervisor."""
         return isinstance(self.start, SupervisorSpec)

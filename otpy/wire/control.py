@@ -27,7 +27,8 @@ class Assignment(NamedTuple):
     `shutdown` is its budget in seconds, None for infinity. `surroundings` is None for the node's.
     `max_messages`: after how many it ends to be replaced, and the limit that its reason names.
     `notify` is the value of NOTIFY_SOCKET, if it has one. `fd` is the number that a program has the
-    descriptor under that comes with `TakeDescriptor`.
+    descriptor under that comes with `TakeDescriptor`. `watchdog` is for how many seconds
+    a program may give no sign of life, if it has to give any.
     With `inherits_output` an `OwnOutput` follows.
     """
 
@@ -44,6 +45,7 @@ class Assignment(NamedTuple):
     surroundings: Surroundings | None = None
     max_messages: tuple[int, int] | None = None
     notify: str = ""
+    watchdog: float | None = None
     fd: int | None = None
     inherits_output: bool = False
 

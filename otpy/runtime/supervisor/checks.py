@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from otpy.core.exits import ExitReason, Hung, Recycled
 from otpy.core.spec import seconds_of
@@ -11,9 +11,13 @@ from otpy.runtime.supervisor.child import Child
 from otpy.runtime.supervisor.reaper import Reaper
 from otpy.runtime.supervisor.recycling import RecyclingWatch
 from otpy.runtime.supervisor.stack_dumps import StackDumps
-from otpy.runtime.supervisor.watchdog import WorkerWatchdog
+from otpy.runtime.supervisor.watchdog import ProgramWatchdog, WorkerWatchdog
 from otpy.system.loop import Loop, Timer
 from otpy.wire.control import RawReply
+
+if TYPE_CHECKING:
+    from otpy.runtime.supervisor.helpers import Helpers
+    from otpy.runtime.supervisor.notify_socket import Notification
 
 _DUMP_S: Final = 5.0
 """Most seconds that a program which hangs has to dump its core."""
@@ -26,6 +30,7 @@ class Checks:
         loop: The supervisor's.
         stacks: Of the workers.
         reaper: The supervisor's.
+        helpers: Returns the supervisor's.
         reached: Called with the reason when a child has reached a limit at which it is replaced.
     """
 
@@ -34,10 +39,11 @@ class Checks:
         loop: Loop,
         stacks: StackDumps,
         reaper: Reaper,
+        helpers: "Callable[[], Helpers]",
         reached: Callable[[Child, Recycled], None],
     ) -> None:
         self._loop, self._stacks = loop, stacks
-        self._reaper, self._reached = reaper, reached
+        self._reaper, self._helpers, self._reached = reaper, helpers, reached
 
     def begin(self, child: Child) -> None:
         """Look at a child that is up from now on."""
@@ -51,13 +57,17 @@ class Checks:
                 self._loop, child, child.spec.watchdog, lambda child: self._hangs(child, watchdog)
             )
             child.checks.append(watchdog)
+        if child.spec.watches_program:
+            assert child.spec.watchdog is not None
+            abort = partial(self._abort, child)
+            child.checks.append(ProgramWatchdog(self._loop, child.spec.watchdog, abort))
         if child.spec.health is not None:
             # Only supervisors with such children pay for what it imports.
             from otpy.runtime.supervisor.health import HealthCheck  # noqa: PLC0415
 
             given = child.spec.surroundings
             kill = partial(self._kill, child)
-            check = HealthCheck(self._loop, self._reaper, child.spec.health, given, kill)
+            check = HealthCheck(self._loop, self._helpers(), child.spec.health, given, kill)
             child.checks.append(check)
 
     def _kill(self, child: Child, reason: ExitReason) -> None:
@@ -78,7 +88,16 @@ class Checks:
 
         self._stacks.dump(child, end)
 
-    def abort(self, child: Child) -> None:
+    def notified(self, child: Child, notification: "Notification") -> None:
+        """Handle what a program says by sd_notify(3)."""
+        for each in tuple(child.checks):
+            if isinstance(each, ProgramWatchdog):
+                if notification.trigger:
+                    self._abort(child)
+                elif notification.watchdog:
+                    each.give_sign_of_life()
+
+    def _abort(self, child: Child) -> None:
         """End a program that hangs: it may dump its core before it is killed."""
         child.end_checks()
         budget = seconds_of(child.spec.shutdown)

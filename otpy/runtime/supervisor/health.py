@@ -7,7 +7,7 @@ from typing import Final
 from otpy.core.exits import Unhealthy
 from otpy.core.health import Health
 from otpy.core.surroundings import Surroundings
-from otpy.runtime.supervisor.helpers import HelperReaper, Helpers
+from otpy.runtime.supervisor.helpers import Helpers
 from otpy.runtime.supervisor.prober import Prober
 from otpy.system.loop import Loop
 
@@ -19,7 +19,7 @@ class HealthCheck:
 
     Args:
         loop: The supervisor's.
-        reaper: The supervisor's.
+        helpers: The supervisor's.
         health: What is asked, and how often it may fail.
         given: What the programs of `exec` start in.
         unhealthy: Called once, with the reason.
@@ -28,14 +28,14 @@ class HealthCheck:
     def __init__(
         self,
         loop: Loop,
-        reaper: HelperReaper,
+        helpers: Helpers,
         health: Health,
         given: Surroundings,
         unhealthy: Callable[[Unhealthy], None],
     ) -> None:
         self._health, self._unhealthy = health, unhealthy
         self._failures = 0
-        self._prober = Prober(loop, Helpers(loop, reaper), health.probe, self._tried, given)
+        self._prober = Prober(loop, helpers, health.probe, self._tried, given)
 
     def close(self) -> None:
         """Ask no more."""

@@ -171,7 +171,9 @@ class ProcessRuntime:
             ended=self._reaper.look_for_left,
             free=self._spawner.free,
         )
-        self._checks = Checks(self._loop, self.stacks, self._reaper, self._limit_reached)
+        self._checks = Checks(
+            self._loop, self.stacks, self._reaper, lambda: self.helpers, self._limit_reached
+        )
         self._pending_starts = PendingStarts(
             self._loop,
             self._reaper,
@@ -410,6 +412,7 @@ class ProcessRuntime:
     def _notified(self, child: Child, notification: "Notification") -> None:
         if child.readiness is not None:
             child.readiness.notified(notification)
+        self._checks.notified(child, notification)
 
     def _spawn_worker(self, spec: ChildSpec, path: str, incarnation: int) -> Child:
         ahead = partial(self._supervisor.starts_ahead, BATCH)
@@ -517,7 +520,6 @@ class ProcessRuntime:
 
     def _ended(self, child: Child) -> None:
         self.owners.unwatch(child)
-        child.end_checks()
         # Its last frames come first: a message that it sent before it died counts.
         try:
             if not child.channel.receive(
@@ -529,6 +531,7 @@ class ProcessRuntime:
         child.channel.detach()
         if child.signs is not None:
             child.signs.drain()
+        child.end_checks()  # what it has said may just have begun them
         status, child.reaped = reap(child.pid), True
         if status.signal == "SIGKILL" and not child.killed_here:
             child.out_of_memory = self._oom_kills.explains_one()

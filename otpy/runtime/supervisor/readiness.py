@@ -24,6 +24,7 @@ class Signs:
     Args:
         loop: The supervisor's.
         wanted: What makes it ready.
+        notifies: Whether it says something by sd_notify in any case.
 
     Attributes:
         notify: The socket of sd_notify, if it is to have one.
@@ -34,14 +35,14 @@ class Signs:
         OSError: There are too many open files, or there is no memory.
     """
 
-    def __init__(self, loop: Loop, wanted: Wanted | None) -> None:
+    def __init__(self, loop: Loop, wanted: Wanted | None, *, notifies: bool = False) -> None:
         self.notify: NotifySocket | None = None
         self.newline: Descriptor | None = None
         self.given: Descriptor | None = None
         self.fd: int | None = None
-        if isinstance(wanted, Notified):
+        if notifies or isinstance(wanted, Notified):
             self.notify = NotifySocket(loop)
-        elif isinstance(wanted, NewlineAt):
+        if isinstance(wanted, NewlineAt):
             self.newline, self.given = pipe()
             os.set_blocking(self.newline.fileno(), False)
             self.fd = wanted.fd

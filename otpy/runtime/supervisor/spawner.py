@@ -211,12 +211,12 @@ class Spawner:
         self._counter_page.free(slot)
 
     def _signs(self, spec: ChildSpec) -> "Signs | None":
-        if spec.ready is None:
+        if spec.ready is None and not spec.watches_program:
             return None
         # Not above: a tree without such children does without it.
         from otpy.runtime.supervisor.readiness import Signs  # noqa: PLC0415
 
-        return Signs(self._loop, spec.ready)
+        return Signs(self._loop, spec.ready, notifies=spec.watches_program)
 
     def discard(self, child: Child) -> None:
         """End a process that cannot be supervised, and release the child's resources."""
@@ -321,6 +321,7 @@ def _assignment(
         surroundings=None if spec.surroundings == NODES else spec.surroundings,
         max_messages=_max_messages(spec, limits),
         notify="" if signs is None else signs.address,
+        watchdog=spec.watchdog if spec.watches_program else None,
         fd=None if signs is None else signs.fd,
         inherits_output=spec.log is LogTo.INHERIT,
     )

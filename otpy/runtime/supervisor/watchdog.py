@@ -54,3 +54,34 @@ class WorkerWatchdog:
         if since is None or counters[SUSPENDED]:
             return self._seconds
         return max(since, self._up_since) + self._seconds - time.monotonic()
+
+
+class ProgramWatchdog:
+    """Waits for the WATCHDOG=1 of a program, by sd_notify(3), from when it is up until it ends.
+
+    Args:
+        loop: The supervisor's.
+        seconds: Within which the next one has to come.
+        hangs: Called once, when none came.
+    """
+
+    def __init__(self, loop: Loop, seconds: float, hangs: Callable[[], None]) -> None:
+        self._loop, self._seconds, self._hangs = loop, seconds, hangs
+        self.give_sign_of_life()
+        self._timer = loop.call_later(seconds, self._look)
+
+    def close(self) -> None:
+        """Wait no more."""
+        self._timer.cancel()
+
+    def give_sign_of_life(self) -> None:
+        """Begin the time anew."""
+        # No new timer each time: a program may say so as often as it likes.
+        self._due = time.monotonic() + self._seconds
+
+    def _look(self) -> None:
+        left = self._due - time.monotonic()
+        if left <= 0:
+            self._hangs()
+        else:
+            self._timer = self._loop.call_later(left, self._look)

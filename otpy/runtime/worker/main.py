@@ -181,6 +181,9 @@ def _enter_surroundings(child: Assignment, supervisor: int, *, is_prepared: bool
         enter_surroundings(child.surroundings, supervisor)
     if child.notify:
         os.environ["NOTIFY_SOCKET"] = child.notify
+    if child.watchdog is not None:
+        os.environ["WATCHDOG_USEC"] = str(round(child.watchdog * 1_000_000))
+        os.environ["WATCHDOG_PID"] = str(os.getpid())
 
 
 def _execute(child: Assignment, mailbox: WorkerMailbox) -> None:

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -95,3 +97,35 @@ def test_one_that_is_suspended_or_stopped_in_order_is_left_alone(nodes: Nodes) -
     (node.work / "log.fifo").write_text("")
     assert node.wait() == 0
     assert node.seen(ChildEnded, path="a")[0].reason == "shutdown"
+
+
+def test_a_program_gives_signs_of_life_by_sd_notify(nodes: Nodes) -> None:
+    """It is sent SIGABRT, so that it may dump its core, and SIGKILL if that does not end it."""
+    program = Path(__file__).parents[2] / "support" / "notifying_program.py"
+    rows = (
+        ("dies", "500ms", 20, ""),
+        ("exits", "300ms", 2, ""),
+        ("ignores", "300ms", 0, ", shutdown: 200ms"),
+        ("triggers", "1h", 0, ""),
+    )
+    children = "\n".join(
+        f"          - {{id: {how}, command: [{sys.executable}, {program}, {how}, '{signs}'], "
+        f"watchdog: {limit}{more}}}"
+        for how, limit, signs, more in rows
+    )
+    node = nodes.run(f"""
+        name: programs
+        max_restarts: 1000
+        children:
+{children}
+        """)
+    ends = {}
+    for how, _, _, _ in rows:
+        seen = next(iter(node.seen(ChildEnded, path=how)), None)
+        ends[how] = seen or node.next(ChildEnded, path=how)
+    assert {ended.reason for ended in ends.values()} == {"hung"}
+    assert ends["dies"].signal == ends["triggers"].signal == "SIGABRT"
+    assert (ends["exits"].signal, ends["exits"].status) == ("", 3)
+    assert ends["ignores"].signal == "SIGKILL"
+    assert ends["dies"].uptime > 1, "twenty signs, 50 ms apart"
+    assert node.stop() == 0
