@@ -11,7 +11,8 @@
 In what is expected ``...`` stands for anything, a time for any time, a pid for any pid, and so on.
 ``<!-- wrong: REASON -->`` before a tree says that it has mistakes, and
 ``<!-- not run: REASON -->`` before a block says why nobody can run it here, and
-``<!-- needs: MODULE -->`` that it can only be run where that is installed.
+``<!-- needs: NAME ... -->`` that it can only be run where these modules and programs are installed;
+``root`` is the user.
 """
 
 import ast
@@ -23,6 +24,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -93,8 +95,8 @@ class Reader:
         """Do all that is on the page; fail at the line where something else follows."""
         self._take_files(page.before())
         for block in page.blocks():
-            needed = block.notes.get("needs")
-            if "not run" not in block.notes and (needed is None or find_spec(needed)):
+            needed = block.notes.get("needs", "").split()
+            if "not run" not in block.notes and all(map(_is_there, needed)):
                 with _at(f"{page.name}:{block.line}"):
                     self._do(block)
 
@@ -275,6 +277,12 @@ def _pattern(expected: str) -> str:
         pattern += re.escape(expected[end : found.start()]) + _MATCHES[found.lastgroup]
         end = found.end()
     return pattern + re.escape(expected[end:])
+
+
+def _is_there(name: str) -> bool:
+    if name == "root":
+        return os.geteuid() == 0
+    return find_spec(name) is not None or shutil.which(name) is not None
 
 
 def _check_yaml(text: str) -> None:
