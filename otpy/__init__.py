@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from otpy.server.genserver import GenServer
     from otpy.server.monitors import demonitor, link, monitor, unlink
     from otpy.server.proxy import proxy
+    from otpy.server.readiness import ready
     from otpy.server.registry import dispatch, lookup, register, register_name, unregister
     from otpy.server.requests import (
         abcast,
@@ -98,6 +99,7 @@ else:
             "otpy.server.genserver": ("GenServer",),
             "otpy.server.monitors": ("demonitor", "link", "monitor", "unlink"),
             "otpy.server.proxy": ("proxy",),
+            "otpy.server.readiness": ("ready",),
             "otpy.server.registry": (
                 "dispatch",
                 "lookup",
@@ -176,6 +178,7 @@ __all__ = [
     "monitor",
     "multi_call",
     "proxy",
+    "ready",
     "receive",
     "register",
     "register_name",

@@ -243,6 +243,7 @@ def test_the_public_surface_is_this() -> None:
         "monitor",
         "multi_call",
         "proxy",
+        "ready",
         "receive",
         "register",
         "register_name",

@@ -47,6 +47,9 @@ class Mailbox(Protocol):
     def give_sign_of_life(self) -> None:
         """Begin the time of the watchdog anew."""
 
+    def announce(self) -> None:
+        """Tell the supervisor that this process is ready."""
+
     def when_deserted(self, do: Callable[[], object]) -> None:
         """Call `do` whenever the last process that had a link to this one has hung up."""
 

@@ -29,7 +29,7 @@ class Signs:
     Attributes:
         notify: The socket of sd_notify, if it is to have one.
         newline: The end at which the newline of a program comes out, if it is to write one.
-        given: The other end, for the program; its number there is `fd`.
+        fd: The number that the other end has in the program.
 
     Raises:
         OSError: There are too many open files, or there is no memory.
@@ -38,12 +38,12 @@ class Signs:
     def __init__(self, loop: Loop, wanted: Wanted | None, *, notifies: bool = False) -> None:
         self.notify: NotifySocket | None = None
         self.newline: Descriptor | None = None
-        self.given: Descriptor | None = None
+        self._given: Descriptor | None = None
         self.fd: int | None = None
         if notifies or isinstance(wanted, Notified):
             self.notify = NotifySocket(loop)
         if isinstance(wanted, NewlineAt):
-            self.newline, self.given = pipe()
+            self.newline, self._given = pipe()
             os.set_blocking(self.newline.fileno(), False)
             self.fd = wanted.fd
 
@@ -52,6 +52,11 @@ class Signs:
         """The value of NOTIFY_SOCKET; empty for none."""
         return "" if self.notify is None else self.notify.address
 
+    def take_given(self) -> Descriptor | None:
+        """Return what the program is given, to be handed over to it; None if that is nothing."""
+        given, self._given = self._given, None
+        return given
+
     def drain(self) -> None:
         """Handle what has been said: the child has ended."""
         if self.notify is not None:
@@ -59,7 +64,7 @@ class Signs:
 
     def close(self) -> None:
         """Release everything."""
-        for each in (self.notify, self.newline, self.given):
+        for each in (self.notify, self.newline, self._given):
             if each is not None:
                 each.close()
 

@@ -152,8 +152,8 @@ class Spawner:
             signs=signs,
             born=spare.born,
         )
-        if signs is not None and signs.given is not None:
-            child.channel.send(TakeDescriptor(), (signs.given,))
+        if signs is not None and (given := signs.take_given()) is not None:
+            child.channel.send(TakeDescriptor(), (given,))
         if spare.spec.log is LogTo.INHERIT:
             child.channel.send(OwnOutput(), self._own_output())
         return child

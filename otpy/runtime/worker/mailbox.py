@@ -45,6 +45,7 @@ from otpy.system.pipes import unread_bytes
 from otpy.wire import link as wire_link
 from otpy.wire.control import (
     Address,
+    Announced,
     Ask,
     Assignment,
     DownNotification,
@@ -248,6 +249,10 @@ class WorkerMailbox:
     def give_sign_of_life(self) -> None:
         """Begin the time of the watchdog anew."""
         self._counters[SIGN_OF_LIFE] = _now()
+
+    def announce(self) -> None:
+        """Tell the supervisor that this process is ready."""
+        self.send_to_supervisor(Announced())
 
     def when_deserted(self, do: Callable[[], object]) -> None:
         """Call `do` whenever the last process that had a link to this one has hung up."""
