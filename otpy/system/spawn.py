@@ -21,6 +21,7 @@ from otpy.system.search_path import search_start_directory
 from otpy.system.signals import HANDLED
 from otpy.system.sockets import socket_pair
 from otpy.system.std_streams import complain, flush_std_streams
+from otpy.system.warnings import warn_others
 
 _STDERR: Final = 2
 _LAST_FD: Final = 1 << 20
@@ -213,6 +214,7 @@ def _begin(main: Callable[[], int]) -> NoReturn:
     try:
         leave(main())
     except BaseException:  # noqa: BLE001  # it ends the process: why is told
-        complain(traceback.format_exc())
+        complain(why := traceback.format_exc())
+        warn_others(why.rstrip("\n"))
     finally:
         os._exit(1)

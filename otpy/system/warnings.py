@@ -12,18 +12,24 @@ _MOST_BYTES: Final = 4096
 """A pipe that is ready takes as many at once (PIPE_BUF)."""
 
 _said: Final[set[str]] = set()
-_others: Final[list[Callable[[str], object]]] = []
+_others: Final[list[tuple[int, Callable[[str], object]]]] = []
 
 
 def also_warn(other: Callable[[str], object]) -> None:
-    """Call `other` with each warning, too: in this process, in place of the one before."""
-    _others[:] = [other]
+    """Call `other` with each warning of this process, too, in place of the one before."""
+    _others[:] = [(os.getpid(), other)]
+
+
+def warn_others(text: str) -> None:
+    """Call what `also_warn` was given, but not in a process that was forked since."""
+    for pid, other in _others:
+        if pid == os.getpid():
+            other(text)
 
 
 def warn(text: str) -> None:
     """Write a line to stderr, if that can be done now."""
-    for other in _others:
-        other(text)
+    warn_others(text)
     line = f"otpy: {text}".encode(errors="backslashreplace")[: _MOST_BYTES - 1] + b"\n"
     with contextlib.suppress(OSError):
         ready = select.poll()

@@ -2,6 +2,10 @@
 
 import os
 import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -147,6 +151,114 @@ def test_the_last_words_of_all_are_logged_though_the_logger_is_killed(nodes: Nod
     assert node.stop() == 0
     assert texts(node, "a") == ["up", "bye"]
     assert texts(node, "@node", "log")[-1] == "app has stopped: in order"
+
+
+# ---- too much ----------------------------------------------------------------------------------
+
+
+def test_a_flood_slows_nobody_else(nodes: Nodes) -> None:
+    node = nodes.run("""
+        name: app
+        children:
+          - {id: flood, command: ["yes", "a line that is written again and again, for ever"]}
+          - {id: quiet, start: "tests.support.workers:Remote", args: [WORK/log]}
+          - id: other
+            children:
+              - {id: quiet, start: "tests.support.workers:Remote", args: [WORK/log]}
+        """)
+    first = node.folder / "log" / "flood.log.1"
+    node.changes.add(first.parent)
+    node.until(first.exists, "a rotation")
+    for path in ("quiet", "other/quiet"):
+        node.call(path, "say", "still here\n")
+        until_logged(node, path, "still here")
+    node.recover("@logger")
+    node.until(first.with_suffix(".2").exists, "another rotation")
+    assert first.stat().st_size <= 10 << 20
+    with first.open("rb") as file:
+        lines = file.read(1 << 16).splitlines()[:-1]
+    assert {line.partition(b" | ")[2] for line in lines} == {
+        b"a line that is written again and again, for ever"
+    }
+    assert node.stop() == 0
+
+
+def test_no_line_of_a_flood_is_lost_while_loggers_are_killed_and_files_rotated(
+    nodes: Nodes,
+) -> None:
+    node = nodes.run("""
+        name: app
+        log: {max_size: 128KiB, keep: 1000}
+        children:
+          - {id: a, command: [seq, "60000"], restart: temporary}
+          - {id: b, command: [seq, "60000"], restart: temporary}
+        """)
+    for _ in range(8):
+        node.recover("@logger")
+    for path in ("a", "b"):
+        until_logged(node, path, "60000")
+    for path in ("a", "b"):
+        assert texts(node, path) == [str(number) for number in range(1, 60001)]
+        assert len(rotated(node.folder / "log" / f"{path}.log")) > 10
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 256 KiB, of which all but a few are taken by a file ``filler``."""
+    command = ["mount", "-t", "tmpfs", "-o", "size=256k", "none", str(tmp_path)]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("mounting needs root")
+    (tmp_path / "filler").write_bytes(bytes(240 << 10))
+    yield tmp_path
+    subprocess.run(["umount", "--lazy", str(tmp_path)], check=True)
+
+
+def test_a_full_disk_is_said_once_and_survived(nodes: Nodes, small_disk: Path) -> None:
+    node = nodes.run(f"""
+        name: app
+        children:
+          - id: a
+            start: "tests.support.workers:Remote"
+            args: [WORK/log]
+            log: {{file: {small_disk}/a.log}}
+          - {{id: b, start: "tests.support.workers:Remote", args: [WORK/log]}}
+        """)
+    lines = [f"{number} {'x' * 90}" for number in range(300)]
+    for at in range(0, 300, 10):
+        node.call("a", "say", "".join(f"{line}\n" for line in lines[at : at + 10]))
+    node.complains(
+        r"^otpy: log: cannot write \S+/a.log: No space left on device; \d+ lines dropped"
+    )
+    node.says(r"^a \| 299 ")  # and so it is on its way to the logger, before what follows
+    node.call("b", "say", "elsewhere there is room\n")
+    until_logged(node, "b", "elsewhere there is room")
+    (small_disk / "filler").unlink()
+    node.call("a", "say", "room again\n")
+    node.changes.add(small_disk)
+    file = small_disk / "a.log"
+    node.until(lambda: b"room again" in file.read_bytes(), "the line after that")
+    found = [r.text for r in records(file.read_bytes().splitlines()) if isinstance(r, LogRecord)]
+    assert found[-1] == "room again"
+    kept = [text for text in found if text in lines]
+    dropped = [int(text.split()[0]) for text in found if "lines dropped" in text]
+    assert 50 < len(kept) == 300 - sum(dropped)
+    assert kept == sorted(kept, key=lambda text: int(text.split()[0]))
+    assert found[:50] == lines[:50]
+    assert node.errors.count("No space left") == 1
+    assert node.stop() == 0
+
+
+def test_a_limit_of_files_is_as_a_full_disk(nodes: Nodes) -> None:
+    path = nodes.write("""
+        name: app
+        children:
+          - {id: a, command: [sh, -c, "seq 20000; exec sleep 99999"]}
+        """)
+    run = f"ulimit -f 100; exec {sys.executable} -m otpy run {path}"
+    node = nodes.start_by("app", ["sh", "-c", run]).up()
+    node.complains(r"^otpy: log: cannot write .*/a.log: File too large; \d+ lines dropped so far")
+    assert not node.seen(ChildEnded, path="@logger")
+    assert node.stop() == 0
 
 
 # ---- the key `log` -----------------------------------------------------------------------------
