@@ -176,9 +176,11 @@ def run_worker(
 def _enter_surroundings(child: Assignment, supervisor: int, *, is_prepared: bool) -> None:
     if child.surroundings is not None and not is_prepared:
         # Not above: it is on pages that workers without such keys do without.
-        from otpy.runtime.worker.surroundings import enter_surroundings  # noqa: PLC0415
+        from otpy.runtime.worker import surroundings  # noqa: PLC0415
 
-        enter_surroundings(child.surroundings, supervisor)
+        surroundings.enter_surroundings(child.surroundings, supervisor)
+        if not child.argv:
+            surroundings.warn_of_unreadable_modules(child.surroundings)
     if child.notify:
         os.environ["NOTIFY_SOCKET"] = child.notify
     if child.watchdog is not None:

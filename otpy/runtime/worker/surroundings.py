@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 from otpy.core.surroundings import Surroundings
@@ -12,6 +13,7 @@ from otpy.system.accounts import NoAccount, account_of, become
 from otpy.system.environment import BadFile, environment, replace_environment
 from otpy.system.limits import set_limit
 from otpy.system.search_path import folders_of_child
+from otpy.system.warnings import warn
 
 _STDIN: Final = 0
 
@@ -62,6 +64,16 @@ def enter_surroundings(given: Surroundings, supervisor: int) -> None:
     if given.stdin is not None:
         with _telling("stdin", given.stdin):
             _read_from(given.stdin)
+
+
+def warn_of_unreadable_modules(given: Surroundings) -> None:
+    """Say so if the user of a child in Python may not read the interpreter's modules.
+
+    It starts all the same: what it needs may have been imported already.
+    """
+    folder = str(Path(os.__file__).parent)
+    if given.user is not None and not os.access(folder, os.R_OK | os.X_OK):
+        warn(f"user {given.user!r} may not read {folder}: it finds no more of Python's modules")
 
 
 @contextmanager

@@ -228,6 +228,11 @@ def test_what_cannot_be_had_fails_the_start(nodes: Nodes, key: str, text: str) -
 
 
 NOBODY = "nobody"
+ALL_READ = all(
+    each.stat().st_mode & 1
+    for each in (Path(asyncio.__file__), *Path(asyncio.__file__).parents)
+    if each.is_dir()
+)
 ABOUT = "echo SEEN $(id -u) $(id -g) $HOME > /dev/stdout"
 
 
@@ -266,6 +271,12 @@ def test_another_user(nodes: Nodes) -> None:
     daemon = grp.getgrnam("daemon").gr_gid
     assert group["ids"][:2] == [[0] * 3, [daemon] * 3]
     assert group["env"]["HOME"] == "/kept"
+
+    if not ALL_READ:
+        for path in ("sup/server", "sup/function"):
+            node.says(
+                rf"^{path} +. otpy: user 'nobody' may not read /.*: it finds no more of Python's"
+            )
 
     # Its supervisor and its clients do with it as with any other.
     pid = node.pids()["sup/server"]
@@ -319,13 +330,6 @@ def test_another_user_for_what_the_fork_server_forks(nodes: Nodes) -> None:
     node.recover("jobs/j1")
     assert node.call("jobs/j1", "tell") == first
     assert node.call("jobs/j2", "tell_by_task")["ids"] == ids
-
-
-ALL_READ = all(
-    each.stat().st_mode & 1
-    for each in (Path(asyncio.__file__), *Path(asyncio.__file__).parents)
-    if each.is_dir()
-)
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or not ALL_READ, reason="needs root, and a Python for all")
