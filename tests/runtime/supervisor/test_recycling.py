@@ -1,10 +1,12 @@
 """Children that are replaced when they reach `max_memory`, `max_age` or `max_messages` (10.5)."""
 
+import asyncio
 import os
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+import otpy.aio
 from otpy.events import (
     ChildEnded,
     ChildRemoved,
@@ -13,6 +15,7 @@ from otpy.events import (
     GaveUp,
 )
 from tests.support.node import Nodes, NodeUnderTest
+from tests.support.processes import DEADLINE_S
 
 MIB = 1 << 20
 
@@ -193,3 +196,40 @@ def test_a_worker_cannot_say_by_itself_that_it_was_recycled(nodes: Nodes) -> Non
     assert not node.next(ChildEnded, path="a").clean
     assert node.next(GaveUp, path="").restarts == 1
     assert node.wait() == 1
+
+
+@pytest.mark.parametrize("limit", ["max_messages: 20", "max_age: 100ms"])
+def test_no_call_fails_while_servers_are_replaced(nodes: Nodes, limit: str) -> None:
+    """Of many callers, with asyncio too, of every kind of server, and of a pool."""
+    node = nodes.run(f"""
+        name: busy
+        max_restarts: 0
+        children:
+          - {{id: a, start: "tests.support.workers:Remote", args: [WORK/log], {limit}}}
+          - {{id: b, start: "tests.support.workers:Untrapped", args: [WORK/log], {limit}}}
+          - {{id: c, start: "tests.support.watched_workers:AsyncRemote", args: [WORK/log], {limit}}}
+          - id: pool
+            start: "tests.support.workers:Remote"
+            args: [WORK/log]
+            instances: 2
+            max_restarts: 0
+            {limit}
+        """)
+    client, names = node.client, ("a", "b", "c", "pool")
+
+    def call(name: str) -> None:
+        for _ in range(25):
+            client[name].call("increment", timeout=DEADLINE_S)
+
+    async def call_with_asyncio() -> None:
+        async with otpy.aio.connect("busy") as connected:
+            for name in names * 8:
+                await connected[name].call("increment", timeout=DEADLINE_S)
+
+    with ThreadPoolExecutor(8) as threads:
+        waiting = [threads.submit(call, name) for name in names * 2]
+        asyncio.run(call_with_asyncio())
+        for each in waiting:
+            each.result()
+    assert node.incarnations()["a"] > 1
+    nobody_failed(node)
