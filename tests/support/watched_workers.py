@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import os
+import signal
 import threading
 import time
 
@@ -72,3 +74,16 @@ def receives() -> None:
     """Wait for messages."""
     while True:
         receive()
+
+
+def leaves_a_daemon(size: int) -> None:
+    """Start a process that holds memory, in a session of its own, and that nobody is parent of."""
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork():
+            os._exit(0)
+        kept = b"x" * size
+        while kept:
+            signal.pause()
+    os.wait()
+    receive()

@@ -181,7 +181,10 @@ class Reaper:
             adopted = set(self._list.read()).difference(self._supervised)
         except OSError:
             adopted = set()
-        orphans = (pid for pid in adopted if _session_of(pid) == child.pid)
+        owner = (child.pid, child.incarnation)
+        orphans = [
+            pid for pid in adopted if _session_of(pid) == child.pid or owner in _owners_of(pid)
+        ]
         return {each for pid in (child.pid, *orphans) for each in descendants(pid)}
 
     def scan(self) -> None:
@@ -353,8 +356,7 @@ class Reaper:
         if session != pid and (self._is_ours(session) or self._has_living_owner(session)):
             return True
         if pid not in self._owners:
-            named = (marked_process(word) for word in marks_of(pid))
-            self._owners[pid] = tuple([each for each in named if each is not None])
+            self._owners[pid] = _owners_of(pid)
         return self._has_living_owner(pid) if self._owners[pid] else self._is_older(pid)
 
     def _is_ours(self, pid: int) -> bool:
@@ -389,6 +391,12 @@ class Reaper:
             return
         # Not its group, of which a resource tracker may be: that falls to us when it has ended.
         self._ending.add(pid)
+
+
+def _owners_of(pid: int) -> tuple[tuple[int, int], ...]:
+    """Return whose mark a process carries: their pids and incarnations."""
+    named = (marked_process(word) for word in marks_of(pid))
+    return tuple([each for each in named if each is not None])
 
 
 def _session_of(pid: int) -> int:

@@ -176,8 +176,22 @@ def test_a_child_is_replaced_when_its_processes_have_too_much_memory(nodes: Node
             command: [python3, -c, "import time; kept = b'x' * (1 << 26); time.sleep(1000)"]
             max_memory: 48MiB
           - {id: small, command: [sleep, "1000"], max_memory: 48MiB}
+          - id: pool
+            max_restarts: 0
+            max_memory: 64MiB
+            children:
+              - {id: inner, start: "tests.support.workers:Remote", args: [WORK/inner]}
+          - id: parent
+            start: "tests.support.watched_workers:leaves_a_daemon"
+            args: [80000000]
+            max_memory: {limit: 64MiB, jitter: 0}
         """)
-    assert replaced(node, "program").reason == "recycled: memory 48 MiB"
+    node.call("pool/inner", "allocate", 80 * MIB)
+    for path, size in (("program", 48), ("parent", 64), ("pool", 64)):
+        # It may have ended while the others started.
+        if not (ended := next(iter(node.seen(ChildEnded, path=path)), None)):
+            ended = node.next(ChildEnded, path=path)
+        assert ended.reason == f"recycled: memory {size} MiB"
     node.call("a", "allocate", 70 * MIB)
     assert replaced(node, "a").reason == "recycled: memory 64 MiB"
     assert node.incarnations()["small"] == 1
