@@ -20,6 +20,8 @@ WRONG: Final = 2
 NOT_THERE: Final = 3
 INTERRUPTED: Final = 130
 
+_ABOUT_A_FAILURE: Final = "`otpy why` shows more, `otpy start` begins anew"
+
 
 class Failed(click.ClickException):
     """A command failed; `message` is the cause and what to do."""
@@ -84,9 +86,10 @@ def otpy_line(error: errors.OtpyError) -> str:
     text = " ".join(str(error).split())
     match error:
         case errors.ProcessDown():
-            return f"it ended before it answered: {text}; `otpy tree` shows whether it is back"
+            return f"it ended before it answered: {text}; `otpy why` shows more"
         case errors.NoProcess() if "`otpy" not in text:
-            return f"{text}; see `otpy tree`"
+            has_failed = " has failed and stays down: " in text
+            return f"{text}; {_ABOUT_A_FAILURE if has_failed else 'see `otpy tree`'}"
         case errors.Refused():
             return f"refused: {text}"
         case errors.StartFailed():

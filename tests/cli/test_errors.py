@@ -17,7 +17,14 @@ from otpy.cli.errors import Failed, report
         (errors.CallTimeout("'x' did not answer"), "otpy: 'x' did not answer"),
         (
             errors.ProcessDown("killed", "Traceback ..."),
-            "otpy: it ended before it answered: killed; `otpy tree` shows whether it is back",
+            "otpy: it ended before it answered: killed; `otpy why` shows more",
+        ),
+        (
+            errors.NoProcess("'x' has failed and stays down: killed"),
+            (
+                "otpy: 'x' has failed and stays down: killed; "
+                "`otpy why` shows more, `otpy start` begins anew"
+            ),
         ),
         (errors.Refused("not\nnow"), "otpy: refused: not now"),
         (errors.UnknownRequest("no handler for 'x'"), "otpy: no handler for 'x'"),

@@ -53,7 +53,7 @@ def test_a_refusal_is_told(otpy: Run) -> None:
 def test_a_crash_is_told_with_its_reason(otpy: Run) -> None:
     assert otpy("call", "visitors", "divide", "0").complaint == (
         "it ended before it answered: error: ZeroDivisionError: "
-        "integer division or modulo by zero; `otpy tree` shows whether it is back"
+        "integer division or modulo by zero; `otpy why` shows more"
     )
     assert otpy("call", "visitors", "get_count").data == 0  # waits until it is back
 
