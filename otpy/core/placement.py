@@ -5,29 +5,13 @@ knows of it: each child's spec says all that holds for it.
 """
 
 from dataclasses import fields, replace
-from typing import Any, Final, Protocol, Self, TypeVar, runtime_checkable
+from typing import Any, Final, TypeVar
 
 from otpy.core.spec import ChildSpec, Inheritable, SupervisorSpec
 
 _NAMES: Final = tuple([each.name for each in fields(Inheritable)])
 
 Own = TypeVar("Own", bound=Inheritable)
-
-
-@runtime_checkable
-class HasPaths(Protocol):
-    """A value with relative paths that start from the folder of the tree's file."""
-
-    def in_folder(self, folder: str) -> Self:
-        """Return it with its paths made absolute."""
-
-
-@runtime_checkable
-class Merged(Protocol):
-    """A value that has parts, of which each is inherited by itself."""
-
-    def inherit(self, above: Self) -> Self:
-        """Return it with what `above`, the supervisor's, says and it does not."""
 
 
 def passed_down(spec: SupervisorSpec, above: Inheritable, folder: str) -> SupervisorSpec:
@@ -61,9 +45,18 @@ def _inheriting(own: Own, above: Inheritable, folder: str) -> Own:
     return replace(own, **changed) if changed else own
 
 
-def _value(given: object, above: object, folder: str) -> object:
-    if isinstance(given, HasPaths):
+def _value(given: Any, above: Any, folder: str) -> Any:
+    """Return the value of one field, where it may be inherited.
+
+    One with relative paths has a method `in_folder(folder)`, which makes them absolute; one with
+    parts, of which each is inherited by itself, has `inherit(above)`.
+    """
+    if given is None:
+        return above
+    # Not by Protocols: to look whether a value is of one takes microseconds, and each child that
+    # is started comes by here.
+    if hasattr(given, "in_folder"):
         given = given.in_folder(folder)
-    if isinstance(given, Merged) and isinstance(above, type(given)):
+    if hasattr(given, "inherit") and isinstance(above, type(given)):
         return given.inherit(above)
-    return above if given is None else given
+    return given

@@ -56,6 +56,8 @@ class Surroundings:
         """
         if above == NODES:
             return self
+        if self == NODES and above.stdin is None:
+            return above  # the same for all children that say nothing
         inherited = {
             each.name: getattr(above, each.name)
             for each in fields(Surroundings)
