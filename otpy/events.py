@@ -72,7 +72,8 @@ class ChildStarting(_Event, frozen=True, kw_only=True):
 class ChildStarted(_Event, frozen=True, kw_only=True):
     """A child is up: its init returned, and what makes it ready holds.
 
-    `took` are the seconds since it was forked.
+    Attributes:
+        took: Seconds since it was forked.
     """
 
     kind: str
@@ -374,6 +375,24 @@ class FilesRestored(_Event, frozen=True, kw_only=True):
         return f"{self.node}: removed or changed by somebody, now put back: {', '.join(self.files)}"
 
 
+class EventHandlerFailed(_Event, frozen=True, kw_only=True):
+    """A handler of ``on_event`` fails; not told again before it has handled an event well.
+
+    Attributes:
+        handler: The program, or the server.
+        reason: What went wrong.
+        lost: So many events were not handed to it, since too many waited.
+    """
+
+    handler: str
+    reason: str
+    lost: int = 0
+
+    def __str__(self) -> str:
+        lost = f"; {self.lost} events were not handed to it" if self.lost else ""
+        return f"{self.name}: {self.handler}: {self.reason}{lost}"
+
+
 class EventsLost(_Event, frozen=True, kw_only=True):
     """So many events are missing here; `seq` is that of the last of them.
 
@@ -415,6 +434,7 @@ Event: TypeAlias = (
     | NodeStopping
     | NodeStopped
     | FilesRestored
+    | EventHandlerFailed
     | EventsLost
 )
 

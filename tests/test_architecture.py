@@ -42,6 +42,8 @@ EXCEPTIONS = {
     ("runtime/preload.py", "otpy"),  # imports, before any fork, what workers import
     ("wire/frames.py", "system"),  # the memory of large bodies is kept by the allocator
     ("cli/run.py", "runtime"),  # `otpy run` becomes the node
+    ("runtime/on_event/caster.py", "otpy"),  # casts as any client does
+    ("config/event_handler_parsers.py", "events"),  # a tree names kinds of events
     ("config/imports.py", "otpy"),  # checks, in a process of its own, what is a GenServer
     ("config/imports.py", "server"),  # likewise
     ("config/mapping.py", "wire"),  # a program's values have to be such as a message carries
@@ -62,7 +64,8 @@ ROOMS = {
         "worker": {"shared"},
         "supervisor": {"shared", "worker"},
         "gateway": {"shared"},
-        "node": {"shared", "stdio", "logger", "worker", "supervisor", "gateway"},
+        "on_event": {"shared"},
+        "node": {"shared", "stdio", "logger", "worker", "supervisor", "gateway", "on_event"},
     },
 }
 """The packages inside a package, and which of the others each may import, beside itself.

@@ -2,11 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from otpy.errors import NoProcess
-from otpy.wire.paths import BESIDE
+from otpy.wire.paths import BESIDE, ON_EVENT
 
 if TYPE_CHECKING:
     from otpy import Node, ProcessInfo, SupervisorRef
@@ -18,7 +18,10 @@ ROOT: Final = "root"
 def rows_of(node: "Node") -> "list[ProcessInfo]":
     """List every process of a node: gateway, logger, the root supervisor, then depth first."""
     tree = [row for row in node.tree() if row.path not in BESIDE]
-    return [*(node[path].info() for path in BESIDE), *tree]
+    beside = [node[path].info() for path in BESIDE]
+    with suppress(NoProcess):  # only where the tree has handlers
+        beside.append(node[ON_EVENT].info())
+    return [*beside, *tree]
 
 
 def find(rows: "Sequence[ProcessInfo]", name: str) -> "ProcessInfo":
@@ -78,7 +81,7 @@ def supervisor_of(node: "Node", row: "ProcessInfo") -> "tuple[SupervisorRef, str
     Raises:
         NoProcess: The row is the root supervisor's.
     """
-    if not row.path or row.path in BESIDE:
+    if not row.path or row.path in (*BESIDE, ON_EVENT):
         raise NoProcess(f"{shown(row.path)} is no child of the tree; `otpy shutdown` stops it all")
     supervisor, _, child = row.path.rpartition("/")
     return node.supervisor(supervisor), child

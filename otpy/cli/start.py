@@ -11,7 +11,7 @@ from otpy.cli.names import ROOT, find, rows_of, supervisor_of
 from otpy.cli.options import node_option
 from otpy.cli.session import connected
 from otpy.cli.show import show
-from otpy.wire.paths import BESIDE
+from otpy.wire.paths import BESIDE, ON_EVENT
 
 if TYPE_CHECKING:
     from otpy import ChildInfo
@@ -34,7 +34,7 @@ def start(ctx: click.Context, name: str, spec: str | None) -> None:
     SPEC has the fields that a child has in a tree's file, as JSON or in a YAML file after an @.
     SUPERVISOR may be left out for the root supervisor.
     """  # noqa: D301 - \b is click's mark for lines to be left as they are
-    if spec is None and name.startswith(("{", "@")) and name not in BESIDE:
+    if spec is None and name.startswith(("{", "@")) and name not in (*BESIDE, ON_EVENT):
         name, spec = ROOT, name
     data = None if spec is None else read_spec(spec)
     node = connected(ctx)

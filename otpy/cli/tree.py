@@ -12,7 +12,6 @@ from otpy.cli.processes import Process, measured, measured_node
 from otpy.cli.render import Column, duration, or_dash, size, table, to_pretty_json
 from otpy.cli.session import connected
 from otpy.cli.show import show_styled
-from otpy.wire.paths import BESIDE
 
 if TYPE_CHECKING:
     from otpy import Node
@@ -84,6 +83,6 @@ def branches(paths: Sequence[str]) -> Iterator[str]:
 
 
 def _place(path: str) -> tuple[str, ...]:
-    if path in BESIDE:
+    if path.startswith("@"):
         return (path,)
     return (ROOT, *path.split("/")) if path else (ROOT,)

@@ -15,12 +15,14 @@ from pydantic import (
 )
 
 from otpy.config import (
+    event_handler_parsers,
     log_parsers,
     parsers,
     probe_parsers,
     recycling_parsers,
     surrounding_parsers,
 )
+from otpy.core.event_handler import EventHandler
 from otpy.core.health import Health
 from otpy.core.log import Log, LogFormat, LogTo
 from otpy.core.probes import Readiness
@@ -255,6 +257,11 @@ HealthKey = Annotated[
     Health | None,
     PlainValidator(probe_parsers.health),
     WithJsonSchema(probe_parsers.health_schema()),
+]
+OnEventKey = Annotated[
+    tuple[EventHandler, ...],
+    PlainValidator(event_handler_parsers.event_handlers),
+    WithJsonSchema(event_handler_parsers.event_handlers_schema(_DURATION_SCHEMA)),
 ]
 OnGiveUpKey = Annotated[
     OnGiveUp | None,
@@ -629,4 +636,7 @@ class Tree(SupervisorFields):
     name: Name = Field(
         "",
         description="The node's name; the file's stem unless given.",
+    )
+    on_event: OnEventKey = Field(
+        (), description="A program to run for each event, or a server to cast it to; or several."
     )

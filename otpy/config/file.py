@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic_core import PydanticCustomError
@@ -73,7 +74,8 @@ def _read(path: str, check_imports: bool, searched: Sequence[str]) -> tuple[str,
 
 def placed_spec(tree: Tree, folder: str) -> SupervisorSpec:
     """Return the spec of a whole tree, whose relative paths start from `folder`."""
-    return passed_down(supervisor_spec(tree), Inheritable(), folder)
+    spec = passed_down(supervisor_spec(tree), Inheritable(), folder)
+    return replace(spec, on_event=tree.on_event)
 
 
 def _document(text: str) -> Document:
@@ -122,6 +124,11 @@ def system_mistakes(
     placed = [] if tree is None else list(permitted.placed_fields(tree, folder))
     folders = {each.at: permitted.search_folders(each) for each in placed}
     yield from imports.check(data, folders, searched)
+    for number, handler in enumerate(() if tree is None else tree.on_event):
+        if handler.program and shutil.which(handler.program[0]) is None:
+            at = (number,) if isinstance(data["on_event"], list) else ()
+            text = f"got {show(handler.program[0])}, expected a program in PATH"
+            yield Mistake(("on_event", *at, "exec", 0), text)
     for each in placed:
         yield from permitted.mistakes(each)
     if tree is None:

@@ -27,7 +27,7 @@ SPELLED_OUT: Final[Mapping[type, frozenset[str]]] = {
     ServerStart: frozenset({"target", "args", "kwargs", "instance"}),
     CommandStart: frozenset({"argv"}),
     SupervisorSpec: INHERITABLE
-    | {"intensity", "max_children", "template", "children", "instances", "folder"},
+    | {"intensity", "max_children", "template", "children", "instances", "folder", "on_event"},
     Inheritable: frozenset({"surroundings", "log"}),
     RestartIntensity: frozenset(),
     Surroundings: frozenset(),

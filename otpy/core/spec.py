@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, TypeAlias
 
+from otpy.core.event_handler import EventHandler
 from otpy.core.health import Health
 from otpy.core.log import Log
 from otpy.core.probes import Readiness
@@ -192,6 +193,7 @@ class SupervisorSpec(Inheritable):
         instances: How many children are instances of one spec that share its messages, as
             Elixir's PartitionSupervisor has them; 0 for none.
         folder: What relative paths of its children start from; the folder of the tree's file.
+        on_event: What is done about the events of the node; of the root alone.
     """
 
     strategy: Strategy = Strategy.ONE_FOR_ONE
@@ -202,6 +204,7 @@ class SupervisorSpec(Inheritable):
     template: "ChildSpec | None" = None
     instances: int = 0
     folder: str = field(default="", compare=False)
+    on_event: tuple[EventHandler, ...] = ()
 
     @property
     def is_dynamic(self) -> bool:

@@ -29,7 +29,7 @@ from otpy.runtime.recent_exits import RecentExits
 from otpy.system.wait import is_alive
 from otpy.wire.control import Address, ExitInfo, Path
 from otpy.wire.gateway import TreeRow
-from otpy.wire.paths import BESIDE, GATEWAY, LOGGER, child_path
+from otpy.wire.paths import BESIDE, GATEWAY, LOGGER, ON_EVENT, child_path
 
 _WITH_SUPERVISOR: Final = ExitInfo("killed", "")
 _NOT_NEEDED: Final = ExitInfo("normal", "")
@@ -109,6 +109,8 @@ class Directory:
 
     def apply(self, event: Event) -> list[Ended]:
         """Note what happened; return which processes have ended by it."""
+        if event.path == ON_EVENT and ON_EVENT not in self._beside:
+            self._beside[ON_EVENT] = ProcessEntry(ON_EVENT, "on_event")
         match event:
             case ChildrenDeclared(children=children):
                 self._declare(event.path, children)
@@ -322,6 +324,6 @@ def _below(entry: ProcessEntry) -> Iterator[ProcessEntry]:
 
 def way_to(path: str) -> Path:
     """Return the ids from the node down to the process at `path`."""
-    if path in BESIDE:
+    if path in (*BESIDE, ON_EVENT):
         return (path.removeprefix("@"),)
     return ("tree", *path.split("/")) if path else ("tree",)

@@ -42,6 +42,11 @@ class RecentEvents:
             self._bytes -= len(self._events.popleft())
             self.first += 1
 
+    def after(self, number: int) -> list[Event]:
+        """Return the events after a number, of those that are kept."""
+        numbers = range(max(number + 1, self.first), self.last + 1)
+        return [msgspec.msgpack.decode(self[each], type=Event) for each in numbers]
+
     def __getitem__(self, number: int) -> msgspec.Raw:
         """Return an event by its number, in MessagePack."""
         if not self.first <= number <= self.last:

@@ -428,6 +428,15 @@ class StopNode:
 
 
 @dataclass(frozen=True, slots=True)
+class HandlerFailed:
+    """To the node: a handler of events fails, for `reason`; `lost` events were not handed to it."""
+
+    handler: str
+    reason: str
+    lost: int
+
+
+@dataclass(frozen=True, slots=True)
 class Listen:
     """From the node to the gateway: from now on accept clients on the socket beside this."""
 
@@ -450,4 +459,4 @@ FromWorker: TypeAlias = (
 
 FromSupervisor: TypeAlias = FromWorker | Publish | LinkOpened
 
-FromGateway: TypeAlias = Ready | OpenLink | Ask | NodeRequest | Forget | StopNode
+FromGateway: TypeAlias = Ready | OpenLink | Ask | NodeRequest | Forget | StopNode | HandlerFailed

@@ -11,6 +11,9 @@ LOGGER: Final = "@logger"
 BESIDE: Final = (GATEWAY, LOGGER)
 """The paths of the processes beside the tree."""
 
+ON_EVENT: Final = "@on_event"
+"""The path of the process that hands events to their handlers, where the tree has any."""
+
 NODE: Final = "@node"
 """The path of the node itself."""
 

@@ -37,6 +37,7 @@ from otpy.events import (
     ChildStarting,
     ChildStopping,
     Event,
+    EventHandlerFailed,
     FilesRestored,
     GaveUp,
     NameTaken,
@@ -66,9 +67,17 @@ from otpy.system.proctitle import name_process
 from otpy.system.signals import handled_signals
 from otpy.system.sockets import Socket, accepted
 from otpy.system.wait import signal_name
-from otpy.wire.control import Ask, Listen, NodeRequest, OpenLink, Publish, StopNode
+from otpy.wire.control import (
+    Ask,
+    HandlerFailed,
+    Listen,
+    NodeRequest,
+    OpenLink,
+    Publish,
+    StopNode,
+)
 from otpy.wire.log_lines import complaint_line, log_line
-from otpy.wire.paths import NODE
+from otpy.wire.paths import NODE, ON_EVENT
 
 _MIN_RESTARTS: Final = 10
 _RETRIES: Final = Retries(RestartIntensity(10, 10.0), delay=1.0)
@@ -94,10 +103,12 @@ def node_spec(tree: SupervisorSpec) -> SupervisorSpec:
     logger = ChildSpec("logger", start, shutdown=5.0, retries=_RETRIES)
     gateway = ChildSpec("gateway", start, shutdown=5.0, retries=_RETRIES)
     root = ChildSpec("tree", tree, Restart.TRANSIENT, INFINITY, significant=True)
+    on_event = ChildSpec("on_event", start, shutdown=5.0, retries=_RETRIES)
+    handlers = (on_event,) if tree.on_event else ()
     return SupervisorSpec(
         intensity=intensity,
         auto_shutdown=AutoShutdown.ANY_SIGNIFICANT,
-        children=(logger, gateway, root),  # the logger is stopped last
+        children=(logger, *handlers, gateway, root),  # the logger is stopped last
     )
 
 
@@ -143,6 +154,7 @@ class NodeProcess(Supervisor):
             self._directory, exit_watchers, self.router, self._publish_now
         )
         self._recent = RecentEvents()
+        self._handlers, self._handed = tree.spec.on_event, 0
         self._ends = EndRecorder(files.ends, files.boot)
         self._gave_up: OrderedDict[str, GaveUp] = OrderedDict()
         self._last_end: OrderedDict[str, ChildEnded] = OrderedDict()
@@ -265,6 +277,12 @@ class NodeProcess(Supervisor):
         """Run the logger, the gateway or the root supervisor."""
         if spec.id == "logger":
             return run_logger(bootstrap, self._log_socket)
+        if spec.id == "on_event":
+            # Not above: every process of the node would have what it imports.
+            from otpy.runtime.on_event.process import run_on_event  # noqa: PLC0415
+
+            missed = self._recent.after(self._handed)
+            return run_on_event(bootstrap, self._name, self._handlers, missed)
         if spec.id == "gateway":
             return run_gateway(
                 bootstrap, self._files.listener, self._directory, self._recent, self._facts
@@ -296,6 +314,13 @@ class NodeProcess(Supervisor):
                 self.router.route(child.channel, self._requests.checked(message), fds)
             case StopNode():
                 self._stop_once("asked to by a client")
+            case HandlerFailed(handler=handler, reason=reason, lost=lost):
+                at = time.time()
+                self.publish(
+                    EventHandlerFailed(
+                        at=at, path=ON_EVENT, handler=handler, reason=reason, lost=lost
+                    )
+                )
             case _:
                 raise AssertionError(message)
 
@@ -310,15 +335,9 @@ class NodeProcess(Supervisor):
             self._remember(event)
         # First: a client that was sent an end finds it there.
         self._files.ends.flush()
-        # From its fork on, not only once it is ready: it was forked with what is known so far.
-        if (gateway := self.children.present("gateway")) is not None:
-            try:
-                gateway.channel.send(Publish(events))
-            except SocketFull:
-                # It does not read any more: the next one starts with what we know.
-                gateway.kill()
-            except SocketClosed:
-                pass  # it has just ended
+        self._hand_to("gateway", events)
+        if self._handlers and self._hand_to("on_event", events):
+            self._handed = self._recent.last
         # Last: a client that has read that a process is up finds it at the gateway.
         self._files.event_file.write(events)
         told = [event for event in events if not isinstance(event, _QUIET)]
@@ -329,6 +348,22 @@ class NodeProcess(Supervisor):
             self.log.say(str(event), at=event.at)
         if any(isinstance(event, NodeStarted) for event in events):
             self._owner.up()
+
+    def _hand_to(self, id_: str, events: tuple[Event, ...]) -> bool:
+        """Send events to a process beside the tree; return whether it is there.
+
+        From its fork on, not only once it is ready: it was forked with what is known so far.
+        """
+        if (child := self.children.present(id_)) is None:
+            return False
+        try:
+            child.channel.send(Publish(events))
+        except SocketFull:
+            # It does not read any more: the next one starts with what we know.
+            child.kill()
+        except SocketClosed:
+            return False  # it has just ended
+        return True
 
     def _numbered(self, events: tuple[Event, ...]) -> tuple[Event, ...]:
         boot, first = self._files.boot, self._recent.last + 1
