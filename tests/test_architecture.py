@@ -33,7 +33,11 @@ MAY_KNOW = {
     "aio": {"client", "embedded", "wire", "errors", "events", "system", "links", "server"},
     "logs": {"wire", "errors", "system"},
     "runtime": {"core", "errors", "events", "wire", "config", "system", "server", "links", "aio"},
-    "cli": {"otpy", "client", "logs", "config", "core", "errors", "events", "wire", "system"},
+    "importing": set[str](),
+    "cli": {
+        *("otpy", "client", "logs", "importing"),
+        *("config", "core", "errors", "events", "wire", "system"),
+    },
     "examples": {"otpy"},
 }
 """Beside itself. The exceptions are in `EXCEPTIONS`."""

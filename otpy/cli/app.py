@@ -1,6 +1,7 @@
 """The command `otpy` itself: its subcommands, imported on use, and its exit statuses."""
 
 import importlib
+import keyword
 import os
 import signal
 import sys
@@ -16,7 +17,7 @@ from otpy.cli.show import show
 from otpy.system.signals import StoppedEarly, end_by, restore_signals
 
 SECTIONS: Final = {
-    "Trees": ("init", "run", "check", "schema", "demo"),
+    "Trees": ("init", "import", "run", "check", "schema", "demo"),
     "Look": ("tree", "status", "top", "pid", "events", "why", "logs"),
     "Talk": ("call", "cast"),
     "Debug": ("state", "replace-state", "suspend", "resume", "trace", "stack"),
@@ -47,7 +48,7 @@ class Commands(click.Group):
             from otpy.cli.sys_command import sys_command  # noqa: PLC0415 - most have a module
 
             return sys_command(cmd_name)
-        module = cmd_name.replace("-", "_")
+        module = cmd_name.replace("-", "_") + "_" * keyword.iskeyword(cmd_name)
         command = getattr(importlib.import_module(f"otpy.cli.{module}"), module)
         assert isinstance(command, click.Command)
         return command

@@ -1,0 +1,1 @@
+"""The files of other tools -> a tree: supervisord.conf, a Procfile, process-compose.yaml."""
