@@ -87,7 +87,11 @@ class ChildStarted(_Event, frozen=True, kw_only=True):
 
 
 class SparesChanged(_Event, frozen=True, kw_only=True):
-    """Other spares of a child are ready now: `pids`. One that becomes the child is not told."""
+    """Other spares of a child are ready now. One that becomes the child is not told.
+
+    Attributes:
+        pids: Of those that are ready.
+    """
 
     pids: tuple[int, ...]
 

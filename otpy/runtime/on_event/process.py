@@ -144,7 +144,7 @@ def run_on_event(
     bootstrap: Bootstrap, node: str, handlers: Iterable[EventHandler], missed: Iterable[Event]
 ) -> int:
     """Run the process, in the process just forked; return its exit status."""
-    keep = (bootstrap.control.fileno(), bootstrap.log, *bootstrap.inherited_fds)
+    keep = (bootstrap.control.fileno(), *bootstrap.inherited_fds)
     become_child("otpy: on_event", keep)
     signal.set_wakeup_fd(-1)
     for number in HANDLED:
