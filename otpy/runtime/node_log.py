@@ -98,16 +98,15 @@ class NodeLog:
         self._out.append(message)
         self._bytes += len(message)
         if len(self._out) == 1:
-            self._flush()
+            self.flush()
 
-    def flush_within(self, seconds: float) -> bool:
-        """Send what waits, for so many seconds at most; return whether nothing is left."""
+    def flush_within(self, seconds: float) -> None:
+        """Send what waits, for so many seconds at most."""
         room = select.poll()
         room.register(self._socket, select.POLLOUT)
         end = time.monotonic() + seconds
         while self._out and (left := end - time.monotonic()) > 0 and room.poll(left * 1000):
-            self._flush()
-        return not self._out
+            self.flush()
 
     def close(self) -> None:
         """Close the socket."""
@@ -122,7 +121,8 @@ class NodeLog:
             pass  # the node has gone, and its logger with it
         return True
 
-    def _flush(self, _events: int = 0) -> None:
+    def flush(self) -> bool:
+        """Send what waits, as far as there is room; return whether nothing is left."""
         while self._out and self._sent(self._out[0]):
             self._bytes -= len(self._out.popleft())
         if self._dropped and not self._out:
@@ -131,6 +131,10 @@ class NodeLog:
         if not self._out:
             self._resume()
         self._watch()
+        return not self._out
+
+    def _room(self, _events: int) -> None:
+        self.flush()
 
     def _resume(self) -> None:
         """Let those that wait send, one after the other, while there is room."""
@@ -143,4 +147,4 @@ class NodeLog:
         if not (self._out or self._paused):
             self._loop.unwatch(self._socket)
         elif self._socket.watcher is None:
-            self._loop.watch(self._socket, self._flush, WRITABLE)
+            self._loop.watch(self._socket, self._room, WRITABLE)

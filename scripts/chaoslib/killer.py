@@ -19,6 +19,7 @@ _BURSTS: Final = {
     "supervisors": 10,
     "supervisor": 8,
     "gateway": 6,
+    "logger": 4,
     "root": 4,
     "gateway and root": 3,
     "stdio": 2,
@@ -137,6 +138,6 @@ class Killer:
 def _kind_of(process: Process) -> str:
     if process.title in SUPERVISORS:
         return "root" if process.title == "root" else "supervisor"
-    kinds = ("gateway", "stdio", "node", "fork server", "spare")
+    kinds = ("gateway", "logger", "stdio", "node", "fork server", "spare")
     found = (kind for kind in kinds if process.title.startswith(kind))
     return next(found, "worker, program or task")

@@ -54,6 +54,12 @@ class LogFile:
         return found.st_dev, found.st_ino
 
     @property
+    def rights(self) -> tuple[int, tuple[int, int]]:
+        """Its mode, and its user and group: of one that others have made, not our own."""
+        found = os.fstat(self.fileno())
+        return stat.S_IMODE(found.st_mode), (found.st_uid, found.st_gid)
+
+    @property
     def is_there(self) -> bool:
         """Whether it is still what is at its path: others may rename or remove it."""
         try:
@@ -116,8 +122,13 @@ class LogFiles:
         file = self.opened(name)
         if not (now := file.size) or now + size <= self.max_size(name, target):
             return file
+        mode, owner = file.rights
         _rotate(name, target.keep)
-        return self.opened(name)
+        file = self.opened(name)
+        with contextlib.suppress(OSError):
+            os.fchmod(file.fileno(), mode)
+            os.fchown(file.fileno(), *owner)
+        return file
 
     def max_size(self, name: str, target: Target) -> int:
         """Return how large a file may become before it is rotated."""

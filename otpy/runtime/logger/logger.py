@@ -88,11 +88,10 @@ class LogSocket:
             log: The node's; the last process that logs.
         """
         writer = self.new_writer()
-        while True:
-            is_sent = log.flush_within(0)
+        is_sent = False
+        while not is_sent:
+            is_sent = log.flush()
             self.drain(writer)
-            if is_sent:
-                break
         writer.close()
 
     def close(self) -> None:
@@ -139,10 +138,10 @@ class LoggerProcess:
                 raise AssertionError(message)
 
 
-def run_logger(bootstrap: Bootstrap, log: LogSocket) -> int:
+def run_logger(bootstrap: Bootstrap, log: LogSocket, node: str) -> int:
     """Run the logger, in the process just forked; return its exit status."""
     keep = (bootstrap.control.fileno(), log.reader.fileno(), *bootstrap.inherited_fds)
-    become_child("otpy: logger", keep)
+    become_child(f"otpy: logger {node}", keep)
     ignore_signals()
     raise_descriptor_limit()
     return LoggerProcess(bootstrap, log).run()

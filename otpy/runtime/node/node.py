@@ -276,7 +276,7 @@ class NodeProcess(Supervisor):
     def child_main(self, spec: ChildSpec, bootstrap: Bootstrap) -> int:
         """Run the logger, the gateway or the root supervisor."""
         if spec.id == "logger":
-            return run_logger(bootstrap, self._log_socket)
+            return run_logger(bootstrap, self._log_socket, self._name)
         if spec.id == "on_event":
             # Not above: every process of the node would have what it imports.
             from otpy.runtime.on_event.process import run_on_event  # noqa: PLC0415

@@ -46,7 +46,7 @@ from otpy.wire.paths import child_path
 _AT_THE_START: Final = 8
 """Descriptors that a supervisor needs before it starts anything."""
 
-_LAST_LINES_S: Final = 5.0
+_LAST_LINES_S: Final = 2.0
 
 
 class TreeSupervisor(Supervisor):

@@ -15,6 +15,8 @@ from otpy.runtime.logger.files import LogFiles
 from otpy.runtime.logger.journal import Journal
 from otpy.runtime.logger.logger import LogSocket
 from otpy.runtime.logger.writer import LogWriter
+from otpy.runtime.node_log import NodeLog, Source
+from otpy.system.loop import Loop
 from otpy.system.sockets import MESSAGES, Socket
 from otpy.wire.log_files import log_file_name, read_index, rotated
 from otpy.wire.log_message import LogMessage, Piece, Target, numbers, pieces
@@ -147,6 +149,21 @@ def test_what_the_last_logger_left_is_written_by_the_node(tmp_path: Path) -> Non
     assert read_texts(tmp_path / "a.log") == ["one", "two"]
 
 
+def test_what_had_no_room_in_the_socket_is_written_by_the_node(tmp_path: Path) -> None:
+    socket, loop = LogSocket(tmp_path), Loop()
+    log = NodeLog(loop, socket.writer.fileno(), Source("@node", 1))
+    texts = [f"{number} {'x' * 1000}" for number in range(1000)]
+    for text in texts:
+        log.say(text)
+    assert not log.flush()
+    socket.finish(log)
+    assert log.flush()
+    log.close()
+    loop.close()
+    socket.close()
+    assert read_texts(tmp_path / "@node.log") == texts
+
+
 # ---- forms -------------------------------------------------------------------------------------
 
 
@@ -205,6 +222,14 @@ def test_files_are_rotated_by_size_and_some_are_kept(log: Log) -> None:
     assert all(file.stat().st_size <= 200 for file in files)
     found = read_texts(log.file("a"))
     assert found == [f"line {n}" for n in range(50 - len(found), 50)]
+
+
+def test_a_rotated_file_is_followed_by_one_of_the_same_mode(log: Log) -> None:
+    log.write("a", b"first\n")
+    log.file("a").chmod(0o640)
+    for _ in range(10):
+        log.write("a", b"x" * 30 + b"\n", Target(max_size=100))
+    assert {file.stat().st_mode & 0o777 for file in rotated(log.file("a"))} == {0o640}
 
 
 def test_fewer_are_kept_from_the_next_rotation_on(log: Log) -> None:
