@@ -26,6 +26,7 @@ PAIRS: Final[Mapping[str, str]] = {
     "otpy/aio/client/registry.py": "otpy/client/registry.py",
     "otpy/aio/client/statistics.py": "otpy/client/statistics.py",
     "otpy/aio/client/task_starter.py": "otpy/client/task_starter.py",
+    "otpy/aio/client/waiting.py": "otpy/client/waiting.py",
     "otpy/aio/links/link_resolver.py": "otpy/links/link_resolver.py",
     "otpy/aio/links/multi_call.py": "otpy/links/multi_call.py",
     "otpy/aio/links/pending.py": "otpy/links/pending.py",

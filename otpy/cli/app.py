@@ -21,7 +21,7 @@ SECTIONS: Final = {
     "Look": ("tree", "status", "top", "pid", "events", "why", "logs"),
     "Talk": ("call", "cast"),
     "Debug": ("state", "replace-state", "suspend", "resume", "trace", "stack"),
-    "Operate": ("kill", "terminate", "start", "restart", "delete", "shutdown"),
+    "Operate": ("kill", "terminate", "start", "restart", "delete", "wait", "shutdown"),
     "Shell": ("completion",),
 }
 """Every subcommand, as `otpy --help` groups them. Each is a module of this package.

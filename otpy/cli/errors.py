@@ -18,6 +18,7 @@ DONE: Final = 0
 FAILED: Final = 1
 WRONG: Final = 2
 NOT_THERE: Final = 3
+TIMED_OUT: Final = 4
 INTERRUPTED: Final = 130
 
 _ABOUT_A_FAILURE: Final = "`otpy why` shows more, `otpy start` begins anew"
@@ -33,6 +34,12 @@ class NotThere(Failed):
     """There is no such node or process."""
 
     exit_code = NOT_THERE
+
+
+class TimedOut(Failed):
+    """What was waited for did not come in time."""
+
+    exit_code = TIMED_OUT
 
 
 @contextmanager

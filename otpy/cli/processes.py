@@ -44,6 +44,7 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
         reason: Why it ended last; empty if it never did.
         retry_at: Unix time in seconds of the next start of one in ``backoff``.
         spares: Those that are ready.
+        took: Seconds from the start of this incarnation until it was ready; None before that.
     """
 
     path: str | None
@@ -60,6 +61,7 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     retry_at: float | None
     spares: tuple[Spare, ...] = ()
+    took: float | None = None
 
 
 def measured(rows: "Iterable[ProcessInfo]", *, now: float) -> list[Process]:
@@ -84,6 +86,7 @@ def _measured(row: "ProcessInfo", now: float) -> Process:
         reason=row.reason,
         retry_at=row.retry_at,
         spares=tuple([_measured_spare(pid) for pid in row.spares]),
+        took=row.took,
     )
 
 

@@ -44,13 +44,23 @@ _RESTARTS: Final = COLUMNS.index(Column("RESTARTS", right=True))
 
 @click.command()
 @click.argument("name", required=False, shell_complete=child_names)
+@click.option("--boot", is_flag=True, help="Show what each start took until it was ready.")
 @node_option
 @json_option
 @click.pass_context
-def status(ctx: click.Context, name: str | None, *, as_json: bool) -> None:
-    """List all processes, or show all about one."""
+def status(ctx: click.Context, name: str | None, *, boot: bool, as_json: bool) -> None:
+    """List all processes, or show all about one.
+
+    With --boot: the last start of each process, in order; how long after the first one it began,
+    and how long it took until the process was ready. That of a supervisor includes its children's.
+    """
+    if boot and name is not None:
+        raise click.UsageError("--boot is about all processes", ctx)
     node = connected(ctx)
     rows = rows_of(node)
+    if boot:
+        _show_boot(rows, as_json=as_json)
+        return
     if name is None:
         processes = measured(rows, now=time.time())
         show_styled(to_pretty_json(processes) if as_json else listed(processes))
@@ -65,6 +75,13 @@ def status(ctx: click.Context, name: str | None, *, as_json: bool) -> None:
         processes = [process]
     if any(process.state == "failed" for process in processes):
         ctx.exit(1)
+
+
+def _show_boot(rows: "Sequence[ProcessInfo]", *, as_json: bool) -> None:
+    from otpy.cli.boot_view import boot_of, laid_out  # noqa: PLC0415 - shows starts alone
+
+    starts = boot_of(rows)
+    show_styled(to_pretty_json(starts) if as_json else laid_out(starts, now=time.time()))
 
 
 def statistics_of(node: "Node", row: "ProcessInfo") -> "Statistics | None":
@@ -127,6 +144,7 @@ def detailed(p: Process, does: "Statistics | None") -> str:
             "restarts": str(p.restarts),
             "started": or_dash(p.started_at, local_time),
             "uptime": or_dash(p.uptime, duration),
+            "ready after": or_dash(p.took, elapsed),
             "memory": f"{or_dash(p.memory, size)} of its own, {or_dash(p.resident, size)} resident",
             **({"spares": ", ".join(map(_spare, p.spares))} if p.spares else {}),
             **now,

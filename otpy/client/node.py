@@ -245,6 +245,47 @@ class Node(ClientTaskStarter):
         arguments = {"name": name, "number": int(signum)}
         self._ask("signal", arguments, timeout, repeatable=False, shape=Any)
 
+    def wait_ready(self, name: str, *, timeout: float | None = None) -> ProcessInfo:
+        """Wait until a process runs and is ready, whichever incarnation of it.
+
+        Args:
+            name: Of the process; "" is the root supervisor, which is ready when all below it is.
+            timeout: Seconds above zero, or None for ever.
+
+        Returns:
+            The process, which is running.
+
+        Raises:
+            NoProcess: There is none of that name, or it is removed meanwhile.
+            StartFailed: It has failed, and stays down until somebody starts it.
+            CallTimeout: It is not ready by then.
+            NodeNotFound: The node has ended.
+        """
+        from otpy.client.waiting import wait_until  # noqa: PLC0415 - few clients wait
+
+        (process,) = wait_until(self, [name], "ready", timeout)
+        assert process is not None
+        return process
+
+    def wait_gone(self, name: str, *, timeout: float | None = None) -> ProcessInfo | None:
+        """Wait until a process has ended, and nobody is about to start it again.
+
+        Args:
+            name: Of the process.
+            timeout: Seconds above zero, or None for ever.
+
+        Returns:
+            The process, which is stopped or failed; None if it is not in the tree, or its node has
+            ended.
+
+        Raises:
+            CallTimeout: It still runs, or will be started again.
+        """
+        from otpy.client.waiting import wait_until  # noqa: PLC0415 - as above
+
+        (process,) = wait_until(self, [name], "gone", timeout)
+        return process
+
     def shutdown(self, *, timeout: float | None = None) -> None:
         """Stop the node in order, and wait until it is gone.
 

@@ -25,6 +25,7 @@ class ProcessInfo(msgspec.Struct, frozen=True, kw_only=True):
         reason: Why it ended last; empty if it never did.
         retry_at: Unix time in seconds of the next start of one in ``backoff``; else None.
         spares: Pids of the processes that have imported its module, and become it when it dies.
+        took: Seconds from the start of this incarnation until it was ready; None before that.
         children: Of a supervisor, in start order.
     """
 
@@ -38,6 +39,7 @@ class ProcessInfo(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     retry_at: float | None = None
     spares: tuple[int, ...] = ()
+    took: float | None = None
     children: tuple[Self, ...] = ()
 
     @property

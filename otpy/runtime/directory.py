@@ -32,6 +32,7 @@ from otpy.wire.gateway import TreeRow
 from otpy.wire.paths import BESIDE, GATEWAY, LOGGER, ON_EVENT, child_path
 
 _WITH_SUPERVISOR: Final = ExitInfo("killed", "")
+_DOWN: Final = ("stopped", "failed")
 _NOT_NEEDED: Final = ExitInfo("normal", "")
 
 
@@ -49,6 +50,7 @@ class ProcessEntry:
     reason: str = ""
     retry_at: float | None = None
     spares: tuple[int, ...] = ()
+    took: float | None = None
     stale: bool = False
     was_up: bool = False
     children: "dict[str, ProcessEntry]" = field(default_factory=dict)
@@ -56,7 +58,7 @@ class ProcessEntry:
     def ended(self, reason: str) -> None:
         """It has no process any more."""
         self.state, self.pid, self.started_at, self.retry_at = "stopped", None, None, None
-        self.reason = reason
+        self.reason, self.took = reason, None
 
     def row(self) -> TreeRow:
         """As the clients see it."""
@@ -71,6 +73,7 @@ class ProcessEntry:
             reason=self.reason,
             retry_at=self.retry_at,
             spares=self.spares,
+            took=self.took,
         )
 
 
@@ -155,10 +158,10 @@ class Directory:
         match event:
             case ChildStarting(pid=pid, incarnation=incarnation, at=at):
                 entry.state, entry.pid, entry.retry_at = "starting", pid, None
-                entry.incarnation, entry.started_at = incarnation, at
+                entry.incarnation, entry.started_at, entry.took = incarnation, at, None
                 entry.spares = tuple([each for each in entry.spares if each != pid])
-            case ChildStarted(incarnation=incarnation):
-                entry.state = "running"
+            case ChildStarted(incarnation=incarnation, took=took):
+                entry.state, entry.took = "running", took
                 entry.restarts += entry.was_up
                 entry.was_up = True
                 self._forget_names(entry.path, incarnation)
@@ -228,6 +231,16 @@ class Directory:
         Raises:
             NoProcess: There is none, or more than one.
         """
+        if (entry := self.seek(name)) is None:
+            raise NoProcess(f"no process is named {name!r}")
+        return entry
+
+    def seek(self, name: str) -> ProcessEntry | None:
+        """Find a process as `resolve` does; None if there is none.
+
+        Raises:
+            NoProcess: There is more than one.
+        """
         if (entry := self.find(name)) is not None:
             return entry
         if (entry := self._named(name)) is not None:
@@ -238,9 +251,15 @@ class Directory:
         if found:
             paths = ", ".join(entry.path for entry in found)
             raise NoProcess(f"{name!r} is not unique: name one of {paths}")
-        if name == "root":
-            return self._root
-        raise NoProcess(f"no process is named {name!r}")
+        return self._root if name == "root" else None
+
+    def is_gone(self, entry: ProcessEntry) -> bool:
+        """Return whether a process has ended, and will not be started again by itself."""
+        if entry.state != "stopped" or not entry.path or entry.path in BESIDE:
+            return entry.state in _DOWN
+        parent = self.find(entry.path.rpartition("/")[0])
+        # Before its supervisor has started, or as that starts again, it waits for its turn.
+        return parent is None or parent.state == "running" or self.is_gone(parent)
 
     def resolve_as(self, kind: str, name: str, otherwise: str) -> ProcessEntry:
         """Find a process as `resolve` does; one of another kind is `NoProcess`, and `otherwise`."""

@@ -35,6 +35,9 @@ Descriptors travel beside the first byte of the frame that they belong to. Opera
                                           with `after` only what comes after that position, if the
                                           node's pid is still `node`. A client that does not read is
                                           sent nothing more, and an `EventsLost` for what it misses
+    wait        {names, until}            the rows of these processes once each of them is
+                                          ``ready`` or ``gone``, as `until` says; None for one that
+                                          is in the tree no more
     lookup      {key}                     the processes registered under a key, which is MessagePack
                                           itself: [[path, incarnation], pid, value], ... as bytes
     shutdown    {}                        None and the node's pidfd, as the node begins to stop
@@ -50,7 +53,7 @@ operations of `supervisor` are `which_children`, `count_children`, `start_child 
 `get_childspec {child}`.
 """
 
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
@@ -96,6 +99,7 @@ class TreeRow(msgspec.Struct, frozen=True, kw_only=True):
         reason: Why it ended last; empty if it never did.
         retry_at: Unix time in seconds of the next start of one in ``backoff``; else None.
         spares: Pids of the processes that have imported its module, and become it when it dies.
+        took: Seconds from the start of this incarnation until it was ready; None before that.
     """
 
     path: str
@@ -108,11 +112,17 @@ class TreeRow(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     retry_at: float | None = None
     spares: tuple[int, ...] = ()
+    took: float | None = None
 
     @property
     def takes_casts(self) -> bool:
         """Whether a cast may arrive: a supervisor's children may run in any state of its own."""
         return self.state == "running" or (self.kind == "supervisor" and self.pid is not None)
+
+
+Until: TypeAlias = Literal["ready", "gone"]
+
+WaitRow: TypeAlias = TreeRow | None
 
 
 class StopResult(msgspec.Struct, frozen=True):

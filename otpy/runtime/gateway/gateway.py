@@ -25,8 +25,14 @@ from otpy.runtime.exit_reasons import exit_reason
 from otpy.runtime.exit_watch import ExitWatchers
 from otpy.runtime.gateway.client_connection import Client
 from otpy.runtime.gateway.pending_requests import PendingRequest, PendingRequests
-from otpy.runtime.gateway.request_arguments import seconds, signal_number, sys_request
+from otpy.runtime.gateway.request_arguments import (
+    seconds,
+    signal_number,
+    sys_request,
+    wait_arguments,
+)
 from otpy.runtime.gateway.subscriptions import Subscriptions
+from otpy.runtime.gateway.waits import Waits
 from otpy.runtime.node_log import NodeLog, Source
 from otpy.runtime.recent_events import RecentEvents
 from otpy.runtime.stdout import NodeStdout
@@ -120,6 +126,7 @@ class GatewayProcess:
         self._pending = PendingRequests(self._node, self._loop)
         self._clients: dict[Client, None] = {}
         self._exit_watchers = ExitWatchers(directory)
+        self._waits = Waits(directory)
         self._operations: Mapping[str, Callable[[Client, int, dict[str, Any]], None]] = {
             **{name: partial(self._sys, kind) for name, kind in SysRequest.kinds.items()},
             "hello": self._hello,
@@ -136,6 +143,7 @@ class GatewayProcess:
             "forget": self._forget,
             "events": self._events,
             "lookup": self._lookup,
+            "wait": self._wait,
             "shutdown": self._shutdown,
         }
 
@@ -191,6 +199,7 @@ class GatewayProcess:
     def _closed(self, client: Client) -> None:
         del self._clients[client]
         self._pending.forget(client)
+        self._waits.forget(client)
         for number in tuple(client.watched):
             self._unwatch(client, number)
         self._subscriptions.forget(client)
@@ -266,6 +275,11 @@ class GatewayProcess:
         number = int(arguments["number"])
         self._unwatch(client, number)
         self._pending.forget(client, number)
+        self._waits.forget(client, number)
+
+    def _wait(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
+        names, until = wait_arguments(arguments)
+        self._waits.add(client, number, names, until)
 
     def _events(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
         # Another node of this name numbers its events from 1 on again.
@@ -279,6 +293,7 @@ class GatewayProcess:
             self._exit_watchers.notify(self._directory.apply(event))
             self._recent.append(event)
         self._subscriptions.publish()
+        self._waits.look()
 
     # ---- what the tree answers ---------------------------------------------------------------
 

@@ -3,11 +3,12 @@
 import math
 import signal
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
 from otpy.errors import ProtocolError
+from otpy.wire.gateway import Until
 from otpy.wire.nesting import check_nesting
 from otpy.wire.sys_messages import SysRequest
 
@@ -49,3 +50,18 @@ def signal_number(number: object) -> int:
     if not isinstance(number, int) or not 0 <= number < signal.NSIG:
         raise ValueError(f"{number!r:.100} is no signal's number")
     return number
+
+
+def wait_arguments(arguments: Mapping[str, Any]) -> tuple[tuple[str, ...], Until]:
+    """Read what a client waits for: names, and what is to become of those processes.
+
+    Raises:
+        KeyError: An argument is missing.
+        TypeError: They are not of these types.
+    """
+    names, until = arguments["names"], arguments["until"]
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise TypeError(f"names are a list of strings, got {names!r:.100}")
+    if until not in get_args(Until):
+        raise TypeError(f"until is one of {get_args(Until)}, got {until!r:.100}")
+    return tuple(names), until
