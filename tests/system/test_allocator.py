@@ -1,4 +1,4 @@
-"""Memory that was freed is kept for the next large body, and not made anew page by page."""
+"""Memory that was freed is kept for large bodies; what is forked has its objects side by side."""
 
 import platform
 import subprocess
@@ -32,3 +32,33 @@ def faults(*arguments: str) -> int:
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
 def test_bodies_of_a_size_lie_in_the_same_memory() -> None:
     assert faults("raised") * 10 < faults()
+
+
+SIDE_BY_SIDE = """
+import sys
+from otpy.system.allocator import fill_pools
+holes = [bytes(size) for size in range(100, 400, 3) for _ in range(50)]
+del holes[::2]
+if sys.argv[1:] == ["filled"]:
+    fill_pools()
+rows = 0
+for size in range(48, 513, 16):
+    made = [bytes(size - 33) for _ in range(10)]
+    rows += all(id(b) - id(a) == size for a, b in zip(made, made[1:]))
+print(rows)
+"""
+
+
+HALF = 15
+
+
+def rows(*arguments: str) -> int:
+    """Return for how many of 30 sizes of objects ten new ones were made side by side."""
+    command = [sys.executable, "-c", SIDE_BY_SIDE, *arguments]
+    return int(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
+
+
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="of CPython's allocator")
+def test_with_full_pools_new_objects_are_side_by_side() -> None:
+    # Not for all sizes: a pool may end within ten blocks.
+    assert rows("filled") - rows() >= HALF

@@ -24,6 +24,7 @@ from otpy.runtime.supervisor.prefork import PreforkedProcess, PreforkPool
 from otpy.runtime.supervisor.spares import Spare
 from otpy.runtime.supervisor.stack_dumps import StackDumps
 from otpy.runtime.worker.main import run_forked, watch_forks
+from otpy.system.allocator import fill_pools
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.entropy import random_fraction
 from otpy.system.fork_server import Ends, ForkServer
@@ -65,7 +66,7 @@ class Spawner:
         self.stacks = StackDumps(self._loop)
         self._kept: tuple[int, ...] = ()
         self._workers = 0
-        server = ForkServer(self._run_forked, self._loop.close, lambda: self._kept)
+        server = ForkServer(self._run_forked, self._prepare_server, lambda: self._kept)
         self._prefork = PreforkPool(self._run_forked_here, self._counter_page, server)
 
     @property
@@ -292,6 +293,10 @@ class Spawner:
 
     def _run_forked(self, slot: int, ends: Ends, order: Assignment | Prepare | None = None) -> int:
         return run_forked(ends, self._counter_page.at(slot), self._kept, self._pid, order)
+
+    def _prepare_server(self) -> None:
+        self._loop.close()
+        fill_pools()
 
     def _run_child(self, main: Callable[[], int]) -> int:
         self._loop.close()
