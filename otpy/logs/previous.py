@@ -44,7 +44,7 @@ def _windows_in(
             if number != own or record.time < begun - 0.001:
                 found[path] = Window(number, entry.key, entry.key)
         elif window.incarnation == number:
-            found[path] = Window(number, entry.key, window.last)
+            found[path] = window.widened(entry.key)
         else:
             complete.add(path)
             if source.paths is not None and complete >= source.paths:

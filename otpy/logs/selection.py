@@ -28,6 +28,10 @@ class Window:
     first: bytes
     last: bytes
 
+    def widened(self, key: bytes) -> "Window":
+        """Return a window that has the time of `key`, too."""
+        return Window(self.incarnation, min(self.first, key), max(self.last, key))
+
     def has(self, entry: Entry, record: LogRecord) -> bool:
         """Return whether a record is of that incarnation."""
         return record.incarnation == self.incarnation and self.first <= entry.key <= self.last

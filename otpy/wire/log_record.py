@@ -3,14 +3,15 @@ r"""One record of a log, and its two forms in a file: a line of text, or of JSON
     2026-11-27T23:44:03.123Z shop/counter.3 out | what it printed
     2026-11-27T23:44:03.124Z shop/counter.3 log ERROR shop.orders | it failed
     2026-11-27T23:44:03.124Z shop/counter.3 log ERROR shop.orders + ValueError: no such order
+    2026-11-27T23:44:03.124Z shop/counter.3 log ERROR shop.orders = {"order":7}
     {"time":"2026-11-27T23:44:03.124Z","path":"shop/counter","incarnation":3,"stream":"log",...}
 
 Text: time (UTC), path and incarnation, stream, for ``log`` also level and logger, a mark, text. The
-mark is ``|`` where a record begins and ``+`` for each further line of it; a ``>`` behind it says
-that the line was cut here and goes on in the next record. Words have no white space: that, and
-``%|+``, stands as ``%20`` in them; the path of the root supervisor is ``/``, an empty word ``-``.
-The text is as it was written, in UTF-8; other bytes are ``\xff``. What either form is made of can
-be read back exactly, except that text has no `fields`, and times have milliseconds.
+mark is ``|`` where a record begins, ``+`` for each further line of it, ``=`` for its fields, as
+JSON; a ``>`` behind it says that the line was cut here and goes on in the next record. Words have
+no white space: that, and ``%|+=``, stands as ``%20`` in them; the path of the root supervisor is
+``/``, an empty word ``-``. The text is as it was written, in UTF-8; other bytes are ``\xff``. What
+either form is made of can be read back exactly, except that times have milliseconds.
 """
 
 import re
@@ -31,13 +32,15 @@ ROOT: Final = "/"
 """The word for the path of the root supervisor, which is empty; no path is ``/``."""
 
 _NONE: Final = "-"
+_BEGINS: Final = b"|"
+_FIELDS: Final = b"="
 _FORM: Final = re.compile(
-    rb"(?P<head>(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.(\d{3})Z ([^\s|+]+)\.(\d+) (out|err|log)"
-    rb"(?: ([^\s|+]+) ([^\s|+]+))?) ([|+])(>?) (.*)",
+    rb"(?P<head>(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.(\d{3})Z ([^\s|+=]+)\.(\d+) (out|err|log)"
+    rb"(?: ([^\s|+=]+) ([^\s|+=]+))?) ([|+=])(>?) (.*)",
     re.DOTALL,
 )
 _TIME: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.(\d{3})Z")
-_in_word: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f|+%\ud800-\udfff]|^-$")
+_in_word: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f|+=%\ud800-\udfff]|^-$")
 _encoded: Final = re.compile(r"(?:%[0-9A-F]{2})+")
 _OWN: Final = frozenset(
     {"time", "path", "incarnation", "stream", "level", "logger", "text", "split"}
@@ -56,7 +59,7 @@ class LogRecord(msgspec.Struct, frozen=True):
         level: Of a record: ``INFO``.
         logger: Of a record: ``shop.orders``.
         split: It was too long: it goes on in the next record of that stream.
-        fields: Of a record: what was given as `extra`, as JSON values by name.
+        fields: Of a record: what was given as `extra`, JSON values by name.
     """
 
     time: float
@@ -71,10 +74,16 @@ class LogRecord(msgspec.Struct, frozen=True):
 
 
 class Line(NamedTuple):
-    """One line of a file: its record, and whether that goes on with the record before."""
+    """One line of a file, with what it says of its record.
+
+    Attributes:
+        record: With the text or the fields that are in this line.
+        mark: ``|`` where a record begins.
+        head: What is before that; of JSON nothing.
+    """
 
     record: LogRecord
-    continues: bool
+    mark: bytes
     head: bytes
 
 
@@ -113,8 +122,11 @@ def to_text(record: LogRecord) -> bytes:
     )
     cut = b">" if record.split else b""
     first, *others = record.text.encode(errors="backslashreplace").split(b"\n")
-    data = b"%b |%b %b\n" % (before, cut, first)
-    return data + b"".join([b"%b +%b %b\n" % (before, cut, line) for line in others])
+    lines = [b"%b |%b %b\n" % (before, cut, first)]
+    lines += [b"%b +%b %b\n" % (before, cut, line) for line in others]
+    if record.fields:
+        lines.append(b"%b = %b\n" % (before, _json(record.fields)))
+    return b"".join(lines)
 
 
 def to_json(record: LogRecord) -> bytes:
@@ -132,10 +144,14 @@ def to_json(record: LogRecord) -> bytes:
         data["split"] = True
     for name, value in record.fields.items():
         data[_free(name)] = value
+    return _json(data) + b"\n"
+
+
+def _json(data: Mapping[str, Any]) -> bytes:
     try:
-        return msgspec.json.encode(data) + b"\n"
-    except UnicodeEncodeError:
-        return msgspec.json.encode(encodable(data)) + b"\n"
+        return msgspec.json.encode(data)
+    except UnicodeEncodeError:  # lone surrogates
+        return msgspec.json.encode(encodable(data))
 
 
 def _free(name: str) -> str:
@@ -164,16 +180,16 @@ def parse_line(line: bytes) -> Line | None:
     line = line.removesuffix(b"\n")
     if line.startswith(b"{"):
         record = parse_json(line)
-        return None if record is None else Line(record, continues=False, head=b"")
+        return None if record is None else Line(record, _BEGINS, b"")
     return _parse_text(line)
 
 
 def continues(line: bytes) -> bool:
     """Return whether a line of a file goes on with the record before it."""
-    if b" +" not in line:
+    if b" +" not in line and b" = " not in line:
         return False
     found = _FORM.fullmatch(line)
-    return found is not None and found[9] == b"+"
+    return found is not None and found[9] != _BEGINS
 
 
 def parse_text(lines: bytes) -> LogRecord | None:
@@ -191,7 +207,7 @@ def parse_json(line: bytes) -> LogRecord | None:
         fields = {name: data.pop(name) for name in data.keys() - _OWN}
         at = _epoch_of(data.pop("time"))
         found = msgspec.convert(data | {"time": at}, LogRecord)
-    except (msgspec.MsgspecError, KeyError, ValueError, TypeError):
+    except (msgspec.MsgspecError, KeyError, ValueError, TypeError, RecursionError):
         return None
     if fields:
         fields = {_given(name): value for name, value in fields.items()}
@@ -201,26 +217,27 @@ def parse_json(line: bytes) -> LogRecord | None:
 
 def records(lines: Iterable[bytes]) -> Iterator[LogRecord | bytes]:
     """Join the lines of each record; a line that belongs to none is given as it is."""
-    first: Line | None = None
-    texts: list[str] = []
+    begun: list[Line] = []
     for line in lines:
         found = parse_line(line)
-        if found and first and found.continues and found.head == first.head:
-            texts.append(found.record.text)
+        if found and begun and found.mark != _BEGINS and found.head == begun[0].head:
+            begun.append(found)
             continue
-        if first is not None:
-            yield _joined(first.record, texts)
-        first, texts = found, []
+        if begun:
+            yield _joined(begun)
+        begun = [found] if found else []
         if found is None:
             yield line
-    if first is not None:
-        yield _joined(first.record, texts)
+    if begun:
+        yield _joined(begun)
 
 
-def _joined(record: LogRecord, others: list[str]) -> LogRecord:
-    if not others:
-        return record
-    return msgspec.structs.replace(record, text="\n".join([record.text, *others]))
+def _joined(lines: list[Line]) -> LogRecord:
+    first = lines[0].record
+    if len(lines) == 1:
+        return first
+    texts = [line.record.text for line in lines if line.mark != _FIELDS]
+    return msgspec.structs.replace(first, text="\n".join(texts), fields=lines[-1].record.fields)
 
 
 def _parse_text(line: bytes) -> Line | None:
@@ -230,7 +247,10 @@ def _parse_text(line: bytes) -> Line | None:
     before, second, milli, path, incarnation, stream, level, logger, mark, cut, text = (
         found.groups()
     )
+    fields: dict[str, Any] = {}
     try:
+        if mark == _FIELDS:
+            fields, text = msgspec.json.decode(text, type=dict[str, Any]), b""
         record = LogRecord(
             (_epoch(second.decode()) * 1000 + int(milli)) / 1000,
             "" if path == ROOT.encode() else _unword(path),
@@ -240,10 +260,11 @@ def _parse_text(line: bytes) -> Line | None:
             _unword(level),
             _unword(logger),
             bool(cut),
+            fields,
         )
-    except ValueError:  # no such day, or not UTF-8
+    except (ValueError, RecursionError):  # no such day, or not UTF-8, or no JSON
         return None
-    return Line(record, mark == b"+", before)
+    return Line(record, mark, before)
 
 
 @lru_cache(maxsize=256)
