@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from otpy.core.exits import ExitReason, Hung, Recycled
 from otpy.core.spec import seconds_of
@@ -23,6 +23,20 @@ _DUMP_S: Final = 5.0
 """Most seconds that a program which hangs has to dump its core."""
 
 
+class Owner(Protocol):
+    """What does with a child as its checks have found: the runtime of its supervisor."""
+
+    @property
+    def helpers(self) -> "Helpers":
+        """Short-lived processes on the side."""
+
+    def limit_reached(self, child: Child, reason: Recycled) -> None:
+        """Replace a child."""
+
+    def end_for(self, child: Child, reason: ExitReason) -> None:
+        """Kill a child."""
+
+
 class Checks:
     """Begins what looks at children; it ends with `Child.end_checks`.
 
@@ -30,8 +44,7 @@ class Checks:
         loop: The supervisor's.
         stacks: Of the workers.
         reaper: The supervisor's.
-        helpers: Returns the supervisor's.
-        reached: Called with the reason when a child has reached a limit at which it is replaced.
+        owner: Does what follows.
     """
 
     def __init__(
@@ -39,17 +52,20 @@ class Checks:
         loop: Loop,
         stacks: StackDumps,
         reaper: Reaper,
-        helpers: "Callable[[], Helpers]",
-        reached: Callable[[Child, Recycled], None],
+        owner: Owner,
     ) -> None:
         self._loop, self._stacks = loop, stacks
-        self._reaper, self._helpers, self._reached = reaper, helpers, reached
+        self._reaper, self._owner = reaper, owner
 
     def begin(self, child: Child) -> None:
         """Look at a child that is up from now on."""
         if child.limits is not None:
             watch = RecyclingWatch(
-                self._loop, child, child.limits, self._reaper.processes_of, self._reached
+                self._loop,
+                child,
+                child.limits,
+                self._reaper.processes_of,
+                self._owner.limit_reached,
             )
             child.checks.append(watch)
         if child.spec.watchdog is not None and child.kind == "worker":
@@ -67,12 +83,12 @@ class Checks:
 
             given = child.spec.surroundings
             kill = partial(self._kill, child)
-            check = HealthCheck(self._loop, self._helpers(), child.spec.health, given, kill)
+            check = HealthCheck(self._loop, self._owner.helpers, child.spec.health, given, kill)
             child.checks.append(check)
 
     def _kill(self, child: Child, reason: ExitReason) -> None:
         child.end_checks()
-        child.end_for(reason)
+        self._owner.end_for(child, reason)
 
     def _hangs(self, child: Child, watchdog: WorkerWatchdog) -> None:
         """Kill a worker that hangs, once it has written its stacks."""
@@ -103,7 +119,7 @@ class Checks:
         budget = seconds_of(child.spec.shutdown)
         seconds = _DUMP_S if budget is None else min(budget, _DUMP_S)
         child.abort()
-        child.checks.append(_Later(self._loop, seconds, lambda: child.end_for(Hung())))
+        child.checks.append(_Later(self._loop, seconds, lambda: self._owner.end_for(child, Hung())))
 
 
 class _Later:

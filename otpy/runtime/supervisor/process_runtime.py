@@ -171,9 +171,7 @@ class ProcessRuntime:
             ended=self._reaper.look_for_left,
             free=self._spawner.free,
         )
-        self._checks = Checks(
-            self._loop, self.stacks, self._reaper, lambda: self.helpers, self._limit_reached
-        )
+        self._checks = Checks(self._loop, self.stacks, self._reaper, self)
         self._pending_starts = PendingStarts(
             self._loop,
             self._reaper,
@@ -249,7 +247,11 @@ class ProcessRuntime:
         if child.reaped:
             return  # it has ended by itself meanwhile
         child.stacks = str(answer.value if isinstance(answer, RawReply) else answer)
-        child.end_for(StartTimeout(_missing(child)))
+        self.end_for(child, StartTimeout(_missing(child)))
+
+    def end_for(self, child: Child, reason: ExitReason) -> None:
+        """Kill a child for a reason of its supervisor's, or give it up if that is not permitted."""
+        child.end_for(reason)
         self._kill_rest(child)
 
     def halt(self, child: str, incarnation: int) -> None:
@@ -494,7 +496,8 @@ class ProcessRuntime:
             self._checks.begin(child)
         self._supervisor.handle_event(Started(child.spec.id, child.incarnation))
 
-    def _limit_reached(self, child: Child, reason: Recycled) -> None:
+    def limit_reached(self, child: Child, reason: Recycled) -> None:
+        """Report to the core that a child has reached a limit at which it is replaced."""
         self._supervisor.handle_event(LimitReached(child.spec.id, child.incarnation, reason))
 
     def _retires(self, child: Child, reason: Recycled) -> None:
@@ -503,7 +506,7 @@ class ProcessRuntime:
             return
         if child.recycled is None and child.spec.max_messages is not None:
             child.recycled = reason
-            self._limit_reached(child, reason)
+            self.limit_reached(child, reason)
         if child.recycled is not None:
             child.end_checks()
             child.stop_requested = child.orderly = True

@@ -53,3 +53,25 @@ def test_it_is_given_up_when_its_budget_is_over(nodes: Nodes) -> None:
         assert is_alive(pid)
         os.kill(pid, signal.SIGKILL)
         await_end(pid)
+
+
+def test_one_that_is_unhealthy_is_given_up(nodes: Nodes) -> None:
+    tree = nodes.write(f"""
+        name: ill
+        max_restarts: 0
+        children:
+          - id: a
+            command: [sh, -c, "exec {AS_ANOTHER}"]
+            health: {{exec: ["false"], every: 50ms, failures: 2}}
+            restart: temporary
+        """)
+    run = [sys.executable, "-m", "otpy", "run", str(tree)]
+    node = nodes.start_by("ill", [*MAY_NOT_KILL, *run])
+    pid = int(node.says(r"^a +. up (\d+)")[1])
+    ended = node.next(ChildEnded, path="a")
+    assert ended.reason.startswith("given up: to kill it is not permitted")
+    node.send(signal.SIGTERM)
+    assert node.wait() == 0
+    assert is_alive(pid)
+    os.kill(pid, signal.SIGKILL)
+    await_end(pid)
