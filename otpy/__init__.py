@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from otpy import events as events
     from otpy import sys as sys
     from otpy import tasks as tasks
+    from otpy.client.log_events import log_events
     from otpy.client.node import Node, connect
     from otpy.client.ref import Ref
     from otpy.client.registry import Monitor
@@ -64,6 +65,7 @@ else:
         __name__,
         {
             __name__: ("errors", "events", "sys", "tasks"),
+            "otpy.client.log_events": ("log_events",),
             "otpy.client.node": ("Node", "connect"),
             "otpy.client.ref": ("Ref",),
             "otpy.client.registry": ("Monitor",),
@@ -174,6 +176,7 @@ __all__ = [
     "demonitor",
     "dispatch",
     "link",
+    "log_events",
     "lookup",
     "monitor",
     "multi_call",

@@ -20,6 +20,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 
 PAIRS: Final[Mapping[str, str]] = {
     "otpy/aio/client/asker.py": "otpy/client/asker.py",
+    "otpy/aio/client/log_events.py": "otpy/client/log_events.py",
     "otpy/aio/client/gateway.py": "otpy/client/gateway.py",
     "otpy/aio/client/node.py": "otpy/client/node.py",
     "otpy/aio/client/ref.py": "otpy/client/ref.py",
@@ -45,6 +46,7 @@ PAIRS: Final[Mapping[str, str]] = {
     "tests/aio/test_call.py": "tests/client/test_call.py",
     "tests/aio/test_death.py": "tests/client/test_death.py",
     "tests/aio/test_events.py": "tests/client/test_events.py",
+    "tests/aio/test_log_events.py": "tests/client/test_log_events.py",
     "tests/aio/test_gateway.py": "tests/client/test_gateway.py",
     "tests/aio/test_pending.py": "tests/client/test_pending.py",
     "tests/support/async_kin_calls.py": "tests/support/kin_calls.py",

@@ -246,6 +246,7 @@ def test_the_public_surface_is_this() -> None:
         "demonitor",
         "dispatch",
         "link",
+        "log_events",
         "lookup",
         "monitor",
         "multi_call",

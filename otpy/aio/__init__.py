@@ -8,6 +8,7 @@ from otpy.aio import sys as sys  # not in __all__: ``import *`` is not to hide t
 from otpy.aio import tasks
 from otpy.aio.client.connecting import connect
 from otpy.aio.client.events import EventStream
+from otpy.aio.client.log_events import log_events
 from otpy.aio.client.node import Node
 from otpy.aio.client.ref import Ref
 from otpy.aio.client.registry import Monitor
@@ -44,6 +45,7 @@ __all__ = [
     "demonitor",
     "dispatch",
     "link",
+    "log_events",
     "lookup",
     "monitor",
     "multi_call",
