@@ -8,7 +8,7 @@ import threading
 import time
 
 import otpy.aio
-from otpy import call, cast, receive, watchdog
+from otpy import call, cast, link, receive, watchdog
 from tests.support.workers import Remote, note
 
 
@@ -19,6 +19,16 @@ class AsyncRemote(Remote):
     async def increment(self) -> int:  # type: ignore[override]
         self.count += 1
         return self.count
+
+
+class Linked(Remote):
+    """Ends with another one."""
+
+    trap_exit = False
+
+    def init(self, log: str, other: str) -> object:  # type: ignore[override]
+        link(other)
+        return super().init(log)
 
 
 class Busy(Remote):

@@ -279,7 +279,9 @@ class Child:
 
     def reason(self, status: WaitStatus) -> ExitReason:
         """Return its exit reason: by the signal, by its own message, or by the exit status."""
-        reason = of_recycled(self._told(status), self.recycled, overdue=self.overdue)
+        reason = self._told(status)
+        if reason is not self.forced_exit:
+            reason = of_recycled(reason, self.recycled, overdue=self.overdue)
         return with_own_limit(reason, self.spec.surroundings.limits)
 
     def _told(self, status: WaitStatus) -> ExitReason:

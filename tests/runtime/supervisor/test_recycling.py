@@ -247,3 +247,22 @@ def test_no_call_fails_while_servers_are_replaced(nodes: Nodes, limit: str) -> N
             each.result()
     assert node.incarnations()["a"] > 1
     nobody_failed(node)
+
+
+def test_what_is_linked_to_one_that_is_replaced_ends_with_it_and_does_not_count(
+    nodes: Nodes,
+) -> None:
+    node = nodes.run("""
+        name: linked
+        max_restarts: 0
+        children:
+          - {id: b, start: "tests.support.workers:Remote", args: [WORK/log], max_messages: 2}
+          - {id: a, start: "tests.support.watched_workers:Linked", args: [WORK/log, b]}
+        """)
+    assert [node.call("b", "increment") for _ in range(2)] == [1, 2]
+    for path in ("b", "a"):
+        ended = next(iter(node.seen(ChildEnded, path=path)), None)
+        assert (ended or node.next(ChildEnded, path=path)).reason == "recycled: messages 2"
+    assert node.call("a", "increment") == 1
+    nobody_failed(node)
+    assert node.stop() == 0
