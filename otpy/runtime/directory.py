@@ -261,6 +261,16 @@ class Directory:
         # Before its supervisor has started, or as that starts again, it waits for its turn.
         return parent is None or parent.state == "running" or self.is_gone(parent)
 
+    def failed(self, entry: ProcessEntry) -> ProcessEntry | None:
+        """Return what has failed and stays down: the process, or else a supervisor above it."""
+        path, found = entry.path, entry
+        while found.state != "failed":
+            if not path:
+                return None
+            path = path.rpartition("/")[0]
+            found = self.find(path) or found
+        return found
+
     def resolve_as(self, kind: str, name: str, otherwise: str) -> ProcessEntry:
         """Find a process as `resolve` does; one of another kind is `NoProcess`, and `otherwise`."""
         return _checked(self.resolve(name), (kind,), otherwise)

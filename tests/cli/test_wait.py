@@ -28,6 +28,10 @@ children:
     ready: notify
     max_restarts: 0
     on_give_up: stay_down
+  - id: wing
+    max_restarts: 0
+    on_give_up: stay_down
+    children: [{{id: feather, command: ["false"]}}]
 """
 
 
@@ -56,6 +60,8 @@ def check_what_is_so_at_once(otpy: Run) -> None:
     assert outcome.out.splitlines()[1].startswith("root: ready, pid ")
     assert otpy("wait", "first", "loop").complaint == "'loop' has failed and stays down: exit: 1"
     assert otpy("wait", "loop").status == 1
+    below = otpy("wait", "feather")
+    assert below.complaint == "'wing' has failed and stays down: gave up on 'feather': exit: 1"
     failed = otpy("wait", "--all", "--json")
     assert failed.status == 1
     assert failed.data["error"]["kind"] == "StartFailed"
@@ -73,7 +79,8 @@ def check_what_is_so_at_once(otpy: Run) -> None:
 def test_wait_ends_when_it_is_so_and_says_how_it_ends(
     otpy: Run, tree: Terminal, nowhere: Path
 ) -> None:
-    tree.show_until("loop: FAILED")
+    for _ in ("loop", "wing"):
+        tree.show_until(": FAILED")
     gate = nowhere / "gate"
     check_what_is_so_at_once(otpy)
 

@@ -69,8 +69,8 @@ class Waits:
 
     def _ready(self, name: str) -> tuple[bool, TreeRow | None]:
         entry = self._directory.resolve(name)
-        if entry.state == "failed":
-            raise StartFailed(f"{entry.path!r} has failed and stays down: {entry.reason}")
+        if (failed := self._directory.failed(entry)) is not None:
+            raise StartFailed(f"{failed.path!r} has failed and stays down: {failed.reason}")
         return entry.state == "running", entry.row()
 
     def _gone(self, name: str) -> tuple[bool, TreeRow | None]:
