@@ -95,6 +95,7 @@ def _facts(end: End, subject: Subject) -> dict[str, str]:
         "ended": f"{local_time(end.at)}, {duration(time.time() - end.at)} ago",
         "reason": end.reason,
         "how": _how(end),
+        "waited for": end.waited_for,
         "uptime": elapsed(end.uptime) if end.uptime else "",
         "incarnation": f"{end.incarnation}, pid {end.pid}" if end.incarnation else "",
         "messages": str(end.messages) if end.kind == "worker" and end.was_up else "",

@@ -94,6 +94,7 @@ class End(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         message: The message in hand.
         output: Its last lines.
         stacks: Its Python stacks, if it hung.
+        waited_for: What was missing, if it was not ready in time.
         peak_memory: The most resident memory it had, in bytes; 0 if that is not known.
         uptime: Seconds since it was forked.
         messages: How many it had taken out of its mailbox.
@@ -121,6 +122,7 @@ class End(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     message: str = ""
     output: str = ""
     stacks: str = ""
+    waited_for: str = ""
     peak_memory: int = 0
     uptime: float = 0.0
     messages: int = 0

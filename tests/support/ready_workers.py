@@ -69,6 +69,13 @@ def said_by_a_program(gate: str) -> None:
     otpy.receive()
 
 
+def says_how_far(text: str) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        sender.connect(os.environ["NOTIFY_SOCKET"].replace("@", "\0"))
+        sender.send(f"STATUS={text}\nMAINPID=1\nX\n".encode())
+    otpy.receive()
+
+
 def ends_before(how: str) -> None:
     """End before it is ready."""
     if how == "exit":

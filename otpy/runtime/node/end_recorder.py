@@ -124,6 +124,8 @@ class EndRecorder:
                 "message": _cut(event.message),
                 "messages": event.messages,
             }
+        else:
+            more = {"waited_for": _cut(event.waited_for)}
         self._add(
             End(
                 path=event.path,

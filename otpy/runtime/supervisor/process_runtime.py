@@ -244,8 +244,8 @@ class ProcessRuntime:
             self._kill_late(process, RawReply(""))
 
     def _kill_late(self, child: Child, answer: RawReply | OtpyError) -> None:
-        if child.reaped:
-            return  # it has ended by itself meanwhile
+        if child.reaped or child.stop_requested:
+            return  # it has ended by itself meanwhile, or is being stopped
         child.stacks = str(answer.value if isinstance(answer, RawReply) else answer)
         self.end_for(child, StartTimeout(_missing(child)))
 

@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import Final
 
 from otpy.core.probes import LogProbe, NewlineAt, Notified, Probe
 from otpy.core.probes import Readiness as Wanted
@@ -14,8 +15,10 @@ from otpy.runtime.supervisor.output import ChildOutput
 from otpy.runtime.supervisor.prober import Prober
 from otpy.system.descriptor import Descriptor, pipe
 from otpy.system.loop import Loop
+from otpy.wire.safe_text import one_line
 
-_READ_BYTES = 4096
+_READ_BYTES: Final = 4096
+_SHOWN: Final = 200
 
 
 class Signs:
@@ -104,7 +107,7 @@ class Readiness:
         self._wanted: Wanted = spec.ready
         self._has_begun = self._holds = False
         self._prober: Prober | None = None
-        self._why = ""
+        self._why = self._status = ""
         match self._wanted:
             case LogProbe(pattern=pattern):
                 self._pattern = re.compile(pattern)
@@ -123,7 +126,8 @@ class Readiness:
             return "its init to return"
         match self._wanted:
             case Notified():
-                return "READY=1, or otpy.ready()"
+                says = f"; it says: {self._status}" if self._status else ""
+                return f"READY=1, or otpy.ready(){says}"
             case NewlineAt(fd=fd):
                 return f"a newline at descriptor {fd}"
             case LogProbe(pattern=pattern):
@@ -140,6 +144,8 @@ class Readiness:
 
     def notified(self, notification: Notification) -> None:
         """Handle what it says by sd_notify."""
+        if notification.status is not None:
+            self._status = one_line(notification.status)[:_SHOWN]
         if notification.ready:
             self.announced()
 

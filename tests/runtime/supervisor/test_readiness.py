@@ -1,5 +1,6 @@
 """A child is up when it is ready, as `ready` says; not within `start_timeout`, it has failed."""
 
+import asyncio
 import os
 import socket
 import sys
@@ -11,6 +12,7 @@ from threading import Thread
 import pytest
 
 import otpy
+import otpy.aio
 from otpy.events import (
     ChildEnded,
     ChildRestarting,
@@ -149,6 +151,17 @@ def test_a_dynamic_child_is_starting_until_it_is_ready_and_its_callers_wait(node
     assert node.call("first", "hello") == "hello"
     opens(node, "gate")
     assert "late" in str(asked.result())
+
+    async def waits() -> None:
+        async with otpy.aio.connect("pool") as client:
+            assert (await client.wait_ready("late", timeout=DEADLINE_S)).state == "running"
+            assert await client.wait_gone("nowhere", timeout=DEADLINE_S) is None
+            with pytest.raises(otpy.CallTimeout, match=r"'late': not gone within 0\.01 s"):
+                await client.wait_gone("late", timeout=0.01)
+            with pytest.raises(otpy.NoProcess):
+                await client.wait_ready("nowhere")
+
+    asyncio.run(waits())
     assert called.result() == "hello"
     assert states(node)["pool/late"] == "running"
     assert pool.get_childspec("late")["ready"] == "notify"
@@ -244,6 +257,12 @@ def test_what_is_not_ready_in_time_has_failed_and_a_hung_init_shows_its_stack(no
         {"start": f"{W}:said_async", "args": [str(node.work / "gate")], "ready": "notify"}
     )
     assert event.waited_for == "READY=1, or otpy.ready()"
+    says: dict[str, object] = {
+        "start": f"{W}:says_how_far",
+        "args": ["half way\x1b"],
+        "ready": "notify",
+    }
+    assert failed(says, 1.0).waited_for == "READY=1, or otpy.ready(); it says: half way\\x1b"
     sleep = {"command": ["sleep", "1000"]}
     assert failed({**sleep, "ready": {"fd": 3}}).waited_for == "a newline at descriptor 3"
     assert failed({**sleep, "ready": {"log": "x"}}).waited_for == "a line that matches 'x'"
