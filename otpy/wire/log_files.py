@@ -20,6 +20,9 @@ _SUFFIX: Final = ".log"
 _MOST: Final = 240
 """Bytes of a name, which may have 255 with all that rotation appends."""
 
+_FREE: Final = 1
+"""Numbers of rotated files that may be free, one after the other."""
+
 _escape: Final = re.compile(rb"%([0-9A-F]{2})")
 _unsafe: Final = re.compile(r"[^A-Za-z0-9_.@:,=~-]|^\.")
 
@@ -59,14 +62,20 @@ def path_of(name: str) -> str | None:
 
 
 def rotated(file: Path) -> list[Path]:
-    """Return the files that are there of `file` and its rotations, oldest first."""
-    numbered = []
-    for found in file.parent.glob(f"{_literally(file.name)}.*"):
-        number = found.name[len(file.name) + 1 :]
-        if number.isascii() and number.isdigit():
-            numbered.append((int(number), found))
-    numbered.sort(reverse=True)
-    return [found for _, found in numbered] + [file] * file.exists()
+    """Return the files that are there of `file` and its rotations, oldest first.
+
+    They are asked for by name: the folder may have those of thousands of processes. A rotation that
+    was cut short leaves one number free.
+    """
+    found = [file] * file.exists()
+    number = missing = 0
+    while missing <= _FREE:
+        number += 1
+        older = file.with_name(f"{file.name}.{number}")
+        missing = 0 if older.exists() else missing + 1
+        if not missing:
+            found.append(older)
+    return found[::-1]
 
 
 def index_line(other: OtherFile) -> bytes:
@@ -97,7 +106,3 @@ def _percent(found: re.Match[str]) -> str:
 
 def _unescaped(found: re.Match[bytes]) -> bytes:
     return bytes([int(found[1], 16)])
-
-
-def _literally(name: str) -> str:
-    return re.sub(r"[\[?*]", r"[\g<0>]", name)

@@ -60,9 +60,9 @@ def test_the_names_of_long_paths_fit_and_differ(tmp_path: Path) -> None:
 
 def test_rotated_files_are_found_oldest_first(tmp_path: Path) -> None:
     file = tmp_path / "[a].log"
-    for name in ("[a].log.1", "[a].log.10", "[a].log.2", "[a].log.new", "a.log.1"):
+    for name in ("[a].log.1", "[a].log.3", "[a].log.4", "[a].log.new", "a.log.2"):
         (tmp_path / name).touch()
-    names = ["[a].log.10", "[a].log.2", "[a].log.1"]
+    names = ["[a].log.4", "[a].log.3", "[a].log.1"]
     assert [found.name for found in rotated(file)] == names
     file.touch()
     assert [found.name for found in rotated(file)] == [*names, "[a].log"]
