@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from otpy.wire.log_record import LogRecord, parse_json, parse_text
+from otpy.wire.log_record import LogRecord, parse_json, parse_line
 from tests.cli.commands import Run
 from tests.support.node import Nodes
 
@@ -41,14 +41,19 @@ children:
 
 @contextmanager
 def following(*words: str) -> Iterator[Iterator[LogRecord]]:
-    command = [sys.executable, "-m", "otpy", "logs", "-f", *words]
+    command = [sys.executable, "-m", "otpy", "logs", "-f", "--json", *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         lines = iter(process.stdout.readline, b"")
         try:
-            yield (found for line in lines if (found := parse_text(line)) is not None)
+            yield (each for each in map(record_in, lines) if isinstance(each, LogRecord))
         finally:
             process.kill()
+
+
+def record_in(line: bytes) -> LogRecord | None:
+    found = parse_line(line)
+    return None if found is None else found.record
 
 
 def until(records: Iterator[LogRecord], text: str, path: str) -> LogRecord:
@@ -92,3 +97,29 @@ def test_what_a_node_logs_is_followed_over_its_restart(nodes: Nodes, otpy: Run) 
         until(records, "app is up", "@node")
         assert again.stop() == 0
         assert {each.text for each in logged("a", "--previous") if each} == {"up"}
+
+
+ELSEWHERE = """
+name: app
+cwd: WORK
+children:
+  - {id: own, start: "server:Server", log: {file: WORK/own.log, format: json, max_size: 4KiB}}
+  - {id: quiet, command: [sh, -c, "echo out; exec sleep 1000"], log: null}
+"""
+
+
+def test_a_file_elsewhere_is_found_when_the_node_is_down(nodes: Nodes, otpy: Run) -> None:
+    (nodes.work / "server.py").write_text(SERVER)
+    node = nodes.run(ELSEWHERE)
+    node.says("quiet: started")
+    with following("own") as records:
+        for number in range(9):  # over several rotations
+            node.call("own", "place", number)
+            assert until(records, f"order {number}", "own").fields == {"order": number}
+            until(records, "failed", "own")
+        assert node.stop() == 0
+    done = otpy("logs", "-n", "app", "own", "--json", "--grep", "^order")
+    found = [parse_json(line.encode()) for line in done.out.splitlines()]
+    assert [each.fields for each in found if each] == [{"order": number} for number in range(9)]
+    done = otpy("logs", "-n", "app", "quiet")
+    assert (done.status, done.out) == (0, "")

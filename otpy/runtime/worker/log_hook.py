@@ -32,6 +32,9 @@ LEVELS: Final = {
 _given: Final[list[int]] = []
 """The level that the tree says, if it does."""
 
+_prints: Final[list[bool]] = []
+"""Not empty if this process has the stderr of `otpy run`."""
+
 
 def prepare_logging() -> None:
     """Prepare this process, and what is forked from it: done once, before workers are forked."""
@@ -50,10 +53,15 @@ def set_log_level(level: int | str) -> None:
         _install()
 
 
+def print_records() -> None:
+    """Print records as lines: stderr is that of `otpy run`, and may be a pipe, too."""
+    _prints.append(True)
+
+
 def has_pipe() -> bool:
-    """Return whether stderr is a pipe: that of a worker is one that its supervisor reads."""
+    """Return whether stderr is a pipe that a supervisor reads."""
     try:
-        return stat.S_ISFIFO(os.fstat(_STDERR).st_mode)
+        return not _prints and stat.S_ISFIFO(os.fstat(_STDERR).st_mode)
     except OSError:  # it is closed
         return False
 

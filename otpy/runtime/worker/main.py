@@ -12,7 +12,7 @@ from otpy.core.exits import ExitReason, ExitStatus, Normal, Raised, Shutdown, is
 from otpy.core.spec import DEFAULT_SHUTDOWN_S
 from otpy.runtime.exit_reasons import raised
 from otpy.runtime.worker.gen_server import NeedsLoop, NotNeeded, Serving, ending
-from otpy.runtime.worker.log_hook import prepare_logging
+from otpy.runtime.worker.log_hook import prepare_logging, print_records
 from otpy.runtime.worker.mailbox import WorkerMailbox
 from otpy.runtime.worker.peers import Peers
 from otpy.runtime.worker.stop_requests import ShutdownRequested
@@ -102,6 +102,7 @@ def run_forked(
     name_process(f"otpy: {child.path}")
     if child.inherits_output:
         mailbox.await_output()
+        print_records()
     status = run_worker(child, mailbox, supervisor, is_prepared=is_spare)
     _finish(child, mailbox, crashed=bool(status))
     return status
