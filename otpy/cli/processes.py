@@ -32,8 +32,8 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
         path: Ids from the root, joined by "/"; "" is the root supervisor. None for the node.
         name: The path, or ``root``, or the node's name.
         kind: ``node``, ``gateway``, ``supervisor``, ``worker`` or ``command``.
-        state: ``starting``, ``running``, ``stopping``, ``restarting``, ``backoff``, ``failed`` or
-            ``stopped``.
+        state: ``waiting``, ``starting``, ``running``, ``stopping``, ``restarting``, ``backoff``,
+            ``failed`` or ``stopped``.
         pid: None when there is no process.
         incarnation: How often it was started. None for the node.
         restarts: How often it came up again after its first start. None for the node.

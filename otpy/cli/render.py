@@ -15,6 +15,7 @@ T = TypeVar("T")
 
 STATE_COLORS: Final = {
     "running": "green",
+    "waiting": "yellow",
     "starting": "yellow",
     "restarting": "yellow",
     "stopping": "yellow",

@@ -16,8 +16,9 @@ class ProcessInfo(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         path: Ids from the root, joined by "/"; "" is the root supervisor.
         kind: ``supervisor``, ``worker`` or ``command``.
-        state: ``starting``, ``running``, ``stopping``, ``restarting``, ``backoff`` (it waits for
-            its next start), ``failed`` (it stays down until it is started) or ``stopped``.
+        state: ``waiting`` (for its first start, after others), ``starting``, ``running``,
+            ``stopping``, ``restarting``, ``backoff`` (it waits for its next start), ``failed`` (it
+            stays down until it is started) or ``stopped``.
         pid: Of the present incarnation; None when there is no process.
         incarnation: How often it was started.
         restarts: How often it came up again after its first start.

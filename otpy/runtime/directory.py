@@ -60,12 +60,12 @@ class ProcessEntry:
         self.state, self.pid, self.started_at, self.retry_at = "stopped", None, None, None
         self.reason, self.took = reason, None
 
-    def row(self) -> TreeRow:
-        """As the clients see it."""
+    def row(self, state: str) -> TreeRow:
+        """Return it as the clients see it, in that state."""
         return TreeRow(
             path=self.path,
             kind=self.kind,
-            state=self.state,
+            state=state,
             pid=self.pid,
             incarnation=self.incarnation,
             restarts=self.restarts,
@@ -282,7 +282,20 @@ class Directory:
     def rows(self) -> list[TreeRow]:
         """List everything: the root, then depth first in start order; last what is beside it."""
         entries = (self._root, *_below(self._root), *self._beside.values())
-        return [entry.row() for entry in entries]
+        return [self.row(entry) for entry in entries]
+
+    def row(self, entry: ProcessEntry) -> TreeRow:
+        """Return a process as the clients see it."""
+        return entry.row("waiting" if self._waits_for_its_turn(entry) else entry.state)
+
+    def _waits_for_its_turn(self, entry: ProcessEntry) -> bool:
+        """Return whether it was never started, since its supervisor has not come to it yet."""
+        if entry.incarnation or entry.state != "stopped" or not entry.path or entry.path in BESIDE:
+            return False
+        parent = self.find(entry.path.rpartition("/")[0])
+        return parent is not None and (
+            parent.state == "starting" or self._waits_for_its_turn(parent)
+        )
 
     def exit_info(self, path: str, incarnation: int) -> ExitInfo | None:
         """Return how an incarnation ended; None if it lives, or ended too long ago."""

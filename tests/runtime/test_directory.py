@@ -41,10 +41,10 @@ def test_spares_go_as_they_become_the_child_and_with_their_supervisor() -> None:
         directory.apply(ChildAdded(at=0.0, path=path, kind=kind))
     directory.apply(SparesChanged(at=0.0, path="s/a", pids=(5, 6)))
     directory.apply(ChildStarting(at=0.0, path="s/a", kind="worker", pid=5, incarnation=2))
-    row = directory.resolve("s/a").row()
+    row = directory.row(directory.resolve("s/a"))
     assert (row.pid, row.spares) == (5, (6,))
     directory.apply(ChildStartFailed(at=0.0, path="s", incarnation=1, reason="killed"))
-    assert directory.resolve("s/a").row().spares == ()
+    assert directory.row(directory.resolve("s/a")).spares == ()
 
 
 def at(path: str, event: Any, **fields: object) -> Any:
@@ -98,3 +98,20 @@ def test_what_waits_for_its_turn_is_not_gone() -> None:
     assert not gone("")
     ends("", "supervisor")
     assert gone("")
+
+
+def test_what_was_never_started_waits_while_its_supervisor_starts() -> None:
+    directory = Directory()
+    declared: Any = {"children": (("sup", "supervisor"), ("b", "worker"))}
+    directory.apply(at("", ChildrenDeclared, **declared))
+    directory.apply(at("sup", ChildrenDeclared, children=(("a", "worker"),)))
+
+    def states() -> list[str]:
+        return [directory.row(directory.resolve(path)).state for path in ("sup", "sup/a", "b")]
+
+    assert states() == ["stopped"] * 3
+    for path in ("", "sup"):
+        directory.apply(at(path, ChildStarting, kind="supervisor", pid=1, incarnation=1))
+        assert states()[1:] == ["waiting"] * 2
+    directory.apply(at("sup", ChildStartFailed, incarnation=1, reason="killed"))
+    assert states() == ["stopped", "stopped", "waiting"]

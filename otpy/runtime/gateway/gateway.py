@@ -239,7 +239,8 @@ class GatewayProcess:
         client.reply(number, value)
 
     def _whereis(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
-        client.reply(number, self._directory.resolve(str(arguments["name"])).row())
+        entry = self._directory.resolve(str(arguments["name"]))
+        client.reply(number, self._directory.row(entry))
 
     def _tree(self, client: Client, number: int, _arguments: dict[str, Any]) -> None:
         client.reply(number, self._directory.rows())

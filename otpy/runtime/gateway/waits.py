@@ -71,10 +71,10 @@ class Waits:
         entry = self._directory.resolve(name)
         if (failed := self._directory.failed(entry)) is not None:
             raise StartFailed(f"{failed.path!r} has failed and stays down: {failed.reason}")
-        return entry.state == "running", entry.row()
+        return entry.state == "running", self._directory.row(entry)
 
     def _gone(self, name: str) -> tuple[bool, TreeRow | None]:
         entry = self._directory.seek(name)
         if entry is None:
             return True, None
-        return self._directory.is_gone(entry), entry.row()
+        return self._directory.is_gone(entry), self._directory.row(entry)

@@ -127,7 +127,7 @@ class RequestHandler:
     def _perform(self, sender: Address, operation: NodeOperation) -> TreeRow | Entries | None:
         match operation:
             case Whereis(name=name):
-                return self._directory.resolve(name).row()
+                return self._directory.row(self._directory.resolve(name))
             case MonitorTo(number=number, name=name):
                 self._monitors.monitor(sender, number, name)
             case Demonitor(number=number):
