@@ -32,8 +32,11 @@ LARGEST_RECORD: Final = 1 << 20
 """Bytes of a record's JSON that a reader collects, at most."""
 
 _AT_ONCE: Final = select.PIPE_BUF
-_MOST_TEXT: Final = 1 << 16
-"""Characters of a record's text; a longer one is handed over as several records."""
+_MOST_TEXT: Final = 1 << 15
+"""Characters of a record's text; a longer one is handed over as several records.
+
+As many as there are in a message to the logger (`otpy.wire.log_message`).
+"""
 
 _MOST_FIELDS: Final = 1 << 16
 """Bytes of the JSON of a record's fields; longer ones are left out, and that is said."""
@@ -65,7 +68,9 @@ def _long_lines(record: Inband) -> Iterator[bytes]:
     record = msgspec.structs.replace(record, fields=_plain(record.fields))
     while len(record.text) > _MOST_TEXT:
         text, rest = record.text[:_MOST_TEXT], record.text[_MOST_TEXT:]
-        yield from _lines(_encoded(msgspec.structs.replace(record, text=text, split=True)))
+        yield from _lines(
+            _encoded(msgspec.structs.replace(record, text=text, split=True, fields={}))
+        )
         record = msgspec.structs.replace(record, text=rest)
     yield from _lines(_encoded(record))
 

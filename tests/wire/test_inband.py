@@ -114,7 +114,7 @@ def test_pieces_do_not_fill_the_memory() -> None:
 def test_a_long_text_is_several_records_that_are_marked() -> None:
     text = "ä\n" * 50_000
     found = read(b"".join(lines_of(info(text))))
-    assert [each.split for each in found] == [True, False]
+    assert [each.split for each in found] == [True, True, True, False]
     assert "".join(each.text for each in found) == text
 
 
