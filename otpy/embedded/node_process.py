@@ -56,8 +56,9 @@ def load_tree(tree: Tree, name: str | None) -> tuple[TreeConfig, bool]:
 
 
 def _name_of_its_own(tree: Tree) -> str:
-    file = tree if isinstance(tree, str | os.PathLike) else sys.argv[0] or "python"
-    stem = re.sub(r"[^\w.+-]", "_", Path(file).stem).strip("-.")
+    file = Path(tree if isinstance(tree, str | os.PathLike) else sys.argv[0])
+    name = file.parent.name if file.stem == "__main__" else file.stem  # python -m package
+    stem = re.sub(r"[^\w.+-]", "_", name).strip("-.")
     return f"{stem[:_MOST_OF_NAME] or 'python'}-{os.getpid()}-{next(_numbers)}"
 
 

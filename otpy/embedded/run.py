@@ -51,7 +51,7 @@ def run(
     try:
         try:
             await_up(process, timeout)
-            with connect(process.name) as node:
+            with connect(process.name, timeout=timeout) as node:
                 yield node
         finally:
             stop(process)

@@ -74,6 +74,7 @@ class NodeUnderTest(Node):
         Raises:
             AssertionError: It does not run.
         """
+        __tracebackhide__ = True  # the test's line is what matters
         if name == _NODE:
             return self._kill_node(timeout)
         process = self._process(name)
@@ -109,6 +110,7 @@ class NodeUnderTest(Node):
         Raises:
             AssertionError: It was not, and what happened instead.
         """
+        __tracebackhide__ = True
 
         def restarted() -> ProcessInfo | None:
             found = self._ready(name)
@@ -121,6 +123,7 @@ class NodeUnderTest(Node):
 
         Args, what is returned and what is raised are those of `wait_restarted`.
         """
+        __tracebackhide__ = True
         return self._until(lambda: self._ready(name), f"{name!r} was not ready", timeout)
 
     def wait_event(
@@ -139,6 +142,7 @@ class NodeUnderTest(Node):
         Raises:
             AssertionError: It did not come.
         """
+        __tracebackhide__ = True
 
         def seen() -> E | None:
             for number, event in enumerate(self._history[self._cursor :], self._cursor + 1):
@@ -170,6 +174,7 @@ class NodeUnderTest(Node):
 
     def _until(self, look: Callable[[], T | None], failure: str, timeout: float | None) -> T:
         """Look now and after each event, until something is found."""
+        __tracebackhide__ = True
         try:
             with within(timeout, failure) as deadline:
                 while (found := look()) is None:

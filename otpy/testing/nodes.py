@@ -75,7 +75,7 @@ class Nodes:
         self._open.callback(process.close)
         self._open.callback(stop, process)
         await_up(process, timeout)
-        return self._open.enter_context(open_node(process.name, output, PATIENCE_S))
+        return self._open.enter_context(open_node(process.name, output, timeout))
 
     def logs(self) -> list[tuple[str, str]]:
         """Return the name and the output of each node that there was."""

@@ -34,7 +34,7 @@ async def run(
     try:
         try:
             await await_up(process, timeout)
-            async with await open_node(process.name) as node:
+            async with await open_node(process.name, timeout=timeout) as node:
                 yield node
         finally:
             await stop(process)
