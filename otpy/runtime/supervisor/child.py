@@ -4,7 +4,7 @@ import signal
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from otpy.core.exits import (
     ExitReason,
@@ -56,6 +56,10 @@ from otpy.wire.paths import GATEWAY
 
 if TYPE_CHECKING:
     from otpy.runtime.supervisor.readiness import Readiness, Signs
+
+
+_CODE_OF_SIGKILL: Final = 128 + signal.SIGKILL
+"""The exit status of a shell whose program SIGKILL has ended."""
 
 
 class Closable(Protocol):
@@ -295,7 +299,18 @@ class Child:
             return self.exiting.reason
         return self._told_by_code(status)
 
+    def may_be_out_of_memory(self, status: WaitStatus) -> bool:
+        """Return whether SIGKILL has ended it, or what a shell has run for it, sent by nobody here.
+
+        Whether it was the kernel's OOM killer is for who can tell.
+        """
+        if self.kind == "command" and status.code == _CODE_OF_SIGKILL:
+            return not self.stop_requested
+        return status.signal == "SIGKILL" and not self.killed_here
+
     def _told_by_code(self, status: WaitStatus) -> ExitReason:
+        if self.out_of_memory:
+            return OutOfMemory()
         if status.code == 0:
             return Shutdown() if self.stop_requested else Normal()
         if self.stop_requested and self.kind == "command" and status.code == self._code_of_signal:

@@ -536,7 +536,7 @@ class ProcessRuntime:
             child.signs.drain()
         child.end_checks()  # what it has said may just have begun them
         status, child.reaped = reap(child.pid), True
-        if status.signal == "SIGKILL" and not child.killed_here:
+        if child.may_be_out_of_memory(status):
             child.out_of_memory = self._oom_kills.explains_one()
         if not child.orderly:
             self._reaper.kill_group(child.pid)

@@ -21,6 +21,8 @@ max_restarts: 100
 children:
   - {id: a, start: "tests.support.workers:Remote", args: [WORK/log]}
   - {id: b, start: "tests.support.workers:Remote", args: [WORK/log]}
+  - {id: shell, command: [sh, -c, "cat WORK/fifo; head -c 100000000 /dev/zero | tail; exit $?"]}
+  - {id: other, command: [sh, -c, "exit 137"], restart: temporary}
 """
 
 
@@ -55,12 +57,20 @@ def group() -> Iterator[Path]:
 
 
 def test_the_end_by_the_oom_killer_says_so(nodes: Nodes, group: Path) -> None:
+    os.mkfifo(node_fifo := nodes.work / "fifo")
     node = nodes.run(TREE)
+    other = next(iter(node.seen(ChildEnded, path="other")), None) or node.next(
+        ChildEnded, path="other"
+    )
+    assert other.reason == "exit: 137"
     (group / "cgroup.procs").write_text(str(node.pids()["a"]))
     node.client["a"].cast("allocate_later", 64 * MIB)
     ended = node.next(ChildEnded, path="a")
     assert (ended.reason, ended.signal, ended.clean) == ("killed: out of memory", "SIGKILL", False)
     node.next(ChildStarted, path="a", incarnation=2)
+    (group / "cgroup.procs").write_text(str(node.pids()["shell"]))
+    node_fifo.write_text("")
+    assert node.next(ChildEnded, path="shell").reason == "killed: out of memory"
     node.kill("b")
     assert node.next(ChildEnded, path="b").reason == "killed"
 
