@@ -404,8 +404,9 @@ class ProcessRuntime:
                 self._loop,
                 self.helpers,
                 child.spec,
+                child.path,
                 child.output,
-                child.signs,
+                signs=child.signs,
                 on_ready=partial(self._is_up, child),
             )
         if child.signs.notify is not None:

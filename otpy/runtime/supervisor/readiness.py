@@ -13,8 +13,10 @@ from otpy.runtime.supervisor.helpers import Helpers
 from otpy.runtime.supervisor.notify_socket import Notification, NotifySocket
 from otpy.runtime.supervisor.output import ChildOutput
 from otpy.runtime.supervisor.prober import Prober
+from otpy.system.bounded_search import TooLong, found_in
 from otpy.system.descriptor import Descriptor, pipe
 from otpy.system.loop import Loop
+from otpy.system.warnings import warn
 from otpy.wire.safe_text import one_line
 
 _READ_BYTES: Final = 4096
@@ -82,6 +84,7 @@ class Readiness:
         loop: The supervisor's.
         helpers: The supervisor's.
         spec: Of the child.
+        path: Of the child.
         output: Its output.
         signs: What it was given.
         on_ready: Called once: its init has returned, and what makes it ready holds.
@@ -95,14 +98,15 @@ class Readiness:
         loop: Loop,
         helpers: Helpers,
         spec: ChildSpec,
+        path: str,
         output: ChildOutput,
-        signs: Signs,
         *,
+        signs: Signs,
         on_ready: Callable[[], None],
     ) -> None:
         assert spec.ready is not None
         self._loop, self._helpers = loop, helpers
-        self._given, self._output = spec.surroundings, output
+        self._path, self._given, self._output = path, spec.surroundings, output
         self._on_ready: Callable[[], None] | None = on_ready
         self._wanted: Wanted = spec.ready
         self._has_begun = self._holds = False
@@ -131,7 +135,7 @@ class Readiness:
             case NewlineAt(fd=fd):
                 return f"a newline at descriptor {fd}"
             case LogProbe(pattern=pattern):
-                return f"a line that matches {pattern!r}"
+                return ", ".join(filter(None, (f"a line that matches {pattern!r}", self._why)))
             case Probe(question=question):
                 return self._why or str(question)
 
@@ -167,8 +171,13 @@ class Readiness:
             self._hold()
 
     def _look_at(self, lines: Sequence[bytes]) -> None:
-        if any(self._pattern.search(line.decode(errors="replace")) for line in lines):
-            self._hold()
+        try:
+            if found_in(self._pattern, [line.decode(errors="replace") for line in lines]):
+                self._hold()
+        except TooLong:
+            self._output.on_lines = None
+            self._why = "which takes too long to find"
+            warn(f"{self._path}: it takes too long to find {self._pattern.pattern!r} in its output")
 
     def _read_newline(self, _events: int) -> None:
         with suppress(BlockingIOError):

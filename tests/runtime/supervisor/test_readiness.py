@@ -266,6 +266,9 @@ def test_what_is_not_ready_in_time_has_failed_and_a_hung_init_shows_its_stack(no
     sleep = {"command": ["sleep", "1000"]}
     assert failed({**sleep, "ready": {"fd": 3}}).waited_for == "a newline at descriptor 3"
     assert failed({**sleep, "ready": {"log": "x"}}).waited_for == "a line that matches 'x'"
+    slow: dict[str, object] = {"command": ["sh", "-c", f"echo {'a' * 60}; exec sleep 1000"]}
+    event = failed({**slow, "ready": {"log": "(a+)+b"}}, 1.0)
+    assert event.waited_for == "a line that matches '(a+)+b', which takes too long to find"
     port = free_port()
     tcp = failed({**sleep, "ready": {"tcp": port}}).waited_for
     assert tcp == f"tcp localhost:{port}: connection refused" or "localhost" in tcp
