@@ -526,10 +526,9 @@ class ProcessRuntime:
         self.owners.unwatch(child)
         # Its last frames come first: a message that it sent before it died counts.
         try:
-            if not child.channel.receive(
-                lambda message, fds: self._on_message(child, message, fds)
-            ):
-                self._hung_up(child)
+            child.channel.receive(lambda message, fds: self._on_message(child, message, fds))
+            # Whether its end is seen or not: a process that was just forked may hold it, too.
+            self._hung_up(child)
         except ProtocolError as error:
             self.garbled(child, error)
         child.channel.detach()

@@ -77,3 +77,12 @@ def test_the_last_twenty_lines() -> None:
     assert last_lines(ended + b"half").split("\n") == [*map(str, range(11, 30)), "half"]
     assert last_lines(b"") == ""
     assert last_lines(b"\xff\n") == "\ufffd\n"
+
+
+def test_programs_that_end_at_once_have_been_up(nodes: Nodes) -> None:
+    """Also while another process, just forked, still holds the pipe of one of them."""
+    children = "".join(
+        f'  - {{id: c{n}, restart: temporary, command: [sh, -c, "exit 3"]}}\n' for n in range(60)
+    )
+    node = nodes.run(f"name: ends\nchildren:\n{children}")
+    assert node.seen(ChildStartFailed) == []
