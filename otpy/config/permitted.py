@@ -19,6 +19,7 @@ from otpy.config.fields import (
 from otpy.config.mistakes import Loc, Mistake, show
 from otpy.config.specs import surroundings_of
 from otpy.core.log import LogFile
+from otpy.core.probes import ExecProbe, Probe
 from otpy.core.surroundings import NODES, Surroundings
 from otpy.system import permissions
 from otpy.system.accounts import NoAccount, account_of, gid_of
@@ -64,8 +65,19 @@ def mistakes(each: Placed) -> Iterator[Mistake]:
         yield Mistake((*each.at, *key), text)
     if each.log_file and (why := permissions.why_not_log_file(each.log_file)):
         yield Mistake((*each.at, "log", "file"), f"got {_written(each)}, expected {why}")
-    if isinstance(each.fields, CommandChild):
-        yield from _missing_program(each, each.fields.command[0])
+    for key, program in _programs(each.fields):
+        yield from _missing_program(each, key, program)
+
+
+def _programs(fields: SurroundingsFields) -> Iterator[tuple[Loc, str]]:
+    """Yield the programs that a child needs, each with its place."""
+    if isinstance(fields, CommandChild):
+        yield ("command", 0), fields.command[0]
+    if isinstance(fields, CommandChild | ServerFields):
+        asked = {"ready": fields.ready, "health": fields.health and fields.health.probe}
+        for key, probe in asked.items():
+            if isinstance(probe, Probe) and isinstance(probe.question, ExecProbe):
+                yield (key, "exec", 0), probe.question.argv[0]
 
 
 def _log_file(fields: SurroundingsFields, folder: str) -> str:
@@ -134,7 +146,7 @@ def _environment(given: Surroundings) -> dict[str, str]:
         return environment(os.environ, inherited, None, (), given.env or {})
 
 
-def _missing_program(each: Placed, program: str) -> Iterator[Mistake]:
+def _missing_program(each: Placed, key: Loc, program: str) -> Iterator[Mistake]:
     given = each.surroundings
     path = None if given == NODES else _environment(given).get("PATH", os.defpath)
     if given.cwd is not None and "/" in program:
@@ -144,4 +156,4 @@ def _missing_program(each: Placed, program: str) -> Iterator[Mistake]:
     if shutil.which(sought, path=path) is None:
         where = "in PATH" if path == os.environ.get("PATH") or path is None else f"in PATH, {path}"
         text = f"got {show(program)}, expected a program {where}"
-        yield Mistake((*each.at, "command", 0), text)
+        yield Mistake((*each.at, *key), text)

@@ -147,3 +147,12 @@ def test_no_text_is_a_fault_of_the_parsers(text: str) -> None:
 def _is_read_or_refused(data: object) -> None:
     with suppress(SpecError):
         assert isinstance(child_from_data(data), ChildSpec)
+
+
+def test_a_program_that_asks_has_to_be_there(folder: Folder) -> None:
+    for key in ("ready", "health"):
+        text = COMMAND.format(field=f"{key}: {{exec: [no-such]}}")
+        column = 16 + len(key) - len("ready")
+        assert folder.mistakes(text, check_imports=True) == [
+            f"4:{column + 2}: exec[0]: got 'no-such', expected a program in PATH"
+        ]

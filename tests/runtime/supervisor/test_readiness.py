@@ -264,8 +264,8 @@ def test_what_is_not_ready_in_time_has_failed_and_a_hung_init_shows_its_stack(no
     }
     assert failed(says, 1.0).waited_for == "READY=1, or otpy.ready(); it says: half way\\x1b"
     sleep = {"command": ["sleep", "1000"]}
-    assert failed({**sleep, "ready": {"fd": 3}}).waited_for == "a newline at descriptor 3"
-    assert failed({**sleep, "ready": {"log": "x"}}).waited_for == "a line that matches 'x'"
+    assert failed({**sleep, "ready": {"fd": 3}}, 0.05).waited_for == "a newline at descriptor 3"
+    assert failed({**sleep, "ready": {"log": "x"}}, 0.05).waited_for == "a line that matches 'x'"
     slow: dict[str, object] = {"command": ["sh", "-c", f"echo {'a' * 60}; exec sleep 1000"]}
     event = failed({**slow, "ready": {"log": "(a+)+b"}}, 1.0)
     assert event.waited_for == "a line that matches '(a+)+b', which takes too long to find"
