@@ -70,3 +70,28 @@ def test_a_record_that_cannot_be_made_is_an_error_of_its_own() -> None:
     printed = run(after="logging.info('%d', 'x'); logging.info('next')")
     assert b"--- Logging error ---" in printed
     assert records(printed)[-1] == ("log", "next")
+
+
+def test_records_of_threads_and_forks_are_whole_between_what_they_print() -> None:
+    many = """
+import sys, threading
+def write(name):
+    for number in range(40):
+        logging.info("%s %d " + "x" * 9000, name, number)
+        sys.stderr.write(f"{name} {number} printed" + "y" * 500 + chr(10))
+def write_in_threads(name):
+    threads = [threading.Thread(target=write, args=(f"{name}{n}",)) for n in range(3)]
+    [each.start() for each in threads]
+    [each.join() for each in threads]
+    return 0
+children = [os.fork() or os._exit(write_in_threads(name)) for name in "ab"]
+[os.waitpid(child, 0) for child in children]
+"""
+    found = records(run(after=many))[2:]
+    logged = [text.partition(" x")[0] for stream, text in found if stream == "log"]
+    assert sorted(logged) == sorted(
+        f"{p}{t} {n}" for p in "ab" for t in range(3) for n in range(40)
+    )
+    printed = [text for stream, text in found if stream == "err"]
+    assert len(printed) == len(logged)
+    assert all(text.endswith("y" * 500) for text in printed)
