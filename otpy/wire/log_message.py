@@ -7,7 +7,7 @@ was killed is known to the next one (`otpy.runtime.logger`).
 import itertools
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
@@ -124,3 +124,19 @@ def cut_to_size(record: LogRecord) -> Iterator[LogRecord]:
         part, text = text[:_MESSAGE_BYTES], text[_MESSAGE_BYTES:]
         yield msgspec.structs.replace(record, text=part, split=True, fields={})
     yield record if text is record.text else msgspec.structs.replace(record, text=text)
+
+
+def batches(records: Iterable[LogRecord]) -> Iterator[list[LogRecord]]:
+    """Divide records among messages: as many as have room, each cut to size."""
+    batch: list[LogRecord] = []
+    size = 0
+    for record in records:
+        for part in cut_to_size(record):
+            own = len(part.text) + (len(msgspec.json.encode(part.fields)) if part.fields else 0)
+            if batch and size + own > _MESSAGE_BYTES:
+                yield batch
+                batch, size = [], 0
+            batch.append(part)
+            size += own
+    if batch:
+        yield batch

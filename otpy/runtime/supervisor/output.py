@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import groupby
 from typing import Final, NamedTuple
 
 from otpy.core.log import Log, LogFile, LogFormat, LogTo
@@ -16,7 +17,7 @@ from otpy.system.loop import READABLE, Loop
 from otpy.wire.inband import MARK
 from otpy.wire.inband_reader import InbandReader
 from otpy.wire.log_lines import output_prefix, record_text
-from otpy.wire.log_message import Piece, Target, cut_to_size, pieces
+from otpy.wire.log_message import Piece, Target, batches, pieces
 from otpy.wire.log_record import LogRecord, Stream
 from otpy.wire.safe_text import is_plain, output_line
 
@@ -130,7 +131,7 @@ class ChildOutput:
         self._keep(piece.lines)
         if self._target is None:
             return
-        self._show(piece, now)
+        self._stdout.write(self._shown(piece, now))
         stream = _STREAMS[number]
         self._send(self._log.lines(self._target, self._source, now, stream, piece))
 
@@ -138,20 +139,22 @@ class ChildOutput:
         """Write lines of stderr that may hand records of `logging` over."""
         if self._records is None:
             self._records = InbandReader(*self._source)
-        for line in lines[:-1].split(b"\n"):
-            if MARK in line:
-                self._write_records(self._records.read(line, now))
+        for is_marked, some in groupby(lines[:-1].split(b"\n"), lambda line: MARK in line):
+            if is_marked:
+                self._write_records([r for line in some for r in self._records.read(line, now)])
             else:
-                self._write(_STDERR, Piece(line + b"\n"), now)
+                self._write(_STDERR, Piece(b"\n".join([*some, b""])), now)
 
     def _write_records(self, records: Sequence[LogRecord]) -> None:
-        for record in records:
-            text = record_text(record).encode(errors="backslashreplace") + b"\n"
-            self._keep(text)
-            if self._target is not None:
-                self._show(Piece(text, record.split), record.time)
-                for part in cut_to_size(record):
-                    self._send(self._log.records(self._target, [part]))
+        texts = [record_text(each).encode(errors="backslashreplace") + b"\n" for each in records]
+        if texts:
+            self._keep(b"".join(texts))
+        if self._target is None:
+            return
+        shown = zip(records, texts, strict=True)
+        self._stdout.write(b"".join([self._shown(Piece(t, r.split), r.time) for r, t in shown]))
+        for batch in batches(records):
+            self._send(self._log.records(self._target, batch))
 
     def _send(self, message: bytes) -> None:
         if self._unsent or not self._log.send(message):
@@ -162,12 +165,12 @@ class ChildOutput:
         if self.on_lines is not None:
             self.on_lines(lines.split(b"\n"))
 
-    def _show(self, piece: Piece, at: float) -> None:
+    def _shown(self, piece: Piece, at: float) -> bytes:
         prefix = output_prefix(self._source.path, at, split=piece.split)
         lines = piece.lines[:-1].split(b"\n")
         if not is_plain(piece.lines):
             lines = [output_line(line) for line in lines]
-        self._stdout.write(b"".join([prefix + line + b"\n" for line in lines]))
+        return b"".join([prefix + line + b"\n" for line in lines])
 
     # ---- the end -----------------------------------------------------------------------------
 
