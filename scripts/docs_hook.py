@@ -13,7 +13,10 @@ from typing import Any, Final
 
 LOG: Final = logging.getLogger("mkdocs.hooks.otpy")
 
-MODULES: Final = ("otpy", "otpy.tasks", "otpy.sys", "otpy.aio", "otpy.aio.tasks", "otpy.aio.sys")
+MODULES: Final = (
+    *("otpy", "otpy.tasks", "otpy.sys", "otpy.testing"),
+    *("otpy.aio", "otpy.aio.tasks", "otpy.aio.sys"),
+)
 """Where the public names are; modules among these names are listed by themselves."""
 
 _MARK: Final = b"zlib.\n"

@@ -23,7 +23,7 @@ from otpy.system.nodedir import is_too_long, socket_path_problem
 
 
 def read_file(
-    path: str, *, check_imports: bool, searched: Sequence[str] = ()
+    path: str, *, check_imports: bool, searched: Sequence[str] = (), needs_name: bool = True
 ) -> tuple[str, SupervisorSpec]:
     """Read the name, maybe empty, and the spec of a tree.
 
@@ -31,12 +31,13 @@ def read_file(
         path: The file.
         check_imports: Also import what it names, and look for its programs.
         searched: Where modules are looked for; by default where otpy was started.
+        needs_name: Whether one without a name has that of its file, which may not do as such.
 
     Raises:
         SpecError: With a line for each mistake.
     """
     try:
-        return _read(path, check_imports, searched)
+        return _read(path, check_imports, searched, needs_name)
     except BadText as error:
         raise _spec_error(path, [error.mistake]) from None
 
@@ -56,14 +57,17 @@ def read_data(path: str) -> object:
     return document.data
 
 
-def _read(path: str, check_imports: bool, searched: Sequence[str]) -> tuple[str, SupervisorSpec]:
+def _read(
+    path: str, check_imports: bool, searched: Sequence[str], needs_name: bool
+) -> tuple[str, SupervisorSpec]:
     document = _document(read_text(path))
     data = document.data
     if not isinstance(data, dict):
         text = f"got {show(data)} at the top, expected a mapping with children"
         raise _spec_error(path, [*document.mistakes, located(document.node(()), text)])
     tree, mistakes = read_tree(data, document.written)
-    mistakes += _name_mistakes(data, path)
+    if needs_name or "name" in data:
+        mistakes += _name_mistakes(data, path)
     folder = str(Path(path).absolute().parent)
     if check_imports and not rules.too_deep(data):
         mistakes += system_mistakes(data, tree, folder, searched)

@@ -64,7 +64,7 @@ def load_for_program(
         from otpy.config.file import read_file  # noqa: PLC0415 - as above
 
         given = os.fspath(tree)
-        name, spec = read_file(given, check_imports=True, searched=searched)
+        name, spec = read_file(given, check_imports=True, searched=searched, needs_name=False)
         return TreeConfig(name or unnamed, spec, str(Path(given).absolute()))
     from otpy.config.mapping import read_mapping  # noqa: PLC0415 - as above
 

@@ -81,7 +81,10 @@ class NodeProcess:
         self, config: TreeConfig, *, is_own: bool, stdout: Output = None, stderr: Output = None
     ) -> None:
         self.name = config.name
+        if subprocess.PIPE in (stdout, stderr):
+            raise ValueError("stdout and stderr are a descriptor or a file: nobody reads a pipe")
         self._is_own = is_own
+        self._program = os.getpid()
         self.report, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             with theirs, Descriptor(os.pidfd_open(os.getpid())) as program:
@@ -102,6 +105,11 @@ class NodeProcess:
         except BaseException:
             self.report.close()
             raise
+
+    @property
+    def is_of_parent(self) -> bool:
+        """Whether this process is a fork of the program whose node it is."""
+        return os.getpid() != self._program
 
     @property
     def was_killed(self) -> bool:

@@ -78,7 +78,12 @@ def await_up(process: NodeProcess, timeout: float | None) -> None:
 
 
 def stop(process: NodeProcess) -> None:
-    """Stop a node in order, and wait until nothing of it is left; an interruption kills it."""
+    """Stop a node in order, and wait until nothing of it is left; an interruption kills it.
+
+    In a fork of the program nothing is done: the node is the program's.
+    """
+    if process.is_of_parent:
+        return
     process.stop()
     try:
         until_readable(process.pidfd, None)

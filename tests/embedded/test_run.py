@@ -195,6 +195,31 @@ def test_threads_run_trees_of_their_own() -> None:
     assert sorted(counts) == [1, 2]
 
 
+def test_a_fork_of_the_program_that_leaves_the_block_leaves_the_tree_alone() -> None:
+    me = os.getpid()
+    try:
+        with otpy.run([COUNTER]) as node:
+            if (pid := os.fork()) == 0:
+                sys.exit()
+            os.waitpid(pid, 0)
+            assert node["counter"].call("increment", 1) == 1
+    finally:
+        if os.getpid() != me:
+            os._exit(0)
+
+
+def test_a_file_of_any_name_is_run(nodes: Nodes) -> None:
+    """`otpy run` takes the node's name from it; here it has one of its own."""
+    file = nodes.write("children: []", "my tree.yaml")
+    with otpy.run(file) as node:
+        assert node.name.startswith(f"my_tree-{os.getpid()}-")
+
+
+def test_nobody_would_read_a_pipe() -> None:
+    with pytest.raises(ValueError, match="nobody reads a pipe"):
+        _run_once([COUNTER], stdout=subprocess.PIPE)
+
+
 PROGRAM: Final = """
 import os, sys, otpy
 from my_servers import Mine

@@ -7,6 +7,7 @@ from typing import Any, assert_type
 
 import otpy
 import otpy.aio
+import otpy.testing
 from otpy import GenServer, call, cast
 from otpy.examples.counter import Counter
 
@@ -25,6 +26,21 @@ class Stock(GenServer):
     @cast
     def put(self, count: int) -> None:
         self.items += count
+
+
+def programs() -> None:
+    with otpy.run([{"id": "stock", "start": Stock}], stdout=2, timeout=5) as node:
+        assert_type(node, otpy.Node)
+    with otpy.testing.run("shop.yaml") as tested:
+        assert_type(tested, otpy.testing.NodeUnderTest)
+        assert_type(tested.kill("stock"), int)
+        assert_type(tested.wait_restarted("stock"), otpy.ProcessInfo)
+        assert_type(tested.wait_event(otpy.events.ChildEnded), otpy.events.ChildEnded)
+
+
+async def programs_on_a_loop() -> None:
+    async with otpy.aio.run({"children": []}) as node:
+        assert_type(node, otpy.aio.Node)
 
 
 def clients(node: otpy.Node) -> None:

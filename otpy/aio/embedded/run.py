@@ -65,7 +65,12 @@ async def await_up(process: "NodeProcess", timeout: float | None) -> None:
 
 
 async def stop(process: "NodeProcess") -> None:
-    """Stop a node in order, and wait until nothing of it is left; a cancellation kills it."""
+    """Stop a node in order, and wait until nothing of it is left; a cancellation kills it.
+
+    In a fork of the program nothing is done: the node is the program's.
+    """
+    if process.is_of_parent:
+        return
     process.stop()
     try:
         await until_readable(process.pidfd, None)
