@@ -15,6 +15,7 @@ from otpy.cli.session import Session, connected
 from otpy.cli.show import show, show_styled
 from otpy.errors import NodeNotFound, NoProcess
 from otpy.system.nodedir import NodeDir
+from otpy.wire.log_lines import local_time
 from otpy.wire.paths import NODE
 
 if TYPE_CHECKING:
@@ -99,11 +100,17 @@ def _of_node(node: "Node", rows: "Sequence[ProcessInfo]", name: str) -> "Subject
 def _of_files(directory: NodeDir, name: str) -> "Subject":
     from otpy.cli.why_view import Subject  # noqa: PLC0415 - as above
 
-    state = f"node {directory.name} does not run"
     path = _path_in_files(directory, name, NoProcess(f"no end of {name!r} is kept"))
     ends, chain = _ends_of(directory, path)
-    if path == NODE and (killed := _killed(directory)) is not None:
-        ends = [*ends, killed]
+    of_node, _ = _ends_of(directory, NODE)
+    if (killed := _killed(directory)) is not None:
+        of_node = [*of_node, killed]
+    state = f"node {directory.name} does not run"
+    if path == NODE:
+        ends = of_node
+    elif of_node:
+        last = of_node[-1]
+        state = f"{state}; it ended at {local_time(last.at)}: {last.reason}"
     return Subject(shown(path), path, directory.name, state, None, None, None, ends, chain)
 
 

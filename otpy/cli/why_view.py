@@ -191,7 +191,8 @@ def _texts(end: End) -> Iterator[tuple[str, str]]:
     yield "traceback", end.traceback
     yield "message in hand", end.message
     yield "stacks", end.stacks
-    yield "last output", end.output
+    # A worker's traceback is what it printed last: it is shown once.
+    yield "last output", end.output.rstrip().removesuffix(end.traceback.rstrip())
 
 
 def _block(title: str, text: str) -> str:

@@ -127,6 +127,7 @@ def test_all_that_is_known_an_hour_later(otpy: Run, store: EndStore) -> None:
         ({"was_up": False}, None, "how it was not up yet"),
         ({"with_supervisor": "pool"}, None, "its supervisor pool ended"),
         ({"stacks": "File x"}, None, "stacks File x"),
+        ({"traceback": "T\nE: x\n", "output": "last\nT\nE: x\n"}, None, "E: x last output last"),
     ],
 )
 def test_what_is_said(
@@ -199,4 +200,6 @@ def test_of_a_node_that_runs(otpy: Run, nowhere: Path, tmp_path: Path) -> None:
         assert data[0]["ends"][0]["signal"] == "SIGKILL"
         assert data[1]["ends"] == []
     assert otpy("why", "@node", "--json").data["ends"][0]["reason"].startswith("shutdown: SIG")
-    assert "stopped" in otpy("why", "still").out
+    after = " ".join(otpy("why", "still").out.split())
+    assert "now node small does not run; it ended at" in after
+    assert after.endswith("then stopped")
