@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from otpy.errors import NodeNotFound, NoProcess, RuntimeDirError
 from otpy.logs.selection import is_of
@@ -11,7 +11,11 @@ from otpy.wire.paths import GATEWAY, NODE
 
 if TYPE_CHECKING:
     from otpy.events import Event
+    from otpy.logs.previous import Start
     from otpy.logs.sources import Source
+
+_NODES_NUMBER: Final = 1
+"""The incarnation of every node."""
 
 
 def log_folder(name: str | None) -> NodeDir:
@@ -68,12 +72,18 @@ def refuse_unlogged(directory: NodeDir, sources: "Sequence[Source]", names: Sequ
         raise NoProcess(f"no process {name!r} has logged anything{hint}; `otpy logs` shows all")
 
 
-def latest_starts(directory: NodeDir) -> dict[str, tuple[int, float]]:
-    """Return incarnation and start, in Unix time, of the latest process at each path."""
+def starts_of(directory: NodeDir) -> "dict[str, list[Start]]":
+    """Return the starts of each process that are known, oldest first; the node's own as well."""
     from otpy.events import ChildStarting  # noqa: PLC0415 - few need events
 
-    starts = [event for event in _events(directory) if isinstance(event, ChildStarting)]
-    return {event.path: (event.incarnation, event.at) for event in starts}
+    starts: dict[str, list[Start]] = {}
+    boots: dict[str, float] = {}
+    for event in _events(directory):
+        boots.setdefault(event.boot, event.at)
+        if isinstance(event, ChildStarting):
+            starts.setdefault(event.path, []).append((event.at, event.incarnation))
+    starts[NODE] = [(at, _NODES_NUMBER) for at in boots.values()]
+    return {path: sorted(known) for path, known in starts.items()}
 
 
 def _events(directory: NodeDir) -> "list[Event]":

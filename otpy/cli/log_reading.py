@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from otpy.cli.errors import not_there
 from otpy.cli.log_output import LogOutput
-from otpy.cli.log_place import latest_starts, log_folder, refuse_unlogged
+from otpy.cli.log_place import log_folder, refuse_unlogged, starts_of
 from otpy.logs.following import Follower, wait_for
 from otpy.logs.merging import last, past
 from otpy.logs.previous import previous_windows
@@ -47,7 +47,7 @@ class LogReading:
         chosen = self._selection
         snapshot = snapshot_of(each for each in self._sources if chosen.may_be_in(each))
         if previous:
-            windows = previous_windows(snapshot, chosen.names, latest_starts(self._directory))
+            windows = previous_windows(snapshot, chosen.names, starts_of(self._directory))
             chosen = chosen.within(windows)
         LogOutput(as_json=as_json).write(_wanted(snapshot, chosen, count))
 

@@ -71,33 +71,54 @@ def test_files_removed_meanwhile_are_left_out(folder: Path) -> None:
     assert texts(list(past(snapshot, Selection()))) == [e for e in EXPECTED if e[0] != "a"]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
-@given(st.lists(st.sampled_from([1, 1, 1, 2, 3]), max_size=12), st.booleans())
+RUNS = st.lists(st.tuples(st.sampled_from([1, 1, 2, 3]), st.integers(0, 3)), max_size=6)
+
+
+@pytest.mark.parametrize("known", ["none", "last", "all"])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@given(RUNS)
 def test_the_previous_incarnation(
-    tmp_path_factory: pytest.TempPathFactory, numbers: list[int], known: bool
+    tmp_path_factory: pytest.TempPathFactory, known: str, runs: list[tuple[int, int]]
 ) -> None:
-    """Of a sequence of incarnations, one after the other: the one before the last."""
+    """Of runs with their numbers and lines, one after the other: the one before the last."""
     folder = tmp_path_factory.mktemp("logs")
-    present, expected, runs = {}, list[str](), list[tuple[int, list[str]]]()
-    for second, number in enumerate(numbers):
-        text = f"{second}"
-        append(folder, [record("a", second, text, number)])
-        if not runs or runs[-1][0] != number:
-            runs.append((number, []))
-        runs[-1][1].append(text)
-    if known:  # it has not said anything yet
-        present["a"] = (runs[-1][0] + 1 if runs else 1, MOMENT + 100)
-        runs.append((9, []))
-    if len(runs) > 1:
-        expected = runs[-2][1]
+    starts, second = list[tuple[float, int]](), 0
+    said: list[tuple[int, list[str]]] = []
+    for number, lines in runs:
+        starts.append((MOMENT + second, number))
+        # Without the starts, runs that follow each other with the same number cannot be told apart.
+        if known == "all" or not said or said[-1][0] != number:
+            said.append((number, []))
+        for _ in range(lines):
+            append(folder, [record("a", second, f"{second}", number)])
+            said[-1][1].append(f"{second}")
+            second += 1
+        second += 1
+    if known == "none":
+        said = joined(said)
+        starts = []
+    elif known == "last":
+        starts.append((MOMENT + second, 9))
+        said = [*joined(said), (9, [])]
+    expected = next((lines for _, lines in reversed(said[:-1]) if lines), [])
     snapshot = snapshot_of(find_sources(folder))
-    windows = previous_windows(snapshot, (), present)
-    found = list(past(snapshot, Selection(windows=windows)))
-    assert texts(found) == expected
+    windows = previous_windows(snapshot, (), {"a": starts[-1:] if known == "last" else starts})
+    assert texts(list(past(snapshot, Selection(windows=windows)))) == expected
+
+
+def joined(said: list[tuple[int, list[str]]]) -> list[tuple[int, list[str]]]:
+    """Leave out who has said nothing, and join those of one number that follow each other."""
+    found: list[tuple[int, list[str]]] = []
+    for number, lines in said:
+        if lines and found and found[-1][0] == number:
+            found[-1][1].extend(lines)
+        elif lines:
+            found.append((number, list(lines)))
+    return found
 
 
 def test_the_first_incarnation_of_a_node_that_has_started_again(tmp_path: Path) -> None:
     append(tmp_path, [record("a", 0, "before"), record("a", 5, "after")])
     snapshot = snapshot_of(find_sources(tmp_path))
-    windows = previous_windows(snapshot, ("a",), {"a": (1, MOMENT + 4)})
+    windows = previous_windows(snapshot, ("a",), {"a": [(MOMENT + 4, 1)]})
     assert texts(list(past(snapshot, Selection(windows=windows)))) == ["before"]
