@@ -163,7 +163,7 @@ class ChildOutput:
     def _keep(self, lines: bytes) -> None:
         self._tail = (self._tail + lines)[-_TAIL_BYTES:]
         if self.on_lines is not None:
-            self.on_lines(lines.split(b"\n"))
+            self.on_lines(lines.splitlines())
 
     def _shown(self, piece: Piece, at: float) -> bytes:
         prefix = output_prefix(self._source.path, at, split=piece.split)

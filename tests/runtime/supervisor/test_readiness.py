@@ -204,7 +204,7 @@ def test_what_ends_before_it_is_ready_has_not_started(nodes: Nodes) -> None:
         {"id": "y", "command": [PYTHON, "-c", SAY], "ready": "notify", "restart": "temporary"}
     )
     assert node.next(ChildEnded, path="pool/y").reason == "normal"
-    line = {"command": ["sh", "-c", "echo done"], "ready": {"log": "done"}}
+    line = {"command": ["sh", "-c", "printf 'all\\r\\ndone\\r\\n'"], "ready": {"log": "^done$"}}
     pool.start_child({"id": "z", "restart": "temporary", **line})
     assert node.next(ChildEnded, path="pool/z").reason == "normal"
 
