@@ -558,5 +558,5 @@ TestAnySupervisor = AnySupervisor.TestCase
 TestAnySupervisor.settings = settings(max_examples=300, stateful_step_count=40, derandomize=True)
 TestContainingSupervisor = ContainingSupervisor.TestCase
 TestContainingSupervisor.settings = settings(
-    max_examples=100, stateful_step_count=30, derandomize=True
+    max_examples=50, stateful_step_count=30, derandomize=True
 )
