@@ -99,7 +99,7 @@ class Checks:
             if not watchdog.is_over():
                 watchdog.resume()  # it has come back to its mailbox meanwhile
                 return
-            child.stacks = str(stacks.value if isinstance(stacks, RawReply) else stacks)
+            child.hangs(str(stacks.value if isinstance(stacks, RawReply) else stacks))
             self._kill(child, Hung())
 
         self._stacks.dump(child, end)

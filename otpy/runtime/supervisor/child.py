@@ -232,6 +232,12 @@ class Child:
         self.killed_here = True
         self.untouchable = not send_signal(self.pidfd, signal.SIGKILL)
 
+    def hangs(self, stacks: str) -> None:
+        """Note the stacks of one that hangs, and log them."""
+        self.stacks = stacks
+        if stacks and self.output is not None:
+            self.output.add(stacks)
+
     def halt(self) -> None:
         """End it now; a supervisor is told to do so with everything below it."""
         self.stop_requested, self.orderly = True, False

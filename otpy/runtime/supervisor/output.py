@@ -127,8 +127,15 @@ class ChildOutput:
 
     # ---- writing -----------------------------------------------------------------------------
 
+    def add(self, text: str) -> None:
+        """Log lines about the child among those of its stderr; they are not its last lines."""
+        self._log_piece(_STDERR, Piece(text.rstrip("\n").encode() + b"\n"), time.time())
+
     def _write(self, number: int, piece: Piece, now: float) -> None:
         self._keep(piece.lines)
+        self._log_piece(number, piece, now)
+
+    def _log_piece(self, number: int, piece: Piece, now: float) -> None:
         if self._target is None:
             return
         self._stdout.write(self._shown(piece, now))

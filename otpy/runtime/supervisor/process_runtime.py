@@ -246,7 +246,7 @@ class ProcessRuntime:
     def _kill_late(self, child: Child, answer: RawReply | OtpyError) -> None:
         if child.reaped or child.stop_requested:
             return  # it has ended by itself meanwhile, or is being stopped
-        child.stacks = str(answer.value if isinstance(answer, RawReply) else answer)
+        child.hangs(str(answer.value if isinstance(answer, RawReply) else answer))
         self.end_for(child, StartTimeout(_missing(child)))
 
     def end_for(self, child: Child, reason: ExitReason) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
+from otpy.core.log import LogTo
 from otpy.core.probes import LogProbe, NewlineAt, Notified, Probe
 from otpy.core.probes import Readiness as Wanted
 from otpy.core.spec import ChildSpec
@@ -115,6 +116,8 @@ class Readiness:
         match self._wanted:
             case LogProbe(pattern=pattern):
                 self._pattern = re.compile(pattern)
+                if spec.log is LogTo.INHERIT:
+                    self._why = "but its output is not read, as log: inherit has it"
                 output.on_lines = self._look_at
             case NewlineAt():
                 assert signs.newline is not None

@@ -250,6 +250,7 @@ def test_what_is_not_ready_in_time_has_failed_and_a_hung_init_shows_its_stack(no
         assert event.waited_for == "its init to return"
         assert f"in {place}" in event.stacks
         assert "in init" in event.stacks
+        node.says(rf"pool/x \|   File .* in {place}$")
     assert "in hangs_here" in failed({"start": f"{W}:AsyncHangs", "args": ["python"]}).stacks
     event = failed({**late(node, "gate"), "id": "x"})
     assert event.waited_for == "READY=1, or otpy.ready()"
@@ -269,6 +270,8 @@ def test_what_is_not_ready_in_time_has_failed_and_a_hung_init_shows_its_stack(no
     slow: dict[str, object] = {"command": ["sh", "-c", f"echo {'a' * 60}; exec sleep 1000"]}
     event = failed({**slow, "ready": {"log": "(a+)+b"}}, 1.0)
     assert event.waited_for == "a line that matches '(a+)+b', which takes too long to find"
+    unread = failed({**sleep, "ready": {"log": "x"}, "log": "inherit"}, 0.05).waited_for
+    assert unread.endswith("but its output is not read, as log: inherit has it")
     port = free_port()
     tcp = failed({**sleep, "ready": {"tcp": port}}).waited_for
     assert tcp == f"tcp localhost:{port}: connection refused" or "localhost" in tcp
