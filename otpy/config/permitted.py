@@ -18,8 +18,8 @@ from otpy.config.fields import (
 )
 from otpy.config.mistakes import Loc, Mistake, show
 from otpy.config.specs import surroundings_of
-from otpy.core.log import LogFile
-from otpy.core.probes import ExecProbe, Probe
+from otpy.core.log import Log, LogFile, LogTo
+from otpy.core.probes import ExecProbe, LogProbe, Probe
 from otpy.core.surroundings import NODES, Surroundings
 from otpy.system import permissions
 from otpy.system.accounts import NoAccount, account_of, gid_of
@@ -34,37 +34,41 @@ class Placed:
     Attributes:
         own: What is said of its surroundings where it stands.
         surroundings: That, with what it inherits.
-        log_file: The path of the file that it says it logs to; "" if it says none.
+        own_log: What is said of its log where it stands.
+        log: That, with what it inherits.
     """
 
     at: Loc
     fields: SurroundingsFields
     own: Surroundings
     surroundings: Surroundings
-    log_file: str = ""
+    own_log: Log | None = None
+    log: Log | None = None
 
 
 def placed_fields(tree: Tree, folder: str) -> Iterator[Placed]:
     """Yield everything in a tree, with its surroundings; relative paths start from `folder`."""
-    waiting: list[tuple[Loc, SurroundingsFields, Surroundings]] = [((), tree, NODES)]
+    waiting: list[tuple[Loc, SurroundingsFields, Surroundings, Log | None]] = []
+    waiting.append(((), tree, NODES, None))
     while waiting:
-        at, fields, above = waiting.pop()
+        at, fields, above, log = waiting.pop()
         own = surroundings_of(fields).in_folder(folder)
         surroundings = own.inherit(above)
-        yield Placed(at, fields, own, surroundings, _log_file(fields, folder))
+        own_log = _log(fields, folder)
+        log = log if own_log is None else own_log
+        yield Placed(at, fields, own, surroundings, own_log, log)
         if isinstance(fields, SupervisorFields):
             for i, child in enumerate(fields.children):
-                waiting.append(((*at, "children", i), child, surroundings))
+                waiting.append(((*at, "children", i), child, surroundings, log))
             if fields.template is not None:
-                waiting.append(((*at, "template"), fields.template, surroundings))
+                waiting.append(((*at, "template"), fields.template, surroundings, log))
 
 
 def mistakes(each: Placed) -> Iterator[Mistake]:
     """Find what this node may not give to a child, and what it cannot find."""
     for key, text in (*_of_account(each), *_of_process(each.own, each.fields.cwd)):
         yield Mistake((*each.at, *key), text)
-    if each.log_file and (why := permissions.why_not_log_file(each.log_file)):
-        yield Mistake((*each.at, "log", "file"), f"got {_written(each)}, expected {why}")
+    yield from _of_log(each)
     for key, program in _programs(each.fields):
         yield from _missing_program(each, key, program)
 
@@ -80,16 +84,30 @@ def _programs(fields: SurroundingsFields) -> Iterator[tuple[Loc, str]]:
                 yield (key, "exec", 0), probe.question.argv[0]
 
 
-def _log_file(fields: SurroundingsFields, folder: str) -> str:
+def _log(fields: SurroundingsFields, folder: str) -> Log | None:
     log = fields.log if isinstance(fields, InheritableFields) else None
-    return (log.in_folder(folder).file or "") if isinstance(log, LogFile) else ""
+    return log.in_folder(folder) if isinstance(log, LogFile) else log
+
+
+def _of_log(each: Placed) -> Iterator[Mistake]:
+    """Find why a child cannot log as it is to."""
+    file = each.own_log.file if isinstance(each.own_log, LogFile) else None
+    if file and (why := permissions.why_not_log_file(file)):
+        yield Mistake((*each.at, "log", "file"), f"got {_written(each)}, expected {why}")
+    ready = getattr(each.fields, "ready", None)
+    if each.log is LogTo.INHERIT and isinstance(ready, LogProbe):
+        expected = "another sign: with log: inherit no process of otpy's reads its output"
+        text = f"got {show(ready.pattern)}, expected {expected}"
+        yield Mistake((*each.at, "ready", "log"), text)
 
 
 def _written(each: Placed) -> str:
     """Return how the file is written that it logs to, and which one that is."""
     log = each.fields.log if isinstance(each.fields, InheritableFields) else None
     assert isinstance(log, LogFile)
-    return show(log.file) if log.file == each.log_file else f"{show(log.file)} ({each.log_file})"
+    assert isinstance(each.own_log, LogFile)
+    full = each.own_log.file
+    return show(log.file) if log.file == full else f"{show(log.file)} ({full})"
 
 
 def search_folders(each: Placed) -> list[str]:

@@ -84,6 +84,19 @@ children:
     assert added.log is LogTo.INHERIT
 
 
+def test_a_pattern_of_output_that_is_not_read_is_refused(folder: Folder) -> None:
+    text = """
+log: inherit
+children:
+- {id: a, command: [sh], ready: {log: up}}
+- {id: b, command: [sh], ready: {log: up}, log: null}
+- {id: c, command: [sh], ready: notify}
+"""
+    (line,) = folder.mistakes(text, check_imports=True)
+    expected = "another sign: with log: inherit no process of otpy's reads its output"
+    assert line == f"4:39: log: got 'up', expected {expected}"
+
+
 def test_a_path_that_is_absolute_stays() -> None:
     above = Inheritable(log=LogFile(keep=1))
     spec = ChildSpec("a", CommandStart(("sh",)), log=LogFile("w.log"))

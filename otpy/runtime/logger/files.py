@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import re
 import stat
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ _SHARE: Final = 10
 """They take at most one part in so many of the file system: it may be in memory."""
 
 _MOST_OPEN: Final = 256
+_own_name: Final = re.compile(r".+\.log(\.[0-9]+)?", re.DOTALL)
 # A pipe at that path must not block the logger.
 _FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
@@ -175,12 +177,12 @@ class LogFiles:
             self._indexed.add(other)
 
     def _entries(self) -> Iterator[tuple[str, os.stat_result]]:
-        """Yield the files of the folder, and what they are."""
+        """Yield the logs in the folder, and what they are; what others put there is theirs."""
         with contextlib.suppress(OSError), os.scandir(self._folder) as entries:
             for entry in entries:
                 with contextlib.suppress(OSError):
                     found = entry.stat(follow_symlinks=False)
-                    if stat.S_ISREG(found.st_mode) and entry.name != INDEX:
+                    if stat.S_ISREG(found.st_mode) and _own_name.fullmatch(entry.name):
                         yield entry.path, found
 
     def _remove_oldest(self, but: str) -> None:

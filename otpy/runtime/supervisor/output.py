@@ -14,6 +14,7 @@ from otpy.runtime.node_log import NodeLog, Source
 from otpy.runtime.stdout import NodeStdout
 from otpy.system.descriptor import Descriptor
 from otpy.system.loop import READABLE, Loop
+from otpy.system.warnings import warn_of_failure
 from otpy.wire.inband import MARK
 from otpy.wire.inband_reader import InbandReader
 from otpy.wire.log_lines import output_prefix, record_text
@@ -24,6 +25,7 @@ from otpy.wire.safe_text import is_plain, output_line
 _READ_BYTES: Final = 1 << 16
 _TAIL_BYTES: Final = 8192
 _TAIL_LINES: Final = 20
+_AGAIN_S: Final = 1.0
 _LAST_READS: Final = 64
 """Of each stream, once the child has ended."""
 _STREAMS: Final[tuple[Stream, ...]] = ("out", "err")
@@ -82,7 +84,7 @@ class ChildOutput:
 
     def _watch(self) -> None:
         for number, end in enumerate(self._ends):
-            if not self._ended[number]:
+            if not self._ended[number] and end.watcher is None:
                 self._loop.watch(end, partial(self._ready, number), READABLE)
 
     def _ready(self, number: int, _events: int) -> None:
@@ -105,7 +107,14 @@ class ChildOutput:
         if self._unsent:
             self._log.when_room(self._resume)
         elif not self._ends[0].closed:
+            self._watch_again()
+
+    def _watch_again(self) -> None:
+        try:
             self._watch()
+        except OSError as error:  # the kernel has no room now
+            warn_of_failure(error)
+            self._loop.call_later(_AGAIN_S, self._resume)
 
     def _read(self, number: int) -> bool:
         """Read once; return False at end-of-file.

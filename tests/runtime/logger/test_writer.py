@@ -248,11 +248,14 @@ def test_a_line_longer_than_a_file_is_not_split(log: Log) -> None:
 
 def test_the_oldest_files_go_when_all_are_too_large(tmp_path: Path) -> None:
     log = Log(tmp_path, most=20_000)
+    others = tmp_path / "p0.log-20261127.gz"
+    others.touch()
     target = Target(max_size=2_000, keep=100)
     for n in range(400):
         log.write(f"p{n % 2}", b"line %d %s\n" % (n, b"x" * 40), target)
         os.utime(log.file(f"p{n % 2}"), ns=(n, n))  # a clock that is exact enough
         assert sum(file.stat().st_size for file in tmp_path.iterdir()) <= 20_000
+    assert others.exists()
     log.writer.close()
     for n in (0, 1):
         found = [text.split()[1] for text in read_texts(log.file(f"p{n}"))]
