@@ -5,6 +5,7 @@ import gc
 import os
 import pickle
 import sys
+import traceback
 from pathlib import Path
 
 import otpy.runtime.preload  # noqa: F401  # before all that is forked, and first
@@ -79,7 +80,11 @@ def _run_node(tree: NodeTree, report: OwnerReport) -> str:
             node = _prepare(tree, report, stack)
         except OSError as error:
             raise _CannotStart(error) from error
-        return node.run()
+        try:
+            return node.run()
+        except Exception:
+            node.log.say(traceback.format_exc().rstrip("\n"), "ERROR")
+            raise
 
 
 def _prepare(tree: NodeTree, report: OwnerReport, stack: contextlib.ExitStack) -> NodeProcess:

@@ -153,6 +153,35 @@ def test_the_last_words_of_all_are_logged_though_the_logger_is_killed(nodes: Nod
     assert texts(node, "@node", "log")[-1] == "app has stopped: in order"
 
 
+_FAULTY = """
+import sys
+from otpy.runtime.node.launch import main
+from otpy.runtime.node.node import NodeProcess
+from otpy.runtime.supervisor.tree_supervisor import TreeSupervisor
+
+def on_booted(self):
+    raise ValueError("a fault of otpy's")
+
+{}.on_booted = on_booted
+sys.exit(main(int(sys.argv[1])))
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "path"), [("NodeProcess", "@node"), ("TreeSupervisor", "")], ids=["node", "root"]
+)
+def test_a_traceback_of_a_process_of_ours_is_logged(nodes: Nodes, kind: str, path: str) -> None:
+    tree = "name: app\nchildren:\n- {id: a, command: [sleep, '99999']}\n"
+    with nodes.command(tree) as (name, _, fd):
+        command = [sys.executable, "-c", _FAULTY.format(kind), str(fd)]
+        node = nodes.start_by(name, command, pass_fds=(fd,))
+    assert node.wait() == 1
+    nodes.gone()
+    (found,) = [text for text in texts(node, path, "log") if "Traceback" in text]
+    assert found.endswith("ValueError: a fault of otpy's")
+    assert "ValueError: a fault of otpy's" in node.errors
+
+
 # ---- too much ----------------------------------------------------------------------------------
 
 
