@@ -247,12 +247,21 @@ class ProcessRuntime:
         if child.reaped or child.stop_requested:
             return  # it has ended by itself meanwhile, or is being stopped
         child.hangs(str(answer.value if isinstance(answer, RawReply) else answer))
-        self.end_for(child, StartTimeout(_missing(child)))
+        self.end_for(child, StartTimeout(self._missing(child)))
 
     def end_for(self, child: Child, reason: ExitReason) -> None:
         """Kill a child for a reason of its supervisor's, or give it up if that is not permitted."""
         child.end_for(reason)
         self._kill_rest(child)
+
+    @staticmethod
+    def _missing(child: Child) -> str:
+        """Return what a child that is not ready waits for, in words."""
+        if child.readiness is not None:
+            return child.readiness.waits_for
+        from otpy.runtime.supervisor.readiness import missing_at_first  # noqa: PLC0415 - as above
+
+        return missing_at_first(child.spec)
 
     def halt(self, child: str, incarnation: int) -> None:
         """Kill a worker; have a supervisor kill everything below it."""
@@ -578,10 +587,3 @@ class ProcessRuntime:
         else:
             self._supervisor.publish(child.start_failure(reason, status, output))
             self._supervisor.handle_event(StartFailure(id_, incarnation, reason))
-
-
-def _missing(child: Child) -> str:
-    """Return what a child that is not ready waits for, in words."""
-    if child.readiness is not None:
-        return child.readiness.waits_for
-    return "its children to start" if child.is_supervisor else "its init to return"

@@ -9,7 +9,7 @@ from typing import Final
 from otpy.core.log import LogTo
 from otpy.core.probes import LogProbe, NewlineAt, Notified, Probe
 from otpy.core.probes import Readiness as Wanted
-from otpy.core.spec import ChildSpec
+from otpy.core.spec import ChildSpec, kind_of
 from otpy.runtime.supervisor.helpers import Helpers
 from otpy.runtime.supervisor.notify_socket import Notification, NotifySocket
 from otpy.runtime.supervisor.output import ChildOutput
@@ -22,6 +22,17 @@ from otpy.wire.safe_text import one_line
 
 _READ_BYTES: Final = 4096
 _SHOWN: Final = 200
+
+
+def missing_at_first(spec: ChildSpec) -> str:
+    """Return what a child waits for at first, in words."""
+    match kind_of(spec):
+        case "supervisor":
+            return "its children to start"
+        case "command":
+            return "its program to be executed"
+        case _:
+            return "its init to return"
 
 
 class Signs:
@@ -110,6 +121,7 @@ class Readiness:
         self._path, self._given, self._output = path, spec.surroundings, output
         self._on_ready: Callable[[], None] | None = on_ready
         self._wanted: Wanted = spec.ready
+        self._to_begin = missing_at_first(spec)
         self._has_begun = self._holds = False
         self._prober: Prober | None = None
         self._why = self._status = ""
@@ -130,7 +142,7 @@ class Readiness:
     def waits_for(self) -> str:
         """What is missing, in words."""
         if not self._has_begun:
-            return "its init to return"
+            return self._to_begin
         match self._wanted:
             case Notified():
                 says = f"; it says: {self._status}" if self._status else ""

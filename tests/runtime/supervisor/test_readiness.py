@@ -234,55 +234,83 @@ def _read(path: Path) -> str:
     return path.read_text() if path.exists() else ""
 
 
-def test_what_is_not_ready_in_time_has_failed_and_a_hung_init_shows_its_stack(nodes: Nodes) -> None:
-    node = nodes.run(POOL)
-    pool = node.client.supervisor("pool")
+UNREADY = (
+    *("c", "python", "lock", "async", "late", "coroutine", "status", "fd", "log", "slow"),
+    *("inherit", "tcp", "exec", "deaf", "below"),
+)
 
-    def failed(start: dict[str, object], seconds: float = 0.3) -> ChildStartFailed:
-        with pytest.raises(otpy.StartFailed, match="start timeout"):
-            pool.start_child({"id": "x", "start_timeout": seconds, "shutdown": "infinity", **start})
-        event = node.next(ChildStartFailed, path="pool/x")
-        assert (event.reason, event.asked) == ("start timeout", False)
-        return event
 
-    for how, place in (("c", "sleep_in_c"), ("python", "hangs_here"), ("lock", "_acquired_twice")):
-        event = failed({"start": f"{W}:Hangs", "args": [how]})
-        assert event.waited_for == "its init to return"
-        assert f"in {place}" in event.stacks
-        assert "in init" in event.stacks
-        node.says(rf"pool/x \|   File .* in {place}$")
-    assert "in hangs_here" in failed({"start": f"{W}:AsyncHangs", "args": ["python"]}).stacks
-    event = failed({**late(node, "gate"), "id": "x"})
-    assert event.waited_for == "READY=1, or otpy.ready()"
-    event = failed(
-        {"start": f"{W}:said_async", "args": [str(node.work / "gate")], "ready": "notify"}
-    )
-    assert event.waited_for == "READY=1, or otpy.ready()"
-    says: dict[str, object] = {
-        "start": f"{W}:says_how_far",
-        "args": ["half way\x1b"],
-        "ready": "notify",
-    }
-    assert failed(says, 1.0).waited_for == "READY=1, or otpy.ready(); it says: half way\\x1b"
+def unready(node: NodeUnderTest, port: int) -> dict[str, tuple[dict[str, object], str, str]]:
+    """List children that are not ready in time: what is missing, and where they hang."""
+    says = "READY=1, or otpy.ready()"
     sleep = {"command": ["sleep", "1000"]}
-    assert failed({**sleep, "ready": {"fd": 3}}, 0.05).waited_for == "a newline at descriptor 3"
-    assert failed({**sleep, "ready": {"log": "x"}}, 0.05).waited_for == "a line that matches 'x'"
-    slow: dict[str, object] = {"command": ["sh", "-c", f"echo {'a' * 60}; exec sleep 1000"]}
-    event = failed({**slow, "ready": {"log": "(a+)+b"}}, 1.0)
-    assert event.waited_for == "a line that matches '(a+)+b', which takes too long to find"
-    unread = failed({**sleep, "ready": {"log": "x"}, "log": "inherit"}, 0.05).waited_for
-    assert unread.endswith("but its output is not read, as log: inherit has it")
-    port = free_port()
-    tcp = failed({**sleep, "ready": {"tcp": port}}).waited_for
-    assert tcp == f"tcp localhost:{port}: connection refused" or "localhost" in tcp
-    # It may take long, but not forever: the group of a probe that hangs goes with its child.
-    hangs = {"exec": ["sh", "-c", "sleep 1000 & wait"], "timeout": 1000}
-    assert failed({**sleep, "ready": hangs}).waited_for == "exec sh"
-    event = failed({"command": ["sh", "-c", "trap '' TERM; sleep 1000 & wait"], "ready": "notify"})
-    assert event.stacks == ""
-    below = {"id": "x", "start": f"{W}:Hangs", "args": ["python"]}
-    event = failed({"children": [below]}, 0.3)
-    assert event.waited_for == "its children to start"
+    prints = {"command": ["sh", "-c", f"echo {'a' * 60}; exec sleep 1000"]}
+    ignores = "trap '' TERM; sleep 1000 & wait"
+    ask = {"exec": ["sh", "-c", "sleep 1000 & wait"], "timeout": 1000}
+    gate = [str(node.work / "gate")]
+    init, line = "its init to return", "a line that matches"
+    return {
+        "c": ({"start": f"{W}:Hangs", "args": ["c"]}, init, "in sleep_in_c"),
+        "python": ({"start": f"{W}:Hangs", "args": ["python"]}, init, "in hangs_here"),
+        "lock": ({"start": f"{W}:Hangs", "args": ["lock"]}, init, "in _acquired_twice"),
+        "async": ({"start": f"{W}:AsyncHangs", "args": ["python"]}, init, "in hangs_here"),
+        "late": (late(node, "gate"), says, "in await_file"),
+        "coroutine": ({"start": f"{W}:said_async", "args": gate, "ready": "notify"}, says, "in "),
+        "status": (
+            {"start": f"{W}:says_how_far", "args": ["half way\x1b"], "ready": "notify"},
+            f"{says}; it says: half way\\x1b",
+            "in says_how_far",
+        ),
+        "fd": ({**sleep, "ready": {"fd": 3}}, "a newline at descriptor 3", ""),
+        "log": ({**sleep, "ready": {"log": "x"}}, f"{line} 'x'", ""),
+        "slow": (
+            {**prints, "ready": {"log": "(a+)+b"}},
+            f"{line} '(a+)+b', which takes too long to find",
+            "",
+        ),
+        "inherit": (
+            {**sleep, "ready": {"log": "x"}, "log": "inherit"},
+            f"{line} 'x', but its output is not read, as log: inherit has it",
+            "",
+        ),
+        "tcp": (
+            {**sleep, "ready": {"tcp": f"127.0.0.1:{port}"}},
+            f"tcp 127.0.0.1:{port}: connection refused",
+            "",
+        ),
+        "exec": ({**sleep, "ready": ask}, "exec sh", ""),
+        "deaf": ({"command": ["sh", "-c", ignores], "ready": "notify"}, says, ""),
+        "below": (
+            {"children": [{"id": "x", "start": f"{W}:Hangs", "args": ["python"]}]},
+            "its children to start",
+            "",
+        ),
+    }
+
+
+def test_what_is_not_ready_in_time_has_failed_and_a_hung_init_shows_its_stack(nodes: Nodes) -> None:
+    pools = "\n".join(f"  - {{id: in-{id_}, strategy: dynamic, children: []}}" for id_ in UNREADY)
+    node = nodes.run(f"name: unready\nchildren:\n{pools}\n")
+    cases = unready(node, free_port())
+    assert tuple(cases) == UNREADY
+
+    def starts(id_: str, spec: dict[str, object]) -> Asking:
+        pool = node.client.supervisor(f"in-{id_}")
+        limits = {"id": id_, "start_timeout": 2, "shutdown": "infinity"}
+        return Asking(lambda: pool.start_child({**spec, **limits}))
+
+    asked = {id_: starts(id_, spec) for id_, (spec, _, _) in cases.items()}
+    for id_, (_, missing, place) in cases.items():
+        failed = asked[id_].result()
+        assert isinstance(failed, otpy.StartFailed)
+        assert failed.reason == "start timeout"
+        (event,) = node.seen(ChildStartFailed, path=f"in-{id_}/{id_}")
+        assert (event.reason, event.asked) == ("start timeout", False)
+        assert event.waited_for == missing
+        assert bool(event.stacks) is bool(place)
+        assert place in event.stacks
+    node.says(r"in-c/c \|   File .* in sleep_in_c$")
+    assert node.stop() == 0
 
 
 def test_a_boot_and_a_restart_that_take_too_long_fail(nodes: Nodes) -> None:
