@@ -5,7 +5,6 @@ the function is named. It reads no clock and starts nothing.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from otpy.core.exits import ExitReason, FailedToStartChild, IntensityReached, Recycled, Stopped
 from otpy.core.messages import (
@@ -35,6 +34,7 @@ from otpy.core.messages import (
     TryAgain,
 )
 from otpy.core.queue import Queue
+from otpy.core.records import replace
 from otpy.core.requests import serve
 from otpy.core.spec import AutoShutdown, OnGiveUp, Restart, Retries
 from otpy.core.state import (

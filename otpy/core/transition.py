@@ -1,6 +1,5 @@
 """One call of `decide`: a working copy of the supervisor's memory, and the work in hand."""
 
-from dataclasses import replace
 from typing import assert_never
 
 from otpy.core.exits import ExitReason, Recycled, Shutdown
@@ -27,6 +26,7 @@ from otpy.core.messages import (
     Up,
 )
 from otpy.core.queue import Queue
+from otpy.core.records import replace
 from otpy.core.spec import BRUTAL_KILL, INFINITY, Restart, without_arguments
 from otpy.core.state import (
     Booting,

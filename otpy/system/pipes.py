@@ -25,11 +25,16 @@ def unread_bytes(end: int) -> int:
     return int(count)
 
 
-def is_readable(fd: int) -> bool:
-    """Return whether there is something to read, or a pidfd's process has ended, at this moment."""
+def is_readable(fd: int, within_ms: int = 0) -> bool:
+    """Return whether there is something to read, or a pidfd's process has ended.
+
+    Args:
+        fd: The descriptor.
+        within_ms: Milliseconds to wait for that at most.
+    """
     poll = select.poll()
     poll.register(fd, select.POLLIN)
-    return bool(poll.poll(0))
+    return bool(poll.poll(within_ms))
 
 
 def widen(end: int) -> None:

@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 CORE = Path(__file__).parents[2] / "otpy" / "core"
-PURE = {"bisect", "collections", "collections.abc", "dataclasses", "enum", "itertools", "typing"}
+PURE = {
+    *("bisect", "collections", "collections.abc", "dataclasses", "enum", "itertools", "operator"),
+    "typing",
+}
 
 
 def imported(path: Path) -> Iterator[str]:

@@ -67,6 +67,9 @@ class Reaper:
         ahead: The processes that were forked ahead.
         preexisting_children: Children of this process that it did not start: reaped, not ended.
 
+    Attributes:
+        looks_again: Whether it reaps what is dead once what is ready now has been handled.
+
     Raises:
         OSError: There are too many open files, or there is no memory.
     """
@@ -86,7 +89,7 @@ class Reaper:
         )
         self._signals = child_signals()
         self._list = ChildList()
-        self._looks_again = False
+        self.looks_again = False
         self._may_be_left = False
         self._since = float("inf")
         """When the earliest of those that ended was started: older processes are not theirs."""
@@ -269,7 +272,7 @@ class Reaper:
     def _look(self) -> None:
         """Reap what is dead."""
         take_signals(self._signals)
-        self._looks_again = False
+        self.looks_again = False
         for _ in range(_AT_ONCE):
             pid = dead_child()
             if pid is None:
@@ -277,16 +280,17 @@ class Reaper:
             if (child := self._supervised.get(pid)) is not None:
                 # Only one: what follows, restarts among it, is not to keep the loop from the rest.
                 self._on_exit(child)
-                self._look_soon()
+                self.look_soon()
                 break
             self._reap(pid)
         else:
-            self._look_soon()
+            self.look_soon()
         self._settle()
 
-    def _look_soon(self) -> None:
-        if not self._looks_again:
-            self._looks_again = True
+    def look_soon(self) -> None:
+        """Reap what is dead once what is ready now has been handled."""
+        if not self.looks_again:
+            self.looks_again = True
             self._loop.call_soon(self._look)
 
     def _reap(self, pid: int) -> None:
