@@ -129,3 +129,41 @@ def test_only_failures_on_end_count() -> None:
 def test_a_reason_says_what_failed_in_short() -> None:
     assert in_short("http http://a/: status 503, not 200", "http http://a/") == "http 503"
     assert in_short("tcp a:1: connection refused", "tcp a:1") == "connection refused"
+
+
+def test_a_child_that_is_added_has_these_keys_too(nodes: Nodes) -> None:
+    """By `start_child`, and by a template of a dynamic supervisor."""
+    node = nodes.run("""
+        name: added
+        max_restarts: 1000
+        children:
+          - id: pool
+            strategy: dynamic
+            max_restarts: 1000
+            template:
+              start: "tests.support.workers:Remote"
+              args: [WORK/log]
+              max_messages: 2
+              health: {exec: [test, "!", -e, WORK/ill], every: 50ms, failures: 1}
+        """)
+    root = node.client.supervisor("")
+    spec = {
+        "id": "a",
+        "start": "tests.support.workers:Remote",
+        "args": [str(node.work / "log")],
+        "watchdog": 0.2,
+        "health": {"exec": ["test", "!", "-e", str(node.work / "ill")], "every": 0.05},
+        "max_age": "1h",
+    }
+    root.start_child(spec)
+    found = root.get_childspec("a")
+    assert (found["watchdog"], found["max_age"]) == (0.2, {"limit": 3600.0, "jitter": 0.1})
+    assert found["health"]["failures"] == 3
+    node.client.supervisor("pool").start_child({"id": "w"})
+    assert [node.call("pool/w", "increment") for _ in range(3)] == [1, 2, 1]
+    node.client["a"].cast("hang_later")
+    assert node.next(ChildEnded, path="a").reason == "hung"
+    (node.work / "ill").touch()
+    assert node.next(ChildEnded, path="a").reason == "unhealthy: exit: 1"
+    assert node.next(ChildEnded, path="pool/w").reason == "unhealthy: exit: 1"
+    assert node.stop() == 0
