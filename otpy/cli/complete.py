@@ -2,7 +2,7 @@
 
 import click
 
-from otpy.cli.names import rows_of, short_names
+from otpy.cli.names import rows_of, short_names, shown
 from otpy.cli.session import Session
 from otpy.errors import OtpyError
 from otpy.system import nodedir
@@ -30,3 +30,20 @@ def node_names(_ctx: click.Context, _param: click.Parameter, incomplete: str) ->
         return [name for name in nodedir.node_names() if name.startswith(incomplete)]
     except (OtpyError, OSError):
         return []
+
+
+def logged_names(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """Complete the names of the processes that have logged, whether their node runs or not."""
+    from otpy.cli.log_place import log_folder  # noqa: PLC0415 - few commands complete
+    from otpy.logs.sources import find_sources  # noqa: PLC0415 - as above
+
+    try:
+        sources = find_sources(log_folder(ctx.ensure_object(Session).node).log)
+    except (OtpyError, OSError):
+        return []
+    paths = {path for source in sources for path in source.paths or ()}
+    above = {path[:place] for path in paths for place, char in enumerate(path) if char == "/"}
+    names = {shown(path) for path in paths | above}
+    if "/" not in incomplete:
+        names = {name.rpartition("/")[2] for name in names}
+    return sorted(name for name in names if name.startswith(incomplete))

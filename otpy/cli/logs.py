@@ -6,7 +6,7 @@ from typing import Any, Final
 import click
 
 from otpy.cli.arguments import MomentType
-from otpy.cli.complete import child_names
+from otpy.cli.complete import logged_names
 from otpy.cli.options import node_option
 from otpy.cli.session import Session
 
@@ -30,7 +30,7 @@ class _Expression(click.ParamType["re.Pattern[str]"]):
 
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=child_names)
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=logged_names)
 @click.option(
     "-f", "--follow", is_flag=True, help="Go on with what is logged from now, until Ctrl-C."
 )

@@ -16,6 +16,7 @@ import pytest
 from otpy.wire.log_files import INDEX, OtherFile, index_line
 from otpy.wire.log_record import LogRecord, parse_json, stamp
 from tests.cli.commands import Run
+from tests.cli.test_completion import offered
 from tests.logs.writing import MOMENT, append, append_to, logged, record, rotate
 
 NOW = datetime.now().astimezone()
@@ -159,6 +160,15 @@ def test_a_wrong_command_line(otpy: Run, words: str, complaint: str) -> None:
     done = otpy("logs", *words.split())
     assert done.status == 2
     assert complaint in done.complaint
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("begun", "names"),
+    [("p", ["pool"]), ("pool/", ["pool/a", "pool/b"]), ("", ["@node", "a", "b", "c", "pool"])],
+)
+def test_tab_completes_what_has_logged(begun: str, names: list[str]) -> None:
+    assert offered("logs", begun) == names
 
 
 # ---- following, in a process of its own ------------------------------------------------------
