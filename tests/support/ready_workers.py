@@ -145,6 +145,11 @@ class Late(GenServer):
             note(self.log, "terminated", reason)
 
 
+class NotNeeded(GenServer):
+    def init(self) -> object:
+        return otpy.Ignore
+
+
 class Early(GenServer):
     """Says so in its init."""
 

@@ -588,8 +588,8 @@ class ProcessRuntime:
             return
         id_, incarnation = child.spec.id, child.incarnation
         reason = why or child.reason(status)
-        if child.readiness is not None and not child.ready and isinstance(reason, Normal):
-            reason = EndedUnready()
+        if child.readiness is not None and not (child.ready or child.ignored):
+            reason = EndedUnready() if isinstance(reason, Normal) else reason
         self._children.remove(child)
         if child.is_supervisor:
             self._numbers.lose(child.path)

@@ -199,6 +199,9 @@ def test_what_ends_before_it_is_ready_has_not_started(nodes: Nodes) -> None:
     assert "exit: 5" in reason({"command": ["sh", "-c", "exit 5"], "ready": {"fd": 3}})
     assert "killed" in reason({"command": ["sh", "-c", "kill -9 $$"], "ready": {"tcp": 1}})
 
+    ignores: dict[str, object] = {"id": "i", "start": f"{W}:NotNeeded", "ready": "notify"}
+    assert pool.start_child(ignores).pid is None
+
     # What says so and ends at once was ready all the same.
     pool.start_child(
         {"id": "y", "command": [PYTHON, "-c", SAY], "ready": "notify", "restart": "temporary"}
