@@ -1,6 +1,7 @@
 """Which log files a node has, and whose lines are in them."""
 
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -77,7 +78,7 @@ class Part:
         """
         for path in reversed(rotated(self.file)):
             try:
-                fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+                fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
             except OSError:
                 continue
             try:
@@ -116,4 +117,6 @@ def parts_of(source: Source) -> Iterator[Part]:
             found = path.stat()
         except OSError:  # rotated or removed meanwhile
             continue
+        if not stat.S_ISREG(found.st_mode):
+            continue  # a pipe at that path has nothing to read
         yield Part(source.file, (found.st_dev, found.st_ino), found.st_size, found.st_mtime)

@@ -71,6 +71,13 @@ def test_files_removed_meanwhile_are_left_out(folder: Path) -> None:
     assert texts(list(past(snapshot, Selection()))) == [e for e in EXPECTED if e[0] != "a"]
 
 
+def test_what_is_no_file_is_left_out(folder: Path) -> None:
+    os.mkfifo(folder / "e.log")
+    (folder / "f.log").mkdir()
+    (folder / "g.log").symlink_to("nowhere")
+    assert read(folder) == EXPECTED
+
+
 RUNS = st.lists(st.tuples(st.sampled_from([1, 1, 2, 3]), st.integers(0, 3)), max_size=6)
 
 
