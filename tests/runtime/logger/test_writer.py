@@ -3,6 +3,7 @@
 import errno
 import os
 import random
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -364,6 +365,20 @@ def test_a_full_disk_is_said_once_and_the_lines_are_counted(
     dropped = "{} lines dropped: they could not be written"
     assert read_texts(log.file("a")) == ["first", "again", dropped.format(102), "there is room"]
     assert read_texts(log.file("b")) == [dropped.format(100), "so here"]
+
+
+def test_what_is_still_so_after_a_minute_is_said_again(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    disk = Disk(monkeypatch)
+    disk.room = 0
+    for seconds in (0, 59, 2, 30, 31):
+        now += seconds
+        log.write("a", b"lost\n")
+    why = f"cannot write {log.file('a')}: No space left on device"
+    assert log.warnings == [f"{why}; {count} lines dropped so far" for count in (1, 3, 5)]
 
 
 def test_what_was_dropped_is_known_to_the_next_logger(
