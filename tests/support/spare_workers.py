@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import otpy
 from otpy import Caller, GenServer
 from tests.support.workers import note
 
@@ -54,6 +55,15 @@ class Counter(GenServer):
         del request, caller
         self.count += 1
         return [self.count, os.getpid()]
+
+
+class Announcing(Counter):
+    """The same, which says itself that it is ready."""
+
+    def init(self, log: str) -> None:
+        """Note the start, and say so."""
+        super().init(log)
+        otpy.ready()
 
 
 class AsyncCounter(GenServer):

@@ -56,6 +56,14 @@ def test_a_spare_becomes_the_child_that_dies(nodes: Nodes, start: str) -> None:
     assert node.stop() == 0
 
 
+def test_a_spare_says_that_it_is_ready(nodes: Nodes) -> None:
+    node = nodes.run(tree(child("a", "Announcing", "spare: 1, ready: notify, start_timeout: 60s")))
+    (spare,) = spares_of(node, "a")
+    node.kill("a")
+    assert node.next(ChildStarted, path="a").pid == spare
+    assert not node.seen(ChildStartFailed)
+
+
 def test_each_child_of_a_group_takes_its_own(nodes: Nodes) -> None:
     node = nodes.run(
         tree(child("a"), child("b", more="spare: 2"), child("c"), top="strategy: rest_for_one")
