@@ -27,7 +27,7 @@ _QUICK: Final = (10, 50, 100)
 _LARGE: Final = 10_000
 _MIB_OF_A_WORKER: Final = 2.7
 """With what the kernel needs for it."""
-_FDS_OF_A_WORKER: Final = 3
+_FDS_OF_A_WORKER: Final = 4
 _FDS_BESIDE: Final = 100
 _MOST_SIBLINGS: Final = (
     resource.getrlimit(resource.RLIMIT_NOFILE)[1] - _FDS_BESIDE
