@@ -171,4 +171,5 @@ def _with_hint(text: str, name: str, paths: Sequence[str]) -> str:
     import difflib  # noqa: PLC0415 - nearly every name is found
 
     near = difflib.get_close_matches(name, [shown(path) for path in paths], n=1)
-    return f"{text}; did you mean {near[0]!r}?" if near else text
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"{text}{hint}; `otpy events` shows what has happened"

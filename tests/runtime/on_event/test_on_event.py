@@ -76,6 +76,26 @@ def test_programs_and_servers_are_handed_the_events(nodes: Nodes) -> None:
     node.next(NodeStopped)
 
 
+HANGS = """
+name: app
+on_event: {exec: [sh, -c, "echo $$ > WORK/pid; sleep 100000"], timeout: 60s}
+children:
+  - {id: a, command: [sleep, "100000"]}
+"""
+
+
+def test_a_program_that_hangs_holds_up_the_end_for_two_seconds(nodes: Nodes) -> None:
+    """And does not outlive the node, as the fixture sees to."""
+    node = nodes.run(HANGS)
+    node.until((node.work / "pid").exists, "the program's pid")
+    assert node.stop() == 0
+    (failed,) = node.seen(EventHandlerFailed)
+    assert failed.reason == "the node has stopped"
+    assert failed.lost > 1
+    (end,) = node.seen(ChildEnded, path="@on_event")
+    assert end.reason == "shutdown"
+
+
 def test_without_handlers_there_is_no_process_for_them(nodes: Nodes) -> None:
     node = nodes.run(PLAIN)
     titles = [child.cmdline()[0] for child in psutil.Process(node.pid).children()]
