@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import socket
 import sys
 from collections.abc import Callable
@@ -230,6 +231,20 @@ def test_a_notification_of_another_process_is_refused(nodes: Nodes) -> None:
     assert not node.seen(ChildStarted, path="told")
     (node.work / "pipe").write_text("go\n")
     node.next(ChildStarted, path="told")
+    assert node.stop() == 0
+
+
+@pytest.mark.skipif(shutil.which("systemd-notify") is None, reason="there is no systemd-notify")
+def test_systemd_notify_of_a_script_and_of_a_daemon_of_its_counts(nodes: Nodes) -> None:
+    """It waits until it was heard (BARRIER=1), and a daemon is in a session of its own."""
+    says = "systemd-notify --status=loading; systemd-notify --ready; exec sleep 1000"
+    node = nodes.run(f"""
+        name: systemd
+        children:
+          - {{id: script, command: [sh, -c, "{says}"], ready: notify}}
+          - {{id: orphan, command: [sh, -c, "(setsid sh -c '{says}' &); exec sleep 1000"],
+              ready: notify}}
+        """)
     assert node.stop() == 0
 
 
