@@ -23,6 +23,7 @@ from otpy.events import (
     GaveUp,
     NodeStarted,
 )
+from tests.runtime.supervisor.test_health import web
 from tests.support.node import Nodes, NodeUnderTest
 from tests.support.processes import DEADLINE_S
 from tests.support.ready_workers import SAY
@@ -246,6 +247,20 @@ def test_systemd_notify_of_a_script_and_of_a_daemon_of_its_counts(nodes: Nodes) 
               ready: notify}}
         """)
     assert node.stop() == 0
+
+
+def test_who_answers_503_at_first_is_ready_when_it_answers_200(nodes: Nodes) -> None:
+    statuses = [503, 404, 503, 200]
+    with web(statuses) as port:
+        node = nodes.run(f"""
+            name: web
+            children:
+              - id: web
+                command: [sleep, "1000"]
+                ready: {{http: "http://localhost:{port}/health", every: 10ms}}
+            """)
+        assert statuses == [200]
+        assert node.stop() == 0
 
 
 def _read(path: Path) -> str:
