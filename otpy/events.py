@@ -393,7 +393,8 @@ class EventHandlerFailed(_Event, frozen=True, kw_only=True):
     lost: int = 0
 
     def __str__(self) -> str:
-        lost = f"; {self.lost} events were not handed to it" if self.lost else ""
+        count = "1 event was" if self.lost == 1 else f"{self.lost} events were"
+        lost = f"; {count} not handed to it" if self.lost else ""
         return f"{self.name}: {self.handler}: {self.reason}{lost}"
 
 

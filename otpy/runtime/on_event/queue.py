@@ -20,8 +20,9 @@ class HandlerQueue:
     Args:
         handler: Which events it wants.
         handle: Handles one event; returns what is wrong, or "". It may take long.
-        report: Called by the thread when that begins to fail, and when events were lost, with
-            what is wrong and the number of those lost; not again until one was handled well.
+        report: Called by the thread with what is wrong when that begins to fail, not again until
+            one was handled well; and with the number of events lost when that begins, and when
+            none waits any more.
         ended: Called by the thread when it has ended after `close`.
 
     Attributes:
@@ -41,7 +42,7 @@ class HandlerQueue:
         self._report, self._ended = report, ended
         self._queue: SimpleQueue[Event | None] = SimpleQueue()
         self._lost, self._told = 0, 0
-        self._is_failing = False
+        self._is_failing = self._is_losing = False
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -66,13 +67,21 @@ class HandlerQueue:
     def _run(self) -> None:
         while (event := self._queue.get()) is not None:
             wrong = self._handled(event)
-            lost = self._lost - self._told
-            if (wrong and not self._is_failing) or lost:
-                self._told += lost
-                self._report(wrong or "it is too slow", lost)
+            if wrong and not self._is_failing:
+                self._report(wrong, 0)
             self._is_failing = bool(wrong)
+            if not self._is_losing or self._queue.empty():
+                self._report_the_lost()
+        self._report_the_lost()
         self.has_ended = True
         self._ended()
+
+    def _report_the_lost(self) -> None:
+        """Report that events were lost when that begins, and of the others once none waits."""
+        if lost := self._lost - self._told:
+            self._told += lost
+            self._report("it is too slow", lost)
+        self._is_losing = bool(lost) and not self._is_losing
 
     def _handled(self, event: Event) -> str:
         try:

@@ -87,3 +87,19 @@ def test_what_has_no_room_is_counted(
     handled.finish(queue)
     assert handled.events == [0.0, 1.0, 2.0, 3.0]
     assert handled.told == [("it is too slow", 7)]
+
+
+def test_losses_are_reported_when_they_begin_and_when_they_are_over(
+    handled: Handled, queue: HandlerQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not with each event: a flood is not to cause as many reports."""
+    monkeypatch.setattr(queue_module, "MAX_WAITING", 3)
+    for round_ in range(20):
+        queue.put(event(round_))
+        assert handled.busy.acquire(timeout=DEADLINE_S)
+        for number in range(5):
+            queue.put(event(100 + number))
+        handled.go_on.release()
+    handled.finish(queue)
+    assert len(handled.told) == 2
+    assert sum(lost for _, lost in handled.told) + len(handled.events) == 120
