@@ -15,6 +15,7 @@ import pytest
 import otpy
 import otpy.aio
 from otpy import GenServer
+from otpy.events import NodeStopping
 from otpy.examples.counter import Counter
 from otpy.system.nodedir import runtime_dir
 from tests.support.node import Nodes
@@ -206,6 +207,27 @@ def test_a_fork_of_the_program_that_leaves_the_block_leaves_the_tree_alone() -> 
     finally:
         if os.getpid() != me:
             os._exit(0)
+
+
+def test_an_interruption_of_the_end_kills_what_is_left() -> None:
+    """As the second Ctrl-C of `otpy run`: the first one may be what ended the block."""
+    command = ["sh", "-c", "trap '' TERM; sleep 1000"]
+    deaf = {"id": "deaf", "command": command, "shutdown": "infinity"}
+    with pytest.raises(KeyboardInterrupt):
+        _run_and_interrupt([deaf])
+
+
+def _run_and_interrupt(tree: Any) -> None:
+    with otpy.run(tree) as node:
+        other = otpy.connect(node.name)  # the block's own is closed before the node stops
+        events = other.events(follow=True)
+        threading.Thread(target=_interrupt_once_it_stops, args=(other, events)).start()
+
+
+def _interrupt_once_it_stops(node: otpy.Node, events: Any) -> None:
+    with node:
+        if any(isinstance(event, NodeStopping) for event in events):
+            os.kill(os.getpid(), signal.SIGINT)
 
 
 def test_a_file_of_any_name_is_run(nodes: Nodes) -> None:
