@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -50,7 +50,8 @@ _OF_THE_FILE: Final = {
     *("version", "processes", "environment", "env_file", "log_location", "log_level", "log_length"),
     *("shell", "is_strict", "name", "vars", "log_configuration", "is_tui_disabled"),
 }
-_AT_ITS_START: Final = {"process_started", "process_healthy", "process_log_ready"}
+_READY: Final = {"process_healthy", "process_log_ready"}
+_AT_ITS_START: Final = {"process_started", *_READY}
 
 
 class _Loader(yaml.SafeLoader):
@@ -68,12 +69,17 @@ _Loader.add_implicit_resolver(
 
 @dataclass(slots=True)
 class _File:
-    """The file as it is read: its tree, and where each key stands."""
+    """The file as it is read: its tree, and where each key stands.
+
+    Attributes:
+        waited_for: The names of those that others wait for until they are ready.
+    """
 
     tree: Imported
     lines: dict[tuple[str, ...], int]
     shell: tuple[str, ...] = ("bash", "-c")
     variables: dict[str, object] = field(default_factory=dict)
+    waited_for: set[str] = field(default_factory=set)
 
     def note(self, at: tuple[str, ...], text: str) -> None:
         """Note what could not be carried of the value at a place."""
@@ -105,6 +111,8 @@ def import_process_compose(path: str) -> Imported:
     for name in processes:
         if str(name) not in known:
             file.note(("processes", str(name)), f"{name}: is no mapping; left out")
+    for each in known.values():
+        file.waited_for |= {name for name, when in _needed(each).items() if when in _READY}
     entries = {name: _entry(file, name, known[name]) for name in _in_order(file, known)}
     file.tree.entries = _in_namespaces(file, known, entries)
     if any(_word(each) == "exit_on_failure" for each in known.values()):
@@ -318,8 +326,8 @@ def _process(file: _File, name: str, id_: str, process: Mapping[Any, Any], numbe
         entry.fields["cwd"] = _expanded(file, _text(folder), numbers)
     entry.fields |= dict(_restart(file, at, process))
     entry.fields |= dict(_stop(file, at, process))
-    entry.fields |= dict(_probes(file, at, process))
-    entry.fields |= dict(_log(file, at, process))
+    entry.fields |= dict(_probes(file, at, process, numbers))
+    entry.fields |= dict(_log(file, at, process, numbers))
     _leave_out(file, at, process, entry)
     return entry
 
@@ -426,27 +434,47 @@ def _stop(
 
 
 def _probes(
-    file: _File, at: tuple[str, ...], process: Mapping[Any, Any]
+    file: _File, at: tuple[str, ...], process: Mapping[Any, Any], numbers: Mapping[str, object]
 ) -> Iterator[tuple[str, object]]:
-    line = process.get("ready_log_line")
-    for key, ours in (("readiness_probe", "ready"), ("liveness_probe", "health")):
-        given = process.get(key)
-        if not isinstance(given, dict):
-            continue
-        if probe := _probe(file, (*at, key), given):
-            if ours == "health":
-                failures = _number(file, (*at, key), given.get("failure_threshold"), 3)
-                probe["failures"] = min(1000, max(1, int(failures)))
-            yield ours, probe
-    if isinstance(line, str) and line and "readiness_probe" not in process:
-        yield "ready", {"log": literal(_SPECIAL.sub(r"\\\g<0>", line))}
+    def text(value: object) -> str:
+        return _template(file, _text(value), numbers)
+
+    if probe := _liveness(file, at, process, text):
+        yield "health", probe
+    ready, line = process.get("readiness_probe"), process.get("ready_log_line")
+    key = "readiness_probe" if isinstance(ready, dict) else "ready_log_line"
+    if not isinstance(ready, dict) and not (isinstance(line, str) and line):
+        return
+    if at[1] not in file.waited_for:
+        why = "nothing waits for it, and all that stands below it would; left out"
+        file.note((*at, key), f"{at[1]}: {key}: {why}")
+    elif not isinstance(ready, dict):
+        yield "ready", {"log": literal(_SPECIAL.sub(r"\\\g<0>", str(line)))}
+    elif probe := _probe(file, (*at, key), ready, text):
+        yield "ready", probe
 
 
-def _probe(file: _File, at: tuple[str, ...], given: Mapping[Any, Any]) -> dict[str, object] | None:
+def _liveness(
+    file: _File,
+    at: tuple[str, ...],
+    process: Mapping[Any, Any],
+    text: Callable[[object], str],
+) -> dict[str, object] | None:
+    place = (*at, "liveness_probe")
+    given = process.get("liveness_probe")
+    if not isinstance(given, dict) or (probe := _probe(file, place, given, text)) is None:
+        return None
+    failures = _number(file, place, given.get("failure_threshold"), 3)
+    return {**probe, "failures": min(1000, max(1, int(failures)))}
+
+
+def _probe(
+    file: _File, at: tuple[str, ...], given: Mapping[Any, Any], text: Callable[[object], str]
+) -> dict[str, object] | None:
     probe: dict[str, object]
     match given:
         case {"http_get": dict() as http}:
-            if (url := _url(http)) is None:
+            if (url := _url(text, http)) is None:
                 file.note(at, f"{at[1]}: {at[2]}: http_get is not understood; left out")
                 return None
             status = http.get("status_code")
@@ -459,7 +487,7 @@ def _probe(file: _File, at: tuple[str, ...], given: Mapping[Any, Any]) -> dict[s
                 if isinstance(status, int) and 100 <= status < 600:
                     probe["status"] = status
         case {"exec": {"command": str(command)}} if command.strip():
-            probe = {"exec": command_of(command, file.shell)}
+            probe = {"exec": command_of(text(command), file.shell)}
         case _:
             file.note(at, f"{at[1]}: {at[2]}: is not understood; left out")
             return None
@@ -476,24 +504,25 @@ def _probe(file: _File, at: tuple[str, ...], given: Mapping[Any, Any]) -> dict[s
     return probe
 
 
-def _url(http: Mapping[Any, Any]) -> str | None:
-    host, port = _text(http.get("host") or "127.0.0.1"), _text(http.get("port") or 80)
-    scheme = _text(http.get("scheme") or "http").lower()
-    if not (_HOST.fullmatch(host) and port.isdecimal() and 0 < int(port) < 1 << 16):
+def _url(text: Callable[[object], str], http: Mapping[Any, Any]) -> str | None:
+    host, scheme = text(http.get("host") or "127.0.0.1"), text(http.get("scheme") or "http").lower()
+    if not _HOST.fullmatch(host) or scheme not in ("http", "https"):
         return None
-    if scheme not in ("http", "https"):
-        return None
-    path = quote(_text(http.get("path") or "/").lstrip("/"), safe="/?&=%:,;+@~.-_")
-    return f"{scheme}://{host}:{port}/{path}"
+    if port := text(http.get("port") or ""):
+        if not (port.isdecimal() and port.isascii() and 0 < int(port) < 1 << 16):
+            return None
+        host = f"{host}:{port}"
+    path = quote(text(http.get("path") or "/").lstrip("/"), safe="/?&=%:,;+@~.-_")
+    return f"{scheme}://{host}/{path}"
 
 
 def _log(
-    file: _File, at: tuple[str, ...], process: Mapping[Any, Any]
+    file: _File, at: tuple[str, ...], process: Mapping[Any, Any], numbers: Mapping[str, object]
 ) -> Iterator[tuple[str, object]]:
     place = process.get("log_location")
     if not isinstance(place, str) or not place:
         return
-    log: dict[str, object] = {"file": _expanded(file, place)}
+    log: dict[str, object] = {"file": _expanded(file, place, numbers)}
     given = process.get("log_configuration")
     rotation = given.get("rotation") if isinstance(given, dict) else None
     if isinstance(rotation, dict):

@@ -318,11 +318,17 @@ def _stop(program: _Program) -> Iterator[tuple[str, object]]:
 def _log(program: _Program) -> Iterator[tuple[str, object]]:
     file = program.value("stdout_logfile", "AUTO")
     other = program.value("stderr_logfile", "AUTO")
-    if not program.is_on("redirect_stderr") and other not in {"AUTO", "NONE", file}:
+    if not program.is_on("redirect_stderr") and other.lower() not in {
+        "",
+        "auto",
+        "none",
+        "off",
+        file,
+    }:
         program.note("stderr_logfile", "otpy has one log for both; a line of it says its stream")
-    if file == "AUTO":
+    if file.lower() in {"", "auto"}:
         return
-    if file == "NONE":
+    if file.lower() in {"none", "off"}:
         yield "log", None
     elif _STANDARD.fullmatch(file):
         yield "log", "inherit"

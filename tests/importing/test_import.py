@@ -130,7 +130,7 @@ WORD = st.text(
 )
 NUMBER = st.one_of(st.integers(-3, 10**12).map(str), WORD)
 CHOICE = st.sampled_from(
-    ["true", "false", "unexpected", "QUIT", "KILL", "9", "NONE", "/a b", "022"]
+    ["true", "false", "unexpected", "QUIT", "KILL", "9", "NONE", "off", "", "/a b", "022"]
 )
 KEYS = [
     *("command", "process_name", "numprocs", "numprocs_start"),
@@ -156,7 +156,7 @@ def loads(name: str, text: str) -> None:
         assert all(note.line >= 1 for note in tree.notes)
 
 
-@settings(max_examples=60)
+@settings(max_examples=400)
 @given(st.dictionaries(st.sampled_from(["program:a", "program:b c", "group:g", "x"]), PROGRAM))
 def test_every_supervisord_conf_is_a_tree(sections: dict[str, dict[str, str]]) -> None:
     lines = []
