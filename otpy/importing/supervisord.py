@@ -341,7 +341,7 @@ def _size(program: _Program) -> str:
     """Return the size of a log's file with otpy's units."""
     key = "stdout_logfile_maxbytes"
     text = program.value(key, "50MB").upper().removesuffix("B")
-    number, unit = (text[:-1], text[-1]) if text[-1:] in _UNITS else (text, "")
+    number, unit = (text[:-1], text[-1]) if text.endswith(("K", "M", "G")) else (text, "")
     if not number.isdecimal() or not number.isascii():
         program.note(key, f"got {text!r}, expected a size; 50MiB is taken")
         return "50MiB"

@@ -105,6 +105,16 @@ processes:
     assert notes == ["process-compose.yml:6: depends_on: goes in a circle"]
 
 
+def test_words_that_begin_as_others_stay_words(tmp_path: Path) -> None:
+    spec, _ = spec_of(
+        tmp_path,
+        "process-compose.yaml",
+        "processes: {off: {command: trueness}, x: {command: y, environment: {A: true1, B: no}}}",
+    )
+    assert argv(child(spec, "off")) == ("trueness",)
+    assert child(spec, "x").surroundings.env == {"A": "true1", "B": "no"}
+
+
 @pytest.mark.parametrize(
     ("line", "command"),
     [
