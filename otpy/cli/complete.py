@@ -24,6 +24,25 @@ def _names(ctx: click.Context, *, paths: bool) -> list[str]:
     return [row.path for row in rows] if paths else short_names(rows)
 
 
+def ended_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Complete as `child_names` does, and the names of processes of which ends are kept.
+
+    Those may be of a node that does not run.
+    """
+    from otpy.cli.log_place import log_folder  # noqa: PLC0415 - few commands complete
+    from otpy.client.ends import paths_with_ends  # noqa: PLC0415 - as above
+
+    living = child_names(ctx, param, incomplete)
+    try:
+        ended = paths_with_ends(log_folder(ctx.ensure_object(Session).node).ends)
+    except (OtpyError, OSError):
+        return living
+    names = {shown(path) for path in ended}
+    if "/" not in incomplete:
+        names = {name.rpartition("/")[2] for name in names}
+    return sorted({*living, *(name for name in names if name.startswith(incomplete))})
+
+
 def node_names(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
     """Complete the names of the nodes that run."""
     try:

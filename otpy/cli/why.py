@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from otpy.cli.complete import child_names
+from otpy.cli.complete import ended_names
 from otpy.cli.errors import not_there
 from otpy.cli.event_selection import event_file_of
 from otpy.cli.names import ROOT, find, rows_of, shown
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("names", nargs=-1, required=True, metavar="NAME...", shell_complete=child_names)
+@click.argument("names", nargs=-1, required=True, metavar="NAME...", shell_complete=ended_names)
 @click.option(
     "--last",
     type=click.IntRange(1),

@@ -7,9 +7,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from otpy import connect
+from otpy.cli.complete import ended_names
+from otpy.cli.session import Session
+from otpy.cli.why import why
 from otpy.events import ChildStarted
 from otpy.runtime.node.end_store import EndStore
 from otpy.system.nodedir import NodeDir
@@ -175,6 +179,17 @@ def test_what_there_is_not(otpy: Run, store: EndStore) -> None:
     assert "say other/a or pool/a" in otpy("why", "a").complaint
     assert otpy("-n", "u", "why", "a").status == 3
     assert otpy("why").status == 2
+
+
+def test_names_are_completed_when_the_node_does_not_run(store: EndStore) -> None:
+    store.add(end("pool/a"))
+    store.add(end("pool/other"))
+    store.flush()
+    context = click.Context(why, obj=Session())
+    (names, *_) = why.params
+    assert ended_names(context, names, "") == ["a", "other"]
+    assert ended_names(context, names, "pool/") == ["pool/a", "pool/other"]
+    assert ended_names(context, names, "x") == []
 
 
 def test_of_a_node_that_runs(otpy: Run, nowhere: Path, tmp_path: Path) -> None:
