@@ -80,7 +80,7 @@ def _of_node(node: "Node", rows: "Sequence[ProcessInfo]", name: str) -> "Subject
     if name == NODE:
         facts = directory.read_node_json()
         return Subject(
-            *(name, NODE, node.name, "running", node.pid, None, facts.get("started_at")),
+            *(name, NODE, node.name, "running", "", node.pid, None, facts.get("started_at")),
             *_ends_of(directory, NODE),
         )
     try:
@@ -88,13 +88,23 @@ def _of_node(node: "Node", rows: "Sequence[ProcessInfo]", name: str) -> "Subject
     except NoProcess as error:
         path = _path_in_files(directory, name, error)
         return Subject(
-            *(name, path, node.name, "not in the tree any more", None, None, None),
+            *(name, path, node.name, "removed", "not in the tree any more", None, None, None),
             *_ends_of(directory, path),
         )
+    ends, chain = _ends_of(directory, row.path)
+    note = _killed_since(directory, ends)
     return Subject(
-        *(shown(row.path), row.path, node.name, row.state, row.pid, row.incarnation),
-        *(row.started_at, *_ends_of(directory, row.path)),
+        *(shown(row.path), row.path, node.name, row.state, note, row.pid, row.incarnation),
+        *(row.started_at, ends, chain),
     )
+
+
+def _killed_since(directory: NodeDir, ends: "Sequence[End]") -> str:
+    """Write that the node was killed since the last end: nobody was left to note those by that."""
+    of_node, _ = _ends_of(directory, NODE)
+    if not of_node or of_node[-1].reason != "killed" or (ends and ends[-1].at > of_node[-1].at):
+        return ""
+    return f"the node was killed at {local_time(of_node[-1].at)}, with all that ran then"
 
 
 def _of_files(directory: NodeDir, name: str) -> "Subject":
@@ -105,13 +115,15 @@ def _of_files(directory: NodeDir, name: str) -> "Subject":
     of_node, _ = _ends_of(directory, NODE)
     if (killed := _killed(directory)) is not None:
         of_node = [*of_node, killed]
-    state = f"node {directory.name} does not run"
+    note = f"node {directory.name} does not run"
     if path == NODE:
         ends = of_node
     elif of_node:
         last = of_node[-1]
-        state = f"{state}; it ended at {local_time(last.at)}: {last.reason}"
-    return Subject(shown(path), path, directory.name, state, None, None, None, ends, chain)
+        note = f"{note}; it ended at {local_time(last.at)}: {last.reason}"
+    return Subject(
+        *(shown(path), path, directory.name, "node down", note, None, None, None, ends, chain)
+    )
 
 
 def _ends_of(directory: NodeDir, path: str) -> "tuple[list[End], list[End]]":

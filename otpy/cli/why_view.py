@@ -32,7 +32,8 @@ class Subject(NamedTuple):
         name: As it is shown.
         path: Its path.
         node: The name of its node.
-        state: What it is now.
+        state: What it is now: as in the tree, or ``removed``, or ``node down``.
+        note: What is to be said of that in words; empty for nothing.
         pid: Of the present incarnation, if there is one.
         incarnation: Its number.
         started_at: When that was started, as Unix time.
@@ -44,6 +45,7 @@ class Subject(NamedTuple):
     path: str
     node: str
     state: str
+    note: str
     pid: int | None
     incarnation: int | None
     started_at: float | None
@@ -71,7 +73,8 @@ def _data(end: End) -> dict[str, Any]:
 def text_of(subject: Subject) -> str:
     """Lay out the newest end, then a line for each."""
     if not subject.ends:
-        never = "it has never ended" if subject.incarnation == 1 else "no end of it is kept"
+        is_first = subject.incarnation == 1 and not subject.note
+        never = "it has never ended" if is_first else "no end of it is kept"
         return f"{escaped(subject.name)}: {_now(subject)}; {never}"
     last = subject.ends[-1]
     blocks = [record({"name": subject.name, "now": _now(subject), **_facts(last, subject)})]
@@ -83,11 +86,14 @@ def text_of(subject: Subject) -> str:
 
 
 def _now(subject: Subject) -> str:
+    if subject.state in ("removed", "node down"):
+        return subject.note
+    note = f"; {subject.note}" if subject.note else ""
     if subject.pid is None:
-        return subject.state
+        return f"{subject.state}{note}"
     since = "" if subject.started_at is None else f" since {local_time(subject.started_at)}"
     number = "" if subject.incarnation is None else f", incarnation {subject.incarnation}"
-    return f"{subject.state}{since}, pid {subject.pid}{number}"
+    return f"{subject.state}{since}, pid {subject.pid}{number}{note}"
 
 
 def _facts(end: End, subject: Subject) -> dict[str, str]:

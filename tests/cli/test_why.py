@@ -104,6 +104,7 @@ def test_all_that_is_known_an_hour_later(otpy: Run, store: EndStore) -> None:
     assert "ENDED" not in otpy("why", "a", "--last", "1").out
     data = otpy("why", "--json", "pool/a", "--last", "1").data
     assert (data["path"], data["pid"], len(data["ends"])) == ("pool/a", None, 1)
+    assert data["state"] == "node down"
     assert data["ends"][0]["status"] == 1
     assert data["ends"][0]["then"]["did"] == "failed"
     assert otpy("why", "--json", "a").data["ends"][1]["signal"] == "SIGKILL"
@@ -179,6 +180,20 @@ def test_what_there_is_not(otpy: Run, store: EndStore) -> None:
     assert "say other/a or pool/a" in otpy("why", "a").complaint
     assert otpy("-n", "u", "why", "a").status == 3
     assert otpy("why").status == 2
+
+
+def test_what_ran_in_a_node_that_was_killed(
+    otpy: Run, store: EndStore, nowhere: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "t.yaml"
+    file.write_text(TREE.replace("small", "t"))
+    NodeDir("t").node_json.write_text('{"name": "t", "pid": 1, "started_at": 5.0, "boot": "b"}')
+    with running(file, nowhere):
+        told = otpy("why", "still").out
+        assert ", incarnation 1; the node was killed at" in told
+        assert otpy("why", "--json", "still").data["state"] == "running"
+        assert told.endswith("no end of it is kept\n")
+        assert "it left no sign of an orderly end" in otpy("why", "@node").out
 
 
 def test_names_are_completed_when_the_node_does_not_run(store: EndStore) -> None:
