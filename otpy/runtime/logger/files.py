@@ -168,9 +168,12 @@ class LogFiles:
 
     def _index(self, other: OtherFile) -> None:
         """Note where a file is that is not in the folder, for those who read."""
+        if not (self._folder / INDEX).exists():
+            self._indexed.clear()  # others may remove the whole folder
         if other in self._indexed:
             return
         with contextlib.suppress(OSError):
+            self._folder.mkdir(mode=0o700, exist_ok=True)
             index = Descriptor(os.open(self._folder / INDEX, _FLAGS, 0o600))
             with index:
                 os.write(index.fileno(), index_line(other))

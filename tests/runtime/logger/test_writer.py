@@ -3,6 +3,7 @@
 import errno
 import os
 import random
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -319,6 +320,19 @@ def test_a_file_that_is_elsewhere_is_in_the_index_once(log: Log, tmp_path: Path)
     assert read_texts(other) == ["0", "1", "2"]
     assert [(each.path, each.file) for each in read_index(tmp_path)] == [("a/b", str(other))]
     assert not log.file("a/b").exists()
+
+
+def test_the_index_is_made_anew_when_somebody_removed_the_folder(tmp_path: Path) -> None:
+    """10.7: `otpy logs` finds the file of a child that has one of its own."""
+    folder, other = tmp_path / "log", tmp_path / "my.log"
+    folder.mkdir()
+    log = Log(folder)
+    log.write("a", b"one\n", Target(file=str(other)))
+    shutil.rmtree(folder)
+    log.write("a", b"two\n", Target(file=str(other)))
+    log.writer.close()
+    assert [each.file for each in read_index(folder)] == [str(other)]
+    assert read_texts(other) == ["one", "two"]
 
 
 def test_no_path_leaves_the_folder(log: Log, tmp_path: Path) -> None:
