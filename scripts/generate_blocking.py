@@ -68,11 +68,11 @@ NAMES: Final[Mapping[str, str]] = {
 SEQUENCES: Final[Mapping[tuple[str, ...], str]] = {
     ("otpy", ".", "aio", "."): "otpy.",
     ("from", "otpy", ".", "aio", "import"): "from otpy import",
-    ("import", "asyncio"): "import threading",
+    ("import", "asyncio"): "from otpy.system.locks import new_lock",
     ("import", "otpy", ".", "aio"): "import otpy",
     ("@", "on_a_loop"): "",
     ("tests", ".", "aio", ".", "loops"): "tests.client.in_threads",
-    ("asyncio", ".", "Lock"): "threading.Lock",
+    ("asyncio", ".", "Lock"): "new_lock",
 }
 """Adjoining tokens of asyncio's world, and the text of the blocking one."""
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import socket
-import threading
 import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -12,6 +11,7 @@ from otpy.client.gateway_connection import READ_BYTES
 from otpy.errors import NodeNotFound
 from otpy.events import Event
 from otpy.links.deadline import TooLate, until_readable
+from otpy.system.locks import new_lock
 
 if TYPE_CHECKING:
     from otpy.client.gateway import Gateway
@@ -26,7 +26,7 @@ class EventStream:
 
     def __init__(self, source: "Gateway", *, follow: bool, after: int | None = None) -> None:
         self._source = source
-        self._reading = threading.Lock()
+        self._reading = new_lock()
         self._feed = EventFeed(follow=follow, after=after, node=source.hello.pid)
         self._sock = self._subscribe()
 
@@ -90,7 +90,7 @@ class EventStream:
         It is the parent's: no shutdown, which would end it for both.
         """
         self._feed.end()
-        self._reading = threading.Lock()
+        self._reading = new_lock()
         self._sock.close()
 
     def _subscribe(self) -> socket.socket:

@@ -9,7 +9,6 @@ the node is gone.
 
 import contextlib
 import socket
-import threading
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +24,7 @@ from otpy.errors import NodeNotFound, ProcessDown, ProtocolError
 from otpy.links.deadline import TooLate, has_passed, locked, pause, seconds_left
 from otpy.links.waiter import Lost, NotDelivered
 from otpy.system.descriptor import Descriptor
+from otpy.system.locks import new_lock
 from otpy.wire.gateway import VERSION
 
 STARTING_S: Final = 0.02
@@ -62,7 +62,7 @@ class Gateway:
     def __init__(self, name: str, path: Path) -> None:
         self.name = name
         self._path = str(path)
-        self._connecting = threading.Lock()
+        self._connecting = new_lock()
         self._connection: GatewayConnection | None = None
         self._hello: Hello | None = None
         self._closed = False
@@ -194,7 +194,7 @@ class Gateway:
 
     def abandon(self) -> None:
         """Forget the connection: to be called in the child after a fork."""
-        self._connecting = threading.Lock()
+        self._connecting = new_lock()
         self._closed = self._closed or not GOES_ON_AFTER_FORK
         connection, self._connection = self._connection, None
         if connection is not None:

@@ -6,7 +6,6 @@ import math
 import os
 import socket
 import struct
-import threading
 import time
 from typing import Any, Final, TypeAlias
 
@@ -20,6 +19,7 @@ from otpy.links.waiter import Lost, NotDelivered, Waiter
 from otpy.system.credentials import peer_of
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.fdpass import recv_fds
+from otpy.system.locks import new_lock
 from otpy.system.sockets import unconnected_socket
 from otpy.wire import gateway
 
@@ -43,7 +43,7 @@ class GatewayConnection(Connection[Answered]):
         super().__init__(sock, sock)
         self._sock = sock
         self._protocol = GatewayProtocol()
-        self._handing_over = threading.Lock()
+        self._handing_over = new_lock()
 
     def ask(
         self, operation: str, arguments: dict[str, Any], deadline: float | None

@@ -2,7 +2,6 @@
 
 import os
 import select
-import threading
 from collections import deque
 from types import TracebackType
 from typing import Final, Self
@@ -11,6 +10,7 @@ import msgspec
 
 from otpy.errors import ProtocolError
 from otpy.system.descriptor import Descriptor
+from otpy.system.locks import new_lock
 from otpy.wire.frames import FrameDecoder
 from otpy.wire.sys_messages import TraceEvent
 
@@ -62,7 +62,7 @@ class TraceStream:
     def __init__(self, end: Descriptor) -> None:
         self._end = end
         self._feed = TraceFeed()
-        self._reading = threading.Lock()
+        self._reading = new_lock()
         self._closing = Descriptor(os.eventfd(0))
         self._released = False
         self._poll = select.poll()
@@ -110,7 +110,7 @@ class TraceStream:
     def _abandon(self) -> None:
         """Forget the trace: to be called in the child after a fork."""
         self._feed.end()
-        self._reading = threading.Lock()
+        self._reading = new_lock()
         self._release()
 
     def _release(self) -> None:

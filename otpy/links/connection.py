@@ -8,7 +8,6 @@ alone takes the lock and wakes no other, so that a call is one write, one poll, 
 import abc
 import os
 import select
-import threading
 from collections.abc import Sequence
 from typing import Final, Generic
 
@@ -17,6 +16,7 @@ from otpy.links.deadline import TooLate, has_passed, lock_timeout, poll_ms
 from otpy.links.fast_lock import FastLock
 from otpy.links.waiter import AnswerT, Lost, NotDelivered, Waiter
 from otpy.system.descriptor import HasFileno
+from otpy.system.locks import new_lock
 from otpy.system.pipes import is_readable, widen
 from otpy.wire.frames import Frame, LargeFrame, remaining
 
@@ -47,7 +47,7 @@ class Connection(abc.ABC, Generic[AnswerT]):
         self._reader, self._writer = reader.fileno(), writer.fileno()
         self._pidfd = None if pidfd is None else pidfd.fileno()
         self._ended = self._retired = False
-        self._released = threading.Lock()  # held from then on
+        self._released = new_lock()  # held from then on
         self._waiters: dict[int, Waiter[AnswerT]] = {}
         self._followers: set[Waiter[AnswerT]] = set()
         self._read_lock = FastLock()
@@ -333,7 +333,7 @@ class Connection(abc.ABC, Generic[AnswerT]):
 
     def _follow(self, waiter: Waiter[AnswerT], deadline: float | None) -> AnswerT:
         """Sleep until the answer is there, or the read lock is to be had."""
-        wake = threading.Lock()
+        wake = new_lock()
         wake.acquire()
         waiter.wakeup = wake
         # The leader looks at `wake` after it put the answer there, and after it put the read lock

@@ -2,12 +2,12 @@
 
 import math
 import select
-import threading
 import time
 from typing import Final
 
 from otpy.errors import CallTimeout, OtpyError
 from otpy.system.descriptor import HasFileno
+from otpy.system.locks import LockType
 
 DEFAULT_TIMEOUT_S: Final = 5.0
 """Seconds that a call waits by default, as in OTP."""
@@ -73,7 +73,7 @@ class locked:  # noqa: N801  # as `within`
 
     __slots__ = ("_deadline", "_lock")
 
-    def __init__(self, lock: threading.Lock, deadline: float | None) -> None:
+    def __init__(self, lock: LockType, deadline: float | None) -> None:
         self._lock, self._deadline = lock, deadline
 
     def __enter__(self) -> None:

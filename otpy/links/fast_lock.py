@@ -1,9 +1,9 @@
 """A mutex for what only one thread may do at a time, and nearly always no other wants to."""
 
 import contextlib
-import threading
 
 from otpy.links.deadline import has_passed, lock_timeout
+from otpy.system.locks import LockType, new_lock
 
 
 class FastLock:
@@ -26,7 +26,7 @@ class FastLock:
 
     def __init__(self) -> None:
         self.free: list[None] = [None]
-        self.waiting: list[threading.Lock] = []
+        self.waiting: list[LockType] = []
 
     @property
     def locked(self) -> bool:
@@ -66,7 +66,7 @@ class FastLock:
                 self.waiting[0].release()
 
     def _wait(self, deadline: float | None) -> None:
-        wake = threading.Lock()
+        wake = new_lock()
         wake.acquire()
         try:
             # A thread that gives it back looks for those that wait after that; this thread looks at

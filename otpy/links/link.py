@@ -7,7 +7,6 @@ the pipe open. So a wait for a reply waits for the pidfd, too.
 import itertools
 import os
 import select
-import threading
 import time
 from collections.abc import Callable
 from select import PIPE_BUF
@@ -19,6 +18,7 @@ from otpy.links.deadline import EOF_GRACE_S, TooLate, has_passed, lock_timeout, 
 from otpy.links.protocol import ROOM, Failure, LinkProtocol, Reply
 from otpy.links.waiter import Lost, NotDelivered, Waiter
 from otpy.system.descriptor import close_all
+from otpy.system.locks import new_lock
 from otpy.system.pipes import LinkDescriptors, unread_bytes
 from otpy.wire.frames import Frame, LargeFrame
 
@@ -41,7 +41,7 @@ class _ExitInfo:
     """The exit reason of a process, which its supervisor is asked for once."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._error: ProcessDown | None = None
 
     def get(self, ask: Callable[[], ProcessDown]) -> ProcessDown:
@@ -91,7 +91,7 @@ class Link(Connection[Reply | Failure]):
         self._peeked = b""
         self._alone = 0
         self.handshake_done = protocol.hello is not None
-        self._hello_lock = threading.Lock()
+        self._hello_lock = new_lock()
         self._exit_info = _ExitInfo()
 
     @property

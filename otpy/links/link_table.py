@@ -1,7 +1,8 @@
 """The links that one process has to others, by path."""
 
-import threading
 from typing import Final, Generic, Protocol, TypeVar
+
+from otpy.system.locks import new_lock
 
 _FIRST_PRUNE: Final = 64
 
@@ -32,7 +33,7 @@ class LinkTable(Generic[LinkT]):
 
     def __init__(self) -> None:
         self._links: dict[str, LinkT] = {}
-        self._changing = threading.Lock()
+        self._changing = new_lock()
         self._closed = False
         self._prune_at = _FIRST_PRUNE
 
@@ -75,7 +76,7 @@ class LinkTable(Generic[LinkT]):
 
     def abandon(self) -> None:
         """Forget every link at once: to be called in the child after a fork."""
-        self._changing = threading.Lock()
+        self._changing = new_lock()
         for link in self._links.values():
             link.abandon()
         self._links.clear()

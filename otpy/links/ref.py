@@ -3,7 +3,6 @@
 """A reference to a process by name: it survives the process's restarts."""
 
 import itertools
-import threading
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -27,6 +26,7 @@ from otpy.links.link_resolver import LinkResolver
 from otpy.links.pending import Pending
 from otpy.links.sys_calls import SystemCalls
 from otpy.links.waiter import NotDelivered
+from otpy.system.locks import new_lock
 from otpy.wire.frames import Frame
 
 MAX_MISMATCHED_HELLOS: Final = 10
@@ -45,7 +45,7 @@ class Ref(Calls, SystemCalls):
         self._node: LinkResolver = node
         self._link: Link | None = None
         self._pool: Pool[Ref] | None = None
-        self._resolving = threading.Lock()
+        self._resolving = new_lock()
 
     def __repr__(self) -> str:
         return f"<Ref {self.name} of {self._node.name}>"
@@ -143,7 +143,7 @@ class Ref(Calls, SystemCalls):
 
     def _abandon(self) -> None:
         """Forget the link: to be called in the child after a fork."""
-        self._resolving = threading.Lock()
+        self._resolving = new_lock()
         self._link = self._pool = None
 
     def _post(self, incarnation: int, data: Frame, timeout: float | None) -> bool:

@@ -10,13 +10,13 @@ could be half read.
 import contextlib
 import mmap
 import os
-import threading
 from collections.abc import Callable, Iterator
 from typing import Final
 
 from otpy.errors import ProtocolError
 from otpy.system.allocator import raise_mmap_threshold
 from otpy.system.descriptor import Descriptor
+from otpy.system.locks import new_lock
 from otpy.system.shared_memory import identity, make_memory, open_memory
 from otpy.wire.frames import MAX_FRAME, Frame, LargeFrame, join
 from otpy.wire.peer import SHM_BODY, SHM_OFFER, peer_frame
@@ -60,7 +60,7 @@ class _Memory:
         view = memoryview(shared)
         self.words = view[:_WORDS_BYTES].cast("Q")
         self.content = view[_WORDS_BYTES:]
-        self._fence = threading.Lock()
+        self._fence = new_lock()
 
     def populate(self, span: ShmBody) -> None:
         """Populate the pages of a body beyond `KEPT` at once, not one by one as it is written."""

@@ -1,9 +1,9 @@
 """The wait of a thread for an answer, and the ways in which its request may fail."""
 
-import threading
 from typing import Generic, TypeVar
 
 from otpy.errors import OtpyError
+from otpy.system.locks import LockType
 
 AnswerT = TypeVar("AnswerT")
 
@@ -30,7 +30,7 @@ class Waiter(Generic[AnswerT]):
     answer: AnswerT | None = None
     end = 0
     abandoned = False
-    wakeup: "threading.Lock | None" = None
+    wakeup: LockType | None = None
 
     def wake(self) -> None:
         """Wake the thread up, if it sleeps; once too often does no harm."""

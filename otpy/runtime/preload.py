@@ -4,7 +4,13 @@ What a worker imports itself lies on pages of its own. The node imports this fir
 belongs together then lies together.
 """
 
+from typing import Final
+
 import otpy
 
+_OF_PROGRAMS: Final = {"run"}
+"""What no worker uses, and what imports `subprocess` and much else."""
+
 for _name in (*otpy.__all__, "sys"):
-    getattr(otpy, _name)
+    if _name not in _OF_PROGRAMS:
+        getattr(otpy, _name)

@@ -10,8 +10,8 @@ import atexit
 import contextlib
 import gc
 import io
+import sys
 from collections.abc import Callable, Iterable
-from multiprocessing import util
 from typing import Any, Final
 
 _ALARM: Final = int(_signal.SIGALRM)
@@ -28,9 +28,8 @@ def finish(*, asked: bool) -> None:
         asked: Its supervisor has asked this process to end: the processes that `multiprocessing`
             started may finish then, as Python lets them, within its budget.
     """
-    if not asked:
-        atexit.unregister(util._exit_function)  # type: ignore[attr-defined]  # noqa: SLF001
-    # That of `multiprocessing` was registered long before anything of the user's, and so runs last.
+    if not asked and (util := _multiprocessing()) is not None:
+        atexit.unregister(util._exit_function)  # noqa: SLF001
     # The garbage collector would close files in any order: what is in them is written before. What
     # it finalizes may write into others.
     steps = (atexit._run_exitfuncs, run_finalizers, flush_files, gc.collect, flush_files)  # noqa: SLF001
@@ -41,7 +40,16 @@ def finish(*, asked: bool) -> None:
 
 def run_finalizers() -> None:
     """Run the finalizers of `multiprocessing` that have not run yet."""
-    util._run_finalizers()  # type: ignore[attr-defined]  # noqa: SLF001
+    if (util := _multiprocessing()) is not None:
+        util._run_finalizers()  # noqa: SLF001
+
+
+def _multiprocessing() -> Any:
+    """Return its module of finalizers; None if it is not imported, and so has none.
+
+    To import it here would import `threading`, before workers are forked (`otpy.system.locks`).
+    """
+    return sys.modules.get("multiprocessing.util")
 
 
 def end_within(seconds: float) -> None:

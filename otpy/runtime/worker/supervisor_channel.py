@@ -9,7 +9,6 @@ import itertools
 import os
 import select
 import signal
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
@@ -21,6 +20,7 @@ from otpy.links.deadline import TooLate, has_passed, poll_ms
 from otpy.runtime.control_channel import WORKER, end_of_child
 from otpy.server.context import current
 from otpy.system.descriptor import Descriptor, close_all
+from otpy.system.locks import new_lock
 from otpy.system.message_socket import MessageSocket, NotSent
 from otpy.wire.control import (
     Address,
@@ -39,7 +39,7 @@ _SUPERVISOR_S: Final = 60.0
 
 # Of the module, and made before a worker is forked: there is one pipe a process, and what a
 # worker need not make is on no page of its own.
-_lock: Final = threading.Lock()
+_lock: Final = new_lock()
 _tokens: Final = itertools.count(1)
 _awaited: Final[dict[int, "Awaited"]] = {}
 

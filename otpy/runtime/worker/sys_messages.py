@@ -3,7 +3,7 @@
 import contextlib
 import os
 import select
-import threading
+import sys
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -15,11 +15,12 @@ from otpy.runtime.worker.stop_signals import StopSignals
 from otpy.runtime.worker.supervisor_channel import Control
 from otpy.runtime.worker.trace import Tracing
 from otpy.system.descriptor import Descriptor
+from otpy.system.locks import RLock, is_main_thread
 from otpy.wire.control import Answered, Ask, RawReply
 from otpy.wire.sys_messages import Resume, Suspend, SysRequest, Trace
 
 # Of the module, and made before a worker is forked; see `otpy.runtime.worker.supervisor_channel`.
-_making: Final = threading.RLock()
+_making: Final = RLock()
 
 
 def _no_server(_request: object) -> OtpyError:
@@ -73,8 +74,8 @@ class SysMessages:
         Mostly that is the main thread; a function may receive in another one. The main one is in
         it itself if this is called by a signal handler, or by a task while its loop waits.
         """
-        is_main = threading.current_thread() is threading.main_thread()
-        if not is_main or not self._counters[BUSY_SINCE] or threading.active_count() > 1:
+        is_main = is_main_thread()
+        if not is_main or not self._counters[BUSY_SINCE] or _has_more_threads():
             os.eventfd_write(self._wakeup_fd().fileno(), 1)
         return not is_main
 
@@ -156,3 +157,9 @@ class SysMessages:
             self.tracing = None
             for link in self._links.values():
                 link.sent = None
+
+
+def _has_more_threads() -> bool:
+    # Who starts a thread has imported the module; here it would cost memory (`otpy.system.locks`).
+    threading = sys.modules.get("threading")
+    return threading is not None and threading.active_count() > 1

@@ -2,14 +2,14 @@
 
 import heapq
 import itertools
-import threading
 from typing import Any, Final
 
 from otpy.server.timer import TimerRef
+from otpy.system.locks import RLock
 
 # Of the module, and made before a worker is forked: what a worker need not make is on no page of
 # its own.
-_lock: Final = threading.RLock()
+_lock: Final = RLock()
 """Held while timers are changed: any thread may set one, and a signal handler meanwhile."""
 
 _order: Final = itertools.count()
