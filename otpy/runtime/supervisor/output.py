@@ -205,9 +205,10 @@ class ChildOutput:
             end.close()
         if self._records is not None:
             self._write_records(self._records.finish(time.time()))
-        for message in self._unsent:
+        # As soon as one has room, the log calls `_resume`: it must not find them here.
+        unsent, self._unsent = self._unsent, deque()
+        for message in unsent:
             self._log.queue(message)
-        self._unsent.clear()
         return last_lines(self._tail if has_end else self._tail[:-1])
 
 
