@@ -38,7 +38,7 @@ def import_(file: str, output: Path | None, kind: str | None) -> None:
     except CannotImport as error:
         raise _WrongFile(str(error)) from None
     if output is None:
-        click.echo(tree_text(tree), nl=False)
+        show(tree_text(tree).removesuffix("\n"))
     else:
         move(tree, output.parent)
         try:

@@ -42,7 +42,7 @@ class LogReading:
             self._sources = find_sources(self._directory.log)
             refuse_unlogged(self._directory, self._sources, names)
 
-    def print(self, count: int | None, *, previous: bool, as_json: bool) -> None:
+    def write(self, count: int | None, *, previous: bool, as_json: bool) -> None:
         """Print what there is, or the last `count` records of it."""
         chosen = self._selection
         snapshot = snapshot_of(each for each in self._sources if chosen.may_be_in(each))

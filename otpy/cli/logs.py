@@ -88,4 +88,4 @@ def logs(
         few = _LAST if since is None else None
         reading.follow(few if count is None else count, as_json=as_json)
     else:
-        reading.print(count, previous=previous, as_json=as_json)
+        reading.write(count, previous=previous, as_json=as_json)
