@@ -151,12 +151,12 @@ class LogFiles:
 
     def _opened_anew(self, name: str) -> LogFile:
         try:
-            descriptor = Descriptor(os.open(name, _FLAGS, 0o600))
+            descriptor = _opened(name)
         except FileNotFoundError:
             if not self._is_ours(name):
                 raise
             self._folder.mkdir(mode=0o700, exist_ok=True)
-            descriptor = Descriptor(os.open(name, _FLAGS, 0o600))
+            descriptor = _opened(name)
         try:
             _check_and_mend(descriptor.fileno())
         except OSError:
@@ -207,6 +207,22 @@ class LogFiles:
 def _size_of_file_system(folder: Path) -> int:
     found = os.statvfs(folder)
     return found.f_blocks * found.f_frsize
+
+
+def _opened(name: str) -> Descriptor:
+    """Open a file, or make it; refuse a symbolic link that another user has made.
+
+    A child whose user may write to the folder could have a logger that runs as root write, and
+    at a rotation change the owner of, any file.
+    """
+    try:
+        return Descriptor(os.open(name, _FLAGS | os.O_NOFOLLOW, 0o600))
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+    if os.lstat(name).st_uid not in (0, os.geteuid()):
+        raise OSError(errno.ELOOP, "a symbolic link of another user")
+    return Descriptor(os.open(name, _FLAGS, 0o600))
 
 
 def _check_and_mend(fd: int) -> None:

@@ -322,6 +322,23 @@ def test_a_file_that_is_elsewhere_is_in_the_index_once(log: Log, tmp_path: Path)
     assert not log.file("a/b").exists()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may make a link of another user")
+def test_a_link_that_another_user_made_is_not_followed(log: Log, tmp_path: Path) -> None:
+    """10.7: a child that may write to the folder of its log gets no file of root's written to."""
+    victim, link = tmp_path / "victim", tmp_path / "my.log"
+    victim.write_text("")
+    link.symlink_to(victim)
+    log.write("a", b"one\n", Target(file=str(link)))
+    assert read_texts(victim) == ["one"]
+    os.lchown(link, 65534, 65534)
+    log.writer.close()
+    log.files = LogFiles(tmp_path)
+    log.writer = LogWriter(log.files, log.journal, log.warnings.append)
+    log.write("a", b"two\n", Target(file=str(link)))
+    assert read_texts(victim) == ["one"]
+    assert "a symbolic link of another user" in log.warnings[0]
+
+
 def test_the_index_is_made_anew_when_somebody_removed_the_folder(tmp_path: Path) -> None:
     """10.7: `otpy logs` finds the file of a child that has one of its own."""
     folder, other = tmp_path / "log", tmp_path / "my.log"
