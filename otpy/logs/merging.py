@@ -42,7 +42,7 @@ def latest_first(
     wanted = selection.filter_of(source)
     for part in reversed(parts):
         if _is_before(part, selection):
-            return
+            continue
         for data in backward(part, piece):
             yield from reversed(list(wanted(data)))
 
@@ -56,8 +56,8 @@ def _oldest_first(
         if _is_before(part, selection):
             continue
         for data in forward(part, piece):
-            if selection.is_over(data):
-                return
+            if selection.is_later(data):
+                continue
             for entry in wanted(data):
                 # A record's own time may be a little before that of the line that was read before.
                 key = max(key, entry.key)

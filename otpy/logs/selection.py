@@ -73,12 +73,17 @@ class Selection:
         named = not self.names or any(is_of(path, name) for name in self.names)
         return named and (self.windows is None or path in self.windows)
 
-    def is_over(self, piece: bytes) -> bool:
-        """Return whether a piece begins after all that is wanted."""
+    def is_later(self, piece: bytes) -> bool:
+        """Return whether a piece begins and ends after all that is wanted.
+
+        What follows it may be wanted all the same: the clock may have been set back.
+        """
         if self.until is None:
             return False
-        first = next(entries(piece), None)
-        return first is not None and first.key > key_of(self.until + _SLACK_S)
+        last = piece[piece.rfind(b"\n", 0, -1) + 1 :]
+        ends = (next(entries(data), None) for data in (piece, last))
+        key = key_of(self.until + _SLACK_S)
+        return all(entry is not None and entry.key > key for entry in ends)
 
     def filter_of(self, source: Source) -> Callable[[bytes], Iterator[Entry]]:
         """Return what yields the wanted records of each piece of a source's files, in order."""

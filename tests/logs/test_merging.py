@@ -50,6 +50,15 @@ def test_a_part_is_chosen(folder: Path) -> None:
     assert read(folder, names=("d",), since=MOMENT + 1) == ["c/d 8"]
 
 
+def test_what_was_logged_after_the_clock_was_set_back_is_found(tmp_path: Path) -> None:
+    """10.7: also behind what is later than all that is wanted."""
+    for second in (3600, 1, 7200):
+        append(tmp_path, [record("a", second, f"a {second}")])
+        rotate(tmp_path / "a.log")
+    assert read(tmp_path, until=MOMENT + 60) == ["a 1"]
+    assert read(tmp_path, since=MOMENT, until=MOMENT + 60) == ["a 1"]
+
+
 def test_files_that_were_written_before_are_not_read(folder: Path) -> None:
     for file in folder.iterdir():
         os.utime(file, (MOMENT + 2, MOMENT + 2))
