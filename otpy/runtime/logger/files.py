@@ -151,20 +151,34 @@ class LogFiles:
 
     def _opened_anew(self, name: str) -> LogFile:
         try:
-            descriptor = _opened(name)
+            descriptor = self._descriptor_of(name)
         except FileNotFoundError:
             if not self._is_ours(name):
                 raise
             self._folder.mkdir(mode=0o700, exist_ok=True)
-            descriptor = _opened(name)
+            descriptor = self._descriptor_of(name)
         try:
             _check_and_mend(descriptor.fileno())
         except OSError:
             descriptor.close()
             raise
         while len(self._open) >= _MOST_OPEN:
-            self._open.popitem(last=False)[1].close()
+            self._close_oldest()
         return LogFile(name, descriptor)
+
+    def _descriptor_of(self, name: str) -> Descriptor:
+        """Open a file; if too many are open, close those that were written to longest ago."""
+        while True:
+            try:
+                return _opened(name)
+            except OSError as error:
+                if error.errno != errno.EMFILE or not self._open:
+                    raise
+            for _ in range(min(2, len(self._open))):  # one more, for what is open for a moment
+                self._close_oldest()
+
+    def _close_oldest(self) -> None:
+        self._open.popitem(last=False)[1].close()
 
     def _index(self, other: OtherFile) -> None:
         """Note where a file is that is not in the folder, for those who read."""

@@ -3,6 +3,7 @@
 import errno
 import os
 import random
+import resource
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -337,6 +338,22 @@ def test_a_link_that_another_user_made_is_not_followed(log: Log, tmp_path: Path)
     log.write("a", b"two\n", Target(file=str(link)))
     assert read_texts(victim) == ["one"]
     assert "a symbolic link of another user" in log.warnings[0]
+
+
+def test_few_descriptors_lose_no_line(log: Log) -> None:
+    """10.7: a node with more children than its logger may have files open."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with Path(os.devnull).open() as file:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (file.fileno() + 5, hard))
+    try:
+        for line in (b"one\n", b"two\n"):
+            for number in range(20):
+                log.write(f"a{number}", line)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert log.warnings == []
+    for number in range(20):
+        assert read_texts(log.file(f"a{number}")) == ["one", "two"]
 
 
 def test_the_index_is_made_anew_when_somebody_removed_the_folder(tmp_path: Path) -> None:
