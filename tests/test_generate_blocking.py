@@ -19,7 +19,10 @@ from scripts.generate_blocking import blocking
         ("async def __aenter__(self): ...\n", "def __enter__(self): ...\n"),
         ("from otpy.aio.links.ref import Ref\n", "from otpy.links.ref import Ref\n"),
         ("from otpy.aio.links import ref\n", "from otpy.links import ref\n"),
-        ("import asyncio\nlock = asyncio.Lock()\n", "import threading\nlock = threading.Lock()\n"),
+        (
+            "import asyncio\nlock = asyncio.Lock()\n",
+            "from otpy.system.locks import new_lock\nlock = new_lock()\n",
+        ),
         ("sum(await asyncio.gather(*[f(x) for x in y]))\n", "sum([f(x) for x in y])\n"),
         ('"""Any number of tasks of one event loop."""\n', '"""Any number of threads."""\n'),
         ("x = 1  # as `otpy.aio.connect`\n", "x = 1  # as `otpy.connect`\n"),

@@ -6,6 +6,7 @@ closed are errors. Each is raised, and told on stderr and at the end of FILE, si
 catches the exception, or ends by it, may be any process of a node.
 """
 
+import contextlib
 import os
 import sys
 from types import FrameType
@@ -34,6 +35,9 @@ class Record:
     __slots__ = ("ended", "fd", "made", "pid")
 
     def __init__(self, fd: int) -> None:
+        while _collected:
+            with contextlib.suppress(DescriptorError):  # this one has no part in it
+                _collected.pop().drop()
         self.fd, self.pid = fd, os.getpid()
         self.made, self.ended = _place(), _NOT_YET
         other = _owners.get(fd)
@@ -66,6 +70,14 @@ class Record:
         return text if self.ended is _NOT_YET else f"{text}closed at:\n{_shown(self.ended)}"
 
 
+_REFERENCES: Final = 3
+"""Of an object in its `__del__`, unless it is part of a cycle."""
+
+_collected: Final[list[Record]] = []
+"""Of descriptors in a cycle: Python finalizes its objects in any order, and the owner, which closes
+this one, may come after it. They are looked at when the next one is made."""
+
+
 class CheckedDescriptor(Descriptor):
     """A descriptor that complains of every mistake that is made with it."""
 
@@ -76,7 +88,11 @@ class CheckedDescriptor(Descriptor):
         self._record = Record(fd)
 
     def __del__(self) -> None:
-        if (record := getattr(self, "_record", None)) is not None:
+        if (record := getattr(self, "_record", None)) is None:
+            return
+        if sys.getrefcount(self) > _REFERENCES:
+            _collected.append(record)
+        else:
             record.drop()
 
     def fileno(self) -> int:

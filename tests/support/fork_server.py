@@ -11,7 +11,6 @@ import pickle
 import resource
 import signal
 import socket
-import subprocess
 import sys
 from collections.abc import Mapping
 from typing import Final
@@ -60,6 +59,9 @@ class ForkServer:
     """
 
     def __init__(self, cwd: str) -> None:
+        # Not above: the nodes would have it imported, and `threading` by it.
+        import subprocess
+
         self._fixed = _fixed_at_the_start(os.environ)
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * _LARGEST_REQUEST)

@@ -1,6 +1,7 @@
 """One owner a descriptor (6.1, 6.2): it closes once, and unwatches itself."""
 
 import copy
+import gc
 import os
 import pickle
 import socket
@@ -92,6 +93,25 @@ def test_one_that_nobody_closes_is_told_and_a_handed_over_one_is_not() -> None:
     del reader, writer
     assert "was dropped while it is open" in take_mistakes()
     os.close(number)
+
+
+@pytest.mark.parametrize("closes", [True, False])
+def test_an_owner_in_a_cycle_may_close_it_after_it_was_finalized(*, closes: bool) -> None:
+    class Owner:
+        def __init__(self) -> None:
+            self.owned = Descriptor(os.eventfd(0))
+            self.itself = self
+
+        def __del__(self) -> None:
+            if closes:
+                self.owned.close()
+
+    number = Owner().owned.fileno()
+    gc.collect()
+    with Descriptor(os.eventfd(0)):
+        assert ("was dropped while it is open" in take_mistakes()) != closes
+    if not closes:
+        os.close(number)
 
 
 def test_there_is_no_copy() -> None:
