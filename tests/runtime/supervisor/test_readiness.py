@@ -223,7 +223,7 @@ def test_a_notification_of_another_process_is_refused(nodes: Nodes) -> None:
                 read x < WORK/pipe; {PYTHON} -c \\"$0\\"; exec sleep 1000", "{SAY}"]
             ready: notify
         """)
-    os.mkfifo(node.work / "pipe")  # noqa: PTH
+    os.mkfifo(node.work / "pipe")
     text = node.until(lambda: _read(node.work / "address"), "the address")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
         for message in (b"READY=1", b"\xff\0", b"", b"READY=1\n" * 2000):
