@@ -2,7 +2,6 @@
 
 import errno
 import os
-import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,7 +55,10 @@ def check_env(program: str) -> None:
 def _why_not_found(argument: str) -> str | None:
     words = argument.removeprefix("-S").split(" ")
     named = next((word for word in words if word and "=" not in word and word[0] != "-"), None)
-    if named is None or shutil.which(named) is not None:
+    if named is None:
+        return None
+    file = _found(named)
+    if file is not None and os.access(file, os.X_OK):
         return None
     if named.endswith("\r"):
         return f"its lines end with CR LF, so that its interpreter would be {named!r}"

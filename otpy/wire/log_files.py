@@ -5,7 +5,6 @@ latest), ``.log.2`` and so on. A child whose `log:` names another file has a lin
 ``log/index.jsonl``, so that a reader finds it when the node does not run.
 """
 
-import hashlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,6 +42,8 @@ def log_file_name(path: str) -> str:
     """Return the name of the file of the process at `path`: ``shop%2Fcounter.log``."""
     name = _unsafe.sub(_percent, path or ROOT)
     if len(name) + len(_SUFFIX) > _MOST:
+        import hashlib  # noqa: PLC0415  # its libraries are on pages of every process
+
         digest = hashlib.sha256(path.encode()).hexdigest()[:16]
         # The cut may be inside an escape: the whole path is in each of its records.
         name = f"{name[: _MOST - len(_SUFFIX) - len(digest) - 1]}~{digest}"

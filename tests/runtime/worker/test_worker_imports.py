@@ -23,6 +23,7 @@ def test_a_worker_imports_its_own_module_alone(nodes: Nodes) -> None:
     shared = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     own = {each for each in imported if each.partition(".")[0] != "tests"} - set(shared)
     assert own == set()
-    # Each has every fork write to pages of its own (`otpy.system.locks`).
+    # Each has every fork write to pages of its own (`otpy.system.locks`), or map more libraries.
     assert not imported & {"threading", "multiprocessing", "subprocess", "logging", "random"}
+    assert not imported & {"hashlib", "shutil"}
     assert {"otpy.server.agent", "otpy.client.node", "otpy.tasks", "otpy.sys"} <= imported
