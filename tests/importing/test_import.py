@@ -166,7 +166,7 @@ def loads(name: str, text: str) -> None:
         assert all(note.line >= 1 for note in tree.notes)
 
 
-@settings(max_examples=400)
+@settings(max_examples=50)
 @given(st.dictionaries(st.sampled_from(["program:a", "program:b c", "group:g", "x"]), PROGRAM))
 def test_every_supervisord_conf_is_a_tree(sections: dict[str, dict[str, str]]) -> None:
     lines = []

@@ -27,6 +27,15 @@ children:
 """
 
 
+def remove_folder(folder: Path) -> None:
+    """Remove a folder, and what its node puts back into it meanwhile."""
+    for _ in range(100):
+        with contextlib.suppress(OSError):
+            shutil.rmtree(folder)
+            return
+    shutil.rmtree(folder)
+
+
 def clean(folder: Path) -> None:
     """Remove every file, as a cleaner of old files does; the folders stay."""
     for path in folder.rglob("*"):
@@ -35,13 +44,15 @@ def clean(folder: Path) -> None:
 
 
 def replace_by_file(folder: Path) -> None:
-    shutil.rmtree(folder)
+    gone = folder.rename(folder.with_name("gone"))
     folder.write_text("mine")
+    shutil.rmtree(gone)
 
 
 def replace_by_link(folder: Path) -> None:
-    shutil.rmtree(folder)
+    gone = folder.rename(folder.with_name("gone"))
     folder.symlink_to(folder.parent / "nowhere")
+    shutil.rmtree(gone)
 
 
 def move_behind_link(folder: Path) -> None:
@@ -68,7 +79,7 @@ def remove(name: str) -> Callable[[Path], object]:
 
 REMOVALS: dict[str, Callable[[Path], object]] = {
     "files": clean,
-    "folder": shutil.rmtree,
+    "folder": remove_folder,
     "socket": remove("control.sock"),
     "lock": remove("lock"),
     "node.json": remove("node.json"),
@@ -77,7 +88,7 @@ REMOVALS: dict[str, Callable[[Path], object]] = {
     "socket closed to all": lambda folder: (folder / "control.sock").chmod(0),
     "folder renamed": lambda folder: folder.rename(folder.with_name("away")),
     "folder moved": lambda folder: folder.rename(f"{folder.parent}-away"),
-    "all removed": lambda folder: shutil.rmtree(folder.parent),
+    "all removed": lambda folder: remove_folder(folder.parent),
     "all renamed": lambda folder: folder.parent.rename(f"{folder.parent}-gone"),
     "all open": lambda folder: open_to_all(folder.parent),
     "replaced by a file": replace_by_file,
@@ -161,8 +172,9 @@ def test_a_folder_that_was_renamed_comes_back(nodes: Nodes, node: NodeUnderTest)
     """Its lock is locked already: by the node itself."""
     away = node.folder.rename(node.folder.with_name("away"))
     restored(node)
-    shutil.rmtree(node.folder)
+    again = node.folder.rename(node.folder.with_name("again"))
     away.rename(node.folder)
+    shutil.rmtree(again)
     restored(node, 2)
     node.disconnect()
     assert node.call("a", "increment") == 1
@@ -187,7 +199,7 @@ def test_a_file_system_mounted_over_it(nodes: Nodes, tmp_path: Path) -> None:
 
 
 def test_the_next_gateway_listens_at_the_new_socket(nodes: Nodes, node: NodeUnderTest) -> None:
-    shutil.rmtree(node.folder)
+    remove_folder(node.folder)
     restored(node)
     os.kill(node.client["@gateway"].pid, 9)
     node.disconnect()
@@ -196,7 +208,7 @@ def test_the_next_gateway_listens_at_the_new_socket(nodes: Nodes, node: NodeUnde
 
 def test_what_is_removed_while_no_gateway_runs(nodes: Nodes, node: NodeUnderTest) -> None:
     gateway = node.pids()["@gateway"]
-    shutil.rmtree(node.folder)
+    remove_folder(node.folder)
     os.kill(gateway, 9)
     restored(node)
     node.disconnect()
@@ -326,7 +338,7 @@ def test_a_claim_is_free_once_it_is_released(nodes: Nodes) -> None:
 
 def test_the_journal_goes_on_in_a_new_file(nodes: Nodes, node: NodeUnderTest) -> None:
     """2.3."""
-    shutil.rmtree(node.folder)
+    remove_folder(node.folder)
     restored(node)
     node.kill("a")
     node.says("a: started again")
