@@ -294,7 +294,8 @@ def test_a_stream_without_order_gives_what_is_there(nodes: Nodes) -> None:
     )
     node.until(lambda: len(node.seen(ChildRemoved)) == 2, "the end of the others")
     (nodes.work / "fifo").write_bytes(b"go on")
-    assert waiting.result(60) == [1, 2, 0]
+    # The owner may look only when the first is done, too.
+    assert waiting.result(60) in ([1, 2, 0], [1, 0, 2])
 
 
 def test_a_task_of_a_stream_that_takes_too_long_is_ended(nodes: Nodes) -> None:

@@ -202,7 +202,8 @@ def test_dynamic_children_and_instances_have_spares_each(nodes: Nodes) -> None:
             f"id: dynamic, strategy: dynamic, {template}",
         )
     )
-    ready = {path: spares_of(node, path) for path in ("pool/0", "pool/1")}
+    changed = node.next_each(SparesChanged, ("pool/0", "pool/1"))
+    ready = {path: event.pids for path, event in changed.items()}
     (info,) = node.client.supervisor("dynamic").start_children([{}])
     assert isinstance(info, ChildInfo)
     path = f"dynamic/{info.id}"
