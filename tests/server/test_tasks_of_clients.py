@@ -13,7 +13,7 @@ def test_the_gateway_may_be_killed_while_a_client_begins_tasks(nodes: Nodes) -> 
     node = nodes.run("""
         name: app
         children:
-          - {id: tasks, strategy: dynamic, max_children: 4}
+          - {id: tasks, strategy: dynamic, max_children: 10}
         """)
     for _ in range(6):
         with ThreadPoolExecutor(1) as threads:
