@@ -84,8 +84,8 @@ def stop(process: NodeProcess) -> None:
     """
     if process.is_of_parent:
         return
-    process.stop()
     try:
+        process.stop()
         until_readable(process.pidfd, None)
     except BaseException:
         process.stop_now()
