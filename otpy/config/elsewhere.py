@@ -1,4 +1,4 @@
-"""The names that keys of a child have elsewhere, for those who come from there."""
+"""The names that other tools have for the keys of a child."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -1,6 +1,6 @@
 """How a supervisor finds out that a child serves: it is told so, or it probes.
 
-What is said here is only what to ask, and how often; who asks is in `otpy.runtime.supervisor`.
+A probe is data: what to ask, and how often. `otpy.runtime.supervisor` asks.
 """
 
 from dataclasses import dataclass

@@ -181,7 +181,7 @@ class LogFiles:
         self._open.popitem(last=False)[1].close()
 
     def _index(self, other: OtherFile) -> None:
-        """Note where a file is that is not in the folder, for those who read."""
+        """Note where a file is that is not in the folder, for the readers of logs."""
         if not (self._folder / INDEX).exists():
             self._indexed.clear()  # others may remove the whole folder
         if other in self._indexed:

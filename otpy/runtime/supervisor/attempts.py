@@ -77,7 +77,7 @@ class TcpAttempt(Attempt):
         self._lookup: Helper | None = None
         self._left: deque[Address] = deque(_known_addresses(host))
         if self._left:
-            # Not at once: whoever begins an attempt is to have it before its end is reported.
+            # Not at once: the caller is to have the attempt before its end is reported.
             loop.call_soon(lambda: self._next("no address"))
         else:
             self._lookup = helpers.run(partial(_print_addresses, host), self._found)

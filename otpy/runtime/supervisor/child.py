@@ -308,7 +308,7 @@ class Child:
     def may_be_out_of_memory(self, status: WaitStatus) -> bool:
         """Return whether SIGKILL has ended it, or what a shell has run for it, sent by nobody here.
 
-        Whether it was the kernel's OOM killer is for who can tell.
+        Whether it was the kernel's OOM killer, `OomKills` says.
         """
         if self.kind == "command" and status.code == _CODE_OF_SIGKILL:
             return not self.stop_requested

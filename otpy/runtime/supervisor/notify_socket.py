@@ -1,4 +1,4 @@
-"""What a child says by sd_notify(3): a socket of its own, and the kernel's word on who writes.
+"""Receive sd_notify(3) of a child: a socket of its own, and the kernel names each sender.
 
 The name is abstract (unix(7)): it is in no folder, so that nothing of it can be left behind, and a
 child that runs as another user reaches it.

@@ -33,6 +33,24 @@ class Clock:
         return self.now
 
 
+def wanted_spares(
+    loop: FakeLoop, fork: Callable[[ChildSpec, str], NoReturn], *, is_at_rest: bool
+) -> Spares:
+    """Return the spares of a supervisor whose one child, which runs, is to have one."""
+    kept = Spares(
+        cast("Loop", loop),
+        fork=fork,
+        is_at_rest=lambda: is_at_rest,
+        has_process=lambda _id: True,
+        changed=lambda _path, _pids: None,
+        killed=lambda _pid: None,
+        ended=lambda _born: None,
+        free=lambda _slot: None,
+    )
+    kept.want(ChildSpec("a", ServerStart("m:f", spare=1)), "a")
+    return kept
+
+
 def test_a_fork_that_fails_is_tried_later_and_later(monkeypatch: pytest.MonkeyPatch) -> None:
     loop, clock, tried = FakeLoop(), Clock(), [0]
     monkeypatch.setattr(spares, "time", clock)
@@ -41,17 +59,7 @@ def test_a_fork_that_fails_is_tried_later_and_later(monkeypatch: pytest.MonkeyPa
         tried[0] += 1
         raise OSError(errno.EAGAIN, "no more processes")
 
-    kept = Spares(
-        cast("Loop", loop),
-        fork=fork,
-        is_at_rest=lambda: True,
-        has_process=lambda _id: True,
-        changed=lambda _path, _pids: None,
-        killed=lambda _pid: None,
-        ended=lambda _born: None,
-        free=lambda _slot: None,
-    )
-    kept.want(ChildSpec("a", ServerStart("m:f", spare=1)), "a")
+    wanted_spares(loop, fork, is_at_rest=True)
     waits = []
     for number in range(1, 12):
         (_, refill) = loop.later.pop()
@@ -76,17 +84,7 @@ def test_nothing_is_forked_while_something_is_done() -> None:
         tried[0] += 1
         raise AssertionError(spec, path)
 
-    kept = Spares(
-        cast("Loop", loop),
-        fork=fork,
-        is_at_rest=lambda: False,
-        has_process=lambda _id: True,
-        changed=lambda _path, _pids: None,
-        killed=lambda _pid: None,
-        ended=lambda _born: None,
-        free=lambda _slot: None,
-    )
-    kept.want(ChildSpec("a", ServerStart("m:f", spare=1)), "a")
+    wanted_spares(loop, fork, is_at_rest=False)
     ((_, refill),) = loop.later
     refill()
     assert not tried[0]
