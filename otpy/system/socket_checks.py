@@ -41,5 +41,6 @@ class CheckedSocket(Socket):
     def close(self) -> None:
         """Close it."""
         self._record.use("closed again")
+        self._unwatch()  # which asks for the number
+        self._record.end()  # before the number is free: another thread may get it at once
         super().close()
-        self._record.end()

@@ -8,13 +8,14 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from otpy.system.descriptor import CHECKS_VARIABLE, Descriptor, pipe
 from otpy.system.descriptor_checks import DescriptorError
 from otpy.system.loop import Loop
-from otpy.system.sockets import MESSAGES, Socket, socket_pair
+from otpy.system.sockets import MESSAGES, Socket, socket_pair, unbound_socket
 from tests.support.checked import take_mistakes
 from tests.support.processes import descriptors
 
@@ -197,6 +198,20 @@ def test_a_socket_never_blocks_whatever_the_default_timeout_is() -> None:
         socket.setdefaulttimeout(None)
     for end in (one, other):
         end.close()
+
+
+def test_the_number_of_a_closed_one_may_be_another_threads_at_once() -> None:
+    def open_and_close(_: int) -> None:
+        for _ in range(200):
+            unbound_socket().close()
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            list(threads.map(open_and_close, range(4)))
+    finally:
+        sys.setswitchinterval(interval)
 
 
 def test_what_is_no_socket_stays_its_owners() -> None:
