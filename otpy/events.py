@@ -180,8 +180,8 @@ class ChildEnded(_Event, frozen=True, kw_only=True):
         message: The message in hand, shortened, if it ended with a reason of its own that is not
             clean.
         output: Its last lines on stdout and stderr.
-        peak_memory: The most resident memory it had, in bytes; of a command not less than that
-            of the process that executed it.
+        peak_memory: The most resident memory (RSS) that its process had, in bytes: that is what
+            the kernel keeps. Of a command not less than that of the process that executed it.
         uptime: Seconds since it was forked.
         messages: How many it had taken out of its mailbox, the one in hand included.
         stacks: The Python stacks of one that hung, taken before it was killed.

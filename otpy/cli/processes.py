@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from otpy.cli.names import shown
+from otpy.cli.render import or_dash, size
 
 if TYPE_CHECKING:
     from otpy import Node, ProcessInfo
+    from otpy.system.groups import Groups
 
 
 class Spare(msgspec.Struct, frozen=True, kw_only=True):
@@ -16,13 +18,13 @@ class Spare(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         pid: Its pid.
-        memory: Bytes that it has for itself alone (USS); None when unknown.
-        resident: Bytes that it has in memory (RSS), those that it shares included.
+        memory: Bytes that it has, as those of a `Process`.
+        memory_exact: As that of a `Process`.
     """
 
     pid: int
-    memory: int | None
-    resident: int | None
+    memory: int | None = None
+    memory_exact: bool = True
 
 
 class Process(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,8 +41,12 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
         restarts: How often it came up again after its first start. None for the node.
         started_at: Unix time in seconds.
         uptime: Seconds since then.
-        memory: Bytes that it has for itself alone (USS); None when unknown.
-        resident: Bytes that it has in memory (RSS), those that it shares included.
+        memory: Bytes that its group has: its process, and all that this has started; a page that
+            several processes share counts by its share (PSS), one that was swapped out as well. The
+            children of a supervisor are groups of their own. None when unknown.
+        memory_exact: False if a process of the group may not be looked at, as another user's: what
+            that shares counts in full (RSS).
+        processes: How many are in its group.
         reason: Why it ended last; empty if it never did.
         retry_at: Unix time in seconds of the next start of one in ``backoff``.
         spares: Those that are ready.
@@ -57,20 +63,47 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
     started_at: float | None
     uptime: float | None
     memory: int | None
-    resident: int | None
     reason: str
     retry_at: float | None
     spares: tuple[Spare, ...] = ()
     took: float | None = None
+    memory_exact: bool = True
+    processes: int = 0
+
+    @property
+    def memory_text(self) -> str:
+        """Its memory for people."""
+        return memory_text(self.memory, is_exact=self.memory_exact)
 
 
-def measured(rows: "Iterable[ProcessInfo]", *, now: float) -> list[Process]:
+def memory_text(memory: int | None, *, is_exact: bool) -> str:
+    """Write the memory of a group; with ``<`` what is not less than it has."""
+    return or_dash(memory, lambda count: f"{'' if is_exact else '<'}{size(count)}")
+
+
+def groups_of(rows: "Iterable[ProcessInfo]", node_pid: int) -> "Groups":
+    """Look at all processes of a tree.
+
+    Args:
+        rows: All of it.
+        node_pid: The node, which is above it.
+    """
+    from otpy.system.groups import Groups  # noqa: PLC0415 - `otpy --help` imports this module
+
+    known = [row for row in rows if row.pid is not None]
+    supervisors = [row.pid for row in known if row.kind == "supervisor" and row.pid is not None]
+    children = [row.pid for row in known if row.kind != "supervisor" and row.pid is not None]
+    spares = [pid for row in known for pid in row.spares]
+    return Groups(children, [*supervisors, node_pid], spares)
+
+
+def measured(rows: "Iterable[ProcessInfo]", groups: "Groups", *, now: float) -> list[Process]:
     """Add to each row its uptime and its memory; `now` is Unix time in seconds."""
-    return [_measured(row, now) for row in rows]
+    return [_measured(row, groups, now) for row in rows]
 
 
-def _measured(row: "ProcessInfo", now: float) -> Process:
-    memory, resident = (None, None) if row.pid is None else _memory(row.pid)
+def _measured(row: "ProcessInfo", groups: "Groups", now: float) -> Process:
+    memory = None if row.pid is None else groups.memory(row.pid)
     return Process(
         path=row.path,
         name=shown(row.path),
@@ -81,23 +114,28 @@ def _measured(row: "ProcessInfo", now: float) -> Process:
         restarts=row.restarts,
         started_at=row.started_at,
         uptime=None if row.started_at is None else max(now - row.started_at, 0.0),
-        memory=memory,
-        resident=resident,
+        memory=memory and memory.size,
+        memory_exact=memory is None or memory.is_exact,
+        processes=0 if row.pid is None else len(groups.pids(row.pid)),
         reason=row.reason,
         retry_at=row.retry_at,
-        spares=tuple([_measured_spare(pid) for pid in row.spares]),
+        spares=tuple([_measured_spare(pid, groups) for pid in row.spares]),
         took=row.took,
     )
 
 
-def _measured_spare(pid: int) -> Spare:
-    memory, resident = _memory(pid)
-    return Spare(pid=pid, memory=memory, resident=resident)
+def _measured_spare(pid: int, groups: "Groups") -> Spare:
+    memory = groups.memory(pid)
+    return Spare(
+        pid=pid,
+        memory=memory and memory.size,
+        memory_exact=memory is None or memory.is_exact,
+    )
 
 
-def measured_node(node: "Node", *, now: float) -> Process:
+def measured_node(node: "Node", groups: "Groups", *, now: float) -> Process:
     """Describe the node itself, which stands above its tree."""
-    memory, resident = _memory(node.pid)
+    memory = groups.memory(node.pid)
     started_at = _started_at(node.pid)
     return Process(
         path=None,
@@ -109,25 +147,16 @@ def measured_node(node: "Node", *, now: float) -> Process:
         restarts=None,
         started_at=started_at,
         uptime=None if started_at is None else max(now - started_at, 0.0),
-        memory=memory,
-        resident=resident,
+        memory=memory and memory.size,
+        memory_exact=memory is None or memory.is_exact,
+        processes=len(groups.pids(node.pid)),
         reason="",
         retry_at=None,
     )
 
 
-def _memory(pid: int) -> tuple[int | None, int | None]:
-    import psutil  # noqa: PLC0415 - `otpy --help` imports this module, too
-
-    try:
-        memory = psutil.Process(pid).memory_full_info()
-    except psutil.Error:  # it has just ended, or it runs as another user
-        return None, None
-    return memory.uss, memory.rss
-
-
 def _started_at(pid: int) -> float | None:
-    import psutil  # noqa: PLC0415 - as above
+    import psutil  # noqa: PLC0415 - `otpy --help` imports this module, too
 
     try:
         return psutil.Process(pid).create_time()

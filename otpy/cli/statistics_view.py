@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from otpy.cli.names import rows_of, shown
+from otpy.cli.processes import groups_of
 
 if TYPE_CHECKING:
     from otpy import Node, ProcessInfo, Statistics
+    from otpy.system.groups import Groups
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,8 +24,10 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
         state: ``starting``, ``running``, ``stopping``, ``restarting`` or ``stopped``.
         pid: None when there is no process.
         restarts: How often it came up again after its first start.
-        cpu: Percent of one processor since the last sample; None when unknown.
-        resident: Bytes that it has in memory (RSS).
+        cpu: Percent of one processor since the last sample, of its whole group; None when unknown.
+        memory: Bytes that its group has (PSS); None when unknown. A group is a process with all
+            that it has started, except the children of a supervisor.
+        memory_exact: False if a process of the group may not be looked at: of that it is RSS.
         messages: How many it took out of its mailbox; None unless it is a worker.
         rate: Messages a second since the last sample.
         busy: Seconds that it has been at work on what it has in hand; None while it waits.
@@ -37,7 +41,8 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     pid: int | None
     restarts: int
     cpu: float | None = None
-    resident: int | None = None
+    memory: int | None = None
+    memory_exact: bool = True
     messages: int | None = None
     rate: float | None = None
     busy: float | None = None
@@ -50,7 +55,7 @@ class Meter:
     def __init__(self, node: "Node") -> None:
         self._node = node
         self._at = 0.0
-        self._cpu: dict[int, float] = {}
+        self._cpu: dict[tuple[int, int], float] = {}
         self._messages: dict[int, int] = {}
 
     def sample(self) -> list[Load]:
@@ -59,18 +64,21 @@ class Meter:
         statistics = self._node.statistics()
         now = time.monotonic()
         passed, self._at = now - self._at, now
+        groups = groups_of(rows, self._node.pid)
         cpu_before, self._cpu = self._cpu, {}
         messages_before, self._messages = self._messages, {}
-        return [
-            self._load(row, statistics.get(row.path), _Before(passed, cpu_before, messages_before))
-            for row in rows
-        ]
+        before = _Before(passed, cpu_before, messages_before)
+        return [self._load(row, statistics.get(row.path), groups, before) for row in rows]
 
-    def _load(self, row: "ProcessInfo", does: "Statistics | None", before: "_Before") -> Load:
-        cpu = resident = None
-        if row.pid is not None and (used := _used(row.pid)) is not None:
-            self._cpu[row.pid], resident = used
-            cpu = before.cpu_percent(row.pid, used[0])
+    def _load(
+        self, row: "ProcessInfo", does: "Statistics | None", groups: "Groups", before: "_Before"
+    ) -> Load:
+        cpu = memory = None
+        if row.pid is not None:
+            used = groups.cpu(row.pid)
+            self._cpu |= used
+            cpu = before.cpu_percent(used)
+            memory = groups.memory(row.pid)
         load = Load(
             path=row.path,
             name=shown(row.path),
@@ -79,7 +87,8 @@ class Meter:
             pid=row.pid,
             restarts=row.restarts,
             cpu=cpu,
-            resident=resident,
+            memory=memory and memory.size,
+            memory_exact=memory is None or memory.is_exact,
         )
         if does is None or does.pid != row.pid:
             return load
@@ -94,15 +103,19 @@ class Meter:
 
 
 class _Before:
-    """The last sample, by pid, and the seconds since."""
+    """The last sample, and the seconds since."""
 
-    def __init__(self, passed: float, cpu: dict[int, float], messages: dict[int, int]) -> None:
+    def __init__(
+        self, passed: float, cpu: dict[tuple[int, int], float], messages: dict[int, int]
+    ) -> None:
         self._passed, self._cpu, self._messages = passed, cpu, messages
 
-    def cpu_percent(self, pid: int, seconds: float) -> float | None:
-        if pid not in self._cpu:
+    def cpu_percent(self, used: dict[tuple[int, int], float]) -> float | None:
+        """Return it of a group; a process that is new in it was started since."""
+        if not used.keys() & self._cpu.keys():
             return None
-        return max(0.0, 100 * (seconds - self._cpu[pid]) / self._passed)
+        seconds = sum(each - self._cpu.get(key, 0.0) for key, each in used.items())
+        return max(0.0, 100 * seconds / self._passed)
 
     def rate(self, pid: int, messages: int) -> float | None:
         if pid not in self._messages:
@@ -110,23 +123,12 @@ class _Before:
         return max(0.0, (messages - self._messages[pid]) / self._passed)
 
 
-def _used(pid: int) -> tuple[float, int] | None:
-    import psutil  # noqa: PLC0415 - `otpy --help` imports this module, too
-
-    try:
-        process = psutil.Process(pid)
-        times = process.cpu_times()
-        return times.user + times.system, process.memory_info().rss
-    except psutil.Error:  # it has just ended, or it runs as another user
-        return None
-
-
 ORDERS: Final = ("tree", "cpu", "memory", "messages", "busy", "queue")
 
 
 def ordered(loads: Iterable[Load], order: str) -> list[Load]:
     """Sort by one of `ORDERS`, the largest first; ``tree`` is the tree's own order."""
-    attribute = {"memory": "resident", "messages": "rate"}.get(order, order)
+    attribute = {"messages": "rate"}.get(order, order)
     if order == "tree":
         return list(loads)
     return sorted(loads, key=lambda load: getattr(load, attribute) or 0, reverse=True)

@@ -10,14 +10,13 @@ import msgspec
 from otpy.cli.complete import child_names
 from otpy.cli.names import find, rows_of
 from otpy.cli.options import json_option, node_option
-from otpy.cli.processes import Process, Spare, measured
+from otpy.cli.processes import Process, Spare, groups_of, measured, memory_text
 from otpy.cli.render import (
     Column,
     duration,
     elapsed,
     or_dash,
     record,
-    size,
     table,
     to_pretty_json,
 )
@@ -61,12 +60,13 @@ def status(ctx: click.Context, name: str | None, *, boot: bool, as_json: bool) -
     if boot:
         _show_boot(rows, as_json=as_json)
         return
+    groups = groups_of(rows, node.pid)
     if name is None:
-        processes = measured(rows, now=time.time())
+        processes = measured(rows, groups, now=time.time())
         show_styled(to_pretty_json(processes) if as_json else listed(processes))
     else:
         row = find(rows, name)
-        (process,) = measured([row], now=time.time())
+        (process,) = measured([row], groups, now=time.time())
         does = statistics_of(node, row)
         if as_json:
             show_styled(to_pretty_json(with_statistics(process, does)))
@@ -145,7 +145,7 @@ def detailed(p: Process, does: "Statistics | None") -> str:
             "started": or_dash(p.started_at, local_time),
             "uptime": or_dash(p.uptime, duration),
             "ready after": or_dash(p.took, elapsed),
-            "memory": f"{or_dash(p.memory, size)} of its own, {or_dash(p.resident, size)} resident",
+            "memory": p.memory_text + (f" in {p.processes} processes" if p.processes > 1 else ""),
             **({"spares": ", ".join(map(_spare, p.spares))} if p.spares else {}),
             **now,
             "last exit": p.reason or "-",
@@ -155,4 +155,4 @@ def detailed(p: Process, does: "Statistics | None") -> str:
 
 
 def _spare(spare: Spare) -> str:
-    return f"pid {spare.pid} ({or_dash(spare.memory, size)} of its own)"
+    return f"pid {spare.pid} ({memory_text(spare.memory, is_exact=spare.memory_exact)})"

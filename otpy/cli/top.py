@@ -10,11 +10,11 @@ import click
 
 from otpy.cli.arguments import SecondsType
 from otpy.cli.options import json_option, node_option
+from otpy.cli.processes import memory_text
 from otpy.cli.render import (
     Column,
     elapsed,
     or_dash,
-    size,
     table,
     to_json,
     to_pretty_json,
@@ -101,7 +101,7 @@ def listed(loads: Sequence[Load]) -> str:
                 load.state,
                 or_dash(load.pid),
                 or_dash(load.cpu, "{:.1f}".format),
-                or_dash(load.resident, size),
+                memory_text(load.memory, is_exact=load.memory_exact),
                 or_dash(load.rate, "{:.0f}".format),
                 or_dash(load.busy, elapsed),
                 or_dash(load.queue),

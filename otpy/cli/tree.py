@@ -8,8 +8,8 @@ import click
 
 from otpy.cli.names import ROOT, rows_of
 from otpy.cli.options import json_option, node_option
-from otpy.cli.processes import Process, measured, measured_node
-from otpy.cli.render import Column, duration, or_dash, size, table, to_pretty_json
+from otpy.cli.processes import Process, groups_of, measured, measured_node
+from otpy.cli.render import Column, duration, or_dash, table, to_pretty_json
 from otpy.cli.session import connected
 from otpy.cli.show import show_styled
 
@@ -35,9 +35,9 @@ def tree(ctx: click.Context, *, as_json: bool) -> None:
     """Draw the running tree.
 
     INCARNATION counts how often a child was started, RESTARTS how often it came up again.
-    MEMORY is what a process has for itself alone (USS: what would be free if it ended); memory
-    that it shares with its supervisor since the fork does not count. --json has the resident
-    memory (RSS) too.
+    MEMORY is what a process has with all that it has started, except the children of a supervisor,
+    which have lines of their own. A page that several share counts by its share (PSS), so that the
+    lines add up; < marks what may not be looked at that closely.
     """
     processes = look_at(connected(ctx))
     show_styled(to_pretty_json(processes) if as_json else draw(processes))
@@ -45,8 +45,9 @@ def tree(ctx: click.Context, *, as_json: bool) -> None:
 
 def look_at(node: "Node") -> list[Process]:
     """List the processes of `node` as they are now, itself first."""
-    now = time.time()
-    return [measured_node(node, now=now), *measured(rows_of(node), now=now)]
+    now, rows = time.time(), rows_of(node)
+    groups = groups_of(rows, node.pid)
+    return [measured_node(node, groups, now=now), *measured(rows, groups, now=now)]
 
 
 def draw(processes: Sequence[Process]) -> str:
@@ -63,7 +64,7 @@ def _row(name: str, process: Process) -> tuple[str, ...]:
         or_dash(process.pid),
         or_dash(process.incarnation),
         or_dash(process.restarts),
-        or_dash(process.memory, size),
+        process.memory_text,
         or_dash(process.uptime, duration),
     )
 

@@ -11,7 +11,7 @@ from otpy.cli.complete import child_names
 from otpy.cli.errors import Failed, NotThere, TimedOut, otpy_line
 from otpy.cli.names import rows_of, shown
 from otpy.cli.options import json_option, node_option
-from otpy.cli.processes import measured
+from otpy.cli.processes import groups_of, measured
 from otpy.cli.render import to_json
 from otpy.cli.session import connected
 from otpy.cli.show import show
@@ -80,7 +80,7 @@ def wait(
     except OtpyError as error:
         _fail(error, as_json=as_json)
     else:
-        _show(wanted, found, until, as_json=as_json)
+        _show(node, wanted, found, until, as_json=as_json)
 
 
 def _connected_within(ctx: click.Context, seconds: float) -> "Node":
@@ -110,11 +110,24 @@ def _fail(error: OtpyError, *, as_json: bool) -> None:
     raise next(kinds, Failed)(text) from None
 
 
+def _all_rows(node: "Node", found: "Sequence[ProcessInfo | None]") -> "Sequence[ProcessInfo]":
+    try:
+        return rows_of(node)
+    except OtpyError:  # the node has ended, as was waited for
+        return [row for row in found if row is not None]
+
+
 def _show(
-    names: Sequence[str], found: "Sequence[ProcessInfo | None]", until: "Until", *, as_json: bool
+    node: "Node",
+    names: Sequence[str],
+    found: "Sequence[ProcessInfo | None]",
+    until: "Until",
+    *,
+    as_json: bool,
 ) -> None:
     if as_json:
-        rows = [row and measured([row], now=time.time())[0] for row in found]
+        groups = groups_of(_all_rows(node, found), node.pid)
+        rows = [row and measured([row], groups, now=time.time())[0] for row in found]
         show(to_json({"ok": True, "result": rows}))
         return
     for name, row in zip(names, found, strict=True):

@@ -105,7 +105,7 @@ def _facts(end: End, subject: Subject) -> dict[str, str]:
         "uptime": elapsed(end.uptime) if end.uptime else "",
         "incarnation": f"{end.incarnation}, pid {end.pid}" if end.incarnation else "",
         "messages": str(end.messages) if end.kind == "worker" and end.was_up else "",
-        "peak memory": size(end.peak_memory) if end.peak_memory else "",
+        "peak RSS": size(end.peak_memory) if end.peak_memory else "",
         "because": "; ".join(_because(end, subject)),
         "then": then_text(end) + _count(end.then),
     }

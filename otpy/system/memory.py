@@ -15,15 +15,26 @@ def memory_of(pids: Iterable[int], limit: float) -> int:
     otherwise what they share counts for each (RSS), which is never less.
     """
     known = tuple(pids)
-    resident = sum(_fields(pid, "status", (b"VmRSS", b"VmSwap")) or 0 for pid in known)
-    return resident if resident < limit else sum(map(_proportional, known))
+    most = sum(resident(pid) or 0 for pid in known)
+    return most if most < limit else sum(map(_at_best, known))
 
 
-def _proportional(pid: int) -> int:
-    exact = _fields(pid, "smaps_rollup", (b"Pss", b"SwapPss"))
-    if exact is None:  # another user's, a set-uid program: not ours to see in detail
-        exact = _fields(pid, "status", (b"VmRSS", b"VmSwap"))
-    return exact or 0
+def _at_best(pid: int) -> int:
+    exact = proportional(pid)
+    return (resident(pid) or 0) if exact is None else exact
+
+
+def proportional(pid: int) -> int | None:
+    """Return the bytes of a process, each page that it shares by its share; None if unknown.
+
+    That may be looked at by its own user alone, and not of a set-uid program.
+    """
+    return _fields(pid, "smaps_rollup", (b"Pss", b"SwapPss"))
+
+
+def resident(pid: int) -> int | None:
+    """Return the bytes of a process, those that it shares in full; None if unknown."""
+    return _fields(pid, "status", (b"VmRSS", b"VmSwap"))
 
 
 def _fields(pid: int, file: str, names: tuple[bytes, ...]) -> int | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-_TICKS: Final = os.sysconf("SC_CLK_TCK")
+TICKS: Final = os.sysconf("SC_CLK_TCK")
 _MOST_ANCESTORS: Final = 1000
 
 
@@ -18,19 +18,19 @@ def boot_time() -> float:
 def started_before(pid: int, moment: float) -> bool:
     """Return whether a process certainly started before a `boot_time`."""
     ticks = start_time(pid)
-    return ticks is not None and (ticks + 1) / _TICKS < moment
+    return ticks is not None and (ticks + 1) / TICKS < moment
 
 
 def parent_of(pid: int) -> int | None:
     """Return the pid of a process's parent; None if it is gone, or not ours to see."""
-    stat = _stat(pid)
+    stat = stat_fields(pid)
     return None if stat is None else int(stat[1])
 
 
 def ancestry_of(pid: int) -> Iterator[tuple[int, int, int]]:
     """Yield pid, process group and session of a process, then of its parents, as far as seen."""
     for _ in range(_MOST_ANCESTORS):
-        if (stat := _stat(pid)) is None:
+        if (stat := stat_fields(pid)) is None:
             return
         yield pid, int(stat[2]), int(stat[3])
         pid = int(stat[1])
@@ -51,11 +51,11 @@ def start_time(pid: int) -> int | None:
     None if it is gone, a zombie, or not ours to see: /proc may be mounted with ``hidepid``, as
     systemd's ProtectProc= does.
     """
-    stat = _stat(pid)
+    stat = stat_fields(pid)
     return None if stat is None or stat[0] in (b"Z", b"X") else int(stat[19])
 
 
-def _stat(pid: int) -> list[bytes] | None:
+def stat_fields(pid: int) -> list[bytes] | None:
     """Read the fields of /proc/PID/stat from the state on (proc(5), field 3)."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123  # half the time of Path

@@ -95,7 +95,7 @@ class End(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         output: Its last lines.
         stacks: Its Python stacks, if it hung.
         waited_for: What was missing, if it was not ready in time.
-        peak_memory: The most resident memory it had, in bytes; 0 if that is not known.
+        peak_memory: The most resident memory (RSS) its process had, in bytes; 0 if not known.
         uptime: Seconds since it was forked.
         messages: How many it had taken out of its mailbox.
         with_supervisor: It died with its supervisor, the one of this path; None if it did not.

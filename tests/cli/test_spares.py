@@ -18,11 +18,10 @@ PROCESS = Process(
     started_at=None,
     uptime=None,
     memory=None,
-    resident=None,
     reason="",
     retry_at=None,
 )
-SPARES = tuple(Spare(pid=pid, memory=3 << 20, resident=9 << 20) for pid in (8, 9))
+SPARES = tuple(Spare(pid=pid, memory=3 << 20) for pid in (8, 9))
 WITH_SPARES = msgspec.structs.replace(PROCESS, name="b", spares=SPARES)
 
 
@@ -45,12 +44,12 @@ def test_they_are_counted_if_there_are_any() -> None:
 def test_one_process_is_shown_with_their_memory() -> None:
     assert "spares" not in detailed(PROCESS, None)
     shown = detailed(WITH_SPARES, None)
-    assert "pid 8 (3.0 MiB of its own), pid 9 (3.0 MiB of its own)" in shown
+    assert "pid 8 (3.0 MiB), pid 9 (3.0 MiB)" in shown
 
 
 def test_json_has_them() -> None:
     (data,) = msgspec.json.decode(to_pretty_json([WITH_SPARES]))
     assert data["spares"] == [
-        {"pid": 8, "memory": 3 << 20, "resident": 9 << 20},
-        {"pid": 9, "memory": 3 << 20, "resident": 9 << 20},
+        {"pid": 8, "memory": 3 << 20, "memory_exact": True},
+        {"pid": 9, "memory": 3 << 20, "memory_exact": True},
     ]

@@ -45,7 +45,7 @@ def test_as_json_for_programs(otpy: Run) -> None:
     assert sales["messages"] >= 1
     assert (sales["queue"], sales["rate"]) == (0, 0.0)
     assert sales["cpu"] >= 0
-    assert sales["resident"] > 1 << 20
+    assert sales["memory"] > 1 << 20
     for other in ("root", "inventory"):
         assert loads[other]["messages"] is None
     assert loads["inventory"]["pid"] is None

@@ -81,7 +81,7 @@ def test_all_that_is_known_an_hour_later(otpy: Run, store: EndStore) -> None:
         "uptime 1m15s",
         "incarnation 7, pid 12",
         "messages 31",
-        "peak memory 5.0 MiB",
+        "peak RSS 5.0 MiB",
         "then failed, and stayed down (restart 4 of 3 in 5 s)",
         "",
         "traceback",
