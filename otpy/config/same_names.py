@@ -22,8 +22,8 @@ from otpy.core.surroundings import Surroundings
 INHERITABLE: Final = frozenset(each.name for each in fields(Inheritable))
 
 SPELLED_OUT: Final[Mapping[type, frozenset[str]]] = {
-    # `retries` are for otpy's own children
-    ChildSpec: INHERITABLE | {"start", "retries", "own_intensity", "on_give_up"},
+    # `retries` are for otpy's own children, `by_hand` is never written
+    ChildSpec: INHERITABLE | {"start", "retries", "own_intensity", "on_give_up", "by_hand"},
     ServerStart: frozenset({"target", "args", "kwargs", "instance"}),
     CommandStart: frozenset({"argv"}),
     SupervisorSpec: INHERITABLE

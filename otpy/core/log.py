@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
+
+from otpy.core.effects import LIVE
 
 
 class LogFormat(StrEnum):
@@ -30,10 +32,10 @@ class LogFile:
         keep: How many rotated files are kept; 5 unless given.
     """
 
-    file: str | None = None
-    format: LogFormat | None = None
-    max_size: int | None = None
-    keep: int | None = None
+    file: Annotated[str | None, LIVE] = None
+    format: Annotated[LogFormat | None, LIVE] = None
+    max_size: Annotated[int | None, LIVE] = None
+    keep: Annotated[int | None, LIVE] = None
 
     def inherit(self, above: "LogFile") -> "LogFile":
         """Return this with what `above`, the supervisor's, says and this does not."""

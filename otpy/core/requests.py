@@ -76,6 +76,7 @@ def _start_child(
         transition.reply(token, Denied("max_children", detail))
     elif present is None:
         spec = placed(spec, transition.spec, transition.spec.folder)
+        spec = replace(spec, by_hand=not transition.spec.is_dynamic)
         transition.put(Child(spec, once=once))
         transition.emit(Added(spec))
         transition.begin(StartingOne(token, spec.id, added=True), start=(spec.id,))

@@ -7,11 +7,12 @@ Source: supervisor.erl (``default_flags``, ``do_check_childspec``); the defaults
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Final, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
+from otpy.core.effects import LIVE, PARTS, RECREATE, RESTART, Alters
 from otpy.core.event_handler import EventHandler
 from otpy.core.health import Health
-from otpy.core.log import Log
+from otpy.core.log import Log, LogTo
 from otpy.core.probes import Readiness
 from otpy.core.surroundings import NODES, Surroundings
 
@@ -80,8 +81,8 @@ class RestartIntensity:
     With None as `max_restarts` no number of them is.
     """
 
-    max_restarts: int | None = 3
-    max_seconds: float = 5.0
+    max_restarts: Annotated[int | None, LIVE] = 3
+    max_seconds: Annotated[float, LIVE] = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,19 +148,25 @@ class ServerStart:
     how many processes are forked ahead that have imported the module, and become it when it ends.
     """
 
-    target: str
-    args: tuple[object, ...] = ()
-    kwargs: dict[str, object] = field(default_factory=dict)
-    instance: int | None = None
-    name: str = ""
-    spare: int = 0
+    target: Annotated[str, RESTART]
+    args: Annotated[tuple[object, ...], RESTART] = ()
+    kwargs: Annotated[dict[str, object], RESTART] = field(default_factory=dict)
+    instance: Annotated[int | None, RESTART] = None
+    name: Annotated[str, RESTART] = ""
+    spare: Annotated[int, RESTART] = 0
 
 
 @dataclass(frozen=True, slots=True)
 class CommandStart:
     """Run a program that is not Python; `argv[0]` is looked up in PATH."""
 
-    argv: tuple[str, ...]
+    argv: Annotated[tuple[str, ...], RESTART]
+
+
+# One that has the node's own output was given it at its start.
+_OF_INHERITED_OUTPUT: Final = Alters(
+    RESTART, lambda log: log is LogTo.INHERIT, "from or to `inherit`"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,9 +183,18 @@ class Inheritable:
         log: Where the output of a child is logged; merged part by part.
     """
 
-    surroundings: Surroundings = NODES
-    backoff: Backoff | None = None
-    log: Log | None = None
+    surroundings: Annotated[Surroundings, PARTS] = NODES
+    backoff: Annotated[Backoff | None, LIVE] = None
+    log: Annotated[Log | None, LIVE, _OF_INHERITED_OUTPUT] = None
+
+
+_OF_A_DYNAMIC_ONE: Final = Alters(
+    RECREATE, lambda strategy: strategy is Strategy.DYNAMIC, "from or to `dynamic`"
+)
+_OF_INSTANCES: Final = Alters(RECREATE, bool, "where the key is new, or gone")
+_OF_ITS_KIND: Final = Alters(
+    RECREATE, type, "between `start`, `command` and a supervisor's `children`"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,15 +212,15 @@ class SupervisorSpec(Inheritable):
         on_event: What is done about the events of the node; of the root alone.
     """
 
-    strategy: Strategy = Strategy.ONE_FOR_ONE
-    intensity: RestartIntensity = RestartIntensity()
-    auto_shutdown: AutoShutdown = AutoShutdown.NEVER
-    children: "tuple[ChildSpec, ...]" = ()
-    max_children: int | None = None
-    template: "ChildSpec | None" = None
-    instances: int = 0
-    folder: str = field(default="", compare=False)
-    on_event: tuple[EventHandler, ...] = ()
+    strategy: Annotated[Strategy, LIVE, _OF_A_DYNAMIC_ONE] = Strategy.ONE_FOR_ONE
+    intensity: Annotated[RestartIntensity, PARTS] = RestartIntensity()
+    auto_shutdown: Annotated[AutoShutdown, LIVE] = AutoShutdown.NEVER
+    children: Annotated["tuple[ChildSpec, ...]", PARTS] = ()
+    max_children: Annotated[int | None, LIVE] = None
+    template: Annotated["ChildSpec | None", LIVE] = None
+    instances: Annotated[int, LIVE, _OF_INSTANCES] = 0
+    folder: Annotated[str, LIVE] = field(default="", compare=False)
+    on_event: Annotated[tuple[EventHandler, ...], LIVE] = ()
 
     @property
     def is_dynamic(self) -> bool:
@@ -241,25 +257,27 @@ class ChildSpec(Inheritable):
             life.
         stop_signal: Name of the signal that an orderly stop sends, without SIG.
         stop_group: Whether every process of the child's group gets it at once.
+        by_hand: It was added by `start_child`, and is in no file.
     """
 
-    id: str
-    start: Start
-    restart: Restart = Restart.PERMANENT
-    shutdown: ShutdownBudget = DEFAULT_SHUTDOWN_S
-    significant: bool = False
-    retries: Retries | None = None
-    own_intensity: RestartIntensity | None = None
-    on_give_up: OnGiveUp = OnGiveUp.ESCALATE
-    max_memory: Recycle | None = None
-    max_age: Recycle | None = None
-    max_messages: Recycle | None = None
-    health: Health | None = None
-    watchdog: float | None = None
-    stop_signal: str = field(default=DEFAULT_STOP_SIGNAL, metadata=WORKERS_ONLY)
-    stop_group: bool = field(default=False, metadata=WORKERS_ONLY)
-    ready: Readiness | None = field(default=None, metadata=WORKERS_ONLY)
-    start_timeout: float | None = None
+    id: Annotated[str, RECREATE]
+    start: Annotated[Start, PARTS, _OF_ITS_KIND]
+    restart: Annotated[Restart, LIVE] = Restart.PERMANENT
+    shutdown: Annotated[ShutdownBudget, LIVE] = DEFAULT_SHUTDOWN_S
+    significant: Annotated[bool, LIVE] = False
+    retries: Annotated[Retries | None, LIVE] = None
+    own_intensity: Annotated[RestartIntensity | None, PARTS] = None
+    on_give_up: Annotated[OnGiveUp, LIVE] = OnGiveUp.ESCALATE
+    max_memory: Annotated[Recycle | None, LIVE] = None
+    max_age: Annotated[Recycle | None, LIVE] = None
+    max_messages: Annotated[Recycle | None, RESTART] = None
+    health: Annotated[Health | None, LIVE] = None
+    watchdog: Annotated[float | None, RESTART] = None
+    stop_signal: Annotated[str, LIVE] = field(default=DEFAULT_STOP_SIGNAL, metadata=WORKERS_ONLY)
+    stop_group: Annotated[bool, LIVE] = field(default=False, metadata=WORKERS_ONLY)
+    ready: Annotated[Readiness | None, LIVE] = field(default=None, metadata=WORKERS_ONLY)
+    start_timeout: Annotated[float | None, LIVE] = None
+    by_hand: Annotated[bool, LIVE] = field(default=False, compare=False)
 
     @property
     def inheritable(self) -> Inheritable:

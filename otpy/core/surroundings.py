@@ -5,15 +5,17 @@ A key that stands on a supervisor holds for every child below that does not say 
 """
 
 from dataclasses import dataclass, fields, replace
-from typing import Final
+from typing import Annotated, Final
+
+from otpy.core.effects import LIVE, RESTART
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
     """A resource limit: a number, ``infinity``, or None to leave it as it is."""
 
-    soft: int | str | None = None
-    hard: int | str | None = None
+    soft: Annotated[int | str | None, RESTART] = None
+    hard: Annotated[int | str | None, RESTART] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +38,18 @@ class Surroundings:
         stdin: The path of what it reads; /dev/null unless given. Not inherited from a supervisor.
     """
 
-    env: dict[str, str | None] | None = None
-    env_file: tuple[str, ...] | None = None
-    inherit_env: bool | tuple[str, ...] | None = None
-    cwd: str | None = None
-    user: int | str | None = None
-    group: int | str | None = None
-    umask: str | None = None
-    nice: int | None = None
-    cpu_affinity: tuple[int, ...] | None = None
-    limits: dict[str, Limit] | None = None
-    log_level: int | str | None = None
-    stdin: str | None = None
+    env: Annotated[dict[str, str | None] | None, RESTART] = None
+    env_file: Annotated[tuple[str, ...] | None, RESTART] = None
+    inherit_env: Annotated[bool | tuple[str, ...] | None, RESTART] = None
+    cwd: Annotated[str | None, RESTART] = None
+    user: Annotated[int | str | None, RESTART] = None
+    group: Annotated[int | str | None, RESTART] = None
+    umask: Annotated[str | None, RESTART] = None
+    nice: Annotated[int | None, RESTART] = None
+    cpu_affinity: Annotated[tuple[int, ...] | None, RESTART] = None
+    limits: Annotated[dict[str, Limit] | None, RESTART] = None
+    log_level: Annotated[int | str | None, LIVE] = None
+    stdin: Annotated[str | None, RESTART] = None
 
     def inherit(self, above: "Surroundings") -> "Surroundings":
         """Return these with what `above`, the supervisor's, says and these do not.

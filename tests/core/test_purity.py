@@ -8,7 +8,8 @@ import pytest
 
 CORE = Path(__file__).parents[2] / "otpy" / "core"
 PURE = {
-    *("bisect", "collections", "collections.abc", "dataclasses", "enum", "itertools", "operator"),
+    *("bisect", "collections", "collections.abc", "dataclasses", "enum", "functools", "itertools"),
+    "operator",
     "typing",
 }
 
