@@ -25,6 +25,7 @@ PAIRS: Final[Mapping[str, str]] = {
     "otpy/aio/client/node.py": "otpy/client/node.py",
     "otpy/aio/client/ref.py": "otpy/client/ref.py",
     "otpy/aio/client/registry.py": "otpy/client/registry.py",
+    "otpy/aio/client/running_spec.py": "otpy/client/running_spec.py",
     "otpy/aio/client/statistics.py": "otpy/client/statistics.py",
     "otpy/aio/client/task_starter.py": "otpy/client/task_starter.py",
     "otpy/aio/client/waiting.py": "otpy/client/waiting.py",

@@ -1,12 +1,13 @@
 """A child as plain data, the YAML's fields: how `start_child` and `get_childspec` speak of it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from typing import Any, assert_never
 
 from otpy.config.probe_data import probe_to_data
 from otpy.config.same_names import same_fields
+from otpy.core.event_handler import EventHandler
 from otpy.core.health import Health
 from otpy.core.log import Log, LogTo
 from otpy.core.messages import StartCopy
@@ -82,6 +83,49 @@ def child_to_data(spec: ChildSpec) -> dict[str, object]:
         **_inheritable_to_data(spec.inheritable),
         **_own_intensity_to_data(spec),
     }
+
+
+def tree_to_data(spec: SupervisorSpec) -> dict[str, object]:
+    """Return the fields that a tree is written with in YAML, defaults filled in."""
+    data = {**_supervisor_to_data(spec), **_inheritable_to_data(spec)}
+    if spec.on_event:
+        data["on_event"] = [_handler_to_data(each) for each in spec.on_event]
+    return data
+
+
+def _handler_to_data(handler: EventHandler) -> dict[str, object]:
+    what = {"cast": handler.server} if handler.server else {"exec": list(handler.program)}
+    events = {"events": list(handler.events)} if handler.events else {}
+    return {**what, **events, "timeout": handler.timeout}
+
+
+def tree_from_data(data: Mapping[str, object], by_hand: Collection[str] = ()) -> SupervisorSpec:
+    """Return the spec of a tree from the fields that it is written with, its paths absolute.
+
+    Args:
+        data: As `tree_to_data` returns them.
+        by_hand: Paths of the children that `start_child` has added.
+
+    Raises:
+        SpecError: With a line for each mistake.
+    """
+    from otpy.config.reading import tree_of_data  # noqa: PLC0415 - as above
+
+    return _flagged(tree_of_data(data), frozenset(by_hand), "")
+
+
+def _flagged(spec: SupervisorSpec, by_hand: frozenset[str], above: str) -> SupervisorSpec:
+    if not by_hand:
+        return spec
+    children = []
+    for child in spec.children:
+        path = f"{above}{child.id}"
+        if isinstance(child.start, SupervisorSpec):
+            below = _flagged(child.start, by_hand, f"{path}/")
+            children.append(replace(child, start=below, by_hand=path in by_hand))
+        else:
+            children.append(replace(child, by_hand=True) if path in by_hand else child)
+    return replace(spec, children=tuple(children))
 
 
 def _inheritable_to_data(given: Inheritable) -> dict[str, object]:

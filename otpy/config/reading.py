@@ -1,5 +1,7 @@
 """Plain data -> a checked spec, or all the mistakes in it."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
@@ -8,9 +10,11 @@ from otpy.config import rules
 from otpy.config.error_text import ScalarTexts, mistakes_of
 from otpy.config.fields import Child, Copy, Tree, kind
 from otpy.config.mistakes import Mistake, dotted
-from otpy.config.specs import child_spec
+from otpy.config.specs import child_spec, supervisor_spec
 from otpy.core.messages import StartCopy
-from otpy.core.spec import ChildSpec
+from otpy.core.placement import passed_down
+from otpy.core.spec import ChildSpec, Inheritable, SupervisorSpec
+from otpy.errors import SpecError
 
 CHILD: Final[TypeAdapter[Child]] = TypeAdapter(Child)
 
@@ -27,6 +31,20 @@ def read_tree(
     except ValidationError as error:
         return None, mistakes + mistakes_of(error, written, None)
     return (None if mistakes else tree), mistakes
+
+
+def tree_of_data(data: Mapping[str, object]) -> SupervisorSpec:
+    """Return the spec of a tree whose children have all that they inherit already.
+
+    Raises:
+        SpecError: With a line for each mistake.
+    """
+    plain: dict[object, object] = dict(data.items())
+    tree, mistakes = read_tree(plain, lambda _: None)
+    if tree is None:
+        raise SpecError([_line(mistake, "tree") for mistake in mistakes])
+    spec = passed_down(supervisor_spec(tree), Inheritable(), "")  # for those of instances
+    return replace(spec, on_event=tree.on_event)
 
 
 def read_child(data: object, where: str) -> tuple[ChildSpec | None, list[str]]:

@@ -291,17 +291,23 @@ def _of_start(start: Start) -> _Values:
 def _of_supervisor(spec: SupervisorSpec) -> _Values:
     """Return the values of a supervisor's own fields: all of them are live, but for `Alters`.
 
-    What its children inherit is among their own; here it is for those that are added later.
+    What its children inherit is among their own; here it is for those that are added later, and so
+    nothing if these are instances.
     """
     values = {
-        name: (value, _LIVE if name.partition(".")[0] in _INHERITED else rule)
+        name: (value, _LIVE if _is_inherited(name) else rule)
         for name, (value, rule) in _values(spec).items()
+        if not (spec.instances and _is_inherited(name))
     }
     if (template := spec.template) is not None:
         values["template.id"] = template.id, _LIVE
         for each in (_of_start(template.start), _values(template)):
             values |= {f"template.{name}": (value, _LIVE) for name, (value, _) in each.items()}
     return values
+
+
+def _is_inherited(key: str) -> bool:
+    return key.partition(".")[0] in _INHERITED
 
 
 _LIVE: Final = Rule(LIVE)

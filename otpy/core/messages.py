@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from otpy.core.exits import ExitReason, Recycled
-from otpy.core.spec import ChildSpec, RestartIntensity
+from otpy.core.spec import ChildSpec, RestartIntensity, SupervisorSpec
 
 # ---- requests: supervisor:start_child/2 and its siblings -------------------------------------
 
@@ -76,6 +76,11 @@ class GetChildSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class GetSpec:
+    """Read the supervisor's own spec: what runs, or would if nothing had ended."""
+
+
+@dataclass(frozen=True, slots=True)
 class WhichChildren:
     """List the children, latest first."""
 
@@ -93,6 +98,7 @@ Request: TypeAlias = (
     | RestartChild
     | DeleteChild
     | GetChildSpec
+    | GetSpec
     | WhichChildren
     | CountChildren
 )
@@ -169,7 +175,9 @@ class Results:
     answers: "tuple[Answer, ...]"
 
 
-Answer: TypeAlias = Done | Denied | NotStarted | Results | Children | ChildCounts | ChildSpec
+Answer: TypeAlias = (
+    Done | Denied | NotStarted | Results | Children | ChildCounts | ChildSpec | SupervisorSpec
+)
 
 # ---- events: what the runtime tells the core -------------------------------------------------
 

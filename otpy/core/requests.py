@@ -14,6 +14,7 @@ from otpy.core.messages import (
     Denied,
     Done,
     GetChildSpec,
+    GetSpec,
     Request,
     RestartChild,
     StartChild,
@@ -23,8 +24,8 @@ from otpy.core.messages import (
     WhichChildren,
 )
 from otpy.core.placement import placed
-from otpy.core.spec import ChildSpec, bad_combination
-from otpy.core.state import Child, StartingOne, Status, StoppingOne
+from otpy.core.spec import ChildSpec, SupervisorSpec, bad_combination
+from otpy.core.state import Child, StartingOne, Status, StoppingOne, spec_of
 from otpy.core.template import copy_of
 from otpy.core.transition import Transition
 
@@ -49,10 +50,8 @@ def serve(transition: Transition, token: int, request: Request) -> None:
             _start_child(transition, token, spec, once=once)
         case StartCopy():
             _start_copy(transition, token, request)
-        case WhichChildren():
-            transition.reply(token, _which_children(transition))
-        case CountChildren():
-            transition.reply(token, _count_children(transition))
+        case GetSpec() | WhichChildren() | CountChildren():
+            transition.reply(token, _about_all(transition, request))
         case TerminateChildren(ids=ids):
             transition.stop_some(token, ids)
         case TerminateChild() | RestartChild() | DeleteChild() | GetChildSpec():
@@ -126,7 +125,16 @@ def _about_child(
             transition.begin(StartingOne(token, id_, added=False), start=(id_,))
         case DeleteChild(id=id_):
             transition.remove(id_)
+            _forget_in_spec(transition, child)
             transition.reply(token, Done(id_))
+
+
+def _forget_in_spec(transition: Transition, child: Child) -> None:
+    """Leave a deleted child out of the supervisor's own spec: see `spec_of`."""
+    if not child.spec.by_hand:
+        spec = transition.spec
+        left = tuple([each for each in spec.children if each.id != child.spec.id])
+        transition.spec = replace(spec, children=left)
 
 
 def _start_anew(transition: Transition, token: int, child: Child) -> None:
@@ -138,6 +146,18 @@ def _start_anew(transition: Transition, token: int, child: Child) -> None:
         transition.put(replace(rested, status=Status.UNDEFINED, wait=None, restarts=RestartLog()))
     purpose = StartingOne(token, id_, added=False, was=child.status)
     transition.begin(purpose, start=tuple(each.spec.id for each in group))
+
+
+def _about_all(
+    transition: Transition, request: GetSpec | WhichChildren | CountChildren
+) -> SupervisorSpec | Children | ChildCounts:
+    match request:
+        case GetSpec():
+            return spec_of(transition.result())
+        case WhichChildren():
+            return _which_children(transition)
+        case CountChildren():
+            return _count_children(transition)
 
 
 def _which_children(transition: Transition) -> Children:

@@ -1,7 +1,7 @@
 """The state of a supervisor between two events."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from itertools import islice
 from typing import TypeAlias
@@ -218,6 +218,19 @@ def new_supervisor(spec: SupervisorSpec, numbers: Numbers | None = None) -> Supe
     children = Table((child.id, Child(child)) for child in spec.children)
     made = max((len(known.last), *(made_number(spec.template, id_) for id_ in known.last)))
     return SupervisorState(spec, children, known, known.floor, made)
+
+
+def spec_of(state: SupervisorState) -> SupervisorSpec:
+    """Return the spec of what runs, or would if nothing had ended.
+
+    That is the supervisor's own, without the children that were deleted since, and with those that
+    `start_child` has added (`ChildSpec.by_hand`); those of a dynamic supervisor are in no spec.
+    """
+    added = {id_: child.spec for id_, child in state.children.items() if child.spec.by_hand}
+    if not added:
+        return state.spec
+    own = (child for child in state.spec.children if child.id not in added)
+    return replace(state.spec, children=(*own, *added.values()))
 
 
 def made_number(template: ChildSpec | None, id_: str) -> int:

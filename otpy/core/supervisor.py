@@ -15,6 +15,7 @@ from otpy.core.messages import (
     Event,
     Exited,
     FailStart,
+    GetSpec,
     Halt,
     HaltAsked,
     Ignored,
@@ -86,6 +87,8 @@ def _take(transition: Transition, event: Event) -> None:
             transition.end(for_good=for_good)
         case HaltAsked():
             _halt_asked(transition)
+        case Requested(token=token, request=GetSpec() as request):
+            serve(transition, token, request)  # which nothing has to be waited for
         case Requested() | TryAgain() | StartAgain():
             transition.mailbox = transition.mailbox.with_(event)
         case _:

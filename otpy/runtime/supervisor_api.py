@@ -14,6 +14,7 @@ from otpy.core.messages import (
     Denied,
     Done,
     GetChildSpec,
+    GetSpec,
     NotStarted,
     Request,
     RestartChild,
@@ -25,7 +26,7 @@ from otpy.core.messages import (
     TerminateChildren,
     WhichChildren,
 )
-from otpy.core.spec import ChildSpec
+from otpy.core.spec import ChildSpec, SupervisorSpec
 from otpy.errors import OtpyError, ProtocolError, StartFailed, SupervisorError
 from otpy.runtime.record_fields import as_dict
 from otpy.wire.nesting import check_nesting
@@ -33,6 +34,11 @@ from otpy.wire.nesting import check_nesting
 _BATCH_CHARS: Final = 1 << 20
 _ERROR_CHARS: Final = 200
 
+_ABOUT_ALL: Final[Mapping[str, Request]] = {
+    "get_spec": GetSpec(),
+    "which_children": WhichChildren(),
+    "count_children": CountChildren(),
+}
 _ABOUT_ONE_CHILD: Final[Mapping[str, Callable[[str], Request]]] = {
     "terminate_child": TerminateChild,
     "restart_child": RestartChild,
@@ -57,10 +63,6 @@ def core_request(operation: str, arguments: Mapping[str, Any]) -> Request | Star
         KeyError: An argument is missing.
     """
     match operation:
-        case "which_children":
-            return WhichChildren()
-        case "count_children":
-            return CountChildren()
         case "start_child":
             return _start_child(arguments["spec"], "child")
         case "start_children":
@@ -68,6 +70,8 @@ def core_request(operation: str, arguments: Mapping[str, Any]) -> Request | Star
             return StartMany(tuple([_start_child(s, f"children[{i}]") for i, s in specs]))
         case "terminate_children":
             return TerminateChildren(tuple([str(id_) for id_ in _many(arguments["children"])]))
+        case _ if operation in _ABOUT_ALL:
+            return _ABOUT_ALL[operation]
         case _ if operation in _ABOUT_ONE_CHILD:
             return _ABOUT_ONE_CHILD[operation](str(arguments["child"]))
         case _:
@@ -132,6 +136,11 @@ def to_builtins(answer: Answer, pids: Mapping[str, int]) -> object:
             from otpy.config import child_to_data  # noqa: PLC0415
 
             return child_to_data(answer)
+        case SupervisorSpec():
+            from otpy.config.data import tree_to_data  # noqa: PLC0415 - few ask for it
+
+            by_hand = [child.id for child in answer.children if child.by_hand]
+            return {"fields": tree_to_data(answer), "by_hand": by_hand}
         case _:
             raise AssertionError(answer)
 

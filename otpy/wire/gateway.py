@@ -49,8 +49,9 @@ fields of that class: {name, ...}.
 operations of `supervisor` are `which_children`, `count_children`, `start_child {spec}`,
 `start_children {specs}` and `terminate_children {children}` (a list of {child} or
 {error, arguments}),
-`terminate_child {child}`, `restart_child {child}`, `delete_child {child}` and
-`get_childspec {child}`.
+`terminate_child {child}`, `restart_child {child}`, `delete_child {child}`,
+`get_childspec {child}` and `get_spec` (of the supervisor itself: {fields, by_hand}, the ids of
+the children that `start_child` has added).
 """
 
 from typing import Any, Final, Literal, TypeAlias

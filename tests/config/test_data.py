@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otpy.config import child_from_data, child_to_data, copy_from_data
+from otpy.config.data import tree_from_data, tree_to_data
 from otpy.config.fields import SupervisorChild
 from otpy.config.mistakes import one_of
 from otpy.core.messages import StartCopy
@@ -31,6 +33,7 @@ from otpy.core.spec import (
     SupervisorSpec,
 )
 from otpy.errors import SpecError
+from tests.config.folder import Folder
 
 
 def mistakes(data: object, where: str = "child") -> list[str]:
@@ -246,3 +249,37 @@ def supervisors(below: st.SearchStrategy[Start]) -> st.SearchStrategy[Start]:
 @given(children(st.recursive(servers | commands, supervisors, max_leaves=8)))
 def test_a_spec_comes_back_from_its_data(spec: ChildSpec) -> None:
     assert child_from_data(child_to_data(spec)) == spec
+
+
+@given(st.recursive(servers | commands, supervisors, max_leaves=8))
+def test_a_tree_comes_back_from_its_data(start: Start) -> None:
+    assert_comes_back(SupervisorSpec(children=(ChildSpec("a", start),)))
+
+
+def assert_comes_back(spec: SupervisorSpec) -> None:
+    assert tree_from_data(tree_to_data(spec)) == spec
+
+
+def test_what_only_the_top_of_a_tree_has_comes_back(folder: Folder) -> None:
+    tree = """
+        env: {A: b}
+        log: {file: x.log}
+        max_restarts: infinity
+        on_event:
+          - {exec: [sh, -c, "true"], events: [GaveUp], timeout: 5}
+          - {cast: alerts}
+        children:
+          - {id: many, command: [sleep, "1"], nice: 1, health: {tcp: 80}, backoff: true}
+          - {id: pool, strategy: dynamic, template: {start: "m:f", args: [1]}, max_children: 3}
+          - {id: few, start: "m:f", instances: 2, on_give_up: stay_down}
+        """
+    assert_comes_back(folder.load(tree).spec)
+
+
+def test_children_that_were_added_by_hand_are_known_by_their_paths() -> None:
+    inner = ChildSpec("b", SupervisorSpec(children=(child_from_data({"id": "a", "start": "m:f"}),)))
+    data = tree_to_data(SupervisorSpec(children=(inner, replace(inner, id="c"))))
+    spec = tree_from_data(data, ["b/a", "c"])
+    below = [child.start for child in spec.children]
+    assert [child.by_hand for child in spec.children] == [False, True]
+    assert [isinstance(s, SupervisorSpec) and s.children[0].by_hand for s in below] == [True, False]

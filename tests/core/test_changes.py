@@ -301,6 +301,16 @@ def test_other_arguments_restart_each_instance() -> None:
     assert lines(tree(instances(2)), tree(instances(2, 1))) == ["restart w/0", "restart w/1"]
 
 
+def test_what_instances_inherit_is_theirs_alone() -> None:
+    given = Surroundings(cwd="/tmp")
+    old = instances(1)
+    pool = old.start
+    assert isinstance(pool, SupervisorSpec)
+    below = tuple(replace(child, surroundings=given) for child in pool.children)
+    new = replace(old, start=replace(pool, children=below, surroundings=given))
+    assert lines(tree(old), tree(new)) == ["restart w/0"]
+
+
 def test_a_child_that_becomes_several_is_made_anew() -> None:
     assert lines(tree(worker("w")), tree(instances(2))) == ["recreate w"]
     assert lines(tree(instances(2)), tree(below("w", A))) == ["recreate w"]

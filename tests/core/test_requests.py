@@ -1,5 +1,7 @@
 """What start_child and its siblings answer (supervisor.erl, ``handle_call``)."""
 
+from dataclasses import replace
+
 from otpy.core.exits import FailedToStartChild, Normal, Shutdown
 from otpy.core.messages import (
     Added,
@@ -12,6 +14,7 @@ from otpy.core.messages import (
     Done,
     Emit,
     GetChildSpec,
+    GetSpec,
     NotStarted,
     Removed,
     RestartChild,
@@ -24,8 +27,15 @@ from otpy.core.messages import (
     TerminateChildren,
     WhichChildren,
 )
-from otpy.core.spec import AutoShutdown, ChildSpec, Restart, Strategy, SupervisorSpec
-from tests.core.machine import BROKEN, A, B, C, asked_to_stop, child, running
+from otpy.core.spec import (
+    AutoShutdown,
+    ChildSpec,
+    Restart,
+    ServerStart,
+    Strategy,
+    SupervisorSpec,
+)
+from tests.core.machine import BROKEN, A, B, C, Machine, asked_to_stop, child, running
 
 POOL = ChildSpec("pool", SupervisorSpec(children=(A,)))
 TEMPORARY = child("t", Restart.TEMPORARY)
@@ -240,3 +250,67 @@ def test_terminate_children_stops_one_after_another_latest_first() -> None:
     assert supervisor.exited("c", Shutdown()) == asked_to_stop("a")
     results = Results((Done("a"), Done("c"), Denied("not_found")))
     assert supervisor.exited("a", Shutdown()) == (SendReply(1, results),)
+
+
+# ---- the supervisor's own spec -----------------------------------------------------------------
+
+
+def spec_of(supervisor: Machine) -> SupervisorSpec:
+    (reply,) = supervisor.ask(9, GetSpec())
+    assert isinstance(reply, SendReply)
+    assert isinstance(reply.answer, SupervisorSpec)
+    return reply.answer
+
+
+def test_its_own_spec_is_what_it_was_started_with() -> None:
+    assert spec_of(running(A, B)) == running(A, B).state.spec
+
+
+def test_its_own_spec_has_the_children_that_have_ended_and_all_of_their_arguments() -> None:
+    ended = replace(TEMPORARY, start=ServerStart("m:f", (1,)))
+    supervisor = running(A, ended)
+    supervisor.exited("t", Normal())
+    assert spec_of(supervisor).children == (A, ended)
+
+
+def test_its_own_spec_lacks_a_child_that_was_deleted() -> None:
+    supervisor = running(A, B)
+    supervisor.ask(1, TerminateChild("b"))
+    supervisor.exited("b", Shutdown())
+    assert spec_of(supervisor).children == (A, B)
+    supervisor.ask(2, DeleteChild("b"))
+    assert spec_of(supervisor).children == (A,)
+
+
+def test_its_own_spec_says_which_children_were_added_by_hand() -> None:
+    supervisor = running(A)
+    supervisor.ask(1, StartChild(B))
+    supervisor.started("b")
+    assert [(each.id, each.by_hand) for each in spec_of(supervisor).children] == [
+        ("a", False),
+        ("b", True),
+    ]
+
+
+def test_a_child_that_was_added_by_hand_stands_once_in_it() -> None:
+    supervisor = running(A, TEMPORARY)
+    supervisor.exited("t", Normal())
+    supervisor.ask(1, StartChild(child("t")))
+    supervisor.started("t")
+    assert [(each.id, each.by_hand) for each in spec_of(supervisor).children] == [
+        ("a", False),
+        ("t", True),
+    ]
+
+
+def test_a_dynamic_supervisor_has_no_children_in_its_spec() -> None:
+    supervisor = running(strategy=Strategy.DYNAMIC)
+    supervisor.ask(1, StartChild(A))
+    supervisor.started("a")
+    assert spec_of(supervisor).children == ()
+
+
+def test_its_own_spec_is_told_while_a_child_starts() -> None:
+    supervisor = running(A)
+    supervisor.ask(1, StartChild(B))
+    assert [each.id for each in spec_of(supervisor).children] == ["a", "b"]

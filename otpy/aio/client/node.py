@@ -36,6 +36,7 @@ from otpy.wire.gateway import Statistics, StopResult, TreeRow
 from otpy.wire.sys_messages import SysRequest
 
 if TYPE_CHECKING:
+    from otpy.client.tree_spec import TreeSpec
     from otpy.links.messages import Registered
 
 ShapeT = TypeVar("ShapeT")
@@ -218,6 +219,12 @@ class Node(ClientTaskStarter):
     ) -> dict[str, Statistics]:
         """Return by path what the workers do, as their supervisors see it; stuck ones included."""
         return await statistics_of(self, timeout)
+
+    async def spec(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> "TreeSpec":
+        """Return the spec of the tree: what its file said, and what was changed since."""
+        from otpy.aio.client.running_spec import spec_of  # noqa: PLC0415 - few clients ask
+
+        return await spec_of(self, timeout)
 
     def supervisor(self, path: str = "") -> SupervisorRef:
         """Return a reference to a supervisor; "" is the root."""

@@ -204,6 +204,30 @@ def test_get_childspec_gives_the_fields_of_the_yaml(node: NodeUnderTest) -> None
     assert root.get_childspec("copy") == copy
 
 
+def test_the_spec_of_the_tree_is_its_files_with_what_was_done_by_hand(node: NodeUnderTest) -> None:
+    """11.1: what `otpy plan` compares with."""
+    root, branch = node.client.supervisor(), node.client.supervisor("branch")
+    branch.start_child(worker(node, "e"))
+    root.start_child(worker(node, "f"))
+    root.terminate_child("b")
+    root.delete_child("b")
+
+    found = node.client.spec()
+
+    children = {child["id"]: child for child in found.fields["children"]}
+    assert list(children) == ["a", "c", "branch", "program", "f"]
+    assert [child["id"] for child in children["branch"]["children"]] == ["d", "e"]
+    assert sorted(found.by_hand) == ["branch/e", "f"]
+    assert children["c"]["args"] == [f"{node.work}/log"], "a temporary one, too"
+
+
+def test_the_spec_of_a_supervisor_that_does_not_run_is_its_files(node: NodeUnderTest) -> None:
+    node.client.supervisor("branch").start_child(worker(node, "e"))
+    node.client.supervisor().terminate_child("branch")
+    (branch,) = [c for c in node.client.spec().fields["children"] if c["id"] == "branch"]
+    assert [child["id"] for child in branch["children"]] == ["d"]
+
+
 def test_a_spec_that_is_wrong_is_refused_with_every_mistake(node: NodeUnderTest) -> None:
     root = node.client.supervisor()
     with pytest.raises(otpy.SpecError) as caught:

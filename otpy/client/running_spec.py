@@ -1,0 +1,38 @@
+# Generated from otpy/aio/client/running_spec.py by scripts/generate_blocking.py; do not edit.
+
+"""The spec of the tree that runs: what its file said, and what was changed since."""
+
+from typing import Any
+
+from otpy.client.asker import Asker
+from otpy.client.tree_spec import SupervisorFields, TreeSpec, asked_below
+from otpy.errors import NoProcess, ProcessDown
+from otpy.links.deadline import within
+from otpy.links.ref import Ref
+
+
+def spec_of(node: Asker[Ref], timeout: float | None) -> TreeSpec:
+    """Ask every supervisor for its spec; return the spec of the whole tree.
+
+    Of a supervisor that does not run, it is what it would be started with.
+    """
+    by_hand: list[str] = []
+
+    def ask(path: str) -> SupervisorFields:
+        arguments = {"path": path, "op": "get_spec"}
+        found = node._ask_until("supervisor", arguments, deadline, shape=SupervisorFields)
+        by_hand.extend(f"{path}/{id_}".lstrip("/") for id_ in found.by_hand)
+        return found
+
+    with within(timeout, f"node {node.name!r} did not answer") as deadline:
+        top = ask("")
+        waiting: list[tuple[str, dict[str, Any]]] = list(asked_below("", top))
+        while waiting:
+            path, child = waiting.pop()
+            try:
+                found = ask(path)
+            except (NoProcess, ProcessDown):
+                continue
+            child.update(found.fields)
+            waiting.extend(asked_below(path, found))
+    return TreeSpec(top.fields, tuple(by_hand))
