@@ -1,20 +1,29 @@
 """Command lines run in this process, and nodes for them to talk to."""
 
 import json
+import os
+import signal
+import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, BinaryIO, TypeAlias, cast
 
 import psutil
 
 from otpy import connect
 from otpy.cli.demo_script import await_start, only_directory
-from otpy.cli.terminal import Terminal, terminal
+from otpy.cli.terminal import Say, Terminal, terminal
 from otpy.config import load
+from otpy.runtime.node.command import NodeTree, file_of
+from otpy.system.marks import with_room
+from tests.support.fork_server import Forked
 from tests.support.logs import reported
+from tests.support.node import fork_server
+from tests.support.processes import DEADLINE_S, await_end, become_subreaper, reap_adopted
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
@@ -63,12 +72,23 @@ def private_directory() -> Iterator[Path]:
 
 
 @contextmanager
-def running(file: Path, private: Path, cwd: Path | None = None) -> Iterator[Terminal]:
-    """Run the tree in `file` until the end, and see that nothing of it is left then."""
+def running(
+    file: Path, private: Path, cwd: Path | None = None, *, by_command: bool = False
+) -> Iterator[Terminal]:
+    """Run the tree in `file` until the end, and see that nothing of it is left then.
+
+    Args:
+        file: A tree without mistakes.
+        private: Where the node starts, if not in `cwd`.
+        cwd: Where the node starts.
+        by_command: Whether ``otpy run`` starts it. What that does before it becomes the node is
+            done here otherwise, which saves the start of two interpreters.
+    """
     lines: list[str] = []
+    start = terminal if by_command else _forked
     with (
         reported(f"otpy run {file.name}", lambda: "\n".join(lines)),
-        terminal(file, cwd or private, lines.append) as run,
+        start(file, cwd or private, lines.append) as run,
     ):
         run.show_until(" is up")
         with connect(load(file, check_imports=False).name) as node:
@@ -78,3 +98,37 @@ def running(file: Path, private: Path, cwd: Path | None = None) -> Iterator[Term
         finally:
             run.note_descendants()
     assert run.survivors() == []
+
+
+class _Process(Forked):
+    """A forked node in place of the process of ``otpy run``, for a `Terminal`."""
+
+    def __init__(self, pid: int, stdout: BinaryIO) -> None:
+        super().__init__(pid)
+        self.stdout = stdout
+
+    def wait(self, timeout: float = DEADLINE_S) -> int:
+        if not await_end(self.pid, time.monotonic() + timeout):
+            raise subprocess.TimeoutExpired("a forked node", timeout)
+        return super().wait()
+
+
+@contextmanager
+def _forked(file: Path, folder: Path, say: Say) -> Iterator[Terminal]:
+    """Run the tree in `file` as `terminal` does, in a node that the fork server forks."""
+    become_subreaper()
+    config = load(file, check_imports=False)
+    read, write = os.pipe()
+    with open(read, "rb", buffering=0) as output:  # noqa: PTH123  # a descriptor has no path
+        with file_of(NodeTree(config.name, config.path, config.spec)) as tree:
+            forked = fork_server().start(with_room(os.environ), tree.fileno(), write, write, folder)
+        os.close(write)
+        process = _Process(forked.pid, output)
+        try:
+            yield Terminal(cast("subprocess.Popen[bytes]", process), say)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            if not await_end(process.pid):
+                process.send_signal(signal.SIGKILL)
+            process.wait()
+            reap_adopted([process.pid])

@@ -12,6 +12,15 @@ from tests.cli.commands import CONFIGS, Outcome, Run, private_directory, running
 from tests.support.processes import DEADLINE_S
 
 
+@pytest.fixture(autouse=True, scope="session")
+def patient() -> Iterator[None]:
+    """Wait for what a node prints, and for its end, as long as all tests wait."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("otpy.cli.terminal.PATIENCE_S", DEADLINE_S)
+        patch.setattr("otpy.cli.demo_script.PATIENCE_S", DEADLINE_S)
+        yield
+
+
 @pytest.fixture
 def otpy(capsys: pytest.CaptureFixture[str]) -> Run:
     def run(*words: object) -> Outcome:

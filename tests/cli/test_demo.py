@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from tests.cli.commands import CONFIGS, Run
+from tests.support.processes import DEADLINE_S
 
 
 def test_every_step_of_the_demo_holds(otpy: Run) -> None:
@@ -52,7 +53,7 @@ def test_a_demo_that_is_ended_early_leaves_nothing(number: int, status: int) -> 
         assert demo.wait() == status
         assert demo.stderr is not None
         assert demo.stderr.read() == ""
-    _, alive = psutil.wait_procs(descendants, timeout=20)
+    _, alive = psutil.wait_procs(descendants, timeout=DEADLINE_S)
     assert alive == []
 
 

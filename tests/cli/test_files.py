@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,13 @@ def test_run_refuses_with_the_words_of_check(otpy: Run, wrong: Path) -> None:
     assert refused.err == otpy("check", wrong).err
 
 
+@pytest.fixture
+def counter(nowhere: Path) -> Iterator[Terminal]:
+    """A node that the command runs, of configs/counter.yaml."""
+    with running(CONFIGS / "counter.yaml", nowhere, by_command=True) as run:
+        yield run
+
+
 def test_run_becomes_the_node(counter: Terminal) -> None:
     # So whoever supervises `otpy run` has the node's own pid.
     assert title(counter.node) == "otpy: node counter-app"
@@ -125,5 +133,5 @@ def test_a_tree_finds_the_modules_of_the_folder_it_is_run_in(nowhere: Path, tmp_
         check=False,
     )
     assert (ended.stdout, ended.stderr) == ("mine.yaml: ok, 1 supervisor, 1 worker\n", "")
-    with running(tmp_path / "mine.yaml", nowhere, cwd=tmp_path):
+    with running(tmp_path / "mine.yaml", nowhere, cwd=tmp_path, by_command=True):
         pass

@@ -12,6 +12,7 @@ import pytest
 
 from otpy.cli.terminal import Terminal
 from tests.cli.commands import CONFIGS, Outcome, Run, running
+from tests.support.processes import DEADLINE_S
 
 COUNTER = {"id": "second", "start": "otpy.examples.counter:Counter", "args": [7]}
 
@@ -45,7 +46,7 @@ def killed(otpy: Run, name: str, *signal: str) -> psutil.Process:
     """Kill a process by command, wait for its end, and give it."""
     process = psutil.Process(int(otpy("pid", name).out))
     done(otpy("kill", name, *signal))
-    process.wait(20)
+    process.wait(DEADLINE_S)
     return process
 
 
@@ -70,7 +71,7 @@ def test_the_root_and_the_gateway_can_be_killed_too(otpy: Run, counter: Terminal
     counter.show_until("root: started again")
     gateway = counter.gateway()
     assert otpy("kill", "@gateway").out == "@gateway: sent SIGKILL\n"
-    gateway.wait(20)
+    gateway.wait(DEADLINE_S)
     assert otpy("call", "counter", "get_count").data == 0
 
 

@@ -20,6 +20,7 @@ import asyncio
 import configparser
 import contextlib
 import inspect
+import itertools
 import json
 import os
 import re
@@ -75,6 +76,7 @@ class Reader:
         self._running: dict[str, NodeUnderTest] = {}
         self._names: dict[str, Any] = {"__name__": "__main__"}
         self._loop = asyncio.Runner()
+        self._written = itertools.count(1_000_000_000, 2)
         self._known = set(sys.modules)
         self._folder.mkdir()
         commands = self._folder / ".bin"
@@ -86,9 +88,6 @@ class Reader:
         monkeypatch.chdir(self._folder)
         monkeypatch.syspath_prepend(self._folder)
         monkeypatch.setenv("PATH", f"{commands}:{os.environ['PATH']}")
-        # A file that is written anew within a second is not to be taken for the one before it.
-        monkeypatch.setattr(sys, "dont_write_bytecode", True)
-        monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
         monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:cacheprovider")
 
     def read(self, page: Page) -> None:
@@ -143,6 +142,9 @@ class Reader:
         file = self._folder / block.title
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(block.text)
+        # Python compares seconds: a file that is written anew within one is not to be taken for
+        # what was compiled of the one before it.
+        os.utime(file, (second := next(self._written), second))
         self._forget_modules()
 
     def _forget_modules(self) -> None:
@@ -176,10 +178,8 @@ class Reader:
                 self._run_command(command, output)
 
     def _run_node(self, file: str, lines: list[str]) -> None:
-        name = load(self._folder / file, check_imports=False).name
-        command = [sys.executable, "-m", "otpy", "run", file]
-        node = self._nodes.start_by(name, command, cwd=self._folder).up()
-        self._running[name] = node
+        node = self._nodes.start(self._folder / file, cwd=self._folder).up()
+        self._running[node.name] = node
         self._await_lines(node, lines)
 
     def _run_command(self, command: str, output: str) -> None:

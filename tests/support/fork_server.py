@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 
 from otpy.runtime.node.command import TITLE_BYTES, node_command
@@ -55,7 +56,7 @@ class ForkServer:
     """The end of it that starts it and asks it.
 
     Args:
-        cwd: The directory of all nodes.
+        cwd: The directory of nodes for which no other is given.
     """
 
     def __init__(self, cwd: str) -> None:
@@ -80,7 +81,14 @@ class ForkServer:
         """Return whether a node of it would be as one that is executed from here now."""
         return _fixed_at_the_start(environment) == self._fixed
 
-    def start(self, environment: Mapping[str, str], tree: int, stdout: int, stderr: int) -> Forked:
+    def start(
+        self,
+        environment: Mapping[str, str],
+        tree: int,
+        stdout: int,
+        stderr: int,
+        cwd: Path | None = None,
+    ) -> Forked:
         """Start a node; this process has to be a subreaper, since it adopts the node.
 
         Args:
@@ -88,8 +96,9 @@ class ForkServer:
             tree: The descriptor of its tree, of the same number there.
             stdout: The descriptor of its standard output.
             stderr: The descriptor of its standard error.
+            cwd: Its directory.
         """
-        request = pickle.dumps((dict(environment), tree))
+        request = pickle.dumps((dict(environment), tree, cwd and str(cwd)))
         socket.send_fds(self._socket, [request], [tree, stdout, stderr])
         answer = self._socket.recv(64)
         assert answer, f"the fork server has ended with status {self.process.wait()}"
@@ -126,7 +135,9 @@ def serve(fd: int) -> None:
             for each in fds:
                 os.close(each)
             asker.send(str(pid).encode())
-        environment, tree = pickle.loads(request)
+        environment, tree, cwd = pickle.loads(request)
+    if cwd is not None:
+        os.chdir(cwd)
     _run_node(environment, tree, fds)
 
 

@@ -39,4 +39,7 @@ class Changes:
         return True
 
     def close(self) -> None:
-        os.close(self._fd)
+        """Close the descriptor; the second time, when its number may be another's, do nothing."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)

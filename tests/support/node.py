@@ -78,7 +78,7 @@ class NodeUnderTest:
         stdout: Where the node's stdout goes instead.
         env: What is added to the environment.
         forked: The descriptor of the node's tree, if the fork server is to start it.
-        cwd: Where a node that is not forked starts.
+        cwd: Where the node starts.
     """
 
     def __init__(
@@ -110,7 +110,9 @@ class NodeUnderTest:
             environment = with_room({**os.environ, "OTPY_DIR": str(place), **(env or {})})
             self.process: subprocess.Popen[bytes] | Forked
             if forked is not None and fork_server().can_start(environment):
-                self.process = fork_server().start(environment, forked, out.fileno(), err.fileno())
+                self.process = fork_server().start(
+                    environment, forked, out.fileno(), err.fileno(), cwd
+                )
             else:
                 self.process = subprocess.Popen(
                     command,
@@ -330,7 +332,9 @@ class NodeUnderTest:
         """Release what the test process held for it."""
         self.disconnect()
         self.changes.close()
-        os.close(self._pidfd)
+        pidfd, self._pidfd = self._pidfd, -1
+        if pidfd >= 0:
+            os.close(pidfd)
 
 
 class Nodes:
@@ -340,12 +344,12 @@ class Nodes:
         become_subreaper()
         fork_server()  # started before it is asked which processes and descriptors there are
         self._known = set(living_below(os.getpid()))
-        gc.collect()
         self._fds = descriptors(os.getpid())
         # Short, since the path of a Unix socket has only 107 bytes.
         self.place = Path(tempfile.mkdtemp(prefix="otpy-", dir="/tmp"))
         self.work = Path(tempfile.mkdtemp(prefix="otpy-work-", dir="/tmp"))
         self.all: list[NodeUnderTest] = []
+        self._has_finished = False
         monkeypatch.setenv("OTPY_DIR", str(self.place))
 
     # ---- starting ----------------------------------------------------------------------------
@@ -356,7 +360,7 @@ class Nodes:
         path.write_text(text.replace("WORK", str(self.work)))
         return path
 
-    def start(self, tree: str | Path, *, fresh: bool = False) -> NodeUnderTest:
+    def start(self, tree: str | Path, *, fresh: bool = False, cwd: Path = ROOT) -> NodeUnderTest:
         """Start a node from YAML text or a file; wait for nothing.
 
         What `otpy run` does before it becomes the node is done here, to save its time.
@@ -364,10 +368,11 @@ class Nodes:
         Args:
             tree: The text, or where it is.
             fresh: Let an interpreter of its own run the node, and not one that was forked.
+            cwd: Where the node starts.
         """
         with self.command(tree) as (name, command, fd):
             forked = None if fresh else fd
-            return self._start(name, command, pass_fds=(fd,), forked=forked)
+            return self._start(name, command, pass_fds=(fd,), forked=forked, cwd=cwd)
 
     @contextlib.contextmanager
     def command(self, tree: str | Path) -> Iterator[tuple[str, list[str], int]]:
@@ -426,11 +431,17 @@ class Nodes:
         assert not left, f"left over:\n{describe(left)}\n{self.stories()}"
         for node in self.all:
             node.close()
-        gc.collect()
-        now = descriptors(os.getpid())
-        leaked = {fd: what for fd, what in now.items() if self._fds.get(fd) != what}
+        if self._opened():
+            gc.collect()  # which takes as long as to start a process: only if there is something
+        leaked = self._opened()
         assert not leaked, f"the test process has more open files than before: {leaked}"
         self._check_files()
+        self._has_finished = True
+
+    def _opened(self) -> dict[int, str]:
+        """Return the descriptors of this process that were not there before the test."""
+        now = descriptors(os.getpid())
+        return {fd: what for fd, what in now.items() if self._fds.get(fd) != what}
 
     def _check_files(self) -> None:
         for folder in self.place.iterdir():
@@ -446,7 +457,7 @@ class Nodes:
 
     def destroy(self) -> None:
         """End and remove everything; checks nothing."""
-        while pids := self.processes():
+        while not self._has_finished and (pids := self.processes()):
             for pid in pids:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
