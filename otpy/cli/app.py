@@ -10,8 +10,9 @@ from typing import Final
 
 import click
 
-from otpy.cli.errors import DONE, INTERRUPTED, WRONG, report
-from otpy.cli.options import node_option
+from otpy.cli.errors import DONE, WRONG
+from otpy.cli.options import json_option, node_option
+from otpy.cli.output import report, wants_json
 from otpy.cli.session import Session
 from otpy.cli.show import show
 from otpy.system.signals import StoppedEarly, end_by, restore_signals
@@ -21,13 +22,32 @@ SECTIONS: Final = {
     "Look": ("tree", "status", "top", "pid", "events", "why", "logs"),
     "Talk": ("call", "cast"),
     "Debug": ("state", "replace-state", "suspend", "resume", "trace", "stack"),
-    "Operate": ("kill", "terminate", "start", "restart", "delete", "wait", "shutdown"),
+    "Operate": (
+        *("start", "stop", "restart", "kill", "delete", "wait", "shutdown"),
+        "terminate",
+    ),
     "Shell": ("completion",),
 }
 """Every subcommand, as `otpy --help` groups them. Each is a module of this package.
 
 `otpy.cli.sys_command` adds to "Debug" what needs no module.
 """
+
+_OTHER_WORDS: Final = {
+    "avail": "status",
+    "down": "shutdown",
+    "list": "status",
+    "log": "logs",
+    "ls": "status",
+    "ps": "status",
+    "remove": "delete",
+    "rm": "delete",
+    "signal": "kill",
+    "tail": "logs",
+    "up": "run",
+    "validate": "check",
+}
+"""What commands of other tools are called here."""
 
 COMMANDS: Final = tuple(name for names in SECTIONS.values() for name in names)
 
@@ -53,6 +73,17 @@ class Commands(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the subcommand; for one that there is not, what may have been meant."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.exceptions.NoSuchCommand as error:
+            raise click.UsageError(
+                _no_such_command(error.command_name, self.list_commands(ctx)), ctx
+            ) from None
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the subcommands in sections."""
         limit = formatter.width - 6 - max(map(len, self.list_commands(ctx)))
@@ -62,6 +93,14 @@ class Commands(click.Group):
                 formatter.write_dl(
                     [(name, c.get_short_help_str(limit)) for name, c in commands if c is not None]
                 )
+
+
+def _no_such_command(name: str, names: Sequence[str]) -> str:
+    import difflib  # noqa: PLC0415 - nearly every name is right
+
+    near = [_OTHER_WORDS[name]] if name in _OTHER_WORDS else difflib.get_close_matches(name, names)
+    meant = f" Did you mean {near[0]!r}?" if near else ""
+    return f"No such command {name!r}.{meant}"
 
 
 def _of_requests() -> Iterator[str]:
@@ -76,15 +115,22 @@ def _of_requests() -> Iterator[str]:
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @node_option
+@json_option
 @click.version_option(package_name="otpy", message="%(prog)s %(version)s")
 @click.pass_context
 def cli(ctx: click.Context) -> None:
     """Supervision trees and GenServers, every one of them an operating-system process.
 
-    A running tree is a node; -n names it when more than one runs. Exit status: 0 done; 1 it
-    failed, stderr says why; 2 the command line or the file is wrong.
-    """
+    A running tree is a node; -n names it when more than one runs.
+
+    \b
+    Exit status: 0 done, or so already; 1 it failed, and stderr says why;
+    2 the command line or the file is wrong; 3 there is no such node or process;
+    4 it was not done in time. "otpy COMMAND --help" describes each command.
+    """  # noqa: D301 - \b is click's mark for lines to be left as they are
     if ctx.invoked_subcommand is None:
+        if wants_json():
+            raise click.UsageError("Missing command", ctx)
         show(ctx.get_help())
         ctx.exit(WRONG)
 
@@ -92,20 +138,26 @@ def cli(ctx: click.Context) -> None:
 def run(args: Sequence[str] | None = None) -> int:
     """Run one command line; return its exit status.
 
-    Every failure becomes one line on stderr; no traceback reaches the user.
+    Every failure becomes one line on stderr, or an object; no traceback reaches the user.
     """
     restore_signals({signal.SIGCHLD})  # which tells how the processes end that are started here
+    words = sys.argv[1:] if args is None else args
+    session = Session(as_json=says_json(words))
     try:
-        return perform(sys.argv[1:] if args is None else args)
+        return perform(words, session)
     except StoppedEarly as stopped:
         return end_by(stopped.number)
-    except (KeyboardInterrupt, click.Abort):
-        return INTERRUPTED
-    except Exception as error:  # noqa: BLE001 - whatever it is, the user gets a line
-        return report(error)
+    except (KeyboardInterrupt, click.Abort, Exception) as error:  # noqa: BLE001 - whatever it is
+        return report(error, as_json=session.as_json)
 
 
-def perform(args: Sequence[str]) -> int:
+def says_json(words: Sequence[str]) -> bool:
+    """Return whether ``--json`` is an option of a command line, which may be wrong as a whole."""
+    options = words[: words.index("--")] if "--" in words else words
+    return "--json" in options
+
+
+def perform(args: Sequence[str], session: Session) -> int:
     """Run one command line, or complete one for the shell that asks in the environment.
 
     Not `cli.main`, which would take a broken connection for a closed stdout and say nothing.
@@ -118,6 +170,6 @@ def perform(args: Sequence[str]) -> int:
         add_shells()
         return shell_complete(cli, {"obj": Session()}, "otpy", "_OTPY_COMPLETE", wanted)
     color = False if os.environ.get("NO_COLOR") else None
-    with cli.make_context("otpy", list(args), obj=Session(), color=color) as ctx:
+    with cli.make_context("otpy", list(args), obj=session, color=color) as ctx:
         cli.invoke(ctx)
     return DONE

@@ -56,24 +56,35 @@ class WordsCommand(click.Command):
         return rest
 
 
-class SecondsType(click.ParamType[float | None]):
-    """A time span above zero; None for ``infinity``."""
+class DurationType(click.ParamType[float | None]):
+    """A time span above zero, in seconds or with its unit; None for ``infinity``."""
 
-    name = "seconds"
+    name = "duration"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float | None:
         """Turn the word into seconds."""
-        if value == "infinity":
+        if value is None or value == "infinity":
             return None
         try:
-            seconds = float(value)
+            seconds = seconds_of(str(value))
         except ValueError:
             seconds = math.nan
         if 0 < seconds < math.inf:
             return seconds
-        return self.fail(f"{value!r} is not a number of seconds above zero", param, ctx)
+        problem = f"{value!r} is no time span; expected 500ms, 1s, 2m or seconds above zero"
+        return self.fail(problem, param, ctx)
+
+
+def seconds_of(word: str) -> float:
+    """Return the seconds of a time span, such as ``1.5``, ``500ms`` or ``2m``.
+
+    Raises:
+        ValueError: It is none.
+    """
+    span = _SPAN.fullmatch(word)
+    return float(word) if span is None else float(span[1]) * _SPAN_S[span[2] or "s"]
 
 
 class MomentType(click.ParamType[float]):
@@ -90,8 +101,8 @@ class MomentType(click.ParamType[float]):
         word = str(value).strip()
         if _UNIX_TIME.fullmatch(word):
             return float(word)  # as in the events' JSON
-        if (span := _SPAN.fullmatch(word)) is not None:
-            return time.time() - float(span[1]) * _SPAN_S[span[2] or "s"]
+        if _SPAN.fullmatch(word):
+            return time.time() - seconds_of(word)
         if word in _DAYS:
             day = datetime.now().astimezone() - timedelta(days=_DAYS[word])
             return day.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()

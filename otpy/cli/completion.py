@@ -11,7 +11,8 @@ from click.shell_completion import (
     add_completion_class,
 )
 
-from otpy.cli.show import show
+from otpy.cli.options import json_option
+from otpy.cli.output import answer
 
 # As click's own, but that an offered word is inserted as one word, whatever is in it: click's would
 # have the shell split it, expand it and, at Enter, execute it.
@@ -97,8 +98,9 @@ def add_shells() -> None:
 
 @click.command()
 @click.argument("shell", type=click.Choice(list(_CLASSES)))
+@json_option
 @click.pass_context
-def completion(ctx: click.Context, shell: str) -> None:
+def completion(ctx: click.Context, *, shell: str) -> None:
     """Print the completion script for a shell.
 
     \b
@@ -106,4 +108,5 @@ def completion(ctx: click.Context, shell: str) -> None:
     zsh:  eval "$(otpy completion zsh)"      in ~/.zshrc, after compinit
     fish: otpy completion fish | source      in ~/.config/fish/config.fish
     """  # noqa: D301 - \b is click's mark for lines to be left as they are
-    show(_CLASSES[shell](ctx.find_root().command, {}, "otpy", "_OTPY_COMPLETE").source())
+    script = _CLASSES[shell](ctx.find_root().command, {}, "otpy", "_OTPY_COMPLETE").source()
+    answer(script, script)

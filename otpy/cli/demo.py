@@ -4,12 +4,15 @@ from pathlib import Path
 
 import click
 
+from otpy.cli.options import json_option
+from otpy.cli.output import stream, wants_json
 from otpy.cli.show import show_styled
 
 
 @click.command()
 @click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False))
-def demo(file: str | None) -> None:
+@json_option
+def demo(*, file: str | None) -> None:
     """Show a tree that survives kill -9, step by step.
 
     Runs a node of its own, which touches no other, and checks every step. FILE is a tree with a
@@ -24,4 +27,11 @@ def demo(file: str | None) -> None:
         resources.as_file(resources.files("otpy.cli") / "counter.yaml") as ours,
         tempfile.TemporaryDirectory(prefix="otpy-demo-") as private,
     ):
-        demonstrate(Path(file) if file else ours, Path(private), show_styled)
+        demonstrate(Path(file) if file else ours, Path(private), _say)
+
+
+def _say(line: str) -> None:
+    if wants_json():
+        stream({"line": click.unstyle(line)}, "")
+    else:
+        show_styled(line)

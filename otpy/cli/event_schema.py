@@ -62,5 +62,14 @@ def _summary(name: str) -> str:
 
 
 def _attributes(name: str) -> dict[str, str]:
-    listed = _docstring(name).partition("Attributes:")[2]
+    return _attributes_in(_docstring(name))
+
+
+def attributes_of(kind: type) -> dict[str, str]:
+    """Return what the docstring of a class says of each of its attributes."""
+    return _attributes_in(inspect.getdoc(kind) or "")
+
+
+def _attributes_in(docstring: str) -> dict[str, str]:
+    listed = docstring.partition("Attributes:")[2]
     return {found[1]: " ".join(found[2].split()) for found in _ATTRIBUTE.finditer(listed)}

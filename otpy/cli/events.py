@@ -1,6 +1,6 @@
 """``otpy events``."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,11 +8,11 @@ import click
 
 from otpy.cli.arguments import MomentType
 from otpy.cli.complete import child_names
-from otpy.cli.errors import Failed, NotThere, not_there
+from otpy.cli.errors import Failed
 from otpy.cli.event_selection import Selection, event_file_of, is_about
 from otpy.cli.names import find, rows_of
-from otpy.cli.options import json_option, node_option
-from otpy.cli.render import to_json
+from otpy.cli.options import json_option, node_option, timeout_option
+from otpy.cli.output import stream
 from otpy.cli.session import Session, connected
 from otpy.cli.show import show
 from otpy.errors import NodeNotFound
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 @click.option(
     "-f", "--follow", is_flag=True, help="Go on with what happens from now, until Ctrl-C."
 )
+@click.option("--all", "all_", is_flag=True, help="Of all processes, as without a name.")
+@timeout_option
 @node_option
 @json_option
 @click.pass_context
@@ -53,7 +55,7 @@ def events(
     until: float | None,
     last: int | None,
     follow: bool,
-    as_json: bool,
+    all_: bool,
 ) -> None:
     """Print what has happened, one line an event.
 
@@ -64,7 +66,8 @@ def events(
     """
     if follow and until is not None:
         raise click.UsageError("--follow has no end, so that --until does not go with it", ctx)
-    write = as_data if as_json else dated_line
+    if all_ and names:
+        raise click.UsageError("--all goes without a name", ctx)
     wanted = Selection(names, since, until, last)
     try:
         node = connected(ctx)
@@ -72,35 +75,31 @@ def events(
         try:
             file = event_file_of(ctx.ensure_object(Session).node, error)
         except NodeNotFound as nowhere:
-            raise NotThere(f"{nowhere}") from None
+            raise nowhere from None
     else:
-        with not_there():
-            print_from(node, write, wanted, follow=follow)
+        print_from(node, wanted, follow=follow)
         return
     past = history(file)
-    with not_there():
-        wanted.refuse_unknown(past)
+    wanted.refuse_unknown(past)
     for event in wanted.of(past):
-        show(write(event))
+        write(event)
     place = f"{file.parent.name} does not run; its events are in {file}"
     if follow:
-        raise Failed(f"{place}; there is nothing to follow")
+        raise Failed(place, "there is nothing to follow")
     show(f"otpy: {place}", err=True)
 
 
-def print_from(
-    node: "Node", write: "Callable[[Event], str]", wanted: Selection, *, follow: bool
-) -> None:
+def print_from(node: "Node", wanted: Selection, *, follow: bool) -> None:
     """Print the events of a node that runs, and with `follow` those to come."""
     past = past_of(node, with_file=wanted != Selection())
     for name in wanted.names:
         if not any(is_about(event, name) for event in past):
             find(rows_of(node), name)  # it may have had none, but it has to be there
     for event in wanted.of(past):
-        show(write(event))
+        write(event)
     for event in following(node, past) if follow else ():
         if wanted.is_about(event):
-            show(write(event))
+            write(event)
 
 
 def past_of(node: "Node", *, with_file: bool) -> "list[Event]":
@@ -150,8 +149,8 @@ def merged(events: "Sequence[Event]") -> "list[Event]":
     return history.merged(events)
 
 
-def as_data(event: "Event") -> str:
-    """Write an event as a line of JSON."""
+def write(event: "Event") -> None:
+    """Print an event."""
     from otpy.events import event_to_data  # noqa: PLC0415 - the client has imported it by now
 
-    return to_json(event_to_data(event))
+    stream(event_to_data(event), dated_line(event))

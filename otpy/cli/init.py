@@ -7,7 +7,8 @@ from typing import Final
 import click
 
 from otpy.cli.errors import Failed
-from otpy.cli.show import show
+from otpy.cli.options import json_option
+from otpy.cli.output import answer
 
 _TREE: Final = """\
 # Which processes there are, and what happens when one of them fails.
@@ -86,11 +87,12 @@ def test_a_killed_counter_begins_anew(otpy_node):
 
 @click.command()
 @click.argument("directory", default=".", type=click.Path(file_okay=False, path_type=Path))
-def init(directory: Path) -> None:
+@json_option
+def init(*, directory: Path) -> None:
     """Write a first project: a tree, a GenServer and its test.
 
     They go into DIRECTORY, by default this one, and run at once: "otpy run tree.yaml", and
-    "pytest". Overwrites nothing.
+    "pytest". Overwrites nothing; files that are there as they would be written are no failure.
     """
     files = {
         "tree.yaml": _TREE.replace("NAME", _name_of(directory)),
@@ -98,16 +100,30 @@ def init(directory: Path) -> None:
         "test_servers.py": _TESTS,
     }
     directory.mkdir(parents=True, exist_ok=True)
-    if there := [str(directory / name) for name in files if (directory / name).exists()]:
+    paths = {directory / name: text for name, text in files.items()}
+    there = [path for path in paths if path.exists()]
+    if there != [path for path in paths if _has(path, paths[path])]:
         verb = "is" if len(there) == 1 else "are"
-        raise Failed(f"{', '.join(there)} {verb} there already; nothing was written")
-    for name, text in files.items():
-        with (directory / name).open("x", encoding="utf-8") as file:
-            file.write(text)
-        show(f"wrote {directory / name}")
+        names = ", ".join(map(str, there))
+        raise Failed(f"{names} {verb} there already", "nothing was written")
+    lines, did = [], []
+    for path, text in paths.items():
+        is_new = path not in there
+        if is_new:
+            with path.open("x", encoding="utf-8") as file:
+                file.write(text)
+        lines.append(f"wrote {path}" if is_new else f"{path} is there already, as it would be")
+        did.append({"file": str(path), "did": "wrote" if is_new else "nothing"})
     where = "" if directory.resolve() == Path.cwd() else f"cd {directory}; "
-    show(f"now try: {where}otpy run tree.yaml, and in another terminal: otpy call counter add 5")
-    show(f"and its test: {where}pytest")
+    lines += [
+        f"now try: {where}otpy run tree.yaml, and in another terminal: otpy call counter add 5",
+        f"and its test: {where}pytest",
+    ]
+    answer(did, "\n".join(lines))
+
+
+def _has(path: Path, text: str) -> bool:
+    return path.is_file() and path.read_bytes() == text.encode()
 
 
 def _name_of(directory: Path) -> str:

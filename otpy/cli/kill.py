@@ -1,35 +1,75 @@
 """``otpy kill``."""
 
 import signal as signals
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from otpy.cli.arguments import SignalType, signal_name
 from otpy.cli.complete import child_names
-from otpy.cli.names import suggesting
-from otpy.cli.options import node_option
-from otpy.cli.session import connected
-from otpy.cli.show import show
+from otpy.cli.names import not_running, shown
+from otpy.cli.options import several
+from otpy.cli.output import Done
+from otpy.cli.session import time_limit
+from otpy.cli.targets import targets
 from otpy.errors import ProcessDown
 from otpy.wire.paths import GATEWAY
 
+if TYPE_CHECKING:
+    from otpy import ProcessInfo
+
+
+def _names_and_signals(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Complete names, and behind the first one signals."""
+    names = child_names(ctx, param, incomplete)
+    if not ctx.params.get("names"):
+        return names
+    return [*names, *(item.value for item in SignalType().shell_complete(ctx, param, incomplete))]
+
 
 @click.command()
-@click.argument("name", shell_complete=child_names)
-@click.argument("signal", type=SignalType(), default=signals.SIGKILL)
-@node_option
+@several("All workers and programs of the tree that run.", complete=_names_and_signals)
+@click.option(
+    "-s", "--signal", "signal", type=SignalType(), help="Which signal; also as the last word."
+)
 @click.pass_context
-def kill(ctx: click.Context, name: str, signal: int) -> None:
-    """Send a signal to a process, KILL by default.
+def kill(ctx: click.Context, *, names: tuple[str, ...], all_: bool, signal: int | None) -> None:
+    """Send a signal to processes, KILL by default.
 
-    SIGNAL is a name, with or without SIG, or a number. What follows is the supervisor's business:
-    to stop a child for good, use "otpy terminate".
+    A signal is a name, with or without SIG, or a number: "otpy kill -s HUP web db", or "otpy kill
+    web HUP". What follows is the supervisor's business: to stop a child for good, use "otpy stop".
     """
-    node = connected(ctx)
-    try:
-        with suggesting(node, name):
-            node.signal(name, signal)
-    except ProcessDown:
-        if name != GATEWAY:  # which dies of the signal before it can answer
-            raise
-    show(f"{name}: sent {signal_name(signal)}")
+    names, number = (names, signal) if signal is not None else _split(ctx, names, all_=all_)
+    found = targets(ctx, names, all_=all_, choose=_that_run)
+
+    def one(row: "ProcessInfo") -> Done:
+        name = shown(row.path)
+        if row.pid is None:
+            raise not_running(row, f"{name!r} does not run, it is {row.state}", name)
+        try:
+            found.node.signal(row.path, number, timeout=time_limit(ctx))
+        except ProcessDown:
+            if row.path != GATEWAY:  # which dies of the signal before it can answer
+                raise
+        sent = signal_name(number)
+        return Done(f"{name}: sent {sent}", {"did": "sent", "signal": sent, "pid": row.pid})
+
+    found.each(one)
+
+
+def _split(
+    ctx: click.Context, words: tuple[str, ...], *, all_: bool
+) -> tuple[tuple[str, ...], int]:
+    """Return the names, and the signal that stands behind them: KILL if there is none."""
+    if len(words) > 1 - all_:
+        try:
+            return words[:-1], SignalType().convert(words[-1], None, ctx)
+        except click.BadParameter:
+            pass  # it is a name as well
+    return words, signals.SIGKILL
+
+
+def _that_run(rows: "Sequence[ProcessInfo]") -> "list[ProcessInfo]":
+    kinds = ("worker", "command")
+    return [row for row in rows if row.kind in kinds and row.path[0] != "@" and row.pid is not None]

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable
 
-from otpy.cli.errors import not_there
 from otpy.cli.log_output import LogOutput
 from otpy.cli.log_place import log_folder, refuse_unlogged, starts_of
 from otpy.logs.following import Follower, wait_for
@@ -37,10 +36,9 @@ class LogReading:
         grep: "re.Pattern[str] | None",
     ) -> None:
         self._selection = Selection(names, since, until, grep)
-        with not_there():
-            self._directory = log_folder(node)
-            self._sources = find_sources(self._directory.log)
-            refuse_unlogged(self._directory, self._sources, names)
+        self._directory = log_folder(node)
+        self._sources = find_sources(self._directory.log)
+        refuse_unlogged(self._directory, self._sources, names)
 
     def write(self, count: int | None, *, previous: bool, as_json: bool) -> None:
         """Print what there is, or the last `count` records of it."""

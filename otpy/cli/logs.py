@@ -7,7 +7,8 @@ import click
 
 from otpy.cli.arguments import MomentType
 from otpy.cli.complete import logged_names
-from otpy.cli.options import node_option
+from otpy.cli.options import json_option, node_option
+from otpy.cli.output import wants_json
 from otpy.cli.session import Session
 
 _LAST: Final = 10
@@ -58,8 +59,9 @@ class _Expression(click.ParamType["re.Pattern[str]"]):
     metavar="REGEX",
     help="Only records with a match in their text, level or logger.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON object a line.")
+@click.option("--all", "all_", is_flag=True, help="Of all processes, as without a name.")
 @node_option
+@json_option
 @click.pass_context
 def logs(
     ctx: click.Context,
@@ -71,13 +73,15 @@ def logs(
     count: int | None,
     previous: bool,
     grep: "re.Pattern[str] | None",
-    as_json: bool,
+    all_: bool,
 ) -> None:
     """Print what processes have logged, in order of time.
 
     All of the node, or those that NAME says: a path, an id, a supervisor for all below it, @node,
     or a pattern as 'pool/*'. It is read from files: the node need not run. The times are UTC.
     """
+    if all_ and names:
+        raise click.UsageError("--all goes without a name", ctx)
     if follow and (previous or until is not None):
         wrong = "--previous" if previous else "--until"
         raise click.UsageError(f"--follow does not go with {wrong}, which is over", ctx)
@@ -86,6 +90,6 @@ def logs(
     reading = LogReading(ctx.ensure_object(Session).node, names, since, until, grep)
     if follow:
         few = _LAST if since is None else None
-        reading.follow(few if count is None else count, as_json=as_json)
+        reading.follow(few if count is None else count, as_json=wants_json())
     else:
-        reading.write(count, previous=previous, as_json=as_json)
+        reading.write(count, previous=previous, as_json=wants_json())

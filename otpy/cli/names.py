@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
+from otpy.cli.errors import NotRunning
+from otpy.cli.session import ANSWER_S
 from otpy.errors import NoProcess
 from otpy.wire.paths import BESIDE, ON_EVENT
 
@@ -15,17 +17,22 @@ ROOT: Final = "root"
 """The name of the root supervisor, whose path is empty, on the command line."""
 
 
-def rows_of(node: "Node") -> "list[ProcessInfo]":
+def rows_of(node: "Node", timeout: float = ANSWER_S) -> "list[ProcessInfo]":
     """List every process of a node: gateway, logger, the root supervisor, then depth first."""
-    tree = [row for row in node.tree() if row.path not in BESIDE]
-    beside = [node[path].info() for path in BESIDE]
+    tree = [row for row in node.tree(timeout=timeout) if row.path not in BESIDE]
+    beside = [node[path].info(timeout=timeout) for path in BESIDE]
     with suppress(NoProcess):  # only where the tree has handlers
-        beside.append(node[ON_EVENT].info())
+        beside.append(node[ON_EVENT].info(timeout=timeout))
     return [*beside, *tree]
 
 
-def find(rows: "Sequence[ProcessInfo]", name: str) -> "ProcessInfo":
+def find(rows: "Sequence[ProcessInfo]", name: str, *, suggest: bool = True) -> "ProcessInfo":
     """Find a process by its path, or by its id when that is unique.
+
+    Args:
+        rows: Where to look.
+        name: Its name.
+        suggest: Whether the error says what may have been meant.
 
     Raises:
         NoProcess: There is none of that name, or more than one.
@@ -43,21 +50,32 @@ def find(rows: "Sequence[ProcessInfo]", name: str) -> "ProcessInfo":
         return by_path[""]
     import difflib  # noqa: PLC0415 - nearly every name is found
 
-    near = difflib.get_close_matches(name, short_names(rows), n=1)
+    near = difflib.get_close_matches(name, short_names(rows), n=1) if suggest else ()
     hint = f"did you mean {near[0]!r}? " if near else ""
     raise NoProcess(f"no child {name!r} in the tree; {hint}`otpy tree` shows them all")
 
 
 @contextmanager
 def suggesting(node: "Node", name: str) -> Iterator[None]:
-    """Add to a `NoProcess` of the node's what may have been meant, or what to do."""
+    """Add to a `NoProcess` of the node's what may have been meant, or what to do.
+
+    Raises:
+        NotRunning: There is that process, but it does not run.
+    """
     try:
         yield
     except NoProcess as error:
         row = find(rows_of(node), name)
         if row.kind not in ("worker", "command") or row.state == "running":
             raise  # it is not that it does not run
-        raise NoProcess(f"{error}; start it with `otpy start {name}`") from None
+        raise not_running(row, str(error), name) from None
+
+
+def not_running(row: "ProcessInfo", text: str, name: str) -> NotRunning:
+    """Return the error that a process does not run, and what to do about it."""
+    if row.state == "failed":
+        return NotRunning(text, f"`otpy why {name}` shows more, `otpy start {name}` begins anew")
+    return NotRunning(text, f"start it with `otpy start {name}`")
 
 
 def short_names(rows: "Sequence[ProcessInfo]") -> list[str]:

@@ -1,27 +1,33 @@
 """``otpy pid``."""
 
+from typing import TYPE_CHECKING
+
 import click
 
-from otpy.cli.complete import child_names
-from otpy.cli.errors import Failed
-from otpy.cli.names import find, rows_of
-from otpy.cli.options import json_option, node_option
-from otpy.cli.render import to_json
-from otpy.cli.session import connected
-from otpy.cli.show import show
+from otpy.cli.errors import NotRunning
+from otpy.cli.names import shown
+from otpy.cli.options import several
+from otpy.cli.output import Done
+from otpy.cli.targets import targets, with_process
+
+if TYPE_CHECKING:
+    from otpy import ProcessInfo
 
 
 @click.command()
-@click.argument("name", shell_complete=child_names)
-@node_option
-@json_option
+@several("All that have a process.")
 @click.pass_context
-def pid(ctx: click.Context, name: str, *, as_json: bool) -> None:
-    """Print the pid of a process, and nothing else.
+def pid(ctx: click.Context, *, names: tuple[str, ...], all_: bool) -> None:
+    """Print the pid of each process, and nothing else.
 
     For example: kill -9 $(otpy pid counter)
     """
-    row = find(rows_of(connected(ctx)), name)
+    targets(ctx, names, all_=all_, choose=with_process).each(_pid_of)
+
+
+def _pid_of(row: "ProcessInfo") -> Done:
     if row.pid is None:
-        raise Failed(f"{name} has no process now, it is {row.state}; see `otpy status {name}`")
-    show(to_json({"path": row.path, "pid": row.pid}) if as_json else row.pid)
+        name = shown(row.path)
+        problem = f"{name} has no process now, it is {row.state}"
+        raise NotRunning(problem, f"see `otpy status {name}`")
+    return Done(str(row.pid), {"pid": row.pid})

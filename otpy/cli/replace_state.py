@@ -6,9 +6,9 @@ from otpy.cli.arguments import json_or_string
 from otpy.cli.complete import child_names
 from otpy.cli.names import suggesting
 from otpy.cli.options import json_option, node_option, timeout_option
-from otpy.cli.session import connected
-from otpy.cli.show import show_styled
-from otpy.cli.state import shown
+from otpy.cli.output import answer
+from otpy.cli.session import connected, time_limit
+from otpy.cli.state import laid_out, sendable
 
 
 @click.command("replace-state")
@@ -18,14 +18,7 @@ from otpy.cli.state import shown
 @node_option
 @json_option
 @click.pass_context
-def replace_state(
-    ctx: click.Context,
-    name: str,
-    attributes: tuple[str, ...],
-    *,
-    timeout: float | None,
-    as_json: bool,
-) -> None:
+def replace_state(ctx: click.Context, *, name: str, attributes: tuple[str, ...]) -> None:
     """Replace attributes of a server.
 
     Prints its state then. A value is JSON where it parses as JSON, else a string:
@@ -35,8 +28,8 @@ def replace_state(
     replaced = dict(map(_assignment, attributes))
     node = connected(ctx)
     with suggesting(node, name):
-        state = node[name].replace_state(replaced, timeout=timeout)
-    show_styled(shown(state, as_json=as_json))
+        state = node[name].replace_state(replaced, timeout=time_limit(ctx))
+    answer({"name": name, "state": sendable(state)}, laid_out(state), is_styled=True)
 
 
 def _assignment(word: str) -> tuple[str, object]:

@@ -1,22 +1,32 @@
 """``otpy resume``."""
 
+from typing import TYPE_CHECKING
+
 import click
 
-from otpy.cli.complete import child_names
-from otpy.cli.names import suggesting
-from otpy.cli.options import node_option, timeout_option
-from otpy.cli.session import connected
-from otpy.cli.show import show
+from otpy.cli.names import shown, suggesting
+from otpy.cli.options import several
+from otpy.cli.output import Done
+from otpy.cli.session import time_limit
+from otpy.cli.targets import is_suspended, targets, workers
+
+if TYPE_CHECKING:
+    from otpy import ProcessInfo
 
 
 @click.command()
-@click.argument("name", shell_complete=child_names)
-@timeout_option
-@node_option
+@several("All workers that run.")
 @click.pass_context
-def resume(ctx: click.Context, name: str, *, timeout: float | None) -> None:
-    """Resume a suspended server: it takes messages again."""
-    node = connected(ctx)
-    with suggesting(node, name):
-        node[name].resume(timeout=timeout)
-    show(f"{name}: resumed")
+def resume(ctx: click.Context, *, names: tuple[str, ...], all_: bool) -> None:
+    """Resume suspended servers: they take messages again."""
+    found = targets(ctx, names, all_=all_, choose=workers)
+
+    def one(row: "ProcessInfo") -> Done:
+        name = shown(row.path)
+        if is_suspended(found.node, row) is False:
+            return Done(f"{name}: is not suspended", {"did": "nothing"})
+        with suggesting(found.node, name):
+            found.node[row.path].resume(timeout=time_limit(ctx))
+        return Done(f"{name}: resumed", {"did": "resumed"})
+
+    found.each(one)

@@ -4,10 +4,13 @@ from typing import NoReturn
 
 import click
 
+from otpy.cli.options import json_option
+
 
 @click.command()
 @click.argument("file", type=click.Path())
-def run(file: str) -> NoReturn:
+@json_option
+def run(*, file: str) -> NoReturn:
     """Run the tree that FILE describes.
 
     Prints what happens, a line each, until it is stopped: Ctrl-C or SIGTERM do that in order,

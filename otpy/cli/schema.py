@@ -6,8 +6,8 @@ from typing import Final
 import click
 
 from otpy.cli.options import json_option
+from otpy.cli.output import answer
 from otpy.cli.render import to_pretty_json
-from otpy.cli.show import show
 
 
 def _of_trees() -> dict[str, object]:
@@ -22,9 +22,16 @@ def _of_events() -> dict[str, object]:
     return event_schema()
 
 
+def _of_output() -> dict[str, object]:
+    from otpy.cli.output_schema import output_schema  # noqa: PLC0415 - as above
+
+    return output_schema()
+
+
 SCHEMAS: Final[dict[str, Callable[[], dict[str, object]]]] = {
     "tree": _of_trees,
     "events": _of_events,
+    "output": _of_output,
 }
 """What there is a schema of."""
 
@@ -32,11 +39,13 @@ SCHEMAS: Final[dict[str, Callable[[], dict[str, object]]]] = {
 @click.command()
 @click.argument("what", type=click.Choice([*SCHEMAS]), default="tree")
 @json_option
-def schema(what: str, *, as_json: bool) -> None:  # noqa: ARG001 - it is JSON either way
-    """Print a JSON Schema: of tree files, or of events.
+def schema(*, what: str) -> None:
+    """Print a JSON Schema, of tree files or what programs read.
 
     For editors, for example: otpy schema > otpy.schema.json, and in the tree's first line
     "# yaml-language-server: $schema=otpy.schema.json". For programs that read what `otpy events
-    --json` prints, events.jsonl, or what `on_event` hands them: otpy schema events.
+    --json` prints, events.jsonl, or what `on_event` hands them: otpy schema events; that
+    read what commands print with --json: otpy schema output.
     """
-    show(to_pretty_json(SCHEMAS[what]()))
+    found = SCHEMAS[what]()
+    answer(found, to_pretty_json(found))

@@ -1,28 +1,34 @@
 """``otpy stack``."""
 
+from typing import TYPE_CHECKING
+
 import click
 
-from otpy.cli.complete import child_names
-from otpy.cli.names import suggesting
-from otpy.cli.options import json_option, node_option, timeout_option
-from otpy.cli.render import to_json
-from otpy.cli.session import connected
-from otpy.cli.show import show
+from otpy.cli.names import shown, suggesting
+from otpy.cli.options import several
+from otpy.cli.output import Done
+from otpy.cli.session import time_limit
+from otpy.cli.targets import targets, workers
+
+if TYPE_CHECKING:
+    from otpy import ProcessInfo
 
 
 @click.command()
-@click.argument("name", shell_complete=child_names)
-@timeout_option
-@node_option
-@json_option
+@several("All workers that run.")
 @click.pass_context
-def stack(ctx: click.Context, name: str, *, timeout: float | None, as_json: bool) -> None:
-    """Print the Python stacks of a worker, stuck or not.
+def stack(ctx: click.Context, *, names: tuple[str, ...], all_: bool) -> None:
+    """Print the Python stacks of workers, stuck or not.
 
     All threads are shown, the most recent call first. A worker that is stuck in C code shows the
     Python function that called it.
     """
-    node = connected(ctx)
-    with suggesting(node, name):
-        text = node[name].stack(timeout=timeout)
-    show(to_json({"name": name, "stack": text.splitlines()}) if as_json else text.rstrip())
+    found = targets(ctx, names, all_=all_, choose=workers)
+
+    def one(row: "ProcessInfo") -> Done:
+        name = shown(row.path)
+        with suggesting(found.node, name):
+            text = found.node[row.path].stack(timeout=time_limit(ctx)).rstrip()
+        return Done(found.titled(name, text), {"stack": text.splitlines()})
+
+    found.each(one)

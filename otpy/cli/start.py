@@ -1,57 +1,55 @@
 """``otpy start``."""
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import click
 
-from otpy.cli.complete import child_names
-from otpy.cli.errors import Failed
-from otpy.cli.names import ROOT, find, rows_of, supervisor_of
-from otpy.cli.options import node_option
-from otpy.cli.session import connected
-from otpy.cli.show import show
+from otpy.cli.control import Control
+from otpy.cli.names import ROOT, find, rows_of
+from otpy.cli.options import patience_option, several
+from otpy.cli.output import answer
+from otpy.cli.session import answer_timeout, connected, time_limit
+from otpy.cli.targets import down, targets
 from otpy.wire.paths import BESIDE, ON_EVENT
-
-if TYPE_CHECKING:
-    from otpy import ChildInfo
 
 
 @click.command()
-@click.argument("name", metavar="NAME|SUPERVISOR", shell_complete=child_names)
-@click.argument("spec", metavar="[SPEC]", required=False)
-@node_option
+@several("All that are stopped or have failed.", timeout=patience_option)
 @click.pass_context
-def start(ctx: click.Context, name: str, spec: str | None) -> None:
-    """Start a stopped child again, or add a new one.
+def start(ctx: click.Context, *, names: tuple[str, ...], all_: bool) -> None:
+    """Start stopped children again, or add a new one.
 
     \b
-    otpy start counter                                    again, after "otpy terminate"
+    otpy start counter                                    again, after "otpy stop"
     otpy start pool '{"id": "w3", "start": "shop:Work"}'  new, under the supervisor pool
     otpy start root @child.yaml                           new, under the root supervisor
     otpy start pool '{"args": [5]}'                       new, made from pool's template
 
-    SPEC has the fields that a child has in a tree's file, as JSON or in a YAML file after an @.
-    SUPERVISOR may be left out for the root supervisor.
+    What has the fields of a child in a tree's file, as JSON or in a YAML file after an @, is a
+    child to add, to the supervisor before it or else to the root supervisor. One that runs already
+    is no failure; one that waits for its next start is started at once.
     """  # noqa: D301 - \b is click's mark for lines to be left as they are
-    if spec is None and name.startswith(("{", "@")) and name not in (*BESIDE, ON_EVENT):
-        name, spec = ROOT, name
-    data = None if spec is None else read_spec(spec)
+    if names and _is_spec(names[-1]):
+        _add(ctx, names[:-1], read_spec(names[-1]))
+        return
+    found = targets(ctx, names, all_=all_, choose=down)
+    control = Control(found.node, time_limit(ctx))
+    found.each(control.start)
+
+
+def _is_spec(word: str) -> bool:
+    return word.startswith(("{", "@", "[")) and word not in (*BESIDE, ON_EVENT)
+
+
+def _add(ctx: click.Context, supervisors: Sequence[str], data: dict[str, Any]) -> None:
+    if len(supervisors) > 1:
+        raise click.UsageError("name one supervisor for the child that SPEC describes", ctx)
     node = connected(ctx)
-    row = find(rows_of(node), name)
-    if data is None:
-        supervisor, child = supervisor_of(node, row)
-        show(f"{row.path}: {started(supervisor.restart_child(child))}")
-    elif row.kind == "supervisor":
-        info = node.supervisor(row.path).start_child(data)
-        show(f"{row.path}/{info.id}: {started(info)}".lstrip("/"))
-    else:
-        raise Failed(f"{name} is no supervisor, so it cannot have children")
-
-
-def started(info: "ChildInfo") -> str:
-    """Return the line that a child was started, or that its init returned `Ignore`."""
-    return "ignored its start" if info.pid is None else f"started, pid {info.pid}"
+    supervisor = find(rows_of(node, answer_timeout(ctx)), *(supervisors or (ROOT,)))
+    done = Control(node, time_limit(ctx)).add(supervisor, data)
+    answer([{"ok": True, **done.fields}], done.text)
 
 
 def read_spec(word: str) -> dict[str, Any]:

@@ -1,39 +1,56 @@
 """``otpy state``."""
 
+from typing import TYPE_CHECKING
+
 import click
 
-from otpy.cli.complete import child_names
 from otpy.cli.errors import Failed
-from otpy.cli.names import suggesting
-from otpy.cli.options import json_option, node_option, timeout_option
-from otpy.cli.render import plain, record, to_json, to_pretty_json
-from otpy.cli.session import connected
-from otpy.cli.show import show_styled
+from otpy.cli.names import shown, suggesting
+from otpy.cli.options import several
+from otpy.cli.output import Done, wants_json
+from otpy.cli.render import plain, record, to_json
+from otpy.cli.session import time_limit
+from otpy.cli.targets import targets, workers
+
+if TYPE_CHECKING:
+    from otpy import ProcessInfo
 
 
 @click.command()
-@click.argument("name", shell_complete=child_names)
-@timeout_option
-@node_option
-@json_option
+@several("All workers that run.")
 @click.pass_context
-def state(ctx: click.Context, name: str, *, timeout: float | None, as_json: bool) -> None:
-    """Show the state of a server: its instance's attributes.
+def state(ctx: click.Context, *, names: tuple[str, ...], all_: bool) -> None:
+    """Show the state of servers: their instances' attributes.
 
-    It answers between two messages, however many wait.
+    A server answers between two messages, however many wait.
     """
-    node = connected(ctx)
-    with suggesting(node, name):
-        show_styled(shown(node[name].get_state(timeout=timeout), as_json=as_json))
+    found = targets(ctx, names, all_=all_, choose=workers)
+
+    def one(row: "ProcessInfo") -> Done:
+        name = shown(row.path)
+        with suggesting(found.node, name):
+            value = found.node[row.path].get_state(timeout=time_limit(ctx))
+        return Done(found.titled(name, laid_out(value)), {"state": sendable(value)}, is_styled=True)
+
+    found.each(one)
 
 
-def shown(value: object, *, as_json: bool) -> str:
-    """Lay out a state, a line an attribute."""
-    if as_json:
+def sendable(value: object) -> object:
+    """Return a state for JSON.
+
+    Raises:
+        Failed: It has no form there.
+    """
+    if wants_json():
         try:
-            return to_pretty_json(value)
+            to_json(value)
         except TypeError as error:
-            raise Failed(f"the state has no form in JSON: {error}; leave out --json") from None
+            raise Failed(f"the state has no form in JSON: {error}", "leave out --json") from None
+    return value
+
+
+def laid_out(value: object) -> str:
+    """Lay out a state, a line an attribute."""
     if not isinstance(value, dict):
         return plain(value)
     if not value:

@@ -1,15 +1,16 @@
 """``otpy status``."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 import click
 import msgspec
 
-from otpy.cli.complete import child_names
-from otpy.cli.names import find, rows_of
-from otpy.cli.options import json_option, node_option
+from otpy.cli.errors import FAILED, Problem
+from otpy.cli.names import rows_of
+from otpy.cli.options import several
+from otpy.cli.output import Done, answer
 from otpy.cli.processes import Process, Spare, groups_of, measured, memory_text
 from otpy.cli.render import (
     Column,
@@ -18,10 +19,9 @@ from otpy.cli.render import (
     or_dash,
     record,
     table,
-    to_pretty_json,
 )
-from otpy.cli.session import connected
-from otpy.cli.show import show_styled
+from otpy.cli.session import answer_timeout, connected
+from otpy.cli.targets import Targets, targets
 from otpy.errors import NoProcess
 from otpy.wire.log_lines import local_time
 
@@ -42,46 +42,63 @@ _RESTARTS: Final = COLUMNS.index(Column("RESTARTS", right=True))
 
 
 @click.command()
-@click.argument("name", required=False, shell_complete=child_names)
 @click.option("--boot", is_flag=True, help="Show what each start took until it was ready.")
-@node_option
-@json_option
+@several("All processes, as without a name.", required=False)
 @click.pass_context
-def status(ctx: click.Context, name: str | None, *, boot: bool, as_json: bool) -> None:
-    """List all processes, or show all about one.
+def status(ctx: click.Context, *, names: tuple[str, ...], all_: bool, boot: bool) -> None:
+    """List all processes, or show all about some.
 
     With --boot: the last start of each process, in order; how long after the first one it began,
     and how long it took until the process was ready. That of a supervisor includes its children's.
+
+    Ends with 1 if one of those that it shows has failed.
     """
-    if boot and name is not None:
+    if boot and (names or all_):
         raise click.UsageError("--boot is about all processes", ctx)
-    node = connected(ctx)
-    rows = rows_of(node)
     if boot:
-        _show_boot(rows, as_json=as_json)
-        return
-    groups = groups_of(rows, node.pid)
-    if name is None:
-        processes = measured(rows, groups, now=time.time())
-        show_styled(to_pretty_json(processes) if as_json else listed(processes))
+        _show_boot(rows_of(connected(ctx), answer_timeout(ctx)))
+    elif names:
+        _show(targets(ctx, names, all_=all_, choose=list))
     else:
-        row = find(rows, name)
+        node = connected(ctx)
+        _list(node, rows_of(node, answer_timeout(ctx)))
+
+
+def _show(found: Targets) -> None:
+    """Show all about some processes."""
+    groups = groups_of(found.rows, found.node.pid)
+
+    def one(row: "ProcessInfo") -> Done:
         (process,) = measured([row], groups, now=time.time())
-        does = statistics_of(node, row)
-        if as_json:
-            show_styled(to_pretty_json(with_statistics(process, does)))
-        else:
-            show_styled(detailed(process, does))
-        processes = [process]
-    if any(process.state == "failed" for process in processes):
-        ctx.exit(1)
+        does = statistics_of(found.node, row)
+        text = detailed(process, does) + "\n" * (len(found.names) > 1)
+        problem = None if row.state != "failed" else failed([process])
+        return Done(text, with_statistics(process, does), is_styled=True, problem=problem)
+
+    found.each(one)
 
 
-def _show_boot(rows: "Sequence[ProcessInfo]", *, as_json: bool) -> None:
+def _list(node: "Node", rows: "Sequence[ProcessInfo]") -> None:
+    processes = measured(rows, groups_of(rows, node.pid), now=time.time())
+    problem = failed(process for process in processes if process.state == "failed")
+    answer(processes, listed(processes), is_styled=True, problem=problem)
+
+
+def failed(processes: Iterable[Process]) -> Problem | None:
+    """Return that processes have failed; None if there are none."""
+    names = [process.name for process in processes]
+    if not names:
+        return None
+    verb = "has" if len(names) == 1 else "have"
+    message = f"{', '.join(names)} {verb} failed, and {'stays' if verb == 'has' else 'stay'} down"
+    return Problem("failed", message, f"`otpy why {names[0]}` shows more", FAILED)
+
+
+def _show_boot(rows: "Sequence[ProcessInfo]") -> None:
     from otpy.cli.boot_view import boot_of, laid_out  # noqa: PLC0415 - shows starts alone
 
     starts = boot_of(rows)
-    show_styled(to_pretty_json(starts) if as_json else laid_out(starts, now=time.time()))
+    answer(starts, laid_out(starts, now=time.time()), is_styled=True)
 
 
 def statistics_of(node: "Node", row: "ProcessInfo") -> "Statistics | None":

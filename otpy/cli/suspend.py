@@ -1,25 +1,36 @@
 """``otpy suspend``."""
 
+from typing import TYPE_CHECKING
+
 import click
 
-from otpy.cli.complete import child_names
-from otpy.cli.names import suggesting
-from otpy.cli.options import node_option, timeout_option
-from otpy.cli.session import connected
-from otpy.cli.show import show
+from otpy.cli.names import shown, suggesting
+from otpy.cli.options import several
+from otpy.cli.output import Done
+from otpy.cli.session import time_limit
+from otpy.cli.targets import is_suspended, targets, workers
+
+if TYPE_CHECKING:
+    from otpy import ProcessInfo
 
 
 @click.command()
-@click.argument("name", shell_complete=child_names)
-@timeout_option
-@node_option
+@several("All workers that run.")
 @click.pass_context
-def suspend(ctx: click.Context, name: str, *, timeout: float | None) -> None:
-    """Suspend a server until "otpy resume".
+def suspend(ctx: click.Context, *, names: tuple[str, ...], all_: bool) -> None:
+    """Suspend servers until "otpy resume".
 
-    It handles no messages: calls to it wait, and time out. Its supervisor can stop it as ever.
+    They handle no messages: calls to them wait, and time out. Their supervisor can stop them as
+    ever.
     """
-    node = connected(ctx)
-    with suggesting(node, name):
-        node[name].suspend(timeout=timeout)
-    show(f"{name}: suspended")
+    found = targets(ctx, names, all_=all_, choose=workers)
+
+    def one(row: "ProcessInfo") -> Done:
+        name = shown(row.path)
+        if is_suspended(found.node, row):
+            return Done(f"{name}: is suspended already", {"did": "nothing"})
+        with suggesting(found.node, name):
+            found.node[row.path].suspend(timeout=time_limit(ctx))
+        return Done(f"{name}: suspended", {"did": "suspended"})
+
+    found.each(one)

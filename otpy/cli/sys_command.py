@@ -1,16 +1,20 @@
 """Commands of requests about a process that need no module: see `otpy.wire.sys_messages`."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import click
 
-from otpy.cli.complete import child_names
-from otpy.cli.names import suggesting
-from otpy.cli.options import json_option, node_option, timeout_option
-from otpy.cli.render import plain, to_json
-from otpy.cli.session import connected
-from otpy.cli.show import show
+from otpy.cli.names import shown, suggesting
+from otpy.cli.options import several
+from otpy.cli.output import Done
+from otpy.cli.render import plain
+from otpy.cli.session import time_limit
+from otpy.cli.targets import targets, workers
 from otpy.wire.sys_messages import SysRequest
+
+if TYPE_CHECKING:
+    from otpy import ProcessInfo
 
 
 def sys_commands() -> Iterator[str]:
@@ -30,15 +34,18 @@ def _name(kind: type[SysRequest]) -> str:
 
 def _command(kind: type[SysRequest]) -> click.Command:
     @click.command(_name(kind), help=kind.command)
-    @click.argument("name", shell_complete=child_names)
-    @timeout_option
-    @node_option
-    @json_option
+    @several("All workers that run.")
     @click.pass_context
-    def command(ctx: click.Context, name: str, *, timeout: float | None, as_json: bool) -> None:
-        node = connected(ctx)
-        with suggesting(node, name):
-            value = getattr(node[name], kind.operation)(timeout=timeout)
-        show(to_json({"name": name, kind.operation: value}) if as_json else plain(value))
+    def command(ctx: click.Context, *, names: tuple[str, ...], all_: bool) -> None:
+        found = targets(ctx, names, all_=all_, choose=workers)
+
+        def one(row: "ProcessInfo") -> Done:
+            name = shown(row.path)
+            with suggesting(found.node, name):
+                value = getattr(found.node[row.path], kind.operation)(timeout=time_limit(ctx))
+            text = plain(value) if len(found.names) == 1 else f"{name}: {plain(value)}"
+            return Done(text, {kind.operation: value})
+
+        found.each(one)
 
     return command

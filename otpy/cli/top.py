@@ -8,19 +8,18 @@ from typing import Final
 
 import click
 
-from otpy.cli.arguments import SecondsType
-from otpy.cli.options import json_option, node_option
+from otpy.cli.arguments import DurationType
+from otpy.cli.options import json_option, node_option, timeout_option
+from otpy.cli.output import answer, end_stream, stream, wants_json
 from otpy.cli.processes import memory_text
 from otpy.cli.render import (
     Column,
     elapsed,
     or_dash,
     table,
-    to_json,
-    to_pretty_json,
 )
 from otpy.cli.session import connected
-from otpy.cli.show import show, show_screen, show_styled
+from otpy.cli.show import show_screen, show_styled
 from otpy.cli.statistics_view import ORDERS, Load, Meter, ordered
 from otpy.wire.log_lines import local_time
 
@@ -41,23 +40,22 @@ COLUMNS: Final = (
 @click.option("--once", is_flag=True, help="Print one table, measured over one interval.")
 @click.option(
     "--interval",
-    type=SecondsType(),
-    default=1.0,
-    metavar="SECONDS",
+    type=DurationType(),
+    default="1s",
+    metavar="DURATION",
     show_default=True,
     help="How long to measure.",
 )
 @click.option("--sort", type=click.Choice(ORDERS), default="tree", help="What comes first.")
+@timeout_option
 @node_option
 @json_option
 @click.pass_context
-def top(
-    ctx: click.Context, *, once: bool, interval: float | None, sort: str, as_json: bool
-) -> None:
+def top(ctx: click.Context, *, once: bool, interval: float | None, sort: str) -> None:
     """Show what all processes do, until Ctrl-C.
 
     BUSY is how long a worker has been at work on the message in hand; its supervisor knows even
-    when the worker is stuck. --json prints one array a line, with --once one for people to read.
+    when the worker is stuck. --json prints an object a line, with "at" and "processes".
     """
     if interval is None:
         raise click.BadParameter("it never ends", ctx, param_hint="--interval")
@@ -68,15 +66,16 @@ def top(
         while True:
             time.sleep(interval)
             loads = ordered(meter.sample(), sort)
+            data = {"at": time.time(), "processes": loads}
             if once:
-                show_styled(to_pretty_json(loads) if as_json else listed(loads))
+                answer(data, listed(loads), is_styled=True)
                 return
-            if as_json:
-                show(to_json(loads))
+            if wants_json():
+                stream(data, "")
             else:
                 show_table(f"{node.name}  {local_time(time.time())[:-4]}", loads)
     except KeyboardInterrupt:
-        show()  # behind the ^C
+        end_stream()
 
 
 def show_table(title: str, loads: Sequence[Load]) -> None:

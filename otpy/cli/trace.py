@@ -8,9 +8,9 @@ import msgspec
 from otpy.cli.complete import child_names
 from otpy.cli.names import suggesting
 from otpy.cli.options import json_option, node_option, timeout_option
-from otpy.cli.render import counted, to_json
-from otpy.cli.session import connected
-from otpy.cli.show import show
+from otpy.cli.output import end_stream, stream
+from otpy.cli.render import counted
+from otpy.cli.session import connected, time_limit
 from otpy.wire.log_lines import local_time
 from otpy.wire.safe_text import one_line
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @node_option
 @json_option
 @click.pass_context
-def trace(ctx: click.Context, name: str, *, timeout: float | None, as_json: bool) -> None:
+def trace(ctx: click.Context, *, name: str) -> None:
     """Print what a server receives and answers, live.
 
     Goes on until Ctrl-C or the end of the server. A call and its answer have the same number.
@@ -32,12 +32,12 @@ def trace(ctx: click.Context, name: str, *, timeout: float | None, as_json: bool
     """
     node = connected(ctx)
     with suggesting(node, name):
-        stream = node[name].trace(timeout=timeout)
+        traced = node[name].trace(timeout=time_limit(ctx))
     try:
-        for event in stream:
-            show(to_json(msgspec.structs.asdict(event)) if as_json else as_line(event))
+        for event in traced:
+            stream(msgspec.structs.asdict(event), as_line(event))
     except KeyboardInterrupt:
-        show()  # behind the ^C
+        end_stream()
 
 
 def as_line(event: "TraceEvent") -> str:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from otpy.cli.names import ROOT, rows_of
-from otpy.cli.options import json_option, node_option
+from otpy.cli.options import json_option, node_option, timeout_option
+from otpy.cli.output import answer
 from otpy.cli.processes import Process, groups_of, measured, measured_node
-from otpy.cli.render import Column, duration, or_dash, table, to_pretty_json
-from otpy.cli.session import connected
-from otpy.cli.show import show_styled
+from otpy.cli.render import Column, duration, or_dash, table
+from otpy.cli.session import ANSWER_S, answer_timeout, connected
 
 if TYPE_CHECKING:
     from otpy import Node
@@ -28,10 +28,11 @@ COLUMNS: Final = (
 
 
 @click.command()
+@timeout_option
 @node_option
 @json_option
 @click.pass_context
-def tree(ctx: click.Context, *, as_json: bool) -> None:
+def tree(ctx: click.Context) -> None:
     """Draw the running tree.
 
     INCARNATION counts how often a child was started, RESTARTS how often it came up again.
@@ -39,13 +40,13 @@ def tree(ctx: click.Context, *, as_json: bool) -> None:
     which have lines of their own. A page that several share counts by its share (PSS), so that the
     lines add up; < marks what may not be looked at that closely.
     """
-    processes = look_at(connected(ctx))
-    show_styled(to_pretty_json(processes) if as_json else draw(processes))
+    processes = look_at(connected(ctx), answer_timeout(ctx))
+    answer(processes, draw(processes), is_styled=True)
 
 
-def look_at(node: "Node") -> list[Process]:
+def look_at(node: "Node", timeout: float = ANSWER_S) -> list[Process]:
     """List the processes of `node` as they are now, itself first."""
-    now, rows = time.time(), rows_of(node)
+    now, rows = time.time(), rows_of(node, timeout)
     groups = groups_of(rows, node.pid)
     return [measured_node(node, groups, now=now), *measured(rows, groups, now=now)]
 

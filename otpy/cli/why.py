@@ -1,18 +1,16 @@
 """``otpy why``."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from otpy.cli.complete import ended_names
-from otpy.cli.errors import not_there
 from otpy.cli.event_selection import event_file_of
 from otpy.cli.names import ROOT, find, rows_of, shown
-from otpy.cli.options import json_option, node_option
-from otpy.cli.render import to_json
-from otpy.cli.session import Session, connected
-from otpy.cli.show import show, show_styled
+from otpy.cli.options import several
+from otpy.cli.output import Done, each
+from otpy.cli.session import Session, answer_timeout, connected
 from otpy.errors import NodeNotFound, NoProcess
 from otpy.system.nodedir import NodeDir
 from otpy.wire.log_lines import local_time
@@ -25,7 +23,6 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("names", nargs=-1, required=True, metavar="NAME...", shell_complete=ended_names)
 @click.option(
     "--last",
     type=click.IntRange(1),
@@ -33,44 +30,69 @@ if TYPE_CHECKING:
     metavar="N",
     help="Only the last N ends; the last 20 of each process are kept.",
 )
-@node_option
-@json_option
+@several("All processes of which ends are kept.", complete=ended_names)
 @click.pass_context
-def why(ctx: click.Context, *, names: tuple[str, ...], last: int, as_json: bool) -> None:
+def why(ctx: click.Context, *, names: tuple[str, ...], all_: bool, last: int) -> None:
     """Show why a process ended.
 
     All about the last time, and a line for each time before: reason, signal or exit status,
     traceback, message in hand, last lines of output, peak memory, and what its supervisor did
     then. Of a supervisor also which child's end made it give up; @node is the node itself. It works
-    as well when the node does not run. --json prints one JSON object a line for each NAME, with
-    the newest end first.
+    as well when the node does not run. --json has the newest end first.
     """
     from otpy.cli.why_view import data_of, text_of  # noqa: PLC0415 - shows ends alone
 
-    with not_there():
-        subjects = subjects_of(ctx, names)
-    for number, subject in enumerate(subjects):
+    if bool(names) == all_:
+        raise click.UsageError("name processes, or say --all", ctx)
+    place = _place(ctx)
+    wanted = names or _all_ended(place.directory)
+    titles = iter(range(len(wanted)))
+
+    def one(name: str) -> Done:
+        subject = place.subject(name)
         chosen = subject._replace(ends=subject.ends[-last:])
-        if as_json:
-            show(to_json(data_of(chosen)))
-        else:
-            show_styled("\n" * (number > 0) + text_of(chosen))
+        text = "\n" * (next(titles) > 0) + text_of(chosen)
+        return Done(text, {**data_of(chosen), "name": name}, is_styled=True)
+
+    each(wanted, one)
 
 
-def subjects_of(ctx: click.Context, names: Sequence[str]) -> "list[Subject]":
-    """Find what is asked for, of a node that runs or of the files of one that does not.
+class _Place(NamedTuple):
+    """Where to look: a node that runs, or the files of one that does not."""
+
+    directory: NodeDir
+    node: "Node | None"
+    rows: "list[ProcessInfo]"
+
+    def subject(self, name: str) -> "Subject":
+        """Find what is asked for.
+
+        Raises:
+            NoProcess: There is no process of that name, and no end of one is kept.
+        """
+        if self.node is None:
+            return _of_files(self.directory, name)
+        return _of_node(self.node, self.rows, name)
+
+
+def _place(ctx: click.Context) -> _Place:
+    """Return where to look.
 
     Raises:
         NodeNotFound: There is no such node, and none has left files.
-        NoProcess: There is no process of that name, and no end of one is kept.
     """
     try:
         node = connected(ctx)
     except NodeNotFound as error:
         file = event_file_of(ctx.ensure_object(Session).node, error)
-        return [_of_files(NodeDir(file.parent.name), name) for name in names]
-    rows = rows_of(node)
-    return [_of_node(node, rows, name) for name in names]
+        return _Place(NodeDir(file.parent.name), None, [])
+    return _Place(NodeDir(node.name), node, rows_of(node, answer_timeout(ctx)))
+
+
+def _all_ended(directory: NodeDir) -> list[str]:
+    from otpy.client.ends import paths_with_ends  # noqa: PLC0415 - shows ends alone
+
+    return [shown(path) for path in sorted(paths_with_ends(directory.ends))]
 
 
 def _of_node(node: "Node", rows: "Sequence[ProcessInfo]", name: str) -> "Subject":

@@ -38,8 +38,29 @@ class Outcome:
 
     @property
     def data(self) -> Any:
-        """What it printed, as JSON."""
-        return json.loads(self.out)
+        """The result that it printed, as JSON; that of the one object of `--json` if it is that."""
+        found = json.loads(self.out)
+        if not (isinstance(found, dict) and "ok" in found):
+            return found
+        assert found["ok"] is (self.status == 0)
+        return found["result"]
+
+    @property
+    def one(self) -> dict[str, Any]:
+        """The result of the only name."""
+        (found,) = self.data
+        assert isinstance(found, dict)
+        return found
+
+    @property
+    def error(self) -> dict[str, Any]:
+        """The error that it printed as JSON, and nothing beside."""
+        assert self.err == ""
+        found = json.loads(self.out)
+        assert found["ok"] is False
+        assert self.status != 0
+        assert isinstance(found["error"], dict)
+        return found["error"]
 
     @property
     def complaint(self) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import click
 import pytest
 
-from otpy.cli.arguments import SecondsType, SignalType, json_or_string, signal_name
+from otpy.cli.arguments import DurationType, SignalType, json_or_string, signal_name
 
 
 @pytest.mark.parametrize(
@@ -61,12 +61,15 @@ def test_a_signal_without_a_name_is_told_by_number() -> None:
     assert signal_name(40) == "signal 40"
 
 
-@pytest.mark.parametrize(("word", "seconds"), [("5", 5.0), ("0.25", 0.25), ("infinity", None)])
-def test_a_timeout_is_seconds_or_infinity(word: str, seconds: float | None) -> None:
-    assert SecondsType().convert(word, None, None) == seconds
+@pytest.mark.parametrize(
+    ("word", "seconds"),
+    [("5", 5.0), ("0.25", 0.25), ("infinity", None), ("500ms", 0.5), ("1.5s", 1.5), ("2m", 120.0)],
+)
+def test_a_timeout_is_a_time_span_or_infinity(word: str, seconds: float | None) -> None:
+    assert DurationType().convert(word, None, None) == seconds
 
 
-@pytest.mark.parametrize("word", ["0", "-1", "inf", "nan", "soon", ""])
+@pytest.mark.parametrize("word", ["0", "-1", "inf", "nan", "soon", "", "0ms", "5x", "1 s"])
 def test_what_is_no_timeout_is_refused(word: str) -> None:
     with pytest.raises(click.BadParameter, match="seconds above zero"):
-        SecondsType().convert(word, None, None)
+        DurationType().convert(word, None, None)

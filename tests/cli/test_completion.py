@@ -57,7 +57,7 @@ def test_nothing_is_offered_and_nothing_said_when_no_node_runs() -> None:
 
 @pytest.mark.usefixtures("nowhere")
 def test_commands_signals_and_options_are_offered() -> None:
-    assert offered("st") == ["status", "state", "stack", "start"]
+    assert offered("st") == ["status", "state", "stack", "start", "stop"]
     assert offered("kill", "x", "SIGTE") == ["SIGTERM"]
     assert offered("kill", "x", "te") == ["TERM"]
     assert offered("tree", "--j") == ["--json"]

@@ -20,7 +20,7 @@ def test_the_state_is_shown_and_replaced(otpy: Run) -> None:
     assert otpy("call", "counter", "increment", "5").status == 0
     assert otpy("state", "counter").out == "count  5\n"
     assert otpy("replace-state", "counter", "count=41").out == "count  41\n"
-    assert otpy("state", "counter", "--json").data == {"count": 41}
+    assert otpy("state", "counter", "--json").one["state"] == {"count": 41}
     assert otpy("call", "counter", "increment", "1").data == 42
 
 
@@ -84,7 +84,7 @@ def test_the_stack_of_a_worker(otpy: Run) -> None:
     shown = otpy("stack", "counter").out
     assert "(most recent call first):" in shown
     assert 'mailbox.py", line ' in shown
-    told = otpy("stack", "counter", "--json").data
+    told = otpy("stack", "counter", "--json").one
     assert told["name"] == "counter"
     assert told["stack"][0].endswith("(most recent call first):")
     assert otpy("call", "counter", "get_count").data == 0

@@ -6,25 +6,20 @@ import click
 import pytest
 
 from otpy import errors
-from otpy.cli.errors import Failed, report
+from otpy.cli.errors import Failed, NotThere, TimedOut
+from otpy.cli.output import report as report_as
+
+
+def report(error: BaseException) -> int:
+    return report_as(error, as_json=False)
 
 
 @pytest.mark.parametrize(
     ("error", "line"),
     [
-        (errors.NodeNotFound("no node runs"), "otpy: no node runs"),
-        (errors.NoProcess("no process 'x'"), "otpy: no process 'x'; see `otpy tree`"),
-        (errors.CallTimeout("'x' did not answer"), "otpy: 'x' did not answer"),
         (
             errors.ProcessDown("killed", "Traceback ..."),
             "otpy: it ended before it answered: killed; `otpy why` shows more",
-        ),
-        (
-            errors.NoProcess("'x' has failed and stays down: killed"),
-            (
-                "otpy: 'x' has failed and stays down: killed; "
-                "`otpy why` shows more, `otpy start` begins anew"
-            ),
         ),
         (errors.Refused("not\nnow"), "otpy: refused: not now"),
         (errors.UnknownRequest("no handler for 'x'"), "otpy: no handler for 'x'"),
@@ -52,6 +47,31 @@ def test_what_failed_is_one_line_and_status_1(
     error: Exception, line: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert report(error) == 1
+    assert capsys.readouterr() == ("", f"{line}\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "line"),
+    [
+        (errors.NodeNotFound("no node runs"), 3, "otpy: no node runs"),
+        (errors.NoProcess("no process 'x'"), 3, "otpy: no process 'x'; see `otpy tree`"),
+        (
+            errors.NoProcess("'x' has failed and stays down: killed"),
+            3,
+            (
+                "otpy: 'x' has failed and stays down: killed; "
+                "`otpy why` shows more, `otpy start` begins anew"
+            ),
+        ),
+        (NotThere("nowhere"), 3, "otpy: nowhere"),
+        (errors.CallTimeout("'x' did not answer"), 4, "otpy: 'x' did not answer"),
+        (TimedOut("late", "it goes on"), 4, "otpy: late; it goes on"),
+    ],
+)
+def test_what_is_not_there_is_status_3_and_what_is_late_4(
+    error: Exception, status: int, line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert report(error) == status
     assert capsys.readouterr() == ("", f"{line}\n")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from otpy.cli.check import placed
+from otpy.cli.errors import placed
 from otpy.cli.terminal import Terminal, terminal
 from tests.cli.commands import CONFIGS, Run, running, title
 
@@ -38,7 +38,12 @@ def test_a_good_file_is_ok(otpy: Run, name: str, summary: str) -> None:
     file = CONFIGS / f"{name}.yaml"
     checked = otpy("check", file)
     assert (checked.status, checked.out, checked.err) == (0, f"{file}: ok, {summary}\n", "")
-    assert otpy("check", file, "--json").data == []
+    supervisors, workers = (int(part.split()[0]) for part in summary.split(", "))
+    assert otpy("check", file, "--json").data == {
+        "file": str(file),
+        "supervisors": supervisors,
+        "workers": workers,
+    }
 
 
 def test_every_mistake_is_a_line_with_its_place(otpy: Run, wrong: Path) -> None:
@@ -53,9 +58,12 @@ def test_every_mistake_is_a_line_with_its_place(otpy: Run, wrong: Path) -> None:
 def test_every_mistake_as_json(otpy: Run, wrong: Path) -> None:
     checked = otpy("check", wrong, "--json")
     assert (checked.status, checked.err) == (2, "")
-    assert [set(mistake) for mistake in checked.data] == [{"file", "line", "column", "message"}] * 3
-    assert (checked.data[0]["line"], checked.data[0]["column"]) == (5, 14)
-    assert {mistake["file"] for mistake in checked.data} == {str(wrong)}
+    assert checked.error["kind"] == "SpecError"
+    mistakes = checked.error["mistakes"]
+    assert [set(mistake) for mistake in mistakes] == [{"file", "line", "column", "message"}] * 3
+    assert (mistakes[0]["line"], mistakes[0]["column"]) == (5, 14)
+    assert {mistake["file"] for mistake in mistakes} == {str(wrong)}
+    assert otpy("run", wrong, "--json").error == checked.error
 
 
 def test_a_file_that_is_not_there(otpy: Run) -> None:
@@ -67,7 +75,7 @@ def test_a_file_that_is_not_there(otpy: Run) -> None:
         told = otpy(*words)
         assert (told.status, told.out) == (2, "")
         assert told.err == "/nowhere.yaml: cannot be read: No such file or directory\n"
-    assert otpy("check", "/nowhere.yaml", "--json").data == [
+    assert otpy("check", "/nowhere.yaml", "--json").error["mistakes"] == [
         {
             "file": "/nowhere.yaml",
             "line": 1,
@@ -78,7 +86,7 @@ def test_a_file_that_is_not_there(otpy: Run) -> None:
 
 
 def test_colons_in_a_mistake_are_left_alone() -> None:
-    assert placed("C:3:4.yaml", "C:3:4.yaml:5:6: got 7:8: no") == {
+    assert placed("C:3:4.yaml:5:6: got 7:8: no") == {
         "file": "C:3:4.yaml",
         "line": 5,
         "column": 6,

@@ -60,6 +60,9 @@ def test_the_command_prints_or_writes_and_overwrites_nothing(
     data = yaml.safe_load(Path("sub/tree.yaml").read_text())
     assert data["children"][0]["cwd"] == str(tmp_path / "work")
     assert otpy("check", "sub/tree.yaml").status == 0
+    again = otpy("import", "supervisord.conf", "-o", "sub/tree.yaml")
+    assert again.out == "sub/tree.yaml has that tree already; now: otpy check sub/tree.yaml\n"
+    Path("sub/tree.yaml").write_text("mine: 1\n")
     refused = otpy("import", "supervisord.conf", "-o", "sub/tree.yaml")
     assert refused.complaint == "sub/tree.yaml is there already; nothing was written"
 

@@ -92,14 +92,16 @@ def test_status_of_one_tells_how_it_ended_last(otpy: Run) -> None:
     assert told["name"] == "inventory"
     assert told["state"] == "stopped"
     assert told["last exit"] == "normal"
-    assert otpy("status", "sales", "--json").data["path"] == "counters/sales"
+    assert otpy("status", "sales", "--json").one["path"] == "counters/sales"
 
 
 def test_pid_prints_the_pid_and_nothing_else(otpy: Run) -> None:
     pid = int(otpy("pid", "counters/sales").out)
     assert title(psutil.Process(pid)) == "otpy: counters/sales"
     assert otpy("pid", "sales").out == f"{pid}\n"
-    assert otpy("pid", "sales", "--json").data == {"path": "counters/sales", "pid": pid}
+    assert otpy("pid", "sales", "--json").data == [
+        {"name": "counters/sales", "ok": True, "path": "counters/sales", "pid": pid}
+    ]
     assert title(psutil.Process(int(otpy("pid", "root").out))) == "otpy: root"
 
 

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 import otpy.cli
-from otpy.cli.errors import report
+from otpy.cli.output import report
 from otpy.cli.render import Column, plain, record, table, to_json
 from otpy.cli.show import show, show_screen, show_styled
 from otpy.errors import ProcessDown
@@ -49,7 +49,7 @@ def test_a_reply_keeps_its_lines_and_json_is_exact() -> None:
 
 
 def test_an_error_is_one_line(capfd: pytest.CaptureFixture[str]) -> None:
-    assert report(ProcessDown(f"error: ValueError: {EVIL}", "")) == 1
+    assert report(ProcessDown(f"error: ValueError: {EVIL}", ""), as_json=False) == 1
     said = capfd.readouterr().err
     assert said.count("\n") == 1
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", said)

@@ -21,7 +21,7 @@ def test_words_are_sent_as_a_request_and_its_arguments(otpy: Run) -> None:
 
 def test_a_string_is_printed_as_it_is_and_as_json_if_asked_to(otpy: Run) -> None:
     assert otpy("call", "mailroom", "é").out == "mailroom does not know 'é'\n"
-    assert otpy("call", "mailroom", "é", "--json").out == "\"mailroom does not know 'é'\"\n"
+    assert otpy("call", "mailroom", "é", "--json").data == "mailroom does not know 'é'"
 
 
 @pytest.mark.parametrize(
@@ -94,10 +94,10 @@ def test_a_supervisor_is_no_server(otpy: Run) -> None:
     assert "supervisor" in otpy("call", "counters", "hello").complaint
 
 
-def test_a_cast_prints_nothing_and_is_done_before_the_next_call(otpy: Run) -> None:
+def test_a_cast_says_so_and_is_done_before_the_next_call(otpy: Run) -> None:
     before = otpy("call", "catalogue", "available", "fig").data
     cast = otpy("cast", "catalogue", "deliver", "fig", "5")
-    assert (cast.status, cast.out, cast.err) == (0, "", "")
+    assert (cast.status, cast.out, cast.err) == (0, "catalogue: sent\n", "")
     assert otpy("call", "catalogue", "available", "fig").data == before + 5
 
 

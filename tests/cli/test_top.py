@@ -38,7 +38,8 @@ def test_a_table_of_all_processes(otpy: Run) -> None:
 def test_as_json_for_programs(otpy: Run) -> None:
     otpy("call", "sales", "get_count")
     loads = {
-        load["name"]: load for load in otpy("top", "--once", "--json", "--interval", "0.05").data
+        load["name"]: load
+        for load in otpy("top", "--once", "--json", "--interval", "0.05").data["processes"]
     }
     sales = loads["counters/sales"]
     assert sales["pid"] == int(otpy("pid", "sales").out)
@@ -57,9 +58,9 @@ def test_status_tells_what_a_worker_does(otpy: Run) -> None:
     assert re.search(r"^messages +[1-9]", told, re.MULTILINE)
     assert re.search(r"^busy +(no, it waits for messages|for \d)", told, re.MULTILINE)
     assert re.search(r"^queue +0$", told, re.MULTILINE)
-    assert otpy("status", "sales", "--json").data["queue"] == 0
+    assert otpy("status", "sales", "--json").one["queue"] == 0
     assert "messages" not in otpy("status", "inventory").out
-    assert "messages" not in otpy("status", "inventory", "--json").data
+    assert "messages" not in otpy("status", "inventory", "--json").one
 
 
 def test_it_goes_on_until_it_is_interrupted_and_ends_well(shop: Terminal) -> None:
@@ -68,7 +69,7 @@ def test_it_goes_on_until_it_is_interrupted_and_ends_well(shop: Terminal) -> Non
         assert top.stdout is not None
         assert top.stderr is not None
         for _ in range(3):
-            loads = json.loads(top.stdout.readline())
+            loads = json.loads(top.stdout.readline())["processes"]
             assert [each["name"] for each in loads[1:3]] == ["@logger", "root"]
         os.kill(top.pid, signal.SIGINT)
         rest = top.stdout.read()

@@ -1,6 +1,5 @@
 """`otpy why`: of a node that runs, and of one that does not any more (10.8)."""
 
-import json
 import os
 import signal
 import time
@@ -102,12 +101,12 @@ def test_all_that_is_known_an_hour_later(otpy: Run, store: EndStore) -> None:
     ]
     assert told[-1].endswith("6 - - killed restarted after 12ms: incarnation 7, pid 12")
     assert "ENDED" not in otpy("why", "a", "--last", "1").out
-    data = otpy("why", "--json", "pool/a", "--last", "1").data
+    data = otpy("why", "--json", "pool/a", "--last", "1").one
     assert (data["path"], data["pid"], len(data["ends"])) == ("pool/a", None, 1)
     assert data["state"] == "node down"
     assert data["ends"][0]["status"] == 1
     assert data["ends"][0]["then"]["did"] == "failed"
-    assert otpy("why", "--json", "a").data["ends"][1]["signal"] == "SIGKILL"
+    assert otpy("why", "--json", "a").one["ends"][1]["signal"] == "SIGKILL"
 
 
 @pytest.mark.parametrize(
@@ -163,7 +162,7 @@ def test_which_childs_which_end_ended_a_supervisor(otpy: Run, store: EndStore) -
     told = " ".join(otpy("why", "pool").out.split())
     assert "it gave up: restart 4 of pool/in within 5 s, 3 allowed, the last after exit: 3" in told
     assert "pool/in ended, since it gave up: restart 4 of pool/in/a" in told
-    chain = otpy("why", "--json", "pool").data["chain"]
+    chain = otpy("why", "--json", "pool").one["chain"]
     assert [one["path"] for one in chain] == ["pool/in", "pool/in/a"]
 
 
@@ -191,7 +190,7 @@ def test_what_ran_in_a_node_that_was_killed(
     with running(file, nowhere):
         told = otpy("why", "still").out
         assert ", incarnation 1; the node was killed at" in told
-        assert otpy("why", "--json", "still").data["state"] == "running"
+        assert otpy("why", "--json", "still").one["state"] == "running"
         assert told.endswith("no end of it is kept\n")
         assert "it left no sign of an orderly end" in otpy("why", "@node").out
 
@@ -223,13 +222,11 @@ def test_of_a_node_that_runs(otpy: Run, nowhere: Path, tmp_path: Path) -> None:
         assert told[0] == "name counter"
         assert told[1].startswith("now running since ")
         assert told[-1].startswith("still: running since ")
-        data = [
-            json.loads(line) for line in otpy("why", "--json", "counter", "@node").out.splitlines()
-        ]
+        data = otpy("why", "--json", "counter", "@node").data
         assert [one["path"] for one in data] == ["counter", "@node"]
         assert data[0]["ends"][0]["signal"] == "SIGKILL"
         assert data[1]["ends"] == []
-    assert otpy("why", "@node", "--json").data["ends"][0]["reason"].startswith("shutdown: SIG")
+    assert otpy("why", "@node", "--json").one["ends"][0]["reason"].startswith("shutdown: SIG")
     after = " ".join(otpy("why", "still").out.split())
     assert "now node small does not run; it ended at" in after
     assert after.endswith("then stopped")

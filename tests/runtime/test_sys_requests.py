@@ -92,5 +92,7 @@ def test_it_is_a_command(node: NodeUnderTest, monkeypatch: pytest.MonkeyPatch) -
 
     pid = node.pids()["a"]
     assert command("test-position", "a") == f'{{"path": "a", "pid": {pid}}}\n'
-    assert command("test-position", "a", "--json").startswith('{"name": "a", "test_position": ')
+    assert command("test-position", "a", "--json").startswith(
+        '{"ok": true, "result": [{"name": "a", "ok": true, "path": "a", "test_position": '
+    )
     assert "  test-position    Print where a process is.\n" in command("--help")
