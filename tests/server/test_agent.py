@@ -138,13 +138,12 @@ def test_a_killed_agent_begins_again(nodes: Nodes) -> None:
 
 @pytest.mark.parametrize("who", ASKERS)
 def test_whoever_it_is_talks_to_an_agent_in_the_same_words(nodes: Nodes, who: str) -> None:
-    node = nodes.run(
-        with_askers(f"""
+    tree = f"""
         name: agents
         children:
           - {{id: cache, start: "otpy:Agent", args: ["{HERE}:load", apple]}}
-        """)
-    )
+        """
+    node = nodes.run(with_askers(tree, who))
     asks = asker(who, node)
     assert asks.do("Agent.get", "cache", f"{HERE}:lookup", "apple") == 0
     assert asks.do("Agent.update", "cache", f"{HERE}:put", "apple", 5) is None

@@ -14,13 +14,15 @@ from tests.runtime.test_calls import Asked
 from tests.support.askers import ASKERS, Asker, asker, with_askers
 from tests.support.node import Nodes, NodeUnderTest
 
-TREE = with_askers("""
+TREE = """
     name: all
     max_restarts: 1000
     children:
       - {id: a, start: "tests.support.workers:Contract", args: [WORK/log]}
       - {id: l, start: "tests.support.peer_workers:Listener", args: [WORK/log], shutdown: 1s}
       - {id: t, start: "tests.support.workers:Contract", args: [WORK/log], restart: temporary}
+"""
+REST = """\
       - {id: slow, start: "tests.support.workers:Remote", args: [WORK/slow, [ok, fifo]]}
       - {id: f, start: "tests.support.workers:answers", args: [WORK/log]}
       - {id: program, command: [sleep, "1000"]}
@@ -28,17 +30,30 @@ TREE = with_askers("""
         children:
           - {id: o, start: "tests.support.peer_workers:Listener", args: [WORK/log]}
           - {id: p, start: "tests.support.workers:Remote", args: [WORK/p], instances: 2}
-    """)
+"""
 
-
-@pytest.fixture
-def node(nodes: Nodes) -> NodeUnderTest:
-    return nodes.run(TREE)
+whole = pytest.mark.parametrize("rest", [REST], ids=[""])
+"""Of a test that needs all children, and both of the workers that ask."""
 
 
 @pytest.fixture(params=ASKERS)
-def who(node: NodeUnderTest, request: pytest.FixtureRequest) -> Asker:
-    return asker(request.param, node)
+def path(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def rest() -> str:
+    return ""
+
+
+@pytest.fixture
+def node(nodes: Nodes, path: str, rest: str) -> NodeUnderTest:
+    return nodes.run(with_askers(TREE + rest, *(ASKERS if rest else (path,))))
+
+
+@pytest.fixture
+def who(node: NodeUnderTest, path: str) -> Asker:
+    return asker(path, node)
 
 
 def error(who: Asker, what: str, *args: Any, **options: Any) -> otpy.OtpyError:
@@ -50,6 +65,7 @@ def error(who: Asker, what: str, *args: Any, **options: Any) -> otpy.OtpyError:
 # ---- 2.2: what a call is answered by -----------------------------------------------------------
 
 
+@whole
 def test_a_call_is_answered_by_what_is_returned(who: Asker) -> None:
     assert [
         who.call("a", "return", result)
@@ -73,6 +89,7 @@ def test_a_reply_may_come_later_from_another_handler(node: NodeUnderTest, who: A
     assert waits.result() == "now"
 
 
+@whole
 def test_a_reply_may_come_from_another_process(who: Asker) -> None:
     assert who.call("l", "forward", "o") == "answered by deep/o"
     assert who.call("l", "echo", "next") == "next"
@@ -142,6 +159,7 @@ def test_casts_and_messages_stop_the_server(node: NodeUnderTest, who: Asker, how
 # ---- 2.4: call, cast ---------------------------------------------------------------------------
 
 
+@whole
 def test_who_is_not_there_is_told_at_once(node: NodeUnderTest, who: Asker) -> None:
     node.client.supervisor().terminate_child("a")
     for name in ("nobody", "a", "deep", "program", "deep/nobody", "", "@gateway"):
@@ -177,6 +195,7 @@ def test_a_server_that_is_stopped_as_it_handles_is_told(node: NodeUnderTest, who
     assert waits.result().reason == "shutdown"
 
 
+@whole
 def test_after_kill_9_the_next_incarnation_answers(node: NodeUnderTest, who: Asker) -> None:
     before = who.call("deep/o", "pid")
     for _ in range(3):
@@ -199,6 +218,7 @@ def test_many_requests_are_answered_each_by_its_own(who: Asker) -> None:
     assert isinstance(error(who, "send_request", "nobody", "echo", 1), otpy.NoProcess)
 
 
+@whole
 def test_several_are_called_and_cast_to(node: NodeUnderTest, who: Asker) -> None:
     replies, bad = who.do("multi_call", ["l", "o", "nobody", "a", "l"], "echo", 7, timeout=60.0)
     assert replies == {"l": 7, "o": 7}
@@ -209,6 +229,7 @@ def test_several_are_called_and_cast_to(node: NodeUnderTest, who: Asker) -> None
     assert [who.call(name, "remembered") for name in ("l", "o")] == [[5], [5]]
 
 
+@whole
 def test_late_replies_to_several_reach_nobody(node: NodeUnderTest, who: Asker) -> None:
     replies, bad = who.do("multi_call", ["l", "o"], "later", timeout=0.2)
     assert (replies, sorted(bad)) == ({}, ["l", "o"])
@@ -216,6 +237,7 @@ def test_late_replies_to_several_reach_nobody(node: NodeUnderTest, who: Asker) -
     assert [who.call(name, "echo", name) for name in ("l", "o")] == ["l", "o"]
 
 
+@whole
 def test_a_key_finds_its_instance(who: Asker) -> None:
     names = [who.do("call", "p", "number", key=key)[1] for key in (0, 1, 2, 3, -1)]
     assert names == ["deep/p/0", "deep/p/1", "deep/p/0", "deep/p/1", "deep/p/1"]
@@ -235,6 +257,7 @@ def test_a_reply_that_cannot_be_sent_is_an_error_to_the_caller_alone(who: Asker)
 # ---- the registry ------------------------------------------------------------------------------
 
 
+@whole
 def test_who_is_registered_is_found_and_told(node: NodeUnderTest, who: Asker) -> None:
     for path in ("worker", "aio-worker"):
         asker(path, node).do("register", ["news", 1], path)
@@ -251,6 +274,7 @@ def test_who_is_registered_is_found_and_told(node: NodeUnderTest, who: Asker) ->
     assert (who.do("lookup", ["news", 1]), who.do("dispatch", ["news", 1], 1)) == ([], 0)
 
 
+@whole
 def test_a_name_is_called(node: NodeUnderTest, who: Asker) -> None:
     asker("worker", node).do("register_name", "headquarters")
     assert who.do("sys.statistics", "headquarters").path == "worker"
@@ -262,6 +286,7 @@ def test_a_name_is_called(node: NodeUnderTest, who: Asker) -> None:
 # ---- restarts ----------------------------------------------------------------------------------
 
 
+@whole
 def test_a_call_waits_for_a_child_that_is_being_restarted(node: NodeUnderTest, who: Asker) -> None:
     fifo = node.work / "slow.fifo"
     os.mkfifo(fifo)

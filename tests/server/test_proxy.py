@@ -7,16 +7,16 @@ from tests.support.askers import with_askers
 from tests.support.node import Nodes
 from tests.support.workers import Contract
 
-TREE = with_askers("""
+TREE = """
     name: proxies
     children:
       - {id: a, start: "tests.support.workers:Contract", args: [WORK/log]}
-    """)
+"""
 
 
 @pytest.mark.parametrize("who", ["worker", "aio-worker"])
 def test_a_worker_uses_the_methods_of_another(nodes: Nodes, who: str) -> None:
-    node = nodes.run(TREE)
+    node = nodes.run(with_askers(TREE, who))
     assert node.call(who, "proxied", "a") == [
         "<Proxy of Contract a>",
         2,

@@ -16,19 +16,22 @@ from tests.support.processes import DEADLINE_S
 
 
 def stopping(
-    nodes: Nodes, how: str = "note", server: str = "Stopping", restart: str = "temporary"
+    nodes: Nodes,
+    who: str = "client",
+    how: str = "note",
+    *,
+    server: str = "Stopping",
+    restart: str = "temporary",
+    others: str = "",
 ) -> NodeUnderTest:
-    return nodes.run(
-        with_askers(f"""
+    tree = f"""
         name: stopping
         max_restarts: 100
         children:
           - {{id: a, start: "tests.support.contract_workers:{server}",
              args: [WORK/log, {how}], restart: {restart}}}
-          - {{id: program, command: [sleep, "100000"]}}
-          - {{id: branch, children: []}}
-        """)
-    )
+{others}"""
+    return nodes.run(with_askers(tree, who))
 
 
 @pytest.fixture(params=ASKERS)
@@ -60,7 +63,7 @@ def test_it_ends_with_that_reason_after_terminate(
 
 
 def test_whoever_stops_it_waits_until_it_is_gone(nodes: Nodes, who: str) -> None:
-    node = stopping(nodes)
+    node = stopping(nodes, who)
     pid = node.client["a"].pid
     asker(who, node).do("stop", "a", ["shutdown", "for lunch"])
     assert not Path(f"/proc/{pid}").exists()
@@ -68,7 +71,7 @@ def test_whoever_stops_it_waits_until_it_is_gone(nodes: Nodes, who: str) -> None
 
 
 def test_a_suspended_server_is_stopped_by_anybody(nodes: Nodes, who: str) -> None:
-    node = stopping(nodes)
+    node = stopping(nodes, who)
     node.client["a"].suspend()
     asker(who, node).do("stop", "a", "because")
     assert node.next(ChildEnded, path="a").reason == "because"
@@ -76,7 +79,7 @@ def test_a_suspended_server_is_stopped_by_anybody(nodes: Nodes, who: str) -> Non
 
 
 def test_nobody_stops_himself(nodes: Nodes) -> None:
-    node = stopping(nodes)
+    node = nodes.run(with_askers("name: nobody\nchildren:"))
     for who in ("worker", "aio-worker"):
         with pytest.raises(otpy.CallingSelf):
             asker(who, node).do("stop", who)
@@ -84,7 +87,7 @@ def test_nobody_stops_himself(nodes: Nodes) -> None:
 
 
 def test_what_was_sent_before_is_handled_before(nodes: Nodes, who: str) -> None:
-    node = stopping(nodes)
+    node = stopping(nodes, who)
     os.mkfifo(nodes.work / "log.fifo")
     waits = ask(node, "a", "wait")
     node.logged("waits")
@@ -98,7 +101,7 @@ def test_what_was_sent_before_is_handled_before(nodes: Nodes, who: str) -> None:
 
 
 def test_a_permanent_child_comes_back(nodes: Nodes, who: str) -> None:
-    node = stopping(nodes, restart="permanent")
+    node = stopping(nodes, who, restart="permanent")
     for incarnation in (1, 2, 3):
         assert node.client["a"].incarnation == incarnation
         asker(who, node).do("stop", "a")
@@ -107,14 +110,13 @@ def test_a_permanent_child_comes_back(nodes: Nodes, who: str) -> None:
 
 
 def test_callers_that_wait_are_told_the_reason(nodes: Nodes, who: str) -> None:
-    node = nodes.run(
-        with_askers("""
+    tree = """
         name: waiting
         children:
           - {id: a, start: "tests.support.workers:Contract", args: [WORK/log],
              restart: temporary}
-        """)
-    )
+        """
+    node = nodes.run(with_askers(tree, who))
     asked = ask(node, "a", "return", "NoReply")
     node.logged("call", "NoReply")
     asker(who, node).do("stop", "a", "over")
@@ -125,14 +127,21 @@ def test_callers_that_wait_are_told_the_reason(nodes: Nodes, who: str) -> None:
     ("how", "reason"), [("raise", "error: LookupError: terminate failed"), ("kill", "killed")]
 )
 def test_an_end_with_another_reason_is_told(nodes: Nodes, who: str, how: str, reason: str) -> None:
-    node = stopping(nodes, how)
+    node = stopping(nodes, who, how)
     with pytest.raises(otpy.ProcessDown) as caught:
         asker(who, node).do("stop", "a", "because")
     assert caught.value.reason == reason
 
 
 def test_nobody_is_there_to_be_stopped(nodes: Nodes, who: str) -> None:
-    node = stopping(nodes)
+    node = stopping(
+        nodes,
+        who,
+        others="""
+          - {id: program, command: [sleep, "100000"]}
+          - {id: branch, children: []}
+        """,
+    )
     asker(who, node).do("stop", "a")
     for name in ("a", "nobody", "program", "branch", "@gateway"):
         with pytest.raises(otpy.NoProcess):
@@ -140,7 +149,7 @@ def test_nobody_is_there_to_be_stopped(nodes: Nodes, who: str) -> None:
 
 
 def test_a_timeout_leaves_it_to_stop_when_it_comes_to_it(nodes: Nodes, who: str) -> None:
-    node = stopping(nodes)
+    node = stopping(nodes, who)
     os.mkfifo(nodes.work / "log.fifo")
     waits = ask(node, "a", "wait")
     node.logged("waits")
@@ -161,7 +170,7 @@ def test_a_reason_that_cannot_be_sent_stops_nobody(nodes: Nodes) -> None:
 
 
 def test_killed_while_it_should_stop(nodes: Nodes, who: str) -> None:
-    node = stopping(nodes)
+    node = stopping(nodes, who)
     os.mkfifo(nodes.work / "log.fifo")
     waits = ask(node, "a", "wait")
     node.logged("waits")
@@ -221,13 +230,7 @@ def test_an_async_server_stops_too_and_by_the_asyncio_client(nodes: Nodes) -> No
 def test_a_task_is_stopped_by_its_name_once_its_function_has_returned(
     nodes: Nodes, who: str
 ) -> None:
-    node = nodes.run(
-        with_askers("""
-        name: tasks
-        children:
-          - {id: tasks, strategy: dynamic}
-        """)
-    )
+    node = nodes.run(with_askers("name: tasks\nchildren:\n  - {id: tasks, strategy: dynamic}", who))
     fifo = nodes.work / "fifo"
     os.mkfifo(fifo)
     name = tasks.start("tests.support.task_workers:wait_for", str(fifo), 5, node=node.client)

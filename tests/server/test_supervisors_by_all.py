@@ -7,10 +7,10 @@ import pytest
 import otpy
 from otpy.events import ChildEnded
 from tests.runtime.test_calls import Asked
-from tests.support.askers import ASKERS, Asker, answer, asker, with_askers
+from tests.support.askers import ASKERS, Asker, answer, asker, needed, with_askers
 from tests.support.node import Nodes, NodeUnderTest
 
-TREE = with_askers("""
+TREE = """
     name: supervisors
     max_restarts: 100
     children:
@@ -21,12 +21,12 @@ TREE = with_askers("""
           - id: copies
             strategy: dynamic
             template: {start: "tests.support.workers:Contract"}
-    """)
+"""
 
 
 @pytest.fixture
-def node(nodes: Nodes) -> NodeUnderTest:
-    return nodes.run(TREE)
+def node(nodes: Nodes, request: pytest.FixtureRequest) -> NodeUnderTest:
+    return nodes.run(with_askers(TREE, *needed(request)))
 
 
 @pytest.fixture(params=ASKERS)
@@ -61,15 +61,19 @@ def test_the_life_of_a_child(node: NodeUnderTest, who: Asker) -> None:
 
 
 def test_what_there_is(who: Asker) -> None:
+    spec = {"id": "b", "start": "tests.support.workers:waits"}
+    who.do("supervisor.start_child", "", spec)
+    asks = [] if who.path is None else [(who.path, "worker", "running")]
     rows = who.do("supervisor.which_children", "")
     assert [(row.id, row.kind, row.state) for row in rows] == [
-        ("aio-worker", "worker", "running"),
-        ("worker", "worker", "running"),
+        ("b", "worker", "running"),
+        *asks,
         ("branch", "supervisor", "running"),
         ("a", "worker", "running"),
     ]
     counts = who.do("supervisor.count_children", "")
-    assert counts == otpy.ChildCounts(specs=4, active=4, supervisors=1, workers=3)
+    many = 3 + len(asks)
+    assert counts == otpy.ChildCounts(specs=many, active=many, supervisors=1, workers=many - 1)
     assert who.do("supervisor.which_children", "pool") == []
 
 
@@ -155,7 +159,8 @@ def test_in_its_init_a_process_asks_only_supervisors_that_do_not_wait_for_it(
 def test_who_has_his_own_supervisor_end_him_is_killed_at_the_end_of_his_budget(
     nodes: Nodes,
 ) -> None:
-    node = nodes.run(TREE.replace("id: worker,", "id: worker, shutdown: 200ms,"))
+    tree = with_askers(TREE, "worker").replace("id: worker,", "id: worker, shutdown: 200ms,")
+    node = nodes.run(tree)
     asked = Asked(lambda: asker("worker", node).do("supervisor.terminate_child", "", "worker"))
     assert isinstance(asked.result(), otpy.ProcessDown)
     assert node.next(ChildEnded, path="worker").reason == "killed"

@@ -7,10 +7,10 @@ import pytest
 import otpy
 from otpy.events import ChildEnded
 from tests.runtime.test_calls import Asked, ask
-from tests.support.askers import ASKERS, Asker, answer, asker, with_askers
+from tests.support.askers import ASKERS, Asker, answer, asker, needed, with_askers
 from tests.support.node import Nodes, NodeUnderTest
 
-TREE = with_askers("""
+TREE = """
     name: sys
     max_restarts: 100
     children:
@@ -20,12 +20,12 @@ TREE = with_askers("""
         children:
           - {id: deep, start: "tests.support.stateful:Asynchronous", args: [WORK/log]}
           - {id: f, start: "tests.support.workers:answers", args: [WORK/log]}
-    """)
+"""
 
 
 @pytest.fixture
-def node(nodes: Nodes) -> NodeUnderTest:
-    return nodes.run(TREE)
+def node(nodes: Nodes, request: pytest.FixtureRequest) -> NodeUnderTest:
+    return nodes.run(with_askers(TREE, *needed(request)))
 
 
 @pytest.fixture(params=ASKERS)

@@ -12,6 +12,7 @@ from textwrap import dedent
 from typing import Any, Final
 
 import msgspec
+import pytest
 
 import otpy
 import otpy.aio
@@ -20,10 +21,12 @@ from tests.support.node import NodeUnderTest
 
 ASKERS: Final = ("client", "worker", "aio-client", "aio-worker")
 
-_CHILDREN: Final = """
-  - {id: worker, start: "tests.support.asking_workers:Asking", args: [WORK/log]}
-  - {id: aio-worker, start: "tests.support.async_asking_workers:AsyncAsking", args: [WORK/log]}
-"""
+_CHILDREN: Final = {
+    "worker": """
+  - {id: worker, start: "tests.support.asking_workers:Asking", args: [WORK/log]}""",
+    "aio-worker": """
+  - {id: aio-worker, start: "tests.support.async_asking_workers:AsyncAsking", args: [WORK/log]}""",
+}
 
 SHAPES: Final[dict[str, Any]] = {
     "sys.statistics": otpy.Statistics,
@@ -39,9 +42,21 @@ SHAPES: Final[dict[str, Any]] = {
 _OF_A_NODE: Final = frozenset({"multi_call", "abcast", "lookup", "dispatch"})
 
 
-def with_askers(tree: str) -> str:
-    """Add those of them that are workers to a tree, whose last children are the root's."""
-    return dedent(tree).rstrip() + _CHILDREN
+def with_askers(tree: str, *askers: str) -> str:
+    """Add those of them that are workers to a tree, whose last children are the root's.
+
+    Args:
+        tree: As YAML.
+        askers: The only ones that are needed; without these, all.
+    """
+    children = (_CHILDREN.get(each, "") for each in askers or ASKERS)
+    return dedent(tree).rstrip() + "".join(children) + "\n"
+
+
+def needed(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """Return the one of `ASKERS` that the test's parameter `who` is, or all if it has none."""
+    parameters = getattr(getattr(request.node, "callspec", None), "params", {})
+    return (parameters["who"],) if "who" in parameters else ASKERS
 
 
 def asker(who: str, node: NodeUnderTest) -> "Asker":
@@ -52,7 +67,13 @@ def asker(who: str, node: NodeUnderTest) -> "Asker":
 
 
 class Asker(abc.ABC):
-    """Asks servers of a node's tree."""
+    """Asks servers of a node's tree.
+
+    Attributes:
+        path: Its own, if it is a worker.
+    """
+
+    path: str | None = None
 
     def __init__(self, node: NodeUnderTest) -> None:
         self.node = node
