@@ -128,10 +128,10 @@ class _AsyncClient(Asker):
 class _Worker(Asker):
     def __init__(self, node: NodeUnderTest, path: str) -> None:
         super().__init__(node)
-        self.path = path
+        self.path = self._path = path
 
     def do(self, what: str, *args: Any, **options: Any) -> Any:
-        told = self.node.client[self.path].call("do", what, args, options, timeout=None)
+        told = self.node.client[self._path].call("do", what, args, options, timeout=None)
         result = answer(told)
         if what == "multi_call":
             return result[0], {name: error_of(*each[1:]) for name, each in result[1].items()}
