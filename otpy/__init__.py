@@ -56,6 +56,7 @@ if TYPE_CHECKING:
         whereis,
     )
     from otpy.server.results import Continue, Ignore, NoReply, Reply, Stop, Timeout
+    from otpy.server.sockets import sockets
     from otpy.server.timer import TimerRef
     from otpy.server.watchdog import watchdog
     from otpy.wire.gateway import Statistics
@@ -118,6 +119,7 @@ else:
                 "whereis",
             ),
             "otpy.server.results": ("Continue", "Ignore", "NoReply", "Reply", "Stop", "Timeout"),
+            "otpy.server.sockets": ("sockets",),
             "otpy.server.timer": ("TimerRef",),
             "otpy.server.watchdog": ("watchdog",),
             "otpy.wire.gateway": ("Statistics",),
@@ -187,6 +189,7 @@ __all__ = [
     "register_name",
     "run",
     "send_request",
+    "sockets",
     "stop",
     "supervisor",
     "tasks",

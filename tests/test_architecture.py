@@ -257,6 +257,7 @@ def test_the_public_surface_is_this() -> None:
         "register_name",
         "run",
         "send_request",
+        "sockets",
         "stop",
         "supervisor",
         "tasks",

@@ -20,12 +20,14 @@ from otpy.config import (
     parsers,
     probe_parsers,
     recycling_parsers,
+    socket_parsers,
     surrounding_parsers,
 )
 from otpy.core.event_handler import EventHandler
 from otpy.core.health import Health
 from otpy.core.log import Log, LogFormat, LogTo
 from otpy.core.probes import Readiness
+from otpy.core.sockets import SocketSpec
 from otpy.core.spec import (
     DEFAULT_SHUTDOWN_S,
     DEFAULT_STOP_SIGNAL,
@@ -173,17 +175,26 @@ Stdin = Annotated[
     PlainValidator(surrounding_parsers.optional_path),
     WithJsonSchema({"anyOf": [_PATH_SCHEMA, {"type": "null"}]}),
 ]
+_ACCOUNT_SCHEMA: Final = {
+    "anyOf": [
+        _PATH_SCHEMA,
+        {"type": "integer", "minimum": 0, "maximum": surrounding_parsers.MAX_ID},
+    ]
+}
 Account = Annotated[
     int | str | None,
     PlainValidator(surrounding_parsers.account),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                _PATH_SCHEMA,
-                {"type": "integer", "minimum": 0, "maximum": surrounding_parsers.MAX_ID},
-            ]
-        }
-    ),
+    WithJsonSchema(_ACCOUNT_SCHEMA),
+]
+Sockets = Annotated[
+    dict[str, SocketSpec],
+    PlainValidator(socket_parsers.sockets),
+    WithJsonSchema(socket_parsers.sockets_schema(_ACCOUNT_SCHEMA)),
+]
+SocketNames = Annotated[
+    tuple[str, ...],
+    PlainValidator(socket_parsers.names),
+    WithJsonSchema(socket_parsers.names_schema()),
 ]
 Umask = Annotated[
     str | None,
@@ -449,6 +460,9 @@ class SupervisorFields(InheritableFields):
         validate_default=True,
         description="How many children a dynamic supervisor may have, or infinity.",
     )
+    sockets: Sockets = Field(
+        {}, description="What is listened on for children below, by name: {web: 127.0.0.1:8000}."
+    )
     template: "Template | None" = Field(
         None, description="What every child of a dynamic supervisor is made from."
     )
@@ -493,6 +507,9 @@ class WorkerFields(InheritableFields, ChildFields):
         None, description="How long it may be at work, or give no sign of life, such as 30s."
     )
     stdin: Stdin = Field(None, description="The path of what it reads; null for /dev/null.")
+    sockets: SocketNames = Field(
+        (), description="The sockets of supervisors above that it gets, by name, such as [web]."
+    )
 
 
 class OnGiveUpFields(Fields):

@@ -16,8 +16,8 @@ from otpy.config.reading import read_tree
 from otpy.config.source import BadText, read_text
 from otpy.config.specs import supervisor_spec
 from otpy.config.values import Document
-from otpy.core.placement import passed_down
-from otpy.core.spec import Inheritable, SupervisorSpec
+from otpy.core.placement import passed_down, with_sockets
+from otpy.core.spec import Inheritable, SupervisorSpec, sockets_of
 from otpy.errors import SpecError
 from otpy.system.nodedir import is_too_long, socket_path_problem
 
@@ -79,6 +79,7 @@ def _read(
 def placed_spec(tree: Tree, folder: str) -> SupervisorSpec:
     """Return the spec of a whole tree, whose relative paths start from `folder`."""
     spec = passed_down(supervisor_spec(tree), Inheritable(), folder)
+    spec = with_sockets(spec) if sockets_of(spec) else spec
     return replace(spec, on_event=tree.on_event)
 
 

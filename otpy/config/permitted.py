@@ -20,9 +20,10 @@ from otpy.config.mistakes import Loc, Mistake, show
 from otpy.config.specs import surroundings_of
 from otpy.core.log import Log, LogFile, LogTo
 from otpy.core.probes import ExecProbe, LogProbe, Probe
+from otpy.core.sockets import SocketSpec
 from otpy.core.surroundings import NODES, Surroundings
 from otpy.system import permissions
-from otpy.system.accounts import NoAccount, account_of, gid_of
+from otpy.system.accounts import NoAccount, account_of, gid_of, uid_of
 from otpy.system.environment import BadFile, environment
 from otpy.system.search_path import folders_of_child
 
@@ -69,6 +70,8 @@ def mistakes(each: Placed) -> Iterator[Mistake]:
     for key, text in (*_of_account(each), *_of_process(each.own, each.fields.cwd)):
         yield Mistake((*each.at, *key), text)
     yield from _of_log(each)
+    if isinstance(each.fields, SupervisorFields):
+        yield from _of_sockets(each.at, each.fields.sockets)
     for key, program in _programs(each.fields):
         yield from _missing_program(each, key, program)
 
@@ -99,6 +102,18 @@ def _of_log(each: Placed) -> Iterator[Mistake]:
         expected = "another sign: with log: inherit no process of otpy's reads its output"
         text = f"got {show(ready.pattern)}, expected {expected}"
         yield Mistake((*each.at, "ready", "log"), text)
+
+
+def _of_sockets(at: Loc, sockets: dict[str, SocketSpec]) -> Iterator[Mistake]:
+    """Find users and groups of sockets' files that there are not."""
+    for name, spec in sockets.items():
+        for key, given, look_up in (("user", spec.user, uid_of), ("group", spec.group, gid_of)):
+            try:
+                if given is not None:
+                    look_up(given)
+            except NoAccount as error:
+                text = f"got {show(given)}, but {error}"
+                yield Mistake((*at, "sockets", name, key), text)
 
 
 def _written(each: Placed) -> str:

@@ -25,7 +25,7 @@ def read_tree(
     """Read the fields of a whole tree; the first result is None if there are mistakes."""
     if deep := rules.too_deep(data):
         return None, deep
-    mistakes = [*rules.no_children(data), *rules.check(data)]
+    mistakes = [*rules.of_whole_tree(data), *rules.check(data)]
     try:
         tree = Tree.model_validate(data)
     except ValidationError as error:
@@ -69,7 +69,7 @@ def _read_child(data: object) -> tuple[ChildSpec | None, list[Mistake]]:
     mapping = data if isinstance(data, dict) else {}
     if deep := rules.too_deep(mapping):
         return None, deep
-    mistakes = list(rules.check(mapping))
+    mistakes = [*rules.check(mapping), *rules.of_added_child(mapping)]
     try:
         child = CHILD.validate_python(data)
     except ValidationError as error:

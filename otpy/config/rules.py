@@ -6,6 +6,7 @@ They are checked on the plain data, so that they are told beside the mistakes of
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, TypeAlias
 
+from otpy.config import socket_rules
 from otpy.config.mistakes import Loc, Mistake, quotes_help, show
 from otpy.core.spec import (
     AutoShutdown,
@@ -62,14 +63,29 @@ def check(top: Mapping) -> Iterator[Mistake]:
     for at, mapping in templates(top):
         yield from _keys(at, mapping)
         yield from _spare(at, mapping)
+        yield from socket_rules.same_descriptor(at, mapping)
     yield from _unique_names(top)
+    yield from socket_rules.unique(list(descendants(top)))
     for at, mapping in descendants(top):
         yield from _keys(at, mapping)
         yield from _spare(at, mapping)
+        yield from socket_rules.same_descriptor(at, mapping)
         below = list(children(at, mapping))
         yield from _unique_ids(below)
         yield from _significance(mapping, below)
         yield from _dynamics(at, mapping)
+
+
+def of_whole_tree(top: Mapping) -> Iterator[Mistake]:
+    """Find the breaches of what holds for a whole tree, and not for a child that is added."""
+    yield from no_children(top)
+    yield from socket_rules.unknown(top)
+
+
+def of_added_child(child: Mapping) -> Iterator[Mistake]:
+    """Find what a child that is added to a node that runs may not have."""
+    for at, mapping in descendants(child):
+        yield from socket_rules.of_added(at, mapping)
 
 
 def no_children(top: Mapping) -> Iterator[Mistake]:

@@ -4,9 +4,11 @@ That is done when a spec is made: of a tree's file, and of what `start_child` ad
 knows of it: each child's spec says all that holds for it.
 """
 
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any, Final, TypeVar
 
+from otpy.core.sockets import SocketSpec
 from otpy.core.spec import ChildSpec, Inheritable, SupervisorSpec
 
 _NAMES: Final = tuple([each.name for each in fields(Inheritable)])
@@ -60,3 +62,23 @@ def _value(given: Any, above: Any, folder: str) -> Any:
     if hasattr(given, "inherit") and isinstance(above, type(given)):
         return given.inherit(above)
     return given
+
+
+def with_sockets(
+    spec: SupervisorSpec, above: Mapping[str, SocketSpec] | None = None
+) -> SupervisorSpec:
+    """Return the spec of a whole tree in which each child's says where its sockets listen."""
+    known = {**(above or {}), **spec.sockets}
+    template = spec.template and _with_sockets(spec.template, known)
+    children = tuple([_with_sockets(child, known) for child in spec.children])
+    return replace(spec, children=children, template=template)
+
+
+def _with_sockets(child: ChildSpec, known: Mapping[str, SocketSpec]) -> ChildSpec:
+    start = child.start
+    if isinstance(start, SupervisorSpec):
+        return replace(child, start=with_sockets(start, known))
+    if not start.sockets:
+        return child
+    listening = tuple([known[name].place for name in start.sockets])
+    return replace(child, start=replace(start, listening=listening))

@@ -14,6 +14,7 @@ from otpy.core.event_handler import EventHandler
 from otpy.core.health import Health
 from otpy.core.log import Log, LogTo
 from otpy.core.probes import Readiness
+from otpy.core.sockets import SocketSpec
 from otpy.core.surroundings import NODES, Surroundings
 
 
@@ -146,6 +147,8 @@ class ServerStart:
     `args` are positional, `kwargs` keyword arguments for init or the function. `instance` is the
     number of one of several instances. `name` is one in the whole tree, if it has one. `spare` is
     how many processes are forked ahead that have imported the module, and become it when it ends.
+    `sockets` are the names of those that it gets, of supervisors above; `listening` are their
+    places, of a tree's file, so that a child is another one when its socket is.
     """
 
     target: Annotated[str, RESTART]
@@ -154,13 +157,21 @@ class ServerStart:
     instance: Annotated[int | None, RESTART] = None
     name: Annotated[str, RESTART] = ""
     spare: Annotated[int, RESTART] = 0
+    sockets: Annotated[tuple[str, ...], RESTART] = ()
+    listening: Annotated[tuple[str, ...], RESTART] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class CommandStart:
-    """Run a program that is not Python; `argv[0]` is looked up in PATH."""
+    """Run a program that is not Python; `argv[0]` is looked up in PATH.
+
+    `sockets` are the names of those that it gets, of supervisors above, in the order of their
+    descriptors; `listening` is as of a `ServerStart`.
+    """
 
     argv: Annotated[tuple[str, ...], RESTART]
+    sockets: Annotated[tuple[str, ...], RESTART] = ()
+    listening: Annotated[tuple[str, ...], RESTART] = ()
 
 
 # One that has the node's own output was given it at its start.
@@ -210,6 +221,7 @@ class SupervisorSpec(Inheritable):
             Elixir's PartitionSupervisor has them; 0 for none.
         folder: What relative paths of its children start from; the folder of the tree's file.
         on_event: What is done about the events of the node; of the root alone.
+        sockets: By their names, which no other supervisor of the tree has; the node holds them.
     """
 
     strategy: Annotated[Strategy, LIVE, _OF_A_DYNAMIC_ONE] = Strategy.ONE_FOR_ONE
@@ -221,6 +233,7 @@ class SupervisorSpec(Inheritable):
     instances: Annotated[int, LIVE, _OF_INSTANCES] = 0
     folder: Annotated[str, LIVE] = field(default="", compare=False)
     on_event: Annotated[tuple[EventHandler, ...], LIVE] = ()
+    sockets: Annotated[dict[str, SocketSpec], LIVE] = field(default_factory=dict)
 
     @property
     def is_dynamic(self) -> bool:
@@ -331,6 +344,26 @@ def seconds_of(budget: ShutdownBudget) -> float | None:
     if budget is INFINITY:
         return None
     return 0.0 if budget is BRUTAL_KILL else float(budget)
+
+
+def sockets_of(tree: SupervisorSpec) -> dict[str, tuple[str, SocketSpec]]:
+    """Return every socket of a tree by its name, with the path of the supervisor that has it."""
+    found: dict[str, tuple[str, SocketSpec]] = {}
+    waiting = [("", tree)]
+    while waiting:
+        path, spec = waiting.pop()
+        found.update({name: (path, each) for name, each in spec.sockets.items()})
+        waiting += [
+            (f"{path}/{child.id}" if path else child.id, child.start)
+            for child in spec.children
+            if isinstance(child.start, SupervisorSpec)
+        ]
+    return found
+
+
+def sockets_asked_for(child: ChildSpec) -> tuple[str, ...]:
+    """Return the names of the sockets that a child gets."""
+    return () if isinstance(child.start, SupervisorSpec) else child.start.sockets
 
 
 def bad_combination(child: ChildSpec, auto_shutdown: AutoShutdown) -> str:

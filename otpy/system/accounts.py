@@ -45,6 +45,20 @@ def account_of(user: int | str | None, group: int | str | None) -> Account | Non
     return Account(found.pw_name, found.pw_uid, found.pw_gid if gid is None else gid, found.pw_dir)
 
 
+def uid_of(user: int | str) -> int:
+    """Return the number of a user.
+
+    Raises:
+        NoAccount: There is none of that name.
+    """
+    if isinstance(user, int):
+        return user
+    try:
+        return pwd.getpwnam(user).pw_uid
+    except KeyError:
+        raise NoAccount(f"there is no user {user!r}") from None
+
+
 def gid_of(group: int | str) -> int:
     """Return the number of a group.
 

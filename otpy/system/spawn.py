@@ -1,6 +1,7 @@
 """Forking a child, and what a fresh child does before anything else."""
 
 import _signal  # type: ignore[import-not-found]
+import fcntl
 import gc
 import io
 import os
@@ -8,7 +9,8 @@ import resource
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from importlib.machinery import PathFinder
 from typing import Final, NoReturn
 
@@ -117,20 +119,61 @@ def raise_descriptor_limit() -> None:
         _raised_limits[:] = _raised_limits or [(soft, hard)]
 
 
-def exec_command(argv: Sequence[str]) -> None:
-    """Become another program, which gets no descriptor beside the standard ones.
+def exec_command(argv: Sequence[str], passed: Mapping[int, Descriptor] | None = None) -> None:
+    """Become another program.
+
+    Args:
+        argv: The program and its arguments.
+        passed: What it gets beside the standard descriptors, by the numbers that it has there.
 
     Raises:
         CannotExecute: Why it cannot be executed.
+        OSError: There are too many open files.
     """
     # Python ignores these two; a program expects the kernel's defaults.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
     check_env(argv[0])
+    with _at_their_numbers(passed) if passed else nullcontext():
+        try:
+            os.execvp(argv[0], list(argv))  # noqa: S606  # the tree says so
+        except OSError as error:
+            raise cannot_execute(argv[0], error) from None
+
+
+@contextmanager
+def _at_their_numbers(passed: Mapping[int, Descriptor]) -> Iterator[None]:
+    """Have descriptors at other numbers, open for a program that is executed meanwhile.
+
+    What is at these numbers now may be what a failure is told by, and is put back then.
+    """
+    above = max(passed) + 1
+    moved = {number: _copy(each.fileno(), above) for number, each in passed.items()}
+    kept = {number: _copy(number, above) for number in passed if _is_open(number)}
     try:
-        os.execvp(argv[0], list(argv))  # noqa: S606  # the tree says so
-    except OSError as error:
-        raise cannot_execute(argv[0], error) from None
+        for number, copy in moved.items():
+            os.dup2(copy, number)
+        yield
+    finally:
+        for number, copy in moved.items():
+            if number in kept:
+                os.dup2(kept[number], number, inheritable=False)
+                os.close(kept[number])
+            else:
+                os.close(number)
+            os.close(copy)
+
+
+def _copy(fd: int, above: int) -> int:
+    return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, above)
+
+
+def _is_open(fd: int) -> bool:
+    try:
+        fcntl.fcntl(fd, fcntl.F_GETFD)
+    except OSError:
+        return False
+    return True
 
 
 def leave(code: int) -> NoReturn:

@@ -27,7 +27,8 @@ class Assignment(NamedTuple):
     `shutdown` is its budget in seconds, None for infinity. `surroundings` is None for the node's.
     `max_messages`: after how many it ends to be replaced, and the limit that its reason names.
     `notify` is the value of NOTIFY_SOCKET, if it has one. `fd` is the number that a program has the
-    descriptor under that comes with `TakeDescriptor`. `watchdog` is for how many seconds
+    descriptor under that comes with `TakeDescriptor`. `sockets` are the names of those that it asks
+    the node for. `watchdog` is for how many seconds
     a program may give no sign of life, if it has to give any.
     With `inherits_output` an `OwnOutput` follows.
     """
@@ -48,6 +49,7 @@ class Assignment(NamedTuple):
     watchdog: float | None = None
     fd: int | None = None
     inherits_output: bool = False
+    sockets: tuple[str, ...] = ()
 
 
 class TakeDescriptor(NamedTuple):
@@ -388,6 +390,16 @@ class Entries(NamedTuple):
     entries: tuple[RegistryEntry, ...]
 
 
+class GetSockets(NamedTuple):
+    """Answer with the sockets of these names beside it, `MAX_SOCKETS` at most."""
+
+    names: tuple[str, ...]
+
+
+MAX_SOCKETS: Final = 8
+"""As many descriptors as one message carries."""
+
+
 NodeOperation: TypeAlias = (
     Connect
     | Whereis
@@ -401,6 +413,7 @@ NodeOperation: TypeAlias = (
     | Register
     | Unregister
     | Lookup
+    | GetSockets
 )
 
 

@@ -72,7 +72,7 @@ def test_every_field_of_a_spec_is_a_key_or_is_spelled_out() -> None:
 
 
 def test_a_worker_gets_every_field_of_its_start() -> None:
-    of_supervisor = {"spare"}
+    of_supervisor = {"spare", "listening"}
     for record in (ServerStart, CommandStart):
         assert {each.name for each in fields(record)} - of_supervisor <= set(Assignment._fields)
 

@@ -20,7 +20,7 @@ def test_the_top() -> None:
         *("name", "strategy", "max_restarts", "max_seconds", "auto_shutdown"),
         *("max_children", "template", "backoff", "log", "children"),
         *("env", "env_file", "inherit_env", "cwd", "user", "group", "umask", "nice"),
-        *("cpu_affinity", "limits", "log_level", "on_event"),
+        *("cpu_affinity", "limits", "log_level", "on_event", "sockets"),
     }
 
 

@@ -14,6 +14,7 @@ from otpy.core.event_handler import EventHandler
 from otpy.core.health import Health
 from otpy.core.log import LogFile, LogTo
 from otpy.core.probes import Notified, Probe, TcpProbe
+from otpy.core.sockets import SocketSpec
 from otpy.core.spec import (
     AutoShutdown,
     Backoff,
@@ -362,8 +363,14 @@ OTHERS: dict[type, dict[str, Any]] = {
         "instance": 3,
         "name": "n",
         "spare": 1,
+        "sockets": ("web",),
+        "listening": ("stream::80",),
     },
-    CommandStart: {"argv": ("sleep", "2")},
+    CommandStart: {
+        "argv": ("sleep", "2"),
+        "sockets": ("web",),
+        "listening": ("stream::80",),
+    },
     Surroundings: {
         "env": {"A": "1"},
         "env_file": ("/a.env",),
@@ -386,6 +393,7 @@ OTHERS: dict[type, dict[str, Any]] = {
         "template": A,
         "instances": 1,
         "on_event": (EventHandler(server="s"),),
+        "sockets": {"web": SocketSpec(":80")},
     },
 }
 """Another value of every field that makes a change by itself."""

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from otpy.core.log import LogFile, LogTo
-from otpy.core.placement import passed_down, placed
+from otpy.core.placement import passed_down, placed, with_sockets
+from otpy.core.sockets import SocketSpec, SocketType
 from otpy.core.spec import Backoff, ChildSpec, Inheritable, ServerStart, SupervisorSpec
 from otpy.core.surroundings import Surroundings
 
@@ -44,3 +45,23 @@ def test_a_key_holds_below_its_supervisor(name: str) -> None:
 
 def test_a_child_is_the_same_where_nothing_is_passed_down() -> None:
     assert placed(A, SupervisorSpec(), "/folder") is A
+
+
+def test_a_child_is_another_one_when_its_socket_listens_elsewhere() -> None:
+    """And only then: how many connections may wait there is no matter of its own."""
+
+    def started(spec: SocketSpec) -> ChildSpec:
+        asks = ChildSpec("a", ServerStart("m:f", sockets=("web",)))
+        inner = ChildSpec("s", SupervisorSpec(children=(asks, A), template=asks))
+        (inner,) = with_sockets(SupervisorSpec(children=(inner,), sockets={"web": spec})).children
+        assert isinstance(inner.start, SupervisorSpec)
+        a, other = inner.start.children
+        assert inner.start.template == a
+        assert other is A
+        return a
+
+    first = started(SocketSpec(":80"))
+    assert first.start == ServerStart("m:f", sockets=("web",), listening=("stream::80",))
+    assert started(SocketSpec(":80", backlog=5)) == first
+    assert started(SocketSpec(":81")) != first
+    assert started(SocketSpec(":80", SocketType.DATAGRAM)) != first

@@ -7,8 +7,10 @@ import pickle
 import sys
 import traceback
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import otpy.runtime.preload  # noqa: F401  # before all that is forked, and first
+from otpy.core.spec import sockets_of
 from otpy.errors import OtpyError, StartFailed
 from otpy.runtime.logger.logger import LogSocket
 from otpy.runtime.node.command import NodeTree
@@ -34,6 +36,9 @@ from otpy.system.signals import (
 )
 from otpy.system.spawn import raise_descriptor_limit
 from otpy.wire.safe_text import one_line
+
+if TYPE_CHECKING:
+    from otpy.runtime.node.sockets import HeldSockets
 
 
 def main(fd: int) -> int:
@@ -91,6 +96,7 @@ def _prepare(tree: NodeTree, report: OwnerReport, stack: contextlib.ExitStack) -
     directory = NodeDir(tree.name)
     claim = Claim(directory)
     lock = acquire(directory, claim)
+    stack.callback(claim.release)  # after the lock: another run asks for that first
     stack.callback(lock.close)
     if tree.owner is not None and tree.owner.removes_folder:
         stack.callback(_remove, directory.path)
@@ -107,13 +113,29 @@ def _prepare(tree: NodeTree, report: OwnerReport, stack: contextlib.ExitStack) -
     stack.callback(files.close)
     log = LogSocket(directory.log)
     stack.callback(log.close)
-    node = NodeProcess(tree, files, log, preexisting_children, report, real=stdio.real)
+    sockets = _open_sockets(tree, stack)
+    node = NodeProcess(
+        tree, files, log, preexisting_children, report, real=stdio.real, sockets=sockets
+    )
     stdio.watch(node.loop)
     warm_up()
     # What exists now is never garbage: collecting would only unshare its pages.
     gc.collect()
     gc.freeze()
     return node
+
+
+def _open_sockets(tree: NodeTree, stack: contextlib.ExitStack) -> "HeldSockets | None":
+    """Open the sockets of the tree, or take those that were passed; None if it has none."""
+    if not sockets_of(tree.spec) and "LISTEN_PID" not in os.environ:
+        return None
+    # Not above: every process of the node would have what it imports.
+    from otpy.runtime.node.sockets import HeldSockets  # noqa: PLC0415
+    from otpy.system.listening import take_passed  # noqa: PLC0415
+
+    held = HeldSockets(tree.spec, take_passed())
+    stack.callback(held.close)
+    return held
 
 
 def _remove(folder: Path) -> None:

@@ -10,7 +10,7 @@ import signal
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from msgspec.structs import replace
 
@@ -27,6 +27,7 @@ from otpy.core.spec import (
     ServerStart,
     SupervisorSpec,
 )
+from otpy.errors import OtpyError
 from otpy.events import (
     AutoShutdown as AutoShutdownEvent,
 )
@@ -62,15 +63,17 @@ from otpy.runtime.supervisor.child import Child
 from otpy.runtime.supervisor.supervisor import Supervisor
 from otpy.runtime.supervisor.tree_supervisor import run_supervisor
 from otpy.system.descriptor import Descriptor, pipe
-from otpy.system.message_socket import SocketClosed, SocketFull
+from otpy.system.message_socket import NotSent, SocketClosed, SocketFull
 from otpy.system.proctitle import name_process
 from otpy.system.signals import handled_signals
 from otpy.system.sockets import Socket, accepted
 from otpy.system.wait import signal_name
 from otpy.wire.control import (
     Ask,
+    GetSockets,
     HandlerFailed,
     Listen,
+    NodeReply,
     NodeRequest,
     OpenLink,
     Publish,
@@ -78,6 +81,9 @@ from otpy.wire.control import (
 )
 from otpy.wire.log_lines import complaint_line, log_line
 from otpy.wire.paths import NODE, ON_EVENT
+
+if TYPE_CHECKING:
+    from otpy.runtime.node.sockets import HeldSockets
 
 _MIN_RESTARTS: Final = 10
 _RETRIES: Final = Retries(RestartIntensity(10, 10.0), delay=1.0)
@@ -122,6 +128,7 @@ class NodeProcess(Supervisor):
         preexisting_children: Pids of children that this process has but does not supervise.
         owner: The program that runs the node, if one does: the node stops when that ends.
         real: Its own stdout and stderr, whatever these are.
+        sockets: Those of the tree's supervisors, if it has any.
     """
 
     def __init__(
@@ -133,6 +140,7 @@ class NodeProcess(Supervisor):
         owner: OwnerReport | None = None,
         *,
         real: tuple[int, int],
+        sockets: "HeldSockets | None" = None,
     ) -> None:
         outlets = Outlets(log_socket.writer.fileno(), *real)
         self._owner = owner or OwnerReport(None)
@@ -146,6 +154,7 @@ class NodeProcess(Supervisor):
             outlets=outlets,
         )
         self._name, self._files, self._log_socket = tree.name, files, log_socket
+        self._sockets = sockets
         self._facts = NodeFacts(tree.name, os.getpid(), tree.config, files.boot)
         self._directory = Directory()
         self._directory.expect("", tree.spec)
@@ -295,7 +304,23 @@ class NodeProcess(Supervisor):
     ) -> None:
         """Serve a worker's request."""
         self.send_published()
+        if isinstance(message.operation, GetSockets):
+            self._give_sockets(child, message.token, message.operation, message.sender.path)
+            return
         self._requests.handle(child.channel, message, fds)
+
+    def _give_sockets(self, child: Child, token: int, asked: GetSockets, path: str) -> None:
+        given: list[Descriptor] = []
+        refusal: OtpyError | None = None
+        if self._sockets is None:
+            refusal = OtpyError("no supervisor of the tree has sockets")
+        else:
+            try:
+                given = self._sockets.give(asked.names, path)
+            except OtpyError as error:
+                refusal = error
+        with contextlib.suppress(NotSent):
+            child.channel.send(NodeReply(token, refusal), given)
 
     def _publish_now(self, event: Event) -> None:
         self.publish(event)

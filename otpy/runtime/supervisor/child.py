@@ -22,7 +22,7 @@ from otpy.core.exits import (
     reason_of,
 )
 from otpy.core.recycling import RecyclingLimits
-from otpy.core.spec import ChildSpec, kind_of, seconds_of
+from otpy.core.spec import ChildSpec, kind_of, seconds_of, sockets_asked_for
 from otpy.errors import OtpyError
 from otpy.events import (
     ChildEnded,
@@ -47,7 +47,9 @@ from otpy.wire.control import (
     DownNotification,
     Exiting,
     ExitNotification,
+    GetSockets,
     HaltNow,
+    NodeRequest,
     Retire,
     ShutDown,
 )
@@ -276,6 +278,13 @@ class Child:
         if self.path == GATEWAY:  # it names itself without its incarnation
             return sender == (self.path, 0)
         return sender == (self.path, self.incarnation)
+
+    def may_have(self, request: NodeRequest) -> bool:
+        """Return whether it does not ask for sockets other than those of its spec."""
+        operation = request.operation
+        if self.is_supervisor or not isinstance(operation, GetSockets):
+            return True  # the supervisor has looked at it
+        return frozenset(operation.names) <= frozenset(sockets_asked_for(self.spec))
 
     def _send(self, message: object) -> None:
         try:

@@ -201,7 +201,7 @@ class Router:
                 onward = LinkOpened(forwarded.token, path, pid, incarnation)
                 self._send(forwarded.origin, onward, fds)
             case NodeReply(answer=reply):
-                self._send(forwarded.origin, NodeReply(forwarded.token, reply))
+                self._send(forwarded.origin, NodeReply(forwarded.token, reply), fds)
             case Answered(answer=answer, pids=pids):
                 self._send(forwarded.origin, Answered(forwarded.token, answer, pids))
 

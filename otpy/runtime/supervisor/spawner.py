@@ -316,7 +316,8 @@ def _assignment(
 ) -> Assignment:
     assert not isinstance(spec.start, SupervisorSpec)
     start = as_dict(spec.start)
-    start.pop("spare", None)  # it is for the supervisor
+    for of_supervisor in ("spare", "listening"):
+        start.pop(of_supervisor, None)
     return Assignment(
         path,
         incarnation,

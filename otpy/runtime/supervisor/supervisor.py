@@ -187,6 +187,9 @@ class Supervisor(abc.ABC):
                     close_all(fds)
                     self.processes.garbled(child, ProtocolError("a request in another's name"))
                     return
+                if not child.may_have(message):
+                    self.processes.garbled(child, ProtocolError("a request for others' sockets"))
+                    return
                 self.handle_node_request(child, message, fds)
             case _:
                 self.handle_other(child, message, fds)

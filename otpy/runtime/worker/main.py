@@ -4,6 +4,7 @@ import contextlib
 import os
 import sys
 import time
+from collections.abc import Sequence
 from functools import partial
 from inspect import iscoroutine
 from typing import TYPE_CHECKING, Any, Final
@@ -24,7 +25,7 @@ from otpy.server.contract import check_start, make
 from otpy.server.functions import resolve
 from otpy.server.genserver import GenServer
 from otpy.server.registry import register_name
-from otpy.system.descriptor import Descriptor, leave_to_kernel
+from otpy.system.descriptor import Descriptor, close_all, leave_to_kernel
 from otpy.system.marks import mark_process
 from otpy.system.proctitle import name_process
 from otpy.system.python_end import end_within, finish
@@ -146,8 +147,9 @@ def run_worker(
     loops: list[EventLoop] = []
     try:
         _enter_surroundings(child, supervisor, is_prepared=is_prepared)
+        taken = _take_sockets(child, mailbox) if child.sockets else ()
         if child.argv:
-            _execute(child, mailbox)
+            _execute(child, mailbox, taken)
         sys.argv = [child.path]
         if child.max_messages is not None:
             # As below.
@@ -189,11 +191,31 @@ def _enter_surroundings(child: Assignment, supervisor: int, *, is_prepared: bool
         os.environ["WATCHDOG_PID"] = str(os.getpid())
 
 
-def _execute(child: Assignment, mailbox: WorkerMailbox) -> None:
-    if (number := child.fd) is not None:
-        os.dup2(mailbox.given().fileno(), number)
-        os.set_inheritable(number, True)  # it may have had that number before
-    exec_command(child.argv)
+def _take_sockets(child: Assignment, mailbox: WorkerMailbox) -> Sequence[Descriptor]:
+    """Return the sockets that a program is to have; Python has them in `otpy.sockets`."""
+    # Not above: those that have none do without it.
+    from otpy.runtime.worker import sockets  # noqa: PLC0415
+
+    me = Address(child.path, child.incarnation)
+    taken = sockets.take_sockets(child.sockets, me, mailbox)
+    if child.argv:
+        return taken
+    sockets.hand_to_python(child.sockets, taken)
+    return ()
+
+
+def _execute(child: Assignment, mailbox: WorkerMailbox, taken: Sequence[Descriptor]) -> None:
+    passed: dict[int, Descriptor] = {}
+    if taken:
+        from otpy.runtime.worker.sockets import numbered  # noqa: PLC0415 - as above
+
+        passed = numbered(child.sockets, taken)
+    if child.fd is not None:
+        passed[child.fd] = mailbox.given()
+    try:
+        exec_command(child.argv, passed)
+    finally:
+        close_all(taken)  # it could not be executed
 
 
 def _send_end(mailbox: WorkerMailbox, reason: ExitReason, in_hand: str) -> int:
