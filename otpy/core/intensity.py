@@ -1,6 +1,5 @@
 """The sliding window of restarts (supervisor.erl, ``add_restart``)."""
 
-from bisect import bisect_left
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,8 +20,11 @@ class RestartLog:
 
         A restart exactly `max_seconds` old still counts, as in OTP.
         """
-        # Halving, not counting through: a limit may allow thousands of restarts.
-        oldest = bisect_left(self.times, True, key=lambda t: now - t <= limit.max_seconds)
+        oldest = 0
+        for time in self.times:  # each is left out once, in however many restarts
+            if now - time <= limit.max_seconds:
+                break
+            oldest += 1
         if limit.max_restarts is None:
             oldest = max(oldest, len(self.times) + 1 - _MOST)
         return RestartLog((*self.times[oldest:], now))

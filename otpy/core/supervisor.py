@@ -303,7 +303,8 @@ def _restart(
     if (wait := backoff_of(child.spec).after(child.wait)) > 0:
         _wait(transition, child, reason)
         return
-    transition.put(replace(child, wait=wait))
+    if child.wait != wait:
+        transition.put(replace(child, wait=wait))
     transition.emit(Restarting(id_, reason, count, child.spec.own_intensity))
     _restart_group(transition, child)
 

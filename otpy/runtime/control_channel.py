@@ -13,7 +13,7 @@ from otpy.runtime.record_fields import dumps
 from otpy.system.descriptor import Descriptor
 from otpy.system.message_socket import MessageSocket
 from otpy.system.sockets import Socket
-from otpy.wire.control import FromGateway, FromSupervisor, FromWorker, Ready
+from otpy.wire.control import Become, FromGateway, FromSupervisor, FromWorker, Ready, StandBy
 from otpy.wire.frames import FrameDecoder, frame
 from otpy.wire.records import RecordCodec
 
@@ -52,5 +52,15 @@ def end_of_child(end: Descriptor, own: RecordCodec) -> MessageSocket:
     return MessageSocket(Socket(end), FrameDecoder(MAX_FRAME).feed, write, pickle.loads)
 
 
+STAND_BY: Final = StandBy()
+"""Written once, as what is urgent."""
+
+_STAND_BY: Final = _framed(pickle.dumps((0, STAND_BY)))
+
+
 def _write_pickle(message: object, count: int) -> bytes:
+    if message is STAND_BY:
+        return _STAND_BY
+    if type(message) is Become:  # there is no dataclass in it
+        return _framed(pickle.dumps((count, message)))
     return _framed(dumps((count, message)))

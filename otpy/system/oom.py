@@ -1,5 +1,6 @@
 """How often the kernel's OOM killer has killed: what tells its SIGKILL from another's."""
 
+import os
 import time
 from collections.abc import Callable
 from functools import cache
@@ -7,6 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from otpy.system.cgroup import own_group
+
+_READ_BYTES: Final = 1 << 16
 
 _SAME_EVENT_S: Final = 2.0
 """Of several processes that are killed at once, the ends come within this time."""
@@ -54,9 +57,23 @@ class OomKills:
     def _read(self) -> int:
         # At each end by SIGKILL, of which a caller waits for the next incarnation: no detours.
         try:
-            with open(self._counter, "rb") as file:  # noqa: PTH123  # half the time of Path
-                text = b"\n" + file.read()
+            fd = os.open(self._counter, os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
             return 0
+        try:
+            return _count_in(fd)
+        except OSError:
+            return 0
+        finally:
+            os.close(fd)
+
+
+def _count_in(fd: int) -> int:
+    # The kernel gives a page at a time; what comes behind the line is not needed.
+    text = b"\n"
+    while data := os.read(fd, _READ_BYTES):
+        text += data
         _, found, rest = text.partition(b"\noom_kill ")
-        return int(rest.split(None, 1)[0]) if found else 0
+        if found and b"\n" in rest:
+            return int(rest.split(None, 1)[0])
+    return 0

@@ -59,10 +59,35 @@ class TakeDescriptor(NamedTuple):
 class Prepare(NamedTuple):
     """Become a spare of the child: import its module, answer with `Prepared`, and wait.
 
-    The `Assignment` follows when it is needed; `child` is it, but for the incarnation.
+    `Become` follows when it is needed; `child` is its assignment, but for what that brings.
     """
 
     child: Assignment
+
+
+class StandBy(NamedTuple):
+    """The child that this is a spare of has closed its pipe: most probably `Become` follows."""
+
+
+class Become(NamedTuple):
+    """A spare is its child from now on, with these fields in its `Assignment`.
+
+    The rest of it has come with `Prepare`: so this is short, and soon written and read.
+    """
+
+    incarnation: int
+    max_messages: tuple[int, int] | None = None
+    notify: str = ""
+    fd: int | None = None
+
+    def made_of(self, prepared: Assignment) -> Assignment:
+        """Return the assignment, given the one that came with `Prepare`."""
+        return prepared._replace(
+            incarnation=self.incarnation,
+            max_messages=self.max_messages,
+            notify=self.notify,
+            fd=self.fd,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import contextlib
 import ctypes
 import os
 import select
+import signal
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -109,6 +110,16 @@ def await_end(pid: int, deadline: float | None = None) -> bool:
         return bool(poll.poll(max(0.0, until - time.monotonic()) * 1000))
     finally:
         os.close(pidfd)
+
+
+def stop(pid: int) -> None:
+    """Stop a process by SIGSTOP; it has stopped when this returns."""
+    os.kill(pid, signal.SIGSTOP)
+    until = time.monotonic() + DEADLINE_S
+    # Nobody but its parent is told of it.
+    while (stat := stat_of(pid)) is not None and stat[0] != "T":
+        assert time.monotonic() < until, f"{pid} does not stop"
+        os.sched_yield()
 
 
 def descriptors(pid: int) -> dict[int, str]:

@@ -383,10 +383,12 @@ class Child:
             at=time.time(), path=self.path, pid=self.pid, incarnation=self.incarnation
         )
 
-    def post_mortem(self, reason: ExitReason, status: WaitStatus, output: str) -> ChildEnded:
-        """Write down how it ended."""
+    def post_mortem(
+        self, reason: ExitReason, status: WaitStatus, output: str, at: float
+    ) -> ChildEnded:
+        """Write down how it ended, and when."""
         return ChildEnded(
-            at=time.time(),
+            at=at,
             path=self.path,
             kind=self.kind,
             pid=self.pid,

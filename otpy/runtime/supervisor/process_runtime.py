@@ -1,6 +1,7 @@
 """A supervisor's decisions, carried out with processes: how children start, stop and end."""
 
 import time
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
@@ -120,8 +121,11 @@ class DecidingSupervisor(Protocol):
     def handle_message(self, child: Child, message: object, fds: tuple[Descriptor, ...]) -> None:
         """Handle a child's message that is not about its start or end."""
 
-    def publish(self, *events: PublishedEvent) -> None:
+    def publish(self, *events: PublishedEvent | Callable[[], PublishedEvent]) -> None:
         """Report to the parents, all the way up, what happened."""
+
+    def make_events(self) -> None:
+        """Make the events of which only what makes them was published."""
 
     def send_published(self) -> None:
         """Deliver the events that were published so far."""
@@ -377,9 +381,8 @@ class ProcessRuntime:
         kill_group(child.pid)
         reason = NotPermitted(child.pid)
         self._supervisor.router.child_ended(child, str(reason))
-        output = child.output.finish() if child.output is not None else ""
         self._children.reaped(child)
-        self._is_gone(child, WaitStatus("", 0, 0), output, reason)
+        self._is_gone(child, WaitStatus("", 0, 0), reason)
 
     # ---- starting ----------------------------------------------------------------------------
 
@@ -442,6 +445,7 @@ class ProcessRuntime:
     def _start_without_spare(self, child: Child) -> None:
         """Start the same incarnation once more: it was a spare, of code that has changed."""
         self._spares.drop(child.spec.id)
+        self._last_output(child)
         if child.timer is not None:
             self._waits[child.spec.id], child.timer = child.timer, None
         self._children.remove(child)
@@ -529,6 +533,8 @@ class ProcessRuntime:
             self._supervisor.handle_event(EndBegun(child.spec.id, child.incarnation))
 
     def _closed(self, child: Child) -> None:
+        if child.ready and not child.stop_requested:
+            self._spares.stand_by(child.spec.id)
         self._hung_up(child)
         # The kernel closes what a process has open just before it makes it a zombie, and tells so.
         # To wait here for that moment is shorter than to sleep and be woken twice more. What has
@@ -575,14 +581,11 @@ class ProcessRuntime:
             self._group_ended(child, status)
 
     def _group_ended(self, child: Child, status: WaitStatus) -> None:
-        output = child.output.finish() if child.output is not None else ""
         self._children.reaped(child)
-        gone = partial(self._is_gone, child, status, output)
+        gone = partial(self._is_gone, child, status)
         self._reaper.after(child, lambda: self.deferred_exits.defer(child, gone))
 
-    def _is_gone(
-        self, child: Child, status: WaitStatus, output: str, why: ExitReason | None = None
-    ) -> None:
+    def _is_gone(self, child: Child, status: WaitStatus, why: ExitReason | None = None) -> None:
         if child.outdated and not child.stop_requested:
             self._start_without_spare(child)
             return
@@ -593,14 +596,33 @@ class ProcessRuntime:
         self._children.remove(child)
         if child.is_supervisor:
             self._numbers.lose(child.path)
-        self._spawner.release(child, str(reason))
+        supervisor = self._supervisor
         if child.ready:
-            self._supervisor.publish(child.post_mortem(reason, status, output))
-            self._supervisor.handle_event(Exited(id_, incarnation, reason))
-        elif child.ignored:
+            end = partial(self._end_of, child, reason, status, time.time())
+            # One that starts in its place is not to wait for that. But a fork needs descriptors
+            # that this one has, and copies them.
+            supervisor.publish(end if self._spares.has_ready(id_) else end())
+            supervisor.handle_event(Exited(id_, incarnation, reason))
+            supervisor.make_events()
+            return
+        output = self._last_output(child)
+        self._spawner.release(child, str(reason))
+        if child.ignored:
             ignored = ChildIgnored(at=time.time(), path=child.path, incarnation=incarnation)
-            self._supervisor.publish(ignored)
-            self._supervisor.handle_event(Ignored(id_, incarnation))
+            supervisor.publish(ignored)
+            supervisor.handle_event(Ignored(id_, incarnation))
         else:
-            self._supervisor.publish(child.start_failure(reason, status, output))
-            self._supervisor.handle_event(StartFailure(id_, incarnation, reason))
+            supervisor.publish(child.start_failure(reason, status, output))
+            supervisor.handle_event(StartFailure(id_, incarnation, reason))
+
+    def _end_of(
+        self, child: Child, reason: ExitReason, status: WaitStatus, at: float
+    ) -> PublishedEvent:
+        """Return the event of a child's end, and release its resources."""
+        event = child.post_mortem(reason, status, self._last_output(child), at)
+        self._spawner.release(child, str(reason))
+        return event
+
+    @staticmethod
+    def _last_output(child: Child) -> str:
+        return child.output.finish() if child.output is not None else ""

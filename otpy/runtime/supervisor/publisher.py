@@ -34,19 +34,23 @@ class Publisher:
         is_busy: Callable[[], bool],
     ) -> None:
         self._loop, self._deliver, self._is_busy = loop, deliver, is_busy
-        self._unsent: list[Event] = []
+        self._unsent: list[Event | Callable[[], Event]] = []
 
-    def publish(self, events: Iterable[Event]) -> None:
-        """Queue events."""
+    def publish(self, events: Iterable[Event | Callable[[], Event]]) -> None:
+        """Queue events; what makes one is called later, but before anything is delivered."""
         if not self._unsent:
             self._loop.call_soon(self._flush_unless_busy)
         self._unsent.extend(events)
 
+    def make_events(self) -> None:
+        """Make the events that were put off: what is more urgent has been done."""
+        self._unsent = [_made(each) for each in self._unsent]
+
     def flush(self) -> None:
         """Deliver what was published since the last time."""
         if self._unsent:
-            events, self._unsent = tuple(self._unsent), []
-            self._deliver(events)
+            unsent, self._unsent = self._unsent, []
+            self._deliver(tuple([_made(each) for each in unsent]))
 
     def on_idle(self) -> None:
         """Deliver soon what was held back."""
@@ -58,6 +62,10 @@ class Publisher:
             self._loop.call_later(_WITHIN_S, self.flush)
         else:
             self.flush()
+
+
+def _made(event: Event | Callable[[], Event]) -> Event:
+    return event() if callable(event) else event
 
 
 class EventUplink:

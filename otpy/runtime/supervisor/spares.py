@@ -6,6 +6,7 @@ cannot import the module, is replaced later and later. While its child is stoppe
 `otpy restart` ends them, so that the code is read anew.
 """
 
+import contextlib
 import os
 import time
 from collections.abc import Callable
@@ -13,11 +14,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from otpy.core.spec import Backoff, ChildSpec, ServerStart
+from otpy.runtime.control_channel import STAND_BY
 from otpy.runtime.supervisor.output import ChildOutput
 from otpy.runtime.supervisor.prefork import PreforkedProcess
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.loop import Loop
-from otpy.system.message_socket import MessageSocket
+from otpy.system.message_socket import MessageSocket, NotSent
 from otpy.system.procfs import boot_time
 from otpy.system.wait import kill_group, reap, send_signal
 from otpy.system.warnings import calm, warn_once
@@ -143,6 +145,23 @@ class Spares:
                 wanted.wait = 0.0
                 return spare
             self._kill(spare)
+        return None
+
+    def has_ready(self, id_: str) -> bool:
+        """Return whether a child has a spare that has imported its module."""
+        return self._next(id_) is not None
+
+    def stand_by(self, id_: str) -> None:
+        """Have the next spare of a child that ends do beforehand what it can."""
+        if (spare := self._next(id_)) is not None:
+            with contextlib.suppress(NotSent):
+                spare.channel.send(STAND_BY)
+
+    def _next(self, id_: str) -> Spare | None:
+        if (wanted := self._wanted.get(id_)) is not None:
+            for spare in wanted.spares:
+                if spare.ready_since is not None:
+                    return spare
         return None
 
     def drop(self, id_: str) -> None:

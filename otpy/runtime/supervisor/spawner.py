@@ -32,7 +32,7 @@ from otpy.system.marks import NO_INCARNATION
 from otpy.system.spawn import fork_watched
 from otpy.system.wait import reap, send_signal
 from otpy.system.warnings import warn_of_failure
-from otpy.wire.control import Assignment, OwnOutput, Prepare, TakeDescriptor
+from otpy.wire.control import Assignment, Become, OwnOutput, Prepare, TakeDescriptor
 
 if TYPE_CHECKING:
     from otpy.runtime.supervisor.readiness import Signs
@@ -123,8 +123,16 @@ class Spawner:
             spare.channel.close()
             self._prefork.discard(spare.process)
             raise
+        spare.channel.send(
+            Become(
+                incarnation,
+                _max_messages(spare.spec, limits),
+                "" if signs is None else signs.address,
+                None if signs is None else signs.fd,
+            )
+        )
+        # Only now: the process begins meanwhile.
         spare.output.become(incarnation)
-        spare.channel.send(_assignment(spare.spec, spare.path, incarnation, limits, signs))
         child = self._child(spare, incarnation, limits, signs)
         child.was_spare = True
         return child

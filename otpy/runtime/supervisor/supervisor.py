@@ -3,7 +3,7 @@
 import abc
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from otpy.core.exits import ExitReason
 from otpy.core.messages import Action, BootAsked, Request, Requested, SetTimer
@@ -214,9 +214,13 @@ class Supervisor(abc.ABC):
 
     # ---- publishing --------------------------------------------------------------------------
 
-    def publish(self, *events: Event) -> None:
+    def publish(self, *events: Event | Callable[[], Event]) -> None:
         """Report to the parents, all the way up, what happened."""
         self._publisher.publish(events)
+
+    def make_events(self) -> None:
+        """Make the events of which only what makes them was published."""
+        self._publisher.make_events()
 
     def send_published(self) -> None:
         """Deliver the events that were published so far."""

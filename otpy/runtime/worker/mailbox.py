@@ -48,6 +48,7 @@ from otpy.wire.control import (
     Announced,
     Ask,
     Assignment,
+    Become,
     DownNotification,
     ExitNotification,
     OpenLink,
@@ -56,6 +57,7 @@ from otpy.wire.control import (
     Retire,
     Retiring,
     ShutDown,
+    StandBy,
     StopProcess,
     TakeDescriptor,
 )
@@ -67,6 +69,9 @@ _FDS_OF_A_LINK: Final = 2
 _now: Final = time.monotonic_ns
 
 Message: TypeAlias = LinkCall | Cast | Info
+
+Order: TypeAlias = Assignment | Prepare | StandBy
+"""What a process is to be, or to prepare to be."""
 
 
 class WorkerMailbox:
@@ -86,7 +91,7 @@ class WorkerMailbox:
         self._control_fd = control.fileno()
         self.control = Control(control, self._received)
         self._counters, self._taken = counters, 0
-        self._order: Assignment | Prepare | None = None
+        self._order: Order | None = None
         self._child: Assignment | None = None
         self._given: tuple[Descriptor, ...] = ()
         self._has_output = False
@@ -113,17 +118,18 @@ class WorkerMailbox:
         """The supervisor's order to end; None if there is none."""
         return self._stop_request if isinstance(self._stop_request, ShutDown) else None
 
-    def order(self, known: Assignment | Prepare | None = None) -> Assignment | Prepare:
+    def order(self, known: Order | None = None) -> Order:
         """Return which child this process is to be, or to prepare to be.
 
         Args:
             known: That, if it is known; else its message is waited for.
         """
-        self._order = known
+        self._order = None
+        if known is not None:
+            self._take_order(known)
         while self._order is None:
             self._epoll.poll()
             self.control.read()
-        self._child = self._order if isinstance(self._order, Assignment) else None
         self._counters[BUSY_SINCE] = time.monotonic_ns()
         return self._order
 
@@ -376,10 +382,8 @@ class WorkerMailbox:
 
     def _received(self, message: object, fds: tuple[Descriptor, ...]) -> None:
         match message:
-            case Assignment():
-                self._order = self._child = message
-            case Prepare():
-                self._order = message
+            case Assignment() | Prepare() | StandBy() | Become():
+                self._take_order(message)
             case TakeDescriptor() | OwnOutput():
                 self._take(message, fds)
             case ShutDown() | StopProcess() | Retire():
@@ -398,6 +402,15 @@ class WorkerMailbox:
                 self._wake()
             case _:
                 close_all(fds)
+
+    def _take_order(self, message: Order | Become) -> None:
+        # Which child this is is set at once: a message behind this one may need it.
+        if isinstance(message, Become):
+            assert self._child is not None
+            message = message.made_of(self._child)
+        self._order = message
+        if not isinstance(message, StandBy):
+            self._child = message.child if isinstance(message, Prepare) else message
 
     def _take(self, message: TakeDescriptor | OwnOutput, fds: tuple[Descriptor, ...]) -> None:
         """Take what is beside a message: for the program, or in place of stdout and stderr."""

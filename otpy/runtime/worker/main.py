@@ -89,16 +89,17 @@ def run_forked(
     # Not in the node, which would write to other pages of its own between the forks of any two.
     os.register_at_fork(before=before_fork, after_in_parent=after_fork)
     mailbox = WorkerMailbox(control, counters)
-    order = mailbox.order(order)
+    began_as = mailbox.order(order)
     # Not before: of one that a fork server has forked, another was the parent at first.
     become_worker(supervisor)
-    if is_spare := isinstance(order, Prepare):
+    if is_spare := isinstance(began_as, Prepare):
         # Not above: what only a spare needs, other workers do without.
         from otpy.runtime.worker.spare import run_spare  # noqa: PLC0415
 
-        child = run_spare(order.child, mailbox, supervisor)
+        child = run_spare(began_as.child, mailbox, supervisor)
     else:
-        child = order
+        assert isinstance(began_as, Assignment)
+        child = began_as
     mark_process(os.getpid(), child.incarnation)
     name_process(f"otpy: {child.path}")
     if child.inherits_output:

@@ -4,25 +4,36 @@ It starts in the child's surroundings, since the import is the child's own. What
 may be another text on the disk when it is needed: a spare of old code does not become the child.
 """
 
+import contextlib
+import math
 import os
 import sys
 import time
 import traceback
+from collections.abc import Callable, Iterable
+from functools import partial
 from inspect import iscoroutinefunction
 from typing import Final, NoReturn, TypeAlias
 
+from otpy.runtime.worker.gen_server import Serving
 from otpy.runtime.worker.mailbox import WorkerMailbox
+from otpy.runtime.worker.peers import Peers
+from otpy.server import context
 from otpy.server.callbacks import is_async
+from otpy.server.contract import make
 from otpy.server.functions import resolve
 from otpy.server.genserver import GenServer
 from otpy.system.marks import NO_INCARNATION, mark_process
 from otpy.system.proctitle import name_process
 from otpy.system.python_end import end_within, finish
 from otpy.system.std_streams import complain
-from otpy.wire.control import Assignment, Outdated, Prepared
+from otpy.wire.control import Address, Assignment, Outdated, Prepared
 
 _END_S: Final = 1.0
 """Seconds that what the module registered for the end of the process may take."""
+
+_FRESH_S: Final = 0.05
+"""Seconds for which it need not be looked again whether files have changed."""
 
 _State: TypeAlias = tuple[int, int, int] | None
 """Of a file: its time in nanoseconds, its size, its number; None if there is none."""
@@ -33,8 +44,7 @@ def run_spare(child: Assignment, mailbox: WorkerMailbox, supervisor: int) -> Ass
 
     If that cannot be it ends here, and another process shows why as it is started.
     """
-    mark_process(os.getpid(), NO_INCARNATION)
-    name_process(f"otpy: spare of {child.path}")
+    _name(child)
     had, began = frozenset(sys.modules), time.time_ns()
     try:
         if child.surroundings is not None:
@@ -45,16 +55,68 @@ def run_spare(child: Assignment, mailbox: WorkerMailbox, supervisor: int) -> Ass
         _import(child.target)
     except BaseException:  # noqa: BLE001  # whatever it was, the start will show it
         _end(traceback.format_exc(), status=1)
-    read = {file: _state(file) for file in _files(had, child)}
+    read = ReadFiles(_files(had, child), began)
     mailbox.send_to_supervisor(Prepared())
-    assigned = mailbox.order()
-    assert isinstance(assigned, Assignment)
-    for path, state in read.items():
+    while not isinstance(order := mailbox.order(), Assignment):
+        read.look()
+        _rehearse(child, mailbox)
+    if (changed := read.changed()) is not None:
+        mailbox.send_to_supervisor(Outdated())
+        _end(f"otpy: {child.path}: its spare is not used: {changed} has changed\n", status=0)
+    return order
+
+
+def _name(child: Assignment) -> None:
+    mark_process(os.getpid(), NO_INCARNATION)
+    name_process(f"otpy: spare of {child.path}")
+
+
+def _rehearse(child: Assignment, mailbox: WorkerMailbox) -> None:
+    """Run, without effect, what the start of a server runs.
+
+    Its code and its memory are at hand then, and the start takes half the time.
+    """
+    _name(child)
+    with contextlib.suppress(Exception):  # the user's module may have a `__getattr__`
+        resolve(child.target)
+    context.Context(child.path, NO_INCARNATION, mailbox, partial(Peers, Address("", 0), mailbox))
+    server = make(GenServer, (), {})
+    is_async(type(server))
+    Serving(server, mailbox).init((), {})
+
+
+class ReadFiles:
+    """The files that this process has read, and whether they are still what it has read.
+
+    Args:
+        paths: Of the files.
+        began: When the first of them was read, or before, in nanoseconds since 1970.
+        clock: Seconds, monotonic.
+    """
+
+    def __init__(
+        self, paths: Iterable[str], began: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._states = {path: _state(path) for path in paths}
+        self._began, self._clock = began, clock
+        self._changed: str | None = None
+        self._looked_at = -math.inf
+
+    def changed(self) -> str | None:
+        """Return one that has changed, or None, as it is now or was a moment ago."""
+        if self._clock() - self._looked_at > _FRESH_S:
+            self.look()
+        return self._changed
+
+    def look(self) -> None:
+        """Look at them; for a moment `changed` need not do that."""
+        self._looked_at = self._clock()
+        self._changed = next(filter(self._has_changed, self._states), None)
+
+    def _has_changed(self, path: str) -> bool:
+        state = self._states[path]
         # One that was written as it was read may have been read before or after.
-        if _state(path) != state or (state is not None and state[0] >= began):
-            mailbox.send_to_supervisor(Outdated())
-            _end(f"otpy: {child.path}: its spare is not used: {path} has changed\n", status=0)
-    return assigned
+        return _state(path) != state or (state is not None and state[0] >= self._began)
 
 
 def _import(target: str) -> None:

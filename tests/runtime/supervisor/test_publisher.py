@@ -7,7 +7,7 @@ import pytest
 
 from otpy.events import ChildStopping, Event
 from otpy.runtime.control_channel import SUPERVISOR
-from otpy.runtime.supervisor.publisher import EventUplink
+from otpy.runtime.supervisor.publisher import EventUplink, Publisher
 from otpy.system.descriptor import Descriptor
 from otpy.system.loop import Loop
 from otpy.system.message_socket import MessageSocket
@@ -97,3 +97,24 @@ def test_what_gathered_for_long_is_not_too_much_for_a_frame(ends: Ends) -> None:
         uplink.deliver((event,))
     ends.read(len(events))
     assert ends.heard == events
+
+
+def test_an_event_that_is_made_later_keeps_its_place() -> None:
+    loop, delivered = Loop(), list[Event]()
+    publisher = Publisher(loop, delivered.extend, lambda: False)
+    first, second, third = some_events(3)
+    made: list[Event] = []
+
+    def make() -> Event:
+        made.append(second)
+        return second
+
+    publisher.publish((first, make, third))
+    assert not made
+    publisher.make_events()
+    publisher.flush()
+    assert delivered == [first, second, third]
+    publisher.publish((make,))
+    publisher.flush()
+    assert (made, delivered[3:]) == ([second, second], [second])
+    loop.close()

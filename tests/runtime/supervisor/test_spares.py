@@ -9,9 +9,17 @@ import pytest
 from otpy import ChildInfo
 from otpy.config import load
 from otpy.errors import OtpyError
-from otpy.events import ChildStarted, ChildStartFailed, ChildStarting, SparesChanged
+from otpy.events import (
+    ChildEnded,
+    ChildReplacing,
+    ChildRestarting,
+    ChildStarted,
+    ChildStartFailed,
+    ChildStarting,
+    SparesChanged,
+)
 from tests.support.node import Nodes, NodeUnderTest
-from tests.support.processes import await_end, is_alive
+from tests.support.processes import await_end, is_alive, stop
 
 WORKERS = "tests.support.spare_workers"
 
@@ -62,6 +70,33 @@ def test_a_spare_says_that_it_is_ready(nodes: Nodes) -> None:
     node.kill("a")
     assert node.next(ChildStarted, path="a").pid == spare
     assert not node.seen(ChildStartFailed)
+
+
+def test_what_ended_is_told_before_what_takes_its_place(nodes: Nodes) -> None:
+    node = nodes.run(tree(child("a")))
+    for incarnation in (1, 2):
+        (spare,) = spares_of(node, "a")
+        node.call("a", "count")
+        killed = node.kill("a")
+        assert node.next(ChildStarted, path="a").pid == spare
+        kinds = (ChildEnded, ChildRestarting, ChildStarting, ChildStarted)
+        about = [e for e in node.events if isinstance(e, kinds) and e.path == "a"][-4:]
+        assert tuple(map(type, about)) == kinds
+        assert [event.at for event in about] == sorted(event.at for event in about)
+        ended = about[0]
+        assert isinstance(ended, ChildEnded)
+        assert (ended.pid, ended.incarnation, ended.reason) == (killed, incarnation, "killed")
+        assert (ended.messages, ended.output) == (1, "importing\n")
+
+
+def test_the_limits_of_a_child_are_those_of_its_spare(nodes: Nodes) -> None:
+    node = nodes.run(tree(child("a", more="spare: 1, max_messages: 2")))
+    for _ in range(2):
+        (spare,) = spares_of(node, "a")
+        for _ in range(2):
+            node.call("a", "count")
+        assert node.next(ChildReplacing, path="a").reason == "recycled: messages 2"
+        assert node.next(ChildStarted, path="a").pid == spare
 
 
 def test_each_child_of_a_group_takes_its_own(nodes: Nodes) -> None:
@@ -153,7 +188,7 @@ def test_a_spare_that_dies_is_replaced(nodes: Nodes) -> None:
 def test_a_spare_that_was_stopped_is_not_used(nodes: Nodes) -> None:
     node = nodes.run(tree(child("a")))
     (spare,) = spares_of(node, "a")
-    os.kill(spare, signal.SIGSTOP)
+    stop(spare)
     node.kill("a")
     assert node.next(ChildStarted, path="a").pid != spare
     assert await_end(spare)
