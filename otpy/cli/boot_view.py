@@ -67,9 +67,20 @@ def boot_of(rows: "Iterable[ProcessInfo]") -> Boot:
         for row in rows
         if row.started_at is not None and row.path not in BESIDE
     ]
-    starts.sort(key=lambda start: start.started_at)
+    began: dict[str, float] = {}
+    for start in starts:
+        for path in _with_above(start.path):
+            began[path] = min(began.get(path, start.started_at), start.started_at)
+    # The times of a supervisor and its children are of several processes; it began before them.
+    starts.sort(key=lambda start: (began[start.path], start.path.count("/") + bool(start.path)))
     total = next((start.took for start in starts if not start.path), None)
     return Boot(starts=starts, total=total)
+
+
+def _with_above(path: str) -> list[str]:
+    """Return a path, and those of the supervisors above it."""
+    above = [path[:place] for place, char in enumerate(path) if char == "/"]
+    return [path, *above, ""] if path else [""]
 
 
 def laid_out(boot: Boot, *, now: float) -> str:
@@ -87,7 +98,7 @@ def _cells(start: Start, began: float, now: float) -> tuple[str, ...]:
         start.name,
         start.kind,
         start.state,
-        elapsed(start.started_at - began),
+        elapsed(max(0.0, start.started_at - began)),
         took,
         str(start.incarnation),
     )

@@ -45,10 +45,10 @@ def assert_is_of_both(memory: int) -> None:
 @pytest.mark.usefixtures("heavy")
 def test_every_command_says_the_same(otpy: Run) -> None:
     (in_tree,) = (row for row in otpy("tree", "--json").data if row["path"] == "family")
-    of_status = otpy("status", "family", "--json").data
+    of_status = otpy("status", "family", "--json").one
     (in_top,) = (
         load
-        for load in otpy("top", "--once", "--json", "--interval", "0.01").data
+        for load in otpy("top", "--once", "--json", "--interval", "0.01").data["processes"]
         if load["path"] == "family"
     )
     for shown in (in_tree, of_status, in_top):
