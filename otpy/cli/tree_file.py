@@ -61,7 +61,8 @@ def node_and_file(ctx: click.Context, file: str | None) -> NodeAndFile:
             from otpy.client.running_nodes import not_running  # noqa: PLC0415 - rarely needed
 
             raise NodeNotFound(not_running(config.name))
-        raise SpecError([f"{given}: name: got {config.name!r}, expected {node.name!r}, the node's"])
+        text = f"name: got {config.name!r}, expected {node.name!r}: a running node keeps its name"
+        raise SpecError([f"{given}:1:1: {text}"])
     return NodeAndFile(node, given, config)
 
 

@@ -222,7 +222,8 @@ def test_another_nodes_file_is_refused(otpy: Run, edited: Edited) -> None:
     assert "'other' is not running" in outcome.err
     outcome = otpy("plan", "-n", "planned", file)
     assert (outcome.status, outcome.out) == (2, "")
-    assert outcome.err == f"{file}: name: got 'other', expected 'planned', the node's\n"
+    text = "name: got 'other', expected 'planned': a running node keeps its name"
+    assert outcome.err == f"{file}:1:1: {text}\n"
 
 
 def test_a_file_without_a_name_is_the_nodes(otpy: Run, edited: Edited) -> None:
