@@ -193,15 +193,6 @@ def _supervisor_to_data(spec: SupervisorSpec) -> dict[str, object]:
     return data
 
 
-def value_to_data(value: object) -> object:
-    """Return the value of a field of a spec as YAML has it."""
-    if isinstance(value, EventHandler):
-        return _handler_to_data(value)
-    if isinstance(value, tuple):
-        return [value_to_data(each) for each in value]
-    return None if value is LogTo.NOWHERE else _plain(value)
-
-
 def _same_to_data(
     record: Any, kind: type | None = None, *, of_worker: bool = True
 ) -> dict[str, object]:

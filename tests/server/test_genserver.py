@@ -1,6 +1,5 @@
 """What a GenServer's callbacks may do and return, and what follows."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,18 +12,14 @@ from tests.support.node import Nodes, NodeUnderTest
 SERVER = "tests.support.workers:Contract"
 
 
-def tree(result: str = "None", restart: str = "temporary") -> str:
-    return f"""
+def contract(nodes: Nodes, result: str = "None", restart: str = "temporary") -> NodeUnderTest:
+    return nodes.start(f"""
         name: contract
         max_restarts: 100
         children:
           - {{id: a, start: "{SERVER}", args: [WORK/log, {result}],
              restart: {restart}}}
-        """
-
-
-def contract(nodes: Nodes, result: str = "None", restart: str = "temporary") -> NodeUnderTest:
-    return nodes.start(tree(result, restart))
+        """)
 
 
 def crash(node: NodeUnderTest, *request: object) -> otpy.ProcessDown:
@@ -179,9 +174,9 @@ def test_a_refusal_may_be_of_a_class_of_its_own_and_say_anything(nodes: Nodes) -
     ],
 )
 def test_an_unknown_request_is_answered_and_the_server_goes_on(
-    shared: Callable[[str], NodeUnderTest], request_: object
+    nodes: Nodes, request_: object
 ) -> None:
-    node = shared(tree())
+    node = contract(nodes).up()
     with pytest.raises(otpy.UnknownRequest, match="Contract has no handler for call"):
         node.call("a", request_)
     assert node.call("a", "add", 1, 2) == 3

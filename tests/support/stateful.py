@@ -3,7 +3,6 @@
 import asyncio
 import signal
 import sys
-import time
 from typing import Any
 
 from otpy import Caller, GenServer, NoReply, Refused, Timeout, call, cast
@@ -138,14 +137,14 @@ class Impatient(GenServer):
         return Timeout(seconds)
 
     def handle_info(self, message: object) -> None:
-        note(self.log, message, time.monotonic())
+        note(self.log, message)
 
 
 class AsyncImpatient(Impatient):
     """The same on an event loop."""
 
     async def handle_info(self, message: object) -> None:  # type: ignore[override]
-        note(self.log, message, time.monotonic())
+        note(self.log, message)
 
 
 class Asynchronous(Keeper):
