@@ -331,6 +331,15 @@ class AutoShutdown(_Event, frozen=True, kw_only=True):
         return f"{self.name}: shutting down, since significant child {self.child!r} has ended"
 
 
+class EssentialEnded(_Event, frozen=True, kw_only=True):
+    """An essential child has ended and is not restarted: the node ends, with its exit status."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: is essential, and has ended: {self.reason}"
+
+
 class NodeStarted(_Event, frozen=True, kw_only=True):
     """The node runs and its tree is up."""
 
@@ -435,6 +444,7 @@ Event: TypeAlias = (
     | ChildStopped
     | GaveUp
     | AutoShutdown
+    | EssentialEnded
     | NodeStarted
     | NodeStopping
     | NodeStopped

@@ -1,7 +1,8 @@
 """Fixtures for every test."""
 
+import functools
 import gc
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 import pytest
 from hypothesis import settings
@@ -14,7 +15,7 @@ from tests.support.environment import (
     restore_signals,
     use_this_checkout,
 )
-from tests.support.node import Nodes, fork_server, private_nodes
+from tests.support.node import Nodes, NodeUnderTest, fork_server, private_nodes
 
 compile_once()
 use_this_checkout()
@@ -45,7 +46,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     The fork server is there before anybody looks which descriptors are open. A look for garbage
     passes over all that was imported: that took a third of a test.
     """
-    if any("nodes" in getattr(item, "fixturenames", ()) for item in session.items):
+    if any({"nodes", "shared"} & set(getattr(item, "fixturenames", ())) for item in session.items):
         fork_server()
     gc.collect()
     gc.freeze()
@@ -61,6 +62,19 @@ def nodes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
     """Start real nodes; when the test ends, nothing of them may be left."""
     with private_nodes(monkeypatch, lambda: request.node.stash.get(_failed, False)) as nodes:
         yield nodes
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Callable[[str], NodeUnderTest]]:
+    """Return the node of a tree that the tests of a module share, since they only ask it.
+
+    A test that does so uses no `nodes` of its own.
+    """
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        private_nodes(patch, lambda: False) as nodes,
+    ):
+        yield functools.cache(nodes.run)
 
 
 @pytest.fixture(autouse=True)

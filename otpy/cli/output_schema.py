@@ -157,6 +157,25 @@ _WHY: Final = {
     "chain": _list(_ref("End"), "What explains the newest: the end of a child, and so on."),
 }
 
+_KINDS: Final = ("add", "remove", "recreate", "restart", "move", "live")
+_CHANGE: Final = _object(
+    "What would be done with one child.",
+    ("after",),
+    path=_text('Ids from the root, joined by "/"; "" is the root supervisor.'),
+    change=_text("What would be done.", *_KINDS),
+    after=_text("The sibling behind which it would stand, empty for none, if its place changes."),
+    fields=_list(
+        _object(
+            "A key that would have another value.",
+            ("old", "new"),
+            name=_text("As in the file; env.PORT for a variable."),
+            old=_any("Missing if the key is; *** for a variable."),
+            new=_any("Likewise."),
+            effect=_text("What that alone does.", "live", "restart", "recreate"),
+        )
+    ),
+)
+
 COMMANDS: Final[dict[str, Schema]] = {
     "init": _one(_list(_WRITTEN)),
     "import": _one(
@@ -173,6 +192,16 @@ COMMANDS: Final[dict[str, Schema]] = {
     "check": _one(
         _object(
             file=_text("Of the tree."), supervisors=_whole("So many."), workers=_whole("So many.")
+        )
+    ),
+    "plan": _one(
+        _object(
+            changes=_list(_CHANGE, "In the order in which it would be done."),
+            summary=_object(
+                "How many children would be so.",
+                **{kind: _whole("") for kind in (*_KINDS, "unchanged")},
+            ),
+            by_hand=_list(_text(""), "Paths of children in no file, which are left alone."),
         )
     ),
     "schema": _one({"type": "object", "description": "A JSON Schema."}),

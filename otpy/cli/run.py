@@ -15,7 +15,7 @@ def run(*, file: str) -> NoReturn:
 
     Prints what happens, a line each, until it is stopped: Ctrl-C or SIGTERM do that in order,
     a second one at once. Ends with 0 after an orderly stop, with 1 after the tree gave up, with
-    2 if FILE has mistakes.
+    2 if FILE has mistakes; and with the exit status of an essential child that has ended.
     """
     from otpy.config import load  # noqa: PLC0415 - slow to import
     from otpy.runtime.node.command import exec_node  # noqa: PLC0415 - the node alone needs it

@@ -15,6 +15,7 @@ from otpy.events import (
     ChildStartFailed,
     ChildStarting,
     ChildStopping,
+    EssentialEnded,
     Event,
     EventHandlerFailed,
     EventsLost,
@@ -28,7 +29,7 @@ from otpy.events import (
 _QUIET: Final = (ChildrenDeclared, ChildStarting, ChildStopping, NameTaken, SparesChanged)
 _WARNINGS: Final = (
     *(AutoShutdown, ChildBackingOff, ChildRestarting, ChildStartFailed),
-    *(EventHandlerFailed, EventsLost, FilesRestored),
+    *(EssentialEnded, EventHandlerFailed, EventsLost, FilesRestored),
 )
 _ERRORS: Final = (ChildFailed, GaveUp)
 

@@ -17,6 +17,7 @@ from otpy.core.spec import (
     WORKERS_ONLY,
     ChildSpec,
     CommandStart,
+    Essential,
     Inheritable,
     RestartIntensity,
     ServerStart,
@@ -76,8 +77,11 @@ def child_to_data(spec: ChildSpec) -> dict[str, object]:
     if isinstance(spec.start, SupervisorSpec) and spec.start.instances:
         return _instances_to_data(spec, spec.start)
     own = _same_to_data(spec, of_worker=not spec.is_supervisor)
+    if spec.essential is Essential.ANY_END:
+        del own["restart"]  # which would say that only the last one counts
     return {
         "id": own.pop("id"),
+        "essential": spec.essential is not Essential.NO,
         **_start_to_data(spec.start),
         **own,
         **_inheritable_to_data(spec.inheritable),
@@ -157,7 +161,9 @@ def _or_infinity(limit: int | None) -> int | str:
 
 
 def _instances_to_data(spec: ChildSpec, pool: SupervisorSpec) -> dict[str, object]:
-    each = replace(pool.children[0], id=spec.id, significant=spec.significant)
+    each = replace(
+        pool.children[0], id=spec.id, significant=spec.significant, essential=spec.essential
+    )
     return {
         **child_to_data(each),
         "instances": pool.instances,
@@ -191,6 +197,15 @@ def _supervisor_to_data(spec: SupervisorSpec) -> dict[str, object]:
         data["template"] = child_to_data(spec.template)
     data["children"] = [child_to_data(child) for child in spec.children]
     return data
+
+
+def value_to_data(value: object) -> object:
+    """Return the value of a field of a spec as YAML has it."""
+    if isinstance(value, EventHandler):
+        return _handler_to_data(value)
+    if isinstance(value, tuple):
+        return [value_to_data(each) for each in value]
+    return None if value is LogTo.NOWHERE else _plain(value)
 
 
 def _same_to_data(

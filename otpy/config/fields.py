@@ -480,6 +480,9 @@ class ChildFields(Fields):
     significant: Flag = Field(
         False, description="Its end may end its supervisor, as auto_shutdown says."
     )
+    essential: Flag = Field(
+        False, description="Its end, if it is not restarted, ends the node with its exit status."
+    )
     max_memory: MaxMemory = Field(
         None, description="Memory of all its processes at which it is replaced, such as 512MiB."
     )

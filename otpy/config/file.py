@@ -3,7 +3,6 @@
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from pydantic_core import PydanticCustomError
@@ -12,12 +11,10 @@ from otpy.config import imports, parsers, permitted, rules
 from otpy.config.fields import Tree
 from otpy.config.mistakes import Loc, Located, Mistake, dotted, field_of, show
 from otpy.config.nodes import Loader, compose, located
-from otpy.config.reading import read_tree
+from otpy.config.reading import placed_spec, read_tree
 from otpy.config.source import BadText, read_text
-from otpy.config.specs import supervisor_spec
 from otpy.config.values import Document
-from otpy.core.placement import passed_down, with_sockets
-from otpy.core.spec import Inheritable, SupervisorSpec, sockets_of
+from otpy.core.spec import SupervisorSpec
 from otpy.errors import SpecError
 from otpy.system.nodedir import is_too_long, socket_path_problem
 
@@ -57,6 +54,17 @@ def read_data(path: str) -> object:
     return document.data
 
 
+def name_in(path: str) -> str:
+    """Return the name that a tree's file says, whatever else is in it; empty if it says none.
+
+    Raises:
+        SpecError: It cannot be read, or is no YAML.
+    """
+    data = read_data(path)
+    name = data.get("name") if isinstance(data, dict) else None
+    return name if isinstance(name, str) else ""
+
+
 def _read(
     path: str, check_imports: bool, searched: Sequence[str], needs_name: bool
 ) -> tuple[str, SupervisorSpec]:
@@ -74,13 +82,6 @@ def _read(
     if tree is None or mistakes or document.mistakes:
         raise _spec_error(path, _located(document, mistakes))
     return tree.name, placed_spec(tree, folder)
-
-
-def placed_spec(tree: Tree, folder: str) -> SupervisorSpec:
-    """Return the spec of a whole tree, whose relative paths start from `folder`."""
-    spec = passed_down(supervisor_spec(tree), Inheritable(), folder)
-    spec = with_sockets(spec) if sockets_of(spec) else spec
-    return replace(spec, on_event=tree.on_event)
 
 
 def _document(text: str) -> Document:

@@ -7,9 +7,9 @@ from types import FunctionType
 from typing import Final
 
 from otpy.config import rules
-from otpy.config.file import name_too_long, placed_spec, system_mistakes
+from otpy.config.file import name_too_long, system_mistakes
 from otpy.config.mistakes import Loc, Mistake, dotted
-from otpy.config.reading import read_tree
+from otpy.config.reading import placed_spec, read_tree
 from otpy.config.tree import PlainTree
 from otpy.core.spec import SupervisorSpec
 from otpy.errors import NotSendable, SpecError

@@ -179,9 +179,16 @@ def _environment(given: Surroundings) -> dict[str, str]:
         return environment(os.environ, inherited, None, (), given.env or {})
 
 
+def _search_path(given: Surroundings) -> str:
+    is_the_nodes = given.inherit_env in (None, True) and not given.env_file
+    if is_the_nodes and "PATH" not in (given.env or {}):
+        return os.environ.get("PATH", os.defpath)  # at once: there may be thousands of children
+    return _environment(given).get("PATH", os.defpath)
+
+
 def _missing_program(each: Placed, key: Loc, program: str) -> Iterator[Mistake]:
     given = each.surroundings
-    path = None if given == NODES else _environment(given).get("PATH", os.defpath)
+    path = None if given == NODES else _search_path(given)
     if given.cwd is not None and "/" in program:
         sought = os.path.join(given.cwd, program)  # noqa: PTH118  # as execvp(3) does
     else:

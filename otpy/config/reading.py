@@ -12,8 +12,8 @@ from otpy.config.fields import Child, Copy, Tree, kind
 from otpy.config.mistakes import Mistake, dotted
 from otpy.config.specs import child_spec, supervisor_spec
 from otpy.core.messages import StartCopy
-from otpy.core.placement import passed_down
-from otpy.core.spec import ChildSpec, Inheritable, SupervisorSpec
+from otpy.core.placement import passed_down, with_sockets
+from otpy.core.spec import ChildSpec, Inheritable, SupervisorSpec, sockets_of
 from otpy.errors import SpecError
 
 CHILD: Final[TypeAdapter[Child]] = TypeAdapter(Child)
@@ -33,6 +33,13 @@ def read_tree(
     return (None if mistakes else tree), mistakes
 
 
+def placed_spec(tree: Tree, folder: str) -> SupervisorSpec:
+    """Return the spec of a whole tree, whose relative paths start from `folder`."""
+    spec = passed_down(supervisor_spec(tree), Inheritable(), folder)
+    spec = with_sockets(spec) if sockets_of(spec) else spec
+    return replace(spec, on_event=tree.on_event)
+
+
 def tree_of_data(data: Mapping[str, object]) -> SupervisorSpec:
     """Return the spec of a tree whose children have all that they inherit already.
 
@@ -43,8 +50,7 @@ def tree_of_data(data: Mapping[str, object]) -> SupervisorSpec:
     tree, mistakes = read_tree(plain, lambda _: None)
     if tree is None:
         raise SpecError([_line(mistake, "tree") for mistake in mistakes])
-    spec = passed_down(supervisor_spec(tree), Inheritable(), "")  # for those of instances
-    return replace(spec, on_event=tree.on_event)
+    return placed_spec(tree, "")
 
 
 def read_child(data: object, where: str) -> tuple[ChildSpec | None, list[str]]:

@@ -172,5 +172,8 @@ def _template(at: Loc, supervisor: Mapping) -> Iterator[Mistake]:
     template = supervisor.get("template")
     if isinstance(template, dict):
         yield from _significance({}, [(at, template)])
+        if template.get("essential") is True:
+            text = "got true, expected false: of many children none is essential"
+            yield Mistake((*at, "essential"), text)
     elif template is None and "template" in supervisor:
         yield Mistake(at, "got nothing, expected a mapping with one of start or command")

@@ -23,7 +23,8 @@ INHERITABLE: Final = frozenset(each.name for each in fields(Inheritable))
 
 SPELLED_OUT: Final[Mapping[type, frozenset[str]]] = {
     # `retries` are for otpy's own children, `by_hand` is never written
-    ChildSpec: INHERITABLE | {"start", "retries", "own_intensity", "on_give_up", "by_hand"},
+    ChildSpec: INHERITABLE
+    | {"start", "retries", "own_intensity", "on_give_up", "by_hand", "essential"},
     ServerStart: frozenset({"target", "args", "kwargs", "instance", "listening"}),
     CommandStart: frozenset({"argv", "listening"}),
     SupervisorSpec: INHERITABLE

@@ -21,6 +21,7 @@ from otpy.core.spec import (
     INFINITY,
     ChildSpec,
     CommandStart,
+    Essential,
     Inheritable,
     OnGiveUp,
     RestartIntensity,
@@ -47,16 +48,25 @@ def supervisor_spec(fields: SupervisorFields) -> SupervisorSpec:
 def child_spec(fields: Child | Template) -> ChildSpec:
     """Return the spec of a child and of all below it."""
     start = _start(fields)
+    essential = _essential(fields)
     if isinstance(start, SupervisorSpec):
-        return _supervisor_child(fields, start, _same(ChildSpec, fields))
-    own = {**_inheritable(fields), **_own_intensity(fields)}
+        same = {**_same(ChildSpec, fields), "essential": essential}
+        return _supervisor_child(fields, start, same)
+    own = {**_inheritable(fields), **_own_intensity(fields), "essential": essential}
     spec = ChildSpec(start=start, **own, **_same(ChildSpec, fields))
     if not isinstance(fields, InstancesChild):
         return spec
     # The keys about restart and stopping apply to each instance.
     pool = supervisor_of_instances(spec, fields.instances, _intensity(fields))
     same = {"id": fields.id, "shutdown": INFINITY, "significant": fields.significant}
-    return _supervisor_child(fields, pool, same)
+    return _supervisor_child(fields, pool, {**same, "essential": essential})
+
+
+def _essential(fields: Child | Template) -> Essential:
+    """Return which end of a child ends the node: each, unless it is said which ones restart it."""
+    if not fields.essential:
+        return Essential.NO
+    return Essential.LAST_END if "restart" in fields.model_fields_set else Essential.ANY_END
 
 
 def _supervisor_child(

@@ -20,11 +20,13 @@ class TreeConfig:
         name: The node's name.
         spec: The supervisor at the top of the tree.
         path: The file, absolute; empty if it was none.
+        is_named: The file itself says the name; else it is that of the file.
     """
 
     name: str
     spec: SupervisorSpec
     path: str
+    is_named: bool = True
 
 
 def load(path: str | os.PathLike[str], *, check_imports: bool = True) -> TreeConfig:
@@ -44,7 +46,8 @@ def load(path: str | os.PathLike[str], *, check_imports: bool = True) -> TreeCon
 
     given = os.fspath(path)
     name, spec = read_file(given, check_imports=check_imports)
-    return TreeConfig(name or Path(given).stem, spec, str(Path(given).absolute()))
+    path_given = Path(given)
+    return TreeConfig(name or path_given.stem, spec, str(path_given.absolute()), bool(name))
 
 
 def load_for_program(

@@ -9,11 +9,12 @@ that id, too.
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import Any, Final, TypeAlias
 
 from otpy.core.effects import LIVE, PARTS, RECREATE, RESTART, Effect, Rule, rules_of
 from otpy.core.spec import (
+    INFINITY,
     ChildSpec,
     CommandStart,
     Inheritable,
@@ -46,14 +47,24 @@ class Kind(StrEnum):
     REMOVE = "remove"
 
 
+class Absent(Enum):
+    """The value of a key that a file does not have, and that has no default."""
+
+    ABSENT = "absent"
+
+
+ABSENT: Final = Absent.ABSENT
+
+
 @dataclass(frozen=True, slots=True)
 class FieldChange:
     """Another value of a field.
 
     Attributes:
         name: As a tree's file spells it; ``env.PORT`` for a variable.
-        old: None is: there was none.
-        new: None is: there will be none.
+        old: As in a `ChildSpec`, but the word `INFINITY` where None stands for it there, and
+            `ABSENT` where it stands for a key that is not given.
+        new: Likewise.
         effect: What the change does.
     """
 
@@ -243,8 +254,8 @@ def _differences_of_children(old: ChildSpec, new: ChildSpec) -> Iterator[FieldCh
 
 def _another_kind(old: Start, new: Start, effect: Effect) -> Iterator[FieldChange]:
     was, is_ = _kind_key(old), _kind_key(new)
-    yield FieldChange(was[0], was[1], None, effect)
-    yield FieldChange(is_[0], None, is_[1], effect)
+    yield FieldChange(was[0], was[1], ABSENT, effect)
+    yield FieldChange(is_[0], ABSENT, is_[1], effect)
 
 
 def _kind_key(start: Start) -> tuple[str, object]:
@@ -264,8 +275,7 @@ _Values: TypeAlias = Mapping[str, tuple[Any, Rule]]
 """By the keys of a file: the value, and the rule of its changes."""
 
 _OTHER_NAMES: Final = {"target": "start", "argv": "command"}
-_BY_NAME: Final = {"env", "limits"}
-"""Mappings of which each entry is compared by itself."""
+_NONE_IS_INFINITY: Final = {"max_restarts", "max_children", "start_timeout"}
 _NO_KEYS: Final = {"id", "start", "args", "kwargs", "children", "template", "folder", "by_hand"}
 """What makes no change by itself, or is compared by itself."""
 _INHERITED: Final = {each.name for kind in (Inheritable, Surroundings) for each in fields(kind)}
@@ -273,8 +283,8 @@ _INHERITED: Final = {each.name for kind in (Inheritable, Surroundings) for each 
 
 def _differences(old: _Values, new: _Values) -> Iterator[FieldChange]:
     for name in dict.fromkeys((*old, *new)):
-        was, rule = old[name] if name in old else (None, new[name][1])
-        is_ = new[name][0] if name in new else None
+        was, rule = old[name] if name in old else (ABSENT, new[name][1])
+        is_ = new[name][0] if name in new else ABSENT
         if not is_equal(was, is_):
             yield FieldChange(name, was, is_, rule.of(was, is_))
 
@@ -314,7 +324,10 @@ _LIVE: Final = Rule(LIVE)
 
 
 def _values(record: Any) -> dict[str, tuple[Any, Rule]]:
-    """Return the values of a record, and of those records that are parts of it."""
+    """Return the values of a record, and of those records that are parts of it.
+
+    Of a mapping, such as `env`, each value has a name of its own.
+    """
     values: dict[str, tuple[Any, Rule]] = {}
     kind: type = type(record)
     for name, rule in rules_of(kind).items():
@@ -323,10 +336,12 @@ def _values(record: Any) -> dict[str, tuple[Any, Rule]]:
         value = getattr(record, name)
         if rule.effect is PARTS:
             values |= {} if value is None else _values(value)
-        elif name in _BY_NAME:
-            values |= {f"{name}.{key}": (each, rule) for key, each in (value or {}).items()}
-        else:
+        elif isinstance(value, Mapping):
+            values |= {f"{name}.{key}": (each, rule) for key, each in value.items()}
+        elif value is not None:
             values[_OTHER_NAMES.get(name, name)] = value, rule
+        elif name in _NONE_IS_INFINITY:
+            values[name] = INFINITY, rule
     return values
 
 

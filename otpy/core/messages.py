@@ -490,6 +490,14 @@ class AutoShutdownBegan:
 
 
 @dataclass(frozen=True, slots=True)
+class EssentialEnded:
+    """The essential `child` has ended with `reason`, and the node is to end with it."""
+
+    child: str
+    reason: ExitReason
+
+
+@dataclass(frozen=True, slots=True)
 class Added:
     """The spec of `child` was added by `StartChild`."""
 
@@ -512,6 +520,7 @@ Report: TypeAlias = (
     | StaysDown
     | TooManyRestarts
     | AutoShutdownBegan
+    | EssentialEnded
     | Added
     | Removed
 )

@@ -61,6 +61,20 @@ class OnGiveUp(StrEnum):
     STAY_DOWN = "stay_down"
 
 
+class Essential(StrEnum):
+    """Which end of a child, by itself and not on request, ends the node with it.
+
+    Attributes:
+        NO: None of them.
+        ANY_END: Each, but for that of one that is recycled.
+        LAST_END: That after which it is not restarted.
+    """
+
+    NO = "no"
+    ANY_END = "any end"
+    LAST_END = "last end"
+
+
 BRUTAL_KILL: Final = NoBudget.BRUTAL_KILL
 INFINITY: Final = NoBudget.INFINITY
 
@@ -253,6 +267,7 @@ class ChildSpec(Inheritable):
         start: What to run; a `SupervisorSpec` makes the child a supervisor.
         shutdown: Budget for an orderly stop; the configuration gives a supervisor infinity.
         significant: Its end may end its supervisor, see `AutoShutdown`.
+        essential: Which end of it ends the node, with its exit status.
         own_intensity: Its restarts do not count against its supervisor's, then. One that stays
             down has it; of a supervisor it is the one that its children have, too.
         on_give_up: What follows when it is over its own intensity, or, of a supervisor, when that
@@ -278,6 +293,7 @@ class ChildSpec(Inheritable):
     restart: Annotated[Restart, LIVE] = Restart.PERMANENT
     shutdown: Annotated[ShutdownBudget, LIVE] = DEFAULT_SHUTDOWN_S
     significant: Annotated[bool, LIVE] = False
+    essential: Annotated[Essential, LIVE] = Essential.NO
     retries: Annotated[Retries | None, LIVE] = None
     own_intensity: Annotated[RestartIntensity | None, PARTS] = None
     on_give_up: Annotated[OnGiveUp, LIVE] = OnGiveUp.ESCALATE
@@ -333,7 +349,13 @@ def supervisor_of_instances(
     start = child.start
     assert isinstance(start, ServerStart)
     instances = (
-        replace(child, id=str(number), start=replace(start, instance=number), significant=False)
+        replace(
+            child,
+            id=str(number),
+            start=replace(start, instance=number),
+            significant=False,
+            essential=Essential.NO,
+        )
         for number in range(count)
     )
     return SupervisorSpec(intensity=intensity, children=tuple(instances), instances=count)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from otpy.core.exits import ExitReason, Recycled, is_clean
-from otpy.core.spec import Restart, Strategy
+from otpy.core.spec import Essential, Restart, Strategy
 
 
 def should_restart(policy: Restart, reason: ExitReason) -> bool:
@@ -18,6 +18,17 @@ def should_restart(policy: Restart, reason: ExitReason) -> bool:
             return not is_clean(reason) or isinstance(reason, Recycled)
         case Restart.TEMPORARY:
             return False
+
+
+def ends_node(essential: Essential, policy: Restart, reason: ExitReason) -> bool:
+    """Return whether a child that ended by itself, with `reason`, ends the node with it."""
+    match essential:
+        case Essential.NO:
+            return False
+        case Essential.ANY_END:
+            return not isinstance(reason, Recycled)
+        case Essential.LAST_END:
+            return not should_restart(policy, reason)
 
 
 def affected(strategy: Strategy, children: Iterable[str], failed: str) -> tuple[str, ...]:

@@ -6,12 +6,20 @@ the function is named. It reads no clock and starts nothing.
 
 from collections.abc import Iterator
 
-from otpy.core.exits import ExitReason, FailedToStartChild, IntensityReached, Recycled, Stopped
+from otpy.core.exits import (
+    ExitReason,
+    FailedToStartChild,
+    IntensityReached,
+    Recycled,
+    Shutdown,
+    Stopped,
+)
 from otpy.core.messages import (
     Action,
     AutoShutdownBegan,
     BootAsked,
     EndBegun,
+    EssentialEnded,
     Event,
     Exited,
     FailStart,
@@ -53,7 +61,7 @@ from otpy.core.state import (
     backoff_of,
     is_contained,
 )
-from otpy.core.strategy import affected, should_restart, stop_order
+from otpy.core.strategy import affected, ends_node, should_restart, stop_order
 from otpy.core.transition import Transition
 
 __all__ = ["decide", "should_restart"]
@@ -125,11 +133,15 @@ def _heard_of_process(
             transition.start_is_settled()
         case Status.STARTING, StartFailure(reason=reason) | Exited(reason=reason):
             _start_failed(transition, child, reason)
-        case Status.RUNNING, Exited():
+        case Status.RUNNING, Exited(reason=reason):
+            if ends_node(child.spec.essential, child.spec.restart, reason):
+                # At once: what is served before it may start the child again, with its group.
+                transition.emit(EssentialEnded(child.spec.id, reason))
             transition.mark(_without_wait_if_up_long(transition, child), Status.ENDED)
             transition.mailbox = transition.mailbox.with_(event)
         case Status.STOPPING, Exited() | StartFailure() | Ignored():
-            transition.settle(child)
+            reason = Shutdown() if isinstance(event, Ignored) else event.reason
+            transition.stopped(child, reason)
             transition.advance()
 
 
@@ -254,6 +266,9 @@ def _down_as_before(
 
 def _react_to_end(transition: Transition, child: Child, reason: ExitReason) -> None:
     """Restart a child that has ended, or do without it (``do_restart``)."""
+    if ends_node(child.spec.essential, child.spec.restart, reason):
+        _do_without(transition, child)
+        return
     if isinstance(reason, IntensityReached) and _stays_down(child):
         transition.fail(child, Stopped(f"gave up on {reason.child!r}: {reason.reason}"), 0)
         return
@@ -263,6 +278,11 @@ def _react_to_end(transition: Transition, child: Child, reason: ExitReason) -> N
         else:
             _restart(transition, child, reason)
         return
+    _do_without(transition, child)
+
+
+def _do_without(transition: Transition, child: Child) -> None:
+    """Leave a child down that has ended; its supervisor may end with it."""
     transition.settle(child)
     if child.spec.significant and _auto_shutdown_is_due(transition):
         transition.emit(AutoShutdownBegan(child.spec.id))

@@ -73,7 +73,7 @@ class Surroundings:
 
     def in_folder(self, folder: str) -> "Surroundings":
         """Return these with relative paths made absolute, from `folder` on."""
-        if self == NODES or not folder:
+        if not folder or (self.env_file, self.cwd, self.stdin) == (None, None, None):
             return self
         files = self.env_file and tuple([_from(folder, file) for file in self.env_file])
         cwd, stdin = (path and _from(folder, path) for path in (self.cwd, self.stdin))

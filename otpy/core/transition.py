@@ -11,6 +11,7 @@ from otpy.core.messages import (
     Denied,
     Done,
     Emit,
+    EssentialEnded,
     Failed,
     GiveUp,
     Kill,
@@ -27,7 +28,7 @@ from otpy.core.messages import (
 )
 from otpy.core.queue import Queue
 from otpy.core.records import replace
-from otpy.core.spec import BRUTAL_KILL, INFINITY, Restart, without_arguments
+from otpy.core.spec import BRUTAL_KILL, INFINITY, Essential, Restart, without_arguments
 from otpy.core.state import (
     Booting,
     Child,
@@ -141,6 +142,21 @@ class Transition:
         assert child.spec.own_intensity is not None
         self.put(replace(child, status=Status.FAILED, failure=reason))
         self.emit(Failed(child.spec.id, reason, restarts, child.spec.own_intensity))
+        if child.spec.essential is not Essential.NO:
+            self.emit(EssentialEnded(child.spec.id, reason))
+
+    def stopped(self, child: Child, reason: ExitReason) -> None:
+        """Note that a child which was asked to stop has ended.
+
+        A temporary one that stops with its group is gone for good, though nobody asked for that.
+        """
+        self.settle(child)
+        is_temporary = child.spec.restart is Restart.TEMPORARY
+        with_group = self.work is not None and isinstance(
+            self.work.purpose, Recovering | StoppingGroup
+        )
+        if is_temporary and with_group and child.spec.essential is not Essential.NO:
+            self.emit(EssentialEnded(child.spec.id, reason))
 
     def back_off(self, child: Child, reason: ExitReason, seconds: float) -> None:
         """Let a child, and its group with it, wait for its next start."""

@@ -6,7 +6,10 @@ import signal
 from collections.abc import Collection, Iterator
 from typing import Final, NoReturn
 
-HANDLED: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_OF_PROCESS_1: Final = (signal.SIGQUIT,) if os.getpid() == 1 else ()
+"""What would end another process: the kernel drops what process 1 does not handle."""
+
+HANDLED: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, *_OF_PROCESS_1)
 """The signals that a node handles and supervisors ignore; workers have the kernel's defaults."""
 
 _PYTHONS_OWN: Final = frozenset({signal.SIGPIPE, signal.SIGXFSZ})

@@ -226,7 +226,7 @@ def test_a_worker_can_have_no_children(otpy: Run) -> None:
     )
 
 
-@pytest.mark.usefixtures("counter")
+@pytest.mark.usefixtures("shop")
 @pytest.mark.parametrize("command", ["terminate", "start", "restart", "delete"])
 @pytest.mark.parametrize("name", ["root", "@gateway", "@logger"])
 def test_what_is_no_child_is_refused(otpy: Run, command: str, name: str) -> None:

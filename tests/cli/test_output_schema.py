@@ -101,6 +101,7 @@ IN_ORDER = [
     (["terminate", "new"], 0),
     (["delete", "new"], 0),
     (["delete", "new", "a"], 1),
+    (["plan"], 0),
     (["kill", "c", "-s", "CONT"], 0),
     (["kill", "new"], 3),
     (["trace", "nobody"], 3),

@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otpy.core.changes import Changes, ChildChange, FieldChange, Kind, Step, compare, in_order
+from otpy.core.changes import (
+    ABSENT,
+    Changes,
+    ChildChange,
+    FieldChange,
+    Kind,
+    Step,
+    compare,
+    in_order,
+)
 from otpy.core.effects import LIVE, PARTS, RESTART, rules_of
 from otpy.core.event_handler import EventHandler
 from otpy.core.health import Health
@@ -16,10 +25,12 @@ from otpy.core.log import LogFile, LogTo
 from otpy.core.probes import Notified, Probe, TcpProbe
 from otpy.core.sockets import SocketSpec
 from otpy.core.spec import (
+    INFINITY,
     AutoShutdown,
     Backoff,
     ChildSpec,
     CommandStart,
+    Essential,
     Inheritable,
     OnGiveUp,
     Recycle,
@@ -175,9 +186,26 @@ def test_a_variable_is_compared_by_its_name() -> None:
     new = replace(A, surroundings=Surroundings(env={"B": "2", "C": None, "D": "4"}))
     (step,) = steps(tree(old), tree(new))
     assert step.fields == (
-        FieldChange("env.A", "1", None, RESTART),
+        FieldChange("env.A", "1", ABSENT, RESTART),
         FieldChange("env.C", "3", None, RESTART),
-        FieldChange("env.D", None, "4", RESTART),
+        FieldChange("env.D", ABSENT, "4", RESTART),
+    )
+
+
+def test_a_variable_that_is_removed_is_not_one_that_is_not_named() -> None:
+    old = replace(A, surroundings=Surroundings(env={}))
+    new = replace(A, surroundings=Surroundings(env={"A": None}))
+    (step,) = steps(tree(old), tree(new))
+    assert step.fields == (FieldChange("env.A", ABSENT, None, RESTART),)
+
+
+def test_no_limit_is_spelled_as_in_a_file() -> None:
+    new = worker("a", own_intensity=RestartIntensity(None, 5.0), start_timeout=3.0)
+    (step,) = steps(tree(A), tree(new))
+    assert step.fields == (
+        FieldChange("start_timeout", INFINITY, 3.0, LIVE),
+        FieldChange("max_restarts", ABSENT, INFINITY, LIVE),
+        FieldChange("max_seconds", ABSENT, 5.0, LIVE),
     )
 
 
@@ -342,6 +370,7 @@ OTHERS: dict[type, dict[str, Any]] = {
         "restart": Restart.TRANSIENT,
         "shutdown": 7.0,
         "significant": True,
+        "essential": Essential.ANY_END,
         "retries": Retries(RestartIntensity(), 1.0),
         "own_intensity": RestartIntensity(1, 2.0),
         "on_give_up": OnGiveUp.STAY_DOWN,
@@ -408,11 +437,13 @@ KEYS = {
     "target": {"start"},
     "kwargs": {"args"},
     "argv": {"command"},
-    "env": {"env.A"},
-    "limits": {"limits.nofile"},
     "intensity": {"max_restarts", "max_seconds"},
     "own_intensity": {"max_restarts", "max_seconds"},
 }
+
+
+def keys_of(name: str, value: object) -> set[str]:
+    return {f"{name}.{key}" for key in value} if isinstance(value, dict) else {name}
 
 
 def samples() -> Iterator[tuple[type, str]]:
@@ -442,7 +473,7 @@ def test_a_change_of_one_field_is_exactly_that_field(kind: type, name: str) -> N
     if name == "template":
         assert {each.partition(".")[0] for each in names} == {"template"}
     else:
-        assert names == KEYS.get(name, {name})
+        assert names == (KEYS.get(name) or keys_of(name, other[name]))
     rule = rules_of(kind)[name]
     effect = LIVE if rule.effect is PARTS else rule.of(getattr(record, name), other[name])
     assert {each.effect for each in step.fields} == {effect}

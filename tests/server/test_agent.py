@@ -1,6 +1,7 @@
 """Agents: a state, and functions that are applied to it where it is."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,13 +15,17 @@ from tests.support.node import Nodes, NodeUnderTest
 HERE = "tests.support.agent_functions"
 
 
-def agent(nodes: Nodes, args: object = (f"{HERE}:load", "apple")) -> tuple[NodeUnderTest, Ref]:
-    node = nodes.run(f"""
+def tree(args: object = (f"{HERE}:load", "apple")) -> str:
+    return f"""
         name: agents
         children:
           - {{id: cache, start: "otpy:Agent", args: {json.dumps(args)}}}
           - {{id: keeper, start: "{HERE}:Keeper"}}
-        """)
+        """
+
+
+def agent(nodes: Nodes, args: object = (f"{HERE}:load", "apple")) -> tuple[NodeUnderTest, Ref]:
+    node = nodes.run(tree(args))
     return node, node.client["cache"]
 
 
@@ -96,9 +101,9 @@ def test_a_function_that_raises_ends_the_agent_and_its_caller_hears_why(nodes: N
     ],
 )
 def test_a_function_that_is_not_there_leaves_the_state_intact(
-    nodes: Nodes, function: Any, why: str
+    shared: Callable[[str], NodeUnderTest], function: Any, why: str
 ) -> None:
-    _, cache = agent(nodes)
+    cache = shared(tree()).client["cache"]
     with pytest.raises(UnknownRequest, match=why):
         Agent.get(cache, function)
     with pytest.raises(UnknownRequest):
@@ -138,12 +143,12 @@ def test_a_killed_agent_begins_again(nodes: Nodes) -> None:
 
 @pytest.mark.parametrize("who", ASKERS)
 def test_whoever_it_is_talks_to_an_agent_in_the_same_words(nodes: Nodes, who: str) -> None:
-    tree = f"""
+    children = f"""
         name: agents
         children:
           - {{id: cache, start: "otpy:Agent", args: ["{HERE}:load", apple]}}
         """
-    node = nodes.run(with_askers(tree, who))
+    node = nodes.run(with_askers(children, who))
     asks = asker(who, node)
     assert asks.do("Agent.get", "cache", f"{HERE}:lookup", "apple") == 0
     assert asks.do("Agent.update", "cache", f"{HERE}:put", "apple", 5) is None

@@ -4,6 +4,7 @@ Each of them with an event loop and without one. What only one of them can do is
 """
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -56,6 +57,12 @@ def who(node: NodeUnderTest, path: str) -> Asker:
     return asker(path, node)
 
 
+@pytest.fixture
+def asks(shared: Callable[[str], NodeUnderTest], path: str) -> Asker:
+    """Return what asks servers that all tests share: they are left as they were."""
+    return asker(path, shared(with_askers(TREE + REST)))
+
+
 def error(who: Asker, what: str, *args: Any, **options: Any) -> otpy.OtpyError:
     with pytest.raises(otpy.OtpyError) as caught:
         who.do(what, *args, **options)
@@ -65,15 +72,14 @@ def error(who: Asker, what: str, *args: Any, **options: Any) -> otpy.OtpyError:
 # ---- 2.2: what a call is answered by -----------------------------------------------------------
 
 
-@whole
-def test_a_call_is_answered_by_what_is_returned(who: Asker) -> None:
+def test_a_call_is_answered_by_what_is_returned(asks: Asker) -> None:
     assert [
-        who.call("a", "return", result)
+        asks.call("a", "return", result)
         for result in ("None", "Reply", "Reply None", "Reply and Timeout", "Reply and Continue")
     ] == [None, "a reply", None, "a reply", "a reply"]
-    assert who.call("a", "add", 1, 2) == 3
-    assert who.call("f", "hello") == ["answer to", "hello"]
-    assert who.call("deep/o", "echo", {"x": [1, None, "ä", b"\0"]}) == {"x": [1, None, "ä", b"\0"]}
+    assert asks.call("a", "add", 1, 2) == 3
+    assert asks.call("f", "hello") == ["answer to", "hello"]
+    assert asks.call("deep/o", "echo", {"x": [1, None, "ä", b"\0"]}) == {"x": [1, None, "ä", b"\0"]}
 
 
 def test_a_stop_with_a_reply_answers_after_terminate(node: NodeUnderTest, who: Asker) -> None:
@@ -89,19 +95,18 @@ def test_a_reply_may_come_later_from_another_handler(node: NodeUnderTest, who: A
     assert waits.result() == "now"
 
 
-@whole
-def test_a_reply_may_come_from_another_process(who: Asker) -> None:
-    assert who.call("l", "forward", "o") == "answered by deep/o"
-    assert who.call("l", "echo", "next") == "next"
+def test_a_reply_may_come_from_another_process(asks: Asker) -> None:
+    assert asks.call("l", "forward", "o") == "answered by deep/o"
+    assert asks.call("l", "echo", "next") == "next"
 
 
-def test_a_refusal_and_an_unknown_request_leave_the_server_as_it_was(who: Asker) -> None:
-    pid = who.call("l", "pid")
-    assert str(error(who, "call", "l", "refuse")) == "not today"
-    assert isinstance(error(who, "call", "l", "refuse"), otpy.Refused)
+def test_a_refusal_and_an_unknown_request_leave_the_server_as_it_was(asks: Asker) -> None:
+    pid = asks.call("l", "pid")
+    assert str(error(asks, "call", "l", "refuse")) == "not today"
+    assert isinstance(error(asks, "call", "l", "refuse"), otpy.Refused)
     for request in ("no such", ("echo", 1, 2, 3), "init", 17):
-        assert isinstance(error(who, "call", "l", request), otpy.UnknownRequest)
-    assert who.call("l", "pid") == pid
+        assert isinstance(error(asks, "call", "l", request), otpy.UnknownRequest)
+    assert asks.call("l", "pid") == pid
 
 
 def test_what_is_continued_with_comes_before_what_waits(node: NodeUnderTest, who: Asker) -> None:
@@ -213,9 +218,9 @@ def test_casts_and_calls_keep_their_order(node: NodeUnderTest, who: Asker) -> No
     assert who.call("l", "remembered") == list(range(50))
 
 
-def test_many_requests_are_answered_each_by_its_own(who: Asker) -> None:
-    assert [who.do("send_request", "l", "echo", number) for number in range(5)] == list(range(5))
-    assert isinstance(error(who, "send_request", "nobody", "echo", 1), otpy.NoProcess)
+def test_many_requests_are_answered_each_by_its_own(asks: Asker) -> None:
+    assert [asks.do("send_request", "l", "echo", number) for number in range(5)] == list(range(5))
+    assert isinstance(error(asks, "send_request", "nobody", "echo", 1), otpy.NoProcess)
 
 
 @whole
@@ -237,21 +242,20 @@ def test_late_replies_to_several_reach_nobody(node: NodeUnderTest, who: Asker) -
     assert [who.call(name, "echo", name) for name in ("l", "o")] == ["l", "o"]
 
 
-@whole
-def test_a_key_finds_its_instance(who: Asker) -> None:
-    names = [who.do("call", "p", "number", key=key)[1] for key in (0, 1, 2, 3, -1)]
+def test_a_key_finds_its_instance(asks: Asker) -> None:
+    names = [asks.do("call", "p", "number", key=key)[1] for key in (0, 1, 2, 3, -1)]
     assert names == ["deep/p/0", "deep/p/1", "deep/p/0", "deep/p/1", "deep/p/1"]
-    assert who.call("p", "number")[1] in {"deep/p/0", "deep/p/1"}
+    assert asks.call("p", "number")[1] in {"deep/p/0", "deep/p/1"}
 
 
 # ---- bad input ---------------------------------------------------------------------------------
 
 
-def test_a_reply_that_cannot_be_sent_is_an_error_to_the_caller_alone(who: Asker) -> None:
-    pid = who.call("l", "pid")
-    assert isinstance(error(who, "call", "l", "unpicklable"), otpy.NotSendable)
-    assert isinstance(error(who, "call", "l", "too_large"), otpy.FrameTooLarge)
-    assert who.call("l", "pid") == pid
+def test_a_reply_that_cannot_be_sent_is_an_error_to_the_caller_alone(asks: Asker) -> None:
+    pid = asks.call("l", "pid")
+    assert isinstance(error(asks, "call", "l", "unpicklable"), otpy.NotSendable)
+    assert isinstance(error(asks, "call", "l", "too_large"), otpy.FrameTooLarge)
+    assert asks.call("l", "pid") == pid
 
 
 # ---- the registry ------------------------------------------------------------------------------

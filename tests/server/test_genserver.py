@@ -1,5 +1,6 @@
 """What a GenServer's callbacks may do and return, and what follows."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,14 +13,18 @@ from tests.support.node import Nodes, NodeUnderTest
 SERVER = "tests.support.workers:Contract"
 
 
-def contract(nodes: Nodes, result: str = "None", restart: str = "temporary") -> NodeUnderTest:
-    return nodes.start(f"""
+def tree(result: str = "None", restart: str = "temporary") -> str:
+    return f"""
         name: contract
         max_restarts: 100
         children:
           - {{id: a, start: "{SERVER}", args: [WORK/log, {result}],
              restart: {restart}}}
-        """)
+        """
+
+
+def contract(nodes: Nodes, result: str = "None", restart: str = "temporary") -> NodeUnderTest:
+    return nodes.start(tree(result, restart))
 
 
 def crash(node: NodeUnderTest, *request: object) -> otpy.ProcessDown:
@@ -174,9 +179,9 @@ def test_a_refusal_may_be_of_a_class_of_its_own_and_say_anything(nodes: Nodes) -
     ],
 )
 def test_an_unknown_request_is_answered_and_the_server_goes_on(
-    nodes: Nodes, request_: object
+    shared: Callable[[str], NodeUnderTest], request_: object
 ) -> None:
-    node = contract(nodes).up()
+    node = shared(tree())
     with pytest.raises(otpy.UnknownRequest, match="Contract has no handler for call"):
         node.call("a", request_)
     assert node.call("a", "add", 1, 2) == 3

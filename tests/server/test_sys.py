@@ -1,5 +1,6 @@
 """System messages (sys.erl), whoever asks: a client or another worker."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -87,8 +88,10 @@ def test_the_end_of_the_server_is_told(node: NodeUnderTest, who: Asker) -> None:
     assert isinstance(result, dict) or str(result) == "killed"
 
 
+@pytest.mark.parametrize("path", ASKERS)
 @pytest.mark.parametrize("what", ["get_state", "suspend", "resume"])
-def test_who_is_no_server(who: Asker, what: str) -> None:
+def test_who_is_no_server(shared: Callable[[str], NodeUnderTest], path: str, what: str) -> None:
+    who = asker(path, shared(with_askers(TREE)))
     for name, complaint in (
         ("pool", "is a supervisor, not a server"),
         ("program", "is a command, not a server"),

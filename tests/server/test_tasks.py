@@ -208,9 +208,10 @@ def test_a_task_that_nobody_awaits(nodes: Nodes) -> None:
         ("on_error", "ValueError", "on_error is raise or yield, got 'ignore'"),
     ],
 )
-def test_bad_input_is_one_clear_error(nodes: Nodes, what: str, kind: str, text: str) -> None:
-    node = nodes.run(TREE)
-    error, said = node.call("owner", "wrong", what)
+def test_bad_input_is_one_clear_error(
+    shared: Callable[[str], NodeUnderTest], what: str, kind: str, text: str
+) -> None:
+    error, said = shared(TREE).call("owner", "wrong", what)
     assert error == kind
     assert text in said
 

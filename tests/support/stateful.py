@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import sys
+import time
 from typing import Any
 
 from otpy import Caller, GenServer, NoReply, Refused, Timeout, call, cast
@@ -137,14 +138,14 @@ class Impatient(GenServer):
         return Timeout(seconds)
 
     def handle_info(self, message: object) -> None:
-        note(self.log, message)
+        note(self.log, message, time.monotonic())
 
 
 class AsyncImpatient(Impatient):
     """The same on an event loop."""
 
     async def handle_info(self, message: object) -> None:  # type: ignore[override]
-        note(self.log, message)
+        note(self.log, message, time.monotonic())
 
 
 class Asynchronous(Keeper):

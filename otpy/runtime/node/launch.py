@@ -15,7 +15,7 @@ from otpy.errors import OtpyError, StartFailed
 from otpy.runtime.logger.logger import LogSocket
 from otpy.runtime.node.command import NodeTree
 from otpy.runtime.node.lock import acquire
-from otpy.runtime.node.node import NodeProcess
+from otpy.runtime.node.node import NodeEnd, NodeProcess
 from otpy.runtime.node.node_files import NodeFiles
 from otpy.runtime.node.owner_report import OwnerReport
 from otpy.runtime.node.warm_up import warm_up
@@ -57,8 +57,9 @@ def main(fd: int) -> int:
 
 def _status(tree: NodeTree, report: OwnerReport) -> int:
     """Run the node and say how it ended; return the exit status."""
+    status = 1
     try:
-        complaint = _run_node(tree, report)
+        complaint, status = _run_node(tree, report)
         if complaint:
             report.failed(StartFailed(complaint, report.traceback))
     except StoppedEarly as stopped:
@@ -71,15 +72,15 @@ def _status(tree: NodeTree, report: OwnerReport) -> int:
         report.failed(StartFailed(complaint))
     if complaint and not report.is_read:
         sys.stderr.write(f"otpy: {one_line(complaint)}\n")
-    return 1 if complaint else 0
+    return status
 
 
 class _CannotStart(Exception):
     """The system refused something before the node ran; after that it is a fault of otpy's."""
 
 
-def _run_node(tree: NodeTree, report: OwnerReport) -> str:
-    """Run the node; return why it did not end well, or ""."""
+def _run_node(tree: NodeTree, report: OwnerReport) -> NodeEnd:
+    """Run the node; return how it ended."""
     with contextlib.ExitStack() as stack:
         try:
             node = _prepare(tree, report, stack)

@@ -10,7 +10,7 @@ import signal
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
@@ -37,6 +37,7 @@ from otpy.events import (
     ChildStartFailed,
     ChildStarting,
     ChildStopping,
+    EssentialEnded,
     Event,
     EventHandlerFailed,
     FilesRestored,
@@ -53,6 +54,7 @@ from otpy.runtime.gateway.gateway import NodeFacts, run_gateway
 from otpy.runtime.logger.logger import LogSocket, run_logger
 from otpy.runtime.node.command import NodeTree
 from otpy.runtime.node.end_recorder import EndRecorder
+from otpy.runtime.node.essential import exit_code, is_essential
 from otpy.runtime.node.file_watch import FileWatch
 from otpy.runtime.node.node_files import NodeFiles
 from otpy.runtime.node.owner_report import OwnerReport
@@ -80,7 +82,7 @@ from otpy.wire.control import (
     StopNode,
 )
 from otpy.wire.log_lines import complaint_line, log_line
-from otpy.wire.paths import NODE, ON_EVENT
+from otpy.wire.paths import NODE, ON_EVENT, child_path
 
 if TYPE_CHECKING:
     from otpy.runtime.node.sockets import HeldSockets
@@ -116,6 +118,13 @@ def node_spec(tree: SupervisorSpec) -> SupervisorSpec:
         auto_shutdown=AutoShutdown.ANY_SIGNIFICANT,
         children=(logger, *handlers, gateway, root),  # the logger is stopped last
     )
+
+
+class NodeEnd(NamedTuple):
+    """How a node ended: why not well, or "", and its exit status."""
+
+    complaint: str
+    status: int
 
 
 class NodeProcess(Supervisor):
@@ -163,16 +172,19 @@ class NodeProcess(Supervisor):
             self._directory, exit_watchers, self.router, self._publish_now
         )
         self._recent = RecentEvents()
+        self._tree = tree.spec
         self._handlers, self._handed = tree.spec.on_event, 0
         self._ends = EndRecorder(files.ends, files.boot)
         self._gave_up: OrderedDict[str, GaveUp] = OrderedDict()
         self._last_end: OrderedDict[str, ChildEnded] = OrderedDict()
         self._ended_by: ChildEnded | None = None
+        self._codes: OrderedDict[str, int] = OrderedDict()
+        self._essential: EssentialEnded | None = None
         self._stops = 0
         self._started_at = time.time()
 
-    def run(self) -> str:
-        """Run the node; return why it did not end well, or ""."""
+    def run(self) -> NodeEnd:
+        """Run the node; return how it ended."""
         name_process(f"otpy: node {self._name}")
         self._handle_signals()
         self._keep_files()
@@ -189,7 +201,7 @@ class NodeProcess(Supervisor):
         self.deliver((stopped,))
         self.stdout.finish(_LAST_LINES_S)
         self._log_socket.finish(self.log)
-        return complaint and f"{self._name} {complaint}"
+        return NodeEnd(complaint and f"{self._name} {complaint}", self._status(complaint))
 
     # ---- signals -----------------------------------------------------------------------------
 
@@ -402,10 +414,14 @@ class NodeProcess(Supervisor):
         match event:
             case GaveUp(path=path):
                 _note(self._gave_up, path, event)
-            case ChildStartFailed(traceback=traceback):
+            case ChildStartFailed(path=path, traceback=traceback):
                 self._owner.note_traceback(traceback)
+                _note(self._codes, path, exit_code(event))
             case ChildEnded(path=path):
                 _note(self._last_end, path, event)
+                _note(self._codes, path, exit_code(event))
+            case EssentialEnded():
+                self._end_with(event)
             case AutoShutdownEvent(path="", child=id_):
                 self._ended_by = self._last_end.get(id_)
             case _:
@@ -415,6 +431,9 @@ class NodeProcess(Supervisor):
         """Return why the node did not end well; empty if it did."""
         if isinstance(result, FailedToStartChild):
             return f"could not start: {_innermost(result)}"
+        if (essential := self._essential) is not None:
+            why_it_ended = f"ended with its essential child {essential.path!r}: {essential.reason}"
+            return why_it_ended if self._codes.get(essential.path, 1) else ""
         if self._stops:
             return ""
         if (why := self._gave_up.get(NODE) or self._gave_up.get("")) is not None:
@@ -422,6 +441,31 @@ class NodeProcess(Supervisor):
         if (end := self._ended_by) is not None and not end.clean:
             return f"ended with its significant child {end.path!r}: {end.reason}"
         return ""
+
+    def _end_with(self, essential: EssentialEnded) -> None:
+        """Stop, as an essential child has ended; one that ends as the node stops is none."""
+        if self._stops or self._essential is not None:
+            return
+        self._essential = essential
+        why = f"its essential child {essential.path!r} has ended: {essential.reason}"
+        self.loop.call_soon(lambda: self._stop_once(why))  # this event is still being told
+
+    def _status(self, complaint: str) -> int:
+        """Return the exit status: that of the essential child with which the node ended."""
+        if self._essential is not None:
+            return self._codes.get(self._essential.path, 1)
+        if not complaint:
+            return 0
+        failed = self._failed_at_last()
+        return self._codes.get(failed, 1) if is_essential(self._tree, failed) else 1
+
+    def _failed_at_last(self) -> str:
+        """Return the path of the child on which the tree gave up; empty if it did not."""
+        path, why = "", self._gave_up.get("")
+        while why is not None:
+            path = child_path(path, why.child)
+            why = self._gave_up.get(path)
+        return path
 
     def _explain(self, why: GaveUp) -> str:
         limit = f"max_restarts is {why.max_restarts} in {why.max_seconds:g} s"

@@ -4,11 +4,13 @@ import time
 from collections.abc import Callable
 from typing import Any, assert_never
 
+from otpy import events
 from otpy.core.exits import ExitReason, Raised
 from otpy.core.messages import (
     Added,
     AutoShutdownBegan,
     BackingOff,
+    EssentialEnded,
     Failed,
     Removed,
     Replacing,
@@ -48,8 +50,9 @@ def published(
     match report:
         case Restarting() | BackingOff() | Failed() | TooManyRestarts():
             return _of_an_end(report, path, spec, path_of)
-        case Replacing(child=id_, reason=reason):
-            return ChildReplacing(at=now, path=path_of(id_), reason=str(reason))
+        case Replacing(child=id_, reason=reason) | EssentialEnded(child=id_, reason=reason):
+            kind = ChildReplacing if isinstance(report, Replacing) else events.EssentialEnded
+            return kind(at=now, path=path_of(id_), reason=str(reason))
         case StaysDown(child=id_):
             return ChildStopped(at=now, path=path_of(id_))
         case AutoShutdownBegan(child=id_):

@@ -361,7 +361,10 @@ class Reaper:
             return True
         if pid not in self._owners:
             self._owners[pid] = _owners_of(pid)
-        return self._has_living_owner(pid) if self._owners[pid] else self._is_older(pid)
+        if self._owners[pid]:
+            return self._has_living_owner(pid)
+        # To process 1 of a container come the orphans of others, too: those are reaped, not ended.
+        return os.getpid() == 1 or self._is_older(pid)
 
     def _is_ours(self, pid: int) -> bool:
         return pid in self._supervised or pid in self._ahead.pids_ahead

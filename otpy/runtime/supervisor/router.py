@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from types import UnionType
 from typing import Final
 
-from otpy.core.messages import Answer, Denied, Done, Results, StartChild, StartMany
+from otpy.core.messages import Answer, Denied, Done, GetSpec, Results, StartChild, StartMany
 from otpy.core.state import Availability
 from otpy.errors import NoProcess, OtpyError, ProcessDown, SeveralInstances, SupervisorError
 from otpy.runtime.supervisor.child import Child
@@ -38,6 +38,7 @@ from otpy.wire.control import (
     StartTask,
     StopProcess,
 )
+from otpy.wire.paths import NODE
 from otpy.wire.sys_messages import ReadCounters, SysRequest
 
 NO_ANSWER: Final = 0
@@ -70,12 +71,12 @@ class Router:
             return
         id_ = message.path[0]
         # These are for a process in any state: one that hangs in its init, above all.
-        at_once = _is(message, SendSignal | StopProcess) or _asks_supervisor(message)
+        at_once = _is(message, SendSignal | StopProcess | GetSpec) or _asks_supervisor(message)
         child = self._children.present(id_) if at_once else self._open(message)
         if child is not None:
             self._pass_on(origin, message, tuple(fds), child)
             return
-        if _is(message, StopProcess) or _asks_supervisor(message):
+        if _is(message, StopProcess) or _asks_supervisor(message) or self._knows_spec(message):
             self._refuse(origin, message, fds, NoProcess(f"{id_!r} has no process now"))
             return
         availability = self._supervisor.availability(id_)
@@ -86,6 +87,10 @@ class Router:
             self._refuse(origin, message, fds, NoProcess(text))
         elif not self._waiting.park(origin, message, tuple(fds)):
             self._refuse(origin, message, fds, NoProcess(f"too many wait for {id_!r}"))
+
+    def _knows_spec(self, message: OpenLink | Ask) -> bool:
+        """Return whether a supervisor is asked for its spec that this one will start it with."""
+        return _is(message, GetSpec) and self._supervisor.path != NODE
 
     def _open(self, message: OpenLink | Ask) -> Child | None:
         """Find the child that takes a message: it is up, or a supervisor that knows what to do.

@@ -1,5 +1,7 @@
 """The registry: names that one process has, and keys that many share."""
 
+from collections.abc import Callable
+
 import pytest
 
 import otpy
@@ -71,7 +73,8 @@ def test_many_share_a_key(node: NodeUnderTest) -> None:
 
 
 @pytest.mark.parametrize("key", ["text", 7, ["room", 7], None, {"a": 1}])
-def test_a_key_is_any_plain_value(node: NodeUnderTest, key: object) -> None:
+def test_a_key_is_any_plain_value(shared: Callable[[str], NodeUnderTest], key: object) -> None:
+    node = shared(TREE)
     node.call("b", "register", key, None)
     assert registered(node, key) == ["b"]
 

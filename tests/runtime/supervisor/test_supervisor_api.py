@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 
 import otpy
-from otpy.events import ChildAdded, ChildEnded, ChildRemoved, ChildStarted, NodeStopping
+from otpy.events import (
+    ChildAdded,
+    ChildEnded,
+    ChildRemoved,
+    ChildStarted,
+    ChildStarting,
+    NodeStopping,
+)
 from tests.runtime.test_calls import Asked
 from tests.support.node import Nodes, NodeUnderTest
 
@@ -226,6 +233,19 @@ def test_the_spec_of_a_supervisor_that_does_not_run_is_its_files(node: NodeUnder
     node.client.supervisor().terminate_child("branch")
     (branch,) = [c for c in node.client.spec().fields["children"] if c["id"] == "branch"]
     assert [child["id"] for child in branch["children"]] == ["d"]
+
+
+def test_the_spec_of_a_tree_that_is_still_starting_is_told_at_once(nodes: Nodes) -> None:
+    node = nodes.start("""
+name: starting
+children:
+  - {id: late, command: [sleep, "100000"], ready: notify}
+  - {id: behind, children: [{id: a, command: [sleep, "100000"]}]}
+""")
+    node.next(ChildStarting, path="late")
+    late, behind = node.client.spec().fields["children"]
+    assert late["ready"] == "notify"
+    assert [child["id"] for child in behind["children"]] == ["a"]
 
 
 def test_a_spec_that_is_wrong_is_refused_with_every_mistake(node: NodeUnderTest) -> None:

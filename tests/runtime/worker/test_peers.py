@@ -1,5 +1,6 @@
 """Workers that talk to each other: as clients do, and with every value that pickle carries."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -30,23 +31,29 @@ def node(nodes: Nodes) -> NodeUnderTest:
     return nodes.run(TREE)
 
 
+@pytest.fixture
+def same(shared: Callable[[str], NodeUnderTest]) -> NodeUnderTest:
+    """Return the node of those tests that change nothing."""
+    return shared(TREE)
+
+
 @pytest.mark.parametrize("caller", ["a", "d"])
 @pytest.mark.parametrize("name", ["b", "c", "deep/c", "deep/deeper/e"])
 def test_a_worker_calls_any_other_by_id_or_path(
-    node: NodeUnderTest, caller: str, name: str
+    same: NodeUnderTest, caller: str, name: str
 ) -> None:
-    assert node.call(caller, "call_other", name, "echo", [1, {"k": None}]) == [
+    assert same.call(caller, "call_other", name, "echo", [1, {"k": None}]) == [
         "answer",
         [1, {"k": None}],
     ]
-    assert node.call(caller, "whereis", name) == node.call(name, "pid")
+    assert same.call(caller, "whereis", name) == same.call(name, "pid")
 
 
 @pytest.mark.parametrize("kind", ["bytes", "bytearray", "array", "buffer", "list"])
 @pytest.mark.parametrize("size", [1 << 16, (1 << 16) + 256, 1 << 20, 20 << 20])
-def test_large_values_pass_as_they_are(node: NodeUnderTest, kind: str, size: int) -> None:
-    assert node.client["a"].call("pass_large", "c", kind, size, timeout=None) is True
-    assert node.call("a", "call_other", "c", "echo", 1) == ["answer", 1]
+def test_large_values_pass_as_they_are(same: NodeUnderTest, kind: str, size: int) -> None:
+    assert same.client["a"].call("pass_large", "c", kind, size, timeout=None) is True
+    assert same.call("a", "call_other", "c", "echo", 1) == ["answer", 1]
 
 
 def test_large_casts_come_in_order_and_whole(node: NodeUnderTest) -> None:
@@ -58,9 +65,9 @@ def test_values_of_the_users_own_classes_pass(node: NodeUnderTest) -> None:
     assert node.call("a", "pass_point", "c") == ["Point", 2, 4]
 
 
-def test_what_goes_wrong_is_told_as_to_a_client(node: NodeUnderTest) -> None:
+def test_what_goes_wrong_is_told_as_to_a_client(same: NodeUnderTest) -> None:
     def answer(*request: object) -> str:
-        return str(node.call("a", "call_other", *request)[0])
+        return str(same.call("a", "call_other", *request)[0])
 
     assert answer("nobody", "echo", 1) == "NoProcess"
     assert answer("deep", "echo", 1) == "NoProcess"
@@ -69,17 +76,17 @@ def test_what_goes_wrong_is_told_as_to_a_client(node: NodeUnderTest) -> None:
     assert answer("b", "no such request") == "UnknownRequest"
     assert answer("b", "unpicklable") == "NotSendable"
     assert answer("a", "echo", 1) == "CallingSelf"
-    assert node.call("a", "whereis", "nobody") is None
+    assert same.call("a", "whereis", "nobody") is None
     assert answer("b", "echo", 1) == "answer"
 
 
-def test_what_pickle_cannot_carry_is_an_error_to_the_sender_alone(node: NodeUnderTest) -> None:
-    pid = node.call("b", "pid")
-    name, text = node.call("a", "pass_unpicklable", "b")
+def test_what_pickle_cannot_carry_is_an_error_to_the_sender_alone(same: NodeUnderTest) -> None:
+    pid = same.call("b", "pid")
+    name, text = same.call("a", "pass_unpicklable", "b")
     assert (name, "Unpicklable" in text or "not this one" in text) == ("NotSendable", True)
-    name, text = node.call("a", "pass_unreadable", "b")
+    name, text = same.call("a", "pass_unreadable", "b")
     assert (name, "Local" in text) == ("NotSendable", True)
-    assert node.call("b", "pid") == pid
+    assert same.call("b", "pid") == pid
 
 
 def test_casts_and_calls_of_one_worker_keep_their_order(node: NodeUnderTest) -> None:
@@ -113,17 +120,17 @@ def test_many_requests_are_under_way_and_answered_out_of_order(node: NodeUnderTe
 
 
 @pytest.mark.parametrize("other", ["c", "e"])
-def test_a_caller_can_be_answered_by_another_process(node: NodeUnderTest, other: str) -> None:
-    assert node.call("a", "call_other", "b", "forward", other) == [
+def test_a_caller_can_be_answered_by_another_process(same: NodeUnderTest, other: str) -> None:
+    assert same.call("a", "call_other", "b", "forward", other) == [
         "answer",
         f"answered by {'deep/c' if other == 'c' else 'deep/deeper/e'}",
     ]
-    assert node.call("a", "call_other", "b", "echo", "next") == ["answer", "next"]
+    assert same.call("a", "call_other", "b", "echo", "next") == ["answer", "next"]
 
 
-def test_a_client_too_can_be_answered_by_another_process(node: NodeUnderTest) -> None:
-    assert node.call("b", "forward", "c") == "answered by deep/c"
-    assert node.call("b", "echo", "next") == "next"
+def test_a_client_too_can_be_answered_by_another_process(same: NodeUnderTest) -> None:
+    assert same.call("b", "forward", "c") == "answered by deep/c"
+    assert same.call("b", "echo", "next") == "next"
 
 
 def test_the_server_killed_while_it_handles_is_told_at_once(node: NodeUnderTest) -> None:
@@ -166,13 +173,13 @@ def test_a_call_to_a_temporary_process_that_is_gone_is_refused(node: NodeUnderTe
     assert node.call("a", "call_other", "e", "echo", 1)[0] == "NoProcess"
 
 
-def test_several_are_called_at_the_same_time(node: NodeUnderTest) -> None:
+def test_several_are_called_at_the_same_time(same: NodeUnderTest) -> None:
     names = ["b", "deep/c", "nobody", "a", "b"]
-    assert node.call("d", "call_many", names, "echo", 7) == [
+    assert same.call("d", "call_many", names, "echo", 7) == [
         {"b": 7, "deep/c": 7},
         {"nobody": "NoProcess", "a": "UnknownRequest"},
     ]
-    assert node.call("a", "call_many", ["a"], "echo", 7) == [{}, {"a": "CallingSelf"}]
+    assert same.call("a", "call_many", ["a"], "echo", 7) == [{}, {"a": "CallingSelf"}]
 
 
 def test_several_get_a_cast(node: NodeUnderTest) -> None:
@@ -189,12 +196,12 @@ def test_late_replies_are_dropped(node: NodeUnderTest) -> None:
     assert node.call("a", "call_other", "b", "echo", "mine") == ["answer", "mine"]
 
 
-def test_threads_of_a_worker_may_call_while_it_waits_for_them(node: NodeUnderTest) -> None:
-    assert node.call("a", "call_in_threads", "c", 20) == list(range(20))
+def test_threads_of_a_worker_may_call_while_it_waits_for_them(same: NodeUnderTest) -> None:
+    assert same.call("a", "call_in_threads", "c", 20) == list(range(20))
 
 
-def test_a_process_that_a_worker_forked_is_no_worker(node: NodeUnderTest) -> None:
-    assert node.call("a", "call_after_fork", "b") == ["OtpyError", 2]
+def test_a_process_that_a_worker_forked_is_no_worker(same: NodeUnderTest) -> None:
+    assert same.call("a", "call_after_fork", "b") == ["OtpyError", 2]
 
 
 def test_outside_a_tree_there_is_nobody_to_call() -> None:
