@@ -25,7 +25,7 @@ _REST_S: Final = 0.03
 _SIZES: Final = (10, 100, 1000, 4000)
 _QUICK: Final = (10, 50, 100)
 _LARGE: Final = 10_000
-_MIB_OF_A_WORKER: Final = 2.7
+_MIB_OF_A_WORKER: Final = 2.3
 """With what the kernel needs for it."""
 _FDS_OF_A_WORKER: Final = 4
 _FDS_BESIDE: Final = 100

@@ -7,7 +7,6 @@ no file, and belongs to the network namespace: the two together keep each other'
 
 import errno
 import os
-from binascii import crc32
 from pathlib import Path
 from typing import Final
 
@@ -109,7 +108,7 @@ def _address(which: str, directory: NodeDir) -> bytes:
     except OSError:
         mounts = 0
     path = os.path.realpath(directory.path)
-    place = crc32(f"{mounts} {root.st_dev} {root.st_ino} {path}".encode(errors="surrogateescape"))
+    place = _crc32(f"{mounts} {root.st_dev} {root.st_ino} {path}".encode(errors="surrogateescape"))
     return f"\0otpy/{which}/{os.geteuid()}/{place:08x}/{directory.name}".encode()[:_MAX_ADDRESS]
 
 
@@ -139,3 +138,13 @@ def _listener_at(address: bytes) -> Peer:
     with unbound_socket() as sock:
         sock.connect(address)
         return peer_of(sock)
+
+
+def _crc32(data: bytes) -> int:
+    """Return what `zlib.crc32` does, whose two libraries every worker would have mapped."""
+    remainder = 0xFFFFFFFF
+    for byte in data:
+        remainder ^= byte
+        for _ in range(8):
+            remainder = remainder >> 1 ^ (0xEDB88320 if remainder & 1 else 0)
+    return remainder ^ 0xFFFFFFFF

@@ -36,8 +36,9 @@ from otpy.system.spawn import (
 )
 from otpy.system.wait import kill_group, send_signal
 
-MOST: Final = 84
-"""Children that are forked at once, at most."""
+MOST: Final = 80
+"""Children that are forked at once, at most: with their descriptors, the numbers of all that is
+open in the process in between are below 256."""
 
 _FDS: Final = 3
 """Descriptors of each child; a message brings at most 253 (unix(7), SCM_RIGHTS)."""
@@ -190,7 +191,7 @@ class ForkServer:
         # Shared with the process in between, so that what it forked is known even if it is killed.
         answer = memoryview(mmap(-1, _BYTES)).cast("i")
         # A parent that has gone with an answer unread resets the connection.
-        with Socket(requests, MESSAGES) as socket, contextlib.suppress(ConnectionError):
+        with Socket(_low(requests), MESSAGES) as socket, contextlib.suppress(ConnectionError):
             socket.setblocking(True)
             while True:
                 request, fds = recv_fds(socket, _BYTES, most=_FDS * MOST)
@@ -233,6 +234,15 @@ class ForkServer:
         except OSError as error:
             answer[0] = error.errno or errno.EAGAIN
         os._exit(0)
+
+
+def _low(descriptor: Descriptor) -> Descriptor:
+    """Move a descriptor to the lowest number that is free.
+
+    The table that the kernel makes for each child goes to the highest number that is open here.
+    """
+    with descriptor:
+        return Descriptor(os.dup(descriptor.fileno()))
 
 
 def _count(answer: memoryview) -> int:

@@ -2,13 +2,26 @@
 
 import contextlib
 import fcntl
+import os
 import select
 import struct
-import termios
 from typing import Final, TypeAlias
 
 from otpy.system.descriptor import Descriptor, close_all, pipe
 
+_USUAL: Final = frozenset(("x86_64", "aarch64", "riscv64", "s390x", "i686", "armv7l"))
+"""Machines on which the kernel has its usual numbers (asm-generic/ioctls.h)."""
+
+
+def _fionread() -> int:
+    if os.uname().machine in _USUAL:
+        return 0x541B
+    import termios  # noqa: PLC0415 - every worker would have its library mapped
+
+    return termios.FIONREAD
+
+
+_FIONREAD: Final = _fionread()
 _INT: Final = struct.Struct("i")
 _WIDE: Final = 1 << 18
 
@@ -21,7 +34,7 @@ LinkDescriptors: TypeAlias = tuple[Descriptor, Descriptor, Descriptor]
 
 def unread_bytes(end: int) -> int:
     """Return how many bytes are in a pipe; on Linux either end can be asked."""
-    (count,) = _INT.unpack(fcntl.ioctl(end, termios.FIONREAD, bytes(_INT.size)))
+    (count,) = _INT.unpack(fcntl.ioctl(end, _FIONREAD, bytes(_INT.size)))
     return int(count)
 
 

@@ -62,3 +62,30 @@ def rows(*arguments: str) -> int:
 def test_with_full_pools_new_objects_are_side_by_side() -> None:
     # Not for all sizes: a pool may end within ten blocks.
     assert rows("filled") - rows() >= HALF
+
+
+AT_THE_END = """
+import sys
+from otpy.system.allocator import fill_heap
+holes = [bytes(1000 + size) for size in range(0, 60_000, 600) for _ in range(3)]
+lowest = min(map(id, holes))
+del holes[::2]
+end = max(map(id, holes))
+if sys.argv[1:] == ["filled"]:
+    fill_heap()
+made = [bytes(size) for size in range(1000, 60_000, 700)]
+print(sum(lowest < id(each) < end for each in made))
+"""
+
+
+def in_holes(*arguments: str) -> int:
+    """Return how many of 85 blocks were made in holes of the heap."""
+    command = [sys.executable, "-c", AT_THE_END, *arguments]
+    return int(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
+def test_with_a_full_heap_new_blocks_are_at_its_end() -> None:
+    half = 42
+    assert in_holes() > half
+    assert in_holes("filled") == 0
