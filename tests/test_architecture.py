@@ -38,6 +38,7 @@ MAY_KNOW = {
         *("otpy", "client", "logs", "importing"),
         *("config", "core", "errors", "events", "wire", "system"),
     },
+    "top": {"otpy", "aio", "cli", "client", "errors", "links", "logs", "system", "wire"},
     "examples": {"otpy"},
 }
 """Beside itself. The exceptions are in `EXCEPTIONS`."""
@@ -46,6 +47,7 @@ EXCEPTIONS = {
     ("runtime/preload.py", "otpy"),  # imports, before any fork, what workers import
     ("wire/frames.py", "system"),  # the memory of large bodies is kept by the allocator
     ("cli/run.py", "runtime"),  # `otpy run` becomes the node
+    ("cli/top.py", "top"),  # `otpy top` with keys, where Textual is installed
     ("runtime/on_event/caster.py", "otpy"),  # casts as any client does
     ("config/event_handler_parsers.py", "events"),  # a tree names kinds of events
     ("config/imports.py", "otpy"),  # checks, in a process of its own, what is a GenServer

@@ -50,16 +50,31 @@ class LogOutput:
             show_lines(b"".join(waiting))
 
     def _as_text(self, entry: "Entry") -> bytes:
-        lines = entry.lines
-        if lines.startswith(b"{") and (record := entry.record) is not None:
-            lines = to_text(record)
-        if not lines.endswith(b"\n"):
-            lines += b"\n"
-        if not is_plain(lines):
-            lines = b"".join([output_line(line) + b"\n" for line in lines[:-1].split(b"\n")])
+        lines = _printable(entry)
         if self._has_colors:
             return b"".join([_colored(line) for line in lines.splitlines(keepends=True)])
-        return _COLORS.sub(b"", lines) if b"\x1b" in lines else lines
+        return _without_colors(lines)
+
+
+def as_plain_text(entry: "Entry") -> str:
+    """Return a record as it is shown where there are no colors: one line or more."""
+    return _without_colors(_printable(entry)).decode(errors="replace")
+
+
+def _without_colors(lines: bytes) -> bytes:
+    """Return lines without their colors."""
+    return _COLORS.sub(b"", lines) if b"\x1b" in lines else lines
+
+
+def _printable(entry: "Entry") -> bytes:
+    lines = entry.lines
+    if lines.startswith(b"{") and (record := entry.record) is not None:
+        lines = to_text(record)
+    if not lines.endswith(b"\n"):
+        lines += b"\n"
+    if not is_plain(lines):
+        lines = b"".join([output_line(line) + b"\n" for line in lines[:-1].split(b"\n")])
+    return lines
 
 
 def _colored(line: bytes) -> bytes:

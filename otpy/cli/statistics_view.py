@@ -1,7 +1,7 @@
 """The load of a tree's processes over a while: two samples and their difference."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -11,7 +11,7 @@ from otpy.cli.processes import groups_of
 
 if TYPE_CHECKING:
     from otpy import Node, ProcessInfo, Statistics
-    from otpy.system.groups import Groups
+    from otpy.system.groups import Groups, Memory
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,7 +21,7 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
         path: Ids from the root, joined by "/"; "" is the root supervisor.
         name: The path, or ``root``.
         kind: ``gateway``, ``supervisor``, ``worker`` or ``command``.
-        state: ``starting``, ``running``, ``stopping``, ``restarting`` or ``stopped``.
+        state: as in `otpy tree`.
         pid: None when there is no process.
         restarts: How often it came up again after its first start.
         cpu: Percent of one processor since the last sample, of its whole group; None when unknown.
@@ -32,6 +32,9 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
         rate: Messages a second since the last sample.
         busy: Seconds that it has been at work on what it has in hand; None while it waits.
         queue: Messages that it has read and not yet taken.
+        suspended: It takes no messages until it is resumed.
+        started_at: Unix time in seconds.
+        retry_at: Unix time in seconds of the next start of one in ``backoff``.
     """
 
     path: str
@@ -47,28 +50,56 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     rate: float | None = None
     busy: float | None = None
     queue: int | None = None
+    suspended: bool = False
+    started_at: float | None = None
+    retry_at: float | None = None
 
 
 class Meter:
-    """Takes samples of a node, each compared with the one before."""
+    """Compares what is known of a node's processes with what was known before."""
 
-    def __init__(self, node: "Node") -> None:
-        self._node = node
+    def __init__(self) -> None:
         self._at = 0.0
         self._cpu: dict[tuple[int, int], float] = {}
         self._messages: dict[int, int] = {}
+        self._memory: dict[int, Memory | None] = {}
 
-    def sample(self) -> list[Load]:
+    def sample(self, node: "Node") -> list[Load]:
         """Look at every process now."""
-        rows = rows_of(self._node)
-        statistics = self._node.statistics()
+        return self.loads(rows_of(node), node.statistics(), node.pid)
+
+    def loads(
+        self,
+        rows: "Sequence[ProcessInfo]",
+        statistics: "Mapping[str, Statistics]",
+        node_pid: int,
+        wanted: "Collection[str] | None" = None,
+    ) -> list[Load]:
+        """Return what each process of a tree does.
+
+        Args:
+            rows: All of the tree, as it is now.
+            statistics: Of its workers, by path.
+            node_pid: The node.
+            wanted: The paths of those whose memory is looked at: the kernel looks at every page.
+                Of others it is as it was seen last. None for all.
+        """
+        groups = groups_of(rows, node_pid)
         now = time.monotonic()
         passed, self._at = now - self._at, now
-        groups = groups_of(rows, self._node.pid)
-        cpu_before, self._cpu = self._cpu, {}
-        messages_before, self._messages = self._messages, {}
-        before = _Before(passed, cpu_before, messages_before)
+        before = _Before(passed, self._cpu, self._messages)
+        self._cpu, self._messages = {}, {}
+        self._look_at_memory(rows, groups, wanted)
         return [self._load(row, statistics.get(row.path), groups, before) for row in rows]
+
+    def _look_at_memory(
+        self, rows: "Sequence[ProcessInfo]", groups: "Groups", wanted: "Collection[str] | None"
+    ) -> None:
+        known, self._memory = self._memory, {}
+        for row in rows:
+            if row.pid is not None:
+                is_wanted = wanted is None or row.path in wanted
+                self._memory[row.pid] = groups.memory(row.pid) if is_wanted else known.get(row.pid)
 
     def _load(
         self, row: "ProcessInfo", does: "Statistics | None", groups: "Groups", before: "_Before"
@@ -78,7 +109,7 @@ class Meter:
             used = groups.cpu(row.pid)
             self._cpu |= used
             cpu = before.cpu_percent(used)
-            memory = groups.memory(row.pid)
+            memory = self._memory[row.pid]
         load = Load(
             path=row.path,
             name=shown(row.path),
@@ -89,6 +120,8 @@ class Meter:
             cpu=cpu,
             memory=memory and memory.size,
             memory_exact=memory is None or memory.is_exact,
+            started_at=row.started_at,
+            retry_at=row.retry_at,
         )
         if does is None or does.pid != row.pid:
             return load
@@ -99,6 +132,7 @@ class Meter:
             rate=before.rate(does.pid, does.messages),
             busy=does.busy,
             queue=does.queue,
+            suspended=does.suspended,
         )
 
 

@@ -1,9 +1,10 @@
 """``otpy top``."""
 
+import os
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import click
@@ -54,18 +55,26 @@ COLUMNS: Final = (
 def top(ctx: click.Context, *, once: bool, interval: float | None, sort: str) -> None:
     """Show what all processes do, until Ctrl-C.
 
+    With the extra otpy[top] and on a terminal it has keys: ? shows them. There the log, the state,
+    the stack and the last ends of a process are at hand, and it can be stopped and restarted.
+
     BUSY is how long a worker has been at work on the message in hand; its supervisor knows even
     when the worker is stuck. --json prints an object a line, with "at" and "processes".
     """
     if interval is None:
         raise click.BadParameter("it never ends", ctx, param_hint="--interval")
     node = connected(ctx)
-    meter = Meter(node)
-    meter.sample()
+    if not (once or wants_json()) and (run_top := _with_keys()) is not None:
+        name = node.name
+        node.close()
+        run_top(name, interval, sort)
+        return
+    meter = Meter()
+    meter.sample(node)
     try:
         while True:
             time.sleep(interval)
-            loads = ordered(meter.sample(), sort)
+            loads = ordered(meter.sample(node), sort)
             data = {"at": time.time(), "processes": loads}
             if once:
                 answer(data, listed(loads), is_styled=True)
@@ -76,6 +85,21 @@ def top(ctx: click.Context, *, once: bool, interval: float | None, sort: str) ->
                 show_table(f"{node.name}  {local_time(time.time())[:-4]}", loads)
     except KeyboardInterrupt:
         end_stream()
+
+
+def _with_keys() -> "Callable[[str, float, str], None] | None":
+    """Return what runs it with keys; None without a terminal that has them, or without Textual."""
+    # Textual draws on stderr.
+    is_terminal = all(each.isatty() for each in (sys.stdin, sys.stdout, sys.stderr))
+    if not is_terminal or os.environ.get("TERM") == "dumb":
+        return None
+    from importlib.util import find_spec  # noqa: PLC0415 - only here
+
+    if find_spec("textual") is None:
+        return None
+    from otpy.top.app import run_top  # noqa: PLC0415 - it takes longer than all other commands
+
+    return run_top
 
 
 def show_table(title: str, loads: Sequence[Load]) -> None:

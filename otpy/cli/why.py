@@ -1,7 +1,7 @@
 """``otpy why``."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import click
 
@@ -57,6 +57,16 @@ def why(ctx: click.Context, *, names: tuple[str, ...], all_: bool, last: int) ->
     each(wanted, one)
 
 
+class _Known(Protocol):
+    """A node that runs, of whichever client."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def pid(self) -> int: ...
+
+
 class _Place(NamedTuple):
     """Where to look: a node that runs, or the files of one that does not."""
 
@@ -72,7 +82,7 @@ class _Place(NamedTuple):
         """
         if self.node is None:
             return _of_files(self.directory, name)
-        return _of_node(self.node, self.rows, name)
+        return subject_of(self.node, self.rows, name)
 
 
 def _place(ctx: click.Context) -> _Place:
@@ -95,7 +105,12 @@ def _all_ended(directory: NodeDir) -> list[str]:
     return [shown(path) for path in sorted(paths_with_ends(directory.ends))]
 
 
-def _of_node(node: "Node", rows: "Sequence[ProcessInfo]", name: str) -> "Subject":
+def subject_of(node: "_Known", rows: "Sequence[ProcessInfo]", name: str) -> "Subject":
+    """Return a process of a node that runs, given its tree.
+
+    Raises:
+        NoProcess: There is none of that name, and no end of one is kept.
+    """
     from otpy.cli.why_view import Subject  # noqa: PLC0415 - as above
 
     directory = NodeDir(node.name)

@@ -17,6 +17,13 @@ def statistics_of(node: Asker[Ref], timeout: float | None) -> dict[str, Statisti
     """
     deadline = deadline_of(timeout)
     tree = node.tree(timeout=timeout)
+    return ask_supervisors(node, tree, deadline)
+
+
+def ask_supervisors(
+    node: Asker[Ref], tree: ProcessInfo, deadline: float | None
+) -> dict[str, Statistics]:
+    """Return the statistics of the workers of a tree that is known, as `statistics_of`."""
     asked = [process.path for process in tree if _may_answer(process)]
 
     def ask(number: int, path: str) -> list[Statistics]:

@@ -18,6 +18,13 @@ async def statistics_of(node: Asker[Ref], timeout: float | None) -> dict[str, St
     """
     deadline = deadline_of(timeout)
     tree = await node.tree(timeout=timeout)
+    return await ask_supervisors(node, tree, deadline)
+
+
+async def ask_supervisors(
+    node: Asker[Ref], tree: ProcessInfo, deadline: float | None
+) -> dict[str, Statistics]:
+    """Return the statistics of the workers of a tree that is known, as `statistics_of`."""
     asked = [process.path for process in tree if _may_answer(process)]
 
     async def ask(number: int, path: str) -> list[Statistics]:
