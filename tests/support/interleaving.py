@@ -70,15 +70,18 @@ class _Thread:
         if frame.f_code.co_filename not in self._files:
             return None
         frame.f_trace_opcodes, frame.f_trace_lines = True, False
-        return self._at
+        # Here, once for each call: to look for code in a cache is to hash all that is in it.
+        steps = _steps_of(frame.f_code, self._attributes)
 
-    def _at(self, frame: FrameType, event: str, _argument: Any) -> Any:
-        if event == "opcode" and frame.f_lasti in _steps_of(frame.f_code, self._attributes):
-            if self._granted == 0:
-                self._stopped.release()
-                self._go.acquire()
-            self._granted -= 1
-        return self._at
+        def at(frame: FrameType, event: str, _argument: Any) -> Any:
+            if event == "opcode" and frame.f_lasti in steps:
+                if self._granted == 0:
+                    self._stopped.release()
+                    self._go.acquire()
+                self._granted -= 1
+            return at
+
+        return at
 
 
 def run(

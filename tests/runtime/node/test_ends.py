@@ -15,7 +15,7 @@ name: ends
 max_restarts: infinity
 children:
   - {id: quiet, command: [sh, -c, "echo starting; sleep 100000"]}
-  - {id: loop, command: [sh, -c, "sleep 0.01; exit 3"]}
+  - {id: loop, command: [sh, -c, "exit 3"]}
 """
 
 TREE = """
@@ -67,7 +67,7 @@ def test_a_crash_looper_pushes_out_nothing_and_a_killed_node_loses_nothing(nodes
     assert end.then is not None
     assert end.then.incarnation == 2
     assert end.then.after is not None
-    node.next(ChildEnded, path="loop", incarnation=300)
+    node.next(ChildEnded, path="loop", incarnation=10 * KEPT)
     node.send(signal.SIGKILL)
     node.wait()
     nodes.gone()
