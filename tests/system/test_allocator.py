@@ -66,7 +66,7 @@ def test_with_full_pools_new_objects_are_side_by_side() -> None:
 
 AT_THE_END = """
 import sys
-from otpy.system.allocator import fill_heap
+from otpy.system.c_heap import fill_heap
 holes = [bytes(1000 + size) for size in range(0, 60_000, 600) for _ in range(3)]
 lowest = min(map(id, holes))
 del holes[::2]

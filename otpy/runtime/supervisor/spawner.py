@@ -24,7 +24,8 @@ from otpy.runtime.supervisor.prefork import PreforkedProcess, PreforkPool
 from otpy.runtime.supervisor.spares import Spare
 from otpy.runtime.supervisor.stack_dumps import StackDumps
 from otpy.runtime.worker.main import run_forked, watch_forks
-from otpy.system.allocator import fill_heap, fill_pools
+from otpy.system.allocator import fill_pools
+from otpy.system.c_heap import fill_heap
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.entropy import random_fraction
 from otpy.system.fork_server import Ends, ForkServer
