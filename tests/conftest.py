@@ -2,6 +2,7 @@
 
 import functools
 import gc
+import os
 from collections.abc import Callable, Generator, Iterator
 
 import pytest
@@ -20,8 +21,11 @@ from tests.support.node import Nodes, NodeUnderTest, fork_server, private_nodes
 compile_once()
 use_this_checkout()
 forget_the_developers_nodes()
-# On a busy machine an example takes as long as it takes.
-settings.register_profile("untimed", deadline=None)
+# On a busy machine an example takes as long as it takes. The same ones are tried each time, so that
+# what passes here passes elsewhere; others are, each time, for who looks for mistakes.
+settings.register_profile(
+    "untimed", deadline=None, derandomize="OTPY_TEST_EXPLORE" not in os.environ
+)
 settings.load_profile("untimed")
 
 _failed = pytest.StashKey[bool]()

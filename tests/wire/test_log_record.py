@@ -56,7 +56,7 @@ def test_json_is_read_back(record: LogRecord) -> None:
     assert found.record == record
 
 
-@given(st.lists(some_records(st.dictionaries(NAMES, JSON))))
+@given(st.lists(some_records(st.dictionaries(NAMES, JSON)), max_size=4))
 def test_records_one_after_the_other_are_told_apart(several: list[LogRecord]) -> None:
     # Two of the same moment are two, since each begins with the mark of a beginning.
     lines = b"".join(map(to_text, several)).split(b"\n")[:-1]
