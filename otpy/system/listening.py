@@ -174,6 +174,20 @@ def remove(file: File) -> None:
             Path(file.path).unlink()
 
 
+def set_access(file: File, mode: int | None, owner: tuple[int, int]) -> None:
+    """Set the mode and the owner of the file of a socket; the arguments are as of `open_unix`.
+
+    Raises:
+        OSError: It may not be done.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        found = os.lstat(file.path)
+        if (found.st_dev, found.st_ino) == (file.device, file.inode):
+            Path(file.path).chmod(_DEFAULT_MODE if mode is None else mode)
+            if owner != (-1, -1):
+                os.chown(file.path, *owner, follow_symlinks=False)
+
+
 def listen(descriptor: Descriptor, backlog: int | None) -> None:
     """Have a socket accept connections, unless it does; `backlog` of them may wait.
 

@@ -9,7 +9,7 @@ sockets that are not its own.
 import errno
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from otpy.core.sockets import SocketSpec, SocketType
@@ -86,6 +86,35 @@ class HeldSockets:
             _close(held)
         self._held.clear()
 
+    def change(self, tree: SupervisorSpec) -> "Change":
+        """Have the sockets of another tree from now on, until the change is kept or undone.
+
+        One that listens where it did stays open, whatever its name and whoever has it now.
+
+        Raises:
+            CannotListen: One of them cannot be opened; nothing has changed then.
+        """
+        before = self._held
+        after: dict[str, Held] = {}
+        opened: list[Held] = []
+        try:
+            for name, (owner, spec) in sockets_of(tree).items():
+                same = _same(name, spec, before)
+                if same is None:
+                    same = Held(owner, spec, *_open(name, spec))
+                    opened.append(same)
+                after[name] = replace(same, owner=owner, spec=spec)
+        except BaseException:
+            for each in opened:
+                _close(each)
+            raise
+        self._held = after
+        return Change(self, before, after)
+
+    def put_back(self, held: dict[str, Held]) -> None:
+        """Have these sockets again."""
+        self._held = held
+
     def give(self, names: Sequence[str], path: str) -> list[Descriptor]:
         """Return descriptors of these sockets for the process at `path`.
 
@@ -109,6 +138,75 @@ class HeldSockets:
         if held is None or not _is_below(path, held.owner):
             raise OtpyError(f"no supervisor above {path!r} has a socket {name!r}")
         return held
+
+
+class Change:
+    """Other sockets than before: what is open in both is kept open, whatever is decided.
+
+    Args:
+        sockets: Which has the new ones.
+        before: Those that it had.
+        after: Those that it has.
+    """
+
+    def __init__(
+        self, sockets: HeldSockets, before: dict[str, Held], after: dict[str, Held]
+    ) -> None:
+        self._sockets, self._before, self._after = sockets, before, after
+
+    def keep(self) -> None:
+        """Close those that are no more, and do with the others as the tree says now."""
+        _close_all_but(self._before, self._after)
+        was = {each.descriptor: each.spec for each in self._before.values()}
+        for name, held in self._after.items():
+            if held.spec != was.get(held.descriptor, held.spec):
+                _adjust(name, held)
+
+    def undo(self) -> None:
+        """Close those that are new, and have the others as before."""
+        self._sockets.put_back(self._before)
+        _close_all_but(self._after, self._before)
+
+
+def _same(
+    name: str,
+    spec: SocketSpec,
+    before: Mapping[str, Held],
+) -> Held | None:
+    """Return the socket that listens there already.
+
+    Raises:
+        CannotListen: It does, in a way that only another one could.
+    """
+    named = before.get(name)
+    if named is None or named.spec.place != spec.place:
+        others = (each for each in before.values() if each.spec.place == spec.place)
+        named = None if spec.is_any_port else next(others, None)
+    if named is None:
+        return None
+    for key in ("reuse_port", "ipv6_only"):
+        if getattr(named.spec, key) != getattr(spec, key):
+            raise CannotListen(f"socket {name!r}: {key} cannot change while {spec.listen} is open")
+    return named
+
+
+def _close_all_but(some: Mapping[str, Held], kept: Mapping[str, Held]) -> None:
+    open_ = {each.descriptor for each in kept.values()}
+    for each in some.values():
+        if each.descriptor not in open_:
+            _close(each)
+
+
+def _adjust(name: str, held: Held) -> None:
+    """Do with a socket that is open as its spec says; say so where that cannot be."""
+    spec = held.spec
+    try:
+        if spec.has_connections:
+            listening.listen(held.descriptor, spec.backlog)
+        if held.file is not None:
+            listening.set_access(held.file, _mode(spec), _owner(spec))
+    except (OSError, NoAccount) as error:
+        warn(f"socket {name!r}: {_why(spec, error)}")
 
 
 def _is_below(path: str, owner: str) -> bool:
@@ -154,10 +252,13 @@ def _open(name: str, spec: SocketSpec) -> Opened:
 def _bound(spec: SocketSpec) -> Opened:
     kind = _KINDS[spec.type]
     if spec.is_unix:
-        mode = None if spec.mode is None else int(spec.mode, 8)
-        return listening.open_unix(spec.listen, kind, mode, _owner(spec))
+        return listening.open_unix(spec.listen, kind, _mode(spec), _owner(spec))
     host, port = spec.address
     return listening.open_ip(host, port, kind, reuse_port=spec.reuse_port, ipv6_only=spec.ipv6_only)
+
+
+def _mode(spec: SocketSpec) -> int | None:
+    return None if spec.mode is None else int(spec.mode, 8)
 
 
 def _owner(spec: SocketSpec) -> tuple[int, int]:
