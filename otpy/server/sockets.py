@@ -93,4 +93,6 @@ sockets: Final = Sockets()
 
 def add(name: str, number: int) -> None:
     """Note a socket of this process; the descriptor is handed over."""
-    sockets._sockets[name] = HeldSocket(fileno=number)  # noqa: SLF001
+    sockets._sockets[name] = held = HeldSocket(fileno=number)  # noqa: SLF001
+    if held.gettimeout() is not None:  # a module has set a default
+        held.settimeout(None)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from otpy import GenServer, call, cast
 from otpy.runtime.control_channel import WORKER
-from otpy.wire.control import Address, NodeRequest, Publish, RegisterName
+from otpy.wire.control import Address, GetSockets, NodeRequest, Publish, RegisterName
 from otpy.wire.frames import frame
 
 
@@ -43,6 +43,10 @@ class Rogue(GenServer):
     @cast
     def register_as(self, path: str, incarnation: int, name: str) -> None:
         _send(WORKER.encode(NodeRequest(1, Address(path, incarnation), RegisterName(name))))
+
+    @cast
+    def take_socket(self, path: str, incarnation: int, name: str) -> None:
+        _send(WORKER.encode(NodeRequest(1, Address(path, incarnation), GetSockets((name,)))))
 
     @cast
     def announce(self, size: int) -> None:

@@ -10,6 +10,7 @@ from tests.support.node import Nodes, NodeUnderTest
 TREE = """
 name: app
 max_restarts: 1000
+sockets: {web: WORK/web.sock}
 children:
   - {id: rogue, start: "tests.support.rogue_workers:Rogue"}
   - {id: good, start: "otpy.examples.counter:Counter"}
@@ -55,3 +56,11 @@ def test_a_worker_speaks_for_itself_alone(node: NodeUnderTest) -> None:
         assert "another's name" in node.next(ChildEnded, path=path).reason
         node.next(ChildStarted, path=path)
     assert node.seen(NameTaken) == []
+
+
+def test_a_worker_gets_no_socket_that_is_not_its_own(node: NodeUnderTest) -> None:
+    for path in ("rogue", "below/rogue"):
+        node.client[path].cast("take_socket", path, node.incarnations()[path], "web")
+        assert "a request for others' sockets" in node.next(ChildEnded, path=path).reason
+        node.next(ChildStarted, path=path)
+        assert node.call(path, "ping") == "pong"
