@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from otpy.client.registry import Monitor
     from otpy.client.trace import TraceStream
     from otpy.client.tree import ProcessInfo
+    from otpy.durable.table import Table
     from otpy.embedded.run import run
     from otpy.errors import (
         CallingSelf,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
         RuntimeDirError,
         SpecError,
         StartFailed,
+        StorageError,
         SupervisorError,
         UnknownRequest,
     )
@@ -88,11 +90,13 @@ else:
                 "RuntimeDirError",
                 "SpecError",
                 "StartFailed",
+                "StorageError",
                 "SupervisorError",
                 "UnknownRequest",
             ),
             "otpy.links.messages": ("Down", "Exit", "Registered"),
             "otpy.links.pending": ("Pending",),
+            "otpy.durable.table": ("Table",),
             "otpy.links.child_info": ("ChildCounts", "ChildInfo"),
             "otpy.links.supervisor": ("SupervisorRef",),
             "otpy.server.agent": ("Agent",),
@@ -164,8 +168,10 @@ __all__ = [
     "StartFailed",
     "Statistics",
     "Stop",
+    "StorageError",
     "SupervisorError",
     "SupervisorRef",
+    "Table",
     "Timeout",
     "TimerRef",
     "TraceEvent",

@@ -16,6 +16,7 @@
     ├── Refused             the server understood and said no
     ├── UnknownRequest      the server has no handler for this request
     ├── SupervisorError     a supervisor said no, with OTP's reason
+    ├── StorageError        the state of a durable server cannot be stored, or read
     └── StartFailed         a child's init failed
 
 Every one survives pickling, since errors cross processes.
@@ -111,7 +112,13 @@ class CallingSelf(OtpyError):
 
 
 class CallTimeout(OtpyError):
-    """No reply came in time. The server may still have done the work."""
+    """No reply came in time. The server may still have done the work.
+
+    Attributes:
+        request_id: Of a call with ``once``: with it the call may be repeated.
+    """
+
+    request_id: str | None = None
 
 
 class ProcessDown(OtpyError):
@@ -120,7 +127,10 @@ class ProcessDown(OtpyError):
     Attributes:
         reason: Its exit reason, for example ``killed`` or ``error: ZeroDivisionError: ...``.
         traceback: The remote traceback as text; empty unless an exception ended it.
+        request_id: Of a call with ``once``: with it the call may be repeated.
     """
+
+    request_id: str | None = None
 
     def __init__(self, reason: str, traceback: str = "") -> None:
         super().__init__(reason, traceback)
@@ -136,6 +146,10 @@ class Refused(OtpyError):
 
 class UnknownRequest(OtpyError):
     """The server has no handler for this request; it goes on, its state intact."""
+
+
+class StorageError(OtpyError):
+    """The state of a durable server cannot be stored, or read; it ends with this reason."""
 
 
 class SupervisorError(OtpyError):

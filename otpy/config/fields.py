@@ -34,6 +34,7 @@ from otpy.core.spec import (
     INFINITY,
     AutoShutdown,
     Backoff,
+    Durability,
     NoBudget,
     OnGiveUp,
     Recycle,
@@ -273,6 +274,11 @@ OnEventKey = Annotated[
     tuple[EventHandler, ...],
     PlainValidator(event_handler_parsers.event_handlers),
     WithJsonSchema(event_handler_parsers.event_handlers_schema(_DURATION_SCHEMA)),
+]
+DurableKey = Annotated[
+    Durability | None,
+    PlainValidator(parsers.durable),
+    WithJsonSchema({"enum": [True, False, *Durability]}),
 ]
 OnGiveUpKey = Annotated[
     OnGiveUp | None,
@@ -550,6 +556,9 @@ class ServerFields(WorkerFields):
     )
     spare: Spare = Field(
         0, description="How many processes are forked ahead, with its module imported."
+    )
+    durable: DurableKey = Field(
+        None, description="Whether its state survives: process (true), disk (a loss of power, too)."
     )
 
 

@@ -9,7 +9,7 @@ import signal
 from pydantic_core import PydanticCustomError
 
 from otpy.config.mistakes import did_you_mean, one_of
-from otpy.core.spec import NoBudget, OnGiveUp, ShutdownBudget
+from otpy.core.spec import Durability, NoBudget, OnGiveUp, ShutdownBudget
 
 MAX_NAME = 100
 MAX_NUMBER = 1_000_000_000
@@ -127,6 +127,15 @@ def on_give_up(value: object) -> OnGiveUp:
     if isinstance(value, str) and value in list(OnGiveUp):
         return OnGiveUp(value)
     raise wanted(f"{one_of(OnGiveUp)}{did_you_mean(value, OnGiveUp)}")
+
+
+def durable(value: object) -> Durability:
+    """Read what a commit of a server's state survives; ``true`` is the death of its process."""
+    if isinstance(value, bool):
+        return Durability.PROCESS if value else Durability.OFF
+    if isinstance(value, str) and value in list(Durability):
+        return Durability(value)
+    raise wanted(f"true, false, process or disk{did_you_mean(value, Durability)}")
 
 
 def backoff(value: object) -> object:

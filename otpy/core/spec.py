@@ -54,6 +54,18 @@ class NoBudget(StrEnum):
     INFINITY = "infinity"
 
 
+class Durability(StrEnum):
+    """What a commit of a server's state survives.
+
+    `PROCESS` is the death of any process, `DISK` the loss of power, too: each commit waits for the
+    disk then (fsync(2)). `OFF` is nothing: it is not stored, whatever the server's class says.
+    """
+
+    OFF = "off"
+    PROCESS = "process"
+    DISK = "disk"
+
+
 class OnGiveUp(StrEnum):
     """What follows when a child that does not count at its supervisor has failed too often."""
 
@@ -163,6 +175,7 @@ class ServerStart:
     how many processes are forked ahead that have imported the module, and become it when it ends.
     `sockets` are the names of those that it gets, of supervisors above; `listening` are their
     places, of a tree's file, so that a child is another one when its socket is.
+    `durable` is what its state survives; None leaves that to the server's class.
     """
 
     target: Annotated[str, RESTART]
@@ -173,6 +186,7 @@ class ServerStart:
     spare: Annotated[int, RESTART] = 0
     sockets: Annotated[tuple[str, ...], RESTART] = ()
     listening: Annotated[tuple[str, ...], RESTART] = ()
+    durable: Annotated[Durability | None, RESTART] = None
 
 
 @dataclass(frozen=True, slots=True)

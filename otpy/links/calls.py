@@ -29,6 +29,11 @@ class Calls:
         def _drop(self, link: Link) -> None:
             """As `Ref._drop`."""
 
+        def _call_once(
+            self, message: object, key: object, timeout: float | None, request_id: str | None
+        ) -> Any:
+            """As `Ref._call_once`."""
+
         def _cast(self, what: Any, deadline: float | None, key: object, *, many: bool) -> None: ...
 
     def call(
@@ -37,6 +42,8 @@ class Calls:
         *args: object,
         key: object = None,
         timeout: float | None = DEFAULT_TIMEOUT_S,
+        once: bool = False,
+        request_id: str | None = None,
     ) -> Any:
         """Send a request and wait for the reply; wait for a process that is being restarted.
 
@@ -49,6 +56,9 @@ class Calls:
             key: If the process has `instances`: the same key goes to the same instance, and
                 without one (None) the least busy is picked. Others ignore it.
             timeout: Seconds above zero, or None for ever.
+            once: Of a durable server: repeat the call within the timeout, if the process or the
+                node dies meanwhile; it is applied once.
+            request_id: Repeats an earlier call with ``once``: the `request_id` of its error.
 
         Raises:
             CallTimeout: No reply in time; a late one is dropped.
@@ -60,6 +70,8 @@ class Calls:
             NotSendable: MessagePack cannot carry the request, the key or the reply.
             FrameTooLarge: The request or the reply is over `max_frame`.
         """
+        if once or request_id is not None:
+            return self._call_once((request, *args) if args else request, key, timeout, request_id)
         if timeout is DEFAULT_TIMEOUT_S:  # as nearly always
             deadline: float | None = _clock() + DEFAULT_TIMEOUT_S
             wait_ms: float | None = _DEFAULT_MS

@@ -99,6 +99,14 @@ pause: Final = time.sleep
 """Do nothing for so many seconds."""
 
 
+def pause_within(seconds: float, deadline: float | None) -> None:
+    """Do nothing for so many seconds, or until the deadline; raises `TooLate` after it."""
+    if has_passed(deadline):
+        raise TooLate
+    left = seconds_left(deadline)
+    time.sleep(seconds if left is None else min(seconds, left))
+
+
 def seconds_left(deadline: float | None) -> float | None:
     """Return the seconds until `deadline`, at least zero; None is for ever."""
     if deadline is None:

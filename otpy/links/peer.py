@@ -4,6 +4,7 @@ import struct
 from typing import Final
 
 from otpy.errors import ProtocolError
+from otpy.links.once import Once
 from otpy.links.protocol import (
     ROOM,
     Beside,
@@ -41,6 +42,8 @@ class PeerProtocol(LinkProtocol):
             NotSendable: Pickle cannot carry the request.
             FrameTooLarge: It is over `max_frame`.
         """
+        if type(request) is Once:
+            return peer.peer_frame(peer.CALL_ONCE, number, tuple(request), self.max_frame)
         return peer.peer_frame(peer.CALL, number, request, self.max_frame)
 
     def cast(self, request: object) -> Frame:

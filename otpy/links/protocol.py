@@ -11,12 +11,14 @@ import msgspec
 
 from otpy import errors
 from otpy.errors import OtpyError, ProtocolError
+from otpy.links.once import Once
 from otpy.wire import link
 from otpy.wire.codec import (
     HEADERS,
     SMALL,
     UNSENDABLE,
     encode,
+    framed,
     pack_request,
     pack_requests,
     unreadable,
@@ -24,7 +26,7 @@ from otpy.wire.codec import (
 from otpy.wire.frames import HEADER, MAX_FRAME, Body, Frame, FrameDecoder, LargeFrame
 from otpy.wire.shm_ring import ShmBody, ShmOffer
 from otpy.wire.unreadable_values import head_of
-from otpy.wire.values import SCALARS, revived
+from otpy.wire.values import SCALARS, carried, revived
 
 
 class LinkHello(msgspec.Struct, array_like=True, tag=link.HELLO, frozen=True):
@@ -242,7 +244,18 @@ class ClientProtocol(LinkProtocol):
                     return HEADERS[size] + body
             except UNSENDABLE:
                 pass  # it is told below
+        if type(request) is Once:
+            return self._once(number, request)
         return pack_request((_CALL, number, request), self.max_frame)
+
+    def _once(self, number: int, call: Once) -> bytes:
+        """Return a call that is applied once; what cannot be sent is an error as of another."""
+        pack_request((_CALL, number, call.request), self.max_frame)
+        request = carried(call.request)
+        if type(call.request) is tuple or type(call.request) is list:
+            request = [*map(carried, call.request)]
+        message = (link.CALL_ONCE, number, request, None, None, call.session, call.serial)
+        return framed(message, self.max_frame)
 
     def cast(self, request: object) -> bytes:
         """Return a cast."""

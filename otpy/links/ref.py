@@ -19,13 +19,15 @@ from otpy.errors import (
     SeveralInstances,
 )
 from otpy.links.calls import Calls
-from otpy.links.deadline import DEFAULT_TIMEOUT_S, TooLate, locked, within
+from otpy.links.deadline import DEFAULT_TIMEOUT_S, TooLate, locked, pause_within, within
 from otpy.links.instances import Pool
 from otpy.links.link import Link
 from otpy.links.link_resolver import LinkResolver
+from otpy.links.once import Attempts, Once, Session
 from otpy.links.pending import Pending
+from otpy.links.protocol import Failure, Reply, value_of
 from otpy.links.sys_calls import SystemCalls
-from otpy.links.waiter import NotDelivered
+from otpy.links.waiter import Lost, NotDelivered
 from otpy.system.locks import new_lock
 from otpy.wire.frames import Frame
 
@@ -46,6 +48,7 @@ class Ref(Calls, SystemCalls):
         self._link: Link | None = None
         self._pool: Pool[Ref] | None = None
         self._resolving = new_lock()
+        self._session = Session()
 
     def __repr__(self) -> str:
         return f"<Ref {self.name} of {self._node.name}>"
@@ -170,6 +173,46 @@ class Ref(Calls, SystemCalls):
             return known
         target = self._target(deadline, key)
         return target._connect_single(deadline)  # noqa: SLF001  # of this class
+
+    def _call_once(
+        self, message: object, key: object, timeout: float | None, request_id: str | None
+    ) -> Any:
+        """Call a durable server, again and again until it answers; it applies the call once.
+
+        One that fails of the call itself, twice, is not asked again: each time it is restarted.
+        """
+        request = self._session.once(message, request_id)
+        attempts = Attempts()
+        target: Ref | None = None
+        try:
+            with within(timeout, f"{self.name!r} did not answer") as deadline:
+                while True:
+                    try:
+                        if target is None:  # another instance would know nothing of it
+                            target = self._target(deadline, key)
+                        return value_of(target._answer_once(request, deadline))  # noqa: SLF001
+                    except (ProcessDown, NodeNotFound) as error:
+                        attempts.failed(error)
+                    pause_within(attempts.wait(), deadline)
+        except (CallTimeout, ProcessDown) as error:
+            error.request_id = request.request_id
+            raise
+
+    def _answer_once(self, request: Once, deadline: float | None) -> Reply | Failure:
+        while True:
+            link = self._connect_single(deadline)
+            number: int | None = None
+            try:
+                number, waiter = link.begin_call(request, deadline)
+                return link.finish(waiter, deadline)
+            except NotDelivered:
+                self._drop(link)
+            except Lost:
+                self._drop(link)
+                raise self._node._down_error(link, deadline) from None
+            finally:
+                if number is not None:
+                    link.forget(number)
 
     def _drop(self, link: Link) -> None:
         """Do not use a link any more."""

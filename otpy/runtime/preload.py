@@ -8,8 +8,8 @@ from typing import Final
 
 import otpy
 
-_OF_PROGRAMS: Final = {"run"}
-"""What no worker uses, and what imports `subprocess` and much else."""
+_OF_PROGRAMS: Final = {"run", "Table"}
+"""What no worker uses, or few do, and what imports `subprocess` and much else."""
 
 for _name in (*otpy.__all__, "sys"):
     if _name not in _OF_PROGRAMS:

@@ -28,9 +28,17 @@ def call(
     *args: object,
     key: object = None,
     timeout: float | None = DEFAULT_TIMEOUT_S,
+    once: bool = False,
+    request_id: str | None = None,
 ) -> Any: ...
 def call(
-    name: Any, /, *request: object, key: object = None, timeout: float | None = DEFAULT_TIMEOUT_S
+    name: Any,
+    /,
+    *request: object,
+    key: object = None,
+    timeout: float | None = DEFAULT_TIMEOUT_S,
+    once: bool = False,
+    request_id: str | None = None,
 ) -> Any:
     """Call another worker of this tree, and wait for the reply; or mark a method, as ``@call``.
 
@@ -42,6 +50,9 @@ def call(
         key: If the process has `instances`: the same key goes to the same instance, and without
             one (None) the least busy is picked.
         timeout: Seconds above zero, or None for ever. Meanwhile this process serves no request.
+        once: Of a durable server: repeat the call within the timeout, if the process dies
+            meanwhile; it is applied once.
+        request_id: Repeats an earlier call with ``once``: the `request_id` of its error.
 
     Raises:
         CallingSelf: It is this process.
@@ -54,6 +65,9 @@ def call(
         FrameTooLarge: The request or the reply is over `max_frame`.
         OtpyError: This process is not a worker of a tree.
     """
+    if once or request_id is not None:
+        how: Any = {"key": key, "timeout": timeout, "once": once, "request_id": request_id}
+        return current().peers[checked_name(name)].call(_message(request), **how)
     if request and type(name) is str:  # as nearly always
         return current().peers[name].call(*request, key=key, timeout=timeout)
     if not request and is_method(name):

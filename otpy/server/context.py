@@ -29,8 +29,8 @@ class Call:
 class Mailbox(Protocol):
     """Protocol of a worker's mailbox."""
 
-    def send_after(self, seconds: float, message: object) -> TimerRef:
-        """Put `message` into this mailbox after `seconds`."""
+    def send_after(self, seconds: float, message: object, *, durable: bool = False) -> TimerRef:
+        """Put `message` into this mailbox after `seconds`, or into its successor's."""
 
     def cancel_timer(self, timer: TimerRef) -> float | None:
         """Cancel such a message, and return the seconds left; None if it has been taken."""
@@ -84,6 +84,10 @@ class Context:
         self.starting = True
         self._make_peers = peers
         self._peers: Peers | None = None
+
+    def reach_by(self, peers: Callable[[], "Peers"]) -> None:
+        """Have the others be reached by what this makes."""
+        self._make_peers = peers
 
     @property
     def peers(self) -> "Peers":

@@ -110,13 +110,21 @@ class GenServer:
         """
         return status
 
-    def send_after(self, seconds: float, message: object) -> TimerRef:
+    def send_after(self, seconds: float, message: object, *, durable: bool = False) -> TimerRef:
         """Send `message` to this server's own `handle_info` after `seconds`.
+
+        Args:
+            seconds: How long it takes, in whichever state the process is then.
+            message: Any value; a durable one has to be such as can be sent to clients.
+            durable: In a durable server: it is stored, and arrives once, also after restarts.
 
         Returns:
             What `cancel_timer` takes.
+
+        Raises:
+            OtpyError: It is to be durable, and the server is not.
         """
-        return current().mailbox.send_after(seconds, message)
+        return current().mailbox.send_after(seconds, message, durable=durable)
 
     def cancel_timer(self, timer: TimerRef) -> float | None:
         """Cancel a message that `send_after` was to send: it never arrives then.

@@ -86,6 +86,16 @@ def pack_request(message: tuple[object, ...], max_frame: int = MAX_FRAME) -> byt
     return _header_of(len(body), max_frame) + body
 
 
+def framed(message: tuple[object, ...], max_frame: int = MAX_FRAME) -> bytes:
+    """Encode a message whose parts are such as MessagePack carries, as a frame.
+
+    Raises:
+        FrameTooLarge: It has more than `max_frame` bytes.
+    """
+    body = encode(message)
+    return _header_of(len(body), max_frame) + body
+
+
 def pack_requests(kind: int, requests: list[object], max_frame: int = MAX_FRAME) -> bytes:
     """Encode several requests as a frame of such a kind; raises as `pack_request`."""
     ready = requests if _is_plain(requests) else [*map(_request, requests)]

@@ -30,6 +30,7 @@ class Assignment(NamedTuple):
     descriptor under that comes with `TakeDescriptor`. `sockets` are the names of those that it asks
     the node for. `watchdog` is for how many seconds
     a program may give no sign of life, if it has to give any.
+    `durable` is what a commit of its state survives, in the words of `Durability`.
     With `inherits_output` an `OwnOutput` follows.
     """
 
@@ -50,6 +51,7 @@ class Assignment(NamedTuple):
     fd: int | None = None
     inherits_output: bool = False
     sockets: tuple[str, ...] = ()
+    durable: str | None = None
 
 
 class TakeDescriptor(NamedTuple):

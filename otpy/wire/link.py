@@ -12,6 +12,7 @@ pidfd tells.
                       [CAST, request]
                       [CASTS, [request ...]]
                       [INFO, message]
+                      [CALL_ONCE, number, request, nil, nil, session, number in that session]
     worker → client   [REPLY, number, value]
                       [ERROR, number, class name in otpy.errors, arguments]
                       [DOWN, reason, traceback]
@@ -25,6 +26,7 @@ CALL: Final = 0
 CAST: Final = 1
 CASTS: Final = 2
 INFO: Final = 3
+CALL_ONCE: Final = 4
 
 HELLO: Final = 0
 REPLY: Final = 1

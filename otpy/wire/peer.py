@@ -8,6 +8,7 @@ processes of one tree, which run one code base, ever get such a link.
                       CAST 0 request                               REPLY number value
                       INFO 0 message                               ERROR number (class, arguments)
                       REPLY_FOR 0 (link, REPLY and so on)          DOWN 0 (reason, traceback)
+                      CALL_ONCE number (request, session, number in that session)
 
 REPLY_FOR answers a call that another process made to the server, which handed it on. Either end
 may offer memory for large bodies (SHM_OFFER), and then say where each of them lies (SHM_BODY);
@@ -40,6 +41,7 @@ DOWN: Final = 6
 SHM_OFFER: Final = 8
 SHM_BODY: Final = 9
 ROOM: Final = 10
+CALL_ONCE: Final = 11
 
 _HEADER: Final = struct.Struct(">BQ")
 _HEAD: Final = _HEADER.size

@@ -351,6 +351,7 @@ class Nodes:
         self.all: list[NodeUnderTest] = []
         self._has_finished = False
         monkeypatch.setenv("OTPY_DIR", str(self.place))
+        monkeypatch.setenv("OTPY_STATE", str(self.work / "state"))
 
     # ---- starting ----------------------------------------------------------------------------
 

@@ -18,6 +18,11 @@ class Calls:
 
     if TYPE_CHECKING:
 
+        async def _call_once(
+            self, message: object, key: object, timeout: float | None, request_id: str | None
+        ) -> Any:
+            """As `Ref._call_once`."""
+
         async def _ready_link(self, deadline: float | None, key: object = None) -> Link:
             """As `Ref._ready_link`."""
 
@@ -34,12 +39,16 @@ class Calls:
         *args: object,
         key: object = None,
         timeout: float | None = DEFAULT_TIMEOUT_S,
+        once: bool = False,
+        request_id: str | None = None,
     ) -> Any:
         """Send a request and wait for the reply; as `otpy.Ref.call`.
 
         Cancelled, it leaves the server to its work; the late reply is dropped.
         """
         message = (request, *args) if args else request
+        if once or request_id is not None:
+            return await self._call_once(message, key, timeout, request_id)
         lost: Link
         async with within(timeout, f"{self.name!r} did not answer") as deadline:
             while True:

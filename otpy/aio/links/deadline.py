@@ -48,6 +48,11 @@ async def until_readable(descriptor: HasFileno, deadline: float | None) -> None:
         loop.remove_reader(descriptor.fileno())
 
 
+async def pause_within(seconds: float, deadline: float | None) -> None:  # noqa: ARG001  # the twin's
+    """Do nothing for so many seconds; the task that awaits it gives up by itself."""
+    await asyncio.sleep(seconds)
+
+
 async def pause(seconds: float) -> None:
     """Do nothing for so many seconds."""
     await asyncio.sleep(seconds)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from otpy.aio.links.calls import Calls
-from otpy.aio.links.deadline import locked, within
+from otpy.aio.links.deadline import locked, pause_within, within
 from otpy.aio.links.link import Link
 from otpy.aio.links.link_resolver import LinkResolver
 from otpy.aio.links.pending import Pending
@@ -25,7 +25,9 @@ from otpy.errors import (
 )
 from otpy.links.deadline import DEFAULT_TIMEOUT_S, TooLate
 from otpy.links.instances import Pool
-from otpy.links.waiter import NotDelivered
+from otpy.links.once import Attempts, Once, Session
+from otpy.links.protocol import Failure, Reply, value_of
+from otpy.links.waiter import Lost, NotDelivered
 from otpy.wire.frames import Frame
 
 MAX_MISMATCHED_HELLOS: Final = 10
@@ -45,6 +47,7 @@ class Ref(Calls, SystemCalls):
         self._link: Link | None = None
         self._pool: Pool[Ref] | None = None
         self._resolving = asyncio.Lock()
+        self._session = Session()
 
     def __repr__(self) -> str:
         return f"<Ref {self.name} of {self._node.name}>"
@@ -169,6 +172,46 @@ class Ref(Calls, SystemCalls):
             return known
         target = await self._target(deadline, key)
         return await target._connect_single(deadline)  # noqa: SLF001  # of this class
+
+    async def _call_once(
+        self, message: object, key: object, timeout: float | None, request_id: str | None
+    ) -> Any:
+        """Call a durable server, again and again until it answers; it applies the call once.
+
+        One that fails of the call itself, twice, is not asked again: each time it is restarted.
+        """
+        request = self._session.once(message, request_id)
+        attempts = Attempts()
+        target: Ref | None = None
+        try:
+            async with within(timeout, f"{self.name!r} did not answer") as deadline:
+                while True:
+                    try:
+                        if target is None:  # another instance would know nothing of it
+                            target = await self._target(deadline, key)
+                        return value_of(await target._answer_once(request, deadline))  # noqa: SLF001
+                    except (ProcessDown, NodeNotFound) as error:
+                        attempts.failed(error)
+                    await pause_within(attempts.wait(), deadline)
+        except (CallTimeout, ProcessDown) as error:
+            error.request_id = request.request_id
+            raise
+
+    async def _answer_once(self, request: Once, deadline: float | None) -> Reply | Failure:
+        while True:
+            link = await self._connect_single(deadline)
+            number: int | None = None
+            try:
+                number, waiter = await link.begin_call(request, deadline)
+                return await link.finish(waiter, deadline)
+            except NotDelivered:
+                self._drop(link)
+            except Lost:
+                self._drop(link)
+                raise await self._node._down_error(link, deadline) from None
+            finally:
+                if number is not None:
+                    link.forget(number)
 
     def _drop(self, link: Link) -> None:
         """Do not use a link any more."""

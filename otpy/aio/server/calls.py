@@ -18,12 +18,17 @@ async def call(
     *args: object,
     key: object = None,
     timeout: float | None = DEFAULT_TIMEOUT_S,
+    once: bool = False,
+    request_id: str | None = None,
 ) -> Any:
     """Call another worker of this tree, and await the reply; as ``otpy.call(name, ...)``.
 
     Meanwhile the tasks of this process run, but no other message is handled.
     """
-    return await peers()[checked_name(name)].call(request, *args, key=key, timeout=timeout)
+    peer = peers()[checked_name(name)]
+    return await peer.call(
+        request, *args, key=key, timeout=timeout, once=once, request_id=request_id
+    )
 
 
 async def cast(

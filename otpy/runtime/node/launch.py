@@ -19,6 +19,7 @@ from otpy.runtime.node.node import NodeEnd, NodeProcess
 from otpy.runtime.node.node_files import NodeFiles
 from otpy.runtime.node.owner_report import OwnerReport
 from otpy.runtime.node.warm_up import warm_up
+from otpy.runtime.state_folder import remember_state_folder
 from otpy.runtime.stdio.stdio import Stdio
 from otpy.system import cgroup
 from otpy.system.children import ChildList
@@ -110,6 +111,7 @@ def _prepare(tree: NodeTree, report: OwnerReport, stack: contextlib.ExitStack) -
     become_subreaper()
     raise_descriptor_limit()
     _read_nothing()
+    remember_state_folder(tree.name)
     files = NodeFiles(directory, tree.config, claim, lock, group)
     stack.callback(files.close)
     log = LogSocket(directory.log)

@@ -95,7 +95,7 @@ class AsyncServing(Serving):
         begun, self._begun = self._begun, None
         try:
             result = await _result(self._call(message) if begun is None else begun)
-            if type(message) is LinkCall:
+            if isinstance(message, LinkCall):
                 self._answer(message, result)
             else:
                 self._carry_out(f"handle_{type(message).__name__.lower()}", result)

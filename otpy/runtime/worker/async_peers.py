@@ -37,8 +37,11 @@ class AsyncPeers(PeerOperations):
             self._loop, self._asking = loop, 0
         ref = self._refs.get(name)
         if ref is None:
-            ref = self._refs[name] = PeerRef(self, name, self._me, self._mailbox)
+            ref = self._refs[name] = self._made(name)
         return ref
+
+    def _made(self, name: str) -> "PeerRef":
+        return PeerRef(self, name, self._me, self._mailbox)
 
     async def receive(self, timeout: float | None) -> object:
         """Return the next message of a function worker's mailbox."""

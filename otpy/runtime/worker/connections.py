@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
 
-from otpy.errors import FrameTooLarge, NotSendable, OtpyError, ProtocolError
+from otpy.errors import FrameTooLarge, NotSendable, OtpyError, ProtocolError, Refused
 from otpy.links.deadline import has_passed, poll_ms
 from otpy.links.outgoing import Outgoing
 from otpy.links.shm_transport import ShmTransport
@@ -22,9 +22,9 @@ from otpy.server.context import current
 from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.std_streams import complain
 from otpy.wire import link as wire_link
-from otpy.wire.codec import pack_frame, printable, unreadable
+from otpy.wire.codec import pack_frame, pack_value, printable, unpack, unreadable
 from otpy.wire.control import Address
-from otpy.wire.frames import HEADER, Body, Frame, FrameDecoder
+from otpy.wire.frames import HEADER, Body, Frame, FrameDecoder, join
 from otpy.wire.unreadable_values import head_of
 from otpy.wire.values import revived
 
@@ -54,6 +54,8 @@ class _Casts(msgspec.Struct, array_like=True, tag=wire_link.CASTS, forbid_unknow
 
 
 if TYPE_CHECKING:
+    from otpy.runtime.worker.answer_gate import AnswerGate
+
     _NotSent: TypeAlias = Any
 else:
     _NotSent = None
@@ -117,6 +119,56 @@ class LinkCall(
         self.answered = True
 
 
+class OnceCall(LinkCall, tag=wire_link.CALL_ONCE, forbid_unknown_fields=True, eq=False):
+    """A call that is applied once, however often it is sent; for a durable server.
+
+    What stands between the request and the session is nil.
+    """
+
+    session: bytes = b""
+    serial: int = 0
+
+    def reply(self, value: object) -> None:
+        """Answer the call, and those that have repeated it."""
+        if self.answered:
+            return
+        try:
+            answer = self.link.kept_form((wire_link.REPLY, value))
+        except (NotSendable, FrameTooLarge) as error:
+            self.refuse(error)
+            return
+        super().reply(value)
+        self.link.gate.answered(self, answer)
+
+    def refuse(self, error: OtpyError) -> None:
+        """Answer the call with an error, and those that have repeated it."""
+        if self.answered:
+            return
+        super().refuse(error)
+        bases = (base for base in type(error).__mro__ if base.__module__ == OtpyError.__module__)
+        arguments = [printable(each, _REFUSAL_CHARS) for each in error.args]
+        answer = self.link.kept_form((wire_link.ERROR, (next(bases).__name__, arguments)))
+        self.link.gate.answered(self, answer)
+
+    def repeat(self, answer: bytes) -> None:
+        """Answer as the call was answered before."""
+        if answer == NOT_ANSWERED:
+            LinkCall.refuse(self, Refused(_LOST_ANSWER))
+            return
+        kind, value = self.link.of_kept_form(answer)
+        if kind == wire_link.REPLY:
+            LinkCall.reply(self, value)
+        else:
+            self.link.send((wire_link.ERROR, self.number, *value))
+            self.answered = True
+
+
+NOT_ANSWERED: Final = b""
+"""What is kept for a call that was applied, and that its server answers later."""
+
+_LOST_ANSWER: Final = "it was applied, but the process that owed the answer has ended since"
+
+
 @dataclass(slots=True, eq=False)
 class RemoteCaller:
     """The caller of another process, which forwarded the call; a value, as `LinkCall`."""
@@ -165,15 +217,19 @@ class Info(
     message: Any
 
 
+_ANSWERS: Final = frozenset({wire_link.REPLY, wire_link.ERROR})
+
 Received: TypeAlias = LinkCall | Cast | Info
 Queue: TypeAlias = deque[Any]
 """Where what was received waits, among other things."""
 
-_decode: Final = msgspec.msgpack.Decoder(LinkCall | Cast | _Casts | Info, ext_hook=revived).decode
+_decode: Final = msgspec.msgpack.Decoder(
+    LinkCall | Cast | _Casts | Info | OnceCall, ext_hook=revived
+).decode
 _several: Final = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
 _value: Final = msgspec.msgpack.Decoder(ext_hook=revived).decode
 
-_NUMBERED: Final = {wire_link.CALL: 3}
+_NUMBERED: Final = {wire_link.CALL: 3, wire_link.CALL_ONCE: 7}
 _OTHERS: Final = {wire_link.CAST: 2, wire_link.CASTS: 2, wire_link.INFO: 2}
 
 
@@ -206,10 +262,12 @@ class IncomingLink:
 
     Attributes:
         sent: Called with each answer while the worker is traced.
+        gate: What holds the answers of a durable server until its state is stored.
         outgoing: The frames to send; its lock is held while the link is closed, as others may send.
     """
 
     peer: Address | None = None
+    gate: "AnswerGate | None" = None
 
     def __init__(
         self,
@@ -286,13 +344,24 @@ class IncomingLink:
             ready.extend(map(Cast, message.requests))
         elif isinstance(message, Info):
             ready.append(Info(wire_link.request_value(message.message)))
+        else:
+            assert isinstance(message, OnceCall)
+            message.request = wire_link.request_value(message.request)
+            self._take_once(message, ready)
+
+    def _take_once(self, call: OnceCall, ready: Queue) -> None:
+        call.link, call.answered = self, None
+        if self.gate is not None:
+            ready.append(call)
+        else:
+            LinkCall.refuse(call, Refused("it is not durable: nothing is kept of what it applied"))
 
     def _take_badly(self, body: Body, error: Exception, ready: Queue) -> None:
         """Refuse a message whose value cannot be read, and none of the others."""
         head = head_of(body, _NUMBERED, _OTHERS)
         if head is None:
             raise ProtocolError(f"neither a call nor a cast: {error}") from None
-        if head.kind == wire_link.CALL:
+        if head.kind in _NUMBERED:
             LinkCall(head.number, None, self).refuse(NotSendable(unreadable(error)))
         elif head.kind == wire_link.CASTS and head.value is not None:
             ready.extend(_casts(head.value))
@@ -310,7 +379,20 @@ class IncomingLink:
         data = framed(message)
         if self.sent is not None:
             self.sent(self.id, message)
-        self.outgoing.send(data)
+        if self.gate is not None and message[0] in _ANSWERS:
+            # The server may change what a large frame refers to before it is sent.
+            self.gate.hold(partial(self.outgoing.send, data if type(data) is bytes else join(data)))
+        else:
+            self.outgoing.send(data)
+
+    def kept_form(self, answer: tuple[int, object]) -> bytes:
+        """Return the form in which an answer is kept; raises as `send`."""
+        return pack_value(answer)
+
+    def of_kept_form(self, data: bytes) -> tuple[int, Any]:
+        """Return the answer that is kept so."""
+        answer: Any = unpack(data)
+        return answer[0], answer[1]
 
     def flush(self) -> bool:
         """Send the queued frames; return whether all were sent."""

@@ -169,7 +169,7 @@ class Serving:
             self._carry_out("handle_continue", self._server.handle_continue(message.argument))
 
     def _refuse(self, message: Message | Continue, error: OtpyError) -> None:
-        if type(message) is LinkCall:
+        if isinstance(message, LinkCall):
             message.refuse(error)
         else:
             complain(f"{self._refusal(error)}\n")

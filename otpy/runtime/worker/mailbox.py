@@ -10,10 +10,10 @@ import select
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Final, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias
 
 from otpy.core.exits import ExitReason, Recycled
-from otpy.errors import NoProcess, NotSendable, ProtocolError
+from otpy.errors import NoProcess, NotSendable, OtpyError, ProtocolError
 from otpy.runtime.counters import (
     ARRIVED,
     BUSY_SINCE,
@@ -64,6 +64,9 @@ from otpy.wire.control import (
 from otpy.wire.frames import MAX_FRAME
 from otpy.wire.peer import Unreadable
 
+if TYPE_CHECKING:
+    from otpy.runtime.worker.answer_gate import AnswerGate
+
 _CONTROL_EVERY_NS: Final = 1_000_000
 _FDS_OF_A_LINK: Final = 2
 _now: Final = time.monotonic_ns
@@ -83,6 +86,7 @@ class WorkerMailbox:
 
     Attributes:
         sys_messages: The system messages of the worker.
+        gate: What holds what a durable server sends until its state is stored.
         on_ready: Called when `next` may find something though its descriptor tells nothing: it was
             put there by a wait outside of `next`, on an event loop.
     """
@@ -107,6 +111,7 @@ class WorkerMailbox:
         self._heap: list[tuple[float, int, TimerRef]] = []
         self._made_timers: Timers | None = None
         self.on_ready: Callable[[], None] | None = None
+        self.gate: AnswerGate | None = None
         self._deserted: Callable[[], object] | None = None
         self._control_pending, self._looked_at = False, 0
         self._down: tuple[object, ...] | None = None
@@ -152,9 +157,24 @@ class WorkerMailbox:
         self._made_timers = self._made_timers or Timers(self._heap)
         return self._made_timers
 
-    def send_after(self, seconds: float, message: object) -> TimerRef:
-        """Put `message` into this mailbox after `seconds`."""
+    @property
+    def has_messages(self) -> bool:
+        """Whether `next` would return without a wait: messages were read."""
+        return bool(self._ready)
+
+    def hold_by(self, gate: "AnswerGate") -> None:
+        """Have a gate hold every answer from now on."""
+        self.gate = gate
+        for link in tuple(self._links.values()):
+            link.gate = gate
+
+    def send_after(self, seconds: float, message: object, *, durable: bool = False) -> TimerRef:
+        """Put `message` into this mailbox after `seconds`, or into its successor's."""
         check_delay(seconds)
+        if durable:
+            if self.gate is None:
+                raise OtpyError("a timer can only be durable in a server that is")
+            return self.gate.start_timer(seconds, message)
         timer = self._timers.start(time.monotonic() + seconds, Info(message))
         self._something_comes()
         return timer
@@ -162,6 +182,8 @@ class WorkerMailbox:
     def cancel_timer(self, timer: TimerRef) -> float | None:
         """Cancel a timer; return the seconds that were left, None if its message was handed out."""
         check_timer(timer)
+        if self.gate is not None:
+            self.gate.took(timer.message)
         if self._timers.cancel(timer):
             return max(0.0, timer.due - time.monotonic())
         with contextlib.suppress(ValueError):  # it was handed out
@@ -464,6 +486,7 @@ class WorkerMailbox:
         link = (
             IncomingLink(read, write, block) if peer is None else PeerLink(read, write, block, peer)
         )
+        link.gate = self.gate
         if self.sys_messages.tracing is not None:
             link.sent = self.sys_messages.tracing.sent
         self._links[link.read] = link

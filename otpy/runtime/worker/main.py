@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from otpy.core.exits import ExitReason, ExitStatus, Normal, Raised, Shutdown, is_clean
 from otpy.core.spec import DEFAULT_SHUTDOWN_S
+from otpy.errors import OtpyError
 from otpy.runtime.exit_reasons import raised
 from otpy.runtime.worker.gen_server import NeedsLoop, NotNeeded, Serving, ending
 from otpy.runtime.worker.log_hook import prepare_logging, print_records
@@ -256,13 +257,16 @@ def _serve(
     server = make(target, child.args, child.kwargs)
     server.name, server.instance = child.path, child.instance
     own.trap_exit = server.trap_exit
-    serving = _serving_for(server, mailbox, loops)
+    try:
+        serving = _serving_for(server, child, own, mailbox, loops)
+    except OtpyError as error:
+        return raised(error), ""
     try:
         try:
             failed = serving.init(child.args, child.kwargs)
         except NeedsLoop as found:
             serving = _on_a_loop(serving, found, loops)
-            failed = serving.init((), {})
+            failed = serving.init(child.args, child.kwargs)
     except NotNeeded:
         raise
     except BaseException as error:  # noqa: BLE001  # it may have secrets in it
@@ -300,12 +304,31 @@ def _end_at_once(child: Assignment, signals: StopSignals) -> None:
 def _on_a_loop(serving: Serving, found: NeedsLoop, loops: "list[EventLoop]") -> Serving:
     from otpy.runtime.worker.async_gen_server import AsyncServing  # noqa: PLC0415  # as below
 
-    served = AsyncServing.after(serving, found.coroutine)
+    kind: type[AsyncServing] = AsyncServing
+    if type(serving) is not Serving:
+        from otpy.runtime.worker.durable.async_serving import (  # noqa: PLC0415  # as below
+            DurableAsyncServing,
+        )
+
+        kind = DurableAsyncServing
+    served = kind.after(serving, found.coroutine)
     loops.append(served.loop)
     return served
 
 
-def _serving_for(server: GenServer, mailbox: WorkerMailbox, loops: "list[EventLoop]") -> Serving:
+def _serving_for(
+    server: GenServer,
+    child: Assignment,
+    own: context.Context,
+    mailbox: WorkerMailbox,
+    loops: "list[EventLoop]",
+) -> Serving:
+    if child.durable or getattr(server, "durable", None):
+        # Not above: only a durable server pays for a database.
+        from otpy.runtime.worker.durable.start import durable_serving  # noqa: PLC0415
+
+        if (durable := durable_serving(server, child, own, mailbox, loops)) is not None:
+            return durable
     if not is_async(type(server)):
         return Serving(server, mailbox)
     # Not above: asyncio is on many pages that other workers do without.
@@ -326,6 +349,8 @@ def _call(
     if not callable(target) or isinstance(target, type):
         raise TypeError(f"{child.target} is neither a GenServer nor a function")
     check_start(target, child.args, child.kwargs)
+    if child.durable not in (None, "off"):
+        raise TypeError(f"{child.target} is a function; only a GenServer can be durable")
     own.starting = False
     signals = mailbox.stop_signals
     signals.raise_in_place()

@@ -6,14 +6,14 @@ from typing import Any, Final
 
 from otpy.errors import ProtocolError
 from otpy.links.shm_transport import ShmTransport
-from otpy.runtime.worker.connections import Cast, IncomingLink, Info, LinkCall, Queue
+from otpy.runtime.worker.connections import Cast, IncomingLink, Info, LinkCall, OnceCall, Queue
 from otpy.server.context import current
 from otpy.system.descriptor import Descriptor
 from otpy.system.std_streams import complain
 from otpy.wire import link as wire_link
 from otpy.wire import peer
 from otpy.wire.control import Address
-from otpy.wire.frames import Content, Frame, join
+from otpy.wire.frames import HEADER, Content, Frame, join
 from otpy.wire.shm_ring import ShmBody, ShmOffer
 
 
@@ -39,6 +39,18 @@ class PeerLink(IncomingLink):
         self.peer = peer
         self._framed = _peer_framed
 
+    def kept_form(self, answer: tuple[int, object]) -> bytes:
+        """Return the form in which an answer is kept; raises as `send`."""
+        return join(peer.peer_frame(peer.REPLY, 0, answer))[HEADER.size :]
+
+    def of_kept_form(self, data: bytes) -> tuple[int, Any]:
+        """Return the answer that is kept so; one that cannot be read is an error."""
+        _, _, answer = peer.peer_message(data)
+        if type(answer) is peer.Unreadable:
+            return wire_link.ERROR, ("NotSendable", [f"the reply: {answer.error}"])
+        kind, value = answer
+        return kind, value
+
     def close(self) -> None:
         """Close both pipes, and let go of the memory for what is large."""
         super().close()
@@ -51,7 +63,7 @@ class PeerLink(IncomingLink):
             raise ProtocolError(f"not a message of a worker: {error}") from None
         if type(value) is peer.Unreadable:
             # The sender's value, or its class, is at fault: this process goes on.
-            if kind == peer.CALL:
+            if kind in (peer.CALL, peer.CALL_ONCE):
                 LinkCall(number, None, self).refuse(value.error)
             else:
                 complain(f"NotSendable: {value.error}\n")
@@ -60,10 +72,14 @@ class PeerLink(IncomingLink):
         elif kind == peer.CAST:
             ready.append(Cast(value))
         else:
-            self._take_rarer(kind, value, ready)
+            self._take_rarer(kind, number, value, ready)
 
-    def _take_rarer(self, kind: int, value: Any, ready: Queue) -> None:
+    def _take_rarer(self, kind: int, number: int, value: Any, ready: Queue) -> None:
         match kind:
+            case peer.CALL_ONCE:
+                request, session, serial = value
+                call = OnceCall(number, request, self, None, session, serial)
+                self._take_once(call, ready)
             case peer.SHM_BODY:
                 self._read_shm(self._shm, ShmBody(*value), ready)
             case peer.INFO:

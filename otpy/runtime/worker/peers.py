@@ -41,7 +41,7 @@ class Peers(PeerOperations):
             self._mailbox.put(Cast(message))
             return
         try:
-            self[name].cast(message, key=key, timeout=timeout)
+            Ref.cast(self[name], message, key=key, timeout=timeout)  # now, whatever it is
         except CallingSelf:
             self._mailbox.put(Cast(message))
 

@@ -1,0 +1,22 @@
+"""What the mailbox of a durable server asks of its gate; see `otpy.runtime.worker.durable.gate`."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+from otpy.server.timer import TimerRef
+
+
+class AnswerGate(Protocol):
+    """Holds what a durable server sends until its changes are stored."""
+
+    def hold(self, effect: Callable[[], Awaitable[object] | object]) -> None:
+        """Keep an effect until the next commit."""
+
+    def answered(self, call: Any, answer: bytes) -> None:
+        """Keep the answer to a call, and give it to those that have repeated it meanwhile."""
+
+    def start_timer(self, seconds: float, message: object) -> TimerRef:
+        """Send a message to the server itself later, in whichever incarnation."""
+
+    def took(self, message: Any) -> None:
+        """Note that a message is handled, or cancelled; a timer's is stored no more."""

@@ -1,0 +1,116 @@
+"""A durable GenServer on an event loop; see `otpy.runtime.worker.durable.serving`."""
+
+from collections.abc import Coroutine
+from inspect import isawaitable
+from typing import Any
+
+from otpy.core.exits import ExitReason
+from otpy.runtime.exit_reasons import raised
+from otpy.runtime.worker.async_gen_server import AsyncServing
+from otpy.runtime.worker.connections import Info, OnceCall
+from otpy.runtime.worker.durable.gate import COMMIT, Gate
+from otpy.runtime.worker.durable.serving import DurableServing, begin_state, note_failure, release
+from otpy.runtime.worker.gen_server import End, Serving
+from otpy.runtime.worker.mailbox import Message, WorkerMailbox
+from otpy.server.genserver import GenServer
+from otpy.server.results import Continue
+from otpy.system.std_streams import complain
+from otpy.wire.codec import printable
+from otpy.wire.safe_repr import REASON_CHARS
+
+
+class DurableAsyncServing(AsyncServing):
+    """Runs a durable server's callbacks, and stores its state between them.
+
+    Args:
+        server: The server.
+        mailbox: Its own.
+        gate: What holds what it sends.
+    """
+
+    def __init__(self, server: GenServer, mailbox: WorkerMailbox, gate: Gate) -> None:
+        super().__init__(server, mailbox)
+        self.gate = gate
+        self._resuming: list[object] = []
+
+    @classmethod
+    def after(cls, serving: Serving, begun: Coroutine[Any, Any, object]) -> "DurableAsyncServing":
+        """Return the serving of a server that needs a loop, with the coroutine that it began."""
+        assert isinstance(serving, DurableServing)
+        # ruff: noqa: SLF001  # they are of one kind
+        server = cls(serving._server, serving._mailbox, serving.gate)
+        server._continues, server._idle_s = serving._continues, serving._idle_s
+        server._hand, server._begun = serving._hand, begun
+        return server
+
+    def init(self, args: tuple[object, ...], kwargs: dict[str, object]) -> ExitReason | None:
+        """Restore the state, or run `init` if there is none; as `DurableServing.init`."""
+        if self._begun is not None:  # of an `init` that seemed to be plain, or of `resumed`
+            super().init(args, kwargs)
+            self.gate.ensure_stored()
+        else:
+            begin_state(self, args, kwargs)
+        if self._end is None:
+            self.loop.run(self._commit_async())
+            self.gate.started()
+        return self._end.reason if self._end else None
+
+    def begin(self, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
+        """Run `init` for the first time."""
+        super().init(args, kwargs)
+
+    def resume(self, result: object) -> None:
+        """Carry out what `resumed` returned."""
+        self._carry_out("resumed", self.loop.run(_awaited(result)))
+
+    async def _step_async(self) -> None:
+        if self._continues or not self._mailbox.has_messages or self.gate.is_due:
+            await self._commit_async()
+        self.gate.idle()
+        await super()._step_async()
+
+    async def _commit_async(self) -> None:
+        for effect in self.gate.store_changes():
+            result = release(effect)
+            if isawaitable(result):
+                try:
+                    await result
+                except Exception as error:  # noqa: BLE001  # as `release`
+                    complain(f"{type(error).__name__}: {printable(error, REASON_CHARS)}\n")
+
+    async def _handle_async(self, message: Message | Continue) -> None:
+        self.gate.begin()
+        if isinstance(message, OnceCall):
+            if self.gate.is_new(message):
+                await super()._handle_async(message)
+                self.gate.applied(message)
+        elif type(message) is Info:
+            if message.message is not COMMIT:
+                self.gate.took(message)
+                await super()._handle_async(message)
+        else:
+            await super()._handle_async(message)
+        self.gate.idle()
+
+    def _fail(self, message: Message | Continue, error: BaseException) -> None:
+        super()._fail(message, error)
+        note_failure(self.gate, self._end, error)
+
+    async def _terminate_async(self, end: End) -> ExitReason:
+        try:
+            if not self.gate.is_lost:
+                await self._commit_async()
+            reason = await super()._terminate_async(end)
+            if not self.gate.is_lost:
+                await self._commit_async()
+        except BaseException as error:  # noqa: BLE001  # it becomes the exit reason
+            self.gate.roll_back()
+            reason = raised(error)
+        self.gate.close()
+        return reason
+
+
+async def _awaited(result: object) -> object:
+    while isawaitable(result):
+        result = await result
+    return result
