@@ -20,6 +20,7 @@ _in_colored_lines: Final = re.compile(f"({_SGR})|[\u2028\u2029{_CONTROLS}]")
 _color: Final = re.compile(_SGR)
 _COLOR_RESETS: Final = frozenset({"\x1b[m", "\x1b[0m", "\x1b[00m"})
 
+_SPACES: Final = {ord("\n"): None}
 _PLAIN: Final = bytes(range(0x20, 0x7F)) + b"\t\n"
 
 
@@ -54,6 +55,21 @@ def output_line(line: bytes) -> bytes:
     colors = _color.findall(text)
     ends_colored = bool(colors) and colors[-1] not in _COLOR_RESETS
     return (text + "\x1b[0m" * ends_colored).encode()
+
+
+def output_lines(lines: bytes) -> bytes:
+    """Return lines that a program printed, each as `output_line` returns it."""
+    if is_plain(lines) or _is_printable(lines):
+        return lines
+    each = lines.split(b"\n")
+    return b"\n".join([line if is_plain(line) else output_line(line) for line in each])
+
+
+def _is_printable(lines: bytes) -> bool:
+    try:
+        return lines.decode().translate(_SPACES).isprintable()
+    except UnicodeDecodeError:
+        return False
 
 
 def is_plain(data: bytes) -> bool:

@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otpy.wire.safe_text import escaped, is_plain, json_text, one_line, output_line, styled
+from otpy.wire.safe_text import (
+    escaped,
+    is_plain,
+    json_text,
+    one_line,
+    output_line,
+    output_lines,
+    styled,
+)
 
 CONTROLS = [chr(code) for code in (*range(0x20), *range(0x7F, 0xA0))]
 OBEYED = [*CONTROLS, "\u202e", "\u2066", "\u2028", "\u2029", "\ud800"]
@@ -73,3 +81,12 @@ def test_what_needs_no_filter_is_known_at_once() -> None:
     assert is_plain(b"a line\n\tand another\n")
     assert not is_plain(b"a\rb")
     assert not is_plain("ü".encode())
+
+
+WORDS = [b"plain", b"\xc3\xa9", b"\xff", b"\t", b"\r", b"\x1b[31m", b"\x1b[0m", b"\x07", b"\n"]
+
+
+@given(st.lists(st.sampled_from(WORDS)).map(b"".join))
+def test_many_lines_are_shown_as_each_would_be(lines: bytes) -> None:
+    """11.5: they are looked at together, since a child that floods writes thousands at once."""
+    assert output_lines(lines) == b"\n".join(map(output_line, lines.split(b"\n")))

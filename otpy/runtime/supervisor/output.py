@@ -20,13 +20,17 @@ from otpy.wire.inband_reader import InbandReader
 from otpy.wire.log_lines import output_prefix, record_text
 from otpy.wire.log_message import Piece, Target, batches, pieces
 from otpy.wire.log_record import LogRecord, Stream
-from otpy.wire.safe_text import is_plain, output_line
+from otpy.wire.safe_text import output_lines
 
-_READ_BYTES: Final = 1 << 16
+_READ_BYTES: Final = 1 << 14
+"""At a time: a child that floods keeps the supervisor from others for no longer."""
+_REST: Final = 3.0
+"""How many times as long as a full read took that stream is not read: so it has a quarter at most
+of the supervisor's time."""
 _TAIL_BYTES: Final = 8192
 _TAIL_LINES: Final = 20
 _AGAIN_S: Final = 1.0
-_LAST_READS: Final = 64
+_LAST_READS: Final = 256
 """Of each stream, once the child has ended."""
 _STREAMS: Final[tuple[Stream, ...]] = ("out", "err")
 _STDERR: Final = 1
@@ -88,12 +92,25 @@ class ChildOutput:
                 self._loop.watch(end, partial(self._ready, number), READABLE)
 
     def _ready(self, number: int, _events: int) -> None:
+        began, size = time.monotonic(), -1
         with contextlib.suppress(BlockingIOError):
-            if not self._read(number):
-                self._ended[number] = True
-                self._loop.unwatch(self._ends[number])
+            size = self._read(number)
+        if not size:
+            self._ended[number] = True
+            self._loop.unwatch(self._ends[number])
         if self._unsent:
             self._pause()
+        elif size == _READ_BYTES:  # it most probably has more
+            self._rest(number, _REST * (time.monotonic() - began))
+
+    def _rest(self, number: int, seconds: float) -> None:
+        """Read a stream no more for a while: others want something of the supervisor, too."""
+        self._loop.unwatch(self._ends[number])
+        self._loop.call_later(seconds, self._go_on)
+
+    def _go_on(self) -> None:
+        if not (self._unsent or self._ends[0].closed):
+            self._watch_again()
 
     def _pause(self) -> None:
         """Read no more until what was read is with the logger."""
@@ -116,15 +133,15 @@ class ChildOutput:
             warn_of_failure(error)
             self._loop.call_later(_AGAIN_S, self._resume)
 
-    def _read(self, number: int) -> bool:
-        """Read once; return False at end-of-file.
+    def _read(self, number: int) -> int:
+        """Read once; return how many bytes there were, 0 at end-of-file.
 
         Raises:
             BlockingIOError: There is nothing to read now.
         """
         data = os.read(self._ends[number].fileno(), _READ_BYTES)
         if not data:
-            return False
+            return 0
         found, self._partial[number] = pieces(self._partial[number] + data)
         now = time.time()
         for piece in found:
@@ -132,7 +149,7 @@ class ChildOutput:
                 self._write_marked(piece.lines, now)
             else:
                 self._write(number, piece, now)
-        return True
+        return len(data)
 
     # ---- writing -----------------------------------------------------------------------------
 
@@ -183,10 +200,9 @@ class ChildOutput:
 
     def _shown(self, piece: Piece, at: float) -> bytes:
         prefix = output_prefix(self._source.path, at, split=piece.split)
-        lines = piece.lines[:-1].split(b"\n")
-        if not is_plain(piece.lines):
-            lines = [output_line(line) for line in lines]
-        return b"".join([prefix + line + b"\n" for line in lines])
+        lines = output_lines(piece.lines[:-1])
+        # A child that floods may write thousands of lines at once: no loop over them.
+        return prefix + lines.replace(b"\n", b"\n" + prefix) + b"\n"
 
     # ---- the end -----------------------------------------------------------------------------
 

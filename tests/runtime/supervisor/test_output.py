@@ -43,3 +43,30 @@ def test_what_the_log_had_no_room_for_is_sent_once_at_the_end() -> None:
         end.close()
     for fd in (stdout[1], stderr[1]):
         os.close(fd)
+
+
+def test_a_child_that_floods_leaves_time_for_others() -> None:
+    """11.5: it is read a piece at a time, and between two of them the supervisor does the rest."""
+    reader, writer = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    loop = Loop()
+    log = NodeLog(loop, writer.fileno(), Source("", 1))
+    stdout, stderr = os.pipe(), os.pipe()
+    shown: list[int] = []
+    stdout_stub = SimpleNamespace(write=lambda lines: shown.append(lines.count(b"\n")))
+    ends = [Descriptor(stdout[0]), Descriptor(stderr[0])]
+    sinks = Sinks(loop, cast("Any", stdout_stub), log)
+    output = ChildOutput(ends, Source("a", 1), Target(), sinks)
+    lines = os.write(stdout[1], b"y\n" * (1 << 15)) // 2
+    loop._run_once()
+    assert shown == [(1 << 14) // 2]
+    assert ends[0].watcher is None, "it is not read for a while"
+    assert ends[1].watcher is loop, "the other stream is"
+    while sum(shown) < lines:
+        loop._run_once()
+    assert output.finish() == "y\n" * 20
+    log.close()
+    loop.close()
+    for end in (reader, writer):
+        end.close()
+    for fd in (stdout[1], stderr[1]):
+        os.close(fd)
