@@ -76,7 +76,7 @@ _ERROR: Final = _object(
     kind=_text(
         "The name of an exception of otpy.errors; or usage (the command line is wrong), file (a"
         " file is), interrupted (by Ctrl-C), os (an error of the operating system), bug (of otpy),"
-        " not_running, failed."
+        " not_running, failed, changes (of `otpy plan --exit-code`)."
     ),
     message=_text("For people, on one line."),
     hint={"type": ["string", "null"], "description": "What to do about it."},

@@ -60,10 +60,11 @@ def plan_of(
     spec = tree_from_data(running.fields, running.by_hand)
     steps = tuple(in_order(compare(spec, wanted)))
     touched = {step.path for step in steps}
+    states = {each.path: each.state for each in node.tree(timeout=timeout)}
     return Plan(
         steps,
         unchanged(wanted, steps),
         tuple(path for path in running.by_hand if path not in touched),
-        {each.path for each in node.tree(timeout=timeout) if each.state == "stopped"},
+        {path for path in touched if states.get(path, "stopped") == "stopped"},
         show_values,
     )

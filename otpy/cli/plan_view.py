@@ -34,7 +34,7 @@ class Plan:
         steps: In the order in which it would be done.
         unchanged: How many children would go on just as they are.
         by_hand: Paths of children that `start_child` has added, and that are left alone.
-        stopped: Paths of children that do not run.
+        stopped: Paths of children that were stopped, or have ended and stay so.
         show_values: Whether values of variables are shown.
     """
 

@@ -23,6 +23,7 @@ children:
   - {id: many, start: "mine:Server", instances: 2}
   - {id: old, command: [sleep, "1002"]}
   - {id: last, command: [sleep, "1003"]}
+  - {id: ended, command: [echo, "1"], restart: temporary}
 """
 MODULE = """
 from otpy import GenServer
@@ -42,6 +43,7 @@ def node() -> Iterator[Path]:
         with running(private / "planned.yaml", private), connect("planned") as client:
             client.supervisor().start_child({"id": "extra", "command": ["sleep", "1004"]})
             client.supervisor().terminate_child("last")
+            client.wait_gone("ended")
             yield private
 
 
@@ -70,7 +72,7 @@ LEFT_ALONE = "= extra: added by hand, left alone"
 def test_the_file_that_the_node_runs_needs_nothing(otpy: Run, node: Path) -> None:
     outcome = otpy("plan")
     assert (outcome.status, outcome.err) == (0, "")
-    assert outcome.out.splitlines() == [LEFT_ALONE, "nothing to do; 9 unchanged"]
+    assert outcome.out.splitlines() == [LEFT_ALONE, "nothing to do; 10 unchanged"]
 
 
 def test_a_plan_says_field_by_field_what_would_change_and_how(otpy: Run, edited: Edited) -> None:
@@ -81,6 +83,7 @@ def test_a_plan_says_field_by_field_what_would_change_and_how(otpy: Run, edited:
         ("instances: 2", "instances: 3, args: [1]"),
         ('  - {id: old, command: [sleep, "1002"]}\n', ""),
         ('last, command: [sleep, "1003"]', 'last, command: [sleep, "7"]'),
+        ('[echo, "1"]', "[echo, a]"),
         ("  - {id: db", "  - {id: new, command: [sleep, x]}\n  - {id: db"),
     )
     outcome = otpy("plan", file)
@@ -97,8 +100,9 @@ def test_a_plan_says_field_by_field_what_would_change_and_how(otpy: Run, edited:
         "~ many/0 to 1: restart: args: [] -> [1]",
         "+ many/2: add, after 1",
         '~ last: restart (stopped, and stays so): command: ["sleep", "1003"] -> ["sleep", "7"]',
+        '~ ended: restart (stopped, and stays so): command: ["echo", "1"] -> ["echo", "a"]',
         LEFT_ALONE,
-        "2 to add, 1 to remove, 5 to restart, 2 live; 2 unchanged",
+        "2 to add, 1 to remove, 6 to restart, 2 live; 2 unchanged",
     ]
 
 
@@ -113,9 +117,9 @@ def test_an_order_is_a_plan_too(otpy: Run, edited: Edited) -> None:
     line = '  - {id: db, command: [sleep, "1000"]}\n'
     outcome = otpy("plan", edited(tree=TREE.replace(line, "") + line))
     assert outcome.out.splitlines() == [
-        "> db: move, after last",
+        "> db: move, after ended",
         LEFT_ALONE,
-        "1 to move; 8 unchanged",
+        "1 to move; 9 unchanged",
     ]
 
 
@@ -153,7 +157,7 @@ def test_a_plan_for_programs(otpy: Run, edited: Edited) -> None:
     assert db["fields"] == [{"name": "nice", "new": 1, "effect": "restart"}]
     assert result["by_hand"] == ["extra"]
     sums = {"add": 0, "remove": 0, "recreate": 0, "restart": 2, "move": 0, "live": 0}
-    assert result["summary"] == {**sums, "unchanged": 7}
+    assert result["summary"] == {**sums, "unchanged": 8}
 
 
 @pytest.mark.parametrize(("change", "status"), [(("1000", "1000"), 0), (("1000", "5"), 1)])
