@@ -22,6 +22,7 @@ from otpy.events import (
     FilesRestored,
     GaveUp,
     NameTaken,
+    NodeRestarted,
     NodeStopped,
     SparesChanged,
 )
@@ -29,7 +30,7 @@ from otpy.events import (
 _QUIET: Final = (ChildrenDeclared, ChildStarting, ChildStopping, NameTaken, SparesChanged)
 _WARNINGS: Final = (
     *(AutoShutdown, ChildBackingOff, ChildRestarting, ChildStartFailed),
-    *(EssentialEnded, EventHandlerFailed, EventsLost, FilesRestored),
+    *(EssentialEnded, EventHandlerFailed, EventsLost, FilesRestored, NodeRestarted),
 )
 _ERRORS: Final = (ChildFailed, GaveUp)
 
