@@ -7,11 +7,10 @@ import socket
 import subprocess
 import tempfile
 import time
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.support.processes import DEADLINE_S, living_below
+from tests.support.processes import DEADLINE_S
 
 _ESCAPED = {"n": "\n", "t": "\t"}
 
@@ -110,16 +109,3 @@ class ServiceManager:
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
         self.until("STOPPING", "1")
-
-    def kill_rest(self) -> None:
-        """Kill what is left, as systemd does with the control group of a service that ended."""
-        for pid in living_below(os.getpid()):
-            if self._is_of_the_service(pid):
-                os.kill(pid, signal.SIGKILL)
-
-    def _is_of_the_service(self, pid: int) -> bool:
-        try:
-            environment = Path(f"/proc/{pid}/environ").read_bytes()
-        except OSError:
-            return False
-        return b"OTPY_MARK=" in environment

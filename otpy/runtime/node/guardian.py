@@ -8,7 +8,15 @@ from typing import Final
 
 import msgspec
 
-from otpy.events import AutoShutdown, Event, FilesRestored, NodeRestarted, NodeStarted, NodeStopping
+from otpy.events import (
+    AutoShutdown,
+    EssentialEnded,
+    Event,
+    FilesRestored,
+    NodeRestarted,
+    NodeStarted,
+    NodeStopping,
+)
 from otpy.runtime.node.command import Guardian
 from otpy.runtime.node.follower import Followed
 from otpy.system.descriptor import Descriptor
@@ -60,7 +68,7 @@ class GuardianLink:
         match event:
             case NodeStarted():
                 self._signal(signal.SIGUSR1)
-            case NodeStopping() | AutoShutdown(path=""):
+            case NodeStopping() | AutoShutdown(path="") | EssentialEnded():
                 self._is_final = True
                 self._signal(signal.SIGUSR2)
             case FilesRestored():

@@ -11,7 +11,7 @@
 
 log=$1 name=$2
 shift 2
-node='' pause='' up='' final='' ended='' restarts=0 delay=0
+node='' pause='' up='' ready='' final='' ended='' restarts=0 delay=0
 longest=30 forgotten_after=60
 
 say() {
@@ -24,6 +24,11 @@ say() {
 forward() {
     [ -z "$node" ] || kill -s "$1" "$node" 2>/dev/null
     [ -z "$pause" ] || kill "$pause" 2>/dev/null
+}
+
+# A node that starts reads its file anyway, and would be ended by it.
+hang_up() {
+    if [ -n "$pause" ] || [ -n "$ready" ]; then forward HUP; fi
 }
 
 # A signal that is trapped interrupts wait(1): then the process is still there. A shell that reaped
@@ -55,7 +60,7 @@ guard() {
         node=$!
         [ -z "$final" ] || kill "$node" 2>/dev/null # it came just before
         await "$node"
-        node=''
+        node='' ready=''
         if [ "$status" = 0 ] || [ -z "$up" ] || [ -n "$final" ]; then exit "$status"; fi
         how "$status"
         read -r now _ </proc/uptime
@@ -80,7 +85,7 @@ guard() {
 trap '' PIPE
 trap 'final=1; forward TERM' TERM
 trap 'final=1; forward INT' INT
-trap 'forward HUP' HUP
-trap 'up=1' USR1
+trap hang_up HUP
+trap 'up=1 ready=1' USR1
 trap 'final=1' USR2
 guard "$@"
