@@ -152,6 +152,22 @@ class StorageError(OtpyError):
     """The state of a durable server cannot be stored, or read; it ends with this reason."""
 
 
+class NotReloaded(OtpyError):
+    """A reload did not succeed; the tree runs as before.
+
+    Attributes:
+        reason: Why.
+        child: Path of the child that failed to start; empty if it was something else.
+    """
+
+    def __init__(self, reason: str, child: str = "") -> None:
+        super().__init__(reason, child)
+        self.reason, self.child = reason, child
+
+    def __str__(self) -> str:
+        return f"{self.child} failed to start: {self.reason}" if self.child else self.reason
+
+
 class SupervisorError(OtpyError):
     """A supervisor refused an operation.
 

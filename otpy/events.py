@@ -58,6 +58,19 @@ class ChildRemoved(_Event, frozen=True, kw_only=True):
         return f"{self.name}: removed"
 
 
+class ChildrenArranged(_Event, frozen=True, kw_only=True):
+    """A supervisor goes on with its children in another order, after a reload.
+
+    Attributes:
+        children: The ids of those that the tree declares; others stand behind them.
+    """
+
+    children: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.name} has its children in another order"
+
+
 class ChildStarting(_Event, frozen=True, kw_only=True):
     """A process was forked for a child; its init has not returned."""
 
@@ -350,23 +363,6 @@ class NodeStarted(_Event, frozen=True, kw_only=True):
         return f"{self.node} is up, pid {self.pid}"
 
 
-class NodeRestarted(_Event, frozen=True, kw_only=True):
-    """The guardian of the node (``otpy run --heart``) has started it again; its tree starts now.
-
-    Attributes:
-        restarts: How often the guardian has done so.
-        reason: How the run before this one ended.
-    """
-
-    node: str
-    restarts: int
-    reason: str
-
-    def __str__(self) -> str:
-        times = "once" if self.restarts == 1 else f"{self.restarts} times"
-        return f"{self.node} was started again ({times} so far): the run before {self.reason}"
-
-
 class NodeStopping(_Event, frozen=True, kw_only=True):
     """The node stops in order.
 
@@ -403,6 +399,68 @@ class FilesRestored(_Event, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         return f"{self.node}: removed or changed by somebody, now put back: {', '.join(self.files)}"
+
+
+class ReloadBegun(_Event, frozen=True, kw_only=True):
+    """The node begins to change the tree that runs.
+
+    Attributes:
+        node: Its name.
+        config: The tree's file; empty if only a number of instances is changed.
+        changes: What is about to be done, in order: the path of a child, ``add``, ``remove``,
+            ``restart``, ``recreate``, ``move`` or ``live``, and the fields that differ.
+    """
+
+    node: str
+    config: str
+    changes: tuple[tuple[str, str, tuple[str, ...]], ...]
+
+    def __str__(self) -> str:
+        return f"node {self.node} reloads: {_counted(self.changes)}"
+
+
+class Reloaded(_Event, frozen=True, kw_only=True):
+    """The tree that runs is as its file says now.
+
+    Attributes:
+        node: The node's name.
+        config: The tree's file.
+        changes: What was done, as of `ReloadBegun`; nothing if there was nothing to do.
+    """
+
+    node: str
+    config: str
+    changes: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
+
+    def __str__(self) -> str:
+        done = _counted(self.changes) if self.changes else "nothing to do"
+        return f"node {self.node} has reloaded: {done}"
+
+
+class ReloadFailed(_Event, frozen=True, kw_only=True):
+    """A reload did not succeed: the tree runs as before.
+
+    Attributes:
+        node: The node's name.
+        config: The tree's file.
+        reason: Why.
+        child: Path of the child that failed to start; empty if it was something else.
+        changes: What was begun, as of `ReloadBegun`, and put back; nothing if the file is wrong.
+    """
+
+    node: str
+    config: str
+    reason: str
+    child: str = ""
+    changes: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
+
+    def __str__(self) -> str:
+        child = f"{self.child} failed to start: " if self.child else ""
+        return f"node {self.node} has not reloaded, all is as before: {child}{self.reason}"
+
+
+def _counted(changes: tuple[tuple[str, str, tuple[str, ...]], ...]) -> str:
+    return ", ".join([f"{kind} {path or 'root'}" for path, kind, _ in changes])
 
 
 class EventHandlerFailed(_Event, frozen=True, kw_only=True):
@@ -446,6 +504,7 @@ Event: TypeAlias = (
     ChildrenDeclared
     | ChildAdded
     | ChildRemoved
+    | ChildrenArranged
     | ChildStarting
     | ChildStarted
     | ChildStopping
@@ -463,10 +522,12 @@ Event: TypeAlias = (
     | AutoShutdown
     | EssentialEnded
     | NodeStarted
-    | NodeRestarted
     | NodeStopping
     | NodeStopped
     | FilesRestored
+    | ReloadBegun
+    | Reloaded
+    | ReloadFailed
     | EventHandlerFailed
     | EventsLost
 )

@@ -18,12 +18,12 @@ from otpy.cli.show import show
 from otpy.system.signals import StoppedEarly, end_by, restore_signals
 
 SECTIONS: Final = {
-    "Trees": ("init", "import", "run", "check", "plan", "schema", "export", "demo"),
+    "Trees": ("init", "import", "run", "check", "plan", "reload", "schema", "demo"),
     "Look": ("tree", "status", "top", "pid", "events", "why", "logs"),
     "Talk": ("call", "cast"),
     "Debug": ("state", "replace-state", "suspend", "resume", "trace", "stack"),
     "Operate": (
-        *("start", "stop", "restart", "kill", "delete", "wait", "shutdown"),
+        *("start", "stop", "restart", "kill", "delete", "scale", "wait", "shutdown"),
         "terminate",
     ),
     "Shell": ("completion",),

@@ -18,6 +18,7 @@ _SPAN_S: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _UNIX_TIME: Final = re.compile(r"\d{10}(\.\d+)?")
 _CLOCK: Final = re.compile(r"\d\d:\d\d(:\d\d(\.\d+)?)?")
 _DAYS: Final = {"today": 0, "yesterday": 1}
+_MOST_INSTANCES: Final = 10_000
 _NEGATIVE_NUMBER: Final = re.compile(r"-(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
@@ -113,6 +114,22 @@ class MomentType(click.ParamType[float]):
         except (ValueError, OverflowError, OSError):
             problem = f"{value!r} is no time; expected 10m, 14:30 or 2026-01-31T14:30, for example"
             return self.fail(problem, param, ctx)
+
+
+class InstancesType(click.ParamType[tuple[str, int]]):
+    """The name of a child, and how many instances it is to have: ``web=3``."""
+
+    name = "instances"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, int]:
+        """Split the word."""
+        name, equals, count = str(value).rpartition("=")
+        if not name or not equals or not count.isdecimal() or not 0 < int(count) <= _MOST_INSTANCES:
+            problem = f"{value!r} is not NAME=N, with N from 1 to {_MOST_INSTANCES}"
+            return self.fail(problem, param, ctx)
+        return name, int(count)
 
 
 class SignalType(click.ParamType[int]):

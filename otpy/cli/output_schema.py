@@ -176,6 +176,15 @@ _CHANGE: Final = _object(
     ),
 )
 
+_PLAN: Final = _object(
+    changes=_list(_CHANGE, "In the order in which it would be done, or was."),
+    summary=_object(
+        "How many children would be so.",
+        **{kind: _whole("") for kind in (*_KINDS, "unchanged")},
+    ),
+    by_hand=_list(_text(""), "Paths of children in no file, which are left alone."),
+)
+
 COMMANDS: Final[dict[str, Schema]] = {
     "init": _one(_list(_WRITTEN)),
     "import": _one(
@@ -188,39 +197,14 @@ COMMANDS: Final[dict[str, Schema]] = {
             notes=_list(_text("What could not be carried: file:line: what.")),
         )
     ),
-    "run": _one(
-        _object(
-            "Of --detach; without it there is none: the node goes on until it is stopped.",
-            node=_text("Its name."),
-            did=_did("started"),
-            pid=_whole("Of the node."),
-            guardian={"type": ["integer", "null"], "description": "Pid of the one of --heart."},
-        )
-    ),
-    "export": _one(
-        _object(
-            "",
-            ("unit", "file"),
-            unit=_text("The text of the unit, if it is not written to a file."),
-            file=_text("Where it was written."),
-            did=_did("wrote"),
-        )
-    ),
+    "run": _one(_any("There is none: the node goes on until it is stopped.")),
     "check": _one(
         _object(
             file=_text("Of the tree."), supervisors=_whole("So many."), workers=_whole("So many.")
         )
     ),
-    "plan": _one(
-        _object(
-            changes=_list(_CHANGE, "In the order in which it would be done."),
-            summary=_object(
-                "How many children would be so.",
-                **{kind: _whole("") for kind in (*_KINDS, "unchanged")},
-            ),
-            by_hand=_list(_text(""), "Paths of children in no file, which are left alone."),
-        )
-    ),
+    "plan": _one(_PLAN),
+    "reload": _one(_PLAN),
     "schema": _one({"type": "object", "description": "A JSON Schema."}),
     "demo": _lines(_object(line=_text("What it shows."))),
     "tree": _one(_list(_ref("Process"), "The node first, then its processes, depth first.")),
@@ -283,6 +267,7 @@ COMMANDS: Final[dict[str, Schema]] = {
     "stop": _each(("state",), did=_did("stopped"), state=_STATE),
     "terminate": _each(("state",), did=_did("stopped"), state=_STATE),
     "kill": _each(did=_text("", "sent"), signal=_text("The signal, as SIGKILL."), pid=_PID),
+    "scale": _each(did=_did("scaled", "nothing"), instances=_whole("So many it has now.")),
     "delete": _each(did=_did("deleted")),
     "wait": _one(
         _list({"anyOf": [_ref("Process"), {"type": "null"}]}, "Null for one that is not there.")

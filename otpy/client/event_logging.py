@@ -10,6 +10,7 @@ from otpy.events import (
     ChildBackingOff,
     ChildEnded,
     ChildFailed,
+    ChildrenArranged,
     ChildrenDeclared,
     ChildRestarting,
     ChildStartFailed,
@@ -22,17 +23,20 @@ from otpy.events import (
     FilesRestored,
     GaveUp,
     NameTaken,
-    NodeRestarted,
     NodeStopped,
+    ReloadFailed,
     SparesChanged,
 )
 
-_QUIET: Final = (ChildrenDeclared, ChildStarting, ChildStopping, NameTaken, SparesChanged)
+_QUIET: Final = (
+    *(ChildrenDeclared, ChildrenArranged, ChildStarting, ChildStopping),
+    *(NameTaken, SparesChanged),
+)
 _WARNINGS: Final = (
     *(AutoShutdown, ChildBackingOff, ChildRestarting, ChildStartFailed),
-    *(EssentialEnded, EventHandlerFailed, EventsLost, FilesRestored, NodeRestarted),
+    *(EssentialEnded, EventHandlerFailed, EventsLost, FilesRestored),
 )
-_ERRORS: Final = (ChildFailed, GaveUp)
+_ERRORS: Final = (ChildFailed, GaveUp, ReloadFailed)
 
 
 def level_of(event: Event) -> int:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 from otpy.client.events import EventStream
 from otpy.client.gateway import Gateway
 from otpy.client.ref import Ref
-from otpy.client.replies import converted, opened_link, stop_arguments, sys_arguments
+from otpy.client.replies import absolute, converted, opened_link, stop_arguments, sys_arguments
 from otpy.client.running_nodes import not_running, only_node
 from otpy.client.statistics import statistics_of
 from otpy.client.task_starter import ClientTaskStarter
@@ -39,7 +39,7 @@ from otpy.links.supervisor import SupervisorRef
 from otpy.system.descriptor import close_all
 from otpy.system.nodedir import NodeDir, can_be_name
 from otpy.wire import link as wire_link
-from otpy.wire.gateway import Statistics, StopResult, TreeRow
+from otpy.wire.gateway import ReloadResult, Statistics, StopResult, TreeRow
 from otpy.wire.sys_messages import SysRequest
 
 if TYPE_CHECKING:
@@ -292,6 +292,45 @@ class Node(ClientTaskStarter):
 
         (process,) = wait_until(self, [name], "gone", timeout)
         return process
+
+    def reload(
+        self, file: str | os.PathLike[str] | None = None, *, timeout: float | None = None
+    ) -> ReloadResult:
+        """Have the node run what a tree's file says now, and keep what did not change.
+
+        Everything is checked first, what the tree imports included, and nothing is done if anything
+        is wrong. Reloads are done one after another.
+
+        Args:
+            file: The file; by default the one that the node runs. It is read by the node, with the
+                node's environment and directory; so it has to be absolute, or is made so here.
+            timeout: Seconds to wait for the end, or None for ever; the node goes on then.
+
+        Returns:
+            What was done, in order; nothing if all was as the file says already.
+
+        Raises:
+            SpecError: The file is wrong, or the node may not do what it says; nothing was done.
+            NotReloaded: A new or changed child failed to start; all is as it was before.
+            CallTimeout: It is not done yet.
+        """
+        given = "" if file is None else absolute(file)
+        return self._ask("reload", {"file": given}, timeout, shape=ReloadResult, repeatable=False)
+
+    def scale(self, name: str, instances: int, *, timeout: float | None = None) -> ReloadResult:
+        """Change the number of instances of a child, until the next reload of the tree's file.
+
+        New ones are ready when this returns; those that are too many are stopped, the latest first,
+        once their messages are answered.
+
+        Raises:
+            NoProcess: There is none of that name.
+            NotReloaded: A new one failed to start; there are as many as before.
+            OtpyError: The child has no instances.
+            CallTimeout: It is not done yet; the node goes on.
+        """
+        arguments = {"child": name, "instances": instances}
+        return self._ask("reload", arguments, timeout, shape=ReloadResult, repeatable=False)
 
     def shutdown(self, *, timeout: float | None = None) -> None:
         """Stop the node in order, and wait until it is gone.

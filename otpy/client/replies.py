@@ -1,5 +1,6 @@
 """Convert the gateway's answers to typed values."""
 
+import os
 from typing import Any, TypeVar
 
 import msgspec
@@ -77,3 +78,8 @@ def opened_link(
     except BaseException:
         close_all(answer[1])
         raise
+
+
+def absolute(file: str | os.PathLike[str]) -> str:
+    """Return the path of a file for a process that is in another directory."""
+    return os.path.abspath(os.fspath(file))  # noqa: PTH100 - links stay

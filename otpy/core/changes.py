@@ -197,6 +197,12 @@ def _longest_in_order(ids: Sequence[str], places: Mapping[str, int]) -> Iterator
 # ---- one child -----------------------------------------------------------------------------------
 
 
+def change_of(old: ChildSpec, new: ChildSpec) -> Kind | None:
+    """Return what is to be done with a child, wherever it stands; None if nothing is."""
+    change = next(_of_child(old, new, None, 0), None)
+    return None if change is None else change.kind
+
+
 def _of_child(
     old: ChildSpec, new: ChildSpec, after: str | None, place: int
 ) -> Iterator[ChildChange]:

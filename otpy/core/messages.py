@@ -111,6 +111,20 @@ class StartMany:
     requests: tuple[StartChild | StartCopy, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Reload:
+    """Take over `spec`: the flags, and the children that the tree declares (``code_change``).
+
+    A nested supervisor whose own flags or children differ is left to a request of its own. With
+    `insists` a child that fails to start is tried again, as if it had ended by itself. Children
+    of `down` are not started if they are new.
+    """
+
+    spec: SupervisorSpec
+    insists: bool = False
+    down: tuple[str, ...] = ()
+
+
 # ---- answers ---------------------------------------------------------------------------------
 
 
@@ -175,8 +189,32 @@ class Results:
     answers: "tuple[Answer, ...]"
 
 
+@dataclass(frozen=True, slots=True)
+class Reloaded:
+    """The answer to `Reload`: all is as its spec says. `down` did not run, and were removed."""
+
+    down: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NotReloaded:
+    """The start of `child` failed, and all was put back as it was before."""
+
+    child: str
+    reason: ExitReason
+
+
 Answer: TypeAlias = (
-    Done | Denied | NotStarted | Results | Children | ChildCounts | ChildSpec | SupervisorSpec
+    Done
+    | Denied
+    | NotStarted
+    | Results
+    | Children
+    | ChildCounts
+    | ChildSpec
+    | SupervisorSpec
+    | Reloaded
+    | NotReloaded
 )
 
 # ---- events: what the runtime tells the core -------------------------------------------------
@@ -266,7 +304,7 @@ class Requested:
     """A request has arrived; the answer goes out as `SendReply` with the same `token`."""
 
     token: int
-    request: Request
+    request: Request | Reload
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +322,11 @@ class StartAgain:
     child: str
 
 
+@dataclass(frozen=True, slots=True)
+class ReloadNext:
+    """The supervisor's note to itself to go on with a reload, after all that waits already."""
+
+
 Event: TypeAlias = (
     BootAsked
     | StopAsked
@@ -298,6 +341,7 @@ Event: TypeAlias = (
     | Requested
     | TryAgain
     | StartAgain
+    | ReloadNext
 )
 
 # ---- actions: what the core has the runtime do -----------------------------------------------
@@ -349,6 +393,14 @@ class Halt:
     """End a child now: a worker by `Kill`, a supervisor by telling it `HaltAsked`."""
 
     child: str
+    incarnation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Respec:
+    """A child that runs goes on with another spec, of which only what is ``live`` differs."""
+
+    spec: ChildSpec
     incarnation: int
 
 
@@ -406,6 +458,7 @@ Action: TypeAlias = (
     | Kill
     | FailStart
     | Halt
+    | Respec
     | SetTimer
     | CancelTimer
     | SendReply
@@ -512,6 +565,13 @@ class Removed:
     once: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Arranged:
+    """The children are in this order now."""
+
+    children: tuple[str, ...]
+
+
 Report: TypeAlias = (
     Restarting
     | Replacing
@@ -523,4 +583,5 @@ Report: TypeAlias = (
     | EssentialEnded
     | Added
     | Removed
+    | Arranged
 )

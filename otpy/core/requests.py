@@ -15,6 +15,7 @@ from otpy.core.messages import (
     Done,
     GetChildSpec,
     GetSpec,
+    Reload,
     Request,
     RestartChild,
     StartChild,
@@ -24,6 +25,7 @@ from otpy.core.messages import (
     WhichChildren,
 )
 from otpy.core.placement import placed
+from otpy.core.reload import begin_reload
 from otpy.core.spec import ChildSpec, SupervisorSpec, bad_combination
 from otpy.core.state import Child, StartingOne, Status, StoppingOne, spec_of
 from otpy.core.template import copy_of
@@ -38,7 +40,7 @@ STATES = {
 }
 
 
-def serve(transition: Transition, token: int, request: Request) -> None:
+def serve(transition: Transition, token: int, request: Request | Reload) -> None:
     """Answer `request`, or begin the work that ends with the answer."""
     match request:
         case StartChild(taken=taken) | StartCopy(taken=taken) if taken:
@@ -50,6 +52,8 @@ def serve(transition: Transition, token: int, request: Request) -> None:
             _start_child(transition, token, spec, once=once)
         case StartCopy():
             _start_copy(transition, token, request)
+        case Reload():
+            begin_reload(transition, token, request)
         case GetSpec() | WhichChildren() | CountChildren():
             transition.reply(token, _about_all(transition, request))
         case TerminateChildren(ids=ids):

@@ -17,6 +17,7 @@ from otpy.core.messages import (
     Halt,
     Kill,
     Report,
+    Respec,
     Retire,
     SendReply,
     SetTimer,
@@ -52,6 +53,9 @@ class Runtime(Protocol):
     def halt(self, child: str, incarnation: int) -> None:
         """End a worker as `kill` does; send a supervisor `HaltAsked`."""
 
+    def respec(self, spec: ChildSpec, incarnation: int) -> None:
+        """Have a child that runs go on with another spec."""
+
     def set_timer(self, child: str, incarnation: int, seconds: float) -> None:
         """Answer with `TimedOut` after `seconds`, unless the child has ended before.
 
@@ -82,6 +86,8 @@ def perform(action: Action, runtime: Runtime) -> None:
             runtime.start(spec, incarnation)
         case Stop() | Retire() | Kill() | FailStart() | Halt():
             _end(action, runtime)
+        case Respec(spec=spec, incarnation=incarnation):
+            runtime.respec(spec, incarnation)
         case SetTimer() | CancelTimer():
             _perform_with_timer(action, runtime)
         case SendReply(token=token, answer=answer):

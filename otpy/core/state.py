@@ -11,6 +11,7 @@ from otpy.core.intensity import RestartLog
 from otpy.core.messages import (
     Event,
     Exited,
+    NotReloaded,
     Requested,
     StartChild,
     StartCopy,
@@ -67,6 +68,7 @@ class Child:
         waits_for: In `BACKOFF`, the child whose timer it waits for: itself, or one of its group.
         failure: With which reason it `FAILED`.
         retiring: It is running, and was asked to end since it has reached a limit.
+        declared: The whole spec as the tree declares it; None of one that was added on request.
     """
 
     spec: ChildSpec
@@ -79,6 +81,7 @@ class Child:
     waits_for: str = ""
     failure: ExitReason | None = None
     retiring: bool = False
+    declared: ChildSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +131,13 @@ class StoppingSome:
 
 
 @dataclass(frozen=True, slots=True)
+class ReloadStep:
+    """One step of a reload: a child gets its `target`; None: some are stopped, to be removed."""
+
+    target: "Target | None" = None
+
+
+@dataclass(frozen=True, slots=True)
 class Ending:
     """Stop everything, then end with `reason`; `for_good` if no replacement will be started."""
 
@@ -136,7 +146,14 @@ class Ending:
 
 
 Purpose: TypeAlias = (
-    Booting | Recovering | StoppingGroup | StartingOne | StoppingOne | StoppingSome | Ending
+    Booting
+    | Recovering
+    | StoppingGroup
+    | StartingOne
+    | StoppingOne
+    | StoppingSome
+    | ReloadStep
+    | Ending
 )
 
 
@@ -152,6 +169,39 @@ class Work:
     purpose: Purpose
     stop: Queue[str] = field(default_factory=Queue)
     start: Queue[str] = field(default_factory=Queue)
+
+
+@dataclass(frozen=True, slots=True)
+class Reloading:
+    """A `Reload` that has begun: between two steps everything else is served.
+
+    Attributes:
+        token: Of the request.
+        before: The spec of the supervisor before it.
+        was: The children before it.
+        todo: Those to be started with another spec, in order; the first may be in hand.
+        arranged: Those that leave have left, and the others are in their order.
+        insists: As of `Reload`.
+        down: As of `Reload`.
+        failed: Set, all is being put back as it was, and this is the answer then.
+    """
+
+    token: int
+    before: SupervisorSpec
+    was: Table[Child]
+    todo: "Queue[Target]" = field(default_factory=Queue)
+    arranged: bool = False
+    insists: bool = False
+    down: tuple[str, ...] = ()
+    failed: NotReloaded | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The spec that a child is to have; `declared` as of `Child`."""
+
+    spec: ChildSpec
+    declared: ChildSpec | None
 
 
 class Availability(Enum):
@@ -181,6 +231,7 @@ class SupervisorState:
             every id that was told counts, too.
         work: What it is in the middle of; None at rest.
         mailbox: Events that arrived meanwhile, oldest first.
+        reload: The reload that it is in the middle of.
         over: It has ended; nothing follows.
     """
 
@@ -193,6 +244,7 @@ class SupervisorState:
     work: Work | None = None
     mailbox: Queue[Event] = field(default_factory=Queue)
     over: bool = False
+    reload: Reloading | None = None
 
     @property
     def ending(self) -> bool:
@@ -215,7 +267,7 @@ def new_supervisor(spec: SupervisorSpec, numbers: Numbers | None = None) -> Supe
             supervisor had, so that they go on.
     """
     known = numbers or Numbers()
-    children = Table((child.id, Child(child)) for child in spec.children)
+    children = Table((child.id, Child(child, declared=child)) for child in spec.children)
     made = max((len(known.last), *(made_number(spec.template, id_) for id_ in known.last)))
     return SupervisorState(spec, children, known, known.floor, made)
 
@@ -243,6 +295,9 @@ def made_number(template: ChildSpec | None, id_: str) -> int:
 
 def is_asked_to_start(state: SupervisorState) -> bool:
     """Return whether the present start was requested: a caller waits for its result."""
+    if state.work is not None and isinstance(state.work.purpose, ReloadStep):
+        reload = state.reload
+        return reload is not None and reload.failed is None and not reload.insists
     return state.work is not None and isinstance(state.work.purpose, StartingOne)
 
 
@@ -298,7 +353,15 @@ def _will_be_started(state: SupervisorState, child: Child) -> bool:
             return True
     if state.work is not None and child.spec.id in state.work.start:
         return True
+    if state.reload is not None and _is_to_be_reloaded(state.reload, child):
+        return True
     return child.status is not Status.FAILED and _waits_for_another(state, child)
+
+
+def _is_to_be_reloaded(reload: Reloading, child: Child) -> bool:
+    if child.status not in (Status.UNDEFINED, Status.STOPPING):
+        return False
+    return any(target.spec.id == child.spec.id for target in reload.todo)
 
 
 def _waits_to_be_restarted(state: SupervisorState, child: Child) -> bool:
@@ -336,6 +399,10 @@ def _starts_of_workers(state: SupervisorState) -> Iterator[bool]:
             yield _is_worker(state.children.get(id_))
     for event in state.mailbox:
         yield _starts_a_worker(state, event)
+    if state.reload is not None:
+        in_hand = state.work is not None and isinstance(state.work.purpose, ReloadStep)
+        for target in islice(state.reload.todo, int(in_hand), None):
+            yield not target.spec.is_supervisor
 
 
 def _starts_a_worker(state: SupervisorState, event: Event) -> bool:

@@ -30,6 +30,7 @@ from otpy.core.messages import (
     Kill,
     LimitReached,
     NotStarted,
+    ReloadNext,
     Replacing,
     Requested,
     Restarting,
@@ -44,6 +45,7 @@ from otpy.core.messages import (
 )
 from otpy.core.queue import Queue
 from otpy.core.records import replace
+from otpy.core.reload import continue_reload, reload_failed, step_is_over
 from otpy.core.requests import serve
 from otpy.core.spec import AutoShutdown, OnGiveUp, Restart, Retries
 from otpy.core.state import (
@@ -52,6 +54,7 @@ from otpy.core.state import (
     Child,
     Ending,
     Recovering,
+    ReloadStep,
     StartingOne,
     Status,
     StoppingGroup,
@@ -97,7 +100,7 @@ def _take(transition: Transition, event: Event) -> None:
             _halt_asked(transition)
         case Requested(token=token, request=GetSpec() as request):
             serve(transition, token, request)  # which nothing has to be waited for
-        case Requested() | TryAgain() | StartAgain():
+        case Requested() | TryAgain() | StartAgain() | ReloadNext():
             transition.mailbox = transition.mailbox.with_(event)
         case _:
             child = transition.current(event.child, event.incarnation)
@@ -183,25 +186,36 @@ def _has_waited(child: Child) -> bool:
 
 def _serve_mailbox(transition: Transition) -> None:
     """Serve what waits, oldest first, until something has to be waited for."""
-    while transition.mailbox and transition.work is None and not transition.over:
-        event, transition.mailbox = transition.mailbox.head, transition.mailbox.rest
-        match event:
-            case Exited(child=id_, incarnation=incarnation, reason=reason):
-                child = transition.current(id_, incarnation)
-                if child is not None and child.status is Status.ENDED:
-                    _react_to_end(transition, child, reason)
-            case TryAgain(child=id_, reason=reason):
-                child = transition.children.get(id_)
-                if child is not None and child.status is Status.RESTARTING:
-                    _restart(transition, child, reason, group_is_down=True)
-            case StartAgain(child=id_):
-                child = transition.children.get(id_)
-                if child is not None and _has_waited(child):
-                    _restart_group(transition, transition.put(replace(child, waits_for="")))
-            case Requested(token=token, request=request):
-                serve(transition, token, request)
-            case _:
-                raise AssertionError(event)
+    while transition.work is None and not transition.over:
+        if transition.step_is_over:
+            step_is_over(transition)
+        elif transition.mailbox:
+            event, transition.mailbox = transition.mailbox.head, transition.mailbox.rest
+            _serve(transition, event)
+        else:
+            return
+
+
+def _serve(transition: Transition, event: Event) -> None:
+    match event:
+        case Exited(child=id_, incarnation=incarnation, reason=reason):
+            child = transition.current(id_, incarnation)
+            if child is not None and child.status is Status.ENDED:
+                _react_to_end(transition, child, reason)
+        case TryAgain(child=id_, reason=reason):
+            child = transition.children.get(id_)
+            if child is not None and child.status is Status.RESTARTING:
+                _restart(transition, child, reason, group_is_down=True)
+        case StartAgain(child=id_):
+            child = transition.children.get(id_)
+            if child is not None and _has_waited(child):
+                _restart_group(transition, transition.put(replace(child, waits_for="")))
+        case Requested(token=token, request=request):
+            serve(transition, token, request)
+        case ReloadNext():
+            continue_reload(transition)
+        case _:
+            raise AssertionError(event)
 
 
 # ---- starts that fail ------------------------------------------------------------------------
@@ -228,6 +242,8 @@ def _start_failed(transition: Transition, child: Child, reason: ExitReason) -> N
             else:
                 _down_as_before(transition, child, reason, asked)
             transition.reply(token, NotStarted(reason))
+        case ReloadStep():
+            reload_failed(transition, child, reason)
         case StoppingGroup():
             raise AssertionError("nobody starts as a group stops to wait")
         case StoppingOne() | StoppingSome() | Ending():

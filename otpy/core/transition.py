@@ -1,11 +1,14 @@
 """One call of `decide`: a working copy of the supervisor's memory, and the work in hand."""
 
-from typing import assert_never
+from typing import Final, assert_never
 
 from otpy.core.exits import ExitReason, Recycled, Shutdown
+from otpy.core.intensity import RestartLog
 from otpy.core.messages import (
     Action,
+    Added,
     Answer,
+    Arranged,
     BackingOff,
     CancelTimer,
     Denied,
@@ -28,23 +31,37 @@ from otpy.core.messages import (
 )
 from otpy.core.queue import Queue
 from otpy.core.records import replace
-from otpy.core.spec import BRUTAL_KILL, INFINITY, Essential, Restart, without_arguments
+from otpy.core.spec import (
+    BRUTAL_KILL,
+    INFINITY,
+    Essential,
+    Restart,
+    ServerStart,
+    kind_of,
+    without_arguments,
+)
 from otpy.core.state import (
+    ALIVE,
     Booting,
     Child,
     Ending,
     Purpose,
     Recovering,
+    Reloading,
+    ReloadStep,
     StartingOne,
     Status,
     StoppingGroup,
     StoppingOne,
     StoppingSome,
     SupervisorState,
+    Target,
     Work,
     made_number,
 )
 from otpy.core.strategy import affected, stop_order
+
+_RELOADED: Final = Recycled("reload")
 
 
 class Transition:
@@ -65,6 +82,8 @@ class Transition:
         self.work = state.work
         self.mailbox = state.mailbox
         self.over = state.over
+        self.reload: Reloading | None = state.reload
+        self.step_is_over = False
         self.actions: list[Action] = []
 
     def result(self) -> SupervisorState:
@@ -79,6 +98,7 @@ class Transition:
             self.work,
             self.mailbox,
             self.over,
+            self.reload,
         )
 
     def reply(self, token: int, answer: Answer) -> None:
@@ -111,7 +131,8 @@ class Transition:
         A temporary one leaves the list (``del_child``), and so does every child of a dynamic
         supervisor (dynamic_supervisor.ex, ``delete_child``).
         """
-        if child.spec.restart is Restart.TEMPORARY or self.spec.is_dynamic:
+        leaves = child.spec.restart is Restart.TEMPORARY or self.spec.is_dynamic
+        if leaves and not self._is_being_replaced(child.spec.id):
             self.remove(child.spec.id)
         else:
             self.mark(child, Status.UNDEFINED)
@@ -128,8 +149,8 @@ class Transition:
 
     def waiting_for(self, id_: str) -> list[Child]:
         """List the children, in start order, that wait for the next start of one, itself too."""
-        group = (self.children[i] for i in affected(self.spec.strategy, self.children, id_))
-        return [one for one in group if one.status is Status.BACKOFF and one.waits_for == id_]
+        all_ = self.children.values()
+        return [one for one in all_ if one.status is Status.BACKOFF and one.waits_for == id_]
 
     def rested(self, child: Child) -> Child:
         """Return a child without what it waits for, or has failed with."""
@@ -209,6 +230,7 @@ class Transition:
             ending = replace(ending, for_good=ending.for_good or for_good)
             self.work = replace(self.work, purpose=ending)
             return
+        self.reload = None
         # The one that is being stopped already, if any, is waited for first.
         stopping = (self.work.stop.head,) if self.work is not None and self.work.stop else ()
         order = (*stopping, *stop_order(self.children))
@@ -229,6 +251,8 @@ class Transition:
         self.work = replace(work, stop=left)
         if left:
             return
+        if isinstance(work.purpose, ReloadStep) and work.purpose.target is not None:
+            self.retarget(work.purpose.target)
         if work.start:
             self._start(self.children[work.start.head])
             return
@@ -254,6 +278,44 @@ class Transition:
                 if (child := self.children.get(id_)) is not None:
                     self._must_wait_for_stop(child)
         self.begin(purpose, stop=order)
+
+    def _is_being_replaced(self, id_: str) -> bool:
+        """Return whether a child is stopped to be started with another spec, in its place."""
+        work = self.work
+        if work is None or not isinstance(work.purpose, ReloadStep) or not work.stop:
+            return False
+        return work.purpose.target is not None and work.purpose.target.spec.id == id_
+
+    def retarget(self, target: Target) -> None:
+        """Give a child that has no process another spec, as if it had never failed."""
+        child = self.children.get(target.spec.id)
+        if child is None or child.status in ALIVE:
+            return  # it has been done
+        if child.declared == target.declared and child.status is not Status.FAILED:
+            return
+        if is_of_another_kind := kind_of(child.spec) != kind_of(target.spec):
+            self.emit(Removed(child.spec.id))
+        self.put(
+            replace(
+                child,
+                spec=target.spec,
+                declared=target.declared,
+                status=Status.UNDEFINED,
+                restarts=RestartLog(),
+                wait=None,
+                waits_for="",
+                failure=None,
+                retiring=False,
+            )
+        )
+        if is_of_another_kind:
+            self.emit(Added(target.spec))
+            self.emit_order()
+
+    def emit_order(self) -> None:
+        """Publish in which order the children that the tree declares are."""
+        declared = [id_ for id_, one in self.children.items() if one.declared is not None]
+        self.emit(Arranged(tuple(declared)))
 
     def _left_to_stop(self, ids: Queue[str]) -> Queue[str]:
         while ids:
@@ -296,11 +358,17 @@ class Transition:
     def _order_stop(self, child: Child) -> None:
         """Ask a child to end, within its budget (``shutdown/1``)."""
         self.cancel_start_timer(child)
+        was_up = child.status is Status.RUNNING
         self.mark(child, Status.STOPPING)
         if child.spec.shutdown == BRUTAL_KILL:
             self.actions.append(Kill(child.spec.id, child.incarnation))
             return
-        self.actions.append(Stop(child.spec.id, child.incarnation))
+        is_reload = self.work is not None and isinstance(self.work.purpose, ReloadStep)
+        if is_reload and was_up and isinstance(child.spec.start, ServerStart):
+            # Its callers are to notice nothing: what has arrived is answered, others try again.
+            self.actions.append(Retire(child.spec.id, child.incarnation, _RELOADED))
+        else:
+            self.actions.append(Stop(child.spec.id, child.incarnation))
         self.limit_stop(child)
 
     def limit_stop(self, child: Child) -> None:
@@ -361,6 +429,8 @@ class Transition:
             case StoppingSome(token=token, children=ids, known=known):
                 answers = [Done(id_) if id_ in known else Denied("not_found") for id_ in ids]
                 self.reply(token, Results(tuple(answers)))
+            case ReloadStep():
+                self.step_is_over = True
             case Ending(reason=reason):
                 self.over = True
                 self.actions.append(GiveUp(reason))

@@ -14,6 +14,9 @@ _DOWN_S: Final = 1.0
 _LOADS_S: Final = 0.1
 """Seconds that the loads from the supervisor are used."""
 
+_COUNT_S: Final = 1.0
+"""Seconds that the number of instances is used for keys: it may be changed as they run."""
+
 _encoder: Final = msgspec.msgpack.Encoder(order="deterministic")
 
 
@@ -74,6 +77,7 @@ class Pool(Generic[InstanceT]):
         self._down_until: dict[int, float] = {}
         self._loads: Sequence[int] = ()
         self._loads_until = 0.0
+        self._count_until = 0.0
 
     def __len__(self) -> int:
         return len(self._refs)
@@ -104,12 +108,13 @@ class Pool(Generic[InstanceT]):
         if len(loads) != len(self._refs):
             return
         now = time.monotonic()
+        self._count_until = now + _COUNT_S
         self._loads, self._loads_until = loads, now + _LOADS_S
         self._down_until = {n: now + _DOWN_S for n, load in enumerate(loads) if load < 0}
 
     def has_to_ask(self, key: object) -> bool:
-        """Return whether new loads are needed before an instance is chosen."""
-        return key is None and time.monotonic() > self._loads_until
+        """Return whether new loads, or for a key the number, are needed before one is chosen."""
+        return time.monotonic() > (self._loads_until if key is None else self._count_until)
 
     def chose(self, instance: InstanceT, *, runs: bool) -> None:
         """Note whether the instance that was chosen runs."""

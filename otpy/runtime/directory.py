@@ -13,6 +13,7 @@ from otpy.events import (
     ChildFailed,
     ChildIgnored,
     ChildRemoved,
+    ChildrenArranged,
     ChildrenDeclared,
     ChildReplacing,
     ChildRestarting,
@@ -121,6 +122,8 @@ class Directory:
                 self._add(event.path, kind)
             case ChildRemoved():
                 self._remove(event.path)
+            case ChildrenArranged(children=ids):
+                self._arrange(event.path, ids)
             case ChildEnded() | ChildStartFailed():
                 exit_info = ExitInfo(event.reason, event.traceback)
                 return self._ended(event, exit_info, event.reason)
@@ -284,10 +287,6 @@ class Directory:
         entries = (self._root, *_below(self._root), *self._beside.values())
         return [self.row(entry) for entry in entries]
 
-    def processes(self) -> Iterator[ProcessEntry]:
-        """Yield everything below the root, depth first in start order."""
-        return _below(self._root)
-
     def row(self, entry: ProcessEntry) -> TreeRow:
         """Return a process as the clients see it."""
         return entry.row("waiting" if self._waits_for_its_turn(entry) else entry.state)
@@ -334,6 +333,11 @@ class Directory:
             gone = entry.children.pop(id_, None)
             for each in (gone, *_below(gone)) if gone is not None else ():
                 self._forget_names(each.path, 0)
+
+    def _arrange(self, path: str, ids: tuple[str, ...]) -> None:
+        if (entry := self.find(path)) is not None:
+            first = {id_: entry.children[id_] for id_ in ids if id_ in entry.children}
+            entry.children = first | entry.children
 
     def _take_name(self, name: str, address: Address) -> None:
         self._names[name] = address

@@ -7,7 +7,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from otpy.errors import ProtocolError
 from otpy.system.descriptor import Descriptor, close_all
@@ -37,6 +37,13 @@ class SocketFull(NotSent):
 
 class SocketClosed(NotSent):
     """The other end has gone, or this one was closed."""
+
+
+class Sender(Protocol):
+    """What answers go to: a socket, or something in this process."""
+
+    def send(self, message: object, fds: Sequence[Descriptor] = ()) -> bool:
+        """Send, or take; see `MessageSocket.send`."""
 
 
 class MessageSocket:

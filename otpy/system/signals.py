@@ -16,6 +16,25 @@ _PYTHONS_OWN: Final = frozenset({signal.SIGPIPE, signal.SIGXFSZ})
 """Ignored by every Python, whatever started it."""
 
 
+class Terminal:
+    """The terminal that this process was started at, if it was: its end stops what runs there."""
+
+    def __init__(self) -> None:
+        self._had = _has_terminal()
+
+    def has_gone(self) -> bool:
+        """Return whether there was one, and is no more: that is what a SIGHUP tells then."""
+        return self._had and not _has_terminal()
+
+
+def _has_terminal() -> bool:
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
+
+
 class StoppedEarly(BaseException):
     """A signal came that stops this process before it has begun.
 

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple, TypeAlias
 import msgspec
 
 from otpy.core.exits import ExitReason, Recycled
-from otpy.core.messages import Answer, Request, StartMany
+from otpy.core.messages import Answer, Reload, Request, StartMany
 from otpy.core.spec import DEFAULT_SHUTDOWN_S, ChildSpec
 from otpy.core.surroundings import Surroundings
 from otpy.errors import OtpyError
@@ -95,6 +95,13 @@ class Become(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class OwnOutput:
     """The two descriptors beside this are the node's own stdout and stderr."""
+
+
+class Respecified(NamedTuple):
+    """The child goes on with other values of these fields of its `Assignment`."""
+
+    stop_signal: int
+    log_level: int | str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +210,21 @@ class Ask:
     peer: Address | None = None
 
 
-AskRequest: TypeAlias = Request | StartMany | SendSignal | StartTask | StopProcess | SysRequest
+@dataclass(frozen=True, slots=True)
+class ReloadNode:
+    """To the node: run what a file says from now on; empty is the file that is run.
+
+    With `instances` of a child instead, only their number is changed.
+    """
+
+    file: str = ""
+    child: str = ""
+    instances: int = 0
+
+
+AskRequest: TypeAlias = (
+    Request | Reload | StartMany | SendSignal | StartTask | StopProcess | ReloadNode | SysRequest
+)
 
 
 class Forget(NamedTuple):

@@ -40,6 +40,10 @@ Descriptors travel beside the first byte of the frame that they belong to. Opera
                                           is in the tree no more
     lookup      {key}                     the processes registered under a key, which is MessagePack
                                           itself: [[path, incarnation], pid, value], ... as bytes
+    reload      {file}                    {config, changes}: runs what a file says from now on;
+                                          without one, the file that is run. `changes` are
+                                          [path, kind, fields], in order
+    reload      {child, instances}        as above: changes the number of instances of a child alone
     shutdown    {}                        None and the node's pidfd, as the node begins to stop
 
 and the `operation` of each class in `otpy.wire.sys_messages`, with the name of a process and the
@@ -125,6 +129,18 @@ class TreeRow(msgspec.Struct, frozen=True, kw_only=True):
 Until: TypeAlias = Literal["ready", "gone"]
 
 WaitRow: TypeAlias = TreeRow | None
+
+
+class ReloadResult(msgspec.Struct, frozen=True):
+    """What a reload has done.
+
+    Attributes:
+        config: The tree's file; empty if only a number of instances was changed.
+        changes: In the order in which they were done; nothing if there was nothing to do.
+    """
+
+    config: str
+    changes: tuple[tuple[str, str, tuple[str, ...]], ...]
 
 
 class StopResult(msgspec.Struct, frozen=True):

@@ -11,6 +11,7 @@ from otpy.core.messages import (
     Exited,
     GiveUp,
     Ignored,
+    Reload,
     Request,
     Requested,
     SetTimer,
@@ -89,7 +90,7 @@ class Machine:
         self.state, actions = decide(self.state, event, self.now, self.chance)
         return actions
 
-    def ask(self, token: int, request: Request) -> tuple[Action, ...]:
+    def ask(self, token: int, request: Request | Reload) -> tuple[Action, ...]:
         return self.hear(Requested(token, request))
 
     # What happened to the present incarnation of a child.

@@ -23,6 +23,7 @@ from otpy.core.messages import (
     BootAsked,
     CountChildren,
     DeleteChild,
+    Denied,
     EndBegun,
     Event,
     Exited,
@@ -31,6 +32,9 @@ from otpy.core.messages import (
     HaltAsked,
     Ignored,
     LimitReached,
+    NotReloaded,
+    Reload,
+    Reloaded,
     Replacing,
     Report,
     Request,
@@ -62,15 +66,20 @@ from otpy.core.spec import (
     OnGiveUp,
     Restart,
     RestartIntensity,
+    ServerStart,
     Strategy,
     SupervisorSpec,
     bad_combination,
+    without_arguments,
 )
+from otpy.core.spec import Start as Starting
 from otpy.core.state import (
     ALIVE,
     Availability,
+    Child,
     Ending,
     Recovering,
+    ReloadStep,
     StartingOne,
     Status,
     StoppingGroup,
@@ -189,6 +198,10 @@ class AnySupervisor(RuleBasedStateMachine):
         self.last_number: dict[str, int] = {}
         self.asked = 0
         self.unanswered: set[int] = set()
+        self.reloads: dict[int, SupervisorSpec] = {}
+        self.answered: tuple[SupervisorSpec, Answer] | None = None
+        self.gone: set[str] = set()  # who was asked to leave, or does so by itself
+        self.starts_with: dict[str, Starting] = {}
         self.restarts: list[float] = []
         self.end: ExitReason | None = None
         self.tell(BootAsked())
@@ -278,7 +291,26 @@ class AnySupervisor(RuleBasedStateMachine):
     def somebody_asks(self, request: Request) -> None:
         self.asked += 1
         self.unanswered.add(self.asked)
+        if isinstance(request, DeleteChild):
+            self.gone.add(request.id)
         self.tell(Requested(self.asked, request))
+
+    @rule(
+        children=st.lists(child_specs, max_size=5, unique_by=lambda spec: spec.id),
+        runs=st.sampled_from(["m:a", "m:b"]),
+        picks=st.sets(ids),
+    )
+    def tree_changes(self, children: list[ChildSpec], runs: str, picks: set[str]) -> None:
+        spec = self.state.spec
+        fitting = [one for one in children if not bad_combination(one, spec.auto_shutdown)]
+        wanted = tuple(
+            replace(one, start=ServerStart(runs)) if one.id in picks else one for one in fitting
+        )
+        new = spec if spec.is_dynamic else replace(spec, children=wanted)
+        self.asked += 1
+        self.unanswered.add(self.asked)
+        self.reloads[self.asked] = new
+        self.tell(Requested(self.asked, Reload(new)))
 
     @precondition(lambda self: self.last_number)
     @rule(pick=picks, kind=st.sampled_from([Started, Ignored, TimedOut]), back=st.integers(0, 2))
@@ -342,11 +374,15 @@ class AnySupervisor(RuleBasedStateMachine):
             perform(action, self)
             if isinstance(action, Start):
                 self.check_was_asked_for_if_failed(before, action.spec.id)
+        if self.answered is not None and self.state.work is None and not self.state.over:
+            self.check_reloaded(*self.answered)
+            self.answered = None
 
     def check_was_asked_for_if_failed(self, before: SupervisorState, id_: str) -> None:
         one = before.children.get(id_)
         if one is not None and one.status is Status.FAILED and self.state.work is not None:
-            assert isinstance(self.state.work.purpose, StartingOne), "failed ones stay down"
+            asked = StartingOne | ReloadStep
+            assert isinstance(self.state.work.purpose, asked), "failed ones stay down"
 
     # ---- as a runtime: what the supervisor decides is checked, and done by the rules above ------
 
@@ -356,6 +392,9 @@ class AnySupervisor(RuleBasedStateMachine):
 
     def retire(self, child: str, incarnation: int, reason: Recycled) -> None:
         assert (child, incarnation) in self.running.items()
+        if self.state.children[child].status is Status.STOPPING:
+            self.stop(child, incarnation)  # by a reload
+            return
         assert child not in self.retiring | dict.fromkeys(self.leaving), "nobody is asked twice"
         self.retiring[child] = reason
 
@@ -374,7 +413,8 @@ class AnySupervisor(RuleBasedStateMachine):
         self.check_leaves(child, incarnation)
 
     def set_timer(self, child: str, incarnation: int, seconds: float) -> None:
-        if self.state.children[child].status is Status.BACKOFF:
+        waits = self.state.reload is not None and child not in self.processes()  # for a moment
+        if waits or self.state.children[child].status is Status.BACKOFF:
             assert child not in self.timers, "one timer a child"
             assert incarnation == self.last_number[child]
             assert 0 < seconds <= Backoff().max
@@ -393,8 +433,44 @@ class AnySupervisor(RuleBasedStateMachine):
         self.start_timers.pop(child, None)
 
     def reply(self, token: int, answer: Answer) -> None:
-        del answer
         self.unanswered.remove(token)
+        if (wanted := self.reloads.pop(token, None)) is not None:
+            self.answered = wanted, answer
+
+    def check_reloaded(self, wanted: SupervisorSpec, answer: Answer) -> None:
+        match answer:
+            case Reloaded():
+                assert self.without_gone(self.state.spec) == self.without_gone(wanted)
+            case NotReloaded():
+                pass
+            case _:
+                assert isinstance(answer, Denied)
+                return
+        declared = {id_: one for id_, one in self.state.children.items() if one.declared}
+        names = [spec.id for spec in self.state.spec.children]
+        staying = [id_ for id_ in declared if id_ not in self.gone]  # others may have come anew
+        assert staying == [id_ for id_ in names if id_ in staying], "in their order"
+        for spec in self.state.spec.children:
+            if spec.id in declared:
+                self.check_has(declared[spec.id], spec)
+            else:
+                assert spec.restart is Restart.TEMPORARY or spec.id in self.gone
+
+    def without_gone(self, spec: SupervisorSpec) -> SupervisorSpec:
+        children = [child for child in spec.children if child.id not in self.gone]
+        return replace(spec, children=tuple(children))
+
+    def check_has(self, one: Child, spec: ChildSpec) -> None:
+        assert one.declared == spec
+        if spec.restart is Restart.TEMPORARY:
+            spec = without_arguments(spec)
+        assert without_arguments(one.spec) == without_arguments(spec)
+        if one.status is Status.RUNNING:
+            assert self.starts_with[spec.id] == spec.start, "what runs is what is wanted"
+
+    def respec(self, spec: ChildSpec, incarnation: int) -> None:
+        assert (spec.id, incarnation) in self.running.items()
+        assert self.starts_with[spec.id] == spec.start
 
     def on_booted(self) -> None:
         """Whether that is so is for the tests of the boot."""
@@ -410,6 +486,9 @@ class AnySupervisor(RuleBasedStateMachine):
         assert not self.starting, "one child starts at a time"
         assert not self.leaving, "nobody starts while another is being stopped"
         assert incarnation == self.last_number.get(spec.id, 0) + 1
+        self.starts_with[spec.id] = spec.start
+        if spec.restart is Restart.TEMPORARY:
+            self.gone.add(spec.id)
         self.last_number[spec.id] = incarnation
         self.starting[spec.id] = incarnation
 
@@ -446,7 +525,7 @@ class AnySupervisor(RuleBasedStateMachine):
                 self.uncounted = False
             case Replacing(child=id_):
                 assert self.state.children[id_].spec.restart is not Restart.TEMPORARY
-            case Failed(child=id_):
+            case Failed(child=id_) if self.state.reload is None and not self.answered:
                 assert self.state.children[id_].spec.on_give_up is OnGiveUp.STAY_DOWN
             case AutoShutdownBegan():
                 assert self.state.spec.auto_shutdown is not AutoShutdown.NEVER

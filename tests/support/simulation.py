@@ -342,6 +342,9 @@ class Simulated:
     def halt(self, child: str, incarnation: int) -> None:
         self._world.halt_process(self._world.process(child, incarnation))
 
+    def respec(self, spec: ChildSpec, incarnation: int) -> None:
+        self._world.process(spec.id, incarnation)
+
     def set_timer(self, child: str, incarnation: int, seconds: float) -> None:
         self._world.wake_later(self._supervisor, TimedOut(child, incarnation), seconds)
 

@@ -10,13 +10,13 @@ import os
 import select
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
 from otpy.core.spec import INFINITY
 from otpy.errors import FrameTooLarge, NoProcess, OtpyError, ProtocolError
-from otpy.events import Event
+from otpy.events import Event, Reloaded
 from otpy.runtime.bootstrap import Bootstrap
 from otpy.runtime.control_channel import GATEWAY as OWN_RECORDS
 from otpy.runtime.control_channel import end_of_child
@@ -26,6 +26,7 @@ from otpy.runtime.exit_watch import ExitWatchers
 from otpy.runtime.gateway.client_connection import Client
 from otpy.runtime.gateway.pending_requests import PendingRequest, PendingRequests
 from otpy.runtime.gateway.request_arguments import (
+    reload_arguments,
     seconds,
     signal_number,
     sys_request,
@@ -71,7 +72,7 @@ from otpy.wire.control import (
 from otpy.wire.gateway import VERSION, GatewayRequest
 from otpy.wire.link import request_value
 from otpy.wire.log_lines import complaint_line
-from otpy.wire.paths import GATEWAY
+from otpy.wire.paths import GATEWAY, NODE
 from otpy.wire.sys_messages import ReadCounters, SysRequest, Trace
 
 
@@ -144,6 +145,7 @@ class GatewayProcess:
             "events": self._events,
             "lookup": self._lookup,
             "wait": self._wait,
+            "reload": self._reload,
             "shutdown": self._shutdown,
         }
 
@@ -291,6 +293,8 @@ class GatewayProcess:
 
     def _happened(self, events: Iterable[Event]) -> None:
         for event in events:
+            if isinstance(event, Reloaded) and event.config:
+                self._facts = replace(self._facts, config=event.config)
             self._exit_watchers.notify(self._directory.apply(event))
             self._recent.append(event)
         self._subscriptions.publish()
@@ -379,6 +383,10 @@ class GatewayProcess:
     ) -> PendingRequest:
         entry = self._directory.resolve_as("worker", str(arguments["name"]), kind.expected)
         return PendingRequest(client, number, entry.path, way_to(entry.path))
+
+    def _reload(self, client: Client, number: int, arguments: dict[str, Any]) -> None:
+        asked = reload_arguments(arguments)
+        self._pending.ask(PendingRequest(client, number, NODE, ()), asked)
 
     def _shutdown(self, client: Client, number: int, _arguments: dict[str, Any]) -> None:
         with contextlib.suppress(NotSent):  # it has just ended

@@ -30,6 +30,7 @@ from otpy.wire.control import (
     OpenLink,
     Path,
     RawReply,
+    ReloadNode,
     SendSignal,
     StartTask,
     StopProcess,
@@ -112,7 +113,7 @@ class PendingRequests:
     def ask(
         self,
         pending: PendingRequest,
-        request: Request | StartMany | SendSignal | StopProcess | SysRequest,
+        request: Request | StartMany | SendSignal | StopProcess | ReloadNode | SysRequest,
     ) -> None:
         """Forward a request and answer the client."""
         self._send(pending, lambda token: Ask(token, pending.way, request))

@@ -8,6 +8,8 @@ from typing import Any, get_args
 import msgspec
 
 from otpy.errors import ProtocolError
+from otpy.runtime.supervisor_api import MAX_CHILDREN
+from otpy.wire.control import ReloadNode
 from otpy.wire.gateway import Until
 from otpy.wire.nesting import check_nesting
 from otpy.wire.sys_messages import SysRequest
@@ -65,3 +67,19 @@ def wait_arguments(arguments: Mapping[str, Any]) -> tuple[tuple[str, ...], Until
     if until not in get_args(Until):
         raise TypeError(f"until is one of {get_args(Until)}, got {until!r:.100}")
     return tuple(names), until
+
+
+def reload_arguments(arguments: Mapping[str, Any]) -> ReloadNode:
+    """Read what is to be reloaded: a file, or the number of instances of a child.
+
+    Raises:
+        TypeError: An argument is of another type.
+        ValueError: A child is to have no instance, or too many.
+    """
+    file, child = str(arguments.get("file") or ""), str(arguments.get("child") or "")
+    instances = arguments.get("instances", 0)
+    if not isinstance(instances, int) or isinstance(instances, bool):
+        raise TypeError(f"instances is a number, got {instances!r:.40}")
+    if child and not 0 < instances <= MAX_CHILDREN:
+        raise ValueError(f"got {instances} instances, expected 1 to {MAX_CHILDREN}")
+    return ReloadNode(file, child, instances)

@@ -5,15 +5,18 @@ imports user code.
 """
 
 import contextlib
+import dataclasses
 import os
 import signal
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
+from otpy.core.event_handler import EventHandler
 from otpy.core.exits import ExitReason, FailedToStartChild
 from otpy.core.messages import BootAsked, HaltAsked, StopAsked
 from otpy.core.numbers import Numbers
@@ -33,6 +36,7 @@ from otpy.events import (
 )
 from otpy.events import (
     ChildEnded,
+    ChildrenArranged,
     ChildrenDeclared,
     ChildStartFailed,
     ChildStarting,
@@ -56,9 +60,10 @@ from otpy.runtime.node.command import NodeTree
 from otpy.runtime.node.end_recorder import EndRecorder
 from otpy.runtime.node.essential import exit_code, is_essential
 from otpy.runtime.node.file_watch import FileWatch
-from otpy.runtime.node.follower import Followed, Follower
 from otpy.runtime.node.node_files import NodeFiles
 from otpy.runtime.node.owner_report import OwnerReport
+from otpy.runtime.node.reading import FileReader
+from otpy.runtime.node.reloader import Job, Reloader
 from otpy.runtime.node.worker_requests import RequestHandler
 from otpy.runtime.node_log import Source
 from otpy.runtime.recent_events import RecentEvents
@@ -66,12 +71,13 @@ from otpy.runtime.supervisor.child import Child
 from otpy.runtime.supervisor.supervisor import Supervisor
 from otpy.runtime.supervisor.tree_supervisor import run_supervisor
 from otpy.system.descriptor import Descriptor, pipe
-from otpy.system.message_socket import NotSent, SocketClosed, SocketFull
+from otpy.system.message_socket import MessageSocket, NotSent, SocketClosed, SocketFull
 from otpy.system.proctitle import name_process
-from otpy.system.signals import handled_signals
+from otpy.system.signals import Terminal, handled_signals
 from otpy.system.sockets import Socket, accepted
 from otpy.system.wait import signal_name
 from otpy.wire.control import (
+    Answered,
     Ask,
     GetSockets,
     HandlerFailed,
@@ -80,6 +86,8 @@ from otpy.wire.control import (
     NodeRequest,
     OpenLink,
     Publish,
+    RawReply,
+    ReloadNode,
     StopNode,
 )
 from otpy.wire.log_lines import complaint_line, log_line
@@ -96,7 +104,7 @@ _MOST_LATEST: Final = 64
 
 E = TypeVar("E")
 
-_QUIET = (ChildrenDeclared, ChildStarting, ChildStopping, NameTaken)
+_QUIET = (ChildrenArranged, ChildrenDeclared, ChildStarting, ChildStopping, NameTaken)
 
 
 def node_spec(tree: SupervisorSpec) -> SupervisorSpec:
@@ -109,10 +117,11 @@ def node_spec(tree: SupervisorSpec) -> SupervisorSpec:
     most = None if limit.max_restarts is None else max(limit.max_restarts, _MIN_RESTARTS)
     intensity = RestartIntensity(most, limit.max_seconds)
     start = ServerStart("otpy.runtime")  # never called: see `child_main`
+    handling = ServerStart("otpy.runtime", tree.on_event)  # anew with each other handler
     logger = ChildSpec("logger", start, shutdown=5.0, retries=_RETRIES)
     gateway = ChildSpec("gateway", start, shutdown=5.0, retries=_RETRIES)
     root = ChildSpec("tree", tree, Restart.TRANSIENT, INFINITY, significant=True)
-    on_event = ChildSpec("on_event", start, shutdown=5.0, retries=_RETRIES)
+    on_event = ChildSpec("on_event", handling, shutdown=5.0, retries=_RETRIES)
     handlers = (on_event,) if tree.on_event else ()
     return SupervisorSpec(
         intensity=intensity,
@@ -133,11 +142,10 @@ class NodeProcess(Supervisor):
 
     Args:
         tree: The tree that it runs.
-        files: The files of the node in its folder.
+        node_files: The files of the node in its folder.
         log_socket: Where its processes log.
         preexisting_children: Pids of children that this process has but does not supervise.
         owner: The program that runs the node, if one does: the node stops when that ends.
-        followers: What is told of all that happens.
         real: Its own stdout and stderr, whatever these are.
         sockets: Those of the tree's supervisors, if it has any.
     """
@@ -145,19 +153,17 @@ class NodeProcess(Supervisor):
     def __init__(
         self,
         tree: NodeTree,
-        files: NodeFiles,
+        node_files: NodeFiles,
         log_socket: LogSocket,
         preexisting_children: set[int] | None = None,
         owner: OwnerReport | None = None,
         *,
-        followers: Sequence[Follower] = (),
         real: tuple[int, int],
         sockets: "HeldSockets | None" = None,
     ) -> None:
         outlets = Outlets(log_socket.writer.fileno(), *real)
         self._owner = owner or OwnerReport(None)
-        self._followers = tuple(followers)
-        inherited_fds = (files.lock.fileno(), *files.claim.for_the_tree)
+        inherited_fds = (node_files.lock.fileno(), *node_files.claim.for_the_tree)
         super().__init__(
             Source(NODE, 1),
             node_spec(tree.spec),
@@ -166,9 +172,9 @@ class NodeProcess(Supervisor):
             preexisting_children,
             outlets=outlets,
         )
-        self._name, self._files, self._log_socket = tree.name, files, log_socket
+        self._name, self._files, self._log_socket = tree.name, node_files, log_socket
         self._sockets = sockets
-        self._facts = NodeFacts(tree.name, os.getpid(), tree.config, files.boot)
+        self._facts = NodeFacts(tree.name, os.getpid(), tree.config, node_files.boot)
         self._directory = Directory()
         self._directory.expect("", tree.spec)
         exit_watchers = ExitWatchers(self._directory)
@@ -176,9 +182,11 @@ class NodeProcess(Supervisor):
             self._directory, exit_watchers, self.router, self._publish_now
         )
         self._recent = RecentEvents()
-        self._tree = tree.spec
-        self._handlers, self._handed = tree.spec.on_event, 0
-        self._ends = EndRecorder(files.ends, files.boot)
+        self._handed = 0
+        searched = () if tree.owner is None else tree.owner.searched
+        files = FileReader(lambda: self.processes.helpers, tree.name, searched)
+        self._reloader = Reloader(self, tree.name, self._directory, files)
+        self._ends = EndRecorder(node_files.ends, node_files.boot)
         self._gave_up: OrderedDict[str, GaveUp] = OrderedDict()
         self._last_end: OrderedDict[str, ChildEnded] = OrderedDict()
         self._ended_by: ChildEnded | None = None
@@ -194,7 +202,6 @@ class NodeProcess(Supervisor):
         self._keep_files()
         self._watch_owner()
         self._note_an_earlier_end()
-        self._begin_followers()
         self.handle_event(BootAsked())
         self.loop.run()
         self.send_published()
@@ -208,23 +215,11 @@ class NodeProcess(Supervisor):
         self._log_socket.finish(self.log)
         return NodeEnd(complaint and f"{self._name} {complaint}", self._status(complaint))
 
-    def _begin_followers(self) -> None:
-        node = Followed(
-            self._name,
-            self.loop,
-            self._directory,
-            self.stdout,
-            self.log,
-            self._stop_once,
-            self.publish,
-        )
-        for follower in self._followers:
-            follower.begin(node)
-
     # ---- signals -----------------------------------------------------------------------------
 
     def _handle_signals(self) -> None:
         """Have signals wake the loop: a Python handler must exist, but does nothing."""
+        self._terminal = Terminal()
         self._signals, self._signalling = pipe(blocking=False)
         signal.set_wakeup_fd(self._signalling.fileno(), warn_on_full_buffer=False)
         for number in handled_signals():
@@ -236,26 +231,27 @@ class NodeProcess(Supervisor):
 
     def _signalled(self, numbers: bytes) -> None:
         for number in numbers:
+            if number == signal.SIGHUP and not self._terminal.has_gone():
+                self._reloader.hang_up()
+                continue
             self._stop(f"{signal_name(number)} received")
 
     def _watch_owner(self) -> None:
         program, requests = self._owner.program, self._owner.requests
+        if program is None or requests is None:
+            return
 
         def ended(_events: int) -> None:
-            assert program is not None
             program.close()  # which is waited for no more
             self._stop_once("the program that runs it has ended")
 
         def asked(_events: int) -> None:
-            assert requests is not None
             if not os.read(requests.fileno(), 1):
                 requests.close()
-            self._stop_once(f"asked to by {self._owner.asker}")
+            self._stop_once("asked to by the program that runs it")
 
-        if program is not None:
-            self.loop.watch(program, ended)
-        if requests is not None:
-            self.loop.watch(requests, asked)
+        self.loop.watch(program, ended)
+        self.loop.watch(requests, asked)
 
     def _stop_once(self, why: str) -> None:
         if not self._stops:
@@ -270,6 +266,30 @@ class NodeProcess(Supervisor):
             why = f"{why} again: killing what is left"
             self.publish(NodeStopping(at=time.time(), path=NODE, node=self._name, why=why))
             self.handle_event(HaltAsked())
+
+    # ---- reloads -----------------------------------------------------------------------------
+
+    @property
+    def config(self) -> str:
+        """The tree's file; empty if it is of none."""
+        return self._facts.config
+
+    @property
+    def tree(self) -> SupervisorSpec:
+        """The spec that the tree would be started with."""
+        start = next(child.start for child in self.spec.children if child.id == "tree")
+        assert isinstance(start, SupervisorSpec)
+        return start
+
+    def node_spec(self, tree: SupervisorSpec) -> SupervisorSpec:
+        """Return the spec of a node that runs `tree`."""
+        return node_spec(tree)
+
+    def runs(self, config: str) -> None:
+        """Note that another file is run from now on."""
+        if config != self._facts.config:
+            self._facts = dataclasses.replace(self._facts, config=config)
+            self._files.runs(config)
 
     # ---- files -------------------------------------------------------------------------------
 
@@ -323,7 +343,8 @@ class NodeProcess(Supervisor):
             from otpy.runtime.on_event.process import run_on_event  # noqa: PLC0415
 
             missed = self._recent.after(self._handed)
-            return run_on_event(bootstrap, self._name, self._handlers, missed)
+            handlers = tuple(_handlers_of(spec))
+            return run_on_event(bootstrap, self._name, handlers, missed)
         if spec.id == "gateway":
             return run_gateway(
                 bootstrap, self._files.listener, self._directory, self._recent, self._facts
@@ -367,6 +388,8 @@ class NodeProcess(Supervisor):
         match message:
             case OpenLink():
                 self.router.route(child.channel, message, fds)
+            case Ask(token=token, request=ReloadNode() as asked):
+                self._reloader.add(Job(asked, partial(_answer, child.channel, token)))
             case Ask():
                 self.router.route(child.channel, self._requests.checked(message), fds)
             case StopNode():
@@ -390,12 +413,10 @@ class NodeProcess(Supervisor):
             self._ends.note(event, ended)
             self._recent.append(event)
             self._remember(event)
-            for follower in self._followers:
-                follower.note(event)
         # First: a client that was sent an end finds it there.
         self._files.ends.flush()
         self._hand_to("gateway", events)
-        if self._handlers and self._hand_to("on_event", events):
+        if not self.tree.on_event or self._hand_to("on_event", events):
             self._handed = self._recent.last
         # Last: a client that has read that a process is up finds it at the gateway.
         self._files.event_file.write(events)
@@ -479,7 +500,7 @@ class NodeProcess(Supervisor):
         if not complaint:
             return 0
         failed = self._failed_at_last()
-        return self._codes.get(failed, 1) if is_essential(self._tree, failed) else 1
+        return self._codes.get(failed, 1) if is_essential(self.tree, failed) else 1
 
     def _failed_at_last(self) -> str:
         """Return the path of the child on which the tree gave up; empty if it did not."""
@@ -515,6 +536,18 @@ def _innermost(reason: FailedToStartChild) -> str:
         inner = inner.reason
     path = "/".join(names[1:]) or names[0]
     return f"child {path!r} failed to start: {inner}"
+
+
+def _answer(gateway: MessageSocket, token: int, answer: RawReply | OtpyError) -> None:
+    with contextlib.suppress(NotSent):  # it has just ended, and its clients are gone
+        gateway.send(Answered(token, answer, {}))
+
+
+def _handlers_of(spec: ChildSpec) -> Iterator[EventHandler]:
+    assert isinstance(spec.start, ServerStart)
+    for each in spec.start.args:
+        assert isinstance(each, EventHandler)
+        yield each
 
 
 def _accept_and_close(listener: Socket) -> None:

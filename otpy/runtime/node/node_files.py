@@ -84,6 +84,16 @@ class NodeFiles:
         self.listener = self._listen()
         self._hold_directories()
 
+    def runs(self, config: str) -> None:
+        """Note that another tree's file is run from now on; what cannot be written is not.
+
+        The next that reads `node.json` finds it there.
+        """
+        facts = msgspec.json.decode(self._facts)
+        self._facts = msgspec.json.encode({**facts, "config": config}) + b"\n"
+        with contextlib.suppress(OSError):
+            self._write_facts()
+
     def close(self) -> None:
         """Remove what belongs to a running node, unless it is another one's by now."""
         for path, own in self._removable():

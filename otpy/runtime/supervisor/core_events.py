@@ -8,6 +8,7 @@ from otpy import events
 from otpy.core.exits import ExitReason, Raised
 from otpy.core.messages import (
     Added,
+    Arranged,
     AutoShutdownBegan,
     BackingOff,
     EssentialEnded,
@@ -26,6 +27,7 @@ from otpy.events import (
     ChildBackingOff,
     ChildFailed,
     ChildRemoved,
+    ChildrenArranged,
     ChildrenDeclared,
     ChildReplacing,
     ChildRestarting,
@@ -42,7 +44,7 @@ def declared(path: str, spec: SupervisorSpec) -> Event:
     return ChildrenDeclared(at=time.time(), path=path, children=children)
 
 
-def published(
+def published(  # noqa: PLR0911 - one of each kind
     report: Report, path: str, spec: SupervisorSpec, path_of: Callable[[str], str]
 ) -> Event:
     """Turn what the supervisor at `path` decided into an event."""
@@ -61,6 +63,8 @@ def published(
             return ChildAdded(at=now, path=path_of(child.id), kind=kind_of(child))
         case Removed(child=id_, once=once):
             return ChildRemoved(at=now, path=path_of(id_), once=once)
+        case Arranged(children=ids):
+            return ChildrenArranged(at=now, path=path, children=ids)
         case _:
             assert_never(report)
 

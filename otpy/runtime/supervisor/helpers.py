@@ -40,13 +40,19 @@ class Helper:
         reaper: The supervisor's.
         main: Runs in the forked process; returns the exit status.
         done: Called with the status and the last of the output, unless `close` was called before.
+        keep: Descriptors that stay open there.
 
     Raises:
         OSError: There are too many processes or open files, or there is no memory.
     """
 
     def __init__(
-        self, loop: Loop, reaper: HelperReaper, main: Callable[[], int], done: Done
+        self,
+        loop: Loop,
+        reaper: HelperReaper,
+        main: Callable[[], int],
+        done: Done,
+        keep: tuple[int, ...] = (),
     ) -> None:
         self._loop, self._reaper = loop, reaper
         self._done: Done | None = done
@@ -54,7 +60,7 @@ class Helper:
         self._output, theirs = pipe()
         try:
             with theirs:
-                run = partial(_run, main, os.getpid(), theirs, loop)
+                run = partial(_run, main, os.getpid(), theirs, loop, keep)
                 ((self._pid, self._pidfd),) = fork_watched([run])
         except OSError:
             self._output.close()
@@ -116,22 +122,30 @@ class Helpers:
     def __init__(self, loop: Loop, reaper: HelperReaper) -> None:
         self._loop, self._reaper = loop, reaper
 
-    def run(self, main: Callable[[], int], done: Done) -> Helper:
+    def run(self, main: Callable[[], int], done: Done, keep: tuple[int, ...] = ()) -> Helper:
         """Run `main` in a process; call `done` with the end, and the last that it printed.
+
+        The descriptors of `keep` stay open there.
 
         Raises:
             OSError: There are too many processes or open files, or there is no memory.
         """
-        return Helper(self._loop, self._reaper, main, done)
+        return Helper(self._loop, self._reaper, main, done, keep)
 
     def execute(self, argv: tuple[str, ...], given: Surroundings, done: Done) -> Helper:
         """Run a program in what a child starts in; as `run`."""
         return self.run(partial(_execute, argv, given, os.getpid()), done)
 
 
-def _run(main: Callable[[], int], supervisor: int, output: Descriptor, loop: Loop) -> int:
+def _run(
+    main: Callable[[], int],
+    supervisor: int,
+    output: Descriptor,
+    loop: Loop,
+    keep: tuple[int, ...],
+) -> int:
     loop.close()
-    become_child("otpy: helper", (), (output, output))
+    become_child("otpy: helper", keep, (output, output))
     become_worker(supervisor)
     return main()
 

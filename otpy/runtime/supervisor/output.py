@@ -84,6 +84,10 @@ class ChildOutput:
         self._source = Source(self._source.path, incarnation)
         self._records = None
 
+    def log_to(self, target: Target | None) -> None:
+        """Log the lines that are read from now on there."""
+        self._target = target
+
     # ---- reading -----------------------------------------------------------------------------
 
     def _watch(self) -> None:

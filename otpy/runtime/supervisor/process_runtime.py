@@ -81,12 +81,15 @@ class DecidingSupervisor(Protocol):
     """Protocol of the supervisor whose decisions the runtime carries out."""
 
     path: str
-    spec: SupervisorSpec
     loop: Loop
     stdout: NodeStdout
     log: NodeLog
     children: Children
     router: Router
+
+    @property
+    def spec(self) -> SupervisorSpec:
+        """What it supervises, and how."""
 
     def path_of(self, id_: str) -> str:
         """Return the path of a child."""
@@ -277,6 +280,21 @@ class ProcessRuntime:
         if (process := self._to_be_ended(child, incarnation)) is not None:
             process.halt()
             self._kill_rest(process)
+
+    def respec(self, spec: ChildSpec, incarnation: int) -> None:
+        """Have a child that is up go on with another spec: what looks at it begins anew."""
+        child = self._children.get(spec.id)
+        assert child is not None
+        assert child.incarnation == incarnation
+        self._spawner.respec(child, spec)
+        if child.ready and not child.is_leaving:
+            child.end_checks()
+            if child.is_checked:
+                self._checks.begin(child)
+
+    def forget_spares(self) -> None:
+        """End all spares; others are forked once their children are up, and all is at rest."""
+        self._spares.release()
 
     def set_timer(self, child: str, incarnation: int, seconds: float) -> None:
         """Call back in `seconds`, or never if the process ends before."""

@@ -23,7 +23,7 @@ from otpy.runtime.supervisor.unanswered import Batch, Forwarded, TaskStart
 from otpy.runtime.supervisor.wait_queue import WaitQueue
 from otpy.runtime.supervisor_api import refusal, within_bounds
 from otpy.system.descriptor import Descriptor, close_all
-from otpy.system.message_socket import MessageSocket, NotSent, SocketClosed, SocketFull
+from otpy.system.message_socket import NotSent, Sender, SocketClosed, SocketFull
 from otpy.wire.control import (
     Answered,
     Ask,
@@ -34,6 +34,7 @@ from otpy.wire.control import (
     NodeRequest,
     Notify,
     OpenLink,
+    ReloadNode,
     SendSignal,
     StartTask,
     StopProcess,
@@ -55,12 +56,12 @@ class Router:
         self._tokens = itertools.count(1)
         self._waiting = WaitQueue()
         self._forwarded: dict[int, Forwarded] = {}
-        self._core_requests: dict[int, tuple[MessageSocket, int]] = {}
+        self._core_requests: dict[int, tuple[Sender, int]] = {}
         self._batches: dict[int, Batch] = {}
         self._task_starts: dict[int, TaskStart] = {}
 
     def route(
-        self, origin: MessageSocket, message: OpenLink | Ask, fds: Sequence[Descriptor] = ()
+        self, origin: Sender, message: OpenLink | Ask, fds: Sequence[Descriptor] = ()
     ) -> None:
         """Pass a message one step on, or hold it until that can be done."""
         if isinstance(message, OpenLink) and len(fds) < _FDS_OF_A_LINK:
@@ -115,7 +116,7 @@ class Router:
             for parked in self._waiting.unpark_all():
                 self.route(parked.origin, parked.message, parked.fds)
 
-    def forget(self, origin: MessageSocket, token: int) -> None:
+    def forget(self, origin: Sender, token: int) -> None:
         """Drop a message whose sender does not wait for it any more, here or further on."""
         if self._waiting.withdraw(origin, token):
             return
@@ -153,7 +154,7 @@ class Router:
             self._send(batch.origin, Answered(batch.token, results, self._children.pids()))
 
     def forward_to_node(
-        self, origin: MessageSocket, message: NodeRequest, fds: Sequence[Descriptor]
+        self, origin: Sender, message: NodeRequest, fds: Sequence[Descriptor]
     ) -> None:
         """Pass a worker's request on towards the node."""
         token = next(self._tokens)
@@ -173,7 +174,7 @@ class Router:
                     forwarded.origin, forwarded.token, opens_link=forwarded.opens_link
                 )
 
-    def _refuse_node_request(self, origin: MessageSocket, token: int, *, opens_link: bool) -> None:
+    def _refuse_node_request(self, origin: Sender, token: int, *, opens_link: bool) -> None:
         error = NoProcess("the node does not answer")
         self._send(origin, Answered(token, error, {}) if opens_link else NodeReply(token, error))
 
@@ -222,14 +223,12 @@ class Router:
                 answer = LinkLost() if forwarded.opens_link else ProcessDown(reason)
                 self._send(forwarded.origin, Answered(forwarded.token, answer, {}))
 
-    def _serve(
-        self, origin: MessageSocket, message: OpenLink | Ask, fds: Sequence[Descriptor]
-    ) -> None:
+    def _serve(self, origin: Sender, message: OpenLink | Ask, fds: Sequence[Descriptor]) -> None:
         request = None if isinstance(message, OpenLink) else message.request
         match request:
             case ReadCounters():
                 self._send(origin, Answered(message.token, self._children.readings(), {}))
-            case None | SendSignal() | StopProcess() | SysRequest():
+            case None | SendSignal() | StopProcess() | ReloadNode() | SysRequest():
                 self._refuse(origin, message, fds, self._no_server())
             case StartMany():
                 self._serve_many(origin, message.token, request)
@@ -251,7 +250,7 @@ class Router:
         loads = tuple([-1 if child is None else child.load for child in children])
         return SeveralInstances(self._supervisor.path, count, loads)
 
-    def _serve_many(self, origin: MessageSocket, original: int, many: StartMany) -> None:
+    def _serve_many(self, origin: Sender, original: int, many: StartMany) -> None:
         if not many.requests:
             self._send(origin, Answered(original, Results(()), {}))
             return
@@ -262,7 +261,7 @@ class Router:
             self._supervisor.ask(token, request)
 
     def _start_task(
-        self, origin: MessageSocket, message: Ask, task: StartTask, fds: tuple[Descriptor, ...]
+        self, origin: Sender, message: Ask, task: StartTask, fds: tuple[Descriptor, ...]
     ) -> None:
         if len(fds) < _FDS_OF_A_LINK:
             self._refuse(origin, message, fds, NoProcess("out of descriptors"))
@@ -286,7 +285,7 @@ class Router:
 
     def _pass_on(
         self,
-        origin: MessageSocket,
+        origin: Sender,
         message: OpenLink | Ask,
         fds: tuple[Descriptor, ...],
         child: Child,
@@ -308,7 +307,7 @@ class Router:
         else:
             self._open_link(origin, message, fds, child)
 
-    def _serve_for_child(self, child: Child, origin: MessageSocket, message: Ask) -> bool:
+    def _serve_for_child(self, child: Child, origin: Sender, message: Ask) -> bool:
         """Serve a request about a child without asking the child; return whether it was served."""
         token = message.token
         match message.request:
@@ -328,7 +327,7 @@ class Router:
                 return False
         return True
 
-    def _stop(self, origin: MessageSocket, token: int, order: StopProcess, child: Child) -> None:
+    def _stop(self, origin: Sender, token: int, order: StopProcess, child: Child) -> None:
         error = None
         if child.incarnation == order.incarnation:  # else it has ended, which is all the same
             try:
@@ -341,7 +340,7 @@ class Router:
 
     def _forward(
         self,
-        origin: MessageSocket,
+        origin: Sender,
         message: OpenLink | Ask,
         rest: tuple[str, ...],
         fds: tuple[Descriptor, ...],
@@ -364,7 +363,7 @@ class Router:
             pass  # it has just ended: `child_ended` answers
 
     def _open_link(
-        self, origin: MessageSocket, message: OpenLink, fds: tuple[Descriptor, ...], child: Child
+        self, origin: Sender, message: OpenLink, fds: tuple[Descriptor, ...], child: Child
     ) -> None:
         try:
             pidfd = child.pidfd.duplicate()
@@ -384,7 +383,7 @@ class Router:
 
     def _refuse(
         self,
-        origin: MessageSocket,
+        origin: Sender,
         message: OpenLink | Ask,
         fds: Sequence[Descriptor],
         error: OtpyError,
@@ -392,7 +391,7 @@ class Router:
         close_all(fds)
         self._send(origin, Answered(message.token, error, {}))
 
-    def _send(self, origin: MessageSocket, message: object, fds: Sequence[Descriptor] = ()) -> None:
+    def _send(self, origin: Sender, message: object, fds: Sequence[Descriptor] = ()) -> None:
         # What is answered as done must be found in the directory.
         self._supervisor.send_published()
         # A sender that does not read answers will run into its own timeout.

@@ -1,5 +1,6 @@
 """Start the processes of children."""
 
+import contextlib
 import os
 import signal
 from collections.abc import Callable
@@ -30,10 +31,18 @@ from otpy.system.descriptor import Descriptor, close_all
 from otpy.system.entropy import random_fraction
 from otpy.system.fork_server import Ends, ForkServer
 from otpy.system.marks import NO_INCARNATION
+from otpy.system.message_socket import NotSent
 from otpy.system.spawn import fork_watched
 from otpy.system.wait import reap, send_signal
 from otpy.system.warnings import warn_of_failure
-from otpy.wire.control import Assignment, Become, OwnOutput, Prepare, TakeDescriptor
+from otpy.wire.control import (
+    Assignment,
+    Become,
+    OwnOutput,
+    Prepare,
+    Respecified,
+    TakeDescriptor,
+)
 
 if TYPE_CHECKING:
     from otpy.runtime.supervisor.readiness import Signs
@@ -137,6 +146,17 @@ class Spawner:
         child = self._child(spare, incarnation, limits, signs)
         child.was_spare = True
         return child
+
+    def respec(self, child: Child, spec: ChildSpec) -> None:
+        """Give a child that runs another spec, and a worker what it has to know of that."""
+        child.spec, child.limits = spec, _limits(spec)
+        if child.output is not None:
+            child.output.log_to(target_of(spec.log))
+        if child.kind == "worker":
+            with contextlib.suppress(NotSent):
+                child.channel.send(
+                    Respecified(int(stop_signal_of(spec)), spec.surroundings.log_level)
+                )
 
     def _child(
         self,

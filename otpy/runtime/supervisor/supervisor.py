@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from otpy.core.exits import ExitReason
-from otpy.core.messages import Action, BootAsked, Request, Requested, SetTimer
+from otpy.core.messages import Action, BootAsked, Reload, Request, Requested, SetTimer
 from otpy.core.messages import Event as CoreEvent
 from otpy.core.numbers import Numbers
 from otpy.core.runtime import Runtime, perform
@@ -64,7 +64,7 @@ class Supervisor(abc.ABC):
         *,
         outlets: Outlets,
     ) -> None:
-        self.path, self.spec = itself.path, spec
+        self.path = itself.path
         self.loop = Loop()
         self.loop.survive = warn_of_failure
         self.stdout = NodeStdout(self.loop)
@@ -80,6 +80,11 @@ class Supervisor(abc.ABC):
         self.stacks = self.processes.stacks
         self._chance = random_fraction()
         self.result: ExitReason | None = None
+
+    @property
+    def spec(self) -> SupervisorSpec:
+        """What it supervises, and how."""
+        return self._state.spec
 
     # ---- what differs between the node and the supervisors below it --------------------------
 
@@ -169,8 +174,10 @@ class Supervisor(abc.ABC):
         """Return whether the supervisor stops all its children, to end."""
         return self._state.ending
 
-    def ask(self, token: int, request: Request) -> None:
+    def ask(self, token: int, request: Request | Reload) -> None:
         """Pass a request to the core, which answers it."""
+        if isinstance(request, Reload):
+            self.processes.forget_spares()  # they may have imported what is no more
         self.handle_event(Requested(token, request))
 
     # ---- what children say -------------------------------------------------------------------

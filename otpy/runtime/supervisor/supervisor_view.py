@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from otpy.core.exits import ExitReason
-from otpy.core.messages import Request
+from otpy.core.messages import Reload, Request
 from otpy.core.spec import SupervisorSpec
 from otpy.core.state import Availability
 from otpy.runtime.supervisor.child import Child
@@ -16,8 +16,11 @@ class SupervisorView(Protocol):
     """A supervisor, to its router."""
 
     path: str
-    spec: SupervisorSpec
     stacks: StackDumps
+
+    @property
+    def spec(self) -> SupervisorSpec:
+        """What it supervises, and how."""
 
     def availability(self, id_: str) -> Availability:
         """Return whether the child runs, will run, or is gone for good."""
@@ -31,7 +34,7 @@ class SupervisorView(Protocol):
     def send_published(self) -> None:
         """Deliver the events that were published so far."""
 
-    def ask(self, token: int, request: Request) -> None:
+    def ask(self, token: int, request: Request | Reload) -> None:
         """Pass a request to the core; `Router.answer` is called with the same token."""
 
     def watch_owner(self, child: Child, owner: Descriptor) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from otpy.core.messages import Answer
 from otpy.runtime.supervisor.child import Child
 from otpy.system.descriptor import Descriptor
-from otpy.system.message_socket import MessageSocket
+from otpy.system.message_socket import Sender
 from otpy.wire.control import Ask, StartTask
 
 
@@ -13,7 +13,7 @@ from otpy.wire.control import Ask, StartTask
 class Forwarded:
     """A message that a supervisor below, or else the node above, has not answered yet."""
 
-    origin: MessageSocket
+    origin: Sender
     token: int
     child: Child | None
     opens_link: bool
@@ -23,7 +23,7 @@ class Forwarded:
 class TaskStart:
     """A child that is being started for a caller that gets a link to it."""
 
-    origin: MessageSocket
+    origin: Sender
     message: Ask
     task: StartTask
     fds: tuple[Descriptor, ...]
@@ -33,7 +33,7 @@ class TaskStart:
 class Batch:
     """Questions to the core that have one answer together."""
 
-    origin: MessageSocket
+    origin: Sender
     token: int
     open: int
     answers: dict[int, Answer]

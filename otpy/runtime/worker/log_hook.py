@@ -46,9 +46,12 @@ def prepare_logging() -> None:
             _watch_import()
 
 
-def set_log_level(level: int | str) -> None:
-    """Set the level of this process, by number or name: below it, nothing is logged."""
-    _given[:] = [LEVELS[level] if isinstance(level, str) else level]
+def set_log_level(level: int | str | None) -> None:
+    """Set the level of this process, by number or name: below it, nothing is logged.
+
+    None is what it is unless the tree says something.
+    """
+    _given[:] = [] if level is None else [LEVELS[level] if isinstance(level, str) else level]
     if "logging" in sys.modules:  # a module that was imported ahead uses it
         _install()
 

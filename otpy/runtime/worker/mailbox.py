@@ -54,6 +54,7 @@ from otpy.wire.control import (
     OpenLink,
     OwnOutput,
     Prepare,
+    Respecified,
     Retire,
     Retiring,
     ShutDown,
@@ -99,6 +100,7 @@ class WorkerMailbox:
         self._child: Assignment | None = None
         self._given: tuple[Descriptor, ...] = ()
         self._has_output = False
+        self._respecified: Respecified | None = None
         self._stop_request: ShutDown | StopProcess | Retire | None = None
         self._epoll = select.epoll()
         self._epoll.register(self._control_fd, select.EPOLLIN)
@@ -396,6 +398,8 @@ class WorkerMailbox:
             while self._notifications:
                 self._enqueue(self._notifications.popleft())
             self.sys_messages.serve()
+            if self._respecified is not None:
+                self._respecify(self._respecified)
             if self._stop_request is not None:
                 self._apply_stop(self._stop_request)
             if self.sys_messages.suspended:
@@ -406,7 +410,7 @@ class WorkerMailbox:
         match message:
             case Assignment() | Prepare() | StandBy() | Become():
                 self._take_order(message)
-            case TakeDescriptor() | OwnOutput():
+            case TakeDescriptor() | OwnOutput() | Respecified():
                 self._take(message, fds)
             case ShutDown() | StopProcess() | Retire():
                 if not isinstance(self._stop_request, ShutDown):
@@ -434,8 +438,14 @@ class WorkerMailbox:
         if not isinstance(message, StandBy):
             self._child = message.child if isinstance(message, Prepare) else message
 
-    def _take(self, message: TakeDescriptor | OwnOutput, fds: tuple[Descriptor, ...]) -> None:
-        """Take what is beside a message: for the program, or in place of stdout and stderr."""
+    def _take(
+        self, message: TakeDescriptor | OwnOutput | Respecified, fds: tuple[Descriptor, ...]
+    ) -> None:
+        """Take what the child is to have: for the program, or in place of stdout and stderr."""
+        if isinstance(message, Respecified):
+            self._respecified = message
+            self._wake()
+            return
         if isinstance(message, TakeDescriptor):
             self._given = fds
             return
@@ -443,6 +453,13 @@ class WorkerMailbox:
             os.dup2(fd.fileno(), number)
         close_all(fds)
         self._has_output = True
+
+    def _respecify(self, new: Respecified) -> None:
+        self._respecified = None
+        from otpy.runtime.worker.log_hook import set_log_level  # noqa: PLC0415 - hardly ever
+
+        set_log_level(new.log_level)
+        self.stop_signals.handle((new.stop_signal,))
 
     def _stop_by_signal(self) -> None:
         """Stop as if the supervisor had asked; called from a signal handler."""

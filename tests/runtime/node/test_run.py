@@ -29,7 +29,7 @@ children:
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_the_node_in_order(nodes: Nodes, number: signal.Signals) -> None:
     node = nodes.otpy_run(nodes.write(TREE), "app").up()
     node.send(number)
