@@ -363,6 +363,23 @@ class NodeStarted(_Event, frozen=True, kw_only=True):
         return f"{self.node} is up, pid {self.pid}"
 
 
+class NodeRestarted(_Event, frozen=True, kw_only=True):
+    """The guardian of the node (``otpy run --heart``) has started it again; its tree starts now.
+
+    Attributes:
+        restarts: How often the guardian has done so.
+        reason: How the run before this one ended.
+    """
+
+    node: str
+    restarts: int
+    reason: str
+
+    def __str__(self) -> str:
+        times = "once" if self.restarts == 1 else f"{self.restarts} times"
+        return f"{self.node} was started again ({times} so far): the run before {self.reason}"
+
+
 class NodeStopping(_Event, frozen=True, kw_only=True):
     """The node stops in order.
 
@@ -522,6 +539,7 @@ Event: TypeAlias = (
     | AutoShutdown
     | EssentialEnded
     | NodeStarted
+    | NodeRestarted
     | NodeStopping
     | NodeStopped
     | FilesRestored

@@ -52,6 +52,7 @@ EXCEPTIONS = {
     ("wire/frames.py", "system"),  # the memory of large bodies is kept by the allocator
     ("cli/run.py", "runtime"),  # `otpy run` becomes the node
     ("cli/top.py", "top"),  # `otpy top` with keys, where Textual is installed
+    ("cli/detach.py", "runtime"),  # or starts it
     ("runtime/on_event/caster.py", "otpy"),  # casts as any client does
     ("config/event_handler_parsers.py", "events"),  # a tree names kinds of events
     ("config/imports.py", "otpy"),  # checks, in a process of its own, what is a GenServer

@@ -18,7 +18,7 @@ from otpy.cli.show import show
 from otpy.system.signals import StoppedEarly, end_by, restore_signals
 
 SECTIONS: Final = {
-    "Trees": ("init", "import", "run", "check", "plan", "reload", "schema", "demo"),
+    "Trees": ("init", "import", "run", "check", "plan", "reload", "schema", "export", "demo"),
     "Look": ("tree", "status", "top", "pid", "events", "why", "logs"),
     "Talk": ("call", "cast"),
     "Debug": ("state", "replace-state", "suspend", "resume", "trace", "stack"),

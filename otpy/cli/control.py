@@ -2,18 +2,20 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from otpy.cli.errors import Failed, TimedOut
 from otpy.cli.names import shown, supervisor_of
 from otpy.cli.output import Done
-from otpy.errors import CallTimeout, NoProcess, StartFailed, SupervisorError
+from otpy.errors import CallTimeout, NoProcess, OtpyError, StartFailed, SupervisorError
 
 if TYPE_CHECKING:
     from otpy import ChildInfo, Node, ProcessInfo, SupervisorRef
 
 _LEAST_S: Final = 0.001
+_TO_SEND_S: Final = 0.05
+"""Seconds to send a request whose answer nobody waits for."""
 
 
 class Control:
@@ -61,16 +63,16 @@ class Control:
         supervisor, child = supervisor_of(self._node, row)
         name = shown(row.path)
         try:
-            with self._telling(name, "started"):
+            with self._telling(name, "restarted"):
                 info = supervisor.restart_child(child, timeout=self._left())
         except SupervisorError as error:
             if error.reason not in ("running", "restarting"):
                 raise
         else:
             return _started(name, info, "started")
-        spec = supervisor.get_childspec(child, timeout=self._left())
-        self._stop(supervisor, child, name)
-        with self._telling(name, "started"):
+        with self._telling(name, "restarted"):
+            spec = supervisor.get_childspec(child, timeout=self._left())
+            self._stop_to_start(supervisor, spec)
             info = self._start_again(supervisor, spec)
         return _started(name, info, "restarted")
 
@@ -100,6 +102,20 @@ class Control:
     def _stop(self, supervisor: "SupervisorRef", child: str, name: str) -> None:
         with self._telling(name, "stopped"):
             supervisor.terminate_child(child, timeout=self._left())
+
+    def _stop_to_start(self, supervisor: "SupervisorRef", spec: Mapping[str, Any]) -> None:
+        """Stop a child; if nobody waits for that any more, have its supervisor start it then.
+
+        A supervisor does one request after another, also those whose sender has gone.
+        """
+        try:
+            supervisor.terminate_child(spec["id"], timeout=self._left())
+        except (CallTimeout, KeyboardInterrupt):
+            with suppress(OtpyError):
+                supervisor.restart_child(spec["id"], timeout=_TO_SEND_S)
+            with suppress(OtpyError):  # it runs by now, unless it was forgotten as it stopped
+                supervisor.start_child(spec, timeout=_TO_SEND_S)
+            raise
 
     def _start_again(self, supervisor: "SupervisorRef", spec: Mapping[str, Any]) -> "ChildInfo":
         """Start a stopped child; add it anew if it is temporary, or its supervisor dynamic."""

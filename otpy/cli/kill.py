@@ -13,7 +13,7 @@ from otpy.cli.options import several
 from otpy.cli.output import Done
 from otpy.cli.session import time_limit
 from otpy.cli.targets import targets
-from otpy.errors import ProcessDown
+from otpy.errors import NoProcess, ProcessDown
 from otpy.wire.paths import GATEWAY
 
 if TYPE_CHECKING:
@@ -42,6 +42,10 @@ def kill(ctx: click.Context, *, names: tuple[str, ...], all_: bool, signal: int 
     """
     names, number = (names, signal) if signal is not None else _split(ctx, names, all_=all_)
     found = targets(ctx, names, all_=all_, choose=_that_run)
+    if signal is None and len(names) > 1 and isinstance(found.found.get(names[-1]), NoProcess):
+        # It would be too late to say so after KILL was sent to the others.
+        problem = f"{names[-1]!r} is no process, and no signal; expected a name as TERM or SIGTERM"
+        raise click.UsageError(problem, ctx)
 
     def one(row: "ProcessInfo") -> Done:
         name = shown(row.path)

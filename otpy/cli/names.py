@@ -71,6 +71,19 @@ def suggesting(node: "Node", name: str) -> Iterator[None]:
         raise not_running(row, str(error), name) from None
 
 
+@contextmanager
+def suggesting_any(node: "Node", names: Sequence[str]) -> Iterator[None]:
+    """Add to a `NoProcess` of the node's, about one of the names, what may have been meant."""
+    try:
+        yield
+    except NoProcess as error:
+        rows = rows_of(node)
+        for name in names:
+            if repr(name) in str(error):
+                find(rows, name)
+        raise
+
+
 def not_running(row: "ProcessInfo", text: str, name: str) -> NotRunning:
     """Return the error that a process does not run, and what to do about it."""
     if row.state == "failed":

@@ -197,7 +197,24 @@ COMMANDS: Final[dict[str, Schema]] = {
             notes=_list(_text("What could not be carried: file:line: what.")),
         )
     ),
-    "run": _one(_any("There is none: the node goes on until it is stopped.")),
+    "run": _one(
+        _object(
+            "Of --detach; without it there is none: the node goes on until it is stopped.",
+            node=_text("Its name."),
+            did=_did("started"),
+            pid=_whole("Of the node."),
+            guardian={"type": ["integer", "null"], "description": "Pid of the one of --heart."},
+        )
+    ),
+    "export": _one(
+        _object(
+            "",
+            ("unit", "file"),
+            unit=_text("The text of the unit, if it is not written to a file."),
+            file=_text("Where it was written."),
+            did=_did("wrote"),
+        )
+    ),
     "check": _one(
         _object(
             file=_text("Of the tree."), supervisors=_whole("So many."), workers=_whole("So many.")

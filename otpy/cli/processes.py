@@ -33,7 +33,8 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         path: Ids from the root, joined by "/"; "" is the root supervisor. None for the node.
         name: The path, or ``root``, or the node's name.
-        kind: ``node``, ``gateway``, ``supervisor``, ``worker`` or ``command``.
+        kind: ``node``, ``guardian``, ``gateway``, ``logger``, ``supervisor``, ``worker`` or
+            ``command``.
         state: ``waiting``, ``starting``, ``running``, ``stopping``, ``restarting``, ``backoff``,
             ``failed`` or ``stopped``.
         pid: None when there is no process.
@@ -136,7 +137,7 @@ def _measured_spare(pid: int, groups: "Groups") -> Spare:
 def measured_node(node: "Node", groups: "Groups", *, now: float) -> Process:
     """Describe the node itself, which stands above its tree."""
     memory = groups.memory(node.pid)
-    started_at = _started_at(node.pid)
+    began = started_at(node.pid)
     return Process(
         path=None,
         name=node.name,
@@ -145,8 +146,8 @@ def measured_node(node: "Node", groups: "Groups", *, now: float) -> Process:
         pid=node.pid,
         incarnation=None,
         restarts=None,
-        started_at=started_at,
-        uptime=None if started_at is None else max(now - started_at, 0.0),
+        started_at=began,
+        uptime=None if began is None else max(now - began, 0.0),
         memory=memory and memory.size,
         memory_exact=memory is None or memory.is_exact,
         processes=len(groups.pids(node.pid)),
@@ -155,7 +156,8 @@ def measured_node(node: "Node", groups: "Groups", *, now: float) -> Process:
     )
 
 
-def _started_at(pid: int) -> float | None:
+def started_at(pid: int) -> float | None:
+    """Return when a process was started, as Unix time; None if it is gone."""
     import psutil  # noqa: PLC0415 - `otpy --help` imports this module, too
 
     try:

@@ -8,6 +8,7 @@ import click
 import msgspec
 
 from otpy.cli.errors import FAILED, Problem
+from otpy.cli.guardians import guardian_rows
 from otpy.cli.names import rows_of
 from otpy.cli.options import several
 from otpy.cli.output import Done, answer
@@ -61,7 +62,7 @@ def status(ctx: click.Context, *, names: tuple[str, ...], all_: bool, boot: bool
         _show(targets(ctx, names, all_=all_, choose=list))
     else:
         node = connected(ctx)
-        _list(node, rows_of(node, answer_timeout(ctx)))
+        _list(node, [*guardian_rows(node), *rows_of(node, answer_timeout(ctx))])
 
 
 def _show(found: Targets) -> None:

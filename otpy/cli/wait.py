@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from otpy.cli.errors import Failed
-from otpy.cli.names import rows_of, shown
+from otpy.cli.names import rows_of, shown, suggesting_any
 from otpy.cli.options import patience_option, several
 from otpy.cli.output import answer, wants_json
 from otpy.cli.processes import Process, groups_of, measured
@@ -54,7 +54,8 @@ def wait(
         node = connected(ctx) if timeout is None else _connected_within(ctx, timeout)
         wanted = _all_of(node) if all_ else names
         left = timeout and max(_AT_LEAST_S, timeout - (time.monotonic() - began))
-        found = _wait(node, wanted, until, left)
+        with suggesting_any(node, wanted):
+            found = _wait(node, wanted, until, left)
     except CallTimeout as error:
         late = str(error).rpartition(" within ")[0]
         raise CallTimeout(f"{late} within {timeout:g} s") from None

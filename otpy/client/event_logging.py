@@ -23,6 +23,7 @@ from otpy.events import (
     FilesRestored,
     GaveUp,
     NameTaken,
+    NodeRestarted,
     NodeStopped,
     ReloadFailed,
     SparesChanged,
@@ -34,7 +35,7 @@ _QUIET: Final = (
 )
 _WARNINGS: Final = (
     *(AutoShutdown, ChildBackingOff, ChildRestarting, ChildStartFailed),
-    *(EssentialEnded, EventHandlerFailed, EventsLost, FilesRestored),
+    *(EssentialEnded, EventHandlerFailed, EventsLost, FilesRestored, NodeRestarted),
 )
 _ERRORS: Final = (ChildFailed, GaveUp, ReloadFailed)
 

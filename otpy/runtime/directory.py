@@ -287,6 +287,10 @@ class Directory:
         entries = (self._root, *_below(self._root), *self._beside.values())
         return [self.row(entry) for entry in entries]
 
+    def processes(self) -> Iterator[ProcessEntry]:
+        """Yield everything below the root, depth first in start order."""
+        return _below(self._root)
+
     def row(self, entry: ProcessEntry) -> TreeRow:
         """Return a process as the clients see it."""
         return entry.row("waiting" if self._waits_for_its_turn(entry) else entry.state)

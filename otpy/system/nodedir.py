@@ -162,6 +162,7 @@ class NodeDir:
         self.events = self.path / "events.jsonl"
         self.ends = self.path / "ends"
         self.log = self.path / "log"
+        self.guardian = self.path / "heart.json"
         if problem := socket_path_problem(name):
             raise RuntimeDirError(problem)
 

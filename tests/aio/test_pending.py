@@ -137,10 +137,13 @@ async def test_who_does_not_answer_in_time_holds_up_nobody(fake: FakeNode, node:
     fake.add("b")
     assert await node["b"].call("get") == 0  # its link is there
     os.kill(await node["stuck"].call("pid"), signal.SIGSTOP)
-    replies, bad = await node.multi_call(["stuck", "b"], "increment", 5, timeout=1.0)
-    assert replies == {"b": 5}
+    for seconds in (1, 10, 100):  # all of it is over before `b` has run, on a busy machine
+        replies, bad = await node.multi_call(["stuck", "b"], "increment", 0, timeout=seconds)
+        if replies:
+            break
+    assert replies == {"b": 0}
     assert {name: str(error) for name, error in bad.items()} == {
-        "stuck": "'stuck' did not answer within 1 s"
+        "stuck": f"'stuck' did not answer within {seconds} s"
     }
     replies, bad = await node.multi_call(["dies"], "die")
     assert (replies, str(bad["dies"])) == ({}, "killed")

@@ -32,6 +32,9 @@ class Background:
     def begun(self) -> None:
         """Go on: a thread begins by itself."""
 
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
     def result(self) -> Any:
         self._thread.join(WAIT_S)
         assert not self._thread.is_alive(), "it hangs"

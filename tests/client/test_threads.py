@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from otpy import Node
+from otpy import Node, Ref
 from otpy.errors import CallTimeout, OtpyError, ProcessDown
+from otpy.links.link import Link
 from tests.client.fake_node import WAIT_S, FakeNode
 from tests.client.in_threads import Background, PipeProbe, wait_for_kept
 
@@ -37,15 +38,22 @@ def test_the_next_one_reads_when_the_reader_leaves(fake: FakeNode, node: Node) -
     assert [other.result() for other in others] == ["late"] * 5
 
 
+def begin_to_read(counter: Ref, link: Link) -> Background:
+    """Begin a call whose thread reads, for a moment."""
+    while True:
+        first = Background(lambda: counter.call("keep", timeout=0.3))
+        while first.is_alive():
+            if link._read_lock.locked:
+                return first
+
+
 def test_a_sleeper_is_handed_the_baton(fake: FakeNode, node: Node) -> None:
     fake.add("counter")
     counter = node["counter"]
     counter.call("get")
     link = counter._link
     assert link is not None
-    first = Background(lambda: counter.call("keep", timeout=0.3))
-    while not link._read_lock.locked:
-        pass
+    first = begin_to_read(counter, link)
     # From here on nobody but these two calls anything: the second has to read in the end.
     second = Background(lambda: counter.call("keep", timeout=1.0))
     third = Background(lambda: counter.call("keep", timeout=1.5))

@@ -40,6 +40,23 @@ class Owner:
 
 
 @dataclass(frozen=True, slots=True)
+class Guardian:
+    """The process that starts a node again, `heart.sh`: the node stops when it ends.
+
+    Attributes:
+        pid: Its own.
+        pidfd: A descriptor of it.
+        restarts: How often it has started the node again.
+        before: How the run before this one ended; empty for the first.
+    """
+
+    pid: int
+    pidfd: int
+    restarts: int
+    before: str
+
+
+@dataclass(frozen=True, slots=True)
 class NodeTree:
     """The tree that a node runs.
 
@@ -48,17 +65,29 @@ class NodeTree:
         config: Path of the file that describes the tree; empty if it is from none.
         spec: The root supervisor.
         owner: The program that runs it; None for `otpy run`.
+        starter: Descriptor of a socket as an owner's `report`, to the command that waits until the
+            tree is up; the node stops if that command ends before.
+        detached: Whether nobody reads what it prints: that goes to its log.
+        guardian: The process that starts it again, if one does.
     """
 
     name: str
     config: str
     spec: "SupervisorSpec"
     owner: Owner | None = None
+    starter: int | None = None
+    detached: bool = False
+    guardian: Guardian | None = None
 
 
 def exec_node(config: "TreeConfig") -> NoReturn:
     """Become the node that runs `config`, in place of this process."""
-    with file_of(NodeTree(config.name, config.path, config.spec)) as given:
+    exec_tree(NodeTree(config.name, config.path, config.spec))
+
+
+def exec_tree(tree: NodeTree) -> NoReturn:
+    """Become the node that runs `tree`; the descriptors that it names are inherited already."""
+    with file_of(tree) as given:
         fd = given.fileno()
         os.set_inheritable(fd, True)
         sys.stdout.flush()

@@ -14,6 +14,7 @@ from otpy.core.spec import sockets_of
 from otpy.errors import OtpyError, StartFailed
 from otpy.runtime.logger.logger import LogSocket
 from otpy.runtime.node.command import NodeTree
+from otpy.runtime.node.follower import Follower
 from otpy.runtime.node.lock import acquire
 from otpy.runtime.node.node import NodeEnd, NodeProcess
 from otpy.runtime.node.node_files import NodeFiles
@@ -52,7 +53,7 @@ def main(fd: int) -> int:
         tree: NodeTree = pickle.load(file)  # noqa: S301  # written by the process that started this
     if tree.owner is not None:
         search_as(tree.owner.searched)
-    with contextlib.closing(OwnerReport(tree.owner)) as report:
+    with contextlib.closing(OwnerReport(tree.owner, tree.starter)) as report:
         return _status(tree, report)
 
 
@@ -68,12 +69,22 @@ def _status(tree: NodeTree, report: OwnerReport) -> int:
     except OtpyError as error:
         complaint = str(error)
         report.failed(error)
+        _log_failure(tree, complaint)
     except _CannotStart as error:
         complaint = f"cannot start {tree.name}: {error}"
         report.failed(StartFailed(complaint))
+        _log_failure(tree, complaint)
     if complaint and not report.is_read:
         sys.stderr.write(f"otpy: {one_line(complaint)}\n")
     return status
+
+
+def _log_failure(tree: NodeTree, complaint: str) -> None:
+    """Log why a node does not start which nobody looks at."""
+    if tree.guardian is not None:
+        from otpy.runtime.node.own_log import log_without_node  # noqa: PLC0415 - rarely needed
+
+        log_without_node(tree.name, complaint)
 
 
 class _CannotStart(Exception):
@@ -106,6 +117,8 @@ def _prepare(tree: NodeTree, report: OwnerReport, stack: contextlib.ExitStack) -
         stack.callback(cgroup.leave, group)
     with contextlib.closing(ChildList()) as children:
         preexisting_children = set(children.read())
+    if tree.detached:
+        _print_nowhere()
     stdio = Stdio(tree.name, preexisting_children)
     stack.callback(stdio.finish)
     become_subreaper()
@@ -117,8 +130,21 @@ def _prepare(tree: NodeTree, report: OwnerReport, stack: contextlib.ExitStack) -
     log = LogSocket(directory.log)
     stack.callback(log.close)
     sockets = _open_sockets(tree, stack)
+    real, followers = stdio.real, _followers(tree, directory, stack)
+    if tree.detached:
+        from otpy.runtime.node.own_output import OwnOutput  # noqa: PLC0415 - of few nodes
+
+        output = stack.enter_context(contextlib.closing(OwnOutput()))
+        real, followers = output.ends, [output, *followers]
     node = NodeProcess(
-        tree, files, log, preexisting_children, report, real=stdio.real, sockets=sockets
+        tree,
+        files,
+        log,
+        preexisting_children,
+        report,
+        followers=followers,
+        real=real,
+        sockets=sockets,
     )
     stdio.watch(node.loop)
     warm_up()
@@ -139,6 +165,28 @@ def _open_sockets(tree: NodeTree, stack: contextlib.ExitStack) -> "HeldSockets |
     held = HeldSockets(tree.spec, take_passed())
     stack.callback(held.close)
     return held
+
+
+def _followers(tree: NodeTree, directory: NodeDir, stack: contextlib.ExitStack) -> list[Follower]:
+    """Return what is told of all that happens: for most nodes nothing, and nothing is imported."""
+    followers: list[Follower] = []
+    if tree.guardian is not None:
+        from otpy.runtime.node.guardian import GuardianLink  # noqa: PLC0415 - of few nodes
+
+        link = GuardianLink(tree.guardian, directory)
+        followers.append(stack.enter_context(contextlib.closing(link)))
+    if "NOTIFY_SOCKET" in os.environ or "WATCHDOG_USEC" in os.environ:
+        from otpy.runtime.node.service import service_of  # noqa: PLC0415 - of services alone
+
+        if (service := service_of(tree, os.environ)) is not None:
+            followers.append(stack.enter_context(contextlib.closing(service)))
+    return followers
+
+
+def _print_nowhere() -> None:
+    with Descriptor(os.open(os.devnull, os.O_WRONLY)) as null:
+        for number in (1, 2):
+            os.dup2(null.fileno(), number)
 
 
 def _remove(folder: Path) -> None:

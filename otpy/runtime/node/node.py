@@ -60,6 +60,7 @@ from otpy.runtime.node.command import NodeTree
 from otpy.runtime.node.end_recorder import EndRecorder
 from otpy.runtime.node.essential import exit_code, is_essential
 from otpy.runtime.node.file_watch import FileWatch
+from otpy.runtime.node.follower import Followed, Follower
 from otpy.runtime.node.node_files import NodeFiles
 from otpy.runtime.node.owner_report import OwnerReport
 from otpy.runtime.node.reading import FileReader
@@ -146,6 +147,7 @@ class NodeProcess(Supervisor):
         log_socket: Where its processes log.
         preexisting_children: Pids of children that this process has but does not supervise.
         owner: The program that runs the node, if one does: the node stops when that ends.
+        followers: What is told of all that happens.
         real: Its own stdout and stderr, whatever these are.
         sockets: Those of the tree's supervisors, if it has any.
     """
@@ -158,11 +160,13 @@ class NodeProcess(Supervisor):
         preexisting_children: set[int] | None = None,
         owner: OwnerReport | None = None,
         *,
+        followers: Sequence[Follower] = (),
         real: tuple[int, int],
         sockets: "HeldSockets | None" = None,
     ) -> None:
         outlets = Outlets(log_socket.writer.fileno(), *real)
         self._owner = owner or OwnerReport(None)
+        self._followers = tuple(followers)
         inherited_fds = (node_files.lock.fileno(), *node_files.claim.for_the_tree)
         super().__init__(
             Source(NODE, 1),
@@ -202,6 +206,7 @@ class NodeProcess(Supervisor):
         self._keep_files()
         self._watch_owner()
         self._note_an_earlier_end()
+        self._begin_followers()
         self.handle_event(BootAsked())
         self.loop.run()
         self.send_published()
@@ -214,6 +219,19 @@ class NodeProcess(Supervisor):
         self.stdout.finish(_LAST_LINES_S)
         self._log_socket.finish(self.log)
         return NodeEnd(complaint and f"{self._name} {complaint}", self._status(complaint))
+
+    def _begin_followers(self) -> None:
+        node = Followed(
+            self._name,
+            self.loop,
+            self._directory,
+            self.stdout,
+            self.log,
+            self._stop_once,
+            self.publish,
+        )
+        for follower in self._followers:
+            follower.begin(node)
 
     # ---- signals -----------------------------------------------------------------------------
 
@@ -238,20 +256,22 @@ class NodeProcess(Supervisor):
 
     def _watch_owner(self) -> None:
         program, requests = self._owner.program, self._owner.requests
-        if program is None or requests is None:
-            return
 
         def ended(_events: int) -> None:
+            assert program is not None
             program.close()  # which is waited for no more
             self._stop_once("the program that runs it has ended")
 
         def asked(_events: int) -> None:
+            assert requests is not None
             if not os.read(requests.fileno(), 1):
                 requests.close()
-            self._stop_once("asked to by the program that runs it")
+            self._stop_once(f"asked to by {self._owner.asker}")
 
-        self.loop.watch(program, ended)
-        self.loop.watch(requests, asked)
+        if program is not None:
+            self.loop.watch(program, ended)
+        if requests is not None:
+            self.loop.watch(requests, asked)
 
     def _stop_once(self, why: str) -> None:
         if not self._stops:
@@ -413,6 +433,8 @@ class NodeProcess(Supervisor):
             self._ends.note(event, ended)
             self._recent.append(event)
             self._remember(event)
+            for follower in self._followers:
+                follower.note(event)
         # First: a client that was sent an end finds it there.
         self._files.ends.flush()
         self._hand_to("gateway", events)

@@ -1,4 +1,4 @@
-"""What a node says to the program that runs it, and how it learns of that program's end."""
+"""What a node says to the program that runs or starts it, and how it learns of that one's end."""
 
 import os
 import pickle
@@ -12,27 +12,35 @@ _MOST_TRACEBACK: Final = 1 << 15
 
 
 class OwnerReport:
-    """The node's end of the socket to the program that runs it, if one does.
+    """The node's end of the socket to the program that runs or starts it, if one does.
 
     Args:
-        owner: That program; None for `otpy run`.
+        owner: The program that runs it; None for `otpy run`.
+        starter: Descriptor of the socket to a command that waits only until the tree is up.
 
     Attributes:
         program: Readable once the program has ended; None if there is none.
-        requests: The socket: readable once the program wants the node to stop.
+        requests: The socket: readable once the program wants the node to stop, or the command has
+            ended.
+        asker: What is at the other end.
         is_read: Whether the program has what was said last.
         traceback: Of the last child that failed to start.
     """
 
-    def __init__(self, owner: Owner | None) -> None:
+    def __init__(self, owner: Owner | None, starter: int | None = None) -> None:
+        self._is_starter = owner is None
+        self.asker = f"the {'command that starts' if owner is None else 'program that runs'} it"
         self.program = None if owner is None else _private(owner.pidfd)
-        self.requests = None if owner is None else _private(owner.report)
+        socket = starter if owner is None else owner.report
+        self.requests = None if socket is None else _private(socket)
         self.is_read = False
         self.traceback = ""
 
     def up(self) -> None:
-        """Say that the tree is up."""
-        self._send(None)
+        """Say that the tree is up, and the pid; a command that started the node may end then."""
+        self._send(os.getpid())
+        if self._is_starter and self.requests is not None:
+            self.requests.close()
 
     def failed(self, error: OtpyError) -> None:
         """Say why the node does not start, or did not end well."""
@@ -49,7 +57,7 @@ class OwnerReport:
             if each is not None and not each.closed:
                 each.close()
 
-    def _send(self, outcome: OtpyError | None) -> None:
+    def _send(self, outcome: OtpyError | int) -> None:
         if self.requests is None or self.requests.closed:
             return
         try:

@@ -15,6 +15,7 @@ from otpy.links.protocol import ClientProtocol
 from otpy.runtime.control_channel import WORKER, end_of_supervisor
 from otpy.runtime.counters import private_counters
 from otpy.runtime.gateway.handoff import open_handoff
+from otpy.runtime.node.code_gathering import gather_code
 from otpy.runtime.worker.mailbox import WorkerMailbox
 from otpy.runtime.worker.main import run_worker
 from otpy.server import context
@@ -31,6 +32,8 @@ _SERVER: Final = "otpy.runtime.node.warm_up_server"
 _UNHANDLED: Final = int(signal.SIGUSR2)
 _ROUNDS: Final = 20
 """CPython 3.11 begins to look for better instructions after eight runs."""
+_GATHERED_AFTER: Final = 1
+"""Before its instructions are changed, and once all of it has been imported."""
 
 
 _rounds: Final = iter(range(_ROUNDS))
@@ -38,25 +41,29 @@ _rounds: Final = iter(range(_ROUNDS))
 
 
 def warm_up() -> None:
-    """Run what a worker runs, until its code is warm."""
-    for _ in _rounds:
-        ours, theirs = control_pipe()
-        supervisor, mailbox = (
-            end_of_supervisor(ours, WORKER),
-            WorkerMailbox(theirs, private_counters()),
-        )
-        # With a signal that this process does not handle, as it does SIGTERM.
-        assignment = Assignment("warm-up", 1, f"{_SERVER}:WarmUpServer", stop_signal=_UNHANDLED)
-        supervisor.send(assignment)
-        child = mailbox.order()
-        assert isinstance(child, Assignment)
-        clients = _open_link(supervisor)
-        status = run_worker(child, mailbox, os.getppid())
-        assert status == 0
-        context.leave()
-        supervisor.close()
-        close_all(clients)
-        del sys.modules[_SERVER]
+    """Run what a worker runs, until its code is warm, and lies side by side."""
+    for number in _rounds:
+        if number == _GATHERED_AFTER:
+            gather_code(_run_worker)
+        _run_worker()
+
+
+def _run_worker() -> None:
+    ours, theirs = control_pipe()
+    supervisor = end_of_supervisor(ours, WORKER)
+    mailbox = WorkerMailbox(theirs, private_counters())
+    # With a signal that this process does not handle, as it does SIGTERM.
+    assignment = Assignment("warm-up", 1, f"{_SERVER}:WarmUpServer", stop_signal=_UNHANDLED)
+    supervisor.send(assignment)
+    child = mailbox.order()
+    assert isinstance(child, Assignment)
+    clients = _open_link(supervisor)
+    status = run_worker(child, mailbox, os.getppid())
+    assert status == 0
+    context.leave()
+    supervisor.close()
+    close_all(clients)
+    del sys.modules[_SERVER]
 
 
 def _open_link(supervisor: MessageSocket) -> tuple[Descriptor, ...]:
