@@ -29,6 +29,7 @@ from otpy.core.spec import (
     Retries,
     ServerStart,
     SupervisorSpec,
+    sockets_of,
 )
 from otpy.errors import OtpyError
 from otpy.events import (
@@ -64,7 +65,7 @@ from otpy.runtime.node.follower import Followed, Follower
 from otpy.runtime.node.node_files import NodeFiles
 from otpy.runtime.node.owner_report import OwnerReport
 from otpy.runtime.node.reading import FileReader
-from otpy.runtime.node.reloader import Job, Reloader
+from otpy.runtime.node.reloader import Job, Reloader, SocketChange
 from otpy.runtime.node.worker_requests import RequestHandler
 from otpy.runtime.node_log import Source
 from otpy.runtime.recent_events import RecentEvents
@@ -218,6 +219,8 @@ class NodeProcess(Supervisor):
         self.deliver((stopped,))
         self.stdout.finish(_LAST_LINES_S)
         self._log_socket.finish(self.log)
+        if self._sockets is not None:
+            self._sockets.close()
         return NodeEnd(complaint and f"{self._name} {complaint}", self._status(complaint))
 
     def _begin_followers(self) -> None:
@@ -304,6 +307,17 @@ class NodeProcess(Supervisor):
     def node_spec(self, tree: SupervisorSpec) -> SupervisorSpec:
         """Return the spec of a node that runs `tree`."""
         return node_spec(tree)
+
+    def change_sockets(self, tree: SupervisorSpec) -> SocketChange:
+        """Have the sockets of `tree` from now on; raises OSError if they cannot be opened."""
+        if self._sockets is None and not sockets_of(tree):
+            return _NoChange()
+        if self._sockets is None:
+            # Not above: nodes without sockets do without it.
+            from otpy.runtime.node.sockets import HeldSockets  # noqa: PLC0415
+
+            self._sockets = HeldSockets(SupervisorSpec())
+        return self._sockets.change(tree)
 
     def runs(self, config: str) -> None:
         """Note that another file is run from now on."""
@@ -558,6 +572,19 @@ def _innermost(reason: FailedToStartChild) -> str:
         inner = inner.reason
     path = "/".join(names[1:]) or names[0]
     return f"child {path!r} failed to start: {inner}"
+
+
+class _NoChange:
+    """What is done about the sockets of a tree that has none, and had none."""
+
+    def __enter__(self) -> object:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        pass
+
+    def keep(self) -> None:
+        """Do nothing."""
 
 
 def _answer(gateway: MessageSocket, token: int, answer: RawReply | OtpyError) -> None:

@@ -46,6 +46,17 @@ class ReadsFiles(Protocol):
         """Read `file`, and call `done` with the tree or what is wrong."""
 
 
+class SocketChange(Protocol):
+    """A change of the sockets that the node holds: undone at the end of its block unless kept."""
+
+    def __enter__(self) -> object: ...
+
+    def __exit__(self, *error: object) -> None: ...
+
+    def keep(self) -> None:
+        """Keep the new ones."""
+
+
 class Reloading(Protocol):
     """The node whose tree it is."""
 
@@ -64,6 +75,9 @@ class Reloading(Protocol):
 
     def is_ending(self) -> bool:
         """Return whether it stops."""
+
+    def change_sockets(self, tree: SupervisorSpec) -> SocketChange:
+        """Have the sockets of `tree` from now on; raises OSError if they cannot be opened."""
 
     def runs(self, config: str) -> None:
         """Note that another file is run from now on."""
@@ -157,10 +171,18 @@ class Reloader:
         if not changes and wanted.on_event == self.node.tree.on_event:
             self._done(file, changes)
             return
+        try:
+            sockets = self.node.change_sockets(wanted)
+        except OSError as error:
+            self._fail(file, changes, NotReloaded(str(error)), reason=str(error))
+            return
         begun = ReloadBegun(at=now, path=NODE, node=self.name, config=file, changes=changes)
         self.node.publish(begun)
         before = self.node.node_spec(without_added(old))
-        outcome = yield from reload_tree(before, self.node.node_spec(wanted))
+        with sockets:
+            outcome = yield from reload_tree(before, self.node.node_spec(wanted))
+            if isinstance(outcome, TreeReloaded):
+                sockets.keep()
         self._came_to(outcome, file, changes)
 
     def _came_to(self, outcome: Outcome, file: str, changes: Changes) -> None:

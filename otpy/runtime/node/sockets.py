@@ -10,7 +10,7 @@ import errno
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Self
 
 from otpy.core.sockets import SocketSpec, SocketType
 from otpy.core.spec import SupervisorSpec, sockets_of
@@ -87,7 +87,7 @@ class HeldSockets:
         self._held.clear()
 
     def change(self, tree: SupervisorSpec) -> "Change":
-        """Have the sockets of another tree from now on, until the change is kept or undone.
+        """Have the sockets of another tree from now on; the change is undone unless it is kept.
 
         One that listens where it did stays open, whatever its name and whoever has it now.
 
@@ -141,7 +141,9 @@ class HeldSockets:
 
 
 class Change:
-    """Other sockets than before: what is open in both is kept open, whatever is decided.
+    """Other sockets than before, undone at the end of its block unless it is kept.
+
+    What is open before and after stays open, whatever is decided.
 
     Args:
         sockets: Which has the new ones.
@@ -153,19 +155,24 @@ class Change:
         self, sockets: HeldSockets, before: dict[str, Held], after: dict[str, Held]
     ) -> None:
         self._sockets, self._before, self._after = sockets, before, after
+        self._is_kept = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if not self._is_kept:
+            self._sockets.put_back(self._before)
+            _close_all_but(self._after, self._before)
 
     def keep(self) -> None:
         """Close those that are no more, and do with the others as the tree says now."""
+        self._is_kept = True
         _close_all_but(self._before, self._after)
         was = {each.descriptor: each.spec for each in self._before.values()}
         for name, held in self._after.items():
             if held.spec != was.get(held.descriptor, held.spec):
                 _adjust(name, held)
-
-    def undo(self) -> None:
-        """Close those that are new, and have the others as before."""
-        self._sockets.put_back(self._before)
-        _close_all_but(self._after, self._before)
 
 
 def _same(

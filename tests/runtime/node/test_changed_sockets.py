@@ -42,7 +42,8 @@ def test_what_listens_where_it_did_stays_open(held: HeldSockets, place: str) -> 
     a, other = identity(held, "a"), identity(held, "any")
     below = ChildSpec("s", tree(b=SocketSpec(place, mode="0600", backlog=3)))
     new = SupervisorSpec(children=(below,), sockets={"any": SocketSpec("127.0.0.1:0")})
-    held.change(new).keep()
+    with held.change(new) as change:
+        change.keep()
     assert identity(held, "b", "s/x") == a
     assert identity(held, "any") == other
     assert stat.S_IMODE(os.stat(place).st_mode) == 0o600  # noqa: PTH116
@@ -51,17 +52,18 @@ def test_what_listens_where_it_did_stays_open(held: HeldSockets, place: str) -> 
 
 
 def test_what_is_no_more_is_closed_once_that_is_sure(held: HeldSockets, place: str) -> None:
-    change = held.change(tree(c=SocketSpec(f"{place}.c")))
-    assert Path(place).exists()
-    identity(held, "c")  # children that are restarted now get the new ones
-    change.keep()
+    with held.change(tree(c=SocketSpec(f"{place}.c"))) as change:
+        assert Path(place).exists()
+        identity(held, "c")  # children that are restarted now get the new ones
+        change.keep()
     assert not Path(place).exists()
     assert Path(f"{place}.c").exists()
 
 
 def test_a_change_that_is_undone_has_changed_nothing(held: HeldSockets, place: str) -> None:
     a = identity(held, "a")
-    held.change(tree(a=SocketSpec(f"{place}.c"), d=SocketSpec(place))).undo()
+    with held.change(tree(a=SocketSpec(f"{place}.c"), d=SocketSpec(place))):
+        assert Path(f"{place}.c").exists()
     assert identity(held, "a") == a
     assert not Path(f"{place}.c").exists()
 
