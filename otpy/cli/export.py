@@ -61,7 +61,7 @@ def _written(text: str, output: Path) -> tuple[str, str]:
     except FileExistsError:
         if output.read_text(encoding="utf-8", errors="replace") == text:
             return "nothing", f"{output} is so already"
-        raise Failed(f"{output} is there already; nothing was written") from None
+        raise Failed(f"{output} is there already", "nothing was written") from None
     return "wrote", f"wrote {output}; now: systemd-analyze verify {output}"
 
 

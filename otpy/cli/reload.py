@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from otpy.cli.errors import Failed
+from otpy.cli.errors import Failed, TimedOut
 from otpy.cli.options import json_option, node_option, patience_option
 from otpy.cli.output import answer, wants_json
 from otpy.cli.plan import plan_of
@@ -58,4 +58,4 @@ def _reload(node: "Node", file: str, timeout: float | None) -> None:
     except CallTimeout:
         hint = "it goes on; `otpy events` tells what comes of it"
         message = f"node {node.name!r} has not reloaded in time"
-        raise CallTimeout(f"{message}; {hint}") from None
+        raise TimedOut(message, hint) from None

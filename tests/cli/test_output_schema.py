@@ -23,6 +23,7 @@ children:
   - {id: a, start: "otpy.examples.counter:Counter"}
   - {id: b, start: "otpy.examples.counter:Counter", restart: temporary}
   - {id: c, command: [sleep, infinity], shutdown: brutal_kill}
+  - {id: many, start: "otpy.examples.counter:Counter", instances: 2}
   - {id: bad, command: ["false"], ready: notify, max_restarts: 0, on_give_up: stay_down}
 """
 
@@ -105,6 +106,13 @@ IN_ORDER = [
     (["kill", "c", "-s", "CONT"], 0),
     (["kill", "new"], 3),
     (["trace", "nobody"], 3),
+    (["scale", "many=3"], 0),
+    (["scale", "many=3", "a=2"], 1),
+    (["plan"], 0),
+    (["plan", "--exit-code"], 1),
+    (["reload"], 0),
+    (["plan", "--exit-code"], 0),
+    (["reload"], 0),
 ]
 """Each finds what the one before has done."""
 
@@ -124,6 +132,7 @@ QUIETLY: dict[str, Callable[[Path], list[object]]] = {
     "import": lambda folder: [folder / "Procfile"],
     "check": lambda folder: [CONFIGS / "counter.yaml"],
     "schema": lambda folder: [],
+    "export": lambda folder: ["systemd", CONFIGS / "counter.yaml", "-o", folder / "unit"],
     "completion": lambda folder: ["bash"],
 }
 

@@ -44,8 +44,8 @@ ABOUT_NAMES = [
     *("suspend", "resume", "garbage-collect", "trace", "stack", "kill", "terminate", "stop"),
     *("start", "restart", "delete", "wait"),
 ]
-ABOUT_A_NODE = ["tree", "top", "plan", "shutdown", *ABOUT_NAMES]
-MORE = {"call": ["x"], "cast": ["x"], "replace-state": ["x=1"], "top": ["--once"]}
+ABOUT_A_NODE = ["tree", "top", "plan", "reload", "scale", "shutdown", *ABOUT_NAMES]
+MORE = {"call": ["x"], "cast": ["x"], "replace-state": ["x=1"], "top": ["--once"], "scale": ["x=2"]}
 """What a command needs beside a name."""
 
 
