@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from otpy.config import load
@@ -153,6 +153,19 @@ KEYS = [
 PROGRAM = st.dictionaries(st.sampled_from(KEYS), st.one_of(NUMBER, CHOICE), max_size=8)
 
 
+@pytest.fixture
+def _few_copies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write ten processes for ``numprocs: 999``: a thousand of each take seconds."""
+    for module in ("process_compose", "supervisord"):
+        monkeypatch.setattr(f"otpy.importing.{module}.MOST_COPIES", 10)
+
+
+def any_file(examples: int) -> settings:
+    return settings(
+        max_examples=examples, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    )
+
+
 def loads(name: str, text: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / name
@@ -166,7 +179,8 @@ def loads(name: str, text: str) -> None:
         assert all(note.line >= 1 for note in tree.notes)
 
 
-@settings(max_examples=50)
+@pytest.mark.usefixtures("_few_copies")
+@any_file(50)
 @given(st.dictionaries(st.sampled_from(["program:a", "program:b c", "group:g", "x"]), PROGRAM))
 def test_every_supervisord_conf_is_a_tree(sections: dict[str, dict[str, str]]) -> None:
     lines = []
@@ -228,7 +242,8 @@ PROCESS: Any = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=100)
+@pytest.mark.usefixtures("_few_copies")
+@any_file(100)
 @given(st.dictionaries(WORD, st.one_of(PROCESS, ANY), max_size=4), ANY, ANY)
 def test_every_process_compose_is_a_tree(
     processes: dict[str, Any], environment: Any, shell: Any
