@@ -21,12 +21,17 @@ name: kept
 max_restarts: 100
 children:
   - {id: a, start: "tests.support.stateful:KIND", args: [WORK/log]}
+"""
+WHOLE = (
+    TREE.replace("KIND", "Keeper")
+    + """\
   - id: pool
     children:
       - {id: deep, start: "tests.support.stateful:Keeper", args: [WORK/log]}
       - {id: f, start: "tests.support.workers:answers", args: [WORK/log]}
       - {id: c, command: [sleep, "1000"]}
 """
+)
 
 
 @pytest.fixture(params=["Keeper", "Asynchronous"])
@@ -54,7 +59,10 @@ def test_the_state_is_the_attributes_of_the_instance(node: NodeUnderTest) -> Non
     state = state_of(node)
     assert state.pop("log").endswith("/log")
     assert state == {"count": 1, "hides": "", "secret": "open sesame", "callers": []}
-    assert state_of(node, "deep")["count"] == 0
+
+
+def test_the_state_of_one_below_another_supervisor(shared: Callable[[str], NodeUnderTest]) -> None:
+    assert state_of(shared(WHOLE), "deep")["count"] == 0
 
 
 @pytest.mark.parametrize(
@@ -74,7 +82,7 @@ def test_the_state_is_the_attributes_of_the_instance(node: NodeUnderTest) -> Non
 def test_what_cannot_be_sent_is_there_as_its_text(
     shared: Callable[[str], NodeUnderTest], kind: str, shown: object
 ) -> None:
-    node = shared(TREE.replace("KIND", "Keeper"))
+    node = shared(WHOLE)
     node.call("a", "keep_odd", kind)
     state = state_of(node)
     assert state["count"] == 0
@@ -105,7 +113,7 @@ def test_a_caller_that_waits_for_its_answer_is_part_of_the_state(nodes: Nodes) -
 def test_who_has_no_state(
     shared: Callable[[str], NodeUnderTest], name: str, complaint: str
 ) -> None:
-    node = shared(TREE.replace("KIND", "Keeper"))
+    node = shared(WHOLE)
     for ask in ("get_state", "suspend", "resume", "trace"):
         with pytest.raises(otpy.NoProcess, match=complaint):
             getattr(ref_of(node, name), ask)(timeout=DEADLINE_S)
