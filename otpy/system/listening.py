@@ -221,13 +221,19 @@ class _looked_at:  # noqa: N801  # a context manager
 # ---- taken over --------------------------------------------------------------------------------
 
 
-def take_passed() -> dict[str, list[Descriptor]]:
+def take_passed(guardian: int | None = None) -> dict[str, list[Descriptor]]:
     """Take the sockets that systemd, or another node, has passed to this process, by name.
 
     The variables that say so are removed: they are for this process alone.
+
+    Args:
+        guardian: The pid of another process that they may be for, which has started this one.
     """
     given = {name: os.environ.get(name, "") for name in VARIABLES}
-    if given["LISTEN_PID"] != str(os.getpid()) or not given["LISTEN_FDS"].isdecimal():
+    if (
+        given["LISTEN_PID"] not in (str(os.getpid()), str(guardian))
+        or not given["LISTEN_FDS"].isdecimal()
+    ):
         return {}
     for name in VARIABLES:
         os.environ.pop(name, None)

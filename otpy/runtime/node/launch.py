@@ -162,7 +162,8 @@ def _open_sockets(tree: NodeTree, stack: contextlib.ExitStack) -> "HeldSockets |
     from otpy.runtime.node.sockets import HeldSockets  # noqa: PLC0415
     from otpy.system.listening import take_passed  # noqa: PLC0415
 
-    held = HeldSockets(tree.spec, take_passed())
+    guardian = None if tree.guardian is None else tree.guardian.pid
+    held = HeldSockets(tree.spec, take_passed(guardian))
     stack.callback(held.close)
     return held
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from otpy.events import ChildEnded, ChildStarted, ChildStartFailed, SparesChanged
+from otpy.events import ChildEnded, ChildStarted, ChildStartFailed, NodeStarted, SparesChanged
 from tests.support.node import Nodes, NodeUnderTest
 from tests.support.processes import DEADLINE_S, descriptors
 
@@ -312,13 +312,15 @@ for number, copy in enumerate(moved, 3):
 os.environ["LISTEN_PID"] = str(os.getpid())
 os.environ["LISTEN_FDS"] = str(len(moved))
 os.environ["LISTEN_FDNAMES"] = ":".join(each[0] for each in eval(sys.argv[1]))
-os.execv(sys.executable, [sys.executable, "-m", "otpy", "run", sys.argv[2]])
+os.execv(sys.executable, [sys.executable, "-m", "otpy", "run", *sys.argv[2:]])
 """
 
 
-def run_with_passed(nodes: Nodes, passed: list[tuple[str, int, str]], text: str) -> NodeUnderTest:
-    file = nodes.write(text)
-    return nodes.start_by("passed", [sys.executable, "-c", PASSING, repr(passed), str(file)])
+def run_with_passed(
+    nodes: Nodes, passed: list[tuple[str, int, str]], text: str, *options: str
+) -> NodeUnderTest:
+    run = [repr(passed), *options, str(nodes.write(text))]
+    return nodes.start_by("passed", [sys.executable, "-c", PASSING, *run])
 
 
 def test_a_socket_that_is_passed_under_its_name_is_taken_first(nodes: Nodes) -> None:
@@ -342,6 +344,26 @@ def test_a_socket_that_is_passed_under_its_name_is_taken_first(nodes: Nodes) -> 
     assert node.stop() == 0
     assert not (nodes.work / "unused.sock").exists()
     assert Path(path).exists()  # it is not the node's
+
+
+def test_a_guardian_keeps_what_is_passed_over_the_death_of_the_node(nodes: Nodes) -> None:
+    path = str(nodes.work / "passed.sock")
+    passed: list[tuple[str, int, str]] = [("web", int(socket.SOCK_STREAM), path)]
+    text = f"""
+        name: passed
+        sockets: {{web: WORK/unused.sock}}
+        children:
+          - {{id: web, start: "{WORKERS}:serve", sockets: [web]}}
+        """
+    node = run_with_passed(nodes, passed, text, "--heart")
+    started = node.next(NodeStarted)
+    load = Load(path)
+    with load.running():
+        os.kill(started.pid, signal.SIGKILL)
+        node.next(NodeStarted)
+        assert answer(path)
+    assert load.answers
+    assert not load.refused
 
 
 @pytest.mark.parametrize(
