@@ -13,12 +13,14 @@ class GuardianFacts(msgspec.Struct, frozen=True):
         start_ticks: When it started, in clock ticks since boot.
         restarts: How often it has started its node again.
         reason: How the last run of the node ended; empty for the first.
+        config: The file that the node runs; a reload may have been of another one.
     """
 
     pid: int
     start_ticks: int
     restarts: int = 0
     reason: str = ""
+    config: str = ""
 
 
 def guardian_of(directory: NodeDir) -> GuardianFacts | None:

@@ -159,6 +159,19 @@ def test_a_file_that_is_wrong_by_now_is_read_again_later(nodes: Nodes) -> None:
         (guardian.folder / left).unlink(missing_ok=True)  # the next run does that
 
 
+def test_a_node_is_started_again_with_the_file_of_its_last_reload(nodes: Nodes) -> None:
+    guardian = guarded(nodes).up()
+    other = nodes.write("name: hearty\nchildren: [{id: z, command: [sleep, '1000']}]\n", "z.yaml")
+    reloaded = ended("reload", other)
+    assert reloaded.returncode == 0, reloaded.stderr
+    os.kill(node_pid(guardian), signal.SIGKILL)
+    guardian.next(NodeRestarted)
+    guardian.next(NodeStarted)
+    assert {path for path in guardian.pids() if path.isalpha()} == {"z"}
+    guardian.send(signal.SIGTERM)
+    assert guardian.wait() == 0
+
+
 def test_two_nodes_without_a_terminal(nodes: Nodes) -> None:
     files = {
         name: nodes.write(TREE.replace("hearty", name), f"{name}.yaml") for name in ("one", "two")

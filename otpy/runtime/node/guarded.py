@@ -72,13 +72,15 @@ def _waiting(starter: str, guardian: Guardian) -> int | None:
 def _become_node(
     file: str, name: str, guardian: Guardian, waiting: int | None, *, is_detached: bool
 ) -> NoReturn:
+    found = guardian_of(NodeDir(name))
+    if found is not None and found.pid != guardian.pid:
+        raise NodeAlreadyRunning(name, found.pid)
+    if found is not None and found.config:
+        file = found.config  # that of the last reload
     config = load(file)
     if config.name != name:
         text = f"{file}: the node's name is {config.name!r} now, and {name!r} is guarded"
         raise OtpyError(f"{text}; run `otpy shutdown`, then `otpy run` again")
-    other = guardian_of(NodeDir(name))
-    if other is not None and other.pid != guardian.pid:
-        raise NodeAlreadyRunning(name, other.pid)
     exec_tree(
         NodeTree(
             config.name,

@@ -16,6 +16,7 @@ from otpy.events import (
     NodeRestarted,
     NodeStarted,
     NodeStopping,
+    Reloaded,
 )
 from otpy.runtime.node.command import Guardian
 from otpy.runtime.node.follower import Followed
@@ -35,12 +36,13 @@ class GuardianLink:
     Args:
         guardian: It.
         directory: The node's, in which a file names it, also while no node runs.
+        config: The file that the node runs.
     """
 
-    def __init__(self, guardian: Guardian, directory: NodeDir) -> None:
+    def __init__(self, guardian: Guardian, directory: NodeDir, config: str) -> None:
         os.set_inheritable(guardian.pidfd, False)
         self._guardian, self._pidfd = guardian, Descriptor(guardian.pidfd)
-        self._file = directory.guardian
+        self._file, self._config = directory.guardian, config
         self._is_final = False
         self._write()
 
@@ -71,6 +73,9 @@ class GuardianLink:
             case NodeStopping() | AutoShutdown(path="") | EssentialEnded():
                 self._is_final = True
                 self._signal(signal.SIGUSR2)
+            case Reloaded(config=config) if config:
+                self._config = config
+                self._write()
             case FilesRestored():
                 self._write()
             case _:
@@ -92,7 +97,8 @@ class GuardianLink:
         ticks, restarts = start_time(self._guardian.pid), self._guardian.restarts
         if ticks is None:
             return  # it has ended
-        facts = GuardianFacts(self._guardian.pid, ticks, restarts, self._guardian.before)
+        reason = self._guardian.before
+        facts = GuardianFacts(self._guardian.pid, ticks, restarts, reason, self._config)
         fresh = self._file.with_suffix(".new")
         with contextlib.suppress(OSError):
             fresh.unlink(missing_ok=True)

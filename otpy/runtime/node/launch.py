@@ -174,7 +174,7 @@ def _followers(tree: NodeTree, directory: NodeDir, stack: contextlib.ExitStack) 
     if tree.guardian is not None:
         from otpy.runtime.node.guardian import GuardianLink  # noqa: PLC0415 - of few nodes
 
-        link = GuardianLink(tree.guardian, directory)
+        link = GuardianLink(tree.guardian, directory, tree.config)
         followers.append(stack.enter_context(contextlib.closing(link)))
     if "NOTIFY_SOCKET" in os.environ or "WATCHDOG_USEC" in os.environ:
         from otpy.runtime.node.service import service_of  # noqa: PLC0415 - of services alone

@@ -5,7 +5,15 @@ import time
 from collections.abc import Iterator, MutableMapping
 from typing import Final
 
-from otpy.events import Event, NodeStarted, NodeStopped, NodeStopping
+from otpy.events import (
+    Event,
+    NodeStarted,
+    NodeStopped,
+    NodeStopping,
+    ReloadBegun,
+    Reloaded,
+    ReloadFailed,
+)
 from otpy.runtime.directory import Directory
 from otpy.runtime.node.command import NodeTree
 from otpy.runtime.node.follower import Followed
@@ -46,7 +54,7 @@ class Service:
         self._manager: ServiceManager | None = None
         self._status = ""
         self._timer: Timer | None = None
-        self._is_over = False
+        self._is_over = self._is_reloading = False
 
     def begin(self, node: Followed) -> None:
         """Say which process is the service, and give the first sign of life."""
@@ -62,7 +70,13 @@ class Service:
         match event:
             case NodeStarted():
                 self._say_status()
-                self.ready()
+                self._send(READY="1")
+            case ReloadBegun():
+                self._reload_begins()
+            case Reloaded() | ReloadFailed():
+                self._reload_begins()  # one that had nothing to do
+                self._is_reloading = False
+                self._send(READY="1")
             case NodeStopping(why=why):
                 self._is_over = True
                 self._send(STOPPING="1", STATUS=f"stopping: {why}")
@@ -75,19 +89,16 @@ class Service:
             self._say_status()
             self._timer = self._node.loop.call_later(_STATUS_EVERY_S, self._say_later)
 
-    def reloading(self) -> None:
-        """Say that the node reads its file anew; `ready` is to follow."""
-        usec = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
-        self._send(RELOADING="1", MONOTONIC_USEC=str(usec))
-
-    def ready(self) -> None:
-        """Say that the tree is up, or that a reload is over."""
-        self._send(READY="1")
-
     def close(self) -> None:
         """Say no more."""
         if self._manager is not None:
             self._manager.close()
+
+    def _reload_begins(self) -> None:
+        if not self._is_reloading:
+            self._is_reloading = True
+            usec = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+            self._send(RELOADING="1", MONOTONIC_USEC=str(usec))
 
     def _send(self, **fields: str) -> None:
         if self._manager is not None:

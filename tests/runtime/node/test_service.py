@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,25 @@ def test_what_a_node_says(nodes: Nodes, *, is_abstract: bool) -> None:
         manager.until("STATUS", "stopped: in order")
         assert manager.said["STOPPING"] == "1"
         assert node.wait() == 0
+
+
+def test_a_reload_begins_and_ends(nodes: Nodes) -> None:
+    """Also one that has nothing to do: systemd waits for its end."""
+    with ServiceManager() as manager:
+        node = served(nodes, manager)
+        manager.until("READY", "1")
+        file = nodes.work / "tree.yaml"
+        for number, text in enumerate(
+            (file.read_text(), TREE.replace("b,", "c,"), "children: ["), 2
+        ):
+            file.write_text(text.replace("WORK", str(nodes.work)))
+            node.send(signal.SIGHUP)
+            manager.until("READY", "1", times=number)
+            names = [name for each in manager.messages for name in each]
+            order = [name for name in names if name in ("READY", "RELOADING")]
+            assert order == ["READY"] + ["RELOADING", "READY"] * (number - 1)
+        assert int(manager.said["MONOTONIC_USEC"]) <= time.monotonic_ns() // 1000
+        assert node.stop() == 0
 
 
 def test_a_service_manager_that_has_gone_harms_nobody(nodes: Nodes) -> None:
