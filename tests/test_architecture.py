@@ -224,6 +224,7 @@ def test_the_public_surface_is_this() -> None:
         "Node",
         "NodeAlreadyRunning",
         "NodeNotFound",
+        "NotReloaded",
         "NotSendable",
         "OtpyError",
         "Pending",
