@@ -338,6 +338,12 @@ class ChildSpec(Inheritable):
         return isinstance(self.start, SupervisorSpec)
 
 
+def is_durable(child: ChildSpec) -> bool:
+    """Whether the spec says that the state of the child is stored; its class may say so, too."""
+    start = child.start
+    return isinstance(start, ServerStart) and start.durable not in (None, Durability.OFF)
+
+
 def without_arguments(child: ChildSpec) -> ChildSpec:
     """Return the spec without what the child was started with."""
     match child.start:

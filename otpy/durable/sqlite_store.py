@@ -111,6 +111,10 @@ class SqliteStore:
             with suppress(sqlite3.Error):  # what was committed is in the log, if not in the file
                 database.close()
 
+    def back_up(self, file: Path) -> int:
+        """Write a copy; see `Store.back_up`."""
+        return self._told(self._back_up, file)
+
     def reset(self) -> None:
         """Forget the whole state."""
         self._told(self._reset)
@@ -254,6 +258,23 @@ class SqliteStore:
         self._known = set(attributes)
         timers = self._execute("SELECT number, due, message FROM timers ORDER BY due").fetchall()
         return Loaded(facts.get("version"), attributes, tuple(StoredTimer(*row) for row in timers))
+
+    def _back_up(self, file: Path) -> int:
+        assert self._database is not None
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        os.close(os.open(file, flags, 0o600))
+        try:
+            copy = _connect(file)
+            try:
+                self._database.backup(copy)
+                # So that it is one file, which can be copied and put anywhere.
+                copy.execute("PRAGMA journal_mode = DELETE")
+            finally:
+                copy.close()
+        except BaseException:
+            file.unlink()
+            raise
+        return file.stat().st_size
 
     def _reset(self) -> None:
         self._begin()

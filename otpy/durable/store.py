@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 FORMAT = 1
@@ -101,6 +102,9 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Let another process have it; the second time does nothing."""
+
+    def back_up(self, file: Path) -> int:
+        """Write a copy of what is committed into a new file; return its size in bytes."""
 
     def reset(self) -> None:
         """Forget the whole state; it counts from the next commit on."""

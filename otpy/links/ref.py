@@ -171,16 +171,8 @@ class Ref(Calls, SystemCalls):
             known = self._link_of_the_pool(key)
         if known is not None and known.open and known.handshake_done:
             return known
-        while True:
-            target = self._target(deadline, key)
-            pool = self._pool
-            try:
-                return target._connect_single(deadline)  # noqa: SLF001  # of this class
-            except NoProcess:
-                self._target(deadline, key)
-                if self._pool is pool:
-                    raise
-                # There are fewer instances than a moment ago: that one was too many.
+        target = self._target(deadline, key)
+        return target._connect_single(deadline)  # noqa: SLF001  # of this class
 
     def _call_once(
         self, message: object, key: object, timeout: float | None, request_id: str | None

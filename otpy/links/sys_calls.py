@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeVar
 from otpy.links.deadline import DEFAULT_TIMEOUT_S, within
 from otpy.wire.gateway import Statistics, StopResult
 from otpy.wire.sys_messages import (
+    BackUp,
     CollectGarbage,
     DumpStacks,
     GetState,
@@ -63,6 +64,21 @@ class SystemCalls:
             TypeError: They are not a mapping of names.
         """
         return self._sys_call(ReplaceState(attributes), timeout, Any)
+
+    def back_up(self, path: str, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> int:
+        """Write a copy of a durable server's state into a new file; return its size in bytes.
+
+        It is as the last commit has left it. The server serves nothing meanwhile.
+
+        Args:
+            path: Absolute; the server itself makes the file.
+            timeout: Seconds above zero, or None for ever.
+
+        Raises:
+            Refused: The server is not durable, or the file cannot be made.
+            TypeError: The path is no absolute one.
+        """
+        return self._sys_call(BackUp(path), timeout, int)
 
     def garbage_collect(self, *, timeout: float | None = DEFAULT_TIMEOUT_S) -> int:
         """Free objects of the server that only refer to each other; return how many there were.

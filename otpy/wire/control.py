@@ -247,6 +247,10 @@ class Ready(NamedTuple):
     answers_sys: bool = True
 
 
+class UsesStore(NamedTuple):
+    """The state of the server is stored: the next one is to find what that needs imported."""
+
+
 class Announced(NamedTuple):
     """The process says that it is ready: `otpy.ready()` was called in it."""
 
@@ -507,6 +511,7 @@ class Listen:
 FromWorker: TypeAlias = (
     Ready
     | Announced
+    | UsesStore
     | Prepared
     | Outdated
     | IgnoreStart

@@ -60,6 +60,24 @@ class ReplaceState(SysRequest, frozen=True):
             raise TypeError(f"attributes is a mapping of names, got {self.attributes!r:.100}")
 
 
+class BackUp(SysRequest, frozen=True):
+    """Write a copy of a durable server's state into a new file, as of now.
+
+    The server serves nothing meanwhile. Returns its size in bytes.
+
+    Raises:
+        TypeError: The path is no absolute one.
+    """
+
+    operation = "back_up"
+    repeatable = False
+    path: str
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.path, str) or not self.path.startswith("/"):
+            raise TypeError(f"path is an absolute path of a new file, got {self.path!r:.100}")
+
+
 class Suspend(SysRequest, frozen=True):
     """Stop taking messages until `Resume`."""
 

@@ -66,6 +66,7 @@ from otpy.wire.control import (
     RawReply,
     Ready,
     Retiring,
+    UsesStore,
 )
 
 if TYPE_CHECKING:
@@ -489,9 +490,8 @@ class ProcessRuntime:
             case Ready(trap_exit=trap_exit, answers_sys=answers_sys):
                 child.trap_exit, child.answers_sys = trap_exit, answers_sys
                 self._is_initialized(child)
-            case Announced():
-                if child.readiness is not None:
-                    child.readiness.announced()
+            case Announced() | UsesStore():
+                self._note(child, message)
             case Prepared() | Outdated():
                 self._was_spare(child, message)
             case IgnoreStart():
@@ -506,6 +506,12 @@ class ProcessRuntime:
                 self._supervisor.publish(*events)
             case _:
                 self._supervisor.handle_message(child, message, fds)
+
+    def _note(self, child: Child, message: Announced | UsesStore) -> None:
+        if isinstance(message, UsesStore):
+            self._spawner.import_durable()
+        elif child.readiness is not None:
+            child.readiness.announced()
 
     def _was_spare(self, child: Child, message: Prepared | Outdated) -> None:
         if child.was_spare and not child.initialized and isinstance(message, Outdated):

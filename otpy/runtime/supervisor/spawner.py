@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from otpy.core.log import LogTo
 from otpy.core.numbers import Numbers
 from otpy.core.recycling import RecyclingLimits, is_recycled, limits_of
-from otpy.core.spec import ChildSpec, SupervisorSpec, seconds_of
+from otpy.core.spec import ChildSpec, SupervisorSpec, is_durable, seconds_of
 from otpy.core.surroundings import NODES
 from otpy.runtime.bootstrap import Bootstrap, Outlets
 from otpy.runtime.child_pipes import Pipes, open_pipes
@@ -104,6 +104,8 @@ class Spawner:
         Raises:
             OSError: There are too many processes or open files, or there is no memory.
         """
+        if is_durable(spec):
+            self.import_durable()
         self._kept = (self.stacks.prepare().fileno(),)
         limits = _limits(spec)
         signs = self._signs(spec)
@@ -205,10 +207,15 @@ class Spawner:
         Raises:
             OSError: As `spawn_worker`.
         """
+        if is_durable(spec):
+            self.import_durable()
         order = Prepare(_assignment(spec, path, NO_INCARNATION, None, None))
         self._kept = (self.stacks.prepare().fileno(),)
         process = self._prefork.take_for_later(order)
         return self._spare(process, order, spec, path, NO_INCARNATION)
+
+    def import_durable(self) -> None:
+        """Import what a durable server needs, before it is forked: it takes a while."""
 
     def keep_for_spares(self, has_spares: bool) -> None:
         """Note whether some children have spares, which a fork server forks."""

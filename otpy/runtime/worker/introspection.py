@@ -15,7 +15,13 @@ from otpy.server.genserver import GenServer
 from otpy.wire.codec import printable
 from otpy.wire.control import RawReply
 from otpy.wire.safe_repr import REASON_CHARS, short
-from otpy.wire.sys_messages import CollectGarbage, GetState, ReplaceState, SysRequest
+from otpy.wire.sys_messages import (
+    BackUp,
+    CollectGarbage,
+    GetState,
+    ReplaceState,
+    SysRequest,
+)
 from otpy.wire.values import carried
 
 _ITEMS: Final = 200_000
@@ -53,6 +59,10 @@ def _replace_state(server: GenServer, request: SysRequest) -> RawReply:
     return _get_state(server, request)
 
 
+def _back_up(_server: GenServer, _request: SysRequest) -> RawReply:
+    raise Refused("it is not durable: it has no state to back up")
+
+
 def _collect_garbage(_server: GenServer, _request: SysRequest) -> RawReply:
     return RawReply(gc.collect())
 
@@ -61,6 +71,7 @@ HANDLERS: Final[Mapping[type[SysRequest], Callable[[GenServer, SysRequest], RawR
     GetState: _get_state,
     ReplaceState: _replace_state,
     CollectGarbage: _collect_garbage,
+    BackUp: _back_up,
 }
 
 

@@ -389,3 +389,37 @@ def test_the_folder_of_states_is_private(nodes: Nodes) -> None:
     state = state_of(nodes, node, "c")
     assert state.stat().st_mode & 0o777 == 0o600
     assert state.parent.stat().st_mode & 0o777 == 0o700
+
+
+# --- system messages ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["Counter", "AsyncCounter"])
+def test_a_replaced_state_is_stored_before_it_is_answered(nodes: Nodes, kind: str) -> None:
+    node = nodes.run(tree(durable("c", kind)))
+    assert node.client["c"].replace_state({"count": 5}) == {"count": 5}
+    node.recover("c")
+    assert node.call("c", "get") == 5
+    with pytest.raises(otpy.Refused, match=r"cannot be stored: str, which is no int"):
+        node.client["c"].replace_state({"count": "many"})
+    node.next(ChildEnded, path="c")
+    assert node.call("c", "get") == 5
+
+
+def test_a_state_is_backed_up_while_it_is_in_use(nodes: Nodes) -> None:
+    node = nodes.run(tree(durable("b", "Bank"), child("plain", "Counter")))
+    node.call("b", "move", "a0", "a1", 30)
+    copy = nodes.work / "copy.state"
+    assert node.client["b"].back_up(str(copy)) == copy.stat().st_size
+    assert copy.stat().st_mode & 0o777 == 0o600
+    with pytest.raises(otpy.Refused, match="File exists"):
+        node.client["b"].back_up(str(copy))
+    with pytest.raises(otpy.Refused, match="it is not durable"):
+        node.client["plain"].back_up(str(nodes.work / "other"))
+    with pytest.raises(TypeError, match="an absolute path"):
+        node.client["b"].back_up("copy")
+    node.call("b", "move", "a0", "a1", 30)
+    node.stop()
+    copy.replace(state_of(nodes, node, "b"))
+    again = nodes.run(nodes.work / "tree.yaml")
+    assert again.call("b", "balances") == {"a0": 70, "a1": 130, "a2": 100}

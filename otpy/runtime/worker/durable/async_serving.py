@@ -30,6 +30,7 @@ class DurableAsyncServing(AsyncServing):
 
     def __init__(self, server: GenServer, mailbox: WorkerMailbox, gate: Gate) -> None:
         super().__init__(server, mailbox)
+        mailbox.sys_messages.answer_sys = gate.answer
         self.gate = gate
         self._resuming: list[object] = []
 

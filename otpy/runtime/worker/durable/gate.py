@@ -12,19 +12,24 @@ from _thread import get_ident
 from collections import deque
 from collections.abc import Awaitable, Callable
 from functools import partial
+from pathlib import Path
 from typing import Final, TypeAlias
 
 from otpy.durable.attributes import Attributes
 from otpy.durable.snapshot import Snapshot
 from otpy.durable.store import Changes, KeptAnswer, Loaded, Store, StoredTimer
-from otpy.errors import StorageError
+from otpy.errors import OtpyError, Refused, StorageError
+from otpy.runtime.exit_reasons import raised
 from otpy.runtime.worker.connections import NOT_ANSWERED, Info, OnceCall
+from otpy.runtime.worker.introspection import answer
 from otpy.runtime.worker.mailbox import WorkerMailbox
 from otpy.server.genserver import GenServer
 from otpy.server.timer import TimerRef
 from otpy.system.locks import new_lock
 from otpy.wire.codec import pack_value, unpack
+from otpy.wire.control import RawReply
 from otpy.wire.safe_repr import short
+from otpy.wire.sys_messages import BackUp, ReplaceState, SysRequest
 
 Effect: TypeAlias = Callable[[], Awaitable[object] | object]
 
@@ -147,6 +152,31 @@ class Gate:
             self._die_at("stored")
         return [held.popleft() for _ in range(count)]
 
+    def answer(self, request: SysRequest) -> RawReply | OtpyError:
+        """Serve a system message; what it changes is stored before it is answered."""
+        if isinstance(request, BackUp):
+            return self._stored() or self._backed_up(request)
+        reply = answer(self._server, request)
+        if isinstance(request, ReplaceState) and isinstance(reply, RawReply):
+            return self._stored() or reply
+        return reply
+
+    def _stored(self) -> Refused | None:
+        """Store what has changed, before its effects leave; return why that cannot be."""
+        try:
+            self._store.commit(self._state.changes(), self._taken_changes())
+        except StorageError as error:
+            self.roll_back()
+            self._mailbox.stop_after_read(raised(error))
+            return Refused(str(error))
+        return None
+
+    def _backed_up(self, request: BackUp) -> RawReply | OtpyError:
+        try:
+            return RawReply(self._store.back_up(Path(request.path)))
+        except StorageError as error:
+            return Refused(str(error))
+
     def _taken_changes(self) -> Changes | None:
         if not self.changes:
             return None
@@ -241,9 +271,9 @@ class Gate:
                 other.repeat(answer)
 
     def _kept_answer(self, session: bytes, serial: int) -> bytes | None:
-        for answer in reversed(self.changes.answers):  # not committed yet
-            if (answer.session, answer.number) == (session, serial):
-                return answer.answer
+        for kept in reversed(self.changes.answers):  # not committed yet
+            if (kept.session, kept.number) == (session, serial):
+                return kept.answer
         return self._store.kept_answer(session, serial)
 
     def _keep(self, session: bytes, serial: int, answer: bytes) -> None:

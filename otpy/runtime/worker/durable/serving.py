@@ -27,6 +27,7 @@ class DurableServing(Serving):
 
     def __init__(self, server: GenServer, mailbox: WorkerMailbox, gate: Gate) -> None:
         super().__init__(server, mailbox)
+        mailbox.sys_messages.answer_sys = gate.answer
         self.gate = gate
 
     def init(self, args: tuple[object, ...], kwargs: dict[str, object]) -> ExitReason | None:

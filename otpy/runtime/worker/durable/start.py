@@ -15,7 +15,7 @@ from otpy.runtime.worker.mailbox import WorkerMailbox
 from otpy.server.callbacks import is_async
 from otpy.server.context import Context
 from otpy.server.genserver import GenServer
-from otpy.wire.control import Address, Assignment
+from otpy.wire.control import Address, Assignment, UsesStore
 from otpy.wire.safe_repr import short
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def durable_serving(
     store = SqliteStore(file, disk=durability is Durability.DISK)
     gate = Gate(server, store, store.open(), mailbox)
     mailbox.hold_by(gate)
+    mailbox.send_to_supervisor(UsesStore())
     own.reach_by(lambda: DurablePeers(Address(child.path, child.incarnation), mailbox, gate))
     if not (is_async(type(server)) or is_async_beside(server)):
         return DurableServing(server, mailbox, gate)
