@@ -15,14 +15,16 @@ HEAVY = {
     "pickle",
     "psutil",
     "pydantic",
+    "rich",
     "setproctitle",
     "subprocess",
     "tempfile",
+    "textual",
     "yaml",
 }
 """Libraries that take longer to import than a client needs for its first call."""
 
-OTHERS_SIDE = {"otpy.aio", "otpy.config", "otpy.core", "otpy.runtime", "otpy.server"}
+OTHERS_SIDE = {"otpy.aio", "otpy.config", "otpy.core", "otpy.runtime", "otpy.server", "otpy.top"}
 """Packages that a client does without."""
 
 
