@@ -57,7 +57,7 @@ def plan_of(
     from otpy.core.changes import compare, in_order  # noqa: PLC0415 - as above
 
     running = node.spec(timeout=timeout)
-    spec = tree_from_data(running.fields, running.by_hand)
+    spec = tree_from_data(running.fields, running.by_hand, running.deleted)
     steps = tuple(in_order(compare(spec, wanted)))
     touched = {step.path for step in steps}
     states = {each.path: each.state for each in node.tree(timeout=timeout)}

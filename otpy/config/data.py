@@ -103,29 +103,38 @@ def _handler_to_data(handler: EventHandler) -> dict[str, object]:
     return {**what, **events, "timeout": handler.timeout}
 
 
-def tree_from_data(data: Mapping[str, object], by_hand: Collection[str] = ()) -> SupervisorSpec:
+def tree_from_data(
+    data: Mapping[str, object], by_hand: Collection[str] = (), deleted: Collection[str] = ()
+) -> SupervisorSpec:
     """Return the spec of a tree from the fields that it is written with, its paths absolute.
 
     Args:
         data: As `tree_to_data` returns them.
         by_hand: Paths of the children that `start_child` has added.
+        deleted: Paths of instances that there are no more.
 
     Raises:
         SpecError: With a line for each mistake.
     """
     from otpy.config.reading import tree_of_data  # noqa: PLC0415 - as above
 
-    return _flagged(tree_of_data(data), frozenset(by_hand), "")
-
-
-def _flagged(spec: SupervisorSpec, by_hand: frozenset[str], above: str) -> SupervisorSpec:
-    if not by_hand:
+    spec = tree_of_data(data)
+    if not by_hand and not deleted:
         return spec
+    return _as_done(spec, frozenset(by_hand), frozenset(deleted), "")
+
+
+def _as_done(
+    spec: SupervisorSpec, by_hand: frozenset[str], deleted: frozenset[str], above: str
+) -> SupervisorSpec:
+    """Return the spec with what was done by hand."""
     children = []
     for child in spec.children:
         path = f"{above}{child.id}"
+        if path in deleted:
+            continue
         if isinstance(child.start, SupervisorSpec):
-            below = _flagged(child.start, by_hand, f"{path}/")
+            below = _as_done(child.start, by_hand, deleted, f"{path}/")
             children.append(replace(child, start=below, by_hand=path in by_hand))
         else:
             children.append(replace(child, by_hand=True) if path in by_hand else child)

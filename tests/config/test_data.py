@@ -276,6 +276,13 @@ def test_what_only_the_top_of_a_tree_has_comes_back(folder: Folder) -> None:
     assert_comes_back(folder.load(tree).spec)
 
 
+def test_instances_that_were_deleted_are_left_out() -> None:
+    pool = child_from_data({"id": "w", "start": "m:f", "instances": 3})
+    (child,) = tree_from_data(tree_to_data(SupervisorSpec(children=(pool,))), (), ["w/1"]).children
+    assert isinstance(child.start, SupervisorSpec)
+    assert [each.id for each in child.start.children] == ["0", "2"]
+
+
 def test_children_that_were_added_by_hand_are_known_by_their_paths() -> None:
     inner = ChildSpec("b", SupervisorSpec(children=(child_from_data({"id": "a", "start": "m:f"}),)))
     data = tree_to_data(SupervisorSpec(children=(inner, replace(inner, id="c"))))

@@ -5,7 +5,7 @@ from typing import Any
 from otpy.aio.client.asker import Asker
 from otpy.aio.links.deadline import within
 from otpy.aio.links.ref import Ref
-from otpy.client.tree_spec import SupervisorFields, TreeSpec, asked_below
+from otpy.client.tree_spec import SupervisorFields, TreeSpec, asked_below, deleted_instances
 from otpy.errors import NoProcess, ProcessDown
 
 
@@ -15,6 +15,7 @@ async def spec_of(node: Asker[Ref], timeout: float | None) -> TreeSpec:
     Of a supervisor that does not run, it is what it would be started with.
     """
     by_hand: list[str] = []
+    deleted: list[str] = []
 
     async def ask(path: str) -> SupervisorFields:
         arguments = {"path": path, "op": "get_spec"}
@@ -31,6 +32,9 @@ async def spec_of(node: Asker[Ref], timeout: float | None) -> TreeSpec:
                 found = await ask(path)
             except (NoProcess, ProcessDown):
                 continue
-            child.update(found.fields)
-            waiting.extend(asked_below(path, found))
-    return TreeSpec(top.fields, tuple(by_hand))
+            if "instances" in child:
+                deleted.extend(deleted_instances(path, child, found))
+            else:
+                child.update(found.fields)
+                waiting.extend(asked_below(path, found))
+    return TreeSpec(top.fields, tuple(by_hand), tuple(deleted))

@@ -47,6 +47,17 @@ def test_each_knows_its_number_and_the_tree_shows_them(nodes: Nodes) -> None:
     assert (spec["instances"], spec["start"]) == (3, "tests.support.workers:Remote")
 
 
+def test_the_spec_of_the_tree_says_which_of_them_were_deleted(nodes: Nodes) -> None:
+    """11.1: a reload adds them again, and so the plan has to say it."""
+    node = nodes.run(POOL)
+    assert node.client.spec().deleted == ()
+    node.client.supervisor("pool").terminate_child("1")
+    node.client.supervisor("pool").delete_child("1")
+    found = node.client.spec()
+    assert found.deleted == ("pool/1",)
+    assert found.fields["children"][0]["instances"] == 3
+
+
 def test_a_key_finds_the_same_instance_in_every_client(nodes: Nodes) -> None:
     node = nodes.run(POOL)
     keys = [0, 1, 5, -1, "ann", "bob", "eve", ["a", 1], {"x": 1}, 2.5, True]
