@@ -149,7 +149,7 @@ def _name(steps: Sequence[Step]) -> str:
 
 def _done(step: Step) -> str:
     if not step.path and step.kind is Kind.RECREATE:
-        return "only with a new node"
+        return "recreate, with all below it"
     place = "" if step.after is None else f", {f'after {step.after}' if step.after else 'first'}"
     moves = "" if step.after is None or step.kind in (Kind.ADD, Kind.MOVE) else ", move"
     return f"{step.kind}{moves}{place}"

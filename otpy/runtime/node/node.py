@@ -189,7 +189,7 @@ class NodeProcess(Supervisor):
         self._recent = RecentEvents()
         self._handed = 0
         searched = () if tree.owner is None else tree.owner.searched
-        files = FileReader(lambda: self.processes.helpers, tree.name, searched)
+        files = FileReader(self.loop, lambda: self.processes.helpers, tree.name, searched)
         self._reloader = Reloader(self, tree.name, self._directory, files)
         self._ends = EndRecorder(node_files.ends, node_files.boot)
         self._gave_up: OrderedDict[str, GaveUp] = OrderedDict()

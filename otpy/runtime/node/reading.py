@@ -18,9 +18,13 @@ from otpy.system.descriptor import Descriptor
 if TYPE_CHECKING:
     from otpy.core.spec import SupervisorSpec
     from otpy.runtime.supervisor.helpers import Helpers
+    from otpy.system.loop import Loop
     from otpy.system.wait import WaitStatus
 
 _MODULE: Final = "otpy.runtime.node.reading"
+_LIMIT_S: Final = 120.0
+"""Seconds within which a file has to be read: a module that it names may hang as it is imported."""
+
 _NO_FILE: Final = "the tree that runs is of no file: name one"
 
 
@@ -28,14 +32,20 @@ class FileReader:
     """Reads files, one at a time.
 
     Args:
+        loop: The node's.
         helpers: Short-lived processes of the node's.
         name: Of the node; a file with another name is wrong.
         searched: Where modules are looked for; where otpy was started if empty.
     """
 
     def __init__(
-        self, helpers: "Callable[[], Helpers]", name: str, searched: tuple[str, ...]
+        self,
+        loop: "Loop",
+        helpers: "Callable[[], Helpers]",
+        name: str,
+        searched: tuple[str, ...],
     ) -> None:
+        self._loop = loop
         self._helpers, self._name, self._searched = helpers, name, searched
 
     def read(self, file: str, done: "Callable[[SupervisorSpec | SpecError], None]") -> None:
@@ -46,16 +56,27 @@ class FileReader:
         memory = Descriptor(os.memfd_create("otpy-reload"))
 
         def ended(status: "WaitStatus", output: str) -> None:
+            timer.cancel()
             with memory:
                 done(self._result(memory, file, status, output))
 
         argv = [sys.executable, "-P", "-m", _MODULE, str(memory.fileno()), file]
         argv.append(json.dumps(self._searched))
         try:
-            self._helpers().run(lambda: _become(argv, memory.fileno()), ended, (memory.fileno(),))
+            helper = self._helpers().run(
+                lambda: _become(argv, memory.fileno()), ended, (memory.fileno(),)
+            )
         except OSError as error:
             memory.close()
             done(SpecError([f"{file}: it cannot be read now: {error}"]))
+            return
+
+        def late() -> None:
+            helper.close()
+            memory.close()
+            done(SpecError([f"{file}: what it names was not imported within {_LIMIT_S:g} s"]))
+
+        timer = self._loop.call_later(_LIMIT_S, late)
 
     def _result(
         self, memory: Descriptor, file: str, status: "WaitStatus", output: str
