@@ -266,6 +266,7 @@ COMMANDS: Final[dict[str, Schema]] = {
     "resume": _each(did=_did("resumed")),
     "trace": _lines(
         _object(
+            path=_text("Of the process."),
             at=_number("Unix time in seconds."),
             kind=_text("What it is.", "call", "cast", "info", "reply", "error"),
             call=_text("The same for a call and its answer."),

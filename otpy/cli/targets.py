@@ -36,15 +36,25 @@ class Targets(NamedTuple):
     found: "dict[str, ProcessInfo | NoProcess | Done]"
     rows: "list[ProcessInfo]"
 
+    def row(self, name: str) -> "ProcessInfo":
+        """Return the process of one of the names.
+
+        Raises:
+            NoProcess: There is none.
+        """
+        row = self.found[name]
+        if isinstance(row, NoProcess):
+            raise row
+        assert not isinstance(row, Done)
+        return row
+
     def each(self, do: "Callable[[ProcessInfo], Done]") -> None:
         """Do something to each process, and print what was done: see `otpy.cli.output.each`."""
 
         def one(name: str) -> Done:
-            row = self.found[name]
-            if isinstance(row, NoProcess):
-                raise row
-            if isinstance(row, Done):
-                return row
+            if isinstance(already := self.found[name], Done):
+                return already
+            row = self.row(name)
             done = do(row)
             return done._replace(fields={"path": row.path, **done.fields})
 

@@ -13,6 +13,7 @@ from otpy import connect
 from otpy.cli.terminal import Terminal
 from otpy.events import ChildStarting, ChildStopping
 from tests.cli.commands import Run, running
+from tests.support.processes import DEADLINE_S
 
 COUNTER = "otpy.examples.counter:Counter"
 W = "tests.support"
@@ -24,6 +25,7 @@ children:
   - {{id: apart, start: "{COUNTER}"}}
   - id: starting
     children:
+      - {{id: sibling, start: "{COUNTER}"}}
       - id: slow
         start: "{W}.ready_workers:said"
         args: [GATE]
@@ -95,6 +97,10 @@ def test_what_waits_keeps_no_other_from_its_answer(otpy: Run, nowhere: Path) -> 
             told = otpy(*words)
             assert (words, told.status, told.err) == (words, 0, "")
         assert [process.poll() for process in blocked] == [None] * len(blocked)
+        assert otpy("kill", "slow").status == 0  # the way out of a start that takes too long
+        _, err = blocked[0].communicate(timeout=DEADLINE_S)
+        assert err.startswith("otpy: it failed to start: killed; it is stopped now; ")
+        assert blocked[0].returncode == 1
     finally:
         os.kill(frozen, signal.SIGCONT)
         gate.touch()
@@ -121,6 +127,13 @@ QUICK = [
     ["resume", "b"],
     ["stack", "hung"],
     ["garbage-collect", "b"],
+    ["state", "sibling"],
+    ["stack", "sibling"],
+    ["call", "sibling", "increment", "1"],
+    ["suspend", "sibling"],
+    ["resume", "sibling"],
+    ["kill", "sibling", "CONT"],
+    ["wait", "sibling"],
     ["events", "--last", "5"],
     ["logs", "--last", "5"],
     ["why", "loop"],

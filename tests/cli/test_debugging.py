@@ -75,6 +75,25 @@ def test_a_trace_goes_on_until_it_is_interrupted_or_the_server_ends(
     assert counter.node.is_running()
 
 
+def test_several_are_traced_until_the_last_has_ended(otpy: Run) -> None:
+    second = {"id": "second", "start": "otpy.examples.counter:Counter", "restart": "temporary"}
+    otpy("start", json.dumps(second))
+    command = [sys.executable, "-m", "otpy", "trace", "counter", "second", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as trace:
+        assert trace.stdout is not None
+        os.set_blocking(trace.stdout.fileno(), False)
+        seen: set[str] = set()
+        while seen != {"counter", "second"} and trace.poll() is None:
+            for name in ("counter", "second"):
+                otpy("call", name, "get_count")
+            # Each has begun once it has seen something.
+            while line := trace.stdout.readline():
+                seen.add(json.loads(line)["path"])
+        otpy("kill", "counter")
+        otpy("stop", "second")
+        assert trace.wait() == 0
+
+
 def test_a_line_of_a_trace() -> None:
     line = as_line(TraceEvent(0.0, "call", "1.2", "('increment', 5)", 3))
     assert line.endswith("  (3 events missed)  call   1.2       ('increment', 5)")
