@@ -196,6 +196,7 @@ class NodeProcess(Supervisor):
         self._last_end: OrderedDict[str, ChildEnded] = OrderedDict()
         self._ended_by: ChildEnded | None = None
         self._codes: OrderedDict[str, int] = OrderedDict()
+        self._giving_up: set[str] = set()
         self._essential: EssentialEnded | None = None
         self._stops = 0
         self._started_at = time.time()
@@ -493,12 +494,15 @@ class NodeProcess(Supervisor):
         match event:
             case GaveUp(path=path):
                 _note(self._gave_up, path, event)
+                self._giving_up.add(path)
             case ChildStartFailed(path=path, traceback=traceback):
                 self._owner.note_traceback(traceback)
                 _note(self._codes, path, exit_code(event))
             case ChildEnded(path=path):
                 _note(self._last_end, path, event)
-                _note(self._codes, path, exit_code(event))
+                # To give up is a clean end to a supervisor's own supervisor alone.
+                _note(self._codes, path, exit_code(event) or int(path in self._giving_up))
+                self._giving_up.discard(path)
             case EssentialEnded():
                 self._end_with(event)
             case AutoShutdownEvent(path="", child=id_):

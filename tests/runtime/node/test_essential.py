@@ -107,3 +107,42 @@ def test_the_first_of_several_says_which_status(nodes: Nodes) -> None:
     assert node.wait() == 128 + signal.SIGKILL
     (stopping,) = node.seen(NodeStopping)
     assert stopping.why == "its essential child 'a' has ended: killed"
+
+
+@pytest.mark.parametrize(
+    ("more", "child", "status"),
+    [
+        ("max_restarts: 0", "command: [sh, -c, exit 3]", 1),
+        ("max_restarts: 0, on_give_up: stay_down", "command: [sh, -c, exit 3]", 1),
+        (
+            "auto_shutdown: any_significant",
+            "command: [sh, -c, exit 0], significant: true, restart: transient",
+            0,
+        ),
+    ],
+)
+def test_a_supervisor_may_be_essential(nodes: Nodes, more: str, child: str, status: int) -> None:
+    node = nodes.start(f"""
+        name: main
+        children:
+          - {{id: other, command: [sleep, "100000"]}}
+          - {{id: s, {more}, essential: true, children: [{{id: a, {child}}}]}}
+        """)
+    assert node.wait() == status
+    assert node.seen(EssentialEnded, path="s")
+    assert bool(node.errors) is bool(status)
+
+
+@pytest.mark.parametrize("start", ["Remote", "Waits"])
+def test_a_server_that_is_killed_ends_the_node(nodes: Nodes, start: str) -> None:
+    target = {
+        "Remote": 'start: "tests.support.workers:Remote", args: [WORK/log]',
+        "Waits": 'start: "tests.support.workers:waits"',
+    }[start]
+    node = nodes.run(f"""
+        name: main
+        children:
+          - {{id: app, {target}, essential: true}}
+        """)
+    node.kill("app")
+    assert node.wait() == 128 + signal.SIGKILL

@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 
+from otpy.config import load
 from otpy.events import ChildEnded, ChildStarted, ChildStartFailed, NodeStarted, SparesChanged
+from otpy.runtime.node.heart import heart_command
 from tests.support.node import Nodes, NodeUnderTest
 from tests.support.processes import DEADLINE_S, descriptors
 
@@ -312,15 +314,18 @@ for number, copy in enumerate(moved, 3):
 os.environ["LISTEN_PID"] = str(os.getpid())
 os.environ["LISTEN_FDS"] = str(len(moved))
 os.environ["LISTEN_FDNAMES"] = ":".join(each[0] for each in eval(sys.argv[1]))
-os.execv(sys.executable, [sys.executable, "-m", "otpy", "run", *sys.argv[2:]])
+os.execv(sys.argv[2], sys.argv[2:])
 """
 
 
 def run_with_passed(
-    nodes: Nodes, passed: list[tuple[str, int, str]], text: str, *options: str
+    nodes: Nodes, passed: list[tuple[str, int, str]], text: str, *, guarded: bool = False
 ) -> NodeUnderTest:
-    run = [repr(passed), *options, str(nodes.write(text))]
-    return nodes.start_by("passed", [sys.executable, "-c", PASSING, *run])
+    file = nodes.write(text)
+    run = [sys.executable, "-m", "otpy", "run", str(file)]
+    if guarded:
+        run = heart_command(load(file, check_imports=False))
+    return nodes.start_by("passed", [sys.executable, "-c", PASSING, repr(passed), *run])
 
 
 def test_a_socket_that_is_passed_under_its_name_is_taken_first(nodes: Nodes) -> None:
@@ -355,7 +360,7 @@ def test_a_guardian_keeps_what_is_passed_over_the_death_of_the_node(nodes: Nodes
         children:
           - {{id: web, start: "{WORKERS}:serve", sockets: [web]}}
         """
-    node = run_with_passed(nodes, passed, text, "--heart")
+    node = run_with_passed(nodes, passed, text, guarded=True)
     started = node.next(NodeStarted)
     load = Load(path)
     with load.running():
