@@ -1,5 +1,6 @@
 """Servers of trees that are reloaded."""
 
+import logging
 import threading
 
 from otpy import GenServer, call
@@ -17,6 +18,10 @@ class Versioned(GenServer):
     def get(self) -> list[int]:
         self.calls += 1
         return [self.version, self.calls]
+
+    @call
+    def log(self, text: str) -> None:
+        logging.getLogger("versioned").info(text)
 
     @call
     def slow(self, seconds: float) -> int:

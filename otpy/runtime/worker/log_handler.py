@@ -23,6 +23,10 @@ class _Level(int):
     """A level that nobody has asked for: an `int` of its own, to be told from the same number."""
 
 
+class _TreesLevel(int):
+    """A level that the tree says: a reload may change it, unless the user's code has."""
+
+
 _DEFAULT: Final = _Level(logging.INFO)
 
 _STANDARD: Final = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime"})
@@ -37,12 +41,16 @@ def install(level: int | None) -> None:
     """
     root = logging.root
     if isinstance(root.handlers, _Unconfigured):
-        if isinstance(root.level, _Level) and level is not None:
-            root.setLevel(level)
+        if isinstance(root.level, _Level | _TreesLevel):
+            root.setLevel(_level(level))
     elif not root.handlers:
         root.handlers = _Unconfigured(RecordHandler())
-        root.setLevel(_DEFAULT if level is None else level)
+        root.setLevel(_level(level))
         _go_to_the_root()
+
+
+def _level(given: int | None) -> int:
+    return _DEFAULT if given is None else _TreesLevel(given)
 
 
 def _go_to_the_root() -> None:

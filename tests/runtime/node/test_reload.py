@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from otpy.errors import NotReloaded, OtpyError, SpecError
+from otpy.errors import NoProcess, NotReloaded, OtpyError, SpecError
 from otpy.events import (
+    ChildEnded,
     ChildStarted,
     ChildStarting,
     NodeStopping,
@@ -103,6 +104,61 @@ def test_what_is_live_acts_without_a_restart(edited: Edited) -> None:
     assert edited.pids == before
     spec = edited.node.client.supervisor().get_childspec("a")
     assert (spec["shutdown"], spec["max_age"]["limit"]) == (7.0, 3600.0)
+
+
+def test_a_worker_is_told_of_another_log_level_and_logs_elsewhere(
+    edited: Edited, nodes: Nodes
+) -> None:
+    node, before = edited.node, edited.pids
+    edited.reload(("args: [1]", "args: [1], log_level: WARNING"))
+    node.call("a", "log", "not told")
+    edited.reload(("log_level: WARNING", f"log: {{file: {nodes.work}/a.log}}"))
+    node.call("a", "log", "told")
+    node.says("a . INFO versioned: told")
+    assert "not told" not in node.output
+    node.until(lambda: "told" in (nodes.work / "a.log").read_text("utf-8"), "told in a.log")
+    assert edited.pids == before
+
+
+def test_another_check_of_health_begins_at_once(edited: Edited) -> None:
+    steps = edited.reload(
+        ("args: [1]", 'args: [1], health: {exec: ["false"], every: 100ms, failures: 1}'),
+        ("name: reloaded", "name: reloaded\nmax_restarts: infinity"),
+    )
+    assert dict(steps)["a"] == "live"
+    edited.node.next(ChildEnded, path="a", reason="unhealthy: exit: 1")
+    edited.reload((', health: {exec: ["false"], every: 100ms, failures: 1}', ""))
+    assert edited.node.client.wait_ready("a").pid
+
+
+def test_names_and_handlers_of_events_follow(edited: Edited, nodes: Nodes) -> None:
+    node = edited.node
+    edited.reload(("args: [1]", "args: [1], name: first"))
+    assert node.call("first", "get")[0] == 1
+    edited.reload(("name: first", "name: other"))
+    assert node.call("other", "get")[0] == 1
+    with pytest.raises(NoProcess):
+        node.call("first", "get")
+    handler = f'[sh, -c, "cat >>{nodes.work}/handled"]'
+    edited.reload(("name: reloaded", f"name: reloaded\non_event: {{exec: {handler}}}"))
+    node.recover("b")
+    handled = nodes.work / "handled"
+    node.until(
+        lambda: handled.exists() and '"b"' in handled.read_text("utf-8"), "the event handled"
+    )
+    edited.reload((f"on_event: {{exec: {handler}}}\n", ""))
+    node.next(ChildEnded, path="@on_event")
+
+
+def test_a_child_of_another_kind_takes_the_place_of_the_one_before(edited: Edited) -> None:
+    before = edited.pids
+    below = f"children: [{{id: x, {VERSIONED}}}]"
+    steps = edited.reload((f"{VERSIONED}, args: [2]", below))
+    assert steps == [("b", "recreate")]
+    assert list(edited.pids) == ["", "a", "b", "b/x", "pool", "pool/c", "pool/d", "e"]
+    assert changed(before, edited.pids) == {"b", "b/x"}
+    assert edited.reload((below, f"{VERSIONED}, args: [2]")) == [("b", "recreate")]
+    assert edited.node.call("b", "get") == [2, 1]
 
 
 def test_a_child_that_fails_to_start_puts_everything_back(edited: Edited) -> None:
