@@ -6,7 +6,6 @@ lists all that as the steps in which it is to be done. Children are known by the
 that id, too.
 """
 
-from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import Enum, StrEnum
@@ -180,6 +179,8 @@ def _longest_in_order(ids: Sequence[str], places: Mapping[str, int]) -> Iterator
 
     All others have to move, and so the fewest that can.
     """
+    from bisect import bisect_left  # noqa: PLC0415 - a library that every worker would have mapped
+
     tops: list[int] = []  # the lowest place at which a part of each length ends
     ends: list[str] = []
     before: dict[str, str | None] = {}

@@ -4,13 +4,14 @@ The node has none of what reads YAML, and would have it for each process that it
 read goes into a file in memory, which the node has made.
 """
 
-import json
 import os
 import pickle
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from otpy.errors import SpecError
 from otpy.system.descriptor import Descriptor
@@ -61,7 +62,7 @@ class FileReader:
                 done(self._result(memory, file, status, output))
 
         argv = [sys.executable, "-P", "-m", _MODULE, str(memory.fileno()), file]
-        argv.append(json.dumps(self._searched))
+        argv.append(msgspec.json.encode(self._searched).decode())
         try:
             helper = self._helpers().run(
                 lambda: _become(argv, memory.fileno()), ended, (memory.fileno(),)
@@ -115,4 +116,4 @@ def main(fd: int, file: str, searched: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3]))
+    main(int(sys.argv[1]), sys.argv[2], msgspec.json.decode(sys.argv[3]))
