@@ -39,7 +39,7 @@ MAY_KNOW = {
     },
     "importing": set[str](),
     "cli": {
-        *("otpy", "client", "logs", "importing"),
+        *("otpy", "client", "logs", "durable", "importing"),
         *("config", "core", "errors", "events", "wire", "system"),
     },
     "top": {"otpy", "aio", "cli", "client", "errors", "links", "logs", "system", "wire"},

@@ -21,7 +21,7 @@ SECTIONS: Final = {
     "Trees": ("init", "import", "run", "check", "plan", "reload", "schema", "export", "demo"),
     "Look": ("tree", "status", "top", "pid", "events", "why", "logs"),
     "Talk": ("call", "cast"),
-    "Debug": ("state", "replace-state", "suspend", "resume", "trace", "stack"),
+    "Debug": ("state", "replace-state", "durable", "suspend", "resume", "trace", "stack"),
     "Operate": (
         *("start", "stop", "restart", "kill", "delete", "scale", "wait", "shutdown"),
         "terminate",

@@ -130,6 +130,26 @@ def _did(*values: str) -> Schema:
     return _text("What was done; nothing if it was so already.", *values, "nothing")
 
 
+def _any_of(*results: Schema) -> Schema:
+    return {"anyOf": list(results)}
+
+
+_STATE_FILE: Final = _object(
+    name=_text("Of the server."),
+    file=_text("Its path."),
+    bytes=_whole("Its size."),
+    in_use={"type": "boolean", "description": "Whether a process has it open."},
+    version={"anyOf": [_whole("Of the class that wrote it."), {"type": "null"}]},
+    problem=_text("What is wrong with it; empty if nothing is."),
+)
+_STATE_CONTENTS: Final = _object(
+    name=_text("Of the server."),
+    version={"anyOf": [_whole("Of the class that wrote it."), {"type": "null"}]},
+    attributes=_any("The attributes of the instance."),
+    tables=_any("How many rows each table has."),
+    timers=_whole("How many durable timers have not fired."),
+)
+
 _WRITTEN: Final = _object(file=_text("Its path."), did=_did("wrote"))
 
 _LOG_LINE: Final = _object(
@@ -287,6 +307,20 @@ COMMANDS: Final[dict[str, Schema]] = {
     "kill": _each(did=_text("", "sent"), signal=_text("The signal, as SIGKILL."), pid=_PID),
     "scale": _each(did=_did("scaled", "nothing"), instances=_whole("So many it has now.")),
     "delete": _each(did=_did("deleted")),
+    "durable": _any_of(
+        _one(_list(_STATE_FILE, "Of `list`: each state.")),
+        _one(_STATE_CONTENTS),
+        _one(
+            _object(
+                name=_text("Of the server."),
+                file=_text("The copy."),
+                bytes=_whole("Its size."),
+                did=_did("wrote"),
+            )
+        ),
+        _one(_object(name=_text("Of the server."), file=_text(""), did=_did("replaced"))),
+        _each(did=_did("removed")),
+    ),
     "wait": _one(
         _list({"anyOf": [_ref("Process"), {"type": "null"}]}, "Null for one that is not there.")
     ),

@@ -24,8 +24,9 @@ _PAGE_BYTES: Final = 1024
 """Small ones: a commit writes each page that it changes, as a whole."""
 
 _CHECKPOINT_PAGES: Final = 4096
-_WAIT_S: Final = 10.0
-"""How long another process may have the file open: one that is being killed."""
+WAIT_S: Final = 10.0
+
+IN_USE: Final = "another process has the state open"
 
 _STATEMENTS: Final = 64
 _ROWS: Final = 256
@@ -65,10 +66,11 @@ class SqliteStore:
     Args:
         file: Its path; the folder is made if there is none.
         disk: Whether a commit survives a loss of power, too.
+        wait: Seconds that another process may have it open: one that is being killed.
     """
 
-    def __init__(self, file: Path, *, disk: bool = False) -> None:
-        self._file, self._disk = file, disk
+    def __init__(self, file: Path, *, disk: bool = False, wait: float = WAIT_S) -> None:
+        self._file, self._disk, self._wait = file, disk, wait
         self._database: sqlite3.Connection | None = None
         self._execute: Callable[..., sqlite3.Cursor] = self._closed
         self._begun = False
@@ -115,6 +117,15 @@ class SqliteStore:
         """Write a copy; see `Store.back_up`."""
         return self._told(self._back_up, file)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether this process has it."""
+        return self._database is not None
+
+    def empty_log(self) -> None:
+        """Write everything that is in the log into the file itself."""
+        self._told(self._execute, "PRAGMA wal_checkpoint(TRUNCATE)")
+
     def reset(self) -> None:
         """Forget the whole state."""
         self._told(self._reset)
@@ -158,6 +169,11 @@ class SqliteStore:
             self._execute("DELETE FROM rows WHERE owner = ?", (table,))
 
         self._told(delete)
+
+    def tables(self) -> dict[str, int]:
+        """Return how many rows each table has."""
+        sql = "SELECT owner, count(*) FROM rows GROUP BY owner"
+        return dict(self._told(lambda: self._execute(sql).fetchall()))
 
     def count_rows(self, table: str) -> int:
         """Return how many rows a table has."""
@@ -232,11 +248,19 @@ class SqliteStore:
     # --- the file -------------------------------------------------------------------------------
 
     def _open(self) -> Loaded:
+        while True:
+            loaded, opened = self._open_once()
+            if _identity(self._file) == opened:
+                return loaded
+            self.close()  # another file was put in its place while this waited for the lock
+
+    def _open_once(self) -> tuple[Loaded, tuple[int, int]]:
         self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not self._file.exists():
             _create(self._file)
         _check_header(self._file)
-        self._database = _connect(self._file)
+        opened = _identity(self._file)
+        self._database = _connect(self._file, self._wait)
         self._execute = self._database.execute
         self._execute("PRAGMA locking_mode = EXCLUSIVE")
         self._execute("PRAGMA journal_mode = WAL")
@@ -245,7 +269,7 @@ class SqliteStore:
         # The lock to write is had from now on, and kept.
         self._execute("BEGIN IMMEDIATE")
         self._execute("COMMIT")
-        return self._load()
+        return self._load(), opened
 
     def _load(self) -> Loaded:
         facts: dict[str, int] = dict(self._execute("SELECT name, value FROM facts").fetchall())
@@ -336,7 +360,7 @@ def _said(error: sqlite3.Error | OSError) -> str:
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return _DAMAGED.format(text)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return "another process has the state open"
+        return IN_USE
     return text
 
 
@@ -355,17 +379,22 @@ def _check_header(file: Path) -> None:
         raise StorageError(f"{file}: a database of something else, no state of otpy's")
 
 
-def _connect(file: Path) -> sqlite3.Connection:
+def _connect(file: Path, wait: float = WAIT_S) -> sqlite3.Connection:
     # It opens no file that is not there, and none that another user has put a link to.
     uri = f"{file.absolute().as_uri()}?mode=rw"
     return sqlite3.connect(
         uri,
         uri=True,
-        timeout=_WAIT_S,
+        timeout=wait,
         isolation_level=None,
         check_same_thread=False,
         cached_statements=_STATEMENTS,
     )
+
+
+def _identity(file: Path) -> tuple[int, int]:
+    about = file.stat()
+    return about.st_dev, about.st_ino
 
 
 def _create(file: Path) -> None:

@@ -152,17 +152,15 @@ sys.stdin.read()
 """
 
 
-def test_no_two_processes_have_it_open(
-    file: Path, store: Opened, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("otpy.durable.sqlite_store._WAIT_S", 0.0)
+def test_no_two_processes_have_it_open(file: Path, store: Opened) -> None:
     command = [sys.executable, "-c", HOLD, str(file)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == "open\n"
-        with closing(store()) as one, pytest.raises(StorageError, match="another process has"):
+        one = SqliteStore(file, wait=0.0)
+        with closing(one), pytest.raises(StorageError, match="another process has"):
             one.open()
         other.kill()
         other.wait()

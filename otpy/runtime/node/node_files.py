@@ -19,6 +19,7 @@ from otpy.errors import RuntimeDirError
 from otpy.runtime.node.end_store import EndStore
 from otpy.runtime.node.event_file import EventFile
 from otpy.runtime.node.lock import take_both
+from otpy.runtime.state_folder import state_folder
 from otpy.system import inotify
 from otpy.system.claim import Claim
 from otpy.system.descriptor import Descriptor, close_all
@@ -250,6 +251,7 @@ def _facts(name: str, config: str, group: Path | None, boot: str) -> bytes:
         "started_at": time.time(),
         "boot": boot,
         "cgroup": "" if group is None else str(group),
+        "states": str(state_folder()),
     }
     return msgspec.json.encode(facts) + b"\n"
 
