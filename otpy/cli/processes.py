@@ -91,11 +91,14 @@ def groups_of(rows: "Iterable[ProcessInfo]", node_pid: int) -> "Groups":
     """
     from otpy.system.groups import Groups  # noqa: PLC0415 - `otpy --help` imports this module
 
-    known = [row for row in rows if row.pid is not None]
-    supervisors = [row.pid for row in known if row.kind == "supervisor" and row.pid is not None]
-    children = [row.pid for row in known if row.kind != "supervisor" and row.pid is not None]
-    spares = [pid for row in known for pid in row.spares]
-    return Groups(children, [*supervisors, node_pid], spares)
+    supervisors, children, alone = [node_pid], list[int](), list[int]()
+    for row in rows:
+        alone += row.spares
+        if row.pid is not None:
+            # Above the node is its guardian: what that has started is no group of its.
+            of_kind = {"supervisor": supervisors, "guardian": alone}
+            of_kind.get(row.kind, children).append(row.pid)
+    return Groups(children, supervisors, alone)
 
 
 def measured(rows: "Iterable[ProcessInfo]", groups: "Groups", *, now: float) -> list[Process]:

@@ -59,7 +59,7 @@ def status(ctx: click.Context, *, names: tuple[str, ...], all_: bool, boot: bool
     if boot:
         _show_boot(rows_of(connected(ctx), answer_timeout(ctx)))
     elif names:
-        _show(targets(ctx, names, all_=all_, choose=list))
+        _show(targets(ctx, names, all_=all_, choose=list, beside=guardian_rows))
     else:
         node = connected(ctx)
         _list(node, [*guardian_rows(node), *rows_of(node, answer_timeout(ctx))])

@@ -72,6 +72,7 @@ def targets(
     all_: bool,
     choose: "Callable[[Sequence[ProcessInfo]], Iterable[ProcessInfo]]",
     once_removed: str = "",
+    beside: "Callable[[Node], list[ProcessInfo]]" = lambda _node: [],
 ) -> Targets:
     """Find the processes that a command line names.
 
@@ -82,6 +83,7 @@ def targets(
         choose: What ``--all`` are, of all that the node has.
         once_removed: What is said of a process that is in the tree no more, but that an event says
             to have been; empty if it is an unknown name, as any other.
+        beside: Returns what may be named as well, and is in no tree.
 
     Raises:
         click.UsageError: There are neither names nor ``--all``, or both.
@@ -90,7 +92,7 @@ def targets(
     if bool(names) == all_:
         raise click.UsageError("name processes, or say --all", ctx)
     node = connected(ctx)
-    rows = rows_of(node, answer_timeout(ctx))
+    rows = [*beside(node), *rows_of(node, answer_timeout(ctx))]
     found: dict[str, ProcessInfo | NoProcess | Done] = {}
     if all_:
         found |= {shown(row.path): row for row in choose(rows)}

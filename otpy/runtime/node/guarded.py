@@ -77,7 +77,8 @@ def _become_node(
         raise NodeAlreadyRunning(name, found.pid)
     if found is not None and found.config:
         file = found.config  # that of the last reload
-    config = load(file)
+    # At first the command that became the guardian has imported all, a moment ago.
+    config = load(file, check_imports=bool(guardian.restarts))
     if config.name != name:
         text = f"{file}: the node's name is {config.name!r} now, and {name!r} is guarded"
         raise OtpyError(f"{text}; run `otpy shutdown`, then `otpy run` again")
