@@ -328,10 +328,12 @@ class Directory:
 
     def _add(self, path: str, kind: str) -> None:
         parent, _, id_ = path.rpartition("/")
-        if (entry := self.find(parent)) is not None:
+        if path not in self._beside and (entry := self.find(parent)) is not None:
             entry.children[id_] = ProcessEntry(path, kind)
 
     def _remove(self, path: str) -> None:
+        if self._beside.pop(path, None) is not None:
+            return  # the tree has no handlers of events any more
         parent, _, id_ = path.rpartition("/")
         if (entry := self.find(parent)) is not None:
             gone = entry.children.pop(id_, None)

@@ -230,7 +230,8 @@ class ProcessRuntime:
         if process.recycled is not None:
             return  # it has begun to end by itself
         process.recycled = reason
-        if process.answers_sys and process.kind == "worker":
+        is_server = process.kind == "worker" and self._supervisor.is_worker(process.spec)
+        if is_server and process.answers_sys:
             process.retire()
             return
         self.stop(child, incarnation)

@@ -147,7 +147,11 @@ def test_names_and_handlers_of_events_follow(edited: Edited, nodes: Nodes) -> No
         lambda: handled.exists() and '"b"' in handled.read_text("utf-8"), "the event handled"
     )
     edited.reload((f"on_event: {{exec: {handler}}}\n", ""))
-    node.next(ChildEnded, path="@on_event")
+    assert node.next(ChildEnded, path="@on_event").clean
+    assert [each.path for each in node.client.tree()][:1] == [""]
+    with pytest.raises(NoProcess):
+        node.client["@on_event"].info()
+    assert node.errors == ""
 
 
 def test_a_child_of_another_kind_takes_the_place_of_the_one_before(edited: Edited) -> None:
