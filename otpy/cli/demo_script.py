@@ -51,15 +51,16 @@ def await_start(node: Node) -> None:
 
 @contextmanager
 def only_directory(private: Path) -> Iterator[None]:
-    """Hide all nodes but those in `private` from this process and its children."""
-    before = os.environ.get("OTPY_DIR")
-    os.environ["OTPY_DIR"] = str(private)
+    """Hide all nodes, and states, but those in `private` from this process and its children."""
+    before = {name: os.environ.get(name) for name in ("OTPY_DIR", "OTPY_STATE")}
+    os.environ.update(OTPY_DIR=str(private), OTPY_STATE=str(private / "states"))
     try:
         yield
     finally:
-        del os.environ["OTPY_DIR"]
-        if before is not None:
-            os.environ["OTPY_DIR"] = before
+        for name, value in before.items():
+            del os.environ[name]
+            if value is not None:
+                os.environ[name] = value
 
 
 class Story:
@@ -90,6 +91,7 @@ class Story:
             self.kill_the_counter,
             self.kill_the_root,
             self.kill_the_gateway,
+            self.kill_a_durable_counter,
             self.shut_down,
         ):
             self._number += 1
@@ -190,6 +192,21 @@ class Story:
         self._hold("the same process", self._pids("counter") == [before])
         self._tell_time("A new gateway answered", began)
         self._run.show_until("gateway: started again")
+
+    def kill_a_durable_counter(self) -> None:
+        """Kill a counter whose state is stored."""
+        spec = {"id": "ledger", "start": "otpy.examples.counter:Counter", "durable": True}
+        self._title("Start a counter with `durable: true`, add 5, kill -9 it, and add 2.")
+        self._node.supervisor().start_child(spec)
+        ledger = self._node["ledger"]
+        self._expect("the count", ledger.call("increment", 5), 5)
+        old = psutil.Process(ledger.pid)
+        old.kill()
+        old.wait(PATIENCE_S)
+        count = ledger.call("increment", 2, once=True, timeout=PATIENCE_S)
+        self._expect("the count, 5 + 2", count, 7)
+        self._hold("a new process", ledger.pid != old.pid)
+        self._run.show_until("ledger: started again")
 
     def shut_down(self) -> None:
         """Stop everything, and look for what is left."""

@@ -40,8 +40,8 @@ class Nodes:
         place = tempfile.gettempdir()
         place = place if len(place) <= _LONGEST_PLACE else "/tmp"  # noqa: S108  # made private there
         self.folder = Path(tempfile.mkdtemp(prefix="otpy-test-", dir=place))
-        self._before = os.environ.get("OTPY_DIR")
-        os.environ["OTPY_DIR"] = str(self.folder)
+        self._before = {name: os.environ.get(name) for name in ("OTPY_DIR", "OTPY_STATE")}
+        os.environ.update(OTPY_DIR=str(self.folder), OTPY_STATE=str(self.folder / "states"))
         self._started: list[tuple[NodeProcess, Path]] = []
         self._open = contextlib.ExitStack()
         self._kept: list[tuple[str, str]] | None = None
@@ -94,9 +94,10 @@ class Nodes:
             left = [*self._processes(), *self._files(), *self._others()]
         finally:
             self._kept = self.logs()
-            del os.environ["OTPY_DIR"]
-            if self._before is not None:
-                os.environ["OTPY_DIR"] = self._before
+            for name, value in self._before.items():
+                del os.environ[name]
+                if value is not None:
+                    os.environ[name] = value
             shutil.rmtree(self.folder, ignore_errors=True)
         if left:
             raise LeftOver("\n".join(["left over:", *(f"  {each}" for each in left)]))

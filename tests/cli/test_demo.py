@@ -18,7 +18,7 @@ def test_every_step_of_the_demo_holds(otpy: Run) -> None:
     before = psutil.Process().children(recursive=True)
     shown = otpy("demo")
     assert (shown.status, shown.err) == (0, "")
-    for number in range(1, 10):
+    for number in range(1, 11):
         assert f"\n{number}. " in f"\n{shown.out}"
     assert "ProcessDown: error: ZeroDivisionError" in shown.out
     assert "✓ processes left: 0" in shown.out
