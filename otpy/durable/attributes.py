@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Final, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from otpy.durable.own_store import OwnStore
 from otpy.durable.store import Store
 from otpy.durable.table import Table
 from otpy.durable.table_mark import is_table, table_mark, types_of
@@ -17,7 +18,7 @@ from otpy.wire.safe_repr import short
 LARGE_BYTES: Final = 1 << 20
 """An attribute of more bytes is warned of: it is written as a whole whenever it changes."""
 
-_OTPYS: Final = frozenset({"name", "instance", "store"})
+_OTPYS: Final = frozenset({"name", "instance"})
 
 
 class _Attribute:
@@ -118,7 +119,7 @@ class Attributes:
         changed: dict[str, bytes | None] = {}
         known, count = self._known, 0
         for name, value in self._present() if self._slots else vars(self._server).items():
-            if name[0] == "_" or name in _OTPYS:
+            if name[0] == "_" or name in _OTPYS or type(value) is OwnStore:
                 continue
             count += 1
             attribute = known.get(name)
@@ -144,7 +145,7 @@ class Attributes:
     def _present(self) -> Iterator[tuple[str, Any]]:
         server = self._server
         for name, value in vars(server).items():
-            if name[0] != "_" and name not in _OTPYS:
+            if name[0] != "_" and name not in _OTPYS and type(value) is not OwnStore:
                 yield name, value
         for name in self._slots:
             if hasattr(server, name):

@@ -9,6 +9,7 @@ never have it open, and there is no file of shared memory beside it.
 import os
 import sqlite3
 import time
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -125,6 +126,14 @@ class SqliteStore:
     def empty_log(self) -> None:
         """Write everything that is in the log into the file itself."""
         self._told(self._execute, "PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def leave_to_parent(
+        self, increment: Callable[[object], object], referring: Callable[[object], object]
+    ) -> None:
+        """Keep the database open for ever: this is a process that its owner has forked."""
+        if self._database is not None:
+            increment(referring(self._database))
+            self._database, self._execute = None, self._closed
 
     def reset(self) -> None:
         """Forget the whole state."""
@@ -261,6 +270,8 @@ class SqliteStore:
         _check_header(self._file)
         opened = _identity(self._file)
         self._database = _connect(self._file, self._wait)
+        _stores.add(self)
+        _watch_forks()
         self._execute = self._database.execute
         self._execute("PRAGMA locking_mode = EXCLUSIVE")
         self._execute("PRAGMA journal_mode = WAL")
@@ -390,6 +401,27 @@ def _connect(file: Path, wait: float = WAIT_S) -> sqlite3.Connection:
         check_same_thread=False,
         cached_statements=_STATEMENTS,
     )
+
+
+_watches_forks: Final[list[bool]] = []
+_stores: "Final[weakref.WeakSet[SqliteStore]]" = weakref.WeakSet()
+
+
+def _watch_forks() -> None:
+    if not _watches_forks:
+        _watches_forks.append(True)
+        os.register_at_fork(after_in_child=_leave_to_parent)
+
+
+def _leave_to_parent() -> None:
+    """Never close what the parent has open: that would write its log, and remove it.
+
+    SQLite knows nothing of forks (How To Corrupt An SQLite Database File, 2.6).
+    """
+    import ctypes  # noqa: PLC0415  # few durable servers fork
+
+    for store in _stores:
+        store.leave_to_parent(ctypes.pythonapi.Py_IncRef, ctypes.py_object)
 
 
 def _identity(file: Path) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 """What every store promises; the same tests for each."""
 
+import gc
 import os
 import sqlite3
 import subprocess
@@ -179,6 +180,23 @@ def test_a_process_waits_for_one_that_is_being_killed(file: Path, store: Opened)
             # It ends when this is read; the lock is waited for.
             other.stdin.close()
             one.open()
+
+
+def test_a_forked_process_leaves_it_to_its_parent(file: Path, store: Opened) -> None:
+    one = store()
+    one.open()
+    one.commit({"a": b"1"}, FIRST)
+    log = file.with_name(file.name + "-wal")
+    before = log.read_bytes()
+    if (pid := os.fork()) == 0:
+        one = None  # type: ignore[assignment]
+        gc.collect()
+        os._exit(0)
+    os.waitpid(pid, 0)
+    assert log.read_bytes() == before
+    with closing(one):
+        one.commit({"a": b"2"}, None)
+    assert loaded(store).attributes == {"a": b"2"}
 
 
 # --- a file ---------------------------------------------------------------------------------------

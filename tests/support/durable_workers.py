@@ -60,6 +60,28 @@ class Counter(GenServer):
         return super().handle_call(request, caller)
 
 
+class Resetting(Counter):
+    """Forgets its state."""
+
+    @call
+    def begin_anew(self) -> Any:
+        self.count += 1
+        self.store.reset()  # type: ignore[attr-defined]
+        return otpy.Stop("normal", reply=self.count)
+
+
+class Keeping(Counter):
+    """Has an attribute of its own that is called `store`."""
+
+    def init(self, initial: int = 0) -> None:
+        super().init(initial)
+        self.store = [1, 2]
+
+    @call
+    def stored(self) -> list[int]:
+        return self.store
+
+
 class DurableCounter(Counter):
     """It says itself that it is durable."""
 

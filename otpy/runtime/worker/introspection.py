@@ -78,7 +78,11 @@ HANDLERS: Final[Mapping[type[SysRequest], Callable[[GenServer, SysRequest], RawR
 def state_of(server: GenServer) -> dict[str, Any]:
     """Return the attributes of a server's instance, those in slots included."""
     slots = {name: getattr(server, name) for name in _slots(server) if hasattr(server, name)}
-    return {name: value for name, value in {**slots, **vars(server)}.items() if name not in _OURS}
+    return {
+        name: value
+        for name, value in {**slots, **vars(server)}.items()
+        if name not in _OURS and type(value).__name__ != "OwnStore"
+    }
 
 
 def _slots(server: GenServer) -> Iterator[str]:

@@ -153,6 +153,21 @@ def test_a_class_may_say_what_its_state_is(nodes: Nodes) -> None:
     assert node.call("s", "put", 6) == 3
 
 
+def test_a_server_may_forget_its_state(nodes: Nodes) -> None:
+    node = nodes.run(tree(durable("c", "Resetting", args=[10])))
+    assert node.call("c", "increment", 5) == 15
+    assert node.call("c", "begin_anew") == 16
+    node.next(ChildStarted, path="c", incarnation=2)
+    assert node.call("c", "get") == 10
+    assert node.client["c"].get_state() == {"count": 10}
+
+
+def test_an_attribute_that_is_called_store_is_stored(nodes: Nodes) -> None:
+    node = nodes.run(tree(durable("k", "Keeping")))
+    node.recover("k")
+    assert node.call("k", "stored") == [1, 2]
+
+
 # --- 3: tables ------------------------------------------------------------------------------------
 
 

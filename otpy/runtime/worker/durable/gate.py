@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from otpy.durable.attributes import Attributes
+from otpy.durable.own_store import OwnStore
 from otpy.durable.snapshot import Snapshot
 from otpy.durable.store import Changes, KeptAnswer, Loaded, Store, StoredTimer
 from otpy.errors import OtpyError, Refused, StorageError
@@ -91,7 +92,10 @@ class Gate:
         self._unanswered: dict[tuple[bytes, int], list[OnceCall]] = {}
         self._kept: dict[bytes, int] = {}
         self.changes = Changes()
+        self._is_reset = False
         self.is_lost = False
+        if not hasattr(type(server), "store"):
+            server.store = OwnStore(self._reset)  # type: ignore[attr-defined]
 
     # --- what handlers do ----------------------------------------------------------------------
 
@@ -140,7 +144,7 @@ class Gate:
         held, count = self._held, len(self._held)
         try:
             changes = self._taken_changes()
-            attributes = self._state.changes()
+            attributes = {} if self._is_reset else self._state.changes()
             if attributes or changes is not None or self._store.has_begun:
                 if self._fault is not None:
                     self._die_at("known")
@@ -206,6 +210,13 @@ class Gate:
         self.is_lost = True
         self._held.clear()
         self._store.rollback()
+
+    def _reset(self) -> None:
+        self._is_reset = True
+        self._timers.clear()
+        with self._lock:
+            self.changes = Changes()
+        self._store.reset()
 
     def close(self) -> None:
         """Let another process have the state."""
