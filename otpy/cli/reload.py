@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @json_option
 @click.pass_context
 def reload(ctx: click.Context, *, file: str | None, show_values: bool) -> None:
-    """Have a node run what FILE says now, and keep what did not change.
+    """Have a node run what FILE says now, and keep the rest.
 
     FILE is the one that the node runs unless it is given; from then on the node runs that. It is
     checked first, as by "otpy check", and the plan is printed, as by "otpy plan": see there. Then

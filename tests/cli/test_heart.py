@@ -187,6 +187,8 @@ def test_two_nodes_without_a_terminal(nodes: Nodes) -> None:
         assert up.returncode == 0, up.stderr
         result = json.loads(up.stdout)["result"]
         assert result["guardian"] == os.getsid(result["pid"])
+        for number in (1, 2):
+            assert str(Path(f"/proc/{result['guardian']}/fd/{number}").readlink()) == "/dev/null"
         assert result["node"] == name
     os.kill(facts(nodes.place / "one")["pid"], signal.SIGKILL)
     rows = json.loads(ended("-n", "two", "status", "--json").stdout)["result"]
@@ -219,7 +221,7 @@ def test_a_guardian_whose_program_has_vanished_says_so_and_ends(nodes: Nodes) ->
     )
     program.chmod(0o700)
     script = Path(heart.__file__).with_name("heart.sh")
-    guardian = nodes.start_by("lost", ["/bin/sh", str(script), str(log), "lost", str(program)])
+    guardian = nodes.start_by("lost", ["/bin/sh", str(script), str(log), "lost", "-", str(program)])
     guardian.complains("otpy: lost: ended with status 127; starting it again in 1 s$")
     assert "| ended with status 127; starting it again in 1 s" in log.read_text()
     guardian.send(signal.SIGTERM)

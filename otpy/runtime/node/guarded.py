@@ -4,9 +4,11 @@ The file is read at every start, as `otpy run` does: one that is wrong by now is
 log, and read again after a while.
 """
 
+import contextlib
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import Final, NoReturn
 
@@ -14,6 +16,7 @@ from otpy.config import load
 from otpy.errors import NodeAlreadyRunning, OtpyError, SpecError
 from otpy.runtime.node.command import Guardian, NodeTree, exec_tree
 from otpy.runtime.node.own_log import log_without_node
+from otpy.runtime.node.owner_report import OwnerReport
 from otpy.system.guardians import guardian_of
 from otpy.system.nodedir import NodeDir
 from otpy.system.signals import StoppedEarly, end_by, raising_when_stopped, restore_signals
@@ -36,19 +39,29 @@ def main(arguments: Sequence[str]) -> int:
     os.setpgid(0, 0)
     restore_signals({signal.SIGINT, signal.SIGCHLD})
     open_standard_streams()
+    waiting: int | None = None
     try:
         with raising_when_stopped():
             guardian = _guardian(int(pid), int(restarts), before)
             waiting = _waiting(starter, guardian)
             _become_node(file, name, guardian, waiting, is_detached=starter != "-")
-    except SpecError as error:
-        return _complain(name, error.mistakes)
-    except (OtpyError, OSError) as error:
-        return _complain(name, [str(error)])
+    except OtpyError as error:
+        return _refuse(name, error, waiting)
     except StoppedEarly as stopped:
         return end_by(stopped.number)
     except KeyboardInterrupt:
         return end_by(signal.SIGINT)
+    except Exception:  # noqa: BLE001 - whatever it is, it is in the log
+        return _complain(name, [traceback.format_exc().rstrip("\n")])
+
+
+def _refuse(name: str, error: OtpyError, waiting: int | None) -> int:
+    """Say why there is no node: to the command that waits if there is one; return the status."""
+    with contextlib.closing(OwnerReport(None, waiting)) as report:
+        report.failed(error)
+        if report.is_read:
+            return _WRONG
+    return _complain(name, error.mistakes if isinstance(error, SpecError) else [str(error)])
 
 
 def _guardian(pid: int, restarts: int, before: str) -> Guardian:
@@ -96,7 +109,8 @@ def _become_node(
 
 def _complain(name: str, mistakes: Sequence[str]) -> int:
     for mistake in mistakes:
-        sys.stderr.write(f"otpy: {one_line(mistake)}\n")
+        with contextlib.suppress(OSError):
+            sys.stderr.write(f"otpy: {one_line(mistake)}\n")
         log_without_node(name, mistake)
     return _WRONG
 

@@ -26,7 +26,8 @@ def heart_command(config: "TreeConfig", report: int | None = None) -> list[str]:
     log = NodeDir(config.name).log / log_file_name(NODE)
     start = [sys.executable, "-P", "-m", "otpy.runtime.node.guarded"]
     starter = "-" if report is None else str(report)
-    return [_SHELL, str(_SCRIPT), str(log), config.name, *start, config.path, config.name, starter]
+    node = [*start, config.path, config.name, starter]
+    return [_SHELL, str(_SCRIPT), str(log), config.name, starter, *node]
 
 
 def exec_heart(config: "TreeConfig") -> NoReturn:

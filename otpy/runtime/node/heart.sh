@@ -3,14 +3,15 @@
 # Python five MiB. That all of the old node is gone before the next one begins is the business of
 # that one, which waits for it (otpy/runtime/node/lock.py).
 #
-# usage: sh heart.sh LOG NAME COMMAND...
+# usage: sh heart.sh LOG NAME STARTER COMMAND...
 #
+# STARTER is - if somebody may read what this prints; else nobody does once the tree is up.
 # COMMAND gets three more arguments: the pid of the guardian, how often it has started the node
 # again, and how the node ended the last time. The node sends SIGUSR1 once its tree is up, and
 # SIGUSR2 as soon as it ends in order: such an end, and one before it was ever up, is final.
 
-log=$1 name=$2
-shift 2
+log=$1 name=$2 starter=$3
+shift 3
 node='' pause='' up='' ready='' final='' ended='' restarts=0 delay=0
 longest=30 forgotten_after=60
 
@@ -53,6 +54,11 @@ how() {
     fi
 }
 
+is_up() {
+    up=1 ready=1
+    [ "$starter" = - ] || exec >/dev/null 2>&1
+}
+
 guard() {
     while :; do
         read -r began _ </proc/uptime
@@ -86,6 +92,6 @@ trap '' PIPE
 trap 'final=1; forward TERM' TERM
 trap 'final=1; forward INT' INT
 trap hang_up HUP
-trap 'up=1 ready=1' USR1
+trap is_up USR1
 trap 'final=1' USR2
 guard "$@"
