@@ -24,7 +24,7 @@ _COLUMNS: Final = (Column("NAME"), Column("VERSION", right=True), Column("SIZE",
 
 @click.group()
 def durable() -> None:
-    """Look after the states of durable servers, whether they run or not.
+    """Look after the states of durable servers.
 
     For example: otpy durable export bank -o bank.state
     """
