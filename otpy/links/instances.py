@@ -82,6 +82,9 @@ class Pool(Generic[InstanceT]):
     def __len__(self) -> int:
         return len(self._refs)
 
+    def __contains__(self, instance: object) -> bool:
+        return instance in self._refs
+
     def choose(self, key: object) -> InstanceT:
         """Return the instance that a key belongs to, or without one (None) the least busy.
 

@@ -171,8 +171,15 @@ class Ref(Calls, SystemCalls):
             known = self._link_of_the_pool(key)
         if known is not None and known.open and known.handshake_done:
             return known
-        target = self._target(deadline, key)
-        return target._connect_single(deadline)  # noqa: SLF001  # of this class
+        while True:
+            target = self._target(deadline, key)
+            try:
+                return target._connect_single(deadline)  # noqa: SLF001  # of this class
+            except NoProcess:
+                # There may be fewer instances than a moment ago, and that one was too many.
+                self._target(deadline, key)
+                if (pool := self._pool) is None or target in pool:
+                    raise
 
     def _call_once(
         self, message: object, key: object, timeout: float | None, request_id: str | None
