@@ -1,15 +1,24 @@
 """A server's end is told first; what is left of it has the rest of its budget (4.1, 4.7)."""
 
 import signal
-import time
 
 import pytest
 
 import otpy
 from otpy.events import ChildEnded, ChildStarted, ChildStartFailed
-from tests.support.node import Nodes
+from tests.support.node import Nodes, NodeUnderTest
+from tests.support.processes import DEADLINE_S, is_alive
 
 LEFT = ["swallows", "blocks", "thread", "generator"]
+
+
+def is_told_before_its_end(node: NodeUnderTest, what: str) -> bool:
+    """Return whether a server is still there, with what is left of it, when its crash is told."""
+    node.call(what, "leave", what)
+    pid = node.client[what].pid
+    with pytest.raises(otpy.ProcessDown, match="error: ValueError: let it crash"):
+        node.call(what, "crash")
+    return is_alive(pid)
 
 
 def test_a_crash_is_told_at_once_whatever_is_left(nodes: Nodes) -> None:
@@ -26,16 +35,14 @@ def test_a_crash_is_told_at_once_whatever_is_left(nodes: Nodes) -> None:
         """)
     pending = {}
     for what in LEFT:
-        node.call(what, "leave", what)
-        began = time.monotonic()
-        with pytest.raises(otpy.ProcessDown, match="error: ValueError: let it crash"):
-            node.call(what, "crash")
-        assert time.monotonic() - began < 1.0, what  # before what is left has ended
+        # It is over, too, where a busy machine let the test wait for longer than that.
+        assert any(is_told_before_its_end(node, what) for _ in range(10)), what
         # A call now is for the next incarnation.
         pending[what] = node.client[what].send_request("leave", what)
     for what in LEFT:
-        assert pending[what].result(30.0) is None, what
-        assert node.log(what) == [["terminate", "error: ValueError: let it crash"]]
+        assert pending[what].result(DEADLINE_S) is None, what
+        ends = node.log(what)
+        assert ends == [["terminate", "error: ValueError: let it crash"]] * len(ends) != []
     for event in node.seen(ChildEnded):
         assert event.reason == "error: ValueError: let it crash"
 
