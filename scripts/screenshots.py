@@ -96,10 +96,11 @@ def _select(app: TopApp, path: str) -> None:
 
 
 async def _drawn(app: TopApp) -> str:
-    with otpy.connect(_NAME) as node:
-        for _ in range(200):
-            node["sales"].cast(("increment", 1))
-    await asyncio.sleep(1.5)  # so that there is a rate
+    with otpy.connect(_NAME) as node:  # so that there is a rate
+        for _ in range(30):
+            for _ in range(20):
+                node["sales"].cast(("increment", 1))
+            await asyncio.sleep(0.05)
     return _FONT.sub("", app.export_screenshot(title="otpy top", simplify=True))
 
 

@@ -73,6 +73,8 @@ class ProcessTable(ScrollView, can_focus=True):
         & .table--soon { color: $warning; }
         & .table--bad { color: $error; text-style: bold; }
         & .table--stale { text-style: dim; }
+        &:light .table--ok { color: $success-darken-3; }
+        &:light .table--soon { color: $warning-darken-3; }
     }
     """
 
