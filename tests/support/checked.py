@@ -1,6 +1,8 @@
 """To be imported before otpy is: from then on every mistake with a descriptor is an error.
 
-In this process, and in every one that is started from here.
+In this process, and in every one that is started from here. And a call without a timeout waits as
+long as all tests wait: the five seconds of the default may be over while a busy machine runs
+something else.
 """
 
 import os
@@ -12,6 +14,11 @@ mistakes: Final = Path(tempfile.mkdtemp(prefix="otpy-checks-", dir="/tmp")) / "d
 """The file that every process writes its mistakes to; there is none as long as none is made."""
 
 os.environ["OTPY_CHECK_DESCRIPTORS"] = str(mistakes)
+
+from otpy.links import deadline  # noqa: E402  # it looks for that variable
+from tests.support.processes import DEADLINE_S  # noqa: E402
+
+deadline.DEFAULT_TIMEOUT_S = DEADLINE_S  # type: ignore[misc]
 
 
 def take_mistakes() -> str:

@@ -114,6 +114,10 @@ def _fixed_at_the_start(environment: Mapping[str, str]) -> tuple[object, object]
 
 def serve(fd: int) -> None:
     """Fork nodes until the other end is closed. In each of them it returns by SystemExit."""
+    from otpy.links import deadline
+
+    # Before the rest is imported: as `tests.support.checked`, for the workers that call others.
+    deadline.DEFAULT_TIMEOUT_S = float(os.environ.get("OTPY_TEST_DEADLINE_S", "60"))  # type: ignore[misc]
     from otpy.runtime.node import launch  # noqa: F401 - what `python -m otpy.runtime` imports
     from otpy.runtime.node.warm_up import warm_up
     from otpy.system.proctitle import name_process
