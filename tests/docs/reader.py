@@ -202,7 +202,7 @@ class Reader:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=DEADLINE_S,
+            timeout=3 * DEADLINE_S,  # it may be a run of pytest
             check=False,
         )
         return done.stdout
