@@ -25,11 +25,11 @@ from otpy.errors import NotReloaded
 @json_option
 @click.pass_context
 def scale(ctx: click.Context, *, wanted: tuple[tuple[str, int], ...]) -> None:
-    """Change the number of instances of children, until the next reload.
+    """Change how many instances children have.
 
-    NAME is a child with the key "instances". New instances are ready when this ends; those that are
-    too many are stopped, the latest first, once their messages are answered. If a new one fails to
-    start, there are as many as before, and this ends with 1.
+    It holds until the next reload. NAME is a child with the key "instances". New instances are
+    ready when this ends; those that are too many are stopped, the latest first, once their messages
+    are answered. If a new one fails to start, there are as many as before, and this ends with 1.
     """
     node = connected(ctx)
     counts = dict(wanted)
