@@ -138,6 +138,7 @@ def test_what_cannot_be_sent_is_told(fake: FakeNode, node: Node) -> None:
 def test_a_late_reply_never_reaches_the_next_call(fake: FakeNode, node: Node) -> None:
     fake.add("counter")
     counter = node["counter"]
+    assert counter.call("get") == 0  # from here on there is a link
     for _ in range(3):
         with pytest.raises(CallTimeout, match=r"'counter' did not answer within 0.01 s"):
             counter.call("keep", timeout=0.01)
