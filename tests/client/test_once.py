@@ -22,6 +22,7 @@ children:
   - {{id: c, start: "{WORKERS}:Counter", durable: true}}
   - {{id: a, start: "{WORKERS}:AsyncCounter", durable: true}}
   - {{id: plain, start: "{WORKERS}:Counter"}}
+  - {{id: helper, start: "{WORKERS}:Helper"}}
   - {{id: asker, start: "tests.support.durable_workers:Asker"}}
 """
 
@@ -91,6 +92,16 @@ def test_an_answer_that_was_owed_by_one_that_ended_is_lost_but_not_applied_again
     node.recover("c")
     with pytest.raises(Refused, match="was applied, but the process that owed the answer"):
         ref.call("later", request_id=request_id)
+    assert ref.call("get") == 1
+
+
+def test_the_answer_of_another_process_is_kept_as_well(nodes: Nodes) -> None:
+    node = nodes.run(TREE)
+    ref, request_id = node.client["c"], "00" * 16 + "-1"
+    for _ in range(2):
+        assert ref.call("by another", request_id=request_id, timeout=DEADLINE_S) == 1
+    node.recover("c")
+    assert ref.call("by another", request_id=request_id, timeout=DEADLINE_S) == 1
     assert ref.call("get") == 1
 
 

@@ -57,6 +57,10 @@ class Counter(GenServer):
         if request == "now":
             self._caller.reply(self.count)
             return None
+        if request == "by another":
+            self.count += 1
+            otpy.cast("helper", "answer", caller, self.count)
+            return otpy.NoReply
         return super().handle_call(request, caller)
 
 
@@ -434,3 +438,11 @@ class Asker(GenServer):
     @call
     def ask(self, name: str, amount: int) -> int:
         return int(otpy.call(name, "increment", amount, once=True))
+
+
+class Helper(GenServer):
+    """Answers the calls of others."""
+
+    @cast
+    def answer(self, caller: Caller, value: object) -> None:
+        caller.reply(value)

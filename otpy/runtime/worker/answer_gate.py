@@ -12,6 +12,9 @@ class AnswerGate(Protocol):
     def hold(self, effect: Callable[[], Awaitable[object] | object]) -> None:
         """Keep an effect until the next commit."""
 
+    def unanswered(self, link: Any, number: int) -> Any:
+        """Return the call of that number on a link, if it is one that is applied once."""
+
     def answered(self, call: Any, answer: bytes) -> None:
         """Keep the answer to a call, and give it to those that have repeated it meanwhile."""
 

@@ -304,10 +304,14 @@ class WorkerMailbox:
     def reply(self, link: int, number: int, value: object) -> None:
         """Answer a call that came on a link; its caller may have gone."""
         for each in tuple(self._links.values()):
-            if each.id == link and type(value) is Unreadable:
-                LinkCall(number, None, each).refuse(NotSendable(f"the reply: {value.error}"))
-            elif each.id == link:
-                LinkCall(number, None, each).reply(value)
+            if each.id != link:
+                continue
+            once = None if self.gate is None else self.gate.unanswered(each, number)
+            call = once or LinkCall(number, None, each)
+            if type(value) is Unreadable:
+                call.refuse(NotSendable(f"the reply: {value.error}"))
+            else:
+                call.reply(value)
 
     def flush(self, seconds: float | None = None) -> None:
         """Wait until every answered caller has read it, or has gone, or so many seconds."""

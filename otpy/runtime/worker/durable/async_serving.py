@@ -39,7 +39,7 @@ class DurableAsyncServing(AsyncServing):
         """Return the serving of a server that needs a loop, with the coroutine that it began."""
         assert isinstance(serving, DurableServing)
         # ruff: noqa: SLF001  # they are of one kind
-        server = cls(serving._server, serving._mailbox, serving.gate)
+        server = cls(serving._server, serving.real_mailbox, serving.gate)
         server._continues, server._idle_s = serving._continues, serving._idle_s
         server._hand, server._begun = serving._hand, begun
         return server

@@ -46,6 +46,10 @@ _SESSION_S: Final = 86_400.0
 """Seconds after its last call after which a session is over."""
 
 _FORGET_EVERY: Final = 1000
+"""So many answers, of a session, or in all, go by before old ones are looked for."""
+
+_LOOK_S: Final = 3600.0
+"""Sessions are looked at all together: seldom."""
 
 FAULT_VARIABLE: Final = "OTPY_DURABLE_FAULT"
 """For tests, such as ``stored=0.01``: the point of a commit at which the process kills itself, and
@@ -91,6 +95,7 @@ class Gate:
         self._last_timer = max([timer.number for timer in loaded.timers], default=0)
         self._unanswered: dict[tuple[bytes, int], list[OnceCall]] = {}
         self._kept: dict[bytes, int] = {}
+        self._kept_in_all, self._sessions_looked_at = 0, 0.0
         self.changes = Changes()
         self._is_reset = False
         self.is_lost = False
@@ -274,6 +279,11 @@ class Gate:
         if not call.answered:
             self._keep(call.session, call.serial, NOT_ANSWERED)
 
+    def unanswered(self, link: object, number: int) -> OnceCall | None:
+        """Return the call of that number on a link, if it is one that is applied once."""
+        calls = (call for same in self._unanswered.values() for call in same)
+        return next((call for call in calls if (call.link, call.number) == (link, number)), None)
+
     def answered(self, call: OnceCall, answer: bytes) -> None:
         """Keep the answer to a call, and give it to those that have repeated it meanwhile."""
         self._keep(call.session, call.serial, answer)
@@ -291,9 +301,15 @@ class Gate:
         with self._lock:
             self.changes.answers.append(KeptAnswer(session, serial, answer))
             count = self._kept[session] = self._kept.get(session, 0) + 1
-        if count % _FORGET_EVERY == 0 and get_ident() == self._main:
-            now = time.time()
+            self._kept_in_all += 1
+        if get_ident() != self._main:
+            return
+        now = time.time()
+        if count % _FORGET_EVERY == 0:
             self._store.forget_answers(session, serial - KEPT_ANSWERS, now - KEPT_S)
+        if self._kept_in_all % _FORGET_EVERY == 0 and now > self._sessions_looked_at + _LOOK_S:
+            self._sessions_looked_at = now
+            self._kept.clear()
             self._store.forget_sessions(now - _SESSION_S)
 
     # --- the state -----------------------------------------------------------------------------

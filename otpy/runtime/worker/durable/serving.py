@@ -1,6 +1,6 @@
 """A durable GenServer at work: as any other, but what it sends leaves after its state is stored."""
 
-from typing import Any
+from typing import Any, cast
 
 from otpy.core.exits import ExitReason
 from otpy.runtime.exit_reasons import raised
@@ -16,6 +16,23 @@ from otpy.wire.codec import printable
 from otpy.wire.safe_repr import REASON_CHARS
 
 
+class _Mailbox:
+    """A mailbox whose gate knows whether a handler runs, or a message is waited for."""
+
+    def __init__(self, mailbox: WorkerMailbox, gate: Gate) -> None:
+        self._mailbox, self._gate = mailbox, gate
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._mailbox, name)
+
+    def next(self, timeout: float | None = None) -> Message | None:
+        """Return the next message, as `WorkerMailbox.next`."""
+        self._gate.idle()
+        message = self._mailbox.next(timeout)
+        self._gate.begin()
+        return message
+
+
 class DurableServing(Serving):
     """Runs a durable server's callbacks, and stores its state between them.
 
@@ -26,9 +43,9 @@ class DurableServing(Serving):
     """
 
     def __init__(self, server: GenServer, mailbox: WorkerMailbox, gate: Gate) -> None:
-        super().__init__(server, mailbox)
+        super().__init__(server, cast(WorkerMailbox, _Mailbox(mailbox, gate)))
         mailbox.sys_messages.answer_sys = gate.answer
-        self.gate = gate
+        self.gate, self.real_mailbox = gate, mailbox
 
     def init(self, args: tuple[object, ...], kwargs: dict[str, object]) -> ExitReason | None:
         """Restore the state, or run `init` if there is none; returns and raises as `Serving.init`.
@@ -54,7 +71,6 @@ class DurableServing(Serving):
         # What `Continue` does comes after the commit of the handler that returned it.
         if self._continues or not self._mailbox.has_messages or self.gate.is_due:
             self._commit()
-        self.gate.begin()
         super()._step()
 
     def _commit(self) -> None:
