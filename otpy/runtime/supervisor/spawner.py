@@ -1,6 +1,7 @@
 """Start the processes of children."""
 
 import contextlib
+import importlib
 import os
 import signal
 from collections.abc import Callable
@@ -216,6 +217,7 @@ class Spawner:
 
     def import_durable(self) -> None:
         """Import what a durable server needs, before it is forked: it takes a while."""
+        importlib.import_module("otpy.runtime.worker.durable.start")
 
     def keep_for_spares(self, has_spares: bool) -> None:
         """Note whether some children have spares, which a fork server forks."""

@@ -9,7 +9,7 @@ import os
 import select
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias
 
 from otpy.core.exits import ExitReason, Recycled
@@ -159,10 +159,19 @@ class WorkerMailbox:
         self._made_timers = self._made_timers or Timers(self._heap)
         return self._made_timers
 
-    @property
-    def has_messages(self) -> bool:
-        """Whether `next` would return without a wait: messages were read."""
+    def read_more(self) -> bool:
+        """Read what has arrived meanwhile, without a wait; return whether there are messages.
+
+        Raises:
+            ShutdownRequested: The worker is to end.
+        """
+        self._wait(0.0)
         return bool(self._ready)
+
+    @property
+    def waiting(self) -> Collection[object]:
+        """The messages that were read: if there are some, `next` returns without a wait."""
+        return self._ready
 
     def hold_by(self, gate: "AnswerGate") -> None:
         """Have a gate hold every answer from now on."""

@@ -112,6 +112,13 @@ def test_a_supervisors_death_loses_nothing(nodes: Nodes) -> None:
     assert node.call("sup/c", "get") == 2
 
 
+@pytest.mark.parametrize("one", [durable("c", "Counter"), child("c", "DurableCounter")])
+def test_what_a_restart_needs_is_imported_before_the_fork(nodes: Nodes, one: str) -> None:
+    node = nodes.run(tree(one))
+    node.call("c", "get")
+    assert "sqlite" in Path(f"/proc/{node.pids()['']}/maps").read_text()
+
+
 def test_a_function_cannot_be_durable(nodes: Nodes) -> None:
     node = nodes.start(tree("{id: f, start: 'time:sleep', args: [1], durable: true}"))
     node.complains("only a GenServer can be durable")

@@ -9,14 +9,11 @@ from otpy.runtime.exit_reasons import raised
 from otpy.runtime.worker.async_gen_server import AsyncServing
 from otpy.runtime.worker.connections import Info, OnceCall
 from otpy.runtime.worker.durable.gate import COMMIT, Gate
-from otpy.runtime.worker.durable.serving import DurableServing, begin_state, note_failure, release
+from otpy.runtime.worker.durable.serving import DurableServing, begin_state, note_failure, tell
 from otpy.runtime.worker.gen_server import End, Serving
 from otpy.runtime.worker.mailbox import Message, WorkerMailbox
 from otpy.server.genserver import GenServer
 from otpy.server.results import Continue
-from otpy.system.std_streams import complain
-from otpy.wire.codec import printable
-from otpy.wire.safe_repr import REASON_CHARS
 
 
 class DurableAsyncServing(AsyncServing):
@@ -65,19 +62,22 @@ class DurableAsyncServing(AsyncServing):
         self._carry_out("resumed", self.loop.run(_awaited(result)))
 
     async def _step_async(self) -> None:
-        if self._continues or not self._mailbox.has_messages or self.gate.is_due:
+        if self._continues or self.gate.is_full or not (self._mailbox.waiting or self._more_come()):
             await self._commit_async()
         self.gate.idle()
         await super()._step_async()
 
+    def _more_come(self) -> bool:
+        return self.gate.is_shared and self._mailbox.read_more()
+
     async def _commit_async(self) -> None:
         for effect in self.gate.store_changes():
-            result = release(effect)
-            if isawaitable(result):
-                try:
+            try:
+                result = effect()
+                if isawaitable(result):
                     await result
-                except Exception as error:  # noqa: BLE001  # as `release`
-                    complain(f"{type(error).__name__}: {printable(error, REASON_CHARS)}\n")
+            except Exception as error:  # noqa: BLE001  # no handler is there any more
+                tell(error)
 
     async def _handle_async(self, message: Message | Continue) -> None:
         self.gate.begin()

@@ -63,6 +63,9 @@ class Commit:
 
 COMMIT: Final = Commit()
 
+_CLOCK_EVERY: Final = 16
+"""So many messages go by before the clock is looked at."""
+
 
 class Gate:
     """Holds what a durable server sends until its changes are stored.
@@ -121,9 +124,16 @@ class Gate:
     # --- what the server does ------------------------------------------------------------------
 
     @property
-    def is_due(self) -> bool:
+    def is_full(self) -> bool:
         """Whether no further message is to share this commit."""
-        return self._count >= MOST or time.monotonic() - self._since > MOST_S
+        if self._count >= MOST:
+            return True
+        return self._count % _CLOCK_EVERY == 0 and time.monotonic() - self._since > MOST_S
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several messages share this commit: then others are likely to come."""
+        return self._count > 1
 
     def begin(self) -> None:
         """Note that a handler begins."""
@@ -136,7 +146,7 @@ class Gate:
         """Note that no handler runs: messages are waited for."""
         self._in_handler = False
 
-    def store_changes(self) -> list[Effect]:
+    def store_changes(self) -> deque[Effect]:
         """Store what has changed; return the effects that are to leave now.
 
         Raises:
@@ -159,7 +169,7 @@ class Gate:
             raise
         if self._fault is not None:
             self._die_at("stored")
-        return [held.popleft() for _ in range(count)]
+        return deque([held.popleft() for _ in range(count)])
 
     def answer(self, request: SysRequest) -> RawReply | OtpyError:
         """Serve a system message; what it changes is stored before it is answered."""

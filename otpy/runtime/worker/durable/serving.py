@@ -5,7 +5,7 @@ from typing import Any, cast
 from otpy.core.exits import ExitReason
 from otpy.runtime.exit_reasons import raised
 from otpy.runtime.worker.connections import Info, OnceCall
-from otpy.runtime.worker.durable.gate import COMMIT, Effect, Gate
+from otpy.runtime.worker.durable.gate import COMMIT, Gate
 from otpy.runtime.worker.gen_server import End, Serving
 from otpy.runtime.worker.mailbox import Message, WorkerMailbox
 from otpy.runtime.worker.stop_requests import ShutdownRequested
@@ -46,6 +46,7 @@ class DurableServing(Serving):
         super().__init__(server, cast(WorkerMailbox, _Mailbox(mailbox, gate)))
         mailbox.sys_messages.answer_sys = gate.answer
         self.gate, self.real_mailbox = gate, mailbox
+        self._waiting = mailbox.waiting
 
     def init(self, args: tuple[object, ...], kwargs: dict[str, object]) -> ExitReason | None:
         """Restore the state, or run `init` if there is none; returns and raises as `Serving.init`.
@@ -69,13 +70,21 @@ class DurableServing(Serving):
 
     def _step(self) -> None:
         # What `Continue` does comes after the commit of the handler that returned it.
-        if self._continues or not self._mailbox.has_messages or self.gate.is_due:
+        if self._continues or self.gate.is_full or not (self._waiting or self._more_come()):
             self._commit()
         super()._step()
 
+    def _more_come(self) -> bool:
+        return self.gate.is_shared and self.real_mailbox.read_more()
+
     def _commit(self) -> None:
-        for effect in self.gate.store_changes():
-            release(effect)
+        effects = self.gate.store_changes()
+        while effects:
+            try:
+                while effects:
+                    effects.popleft()()
+            except Exception as error:  # noqa: BLE001  # no handler is there any more
+                tell(error)
 
     def _handle_rarer(self, message: Message | Continue) -> None:
         if isinstance(message, OnceCall):
@@ -123,10 +132,6 @@ def note_failure(gate: Gate, end: End | None, error: BaseException) -> None:
         gate.roll_back()
 
 
-def release(effect: Effect) -> object:
-    """Let an effect leave; what it raises is told, since no handler is there any more."""
-    try:
-        return effect()
-    except Exception as error:  # noqa: BLE001  # whatever it is
-        complain(f"{type(error).__name__}: {printable(error, REASON_CHARS)}\n")
-        return None
+def tell(error: Exception) -> None:
+    """Tell on stderr what sending something has raised: no handler is there any more."""
+    complain(f"{type(error).__name__}: {printable(error, REASON_CHARS)}\n")
