@@ -14,7 +14,6 @@ from otpy.core.spec import sockets_of
 from otpy.errors import OtpyError, StartFailed
 from otpy.runtime.logger.logger import LogSocket
 from otpy.runtime.node.command import NodeTree
-from otpy.runtime.node.follower import Follower
 from otpy.runtime.node.lock import acquire
 from otpy.runtime.node.node import NodeEnd, NodeProcess
 from otpy.runtime.node.node_files import NodeFiles
@@ -40,6 +39,7 @@ from otpy.system.spawn import raise_descriptor_limit
 from otpy.wire.safe_text import one_line
 
 if TYPE_CHECKING:
+    from otpy.runtime.node.follower import Follower
     from otpy.runtime.node.sockets import HeldSockets
 
 
@@ -168,7 +168,7 @@ def _open_sockets(tree: NodeTree, stack: contextlib.ExitStack) -> "HeldSockets |
     return held
 
 
-def _followers(tree: NodeTree, directory: NodeDir, stack: contextlib.ExitStack) -> list[Follower]:
+def _followers(tree: NodeTree, directory: NodeDir, stack: contextlib.ExitStack) -> "list[Follower]":
     """Return what is told of all that happens: for most nodes nothing, and nothing is imported."""
     followers: list[Follower] = []
     if tree.guardian is not None:

@@ -61,7 +61,6 @@ from otpy.runtime.node.command import NodeTree
 from otpy.runtime.node.end_recorder import EndRecorder
 from otpy.runtime.node.essential import exit_code, is_essential
 from otpy.runtime.node.file_watch import FileWatch
-from otpy.runtime.node.follower import Followed, Follower
 from otpy.runtime.node.node_files import NodeFiles
 from otpy.runtime.node.owner_report import OwnerReport
 from otpy.runtime.node.reading import FileReader
@@ -96,6 +95,7 @@ from otpy.wire.log_lines import complaint_line, log_line
 from otpy.wire.paths import NODE, ON_EVENT, child_path
 
 if TYPE_CHECKING:
+    from otpy.runtime.node.follower import Follower
     from otpy.runtime.node.sockets import HeldSockets
 
 _MIN_RESTARTS: Final = 10
@@ -161,7 +161,7 @@ class NodeProcess(Supervisor):
         preexisting_children: set[int] | None = None,
         owner: OwnerReport | None = None,
         *,
-        followers: Sequence[Follower] = (),
+        followers: "Sequence[Follower]" = (),
         real: tuple[int, int],
         sockets: "HeldSockets | None" = None,
     ) -> None:
@@ -225,6 +225,11 @@ class NodeProcess(Supervisor):
         return NodeEnd(complaint and f"{self._name} {complaint}", self._status(complaint))
 
     def _begin_followers(self) -> None:
+        if not self._followers:
+            return
+        # Not above: every process of the node would have it.
+        from otpy.runtime.node.follower import Followed  # noqa: PLC0415
+
         node = Followed(
             self._name,
             self.loop,
