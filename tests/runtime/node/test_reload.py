@@ -116,7 +116,8 @@ def test_a_worker_is_told_of_another_log_level_and_logs_elsewhere(
     node.call("a", "log", "told")
     node.says("a . INFO versioned: told")
     assert "not told" not in node.output
-    node.until(lambda: "told" in (nodes.work / "a.log").read_text("utf-8"), "told in a.log")
+    file = nodes.work / "a.log"
+    node.until(lambda: file.exists() and "told" in file.read_text("utf-8"), "told in a.log")
     assert edited.pids == before
 
 
