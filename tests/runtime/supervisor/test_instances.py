@@ -193,6 +193,11 @@ def test_a_key_that_cannot_be_one(nodes: Nodes) -> None:
     assert number(node, "alone", key="whatever") == [None, "alone", 1]
 
 
+def asked_by(node: NodeUnderTest, path: str) -> set[int]:
+    """Let a worker ask twenty times; return the numbers of those that answered."""
+    return {node.call(path, "ask", "pool")[0] for _ in range(20)}
+
+
 def test_workers_find_the_same_instance_as_clients(nodes: Nodes) -> None:
     node = nodes.run("""
         name: pools
@@ -208,9 +213,10 @@ def test_workers_find_the_same_instance_as_clients(nodes: Nodes) -> None:
         assert node.call("asker", "ask_echo", "pool", "text", key) == ["text", there[0]]
         node.call("asker", "tell", "pool", f"told {key}", key)
         node.logged(f"told {key}", there[0])
-    assert {node.call("asker", "ask", "pool")[0] for _ in range(20)} == {0, 1, 2}
+    # One that was busy when their loads were told is passed over for a while: asked again, then.
+    assert any(asked_by(node, "asker") == {0, 1, 2} for _ in range(100))
     # One of them asks its siblings; it cannot answer itself, but cast to itself.
-    assert {node.call("pool/1", "ask", "pool")[0] for _ in range(20)} == {0, 2}
+    assert any(asked_by(node, "pool/1") == {0, 2} for _ in range(100))
     assert node.call("pool/1", "ask", "pool", 1) == "calling itself"
     node.call("pool/1", "tell", "pool", "to myself", 1)
     node.logged("to myself", 1)
