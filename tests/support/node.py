@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -106,6 +107,7 @@ class NodeUnderTest:
         self.events: list[Event] = []
         self._cursor = 0
         self._client: otpy.Node | None = None
+        self._connecting = threading.Lock()
         with self._out.open("wb") as out, self._err.open("wb") as err:
             environment = with_room({**os.environ, "OTPY_DIR": str(place), **(env or {})})
             self.process: subprocess.Popen[bytes] | Forked
@@ -277,10 +279,11 @@ class NodeUnderTest:
 
     @property
     def client(self) -> otpy.Node:
-        """A connection to the node; the harness closes it."""
-        if self._client is None:
-            self._client = otpy.connect(self.name, timeout=DEADLINE_S)
-        return self._client
+        """A connection to the node, one for all threads of the test; the harness closes it."""
+        with self._connecting:
+            if self._client is None:
+                self._client = otpy.connect(self.name, timeout=DEADLINE_S)
+            return self._client
 
     def call(self, path: str, *request: object) -> Any:
         """Call a worker, with the deadline of all waits."""
