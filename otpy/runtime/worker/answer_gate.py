@@ -1,15 +1,22 @@
 """What the mailbox of a durable server asks of its gate; see `otpy.runtime.worker.durable.gate`."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
+from otpy.links.outgoing import Outgoing
 from otpy.server.timer import TimerRef
+
+Effect: TypeAlias = Callable[[], Awaitable[object] | object]
+"""Sends something, or returns what is to be awaited for it."""
+
+Answer: TypeAlias = tuple[Outgoing, bytes]
+"""The frame of an answer, and where it is to be sent."""
 
 
 class AnswerGate(Protocol):
     """Holds what a durable server sends until its changes are stored."""
 
-    def hold(self, effect: Callable[[], Awaitable[object] | object]) -> None:
+    def hold(self, effect: Effect | Answer) -> None:
         """Keep an effect until the next commit."""
 
     def unanswered(self, link: Any, number: int) -> Any:

@@ -381,7 +381,7 @@ class IncomingLink:
             self.sent(self.id, message)
         if self.gate is not None and message[0] in _ANSWERS:
             # The server may change what a large frame refers to before it is sent.
-            self.gate.hold(partial(self.outgoing.send, data if type(data) is bytes else join(data)))
+            self.gate.hold((self.outgoing, data if type(data) is bytes else join(data)))
         else:
             self.outgoing.send(data)
 

@@ -10,17 +10,19 @@ import signal
 import time
 from _thread import get_ident
 from collections import deque
-from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from typing import Final, TypeAlias
+from select import PIPE_BUF
+from typing import Final
 
 from otpy.durable.attributes import Attributes
 from otpy.durable.own_store import OwnStore
 from otpy.durable.snapshot import Snapshot
 from otpy.durable.store import Changes, KeptAnswer, Loaded, Store, StoredTimer
 from otpy.errors import OtpyError, Refused, StorageError
+from otpy.links.outgoing import Outgoing
 from otpy.runtime.exit_reasons import raised
+from otpy.runtime.worker.answer_gate import Answer, Effect
 from otpy.runtime.worker.connections import NOT_ANSWERED, Info, OnceCall
 from otpy.runtime.worker.introspection import answer
 from otpy.runtime.worker.mailbox import WorkerMailbox
@@ -31,8 +33,6 @@ from otpy.wire.codec import pack_value, unpack
 from otpy.wire.control import RawReply
 from otpy.wire.safe_repr import short
 from otpy.wire.sys_messages import BackUp, ReplaceState, SysRequest
-
-Effect: TypeAlias = Callable[[], Awaitable[object] | object]
 
 MOST: Final = 256
 MOST_S: Final = 0.005
@@ -87,7 +87,7 @@ class Gate:
         self._server, self._store, self._mailbox = server, store, mailbox
         self._loaded = loaded
         self._state = _state_of(server, store)
-        self._held: deque[Effect] = deque()
+        self._held: deque[Effect | Answer] = deque()
         self._lock = new_lock()
         self._main = get_ident()
         self._in_handler = True
@@ -107,7 +107,7 @@ class Gate:
 
     # --- what handlers do ----------------------------------------------------------------------
 
-    def hold(self, effect: Effect) -> None:
+    def hold(self, effect: Effect | Answer) -> None:
         """Keep an effect until the next commit; one of a server that has failed is dropped."""
         if self.is_lost:
             return
@@ -169,7 +169,7 @@ class Gate:
             raise
         if self._fault is not None:
             self._die_at("stored")
-        return deque([held.popleft() for _ in range(count)])
+        return together([held.popleft() for _ in range(count)])
 
     def answer(self, request: SysRequest) -> RawReply | OtpyError:
         """Serve a system message; what it changes is stored before it is answered."""
@@ -346,6 +346,32 @@ class Gate:
         self._state.migrate(self._loaded.attributes, partial(migrate, stored))
         self.changes.version = now
         return True
+
+
+def together(held: list[Effect | Answer]) -> deque[Effect]:
+    """Return effects in their order; answers that go one after another by one link are one."""
+    effects: deque[Effect] = deque()
+    frames: list[bytes] = []
+    to: Outgoing | None = None
+    size = 0
+    for effect in held:
+        if type(effect) is tuple:
+            outgoing, data = effect
+            if outgoing is to and size + len(data) <= PIPE_BUF:
+                size += len(data)
+                frames.append(data)
+                continue
+            if to is not None:
+                effects.append(partial(to.send, b"".join(frames)))
+            to, frames, size = outgoing, [data], len(data)
+        else:
+            if to is not None:
+                effects.append(partial(to.send, b"".join(frames)))
+                to = None
+            effects.append(effect)  # type: ignore[arg-type]
+    if to is not None:
+        effects.append(partial(to.send, b"".join(frames)))
+    return effects
 
 
 def version_of(server: GenServer) -> int:
