@@ -594,7 +594,9 @@ class ProcessRuntime:
         child.end_checks()  # what it has said may just have begun them
         status, child.reaped = reap(child.pid), True
         if child.may_be_out_of_memory(status):
-            child.out_of_memory = self._oom_kills.explains_one()
+            # What a shell has run has another pid, and tells by the shell's exit status.
+            killed = child.pid if status.signal else None
+            child.out_of_memory = self._oom_kills.explains(killed)
         if not child.orderly:
             self._reaper.kill_group(child.pid)
         # Now, and not once its group or subtree is gone, which may take as long as it has to stop.
