@@ -87,10 +87,10 @@ def _torture(arguments: argparse.Namespace, work: Path, verdict: Verdict) -> Non
                 node.await_whole()  # else it would not get beyond its start
             _kill_one(node, chosen, verdict)
             time.sleep(chosen.choice(_PAUSES_S))
-        node.keep_running()
+        node.await_whole()  # the last kill may have been that of a start
         _judge(node, clients, verdict)
         node.stop()
-        node.keep_running()  # everything is there days later, too
+        node.await_whole()  # everything is there days later, too
         _look_again(node, clients, verdict)
         node.stop()
     finally:

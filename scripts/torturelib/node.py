@@ -66,6 +66,7 @@ class Node:
 
     def await_whole(self) -> None:
         """Wait until all of its servers run; start it as often as that takes."""
+        self.keep_running()
         wanted = {f"sup/{id_}" for id_ in _CLASSES}
         while not wanted <= {role_of(process) for process in self.processes()}:
             self.keep_running()
