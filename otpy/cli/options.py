@@ -80,7 +80,7 @@ timeout_option: Final = click.option(
     show_default=True,
     help="How long to wait for an answer, as 500ms, 2m or seconds, or infinity.",
 )
-"""Accept ``--timeout``: `otpy.cli.session.time_limit` returns it. Who is late ends with 4."""
+"""Accept ``--timeout``: `otpy.cli.session.time_limit` returns it. A late command ends with 4."""
 
 patience_option: Final = click.option(
     "--timeout",

@@ -31,7 +31,7 @@ IN_USE: Final = "another process has the state open"
 
 _STATEMENTS: Final = 64
 _ROWS: Final = 256
-"""So many rows are read at once; whoever reads them may change the table meanwhile."""
+"""So many rows are read at once; their reader may change the table meanwhile."""
 
 _SCHEMA: Final = """
     CREATE TABLE facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
@@ -127,12 +127,16 @@ class SqliteStore:
         """Write everything that is in the log into the file itself."""
         self._told(self._execute, "PRAGMA wal_checkpoint(TRUNCATE)")
 
-    def leave_to_parent(
-        self, increment: Callable[[object], object], referring: Callable[[object], object]
-    ) -> None:
-        """Keep the database open for ever: this is a process that its owner has forked."""
+    def leave_to_parent(self) -> None:
+        """Keep the database open for ever: this is a process that its owner has forked.
+
+        To close it would write the parent's log into the file, and remove it: SQLite knows nothing
+        of forks (How To Corrupt An SQLite Database File, 2.6).
+        """
         if self._database is not None:
-            increment(referring(self._database))
+            import ctypes  # noqa: PLC0415  # few durable servers fork
+
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._database))
             self._database, self._execute = None, self._closed
 
     def reset(self) -> None:
@@ -414,14 +418,8 @@ def _watch_forks() -> None:
 
 
 def _leave_to_parent() -> None:
-    """Never close what the parent has open: that would write its log, and remove it.
-
-    SQLite knows nothing of forks (How To Corrupt An SQLite Database File, 2.6).
-    """
-    import ctypes  # noqa: PLC0415  # few durable servers fork
-
     for store in _stores:
-        store.leave_to_parent(ctypes.pythonapi.Py_IncRef, ctypes.py_object)
+        store.leave_to_parent()
 
 
 def _identity(file: Path) -> tuple[int, int]:

@@ -105,6 +105,14 @@ def test_the_answer_of_another_process_is_kept_as_well(nodes: Nodes) -> None:
     assert ref.call("get") == 1
 
 
+def test_a_server_that_turns_out_to_need_a_loop_answers_it_too(nodes: Nodes) -> None:
+    node = nodes.run(f"children: [{{id: s, start: '{WORKERS}:Sneaky', durable: true}}]")
+    request_id = "00" * 16 + "-1"
+    for _ in range(2):
+        assert node.client["s"].call("any", request_id=request_id, timeout=DEADLINE_S) == 1
+    assert node.call("s", "any") == 2
+
+
 def test_a_call_that_crashes_its_server_is_repeated_once(nodes: Nodes) -> None:
     node = nodes.run(TREE)
     with pytest.raises(ProcessDown, match="as it was asked to"):

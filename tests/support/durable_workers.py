@@ -446,3 +446,20 @@ class Helper(GenServer):
     @cast
     def answer(self, caller: Caller, value: object) -> None:
         caller.reply(value)
+
+
+class Sneaky(GenServer):
+    """Seems to be plain, and answers with a coroutine."""
+
+    count: int
+
+    def init(self) -> None:
+        self.count = 0
+
+    def handle_call(self, request: object, caller: Caller) -> object:
+        del request, caller
+        return self._later()
+
+    async def _later(self) -> int:
+        self.count += 1
+        return self.count

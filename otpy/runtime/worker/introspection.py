@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from otpy.durable.own_store import OwnStore
 from otpy.errors import OtpyError, Refused, UnknownRequest
 from otpy.server.genserver import GenServer
 from otpy.wire.codec import printable
@@ -81,7 +82,7 @@ def state_of(server: GenServer) -> dict[str, Any]:
     return {
         name: value
         for name, value in {**slots, **vars(server)}.items()
-        if name not in _OURS and type(value).__name__ != "OwnStore"
+        if name not in _OURS and type(value) is not OwnStore
     }
 
 

@@ -29,7 +29,6 @@ class DurableAsyncServing(AsyncServing):
         super().__init__(server, mailbox)
         mailbox.sys_messages.answer_sys = gate.answer
         self.gate = gate
-        self._resuming: list[object] = []
 
     @classmethod
     def after(cls, serving: Serving, begun: Coroutine[Any, Any, object]) -> "DurableAsyncServing":
@@ -82,7 +81,8 @@ class DurableAsyncServing(AsyncServing):
     async def _handle_async(self, message: Message | Continue) -> None:
         self.gate.begin()
         if isinstance(message, OnceCall):
-            if self.gate.is_new(message):
+            # What was begun without a loop has been found new then.
+            if self._begun is not None or self.gate.is_new(message):
                 await super()._handle_async(message)
                 self.gate.applied(message)
         elif type(message) is Info:

@@ -159,7 +159,7 @@ class Gate:
         held, count = self._held, len(self._held)
         try:
             changes = self._taken_changes()
-            attributes = {} if self._is_reset else self._state.changes()
+            attributes = self._changed_attributes()
             if attributes or changes is not None or self._store.has_begun:
                 if self._fault is not None:
                     self._die_at("known")
@@ -183,7 +183,7 @@ class Gate:
     def _stored(self) -> Refused | None:
         """Store what has changed, before its effects leave; return why that cannot be."""
         try:
-            self._store.commit(self._state.changes(), self._taken_changes())
+            self._store.commit(self._changed_attributes(), self._taken_changes())
         except StorageError as error:
             self.roll_back()
             self._mailbox.stop_after_read(raised(error))
@@ -195,6 +195,9 @@ class Gate:
             return RawReply(self._store.back_up(Path(request.path)))
         except StorageError as error:
             return Refused(str(error))
+
+    def _changed_attributes(self) -> dict[str, bytes | None]:
+        return {} if self._is_reset else self._state.changes()
 
     def _taken_changes(self) -> Changes | None:
         if not self.changes:
@@ -285,7 +288,7 @@ class Gate:
         return False
 
     def applied(self, call: OnceCall) -> None:
-        """Note that a call was applied; whoever repeats it gets its answer, if there is one."""
+        """Note that a call was applied; its caller gets the answer again, if there is one."""
         if not call.answered:
             self._keep(call.session, call.serial, NOT_ANSWERED)
 
